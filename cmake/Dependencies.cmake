@@ -1,0 +1,73 @@
+# Everything lockstep stands on, as imported targets. What is missing is collected and named with its package
+# in one message, so that nobody has to run CMake ten times.
+include(CheckIncludeFile)
+set(lockstep_missing "")
+
+function(lockstep_lacks what debian)
+  set(lockstep_missing "${lockstep_missing}\n  ${what} (Debian and Ubuntu: ${debian})" PARENT_SCOPE)
+endfunction()
+
+# Libraries without a CMake package of their own: header + library -> target.
+function(lockstep_library target header library what debian)
+  find_path(LOCKSTEP_${library}_INCLUDE ${header})
+  if(NOT library STREQUAL "header_only")
+    find_library(LOCKSTEP_${library}_LIBRARY NAMES ${library})
+  endif()
+  if(LOCKSTEP_${library}_INCLUDE AND LOCKSTEP_${library}_LIBRARY)
+    add_library(${target} UNKNOWN IMPORTED)
+    set_target_properties(${target} PROPERTIES
+      IMPORTED_LOCATION ${LOCKSTEP_${library}_LIBRARY}
+      INTERFACE_INCLUDE_DIRECTORIES ${LOCKSTEP_${library}_INCLUDE})
+  else()
+    lockstep_lacks("${what}" ${debian})
+    set(lockstep_missing "${lockstep_missing}" PARENT_SCOPE)
+  endif()
+endfunction()
+
+find_package(MPI 3.0 QUIET COMPONENTS C)
+if(NOT MPI_C_FOUND)
+  lockstep_lacks("an MPI-3 library" "libopenmpi-dev openmpi-bin")
+endif()
+
+find_package(OpenMP 4.5 QUIET COMPONENTS C)
+if(NOT OpenMP_C_FOUND)
+  lockstep_lacks("OpenMP 4.5 for ${CMAKE_C_COMPILER_ID}" "libgomp1 with gcc, libomp-dev with clang")
+endif()
+
+find_package(HDF5 1.10 QUIET COMPONENTS C)
+if(HDF5_FOUND)
+  add_library(HDF5::C INTERFACE IMPORTED)
+  target_include_directories(HDF5::C INTERFACE ${HDF5_C_INCLUDE_DIRS})
+  target_compile_definitions(HDF5::C INTERFACE ${HDF5_C_DEFINITIONS})
+  target_link_libraries(HDF5::C INTERFACE ${HDF5_C_LIBRARIES})
+  if(HDF5_IS_PARALLEL AND MPI_C_FOUND) # its headers include mpi.h; lockstep opens files serially all the same
+    target_link_libraries(HDF5::C INTERFACE MPI::MPI_C)
+  endif()
+else()
+  lockstep_lacks("HDF5 1.10 or newer" "libhdf5-dev")
+endif()
+
+find_package(ZLIB QUIET)
+if(NOT ZLIB_FOUND)
+  lockstep_lacks("zlib" "zlib1g-dev")
+endif()
+
+lockstep_library(oneDNN::oneDNN oneapi/dnnl/dnnl.h dnnl "oneDNN 2.x or 3.x" "libdnnl-dev")
+lockstep_library(LAPACKE::LAPACKE lapacke.h lapacke "LAPACKE" "liblapacke-dev")
+lockstep_library(LibYAML::LibYAML yaml.h yaml "libyaml" "libyaml-dev")
+lockstep_library(xxHash::xxHash xxhash.h xxhash "xxHash 0.8 or newer" "libxxhash-dev")
+if(LOCKSTEP_TESTS OR NOT DEFINED LOCKSTEP_TESTS)
+  lockstep_library(Criterion::Criterion criterion/criterion.h criterion "Criterion, for the tests" "libcriterion-dev")
+endif()
+
+find_path(LOCKSTEP_RANDOM123_INCLUDE Random123/philox.h)
+if(LOCKSTEP_RANDOM123_INCLUDE)
+  add_library(Random123::Random123 INTERFACE IMPORTED)
+  set_target_properties(Random123::Random123 PROPERTIES INTERFACE_INCLUDE_DIRECTORIES ${LOCKSTEP_RANDOM123_INCLUDE})
+else()
+  lockstep_lacks("Random123" "librandom123-dev")
+endif()
+
+if(lockstep_missing)
+  message(FATAL_ERROR "lockstep needs:${lockstep_missing}\nscripts/setup.sh installs all of it.")
+endif()

@@ -1,0 +1,43 @@
+/* A list of aligned blocks: nothing clever, because nothing here runs inside the step loop. */
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arena_block {
+  arena_block_t *next;
+  unsigned char padding[ARENA_ALIGNMENT - sizeof(arena_block_t *)];
+  unsigned char bytes[];
+};
+
+void *arena_new(arena_t *arena, size_t count, size_t size) {
+  size_t bytes = 0;
+  if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
+  if (bytes > SIZE_MAX - sizeof(arena_block_t) - ARENA_ALIGNMENT) return NULL;
+  size_t whole = sizeof(arena_block_t) + (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+  arena_block_t *block = aligned_alloc(ARENA_ALIGNMENT, whole);
+  if (block == NULL) return NULL;
+  memset(block, 0, whole);
+  block->next = arena->blocks;
+  arena->blocks = block;
+  arena->bytes += bytes;
+  return block->bytes;
+}
+
+char *arena_text(arena_t *arena, const char *text) {
+  size_t size = strlen(text) + 1;
+  char *copy = arena_new(arena, size, 1);
+  if (copy != NULL) memcpy(copy, text, size);
+  return copy;
+}
+
+void arena_free(arena_t *arena) {
+  arena_block_t *block = arena->blocks;
+  while (block != NULL) {
+    arena_block_t *next = block->next;
+    free(block);
+    block = next;
+  }
+  *arena = (arena_t){0};
+}

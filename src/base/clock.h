@@ -1,0 +1,8 @@
+/* Wall time. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+/* Seconds since some fixed moment, monotonic. Thread-safe. */
+double clock_seconds(void);
+
+#endif

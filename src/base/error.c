@@ -1,0 +1,58 @@
+/* Errors as values: the code travels as the return value, the message in a caller-owned struct, so that no
+ * global state is needed and every thread and rank can fail on its own. */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+  const char *text;
+  int exit_code;
+} status_row_t;
+
+static const status_row_t status_table[] = {
+#define STATUS_ROW(code, exit_code, text) [code] = {text, exit_code},
+    LS_STATUS_LIST(STATUS_ROW)
+#undef STATUS_ROW
+};
+
+static const status_row_t *status_row(ls_status status) {
+  size_t n = sizeof status_table / sizeof status_table[0];
+  return (size_t)status < n ? &status_table[status] : &status_table[LS_FAILED];
+}
+
+const char *ls_status_text(ls_status status) {
+  return status_row(status)->text;
+}
+
+int ls_status_exit_code(ls_status status) {
+  return status_row(status)->exit_code;
+}
+
+ls_status error_set(ls_error *error, ls_status status, const char *format, ...) {
+  if (error == NULL) return status;
+  va_list args;
+  va_start(args, format);
+  error->status = status;
+  vsnprintf(error->message, sizeof error->message, format, args);
+  va_end(args);
+  return status;
+}
+
+ls_status error_prefix(ls_error *error, ls_status status, const char *format, ...) {
+  if (error == NULL) return status;
+  char prefix[LS_MESSAGE_SIZE / 2];
+  char rest[LS_MESSAGE_SIZE];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(prefix, sizeof prefix, format, args);
+  va_end(args);
+  memcpy(rest, error->message, sizeof rest);
+  /* a message too long for its buffer is cut at the end, where it matters least */
+  size_t used = strlen(prefix);
+  memcpy(error->message, prefix, used);
+  snprintf(error->message + used, sizeof error->message - used, ": %s", rest);
+  error->status = status;
+  return status;
+}

@@ -1,0 +1,82 @@
+/* Names and numbers in text. */
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_NAME = 63 };
+
+int choice_find(choice_list_t list, const char *name) {
+  choice_t row;
+  for (size_t i = 0; list(i, &row); i++)
+    if (strcmp(row.name, name) == 0) return (int)i;
+  return -1;
+}
+
+static size_t smaller(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+/* d(i, j), the distance of the first i letters of a from the first j of b, one row of the table at a time. */
+size_t text_distance(const char *a, const char *b) {
+  size_t row[LONGEST_NAME + 1];
+  size_t m = strlen(a), n = strlen(b);
+  if (n > LONGEST_NAME) return m > n ? m : n;
+  for (size_t j = 0; j <= n; j++) row[j] = j;
+  for (size_t i = 1; i <= m; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= n; j++) {
+      size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = smaller(replaced, smaller(row[j - 1], row[j]) + 1);
+    }
+  }
+  return row[n];
+}
+
+const char *choice_nearest(choice_list_t list, const char *name) {
+  const char *best = NULL;
+  size_t best_distance = strlen(name) / 3 + 2;
+  choice_t row;
+  for (size_t i = 0; list(i, &row); i++) {
+    size_t distance = text_distance(name, row.name);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = row.name;
+    }
+  }
+  return best;
+}
+
+void choice_names(choice_list_t list, char *out, size_t size) {
+  size_t used = 0;
+  choice_t row;
+  if (size > 0) out[0] = '\0';
+  for (size_t i = 0; list(i, &row) && used < size; i++)
+    used += (size_t)snprintf(out + used, size - used, "%s%s", i == 0 ? "" : ", ", row.name);
+}
+
+bool text_double(const char *text, double *out) {
+  char *end = NULL;
+  if (*text == '\0' || isspace((unsigned char)*text)) return false;
+  errno = 0;
+  double value = strtod(text, &end);
+  if (*end != '\0' || (errno == ERANGE && (value > 1 || value < -1))) return false;
+  *out = value;
+  return true;
+}
+
+bool text_int64(const char *text, int64_t *out) {
+  char *end = NULL;
+  if (*text == '\0' || isspace((unsigned char)*text)) return false;
+  errno = 0;
+  intmax_t value = strtoimax(text, &end, 10);
+  if (*end != '\0' || errno == ERANGE) return false;
+  *out = (int64_t)value;
+  return true;
+}

@@ -1,0 +1,124 @@
+/* The settings of a run: one typed, validated struct, constant once loaded.
+ *
+ * One table (settings.c) describes every key: path, type, default, range or choices, meaning. Reading YAML,
+ * command-line overrides, checks, --help, the resolved config.yaml and docs/reference.md all walk that table,
+ * so a new key is a new row and a new field. Rooms above own the tables of names (activations, losses …) and
+ * hand them in as choice lists. */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { SETTINGS_AUTO = -1 }; /* what an integer key holds for "auto" */
+
+typedef enum { LAYER_DENSE, LAYER_ACTIVATION, LAYER_DROPOUT, LAYER_RESIDUAL } layer_kind_t;
+
+/* One entry of model.layers. Fields that do not belong to its kind are zero or NULL. */
+typedef struct layer_settings {
+  layer_kind_t kind;
+  int line;               /* in the YAML file, 0 from an override */
+  int64_t units;          /* dense: outputs, >= 1 */
+  const char *activation; /* dense (default identity), activation */
+  const char *init;       /* dense: weight initialisation, or "auto": chosen by the activation */
+  bool bias;              /* dense, default true */
+  double rate;            /* dropout: share of values set to zero, in [0, 1) */
+  struct layer_settings *layers; /* residual: y = x + layers(x) */
+  size_t n_layers;
+} layer_settings_t;
+
+typedef struct {
+  const char *name; /* none, minmax, standard */
+  double low, high; /* minmax: the range, default 0 and 1 */
+} scaling_settings_t;
+
+typedef struct {
+  const char *name;
+  struct {
+    const char *file; /* HDF5 dataset file; required */
+    const char *x, *y;             /* paths of the training rows, default train/x and train/y */
+    const char *valid_x, *valid_y; /* default valid/x and valid/y, used when present and validation is 0 */
+    const char *test_x, *test_y;   /* default test/x and test/y, used when present */
+    double validation;             /* share of the training rows kept for validation, in [0, 1) */
+    const char *validation_group;  /* a group's name instead of a share, else NULL */
+    const char *shuffle;           /* full, blocks, none */
+    scaling_settings_t scaling, target_scaling;
+  } data;
+  struct {
+    layer_settings_t *layers; /* required */
+    size_t n_layers;
+  } model;
+  struct {
+    const char *name; /* required */
+    double delta;     /* huber: where the square turns into a line, > 0 */
+  } loss;
+  struct {
+    const char *name;
+    double learning_rate;
+    double momentum;
+    bool nesterov;
+    double beta1, beta2, epsilon;
+    double weight_decay; /* adamw: decoupled, on weights, not biases */
+  } optimizer;
+  struct {
+    const char *name;     /* constant, cosine, step */
+    double warmup_epochs; /* linear warm-up from 0, may be a fraction */
+    double final;         /* cosine: last rate as a share of the first, in [0, 1] */
+    double every_epochs;  /* step: epochs between steps, > 0 */
+    double factor;        /* step: the rate is multiplied by this at each, in (0, 1] */
+  } schedule;
+  struct {
+    int64_t epochs; /* >= 0; 0 saves the initial model */
+    int64_t global_batch_size;
+    uint64_t seed;
+    double l1, l2;     /* penalties l1 |w| + l2/2 w^2, on weights, not biases */
+    double clip_norm;  /* global norm of the gradient at most this; 0: no clipping */
+    int64_t log_every; /* steps between logged steps; 0: epochs only */
+    int64_t top_k;     /* k of the top-k accuracy */
+  } train;
+  struct {
+    int64_t threads;        /* per rank, or SETTINGS_AUTO */
+    int64_t shards;         /* S, or SETTINGS_AUTO */
+    const char *reduce;     /* shared, mpi */
+    int64_t ranks_per_node; /* ranks that share one copy of the parameters, or SETTINGS_AUTO: all of a node */
+  } parallel;
+  struct {
+    int64_t every_epochs; /* 0 when every_steps is set */
+    int64_t every_steps;  /* 0 when every_epochs is set; both 0: never */
+    int64_t keep;         /* newest checkpoints kept, >= 1 */
+  } checkpoint;
+  const char *runs; /* directory of run directories, default "runs" */
+  arena_t arena;    /* owns all text and layers above */
+} settings_t;
+
+/* The names that rooms above offer. */
+typedef struct {
+  choice_list_t activation, loss, optimizer, schedule, init, scaling;
+} settings_choices_t;
+
+/* Reads the YAML file at path, applies overrides ("section.key=value", value in YAML syntax), fills defaults and
+ * checks everything. *out is caller-owned (settings_destroy). Errors (LS_BAD_SETTINGS) name file, line and key,
+ * and the nearest known key or name. Not collective: rank 0 reads, see settings_parse. */
+ls_status settings_load(const char *path, char *const *overrides, size_t n_overrides,
+                        const settings_choices_t *choices, settings_t **out, ls_error *error);
+
+/* The same from YAML text; `source` names it in messages. */
+ls_status settings_parse(const char *text, size_t length, const char *source, char *const *overrides,
+                         size_t n_overrides, const settings_choices_t *choices, settings_t **out,
+                         ls_error *error);
+
+/* The resolved settings, complete, as YAML that settings_parse reads back to equal settings. *text is malloc'd,
+ * caller-owned, NUL-terminated. */
+ls_status settings_dump(const settings_t *settings, char **text, ls_error *error);
+
+/* The table of keys as Markdown (docs/reference.md) or as plain text (--help). */
+void settings_reference(FILE *out, const settings_choices_t *choices, bool markdown);
+
+void settings_destroy(settings_t **settings);
+
+#endif

@@ -1,0 +1,77 @@
+/* A dataset file as a rank sees it: the rows of its own shards, in memory as they are in the file.
+ *
+ * x stays in its element type (bytes stay bytes); conversion and scaling happen when a batch is gathered. Labels
+ * become int32, targets float. Everything read is checked: NaN and infinity in x or y, labels outside the
+ * network's outputs, shapes that do not fit, are LS_BAD_DATA naming file, array, row and column. */
+#ifndef DATA_DATASET_H
+#define DATA_DATASET_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/target.h"
+#include "comm/world.h"
+#include "config/settings.h"
+#include "data/shard.h"
+
+#include <stdbool.h>
+
+/* How x lies in memory: u8 as it is; i8, i16, u16, f16, f32 as f32 (exact); wider types as f64. */
+typedef enum { ELEMENT_U8, ELEMENT_F32, ELEMENT_F64 } element_t;
+
+/* One split, this rank's part of it. */
+typedef struct {
+  partition_t partition; /* of the whole split; rows == 0: there is none */
+  int first_shard, shards; /* this rank's */
+  int64_t rows;            /* resident: those of this rank's shards, in order */
+  int64_t features;
+  element_t type;
+  void *x;         /* (rows, features) */
+  int32_t *labels; /* (rows), TARGET_LABELS; else NULL */
+  float *targets;  /* (rows, width), TARGET_VALUES, unscaled; else NULL */
+  int64_t width;   /* of the targets */
+} split_t;
+
+typedef struct {
+  split_t train, valid, test;
+  int64_t features;
+  char **class_names; /* NULL when the file names none */
+  size_t n_classes;
+  size_t resident_bytes; /* of this rank */
+  arena_t arena;         /* owns all of the above */
+} dataset_t;
+
+/* What a dataset looks like before it is read. */
+typedef struct {
+  int64_t features;               /* product of the dimensions of x after the first */
+  int64_t train_rows, valid_rows, test_rows; /* the validation share already taken out; 0: none */
+  bool has_y;                     /* of the training rows */
+  bool y_is_integer;
+  int64_t y_width;                /* 1 for (n), k for (n, k) */
+  element_t type;                 /* in memory */
+} dataset_shape_t;
+
+/* Collective: rank 0 reads the file's headers, all ranks get the shape. */
+ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_shape_t *shape, ls_error *error);
+
+enum { SPLIT_TRAIN = 1, SPLIT_VALID = 2, SPLIT_TEST = 4 };
+
+/* Reads this rank's part of the asked splits (SPLIT_ bits; valid and test only when there). Each rank reads only
+ * the slab of rows between its first and its last, in bounded pieces. Validation rows are chosen by
+ * validation_choice before rows are dealt to shards. `outputs` is the network's output width: for
+ * TARGET_LABELS labels must lie in [0, outputs) (one-hot y (n, outputs) becomes labels; for outputs == 1 see
+ * TARGET_VALUES); for TARGET_VALUES y must be (n, outputs), or (n) when outputs is 1. Collective (errors
+ * agree). *out is caller-owned. */
+ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_kind_t kind,
+                       int64_t outputs, int shards, dataset_t **out, ls_error *error);
+void dataset_destroy(dataset_t **dataset);
+
+/* Which rows of n go to validation: exactly floor(share * n + 0.5), by selection sampling (Knuth, TAOCP 2,
+ * 3.4.2, algorithm S) with random numbers by row number, so that every rank finds the same ones. chosen[i] for
+ * rows [0, n). */
+void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen);
+
+/* One array of rows without targets, for predict: the rows of this rank's shards. Collective. */
+ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features, int shards,
+                                dataset_t **out, ls_error *error);
+
+#endif

@@ -1,0 +1,27 @@
+/* The gather: rows of a batch, picked by index, converted to float and scaled in one vectorised pass. */
+#ifndef DATA_GATHER_H
+#define DATA_GATHER_H
+
+#include "data/dataset.h"
+#include "data/scaler.h"
+
+typedef struct {
+  const split_t *split; /* borrowed */
+  float *shift, *scale, *offset; /* (features), as float; NULL when the scaler is none */
+  const scaler_t *scaler;        /* borrowed; f64 rows are scaled in double */
+  arena_t arena;
+} gather_t;
+
+ls_status gather_create(const split_t *split, const scaler_t *scaler, gather_t *out, ls_error *error);
+void gather_free(gather_t *gather);
+
+/* out (n, features), row i = scaled row rows[i] of the split's resident rows. Thread-safe. */
+void gather_features(const gather_t *gather, const uint32_t *rows, int64_t n, float *out);
+/* rows first .. first + n as they lie. */
+void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out);
+
+/* labels (n), or targets (n, width). */
+void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int32_t *out);
+void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, float *out);
+
+#endif

@@ -1,0 +1,39 @@
+/* Feature and target scaling: y = (x - shift) * scale + offset, per column, fitted on training rows alone. */
+#ifndef DATA_SCALER_H
+#define DATA_SCALER_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "comm/world.h"
+#include "config/settings.h"
+#include "data/dataset.h"
+#include "store/store.h"
+
+typedef struct {
+  const char *name; /* none, minmax, standard */
+  int64_t n;        /* columns; 0 for none */
+  double *shift, *scale, *offset; /* (n) each */
+  arena_t arena;
+} scaler_t;
+
+/* Fits on the training rows of all ranks. standard: mean and population standard deviation in two passes
+ * (mean first, then squares of differences from it), sums per shard in double, added by the tree: the same bits
+ * on any layout, sound for huge offsets. A constant column gets scale 1, so it becomes the offset. Collective. */
+ls_status scaler_fit_features(world_t *world, const scaling_settings_t *settings, const split_t *train,
+                              scaler_t *out, ls_error *error);
+ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
+                             scaler_t *out, ls_error *error);
+void scaler_free(scaler_t *scaler);
+
+/* In place, n rows of scaler->n columns. Targets of a split are scaled once, after fitting; predictions are
+ * unscaled. */
+void scaler_apply(const scaler_t *scaler, int64_t rows, float *values);
+void scaler_invert(const scaler_t *scaler, int64_t rows, float *values);
+
+/* Arrays group/shift, group/scale, group/offset and attribute name. */
+ls_status scaler_write(const scaler_t *scaler, store_t *store, const char *group, ls_error *error);
+ls_status scaler_read(const store_t *store, const char *group, scaler_t *out, ls_error *error);
+
+bool scaling_choice(size_t i, choice_t *out);
+
+#endif

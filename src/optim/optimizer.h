@@ -1,0 +1,42 @@
+/* Optimisers: pure functions on a slice of the parameter vector. A row of the table is one of them. Every
+ * element is updated on its own, so the bits do not depend on how the vector is cut into slices.
+ * Thread-safe on disjoint slices. */
+#ifndef OPTIM_OPTIMIZER_H
+#define OPTIM_OPTIMIZER_H
+
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OPTIMIZER_MAX_STATES = 2 };
+
+/* What an update needs beside the slice; the same for all slices of a step. */
+typedef struct {
+  double learning_rate; /* of this step, schedule applied */
+  double momentum;
+  bool nesterov;
+  double beta1, beta2, epsilon;
+  double weight_decay;
+  int64_t step; /* 1 for the first update */
+} optimizer_step_t;
+
+/* w: parameters, g: gradient (mean, penalties and clipping applied), state[k]: n floats each, zero at first.
+ * decay: whether weight_decay applies to this slice (weights: yes, biases: no). */
+typedef void (*optimizer_update_t)(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                                   const float *restrict g, float *restrict const *state);
+
+typedef struct {
+  const char *name;
+  const char *meaning; /* the formula and its source */
+  int states;          /* state vectors it keeps: 0, 1 or 2 */
+  const char *state_names[OPTIMIZER_MAX_STATES]; /* as in checkpoints */
+  optimizer_update_t update;
+} optimizer_t;
+
+/* By name, NULL when there is none. Static, constant. */
+const optimizer_t *optimizer_find(const char *name);
+bool optimizer_choice(size_t i, choice_t *out);
+
+#endif
