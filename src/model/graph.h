@@ -1,14 +1,14 @@
 /* The network as a graph of primitive ops, and reverse-mode differentiation over it.
  *
- * An op is a row of a table (op.c): dense (with its activation fused), activation, dropout, add. Forward walks the
- * nodes in order, backward in reverse; each op turns the delta of its output (dL/dy) into the deltas of its
- * inputs, adding where a value is used more than once. Weight gradients come afterwards, tile by tile, from the
- * values and deltas that the two walks left on the tape: so threads can share rows first and blocks of
- * weights second, and a tile can be folded over shards while it is in cache.
+ * An op is a row of a table (op.c): dense (with its activation fused), activation, dropout, add. Forward
+ * walks the nodes in order, backward in reverse; each op turns the delta of its output (dL/dy) into the
+ * deltas of its inputs, adding where a value is used more than once. Weight gradients come afterwards, tile
+ * by tile, from the values and deltas that the two walks left on the tape: so threads can share rows first
+ * and blocks of weights second, and a tile can be folded over shards while it is in cache.
  *
- * The graph is constant after creation and shared by all threads. A graph_worker_t holds one thread's kernels.
- * The parameter vector is one flat buffer: weights of all layers first, then all biases, each region padded
- * to whole blocks of GRAPH_BLOCK floats; padding is zero. */
+ * The graph is constant after creation and shared by all threads. A graph_worker_t holds one thread's
+ * kernels. The parameter vector is one flat buffer: weights of all layers first, then all biases, each region
+ * padded to whole blocks of GRAPH_BLOCK floats; padding is zero. */
 #ifndef MODEL_GRAPH_H
 #define MODEL_GRAPH_H
 
@@ -28,8 +28,8 @@ typedef struct tape tape_t;
 
 /* ---- the graph ---- */
 
-/* Builds and checks the graph (LS_BAD_SETTINGS with the layer's line). `rows` is the row count of one kernel call
- * in training, which the choice of weight layout may depend on. *out is caller-owned. Thread-safe. */
+/* Builds and checks the graph (LS_BAD_SETTINGS with the layer's line). `rows` is the row count of one kernel
+ * call in training, which the choice of weight layout may depend on. *out is caller-owned. Thread-safe. */
 ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, int64_t rows,
                        graph_t **out, ls_error *error);
 void graph_destroy(graph_t **graph);
@@ -39,24 +39,26 @@ int64_t graph_outputs(const graph_t *graph);
 size_t graph_floats(const graph_t *graph);        /* of the parameter vector, a multiple of GRAPH_BLOCK */
 size_t graph_weight_floats(const graph_t *graph); /* [0, this) are weights, the rest biases; same multiple */
 int64_t graph_parameters(const graph_t *graph);   /* true count, padding not counted */
-double graph_flops_per_row(const graph_t *graph); /* 2 x weights for each pass of training, design section 5 */
+/* 2 x weights for forward, for backward-weights and, where something before the layer is trained,
+ * backward-data. */
+double graph_flops_per_row(const graph_t *graph);
 /* Floats on the tape per row: values alone, or values and deltas. */
 size_t graph_tape_floats(const graph_t *graph, bool train);
 
 /* A parameter array as files name it. */
 typedef struct {
-  char name[64];      /* dense1/weight, dense1/bias */
+  char name[64]; /* dense1/weight, dense1/bias */
   int dims;
-  int64_t shape[2];   /* (out, in) or (out) */
+  int64_t shape[2]; /* (out, in) or (out) */
   int64_t fan_in, fan_out;
   bool is_weight;
-  const char *init;   /* weights: name of the initialisation; biases: zeros */
+  const char *init; /* weights: name of the initialisation; biases: zeros */
 } parameter_t;
 size_t graph_parameter_count(const graph_t *graph);
 const parameter_t *graph_parameter(const graph_t *graph, size_t i);
 
-/* Parameter array i between the vector and a plain row-major array. Any vector of the same layout may be passed
- * (gradient, optimiser state). Not for the step loop. */
+/* Parameter array i between the vector and a plain row-major array. Any vector of the same layout may be
+ * passed (gradient, optimiser state). Not for the step loop. */
 ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain, ls_error *error);
 ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector, ls_error *error);
 
@@ -82,11 +84,11 @@ typedef struct {
   bool training;       /* dropout on */
   uint64_t seed, step; /* of the dropout stream */
   uint64_t shard;
-  int64_t row;         /* of the first row within the shard's slice */
+  int64_t row; /* of the first row within the shard's slice */
 } pass_t;
 
-/* Makes this thread's kernels for calls of `rows` rows and, when `slice_rows` > 0, weight gradients over slices of
- * that many rows. Call in the thread that will use it. */
+/* Makes this thread's kernels for calls of `rows` rows and, when `slice_rows` > 0, weight gradients over
+ * slices of that many rows. Call in the thread that will use it. */
 ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t slice_rows, graph_worker_t **out,
                               ls_error *error);
 void graph_worker_destroy(graph_worker_t **worker);
@@ -97,7 +99,8 @@ void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape
 /* The same rows, from tape_output_delta back to what the weight gradients need. */
 void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row);
 
-/* The gradient vector is cut into tiles, contiguous, in order, covering all but padding between regions. */
+/* The gradient vector is cut into tiles, each contiguous, in order of offset (so weights of all layers, then
+ * biases), covering all but padding between arrays. */
 typedef struct {
   size_t offset, floats; /* in the parameter vector */
   double cost;           /* relative work, for dealing tiles to threads */
@@ -106,14 +109,15 @@ size_t graph_tiles(const graph_t *graph);
 tile_t graph_tile(const graph_t *graph, size_t i);
 size_t graph_largest_tile(const graph_t *graph); /* floats */
 
-/* out (tile.floats) = gradient sum of tile i over rows [row, row + slice_rows) of the tape: a leaf of the tree.
- * Overwrites out. */
+/* out (tile.floats) = gradient sum of tile i over rows [row, row + slice_rows) of the tape: a leaf of the
+ * tree. Overwrites out. */
 void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, float *out);
 
 /* ---- reference ---- */
 
-/* The same network in double, plainly, row by row: for tests and gradient checks. plain: all parameter arrays one
- * after the other as graph_unpack gives them. x (rows, inputs), y (rows, outputs). Dropout as in `pass`. */
+/* The same network in double, plainly, row by row: for tests and gradient checks. plain: all parameter arrays
+ * one after the other as graph_unpack gives them. x (rows, inputs), y (rows, outputs). Dropout as in `pass`.
+ */
 ls_status graph_reference(const graph_t *graph, const double *plain, int64_t rows, const double *x,
                           const pass_t *pass, double *y, ls_error *error);
 

@@ -4,9 +4,9 @@
 
 #include "model/graph.h"
 
-/* Fills the parameter vector: weights by their rule with random numbers by (seed, array, element), biases zero.
- * Glorot: variance 2/(fan_in + fan_out) (Glorot and Bengio 2010); He: 2/fan_in (He et al. 2015); LeCun: 1/fan_in
- * (LeCun et al. 1998). Uniform or normal. */
+/* Fills the parameter vector: weights by their rule with random numbers by (seed, array, element), biases
+ * zero. Glorot: variance 2/(fan_in + fan_out) (Glorot and Bengio 2010); He: 2/fan_in (He et al. 2015); LeCun:
+ * 1/fan_in (LeCun et al. 1998). Uniform or normal. */
 ls_status init_parameters(const graph_t *graph, uint64_t seed, float *vector, ls_error *error);
 
 bool init_choice(size_t i, choice_t *out);

@@ -1,5 +1,5 @@
-/* Loss functions: a table. Each gives the sum over rows of the loss and the gradient of that sum with respect to
- * the network's outputs; the division by the global number of rows comes later, once. */
+/* Loss functions: a table. Each gives the sum over rows of the loss and the gradient of that sum with respect
+ * to the network's outputs; the division by the global number of rows comes later, once. */
 #ifndef MODEL_LOSS_H
 #define MODEL_LOSS_H
 
@@ -12,8 +12,9 @@ typedef struct {
   double delta; /* huber */
 } loss_params_t;
 
-/* Returns the sum of the loss over rows; z (rows, width) are the network's outputs; delta (rows, width) = dL/dz
- * unless NULL. Per row the mean over outputs for mse, mae, huber and binary_cross_entropy (as in PyTorch). */
+/* Returns the sum of the loss over rows; z (rows, width) are the network's outputs; delta (rows, width) =
+ * dL/dz unless NULL. Per row the mean over outputs for mse, mae, huber and binary_cross_entropy (as in
+ * PyTorch). */
 typedef double (*loss_function_t)(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
                                   target_t target, float *delta);
 /* One row in double, plainly. target: width values, or target[0] = label. */
@@ -26,7 +27,7 @@ typedef struct {
   target_kind_t target;
   loss_function_t evaluate;
   loss_reference_t reference;
-  bool is_classification; /* accuracy and friends apply */
+  bool is_classification; /* accuracy applies; the target may still be values (binary_cross_entropy) */
 } loss_t;
 
 const loss_t *loss_find(const char *name);

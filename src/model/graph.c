@@ -1,0 +1,282 @@
+/* From layer settings to nodes: every kind of layer has a function that appends its ops. Then what backward
+ * must know is decided once: which deltas are needed, which share a buffer, and who writes a delta first. */
+#include "model/graph.h"
+
+#include "model/graph_impl.h"
+#include "model/init.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Weights of one layer; far beyond any memory, far below where sizes in bytes overflow. */
+static const int64_t largest_layer = (int64_t)1 << 40;
+
+static ls_status no_memory(ls_error *error) {
+  return error_set(error, LS_NO_MEMORY, "no memory for the network's graph");
+}
+
+static ls_status bad_layer(const layer_settings_t *layer, ls_error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static ls_status bad_layer(const layer_settings_t *layer, ls_error *error, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  char text[LS_MESSAGE_SIZE / 2];
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  if (layer->line == 0) return error_set(error, LS_BAD_SETTINGS, "model.layers: %s", text);
+  return error_set(error, LS_BAD_SETTINGS, "line %d: model.layers: %s", layer->line, text);
+}
+
+/* ---- appending nodes ---- */
+
+/* What the layer functions share. */
+typedef struct {
+  graph_t *graph;
+  int64_t rows; /* of a training call */
+  ls_error *error;
+} builder_t;
+
+static ls_status append_layers(builder_t *b, const layer_settings_t *layers, size_t n, size_t *value);
+
+/* Nodes that the layers need at most: a dense layer may need a second one for its activation. */
+static size_t count_nodes(const layer_settings_t *layers, size_t n) {
+  size_t count = 0;
+  for (size_t i = 0; i < n; i++) count += 2 + count_nodes(layers[i].layers, layers[i].n_layers);
+  return count;
+}
+
+static node_t *append_node(graph_t *graph, const op_t *op, size_t input, int64_t width) {
+  size_t same = 1;
+  for (size_t i = 0; i < graph->n_nodes; i++) same += graph->nodes[i].op == op;
+  node_t *node = &graph->nodes[graph->n_nodes];
+  node->op = op;
+  node->number = graph->n_nodes++;
+  node->inputs[0] = input;
+  node->width = width;
+  if (op == &op_input)
+    snprintf(node->name, sizeof node->name, "%s", op->name);
+  else
+    snprintf(node->name, sizeof node->name, "%s%zu", op->name, same);
+  return node;
+}
+
+/* The row of a name; none given means identity. */
+static ls_status find_activation(const layer_settings_t *layer, const activation_t **out, ls_error *error) {
+  const char *name = layer->activation != NULL ? layer->activation : "identity";
+  const activation_t *row = activation_find(name);
+  if (row == NULL) {
+    const char *nearest = choice_nearest(activation_choice, name);
+    return bad_layer(layer, error, "unknown activation '%s'%s%s%s", name, nearest ? " (did you mean '" : "",
+                     nearest ? nearest : "", nearest ? "'?)" : "");
+  }
+  *out = row;
+  return LS_OK;
+}
+
+static ls_status append_activation(builder_t *b, const layer_settings_t *layer, bool has_next,
+                                   size_t *value) {
+  (void)has_next;
+  const activation_t *activation = NULL;
+  TRY(find_activation(layer, &activation, b->error));
+  node_t *node = append_node(b->graph, &op_activation, *value, b->graph->nodes[*value].width);
+  node->activation = activation;
+  *value = node->number;
+  return LS_OK;
+}
+
+/* "auto" goes by the function that the layer's outputs meet: its own, or the activation layer right after it.
+ */
+static ls_status find_init(const layer_settings_t *layer, bool has_next, const activation_t *own,
+                           const char **out, ls_error *error) {
+  choice_t row;
+  if (layer->init != NULL && strcmp(layer->init, "auto") != 0) {
+    int i = choice_find(init_choice, layer->init);
+    if (i < 0) return bad_layer(layer, error, "unknown initialisation '%s'", layer->init);
+    init_choice((size_t)i, &row);
+    *out = row.name;
+    return LS_OK;
+  }
+  const activation_t *meets = own;
+  if (own->eltwise == ELTWISE_IDENTITY && has_next && layer[1].kind == LAYER_ACTIVATION)
+    TRY(find_activation(&layer[1], &meets, error));
+  *out = meets->init;
+  return LS_OK;
+}
+
+static ls_status append_dense(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  int64_t in = b->graph->nodes[*value].width;
+  if (layer->units < 1)
+    return bad_layer(layer, b->error, "dense: units is %" PRId64 ", must be at least 1", layer->units);
+  if (layer->units > largest_layer / in)
+    return bad_layer(layer, b->error, "dense: %" PRId64 " x %" PRId64 " weights are too many", layer->units,
+                     in);
+  const activation_t *activation = NULL, *identity = activation_find("identity");
+  const char *init = NULL;
+  dense_layout_t layout;
+  TRY(find_activation(layer, &activation, b->error));
+  TRY(find_init(layer, has_next, activation, &init, b->error));
+  TRY(dense_layout_choose(in, layer->units, b->rows, &layout, b->error));
+
+  bool fuses = op_dense_fuses(activation);
+  node_t *node = append_node(b->graph, &op_dense, *value, layer->units);
+  node->activation = fuses ? activation : identity;
+  node->layout = layout;
+  node->has_bias = layer->bias;
+  node->init = init;
+  *value = node->number;
+  return fuses ? LS_OK : append_activation(b, layer, has_next, value);
+}
+
+static ls_status append_dropout(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  (void)has_next;
+  if (!(layer->rate >= 0 && layer->rate < 1))
+    return bad_layer(layer, b->error, "dropout: rate is %g, must be in [0, 1)", layer->rate);
+  node_t *node = append_node(b->graph, &op_dropout, *value, b->graph->nodes[*value].width);
+  node->rate = layer->rate;
+  *value = node->number;
+  return LS_OK;
+}
+
+static ls_status append_residual(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  (void)has_next;
+  if (layer->n_layers == 0) return bad_layer(layer, b->error, "residual: needs at least one layer");
+  size_t branch = *value;
+  TRY(append_layers(b, layer->layers, layer->n_layers, &branch));
+  int64_t in = b->graph->nodes[*value].width, out = b->graph->nodes[branch].width;
+  if (in != out)
+    return bad_layer(
+        layer, b->error,
+        "residual: y = x + layers(x) needs as many outputs as inputs, but its layers make %" PRId64
+        " values from %" PRId64 "; give the last dense layer in it units: %" PRId64,
+        out, in, in);
+  node_t *node = append_node(b->graph, &op_add, *value, in);
+  node->inputs[1] = branch;
+  *value = node->number;
+  return LS_OK;
+}
+
+/* Appends the ops of layer, whose input is node *value, and sets *value to the node of its output. has_next:
+ * another layer of the same list follows it in memory. */
+typedef ls_status (*append_t)(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value);
+
+static const append_t append_table[] = {
+    [LAYER_DENSE] = append_dense,
+    [LAYER_ACTIVATION] = append_activation,
+    [LAYER_DROPOUT] = append_dropout,
+    [LAYER_RESIDUAL] = append_residual,
+};
+
+static ls_status append_layers(builder_t *b, const layer_settings_t *layers, size_t n, size_t *value) {
+  for (size_t i = 0; i < n; i++) TRY(append_table[layers[i].kind](b, &layers[i], i + 1 < n, value));
+  return LS_OK;
+}
+
+/* ---- what backward must know ---- */
+
+/* A delta is needed where parameters lie at or before the node; nobody needs dL/d input. */
+static void mark_needed_deltas(graph_t *graph) {
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    node_t *node = &graph->nodes[i];
+    node->needs_delta = node->op == &op_dense;
+    for (int k = 0; k < node->op->n_inputs; k++)
+      node->needs_delta = node->needs_delta || graph->nodes[node->inputs[k]].needs_delta;
+  }
+}
+
+/* Backward meets the uses of a value in reverse: the first overwrites the delta, the others add to it. A
+ * value with one use only may have its delta in place of its user's, when that op can work in place. */
+static ls_status plan_deltas(graph_t *graph, ls_error *error) {
+  int *uses = calloc(graph->n_nodes, sizeof *uses);
+  if (uses == NULL) return no_memory(error);
+  for (size_t i = graph->n_nodes; i-- > 0;) {
+    node_t *node = &graph->nodes[i];
+    node->delta = i;
+    for (int k = 0; k < node->op->n_inputs; k++) node->adds_to[k] = uses[node->inputs[k]]++ > 0;
+  }
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    if (node->op->in_place < 0) continue;
+    size_t input = node->inputs[node->op->in_place];
+    if (uses[input] == 1) graph->nodes[input].delta = i;
+  }
+  free(uses);
+  return LS_OK;
+}
+
+/* ---- the whole ---- */
+
+static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_layers, int64_t inputs,
+                       int64_t rows, ls_error *error) {
+  builder_t builder = {.graph = graph, .rows = rows, .error = error};
+  graph->nodes = arena_new(&graph->arena, 1 + count_nodes(layers, n_layers), sizeof *graph->nodes);
+  if (graph->nodes == NULL) return no_memory(error);
+  size_t value = append_node(graph, &op_input, 0, inputs)->number;
+  TRY(append_layers(&builder, layers, n_layers, &value));
+  mark_needed_deltas(graph);
+  if (!graph_output_node(graph)->needs_delta)
+    return error_set(error, LS_BAD_SETTINGS, "model.layers has no dense layer: there is nothing to train");
+  TRY(plan_deltas(graph, error));
+  TRY(parameters_place(graph, error));
+  return tiles_cut(graph, error);
+}
+
+ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, int64_t rows,
+                       graph_t **out, ls_error *error) {
+  graph_t *graph = calloc(1, sizeof *graph);
+  if (graph == NULL) return no_memory(error);
+  ls_status status = build(graph, layers, n_layers, inputs, rows, error);
+  if (status == LS_OK)
+    *out = graph;
+  else
+    graph_destroy(&graph);
+  return status;
+}
+
+void graph_destroy(graph_t **graph) {
+  if (graph == NULL || *graph == NULL) return;
+  arena_free(&(*graph)->arena);
+  free(*graph);
+  *graph = NULL;
+}
+
+int64_t graph_inputs(const graph_t *graph) {
+  return graph->nodes[0].width;
+}
+
+int64_t graph_outputs(const graph_t *graph) {
+  return graph_output_node(graph)->width;
+}
+
+/* Forward and backward-weights always, backward-data where somebody before wants the delta. */
+double node_flops_per_row(const graph_t *graph, const node_t *node) {
+  if (node->op != &op_dense) return 0;
+  int passes = graph->nodes[node->inputs[0]].needs_delta ? 3 : 2;
+  return 2.0 * passes * (double)node->layout.in * (double)node->layout.out;
+}
+
+double graph_flops_per_row(const graph_t *graph) {
+  double flops = 0;
+  for (size_t i = 0; i < graph->n_nodes; i++) flops += node_flops_per_row(graph, &graph->nodes[i]);
+  return flops;
+}
+
+/* A line per layer, with the numbers of a column below each other. */
+void graph_print(const graph_t *graph, FILE *out) {
+  fprintf(out, "%-16s %9s  %-15s %12s %14s\n", "layer", "outputs", "function", "parameters", "FLOPs per row");
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    int64_t weights = node->op == &op_dense ? node->layout.in * node->layout.out : 0;
+    char function[32] = "";
+    if (node->activation != NULL) snprintf(function, sizeof function, "%s", node->activation->name);
+    if (node->op == &op_dropout) snprintf(function, sizeof function, "rate %g", node->rate);
+    if (node->op == &op_add)
+      snprintf(function, sizeof function, "+ %.20s", graph->nodes[node->inputs[0]].name);
+    fprintf(out, "%-16s %9" PRId64 "  %-15s %12" PRId64 " %14.0f\n", node->name, node->width, function,
+            weights + (node->has_bias ? node->width : 0), node_flops_per_row(graph, node));
+  }
+  fprintf(out, "%-16s %9" PRId64 "  %-15s %12" PRId64 " %14.0f\n", "total", graph_outputs(graph), "",
+          graph->parameters, graph_flops_per_row(graph));
+}

@@ -1,0 +1,66 @@
+/* Inside the model room: what a graph and a tape are made of. */
+#ifndef MODEL_GRAPH_IMPL_H
+#define MODEL_GRAPH_IMPL_H
+
+#include "base/arena.h"
+#include "model/op.h"
+
+/* A parameter array and where it lies. */
+typedef struct {
+  parameter_t about;
+  size_t node;
+  size_t offset; /* in the parameter vector */
+  size_t count;  /* of the plain array */
+} array_t;
+
+/* A tile of the gradient and how it is computed. */
+typedef struct {
+  tile_t place;
+  size_t node;
+  bool is_bias;
+  dense_tile_t dense; /* weights: the tile within its layer */
+  size_t shape;       /* weights: which of the graph's kernel shapes */
+} piece_t;
+
+/* Tiles of one layer that have the same size share a kernel. */
+typedef struct {
+  size_t node;
+  dense_tile_t like; /* one of them */
+} shape_t;
+
+struct graph {
+  node_t *nodes; /* in order of computation; the last is the output */
+  size_t n_nodes;
+  array_t *arrays; /* in graph order: weight, bias, weight, … */
+  size_t n_arrays;
+  piece_t *pieces; /* in order of offset */
+  size_t n_pieces;
+  shape_t *shapes;
+  size_t n_shapes;
+  size_t weight_floats, floats;
+  int64_t parameters;
+  arena_t arena; /* owns all of the above */
+};
+
+struct tape {
+  const graph_t *graph;
+  float **values;  /* by node */
+  float **deltas;  /* by node; NULL where not needed */
+  float **factors; /* by node; NULL where not kept */
+  arena_t arena;
+};
+
+/* Gives every array its place in the vector; for graph_create, when all nodes are there (parameters.c). */
+ls_status parameters_place(graph_t *graph, ls_error *error);
+
+/* Cuts the placed vector into tiles (tiles.c). */
+ls_status tiles_cut(graph_t *graph, ls_error *error);
+
+/* 2 x weights for each pass of training that this node takes part in; 0 for all but dense. */
+double node_flops_per_row(const graph_t *graph, const node_t *node);
+
+static inline const node_t *graph_output_node(const graph_t *graph) {
+  return &graph->nodes[graph->n_nodes - 1];
+}
+
+#endif

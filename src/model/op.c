@@ -1,0 +1,207 @@
+/* The ops: input, dense, activation, dropout, add. Each is a row: forward, backward, and the same in double
+ * for the reference. */
+#include "model/op.h"
+
+#include <string.h>
+
+static size_t call_floats(const call_t *call) {
+  return (size_t)call->rows * (size_t)call->node->width;
+}
+
+/* ---- input: a value that is given ---- */
+
+const op_t op_input = {.name = "input", .in_place = -1};
+
+/* ---- dense: y = f(x Wᵀ + b) ---- */
+
+bool op_dense_fuses(const activation_t *activation) {
+  return activation->eltwise == ELTWISE_IDENTITY || activation->backward_from_output != NULL;
+}
+
+static ls_status dense_create(const node_t *node, int64_t rows, bool train, kernels_t *out, ls_error *error) {
+  TRY(dense_forward_create(&node->layout, rows, node->has_bias, node->activation, &out->dense_forward,
+                           error));
+  if (!train) return LS_OK;
+  return dense_backward_data_create(&node->layout, rows, &out->dense_backward_data, error);
+}
+
+static void dense_forward(const call_t *call) {
+  const node_t *node = call->node;
+  const float *b = node->has_bias ? call->parameters + node->bias : NULL;
+  dense_forward_run(call->kernels->dense_forward, call->x[0], call->parameters + node->weight, b, call->y);
+}
+
+/* dL/dz = dL/dy f'(z) with z = x Wᵀ + b: from here on the delta is that of z, which dW = dzᵀ x and db read.
+ */
+static void dense_settle(const call_t *call) {
+  const activation_t *f = call->node->activation;
+  if (f->eltwise == ELTWISE_IDENTITY) return;
+  f->backward_from_output(f, call_floats(call), call->y, call->dy);
+}
+
+static void dense_backward(const call_t *call, int input, float *dx) {
+  (void)input;
+  dense_backward_data_run(call->kernels->dense_backward_data, call->dy, call->parameters + call->node->weight,
+                          dx);
+}
+
+static void dense_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
+                            const double *const *x, double *y) {
+  (void)pass;
+  (void)row;
+  int64_t in = node->layout.in;
+  for (int64_t o = 0; o < node->width; o++) {
+    double z = node->has_bias ? plain[node->plain_bias + (size_t)o] : 0.0;
+    const double *w = plain + node->plain_weight + (size_t)(o * in);
+    for (int64_t i = 0; i < in; i++) z += w[i] * x[0][i];
+    y[o] = node->activation->value(z);
+  }
+}
+
+const op_t op_dense = {.name = "dense",
+                       .n_inputs = 1,
+                       .in_place = -1,
+                       .create = dense_create,
+                       .forward = dense_forward,
+                       .settle = dense_settle,
+                       .backward = dense_backward,
+                       .reference = dense_reference};
+
+/* ---- activation on its own: y = f(x) ---- */
+
+static ls_status activation_create(const node_t *node, int64_t rows, bool train, kernels_t *out,
+                                   ls_error *error) {
+  int64_t n = rows * node->width;
+  TRY(eltwise_create(node->activation, n, false, &out->eltwise_forward, error));
+  return train ? eltwise_create(node->activation, n, true, &out->eltwise_backward, error) : LS_OK;
+}
+
+static void activation_forward(const call_t *call) {
+  eltwise_forward(call->kernels->eltwise_forward, call->x[0], call->y);
+}
+
+static void activation_backward(const call_t *call, int input, float *dx) {
+  eltwise_backward(call->kernels->eltwise_backward, call->x[input], call->dy, dx);
+}
+
+static void activation_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
+                                 const double *const *x, double *y) {
+  (void)plain;
+  (void)pass;
+  (void)row;
+  for (int64_t i = 0; i < node->width; i++) y[i] = node->activation->value(x[0][i]);
+}
+
+const op_t op_activation = {.name = "activation",
+                            .n_inputs = 1,
+                            .in_place = 0,
+                            .create = activation_create,
+                            .forward = activation_forward,
+                            .backward = activation_backward,
+                            .reference = activation_reference};
+
+/* ---- dropout: y = m x, m = 0 with probability p, else 1/(1 - p) (Srivastava et al. 2014, scaled at training
+ * so that nothing changes at inference) ---- */
+
+enum { DROPOUT_CHUNK = 256 }; /* a multiple of the eight words of a random block */
+
+/* The random words of columns [first, first + n) of a row: each row starts a block of its own, so that a word
+ * is named by (op, row, column) alone and rows can be computed in any order and company. */
+static void dropout_words(const node_t *node, const pass_t *pass, int64_t row, int64_t first, size_t n,
+                          uint32_t *words) {
+  random_stream_t stream = {
+      .seed = pass->seed, .purpose = RANDOM_DROPOUT, .time = pass->step, .shard = pass->shard};
+  uint64_t blocks_per_row = (uint64_t)(node->width + 7) / 8;
+  uint64_t block = ((uint64_t)node->number << 40) + (uint64_t)row * blocks_per_row + (uint64_t)first / 8;
+  random_u32(&stream, block, n, words);
+}
+
+/* A word below this drops its value. */
+static uint32_t dropout_threshold(const node_t *node) {
+  return (uint32_t)(node->rate * 0x1p32);
+}
+
+static void dropout_row(const call_t *call, int64_t r) {
+  const node_t *node = call->node;
+  const uint32_t threshold = dropout_threshold(node);
+  const float kept = (float)(1.0 / (1.0 - node->rate));
+  uint32_t words[DROPOUT_CHUNK];
+  float factors[DROPOUT_CHUNK];
+  for (int64_t first = 0; first < node->width; first += DROPOUT_CHUNK) {
+    int64_t left = node->width - first;
+    size_t n = (size_t)(left < DROPOUT_CHUNK ? left : DROPOUT_CHUNK);
+    const float *x = call->x[0] + r * node->width + first;
+    float *y = call->y + r * node->width + first;
+    dropout_words(node, call->pass, call->pass->row + r, first, n, words);
+    for (size_t i = 0; i < n; i++) factors[i] = words[i] >= threshold ? kept : 0.0F;
+    for (size_t i = 0; i < n; i++) y[i] = x[i] * factors[i];
+    if (call->factors != NULL) memcpy(call->factors + r * node->width + first, factors, n * sizeof *factors);
+  }
+}
+
+static void dropout_forward(const call_t *call) {
+  if (call->pass->training && call->node->rate > 0) {
+    for (int64_t r = 0; r < call->rows; r++) dropout_row(call, r);
+    return;
+  }
+  size_t n = call_floats(call);
+  memcpy(call->y, call->x[0], n * sizeof(float));
+  if (call->factors != NULL)
+    for (size_t i = 0; i < n; i++) call->factors[i] = 1.0F;
+}
+
+static void dropout_backward(const call_t *call, int input, float *dx) {
+  (void)input;
+  size_t n = call_floats(call);
+  for (size_t i = 0; i < n; i++) dx[i] = call->dy[i] * call->factors[i];
+}
+
+static void dropout_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
+                              const double *const *x, double *y) {
+  (void)plain;
+  if (!pass->training) {
+    memcpy(y, x[0], (size_t)node->width * sizeof(double));
+    return;
+  }
+  uint32_t words[8];
+  for (int64_t i = 0; i < node->width; i++) {
+    if (i % 8 == 0) dropout_words(node, pass, row, i, 8, words);
+    y[i] = words[i % 8] >= dropout_threshold(node) ? x[0][i] / (1.0 - node->rate) : 0.0;
+  }
+}
+
+const op_t op_dropout = {.name = "dropout",
+                         .n_inputs = 1,
+                         .keeps_factors = true,
+                         .in_place = 0,
+                         .forward = dropout_forward,
+                         .backward = dropout_backward,
+                         .reference = dropout_reference};
+
+/* ---- add: y = x + f(x), inputs x and f(x) ---- */
+
+static void add_forward(const call_t *call) {
+  size_t n = call_floats(call);
+  const float *a = call->x[0], *b = call->x[1];
+  for (size_t i = 0; i < n; i++) call->y[i] = a[i] + b[i];
+}
+
+static void add_backward(const call_t *call, int input, float *dx) {
+  (void)input;
+  if (dx != call->dy) memcpy(dx, call->dy, call_floats(call) * sizeof(float));
+}
+
+static void add_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
+                          const double *const *x, double *y) {
+  (void)plain;
+  (void)pass;
+  (void)row;
+  for (int64_t i = 0; i < node->width; i++) y[i] = x[0][i] + x[1][i];
+}
+
+const op_t op_add = {.name = "add",
+                     .n_inputs = 2,
+                     .in_place = 1, /* f(x): the walk hands dy to x first */
+                     .forward = add_forward,
+                     .backward = add_backward,
+                     .reference = add_reference};

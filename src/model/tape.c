@@ -1,0 +1,82 @@
+/* The tape: a buffer for every value, and in training for every delta that is needed. */
+#include "model/graph.h"
+
+#include "model/graph_impl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static bool owns_delta(const node_t *node) {
+  return node->needs_delta && node->delta == node->number;
+}
+
+size_t graph_tape_floats(const graph_t *graph, bool train) {
+  size_t floats = 0;
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    size_t buffers = 1;
+    if (train) buffers += (size_t)owns_delta(node) + (size_t)node->op->keeps_factors;
+    floats += buffers * (size_t)node->width;
+  }
+  return floats;
+}
+
+static float *buffer(tape_t *tape, const node_t *node, int64_t rows) {
+  return arena_new(&tape->arena, (size_t)rows, (size_t)node->width * sizeof(float));
+}
+
+/* From the last node to the first, because a delta may lie in a later node's buffer. */
+static bool take_buffers(tape_t *tape, int64_t rows, bool train) {
+  const graph_t *graph = tape->graph;
+  for (size_t i = graph->n_nodes; i-- > 0;) {
+    const node_t *node = &graph->nodes[i];
+    if ((tape->values[i] = buffer(tape, node, rows)) == NULL) return false;
+    if (!train) continue;
+    if (node->op->keeps_factors && (tape->factors[i] = buffer(tape, node, rows)) == NULL) return false;
+    if (!node->needs_delta) continue;
+    tape->deltas[i] = owns_delta(node) ? buffer(tape, node, rows) : tape->deltas[node->delta];
+    if (tape->deltas[i] == NULL) return false;
+  }
+  return true;
+}
+
+ls_status tape_create(const graph_t *graph, int64_t rows, bool train, tape_t **out, ls_error *error) {
+  tape_t *tape = calloc(1, sizeof *tape);
+  if (tape != NULL) {
+    tape->graph = graph;
+    tape->values = arena_new(&tape->arena, graph->n_nodes, sizeof(float *));
+    tape->deltas = arena_new(&tape->arena, graph->n_nodes, sizeof(float *));
+    tape->factors = arena_new(&tape->arena, graph->n_nodes, sizeof(float *));
+  }
+  if (tape == NULL || tape->values == NULL || tape->deltas == NULL || tape->factors == NULL ||
+      !take_buffers(tape, rows, train)) {
+    tape_destroy(&tape);
+    return error_set(error, LS_NO_MEMORY,
+                     "no memory for the activations of %" PRId64 " rows (%zu floats each); a smaller "
+                     "train.global_batch_size or more ranks need less",
+                     rows, graph_tape_floats(graph, train));
+  }
+  *out = tape;
+  return LS_OK;
+}
+
+void tape_destroy(tape_t **tape) {
+  if (tape == NULL || *tape == NULL) return;
+  arena_free(&(*tape)->arena);
+  free(*tape);
+  *tape = NULL;
+}
+
+float *tape_input(tape_t *tape, int64_t row) {
+  return tape->values[0] + row * tape->graph->nodes[0].width;
+}
+
+float *tape_output(tape_t *tape, int64_t row) {
+  const node_t *node = graph_output_node(tape->graph);
+  return tape->values[node->number] + row * node->width;
+}
+
+float *tape_output_delta(tape_t *tape, int64_t row) {
+  const node_t *node = graph_output_node(tape->graph);
+  return tape->deltas[node->number] + row * node->width;
+}

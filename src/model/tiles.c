@@ -1,0 +1,80 @@
+/* The gradient vector cut into tiles: pieces that are computed on their own and folded over a rank's shards
+ * while they are in cache. A layer's weights are cut as its layout says; its bias is one tile. */
+#include "model/graph.h"
+
+#include "model/graph_impl.h"
+
+/* A column sum reads memory where a weight tile multiplies: a float read costs about as much as this many
+ * floating-point operations. */
+static const double flops_per_read = 16;
+
+static ls_status no_memory(ls_error *error) {
+  return error_set(error, LS_NO_MEMORY, "no memory for the list of gradient tiles");
+}
+
+static size_t count_pieces(const graph_t *graph) {
+  size_t n = 0;
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    if (node->op == &op_dense) n += (size_t)dense_tiles(&node->layout) + node->has_bias;
+  }
+  return n;
+}
+
+/* The number of the kernel shape that serves this tile, new or known. */
+static size_t find_shape(graph_t *graph, size_t node, const dense_tile_t *tile) {
+  for (size_t s = graph->n_shapes; s-- > 0 && graph->shapes[s].node == node;) {
+    const dense_tile_t *like = &graph->shapes[s].like;
+    if (like->inputs == tile->inputs && like->outputs == tile->outputs) return s;
+  }
+  graph->shapes[graph->n_shapes] = (shape_t){.node = node, .like = *tile};
+  return graph->n_shapes++;
+}
+
+static void cut_weight(graph_t *graph, const node_t *node) {
+  for (int64_t t = 0; t < dense_tiles(&node->layout); t++) {
+    dense_tile_t tile = dense_tile(&node->layout, t);
+    graph->pieces[graph->n_pieces++] =
+        (piece_t){.place = {.offset = node->weight + (size_t)tile.offset,
+                            .floats = (size_t)tile.elements,
+                            .cost = 2.0 * (double)tile.inputs * (double)tile.outputs},
+                  .node = node->number,
+                  .dense = tile,
+                  .shape = find_shape(graph, node->number, &tile)};
+  }
+}
+
+static void cut_bias(graph_t *graph, const node_t *node) {
+  graph->pieces[graph->n_pieces++] = (piece_t){.place = {.offset = node->bias,
+                                                         .floats = (size_t)node->width,
+                                                         .cost = flops_per_read * (double)node->width},
+                                               .node = node->number,
+                                               .is_bias = true};
+}
+
+ls_status tiles_cut(graph_t *graph, ls_error *error) {
+  size_t n = count_pieces(graph);
+  graph->pieces = arena_new(&graph->arena, n, sizeof *graph->pieces);
+  graph->shapes = arena_new(&graph->arena, n, sizeof *graph->shapes);
+  if (graph->pieces == NULL || graph->shapes == NULL) return no_memory(error);
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    if (graph->nodes[i].op == &op_dense) cut_weight(graph, &graph->nodes[i]);
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    if (graph->nodes[i].op == &op_dense && graph->nodes[i].has_bias) cut_bias(graph, &graph->nodes[i]);
+  return LS_OK;
+}
+
+size_t graph_tiles(const graph_t *graph) {
+  return graph->n_pieces;
+}
+
+tile_t graph_tile(const graph_t *graph, size_t i) {
+  return graph->pieces[i].place;
+}
+
+size_t graph_largest_tile(const graph_t *graph) {
+  size_t largest = 0;
+  for (size_t i = 0; i < graph->n_pieces; i++)
+    if (graph->pieces[i].place.floats > largest) largest = graph->pieces[i].place.floats;
+  return largest;
+}

@@ -1,0 +1,164 @@
+/* One thread's share of the work: its kernels, the walk forward, the walk back, and the tiles of the
+ * gradient. */
+#include "model/graph.h"
+
+#include "model/graph_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct graph_worker {
+  const graph_t *graph;
+  int64_t rows, slice_rows;
+  kernels_t *kernels;                 /* by node */
+  dense_backward_weights_t **weights; /* by shape; NULL for inference */
+  float *scratch;                     /* (rows, widest delta that is added to) */
+  arena_t arena;
+};
+
+/* ---- making it ---- */
+
+static ls_status create_kernels(graph_worker_t *worker, ls_error *error) {
+  const graph_t *graph = worker->graph;
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    /* backward kernels only where a delta is handed on */
+    bool train = worker->slice_rows > 0 && graph->nodes[node->inputs[0]].needs_delta;
+    if (node->op->create == NULL) continue;
+    ls_status status = node->op->create(node, worker->rows, train, &worker->kernels[i], error);
+    if (status != LS_OK) return error_prefix(error, status, "%s", node->name);
+  }
+  if (worker->slice_rows == 0) return LS_OK;
+  for (size_t s = 0; s < graph->n_shapes; s++) {
+    const node_t *node = &graph->nodes[graph->shapes[s].node];
+    ls_status status = dense_backward_weights_create(&node->layout, &graph->shapes[s].like,
+                                                     worker->slice_rows, &worker->weights[s], error);
+    if (status != LS_OK) return error_prefix(error, status, "%s", node->name);
+  }
+  return LS_OK;
+}
+
+/* The widest delta that some op adds to. */
+static int64_t scratch_width(const graph_t *graph) {
+  int64_t width = 0;
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    for (int k = 0; k < graph->nodes[i].op->n_inputs; k++) {
+      int64_t w = graph->nodes[graph->nodes[i].inputs[k]].width;
+      if (graph->nodes[i].adds_to[k] && w > width) width = w;
+    }
+  return width;
+}
+
+ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t slice_rows, graph_worker_t **out,
+                              ls_error *error) {
+  ls_status status = LS_NO_MEMORY;
+  graph_worker_t *worker = calloc(1, sizeof *worker);
+  if (worker == NULL) goto no_memory;
+  worker->graph = graph;
+  worker->rows = rows;
+  worker->slice_rows = slice_rows;
+  worker->kernels = arena_new(&worker->arena, graph->n_nodes, sizeof *worker->kernels);
+  worker->weights = arena_new(&worker->arena, graph->n_shapes, sizeof *worker->weights);
+  size_t row_bytes = slice_rows > 0 ? (size_t)scratch_width(graph) * sizeof(float) : 0;
+  worker->scratch = arena_new(&worker->arena, (size_t)rows, row_bytes);
+  if (worker->kernels == NULL || worker->weights == NULL || worker->scratch == NULL) goto no_memory;
+  TRY_OR_DONE(create_kernels(worker, error));
+  *out = worker;
+  return LS_OK;
+no_memory:
+  error_set(error, LS_NO_MEMORY, "no memory for a thread's kernels");
+done:
+  graph_worker_destroy(&worker);
+  return status;
+}
+
+void graph_worker_destroy(graph_worker_t **worker) {
+  if (worker == NULL || *worker == NULL) return;
+  graph_worker_t *w = *worker;
+  for (size_t i = 0; w->kernels != NULL && i < w->graph->n_nodes; i++) {
+    dense_forward_destroy(&w->kernels[i].dense_forward);
+    dense_backward_data_destroy(&w->kernels[i].dense_backward_data);
+    eltwise_destroy(&w->kernels[i].eltwise_forward);
+    eltwise_destroy(&w->kernels[i].eltwise_backward);
+  }
+  for (size_t s = 0; w->weights != NULL && s < w->graph->n_shapes; s++)
+    dense_backward_weights_destroy(&w->weights[s]);
+  arena_free(&w->arena);
+  free(w);
+  *worker = NULL;
+}
+
+/* ---- the two walks ---- */
+
+static float *at_row(float *const *buffers, const node_t *node, int64_t row) {
+  float *first = buffers[node->number];
+  return first == NULL ? NULL : first + row * node->width;
+}
+
+static call_t prepare(const graph_worker_t *worker, const node_t *node, const float *parameters, tape_t *tape,
+                      int64_t row) {
+  call_t call = {.node = node,
+                 .kernels = &worker->kernels[node->number],
+                 .rows = worker->rows,
+                 .parameters = parameters,
+                 .y = at_row(tape->values, node, row),
+                 .factors = at_row(tape->factors, node, row),
+                 .dy = at_row(tape->deltas, node, row)};
+  for (int k = 0; k < node->op->n_inputs; k++)
+    call.x[k] = at_row(tape->values, &worker->graph->nodes[node->inputs[k]], row);
+  return call;
+}
+
+void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
+                   const pass_t *pass) {
+  for (size_t i = 1; i < worker->graph->n_nodes; i++) {
+    const node_t *node = &worker->graph->nodes[i];
+    call_t call = prepare(worker, node, parameters, tape, row);
+    call.pass = pass;
+    node->op->forward(&call);
+  }
+}
+
+static void add_to(float *restrict sum, const float *restrict share, size_t n) {
+  for (size_t i = 0; i < n; i++) sum[i] += share[i];
+}
+
+/* When the walk comes to a node, all its uses lie behind: its delta is complete. */
+void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row) {
+  const graph_t *graph = worker->graph;
+  for (size_t i = graph->n_nodes; i-- > 1;) {
+    const node_t *node = &graph->nodes[i];
+    if (!node->needs_delta) continue;
+    call_t call = prepare(worker, node, parameters, tape, row);
+    if (node->op->settle != NULL) node->op->settle(&call);
+    for (int k = 0; k < node->op->n_inputs; k++) {
+      const node_t *input = &graph->nodes[node->inputs[k]];
+      if (!input->needs_delta) continue;
+      float *dx = at_row(tape->deltas, input, row);
+      node->op->backward(&call, k, node->adds_to[k] ? worker->scratch : dx);
+      if (node->adds_to[k]) add_to(dx, worker->scratch, (size_t)(worker->rows * input->width));
+    }
+  }
+}
+
+/* ---- the gradient ---- */
+
+/* db_j = sum over rows of dz_ij, row after row. */
+static void sum_columns(int64_t rows, int64_t width, const float *restrict dz, float *restrict out) {
+  memset(out, 0, (size_t)width * sizeof *out);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < width; j++) out[j] += dz[i * width + j];
+}
+
+void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, float *out) {
+  const graph_t *graph = worker->graph;
+  const piece_t *piece = &graph->pieces[tile];
+  const node_t *node = &graph->nodes[piece->node];
+  const float *dz = at_row(tape->deltas, node, row);
+  if (piece->is_bias) {
+    sum_columns(worker->slice_rows, node->width, dz, out);
+    return;
+  }
+  const float *x = at_row(tape->values, &graph->nodes[node->inputs[0]], row);
+  dense_backward_weights_run(worker->weights[piece->shape], &piece->dense, x, dz, out);
+}

@@ -1,0 +1,128 @@
+/* Gradients by the kernels against central differences of the plain definitions in double: for every
+ * activation, loss and op, and for graphs in which a value is used more than once. */
+#include "fixture.h"
+
+#include "math/activation.h"
+
+#define CHECK_GRADIENT(layers, inputs, rows, loss, what)                                                     \
+  do {                                                                                                       \
+    network_t net = network_create(layers, COUNT(layers), inputs, rows);                                     \
+    network_check_gradient(&net, loss, what);                                                                \
+    network_destroy(&net);                                                                                   \
+  } while (0)
+
+Test(gradient, of_every_activation_in_a_dense_layer) {
+  choice_t row;
+  for (size_t i = 0; activation_choice(i, &row); i++) {
+    layer_settings_t layers[] = {DENSE(9, row.name), DENSE(3, row.name)};
+    CHECK_GRADIENT(layers, 7, 6, "mse", row.name);
+  }
+}
+
+Test(gradient, of_every_activation_as_a_layer) {
+  choice_t row;
+  for (size_t i = 0; activation_choice(i, &row); i++) {
+    layer_settings_t layers[] = {ACTIVATION(row.name), DENSE(9, "identity"), ACTIVATION(row.name),
+                                 DENSE(4, "identity"), ACTIVATION(row.name)};
+    CHECK_GRADIENT(layers, 7, 6, "mse", row.name);
+  }
+}
+
+Test(gradient, of_every_loss) {
+  choice_t row;
+  for (size_t i = 0; loss_choice(i, &row); i++) {
+    layer_settings_t layers[] = {DENSE(8, "tanh"), DENSE(5, "identity")};
+    CHECK_GRADIENT(layers, 6, 9, row.name, row.name);
+  }
+}
+
+Test(gradient, of_layers_without_bias) {
+  layer_settings_t layers[] = {DENSE_WITHOUT_BIAS(8, "tanh"), DENSE(8, "tanh"),
+                               DENSE_WITHOUT_BIAS(3, "identity")};
+  CHECK_GRADIENT(layers, 6, 5, "mse", "without bias");
+}
+
+Test(gradient, of_layers_of_many_tiles) {
+  layer_settings_t wide[] = {DENSE(130, "tanh"), DENSE(70, "sigmoid"), DENSE(3, "identity")};
+  CHECK_GRADIENT(wide, 20, 3, "mse", "many panels");
+  layer_settings_t deep[] = {DENSE(5, "tanh"), DENSE(2, "identity")};
+  CHECK_GRADIENT(deep, 2 * 1024 + 37, 3, "mse", "many blocks of inputs");
+}
+
+Test(gradient, of_dropout) {
+  layer_settings_t layers[] = {DROPOUT(0.2), DENSE(20, "tanh"), DROPOUT(0.5), DENSE(4, "identity"),
+                               DROPOUT(0.1)};
+  CHECK_GRADIENT(layers, 11, 8, "mse", "dropout");
+}
+
+Test(gradient, of_dropout_that_is_off) {
+  layer_settings_t layers[] = {DENSE(20, "tanh"), DROPOUT(0.5), DENSE(4, "identity")};
+  network_t net = network_create(layers, COUNT(layers), 5, 8);
+  net.pass.training = false;
+  network_check_gradient(&net, "mse", "dropout off");
+  network_destroy(&net);
+}
+
+Test(gradient, of_residual_blocks) {
+  layer_settings_t block[] = {DENSE(12, "tanh"), DROPOUT(0.3), DENSE(6, "sigmoid")};
+  layer_settings_t layers[] = {DENSE(6, "tanh"), RESIDUAL(block), RESIDUAL(block), DENSE(2, "identity")};
+  CHECK_GRADIENT(layers, 4, 5, "mse", "residual");
+}
+
+Test(gradient, of_a_residual_block_on_the_input) {
+  layer_settings_t block[] = {DENSE(5, "tanh")};
+  layer_settings_t layers[] = {RESIDUAL(block), DENSE(2, "identity")};
+  CHECK_GRADIENT(layers, 5, 4, "mse", "residual on the input");
+}
+
+/* The first dense layer's output is used by the inner block's layer, the inner sum and the outer sum. */
+Test(gradient, of_a_value_that_is_used_three_times) {
+  layer_settings_t inner[] = {ACTIVATION("gelu"), DENSE(6, "tanh")};
+  layer_settings_t outer[] = {RESIDUAL(inner), DROPOUT(0.2)};
+  layer_settings_t layers[] = {DENSE(6, "tanh"), RESIDUAL(outer), ACTIVATION("silu"), DENSE(3, "identity")};
+  CHECK_GRADIENT(layers, 4, 5, "mse", "three uses");
+}
+
+Test(gradient, of_a_residual_block_that_ends_the_network) {
+  layer_settings_t inner[] = {DENSE(6, "relu"), DENSE(6, "gelu")};
+  layer_settings_t layers[] = {DENSE(6, "tanh"), RESIDUAL(inner)};
+  CHECK_GRADIENT(layers, 4, 5, "huber", "residual at the end");
+}
+
+/* Slices in turn by one worker of smaller calls; their sum against the gradient of all rows at once. */
+Test(gradient, is_the_sum_over_slices) {
+  enum { ROWS = 24, SLICE = 12, BLOCK = 4 };
+  layer_settings_t layers[] = {DENSE(70, "relu"), DROPOUT(0.0), DENSE(5, "identity")};
+  network_t net = network_create(layers, COUNT(layers), 9, ROWS);
+  const loss_t *loss = loss_find("cross_entropy");
+  targets_t t = targets_create(loss, ROWS, net.outputs);
+  size_t floats = graph_floats(net.graph), tile_floats = graph_largest_tile(net.graph);
+  float *whole = calloc(floats, sizeof *whole), *sum = calloc(floats, sizeof *sum);
+  float *tile = aligned_alloc(64, (tile_floats + 15) / 16 * 64);
+  double value = network_gradient(&net, loss, NULL, &t, whole), parts = 0;
+
+  graph_worker_t *worker = NULL;
+  CHECK(graph_worker_create(net.graph, BLOCK, SLICE, &worker, error));
+  for (int64_t row = 0; row < ROWS; row += BLOCK) {
+    pass_t pass = net.pass;
+    pass.row = row;
+    graph_forward(worker, net.vector, net.tape, row, &pass);
+    parts += loss->evaluate(NULL, BLOCK, net.outputs, tape_output(net.tape, row), targets_from(&t, row),
+                            tape_output_delta(net.tape, row));
+    graph_backward(worker, net.vector, net.tape, row);
+  }
+  for (int64_t row = 0; row < ROWS; row += SLICE)
+    for (size_t i = 0; i < graph_tiles(net.graph); i++) {
+      tile_t place = graph_tile(net.graph, i);
+      graph_tile_gradient(worker, net.tape, row, i, tile);
+      for (size_t k = 0; k < place.floats; k++) sum[place.offset + k] += tile[k];
+    }
+  cr_assert_float_eq(parts, value, 1e-5 * value);
+  for (size_t i = 0; i < floats; i++) cr_assert_float_eq(sum[i], whole[i], 1e-4, "element %zu", i);
+  graph_worker_destroy(&worker);
+  free(whole);
+  free(sum);
+  free(tile);
+  targets_destroy(&t);
+  network_destroy(&net);
+}
