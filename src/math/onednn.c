@@ -224,8 +224,8 @@ static dnnl_status_t call_complete(call_t *call, const_dnnl_primitive_desc_t des
   return status;
 }
 
-/* Pointing v2 at an array with padding makes it write zeros there; so weights, which threads share, are
- * pointed at only when they have moved. */
+/* The v2 API lets the library write the padding of an array that it is pointed at (2.6.3 and 3.2 do not).
+ * Threads share the weights, so arguments are set only when the array is another one. */
 void call_run(call_t *call, const void *const *arrays) {
   dnnl_status_t status = dnnl_success;
   for (int i = 0; i < call->n; i++) {
