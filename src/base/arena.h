@@ -17,8 +17,8 @@ typedef struct {
   size_t bytes;          /* sum of what was asked for */
 } arena_t;
 
-/* count * size zeroed bytes, owned by the arena; NULL when memory is short or the product overflows. A request
- * for no bytes gives a pointer that must not be read. */
+/* count * size zeroed bytes, owned by the arena; NULL when memory is short or the product overflows. A
+ * request for no bytes gives a pointer that must not be read. */
 void *arena_new(arena_t *arena, size_t count, size_t size);
 
 /* A copy of text owned by the arena; NULL when memory is short. */

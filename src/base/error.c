@@ -42,17 +42,16 @@ ls_status error_set(ls_error *error, ls_status status, const char *format, ...) 
 
 ls_status error_prefix(ls_error *error, ls_status status, const char *format, ...) {
   if (error == NULL) return status;
-  char prefix[LS_MESSAGE_SIZE / 2];
-  char rest[LS_MESSAGE_SIZE];
+  ls_error old = *error;
   va_list args;
   va_start(args, format);
-  vsnprintf(prefix, sizeof prefix, format, args);
+  vsnprintf(error->message, sizeof error->message, format, args);
   va_end(args);
-  memcpy(rest, error->message, sizeof rest);
   /* a message too long for its buffer is cut at the end, where it matters least */
-  size_t used = strlen(prefix);
-  memcpy(error->message, prefix, used);
-  snprintf(error->message + used, sizeof error->message - used, ": %s", rest);
+  size_t used = strlen(error->message);
+  strncat(error->message, ": ", sizeof error->message - used - 1);
+  used = strlen(error->message);
+  strncat(error->message, old.message, sizeof error->message - used - 1);
   error->status = status;
   return status;
 }

@@ -33,7 +33,8 @@ void random_uniform(const random_stream_t *stream, size_t n, double *out) {
   }
 }
 
-/* Two uniforms u, v give two normals: sqrt(-2 ln u) cos(2 pi v) and sqrt(-2 ln u) sin(2 pi v), u in (0, 1]. */
+/* Two uniforms u, v give two normals: sqrt(-2 ln u) cos(2 pi v) and sqrt(-2 ln u) sin(2 pi v), u in (0, 1].
+ */
 void random_normal(const random_stream_t *stream, size_t n, double *out) {
   const double two_pi = 6.283185307179586476925;
   uint64_t words[4] = {0};

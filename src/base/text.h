@@ -12,8 +12,8 @@ typedef struct {
   const char *meaning; /* one line, for --help and the reference page */
 } choice_t;
 
-/* A table that can be walked: choice number i, or false past the end. Every table whose rows users name offers
- * one, so that checks, --help and docs read the table itself. */
+/* A table that can be walked: choice number i, or false past the end. Every table whose rows users name
+ * offers one, so that checks, --help and docs read the table itself. */
 typedef bool (*choice_list_t)(size_t i, choice_t *out);
 
 /* The index of the row with this name, or -1. */

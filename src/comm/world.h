@@ -1,9 +1,9 @@
 /* The ranks of a job: the only room that knows MPI.
  *
- * Ranks are numbered node by node (whatever the launcher's order), so that the ranks of a node own neighbouring
- * shards. A node here is a group of ranks that share memory; its ranks have places 0, 1, … in it. Functions
- * marked collective must be called by all ranks in the same order; all return the same status on every rank.
- * Only the thread that created the world may call them. */
+ * Ranks are numbered node by node (whatever the launcher's order), so that the ranks of a node own
+ * neighbouring shards. A node here is a group of ranks that share memory; its ranks have places 0, 1, … in
+ * it. Functions marked collective must be called by all ranks in the same order; all return the same status
+ * on every rank. Only the thread that created the world may call them. */
 #ifndef COMM_WORLD_H
 #define COMM_WORLD_H
 
@@ -25,14 +25,14 @@ ls_status world_group(world_t *world, int ranks_per_node, ls_error *error);
 
 int world_rank(const world_t *world);
 int world_size(const world_t *world);
-int world_node(const world_t *world);       /* number of this rank's node */
-int world_nodes(const world_t *world);      /* how many there are */
-int world_place(const world_t *world);      /* this rank's place in its node */
-int world_places(const world_t *world);     /* ranks in this node */
-int world_lanes(const world_t *world);      /* the fewest ranks that any node holds */
+int world_node(const world_t *world);   /* number of this rank's node */
+int world_nodes(const world_t *world);  /* how many there are */
+int world_place(const world_t *world);  /* this rank's place in its node */
+int world_places(const world_t *world); /* ranks in this node */
+int world_lanes(const world_t *world);  /* the fewest ranks that any node holds */
 int world_node_of(const world_t *world, int rank);
 const char *world_host(const world_t *world, int rank); /* host name of any rank */
-int world_host_ranks(const world_t *world); /* ranks on this rank's host, whatever the grouping */
+int world_host_ranks(const world_t *world);             /* ranks on this rank's host, whatever the grouping */
 
 /* Makes one rank's failure everyone's: all ranks return the status of the lowest rank that failed (LS_OK when
  * none did) with its message, to which that rank and its host are added when there are several ranks.
@@ -51,6 +51,7 @@ ls_status world_gather_pieces(world_t *world, const void *mine, const size_t *si
 /* values[i] = sum or maximum over ranks. The textbook reduction, whose order is the library's: for
  * `reduce: mpi` and for integers. */
 ls_status world_sum_f32(world_t *world, float *values, size_t n, ls_error *error);
+ls_status world_sum_i64(world_t *world, int64_t *values, size_t n, ls_error *error);
 ls_status world_max_i64(world_t *world, int64_t *values, size_t n, ls_error *error);
 ls_status world_min_i64(world_t *world, int64_t *values, size_t n, ls_error *error);
 
@@ -58,9 +59,9 @@ ls_status world_min_i64(world_t *world, int64_t *values, size_t n, ls_error *err
  * rank whose place is not below world_lanes() must not call them. Sizes in floats, one per node. */
 ls_status world_lane_all_to_all(world_t *world, const float *send, const int *send_counts, float *receive,
                                 const int *receive_counts, ls_error *error);
-ls_status world_lane_gather(world_t *world, const float *mine, float *all, const int *counts, ls_error *error);
-ls_status world_lane_gather_f64(world_t *world, const double *mine, double *all, const int *counts,
-                                ls_error *error);
+/* all: the lane's pieces one after the other in node order, this node's already in its place. */
+ls_status world_lane_gather(world_t *world, float *all, const int *counts, ls_error *error);
+ls_status world_lane_gather_f64(world_t *world, double *all, const int *counts, ls_error *error);
 
 /* "Open MPI v4.1.4 …", first line of the library's version. Static or in out. */
 void world_library_version(char *out, size_t size);

@@ -1,0 +1,112 @@
+/* Shared memory by MPI_Win_allocate_shared: the library finds the memory, this file only asks for alignment,
+ * clears it from the rank that owns it (so that its pages lie near that rank) and turns failures into
+ * messages. The window stays in one passive epoch (lock_all) for its life; order between ranks comes from
+ * barriers. */
+#include "comm/window.h"
+#include "comm/world_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+struct window {
+  MPI_Win win;
+  int places;
+  void **segments; /* (places) */
+};
+
+static const char memory_files[] = "/dev/shm"; /* where MPI libraries on Linux put shared memory */
+
+/* Asks first, because not every library survives being refused: Open MPI 4.1 hangs. Counts what all ranks of
+ * this host want; unknown file systems are left to the library. */
+static ls_status check_room(world_t *world, size_t bytes, const char *what, ls_error *error) {
+  struct statvfs files;
+  size_t *wanted = calloc((size_t)world_size(world), sizeof *wanted);
+  ls_status status =
+      wanted == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
+  TRY_OR_DONE(world_agree(world, status, error));
+  TRY_OR_DONE(world_gather(world, &bytes, sizeof bytes, wanted, error));
+  double total = 0;
+  for (int r = 0; r < world_size(world); r++)
+    if (strcmp(world_host(world, r), world_host(world, world_rank(world))) == 0) total += (double)wanted[r];
+  if (world_host_ranks(world) > 1 && statvfs(memory_files, &files) == 0) {
+    double room = (double)files.f_bavail * (double)files.f_frsize;
+    if (total > room)
+      status =
+          error_set(error, LS_COMM,
+                    "no shared memory for %s: this host's ranks need %.1f MB and %s has %.1f MB; enlarge it "
+                    "(mount -o remount,size=…), start fewer ranks with more threads, or set "
+                    "parallel.reduce=mpi",
+                    what, total / 1e6, memory_files, room / 1e6);
+  }
+  status = world_agree(world, status, error);
+done:
+  free(wanted);
+  return status;
+}
+
+static ls_status allocate(world_t *world, size_t bytes, MPI_Win *win, ls_error *error) {
+  MPI_Info info;
+  void *mine = NULL;
+  TRY(mpi_check(MPI_Info_create(&info), "MPI_Info_create", error));
+  MPI_Info_set(info, "alloc_shared_noncontig", "true"); /* each segment on pages of its own */
+  int code = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, world->node, &mine, win);
+  MPI_Info_free(&info);
+  return mpi_check(code, "MPI_Win_allocate_shared", error);
+}
+
+static ls_status find_segments(window_t *window, ls_error *error) {
+  for (int place = 0; place < window->places; place++) {
+    MPI_Aint size = 0;
+    int unit = 0;
+    TRY(mpi_check(MPI_Win_shared_query(window->win, place, &size, &unit, &window->segments[place]),
+                  "MPI_Win_shared_query", error));
+  }
+  return LS_OK;
+}
+
+static ls_status open_window(world_t *world, size_t bytes, window_t *window, ls_error *error) {
+  window->places = world_places(world);
+  window->segments = calloc((size_t)window->places, sizeof *window->segments);
+  if (window->segments == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the table of segments");
+  TRY(allocate(world, bytes, &window->win, error));
+  MPI_Win_set_errhandler(window->win, MPI_ERRORS_RETURN);
+  TRY(find_segments(window, error));
+  TRY(mpi_check(MPI_Win_lock_all(MPI_MODE_NOCHECK, window->win), "MPI_Win_lock_all", error));
+  memset(window->segments[world_place(world)], 0, bytes);
+  return LS_OK;
+}
+
+ls_status window_create(world_t *world, size_t bytes, const char *what, window_t **out, ls_error *error) {
+  size_t whole = (bytes + 63) / 64 * 64;
+  TRY(check_room(world, whole, what, error));
+  window_t *window = calloc(1, sizeof *window);
+  ls_status status = window == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a window") : LS_OK;
+  TRY_OR_DONE(world_agree(world, status, error));
+  window->win = MPI_WIN_NULL;
+  status = open_window(world, whole, window, error);
+  if (status != LS_OK) error_prefix(error, status, "no shared memory for %s (%zu bytes)", what, whole);
+  status = world_agree(world, status, error);
+done:
+  if (status != LS_OK) {
+    window_destroy(&window);
+    return status;
+  }
+  *out = window;
+  return LS_OK;
+}
+
+void window_destroy(window_t **window) {
+  if (window == NULL || *window == NULL) return;
+  if ((*window)->win != MPI_WIN_NULL) {
+    MPI_Win_unlock_all((*window)->win);
+    MPI_Win_free(&(*window)->win);
+  }
+  free((*window)->segments);
+  free(*window);
+  *window = NULL;
+}
+
+void *window_segment(const window_t *window, int place) {
+  return window->segments[place];
+}

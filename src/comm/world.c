@@ -1,0 +1,367 @@
+/* Ranks, nodes and lanes, and the few collectives that training needs.
+ *
+ * MPI numbers ranks as the launcher pleases; here they are renumbered so that a node's ranks are neighbours,
+ * since neighbouring shards fold into few subtrees. Every communicator returns errors instead of aborting, so
+ * that the program ends through main with a message. */
+#include "comm/world_impl.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHUNK = 1 << 30 }; /* MPI counts are ints: larger pieces go in several messages */
+
+ls_status mpi_check(int code, const char *what, ls_error *error) {
+  if (code == MPI_SUCCESS) return LS_OK;
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  return error_set(error, LS_COMM, "%s failed: %s", what, text);
+}
+
+/* ---- nodes ---- */
+
+typedef struct {
+  int leader, group; /* launcher's rank of the host's first rank, number of the group on that host */
+} node_name_t;
+
+static bool same_node(node_name_t a, node_name_t b) {
+  return a.leader == b.leader && a.group == b.group;
+}
+
+/* Which node this rank belongs to, named by its host's first rank and the group there. */
+static ls_status name_node(world_t *world, int ranks_per_node, node_name_t *name, ls_error *error) {
+  MPI_Comm host;
+  int rank = 0, host_rank = 0;
+  MPI_Comm_rank(world->start, &rank);
+  TRY(mpi_check(MPI_Comm_split_type(world->start, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host),
+                "MPI_Comm_split_type", error));
+  MPI_Comm_rank(host, &host_rank);
+  MPI_Comm_size(host, &world->host_ranks);
+  name->leader = rank;
+  name->group = ranks_per_node > 0 ? host_rank / ranks_per_node : 0;
+  int code = MPI_Bcast(&name->leader, 1, MPI_INT, 0, host);
+  MPI_Comm_free(&host);
+  return mpi_check(code, "MPI_Bcast", error);
+}
+
+/* Nodes are numbered in the order of their first ranks; a rank's place counts those of its node before it. */
+static void number_nodes(world_t *world, const node_name_t *names, int start_rank) {
+  int nodes = 0;
+  world->lanes = world->size;
+  world->places = 0;
+  for (int r = 0; r < world->size; r++) {
+    int members = 0, before = 0;
+    bool first = true;
+    for (int q = 0; q < world->size; q++) {
+      if (!same_node(names[q], names[r])) continue;
+      members++;
+      if (q < r) first = false;
+      if (q < start_rank) before++;
+    }
+    if (same_node(names[r], names[start_rank])) {
+      world->places = members;
+      world->place = before;
+      if (first) world->node_index = nodes;
+    }
+    if (members < world->lanes) world->lanes = members;
+    if (first) nodes++;
+  }
+  world->nodes = nodes;
+}
+
+static void free_groups(world_t *world) {
+  if (world->lane != MPI_COMM_NULL) MPI_Comm_free(&world->lane);
+  if (world->node != MPI_COMM_NULL) MPI_Comm_free(&world->node);
+  if (world->all != MPI_COMM_NULL) MPI_Comm_free(&world->all);
+}
+
+static ls_status split_comms(world_t *world, ls_error *error) {
+  int key = world->node_index * world->size + world->place;
+  TRY(mpi_check(MPI_Comm_split(world->start, 0, key, &world->all), "MPI_Comm_split", error));
+  TRY(mpi_check(MPI_Comm_split(world->start, world->node_index, world->place, &world->node), "MPI_Comm_split",
+                error));
+  int color = world->place < world->lanes ? world->place : MPI_UNDEFINED;
+  TRY(mpi_check(MPI_Comm_split(world->start, color, world->node_index, &world->lane), "MPI_Comm_split",
+                error));
+  MPI_Comm_rank(world->all, &world->rank);
+  return LS_OK;
+}
+
+static ls_status share_names(world_t *world, ls_error *error) {
+  char host[HOST_NAME_SIZE] = "";
+  gethostname(host, sizeof host - 1);
+  TRY(world_gather(world, host, sizeof host, world->hosts, error));
+  return world_gather(world, &world->node_index, sizeof world->node_index, world->node_of, error);
+}
+
+ls_status world_group(world_t *world, int ranks_per_node, ls_error *error) {
+  node_name_t name = {0}, *names = calloc((size_t)world->size, sizeof *names);
+  if (names == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the table of nodes");
+  int start_rank = 0;
+  ls_status status = name_node(world, ranks_per_node, &name, error);
+  if (status == LS_OK)
+    status =
+        mpi_check(MPI_Allgather(&name, 2, MPI_INT, names, 2, MPI_INT, world->start), "MPI_Allgather", error);
+  if (status == LS_OK) {
+    MPI_Comm_rank(world->start, &start_rank);
+    free_groups(world);
+    number_nodes(world, names, start_rank);
+    status = split_comms(world, error);
+  }
+  if (status == LS_OK) status = share_names(world, error);
+  free(names);
+  return status;
+}
+
+/* ---- life ---- */
+
+ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) {
+  int provided = 0;
+  TRY(mpi_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread", error));
+  if (provided < MPI_THREAD_FUNNELED) {
+    MPI_Finalize();
+    return error_set(error, LS_COMM,
+                     "this MPI library gives no thread support (MPI_THREAD_FUNNELED is needed for OpenMP)");
+  }
+  world_t *world = calloc(1, sizeof *world);
+  if (world == NULL) {
+    MPI_Finalize();
+    return error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
+  }
+  world->all = world->node = world->lane = MPI_COMM_NULL;
+  MPI_Comm_dup(MPI_COMM_WORLD, &world->start);
+  MPI_Comm_set_errhandler(world->start, MPI_ERRORS_RETURN); /* inherited by all that is split from it */
+  MPI_Comm_size(world->start, &world->size);
+  world->node_of = calloc((size_t)world->size, sizeof *world->node_of);
+  world->hosts = calloc((size_t)world->size, sizeof *world->hosts);
+  ls_status status = LS_OK;
+  if (world->node_of == NULL || world->hosts == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
+  else
+    status = world_group(world, 0, error);
+  if (status != LS_OK) {
+    world_destroy(&world);
+    return status;
+  }
+  *out = world;
+  return LS_OK;
+}
+
+void world_destroy(world_t **world) {
+  if (world == NULL || *world == NULL) return;
+  free_groups(*world);
+  MPI_Comm_free(&(*world)->start);
+  free((*world)->node_of);
+  free((*world)->hosts);
+  free(*world);
+  *world = NULL;
+  MPI_Finalize();
+}
+
+/* ---- questions ---- */
+
+int world_rank(const world_t *world) {
+  return world->rank;
+}
+
+int world_size(const world_t *world) {
+  return world->size;
+}
+
+int world_node(const world_t *world) {
+  return world->node_index;
+}
+
+int world_nodes(const world_t *world) {
+  return world->nodes;
+}
+
+int world_place(const world_t *world) {
+  return world->place;
+}
+
+int world_places(const world_t *world) {
+  return world->places;
+}
+
+int world_lanes(const world_t *world) {
+  return world->lanes;
+}
+
+int world_node_of(const world_t *world, int rank) {
+  return world->node_of[rank];
+}
+
+const char *world_host(const world_t *world, int rank) {
+  return world->hosts[rank];
+}
+
+int world_host_ranks(const world_t *world) {
+  return world->host_ranks;
+}
+
+void world_library_version(char *out, size_t size) {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  text[strcspn(text, "\n,")] = '\0';
+  snprintf(out, size, "%s", text);
+}
+
+/* ---- agreement ---- */
+
+ls_status world_agree(world_t *world, ls_status status, ls_error *error) {
+  ls_error local = {0};
+  if (error == NULL) error = &local;
+  int failed = status != LS_OK ? world->rank : world->size, first = 0;
+  TRY(mpi_check(MPI_Allreduce(&failed, &first, 1, MPI_INT, MPI_MIN, world->all), "MPI_Allreduce", error));
+  if (first == world->size) return LS_OK;
+  ls_error theirs = *error;
+  theirs.status = status;
+  if (world->rank == first && theirs.message[0] == '\0')
+    error_set(&theirs, status, "%s", ls_status_text(status));
+  TRY(mpi_check(MPI_Bcast(&theirs, sizeof theirs, MPI_BYTE, first, world->all), "MPI_Bcast", error));
+  *error = theirs;
+  if (world->size > 1) {
+    size_t used = strlen(error->message);
+    snprintf(error->message + used, sizeof error->message - used, " (rank %d on %s)", first,
+             world->hosts[first]);
+  }
+  return theirs.status;
+}
+
+/* ---- collectives over all ranks ---- */
+
+ls_status world_broadcast(world_t *world, void *bytes, size_t size, int root, ls_error *error) {
+  char *at = bytes;
+  for (size_t done = 0; done < size; done += CHUNK) {
+    int count = (int)(size - done < CHUNK ? size - done : CHUNK);
+    TRY(mpi_check(MPI_Bcast(at + done, count, MPI_BYTE, root, world->all), "MPI_Bcast", error));
+  }
+  return LS_OK;
+}
+
+ls_status world_barrier(world_t *world, ls_error *error) {
+  return mpi_check(MPI_Barrier(world->all), "MPI_Barrier", error);
+}
+
+ls_status world_gather(world_t *world, const void *mine, size_t size, void *all, ls_error *error) {
+  return mpi_check(MPI_Allgather(mine, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, world->all),
+                   "MPI_Allgather", error);
+}
+
+static ls_status send_chunks(world_t *world, const char *bytes, size_t size, int root, ls_error *error) {
+  for (size_t done = 0; done < size; done += CHUNK) {
+    int count = (int)(size - done < CHUNK ? size - done : CHUNK);
+    TRY(mpi_check(MPI_Send(bytes + done, count, MPI_BYTE, root, 0, world->all), "MPI_Send", error));
+  }
+  return LS_OK;
+}
+
+static ls_status receive_chunks(world_t *world, char *bytes, size_t size, int from, ls_error *error) {
+  for (size_t done = 0; done < size; done += CHUNK) {
+    int count = (int)(size - done < CHUNK ? size - done : CHUNK);
+    TRY(mpi_check(MPI_Recv(bytes + done, count, MPI_BYTE, from, 0, world->all, MPI_STATUS_IGNORE), "MPI_Recv",
+                  error));
+  }
+  return LS_OK;
+}
+
+/* Used at set-up and when saving, so the plain way through the root is good enough. */
+ls_status world_gather_pieces(world_t *world, const void *mine, const size_t *sizes, void *all, int root,
+                              ls_error *error) {
+  int collector = root < 0 ? 0 : root;
+  size_t total = 0;
+  for (int r = 0; r < world->size; r++) {
+    if (world->rank == collector && r != collector)
+      TRY(receive_chunks(world, (char *)all + total, sizes[r], r, error));
+    else if (world->rank == collector && sizes[r] > 0)
+      memmove((char *)all + total, mine, sizes[r]);
+    else if (world->rank == r)
+      TRY(send_chunks(world, mine, sizes[r], collector, error));
+    total += sizes[r];
+  }
+  return root < 0 ? world_broadcast(world, all, total, collector, error) : LS_OK;
+}
+
+static ls_status reduce_in_place(world_t *world, void *values, size_t n, size_t element, MPI_Datatype type,
+                                 MPI_Op op, ls_error *error) {
+  size_t most = (size_t)CHUNK / element;
+  for (size_t done = 0; done < n; done += most) {
+    int count = (int)(n - done < most ? n - done : most);
+    void *at = (char *)values + done * element;
+    TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, at, count, type, op, world->all), "MPI_Allreduce", error));
+  }
+  return LS_OK;
+}
+
+ls_status world_sum_f32(world_t *world, float *values, size_t n, ls_error *error) {
+  return reduce_in_place(world, values, n, sizeof *values, MPI_FLOAT, MPI_SUM, error);
+}
+
+ls_status world_sum_i64(world_t *world, int64_t *values, size_t n, ls_error *error) {
+  return reduce_in_place(world, values, n, sizeof *values, MPI_INT64_T, MPI_SUM, error);
+}
+
+ls_status world_max_i64(world_t *world, int64_t *values, size_t n, ls_error *error) {
+  return reduce_in_place(world, values, n, sizeof *values, MPI_INT64_T, MPI_MAX, error);
+}
+
+ls_status world_min_i64(world_t *world, int64_t *values, size_t n, ls_error *error) {
+  return reduce_in_place(world, values, n, sizeof *values, MPI_INT64_T, MPI_MIN, error);
+}
+
+/* ---- lanes ---- */
+
+/* Where each node's piece starts; LS_COMM when the pieces are too large for MPI's int counts. */
+static ls_status offsets_of(const int *counts, int n, int *offsets, ls_error *error) {
+  int64_t at = 0;
+  for (int i = 0; i < n; i++) {
+    offsets[i] = (int)at;
+    at += counts[i];
+    if (at > INT_MAX)
+      return error_set(
+          error, LS_COMM,
+          "a lane's slice has more than 2^31 floats: use more ranks per node, so that slices are "
+          "smaller");
+  }
+  return LS_OK;
+}
+
+ls_status world_lane_all_to_all(world_t *world, const float *send, const int *send_counts, float *receive,
+                                const int *receive_counts, ls_error *error) {
+  int *offsets = malloc(2 * (size_t)world->nodes * sizeof *offsets);
+  if (offsets == NULL) return error_set(error, LS_NO_MEMORY, "no memory for an exchange between nodes");
+  int *from = offsets, *to = offsets + world->nodes;
+  ls_status status = offsets_of(send_counts, world->nodes, from, error);
+  if (status == LS_OK) status = offsets_of(receive_counts, world->nodes, to, error);
+  if (status == LS_OK)
+    status = mpi_check(MPI_Alltoallv(send, send_counts, from, MPI_FLOAT, receive, receive_counts, to,
+                                     MPI_FLOAT, world->lane),
+                       "MPI_Alltoallv", error);
+  free(offsets);
+  return status;
+}
+
+static ls_status lane_gather(world_t *world, void *all, const int *counts, MPI_Datatype type,
+                             ls_error *error) {
+  int *offsets = malloc((size_t)world->nodes * sizeof *offsets);
+  if (offsets == NULL) return error_set(error, LS_NO_MEMORY, "no memory for an exchange between nodes");
+  ls_status status = offsets_of(counts, world->nodes, offsets, error);
+  if (status == LS_OK)
+    status = mpi_check(MPI_Allgatherv(MPI_IN_PLACE, 0, type, all, counts, offsets, type, world->lane),
+                       "MPI_Allgatherv", error);
+  free(offsets);
+  return status;
+}
+
+ls_status world_lane_gather(world_t *world, float *all, const int *counts, ls_error *error) {
+  return lane_gather(world, all, counts, MPI_FLOAT, error);
+}
+
+ls_status world_lane_gather_f64(world_t *world, double *all, const int *counts, ls_error *error) {
+  return lane_gather(world, all, counts, MPI_DOUBLE, error);
+}
