@@ -29,8 +29,8 @@ typedef void (*optimizer_update_t)(const optimizer_step_t *step, bool decay, siz
 
 typedef struct {
   const char *name;
-  const char *meaning; /* the formula and its source */
-  int states;          /* state vectors it keeps: 0, 1 or 2 */
+  const char *meaning;                           /* the formula and its source */
+  int states;                                    /* state vectors it keeps: 0, 1 or 2 */
   const char *state_names[OPTIMIZER_MAX_STATES]; /* as in checkpoints */
   optimizer_update_t update;
 } optimizer_t;

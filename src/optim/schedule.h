@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 typedef struct {
-  double learning_rate;  /* the base rate */
-  double warmup_steps;   /* linear from 0 over this many steps, then the schedule */
-  double total_steps;    /* of the whole run */
-  double final;          /* cosine: last rate / base rate */
-  double every_steps;    /* step: steps between drops */
-  double factor;         /* step: what each drop multiplies by */
+  double learning_rate; /* the base rate */
+  double warmup_steps;  /* linear from 0 over this many steps, then the schedule */
+  double total_steps;   /* of the whole run */
+  double final;         /* cosine: last rate / base rate */
+  double every_steps;   /* step: steps between drops */
+  double factor;        /* step: what each drop multiplies by */
 } schedule_plan_t;
 
 /* The rate of step t, 0 for the first. */

@@ -1,0 +1,87 @@
+/* The optimisers: one row of the table each. The loops are plain float arithmetic, element by element, with
+ * everything that is the same for all elements worked out in double before: so they vectorise, and an
+ * element's bits depend neither on its neighbours nor on where its slice begins. */
+#include "optim/optimizer.h"
+
+#include <math.h>
+
+/* b <- mu b + g,  w <- w - lr b;  Nesterov: w <- w - lr (g + mu b).  b starts at 0. */
+static void sgd_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                       const float *restrict g, float *restrict const *state) {
+  float *restrict b = state[0];
+  const float lr = (float)step->learning_rate, mu = (float)step->momentum;
+  (void)decay;
+  if (step->nesterov) {
+    for (size_t i = 0; i < n; i++) {
+      b[i] = mu * b[i] + g[i];
+      w[i] -= lr * (g[i] + mu * b[i]);
+    }
+  } else {
+    for (size_t i = 0; i < n; i++) {
+      b[i] = mu * b[i] + g[i];
+      w[i] -= lr * b[i];
+    }
+  }
+}
+
+/* m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,
+ * w <- keep w - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps);  m and v start at 0. */
+static void adam_loop(const optimizer_step_t *step, float keep, size_t n, float *restrict w,
+                      const float *restrict g, float *restrict m, float *restrict v) {
+  const double t = (double)step->step;
+  const float b1 = (float)step->beta1, c1 = (float)(1.0 - step->beta1);
+  const float b2 = (float)step->beta2, c2 = (float)(1.0 - step->beta2);
+  const float rate = (float)(step->learning_rate / (1.0 - pow(step->beta1, t)));
+  const float root = (float)(1.0 / sqrt(1.0 - pow(step->beta2, t)));
+  const float eps = (float)step->epsilon;
+  for (size_t i = 0; i < n; i++) {
+    m[i] = b1 * m[i] + c1 * g[i];
+    v[i] = b2 * v[i] + c2 * (g[i] * g[i]);
+    w[i] = keep * w[i] - rate * m[i] / (sqrtf(v[i]) * root + eps);
+  }
+}
+
+static void adam_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                        const float *restrict g, float *restrict const *state) {
+  (void)decay;
+  adam_loop(step, 1.0f, n, w, g, state[0], state[1]);
+}
+
+/* keep = 1 - lr lambda: the decay acts on the parameters alone and is not scaled by v. */
+static void adamw_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                         const float *restrict g, float *restrict const *state) {
+  const float keep = decay ? (float)(1.0 - step->learning_rate * step->weight_decay) : 1.0f;
+  adam_loop(step, keep, n, w, g, state[0], state[1]);
+}
+
+static const optimizer_t optimizer_table[] = {
+    {"sgd",
+     "b <- momentum b + g, w <- w - lr b; nesterov: w <- w - lr (g + momentum b) (Sutskever et al. 2013)",
+     1,
+     {"momentum"},
+     sgd_update},
+    {"adam",
+     "w <- w - lr m' / (sqrt(v') + epsilon), m' and v' the bias-corrected running means of g and g^2 with "
+     "beta1 and beta2 (Kingma and Ba 2015)",
+     2,
+     {"m", "v"},
+     adam_update},
+    {"adamw",
+     "adam after w <- (1 - lr weight_decay) w, on weights, not biases (Loshchilov and Hutter 2019)",
+     2,
+     {"m", "v"},
+     adamw_update},
+};
+
+enum { OPTIMIZERS = sizeof optimizer_table / sizeof optimizer_table[0] };
+
+bool optimizer_choice(size_t i, choice_t *out) {
+  if (i >= OPTIMIZERS) return false;
+  *out = (choice_t){optimizer_table[i].name, optimizer_table[i].meaning};
+  return true;
+}
+
+const optimizer_t *optimizer_find(const char *name) {
+  int i = choice_find(optimizer_choice, name);
+  return i < 0 ? NULL : &optimizer_table[i];
+}

@@ -1,0 +1,173 @@
+/* The optimisers against plain re-implementations in double, and their independence of slices. */
+#include "optim/optimizer.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 1000, STEPS = 50 };
+
+static const optimizer_step_t base = {.learning_rate = 0.01,
+                                      .momentum = 0.9,
+                                      .beta1 = 0.9,
+                                      .beta2 = 0.999,
+                                      .epsilon = 1e-8,
+                                      .weight_decay = 0.1};
+
+static double uniform(uint64_t *state) {
+  *state = *state * 6364136223846793005U + 1442695040888963407U;
+  return (double)(*state >> 11) * 0x1p-53 - 0.5;
+}
+
+/* The gradient of step t: it changes sign and size over elements and steps; every 16th is zero, as in
+ * padding. */
+static void fill_gradient(int t, float *g) {
+  uint64_t state = (uint64_t)t * 977 + 5;
+  for (int i = 0; i < N; i++) g[i] = i % 16 == 15 ? 0.0f : (float)(uniform(&state) * pow(10.0, i % 5 - 3));
+}
+
+static void fill_parameters(float *w) {
+  uint64_t state = 42;
+  for (int i = 0; i < N; i++) w[i] = (float)uniform(&state);
+}
+
+typedef struct {
+  float w[N], a[N], b[N];
+} vectors_t;
+
+/* STEPS updates; a slice is as many elements as `slice`, but for the last. */
+static void run(const optimizer_t *optimizer, optimizer_step_t step, bool decay, size_t slice,
+                vectors_t *out) {
+  float g[N];
+  memset(out, 0, sizeof *out);
+  fill_parameters(out->w);
+  for (int t = 1; t <= STEPS; t++) {
+    fill_gradient(t, g);
+    step.step = t;
+    for (size_t first = 0; first < N; first += slice) {
+      size_t n = N - first < slice ? N - first : slice;
+      float *const state[] = {out->a + first, out->b + first};
+      optimizer->update(&step, decay, n, out->w + first, g + first, state);
+    }
+  }
+}
+
+static void assert_near(const vectors_t *vectors, const double *expected, const char *what) {
+  for (int i = 0; i < N; i++)
+    cr_assert_float_eq((double)vectors->w[i], expected[i], 2e-6 * (1 + fabs(expected[i])),
+                       "%s: element %d is %.9g, not %.9g", what, i, (double)vectors->w[i], expected[i]);
+}
+
+static void reference_sgd(double mu, double lr, bool nesterov, double *w) {
+  float start[N], g[N];
+  double buffer[N] = {0};
+  fill_parameters(start);
+  for (int i = 0; i < N; i++) w[i] = (double)start[i];
+  for (int t = 1; t <= STEPS; t++) {
+    fill_gradient(t, g);
+    for (int i = 0; i < N; i++) {
+      buffer[i] = mu * buffer[i] + (double)g[i];
+      w[i] = w[i] - lr * (nesterov ? (double)g[i] + mu * buffer[i] : buffer[i]);
+    }
+  }
+}
+
+/* As in the papers: bias-corrected means spelled out. */
+static void reference_adam(const optimizer_step_t *p, double decay, double *w) {
+  float start[N], g[N];
+  double m[N] = {0}, v[N] = {0};
+  fill_parameters(start);
+  for (int i = 0; i < N; i++) w[i] = (double)start[i];
+  for (int t = 1; t <= STEPS; t++) {
+    fill_gradient(t, g);
+    for (int i = 0; i < N; i++) {
+      m[i] = p->beta1 * m[i] + (1 - p->beta1) * (double)g[i];
+      v[i] = p->beta2 * v[i] + (1 - p->beta2) * (double)g[i] * (double)g[i];
+      double m_hat = m[i] / (1 - pow(p->beta1, t)), v_hat = v[i] / (1 - pow(p->beta2, t));
+      w[i] -= p->learning_rate * decay * w[i];
+      w[i] -= p->learning_rate * m_hat / (sqrt(v_hat) + p->epsilon);
+    }
+  }
+}
+
+Test(optimizer, sgd_follows_its_formula) {
+  vectors_t *got = malloc(sizeof *got);
+  double expected[N];
+  const double momenta[] = {0.0, 0.5, 0.9};
+  for (int k = 0; k < 6; k++) {
+    optimizer_step_t step = base;
+    step.momentum = momenta[k / 2];
+    step.nesterov = k % 2 == 1;
+    run(optimizer_find("sgd"), step, true, N, got);
+    reference_sgd(step.momentum, step.learning_rate, step.nesterov, expected);
+    assert_near(got, expected, "sgd");
+  }
+  free(got);
+}
+
+Test(optimizer, adam_follows_its_formula_and_never_decays) {
+  vectors_t *got = malloc(sizeof *got);
+  double expected[N];
+  reference_adam(&base, 0.0, expected);
+  for (int decay = 0; decay < 2; decay++) {
+    run(optimizer_find("adam"), base, decay == 1, N, got);
+    assert_near(got, expected, "adam");
+  }
+  free(got);
+}
+
+Test(optimizer, adamw_decays_where_told) {
+  vectors_t *got = malloc(sizeof *got);
+  double expected[N];
+  for (int decay = 0; decay < 2; decay++) {
+    reference_adam(&base, decay == 1 ? base.weight_decay : 0.0, expected);
+    run(optimizer_find("adamw"), base, decay == 1, N, got);
+    assert_near(got, expected, "adamw");
+  }
+  free(got);
+}
+
+Test(optimizer, same_bits_however_the_vector_is_cut) {
+  vectors_t *whole = malloc(sizeof *whole), *cut = malloc(sizeof *cut);
+  choice_t choice;
+  for (size_t i = 0; optimizer_choice(i, &choice); i++) {
+    const optimizer_t *optimizer = optimizer_find(choice.name);
+    run(optimizer, base, true, N, whole);
+    const size_t slices[] = {16, 48, 512, 7, 1};
+    for (size_t k = 0; k < sizeof slices / sizeof slices[0]; k++) {
+      run(optimizer, base, true, slices[k], cut);
+      cr_assert_eq(memcmp(whole, cut, sizeof *whole), 0, "%s in slices of %zu", choice.name, slices[k]);
+    }
+  }
+  free(whole);
+  free(cut);
+}
+
+Test(optimizer, zeros_with_zero_gradients_stay_zero) {
+  choice_t choice;
+  for (size_t i = 0; optimizer_choice(i, &choice); i++) {
+    float w[40] = {0}, g[40] = {0}, a[40] = {0}, b[40] = {0};
+    float *const state[] = {a, b};
+    for (int t = 1; t <= 3; t++) {
+      optimizer_step_t step = base;
+      step.step = t;
+      optimizer_find(choice.name)->update(&step, true, 40, w, g, state);
+    }
+    for (int k = 0; k < 40; k++) cr_assert(w[k] == 0.0f && a[k] == 0.0f && b[k] == 0.0f, "%s", choice.name);
+  }
+}
+
+Test(optimizer, names_and_states) {
+  choice_t choice;
+  size_t n = 0;
+  for (; optimizer_choice(n, &choice); n++) {
+    const optimizer_t *optimizer = optimizer_find(choice.name);
+    cr_assert_not_null(optimizer);
+    cr_assert_str_eq(optimizer->name, choice.name);
+    cr_assert_leq(optimizer->states, OPTIMIZER_MAX_STATES);
+    for (int k = 0; k < optimizer->states; k++) cr_assert_not_null(optimizer->state_names[k]);
+  }
+  cr_assert_eq(n, 3);
+  cr_assert_null(optimizer_find("adamax"));
+}
