@@ -1,6 +1,6 @@
 /* The settings of a run: one typed, validated struct, constant once loaded.
  *
- * One table (settings.c) describes every key: path, type, default, range or choices, meaning. Reading YAML,
+ * One table (table.c) describes every key: path, type, default, range or choices, meaning. Reading YAML,
  * command-line overrides, checks, --help, the resolved config.yaml and docs/reference.md all walk that table,
  * so a new key is a new row and a new field. Rooms above own the tables of names (activations, losses …) and
  * hand them in as choice lists. */
@@ -22,12 +22,12 @@ typedef enum { LAYER_DENSE, LAYER_ACTIVATION, LAYER_DROPOUT, LAYER_RESIDUAL } la
 /* One entry of model.layers. Fields that do not belong to its kind are zero or NULL. */
 typedef struct layer_settings {
   layer_kind_t kind;
-  int line;               /* in the YAML file, 0 from an override */
-  int64_t units;          /* dense: outputs, >= 1 */
-  const char *activation; /* dense (default identity), activation */
-  const char *init;       /* dense: weight initialisation, or "auto": chosen by the activation */
-  bool bias;              /* dense, default true */
-  double rate;            /* dropout: share of values set to zero, in [0, 1) */
+  int line;                      /* in the YAML file, 0 from an override */
+  int64_t units;                 /* dense: outputs, >= 1 */
+  const char *activation;        /* dense (default identity), activation */
+  const char *init;              /* dense: weight initialisation, or "auto": chosen by the activation */
+  bool bias;                     /* dense, default true */
+  double rate;                   /* dropout: share of values set to zero, in [0, 1) */
   struct layer_settings *layers; /* residual: y = x + layers(x) */
   size_t n_layers;
 } layer_settings_t;
@@ -40,7 +40,7 @@ typedef struct {
 typedef struct {
   const char *name;
   struct {
-    const char *file; /* HDF5 dataset file; required */
+    const char *file;              /* HDF5 dataset file; required */
     const char *x, *y;             /* paths of the training rows, default train/x and train/y */
     const char *valid_x, *valid_y; /* default valid/x and valid/y, used when present and validation is 0 */
     const char *test_x, *test_y;   /* default test/x and test/y, used when present */
@@ -101,9 +101,9 @@ typedef struct {
   choice_list_t activation, loss, optimizer, schedule, init, scaling;
 } settings_choices_t;
 
-/* Reads the YAML file at path, applies overrides ("section.key=value", value in YAML syntax), fills defaults and
- * checks everything. *out is caller-owned (settings_destroy). Errors (LS_BAD_SETTINGS) name file, line and key,
- * and the nearest known key or name. Not collective: rank 0 reads, see settings_parse. */
+/* Reads the YAML file at path, applies overrides ("section.key=value", value in YAML syntax), fills defaults
+ * and checks everything. *out is caller-owned (settings_destroy). Errors (LS_BAD_SETTINGS) name file, line
+ * and key, and the nearest known key or name. Not collective: rank 0 reads, see settings_parse. */
 ls_status settings_load(const char *path, char *const *overrides, size_t n_overrides,
                         const settings_choices_t *choices, settings_t **out, ls_error *error);
 
@@ -112,8 +112,8 @@ ls_status settings_parse(const char *text, size_t length, const char *source, ch
                          size_t n_overrides, const settings_choices_t *choices, settings_t **out,
                          ls_error *error);
 
-/* The resolved settings, complete, as YAML that settings_parse reads back to equal settings. *text is malloc'd,
- * caller-owned, NUL-terminated. */
+/* The resolved settings, complete, as YAML that settings_parse reads back to equal settings. *text is
+ * malloc'd, caller-owned, NUL-terminated. */
 ls_status settings_dump(const settings_t *settings, char **text, ls_error *error);
 
 /* The table of keys as Markdown (docs/reference.md) or as plain text (--help). */

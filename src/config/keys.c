@@ -1,0 +1,233 @@
+/* Walks over tables of keys: unknown keys, defaults, and the way back to YAML. */
+#include "config/keys.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PATH_SIZE = 256 };
+
+/* ---- messages ---- */
+
+ls_status setting_refuse(const reading_t *reading, const yaml_value_t *value, const char *path,
+                         const char *format, ...) {
+  char message[LS_MESSAGE_SIZE];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  const char *colon = path[0] == '\0' ? "" : ": ";
+  if (value != NULL && value->override != NULL)
+    return error_set(reading->error, LS_BAD_SETTINGS, "override '%.200s': %s%s%s", value->override, path,
+                     colon, message);
+  if (value != NULL && value->line > 0)
+    return error_set(reading->error, LS_BAD_SETTINGS, "%s:%d: %s%s%s", reading->source, value->line, path,
+                     colon, message);
+  return error_set(reading->error, LS_BAD_SETTINGS, "%s: %s%s%s", reading->source, path, colon, message);
+}
+
+ls_status setting_no_memory(const reading_t *reading) {
+  return error_set(reading->error, LS_NO_MEMORY, "no memory for the settings");
+}
+
+void range_text(range_t range, char out[RANGE_TEXT_SIZE]) {
+  out[0] = '\0';
+  if (range.low == 0 && range.high == 0) return;
+  if (isinf(range.high))
+    snprintf(out, RANGE_TEXT_SIZE, "%s %.10g", range.low_open ? "greater than" : "at least", range.low);
+  else
+    snprintf(out, RANGE_TEXT_SIZE, "in %c%.10g, %.10g%c", range.low_open ? '(' : '[', range.low, range.high,
+             range.high_open ? ')' : ']');
+}
+
+choice_list_t key_choices(const key_row_t *row, const settings_choices_t *choices) {
+  if (row->list != NULL) return row->list;
+  choice_list_t list = NULL;
+  memcpy(&list, (const char *)choices + row->choices, sizeof list);
+  return list;
+}
+
+/* ---- paths ---- */
+
+static void path_join(char out[PATH_SIZE], const char *prefix, const char *key) {
+  snprintf(out, PATH_SIZE, "%.180s%s%.60s", prefix, prefix[0] == '\0' || key[0] == '\0' ? "" : ".", key);
+}
+
+static bool is_row(key_table_t table, const char *path) {
+  for (size_t i = 0; i < table.n; i++)
+    if (strcmp(table.rows[i].path, path) == 0) return true;
+  return false;
+}
+
+/* The rest of a row's path below a section, NULL when the row is not in it; the top is "". */
+static const char *below(const char *row_path, const char *section) {
+  size_t length = strlen(section);
+  if (length == 0) return row_path;
+  return strncmp(row_path, section, length) == 0 && row_path[length] == '.' ? row_path + length + 1 : NULL;
+}
+
+static bool is_section(key_table_t table, const char *path) {
+  for (size_t i = 0; i < table.n; i++)
+    if (below(table.rows[i].path, path) != NULL) return true;
+  return false;
+}
+
+/* ---- unknown keys ---- */
+
+/* The key of a section that is most like `key`, as a path in *out; false when none is near. A key that is
+ * right but stands in the wrong section is found too. */
+static bool nearest_key(key_table_t table, const char *section, const char *key, char out[PATH_SIZE]) {
+  size_t best = strlen(key) / 3 + 2;
+  bool found = false;
+  for (size_t i = 0; i < table.n; i++) {
+    const char *path = table.rows[i].path;
+    const char *rest = below(path, section), *last = strrchr(path, '.');
+    if (strcmp(path, key) == 0 || (last != NULL && best > 0 && strcmp(last + 1, key) == 0)) {
+      path_join(out, path, "");
+      best = 0;
+      found = true;
+    }
+    if (rest == NULL) continue;
+    char word[PATH_SIZE];
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(rest, "."), rest);
+    bool is_part = strlen(key) > 3 && strstr(word, key) != NULL; /* batch_size of global_batch_size */
+    size_t distance = is_part ? 1 : text_distance(key, word);
+    if (distance >= best) continue;
+    best = distance;
+    found = true;
+    path_join(out, section, word);
+  }
+  return found;
+}
+
+static void list_keys(key_table_t table, const char *section, char *out, size_t size) {
+  const char *before = "";
+  size_t used = 0;
+  out[0] = '\0';
+  for (size_t i = 0; i < table.n; i++) {
+    const char *rest = below(table.rows[i].path, section);
+    if (rest == NULL) continue;
+    size_t length = strcspn(rest, ".");
+    if (strncmp(before, rest, length) == 0 && strcspn(before, ".") == length) continue;
+    if (used < size)
+      used += (size_t)snprintf(out + used, size - used, "%s%.*s", used == 0 ? "" : ", ", (int)length, rest);
+    before = rest;
+  }
+}
+
+static ls_status refuse_unknown(const reading_t *reading, key_table_t table, const char *prefix,
+                                const char *section, const yaml_value_t *child) {
+  char near[PATH_SIZE], path[PATH_SIZE], full[PATH_SIZE], names[512];
+  path_join(path, section, child->key);
+  path_join(full, prefix, path);
+  if (nearest_key(table, section, child->key, near)) {
+    path_join(path, prefix, near);
+    return setting_refuse(reading, child, full, "unknown key; did you mean %s?", path);
+  }
+  list_keys(table, section, names, sizeof names);
+  return setting_refuse(reading, child, full, "unknown key; the keys here are %s", names);
+}
+
+ls_status keys_open(const reading_t *reading, key_table_t table, const char *path, yaml_value_t *value) {
+  char name[PATH_SIZE];
+  path_join(name, path, "name");
+  if (path[0] == '\0' || value->kind != YAML_TEXT || yaml_is_null(value) || !is_row(table, name))
+    return LS_OK;
+  return yaml_nest(reading->scratch, value, "name") ? LS_OK : setting_no_memory(reading);
+}
+
+/* Every key in a section is a row or a section itself. */
+static ls_status check_section(const reading_t *reading, key_table_t table, const char *prefix,
+                               const char *section, yaml_value_t *tree) {
+  char path[PATH_SIZE], names[512];
+  TRY(keys_open(reading, table, section, tree));
+  if (tree->kind != YAML_TABLE) {
+    path_join(path, prefix, section);
+    list_keys(table, section, names, sizeof names);
+    return setting_refuse(reading, tree, path, "expected keys with values (%s)", names);
+  }
+  for (yaml_value_t *child = tree->first; child != NULL; child = child->next) {
+    path_join(path, section, child->key);
+    bool is_word = strchr(child->key, '.') == NULL;
+    if (is_word && is_row(table, path)) continue;
+    if (!is_word || !is_section(table, path)) return refuse_unknown(reading, table, prefix, section, child);
+    TRY(check_section(reading, table, prefix, path, child));
+  }
+  return LS_OK;
+}
+
+/* ---- reading ---- */
+
+/* The value at a path, or NULL; *nearest is the innermost section of the path that is there. */
+static const yaml_value_t *find_path(const yaml_value_t *tree, const char *path,
+                                     const yaml_value_t **nearest) {
+  *nearest = tree;
+  for (;;) {
+    size_t length = strcspn(path, ".");
+    const yaml_value_t *child = yaml_find(*nearest, path, length);
+    if (child == NULL || path[length] == '\0') return child;
+    *nearest = child;
+    path += length + 1;
+  }
+}
+
+static ls_status read_row(const reading_t *reading, const key_row_t *row, const char *prefix,
+                          const yaml_value_t *tree, void *base) {
+  char path[PATH_SIZE];
+  path_join(path, prefix, row->path);
+  const yaml_value_t *section;
+  const yaml_value_t *value = find_path(tree, row->path, &section);
+  if (value == NULL && row->initial == NULL)
+    return setting_refuse(reading, section == tree && prefix[0] == '\0' ? NULL : section, path,
+                          "this key is required (%s)", row->meaning);
+  yaml_value_t *initial = NULL;
+  if (value == NULL) {
+    TRY(yaml_read(reading->scratch, row->initial, strlen(row->initial), "default", NULL, &initial,
+                  reading->error));
+    initial->line = 0; /* not in the file */
+    value = initial;
+  }
+  setting_t setting = {reading, row, path, value};
+  return row->type->read(&setting, (char *)base + row->offset);
+}
+
+ls_status keys_read(const reading_t *reading, key_table_t table, const char *prefix, yaml_value_t *tree,
+                    void *base) {
+  TRY(check_section(reading, table, prefix, "", tree));
+  for (size_t i = 0; i < table.n; i++) TRY(read_row(reading, &table.rows[i], prefix, tree, base));
+  return LS_OK;
+}
+
+/* ---- writing ---- */
+
+/* The table that holds the last word of a path, made when it is not there; *path is moved on to that word.
+ * Sections are written as blocks, tables in sections in braces. */
+static yaml_value_t *make_sections(arena_t *arena, yaml_value_t *tree, const char **path) {
+  for (int depth = 0;; depth++) {
+    size_t length = strcspn(*path, ".");
+    if ((*path)[length] == '\0') return tree;
+    yaml_value_t *section = yaml_find(tree, *path, length);
+    if (section == NULL) {
+      section = yaml_new(arena, YAML_TABLE);
+      if (!yaml_add(arena, tree, *path, length, section)) return NULL;
+      section->is_flow = depth > 0;
+    }
+    tree = section;
+    *path += length + 1;
+  }
+}
+
+yaml_value_t *keys_write(arena_t *arena, key_table_t table, bool is_flow, const void *base) {
+  yaml_value_t *tree = yaml_new(arena, YAML_TABLE);
+  if (tree == NULL) return NULL;
+  tree->is_flow = is_flow;
+  for (size_t i = 0; i < table.n; i++) {
+    const key_row_t *row = &table.rows[i];
+    const char *word = row->path;
+    yaml_value_t *section = make_sections(arena, tree, &word);
+    yaml_value_t *value = row->type->write(arena, row, (const char *)base + row->offset);
+    if (section == NULL || !yaml_add(arena, section, word, strlen(word), value)) return NULL;
+  }
+  return tree;
+}

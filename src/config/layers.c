@@ -1,0 +1,148 @@
+/* model.layers: a list whose items name a kind of layer and its settings. A kind is a row of a table, with a
+ * small table of keys of its own; a residual block holds layers instead. */
+#include "config/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LAYER_PATH_SIZE = 180, MOST_NESTED = 16 };
+
+#define FIELD(field)  offsetof(layer_settings_t, field)
+#define CHOICES(list) .choices = offsetof(settings_choices_t, list)
+#define KEYS(rows)                                                                                           \
+  { rows, sizeof rows / sizeof rows[0] }
+
+static const key_row_t dense_keys[] = {
+    {"units", &type_integer, FIELD(units), NULL, .meaning = "outputs of the layer",
+     .range = {.low = 1, .high = INT32_MAX}},
+    {"activation", &type_choice, FIELD(activation), "identity", .meaning = "applied to each output",
+     CHOICES(activation)},
+    {"init", &type_choice, FIELD(init), "auto", .meaning = "initial weights; auto: what suits the activation",
+     CHOICES(init), .or_auto = true},
+    {"bias", &type_bool, FIELD(bias), "true", .meaning = "whether a bias is added"},
+};
+static const key_row_t activation_keys[] = {
+    {"name", &type_choice, FIELD(activation), NULL, .meaning = "the function", CHOICES(activation)},
+};
+static const key_row_t dropout_keys[] = {
+    {"rate", &type_number, FIELD(rate), NULL, .meaning = "share of the values set to zero in training",
+     .range = {0, 1, .high_open = true}},
+};
+
+static const layer_row_t layer_table[] = {
+    {"dense", LAYER_DENSE, "y = activation(W x + b)", KEYS(dense_keys)},
+    {"activation", LAYER_ACTIVATION, "y = f(x), element by element", KEYS(activation_keys)},
+    {"dropout", LAYER_DROPOUT,
+     "values set to zero at random in training, the others scaled up to make up for it", KEYS(dropout_keys)},
+    {"residual", LAYER_RESIDUAL, "y = x + layers(x), a list of layers that keeps the width", {NULL, 0}},
+};
+
+enum { LAYER_KINDS = sizeof layer_table / sizeof layer_table[0] };
+
+bool layer_row(size_t i, layer_row_t *out) {
+  if (i >= LAYER_KINDS) return false;
+  *out = layer_table[i];
+  return true;
+}
+
+static bool kind_choice(size_t i, choice_t *out) {
+  if (i >= LAYER_KINDS) return false;
+  *out = (choice_t){layer_table[i].name, layer_table[i].meaning};
+  return true;
+}
+
+/* ---- reading ---- */
+
+static ls_status read_list(const reading_t *reading, const char *path, int depth, const yaml_value_t *list,
+                           layer_settings_t **layers, size_t *n_layers);
+
+/* The one entry of an item, by which its kind is known. */
+static ls_status check_item(const reading_t *reading, const char *path, const yaml_value_t *item, int *kind) {
+  char names[128];
+  choice_names(kind_choice, names, sizeof names);
+  if (item->kind != YAML_TABLE || item->n == 0)
+    return setting_refuse(reading, item, path,
+                          "a layer is a kind (%s) with its settings: `dense: {units: 10}`", names);
+  if (item->n > 1)
+    return setting_refuse(reading, item, path,
+                          "a layer is one kind with its settings, here stand %s and %s side by side: write "
+                          "`dense: {units: 10}`, or indent the settings deeper than their kind",
+                          item->first->key, item->first->next->key);
+  *kind = choice_find(kind_choice, item->first->key);
+  if (*kind >= 0) return LS_OK;
+  const char *near = choice_nearest(kind_choice, item->first->key);
+  return setting_refuse(reading, item->first, path, "unknown layer '%.60s'; %s%s%s the kinds are %s",
+                        item->first->key, near == NULL ? "" : "did you mean ", near == NULL ? "" : near,
+                        near == NULL ? "" : "?", names);
+}
+
+static ls_status read_item(const reading_t *reading, const char *item_path, int depth,
+                           const yaml_value_t *item, layer_settings_t *layer) {
+  int kind = -1;
+  TRY(check_item(reading, item_path, item, &kind));
+  const layer_row_t *row = &layer_table[kind];
+  yaml_value_t *value = item->first;
+  char path[LAYER_PATH_SIZE];
+  snprintf(path, sizeof path, "%.150s.%s", item_path, row->name);
+  *layer = (layer_settings_t){.kind = row->kind, .line = value->line};
+  if (row->kind == LAYER_RESIDUAL)
+    return read_list(reading, path, depth + 1, value, &layer->layers, &layer->n_layers);
+  if (value->kind == YAML_TEXT && !yaml_is_null(value) &&
+      !yaml_nest(reading->scratch, value, row->keys.rows[0].path))
+    return setting_no_memory(reading);
+  return keys_read(reading, row->keys, path, value, layer);
+}
+
+static ls_status read_list(const reading_t *reading, const char *path, int depth, const yaml_value_t *list,
+                           layer_settings_t **layers, size_t *n_layers) {
+  if (depth > MOST_NESTED)
+    return setting_refuse(reading, list, path, "residual blocks nested more than %d deep", MOST_NESTED);
+  if (list->kind != YAML_LIST || list->n == 0)
+    return setting_refuse(reading, list, path, "expected a list of one layer or more, as in `[dense: 10]`");
+  layer_settings_t *all = arena_new(reading->arena, list->n, sizeof *all);
+  if (all == NULL) return setting_no_memory(reading);
+  size_t i = 0;
+  for (const yaml_value_t *item = list->first; item != NULL; item = item->next, i++) {
+    char item_path[LAYER_PATH_SIZE];
+    snprintf(item_path, sizeof item_path, "%.150s[%zu]", path, i);
+    TRY(read_item(reading, item_path, depth, item, &all[i]));
+  }
+  *layers = all;
+  *n_layers = list->n;
+  return LS_OK;
+}
+
+static ls_status read_layers(const setting_t *setting, void *field) {
+  settings_t *settings = field;
+  return read_list(setting->reading, setting->path, 0, setting->value, &settings->model.layers,
+                   &settings->model.n_layers);
+}
+
+/* ---- writing ---- */
+
+static yaml_value_t *write_list(arena_t *arena, const layer_settings_t *layers, size_t n_layers);
+
+static yaml_value_t *write_item(arena_t *arena, const layer_settings_t *layer) {
+  const layer_row_t *row = layer_table;
+  while (row->kind != layer->kind) row++;
+  yaml_value_t *item = yaml_new(arena, YAML_TABLE);
+  yaml_value_t *value = layer->kind == LAYER_RESIDUAL ? write_list(arena, layer->layers, layer->n_layers)
+                                                      : keys_write(arena, row->keys, true, layer);
+  if (item == NULL || !yaml_add(arena, item, row->name, strlen(row->name), value)) return NULL;
+  return item;
+}
+
+static yaml_value_t *write_list(arena_t *arena, const layer_settings_t *layers, size_t n_layers) {
+  yaml_value_t *list = yaml_new(arena, YAML_LIST);
+  for (size_t i = 0; list != NULL && i < n_layers; i++)
+    if (!yaml_add(arena, list, NULL, 0, write_item(arena, &layers[i]))) return NULL;
+  return list;
+}
+
+static yaml_value_t *write_layers(arena_t *arena, const key_row_t *row, const void *field) {
+  const settings_t *settings = field;
+  (void)row;
+  return write_list(arena, settings->model.layers, settings->model.n_layers);
+}
+
+const value_type_t type_layers = {"a list of layers", read_layers, write_layers};

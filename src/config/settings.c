@@ -1,0 +1,102 @@
+/* From a YAML file and overrides to settings and back: the file is read into a tree, overrides are put into
+ * the tree, and the table of keys turns the tree into the struct. */
+#include "config/settings.h"
+
+#include "config/keys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_BYTES = 1 << 20 };
+
+/* The name of the run when none is given: fashion-mnist for configs/fashion-mnist.yaml. */
+static ls_status name_by_file(const reading_t *reading, yaml_value_t *tree) {
+  if (yaml_find(tree, "name", strlen("name")) != NULL) return LS_OK;
+  const char *slash = strrchr(reading->source, '/');
+  yaml_value_t *value = yaml_new_text(reading->scratch, slash == NULL ? reading->source : slash + 1);
+  if (value == NULL) return setting_no_memory(reading);
+  size_t length = strlen(value->text);
+  const char *dot = strrchr(value->text, '.');
+  if (dot != NULL && dot != value->text) length = (size_t)(dot - value->text);
+  char *base = arena_new(reading->scratch, length + 1, 1);
+  if (base == NULL) return setting_no_memory(reading);
+  memcpy(base, value->text, length);
+  value->text = base;
+  value->is_quoted = true;
+  return yaml_add(reading->scratch, tree, "name", strlen("name"), value) ? LS_OK : setting_no_memory(reading);
+}
+
+static ls_status read_tree(const reading_t *reading, const char *text, size_t length, char *const *overrides,
+                           size_t n_overrides, settings_t *settings) {
+  yaml_value_t *tree = NULL;
+  TRY(yaml_read(reading->scratch, text, length, reading->source, NULL, &tree, reading->error));
+  if (tree->kind != YAML_TABLE)
+    return setting_refuse(reading, tree, "", "settings are keys with values, as in `train: {epochs: 10}`");
+  for (size_t i = 0; i < n_overrides; i++) TRY(override_apply(reading, overrides[i], tree));
+  TRY(name_by_file(reading, tree));
+  return keys_read(reading, settings_keys, "", tree, settings);
+}
+
+ls_status settings_parse(const char *text, size_t length, const char *source, char *const *overrides,
+                         size_t n_overrides, const settings_choices_t *choices, settings_t **out,
+                         ls_error *error) {
+  settings_t *settings = calloc(1, sizeof *settings);
+  if (settings == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the settings");
+  arena_t scratch = {0};
+  reading_t reading = {source, choices, &settings->arena, &scratch, error};
+  ls_status status = read_tree(&reading, text, length, overrides, n_overrides, settings);
+  arena_free(&scratch);
+  if (status == LS_OK)
+    *out = settings;
+  else
+    settings_destroy(&settings);
+  return status;
+}
+
+static ls_status read_file(const char *path, char *bytes, size_t size, size_t *length, ls_error *error) {
+  FILE *file = fopen(path, "rb");
+  if (file == NULL)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "%s: cannot be opened: %s; give the path of a YAML file of settings", path,
+                     strerror(errno));
+  errno = 0;
+  *length = fread(bytes, 1, size, file);
+  ls_status status = LS_OK;
+  if (ferror(file))
+    status =
+        error_set(error, LS_BAD_SETTINGS, "%s: cannot be read: %s; give the path of a YAML file of settings",
+                  path, strerror(errno));
+  else if (*length == size)
+    status = error_set(error, LS_BAD_SETTINGS, "%s: larger than 1 MiB: this is not a file of settings", path);
+  fclose(file);
+  return status;
+}
+
+ls_status settings_load(const char *path, char *const *overrides, size_t n_overrides,
+                        const settings_choices_t *choices, settings_t **out, ls_error *error) {
+  size_t length = 0;
+  char *bytes = malloc(MOST_BYTES + 1);
+  if (bytes == NULL) return error_set(error, LS_NO_MEMORY, "no memory to read %s", path);
+  ls_status status = read_file(path, bytes, MOST_BYTES + 1, &length, error);
+  if (status == LS_OK)
+    status = settings_parse(bytes, length, path, overrides, n_overrides, choices, out, error);
+  free(bytes);
+  return status;
+}
+
+ls_status settings_dump(const settings_t *settings, char **text, ls_error *error) {
+  arena_t scratch = {0};
+  yaml_value_t *tree = keys_write(&scratch, settings_keys, false, settings);
+  ls_status status = tree == NULL ? error_set(error, LS_NO_MEMORY, "no memory to write the settings")
+                                  : yaml_write(tree, text, error);
+  arena_free(&scratch);
+  return status;
+}
+
+void settings_destroy(settings_t **settings) {
+  if (*settings == NULL) return;
+  arena_free(&(*settings)->arena);
+  free(*settings);
+  *settings = NULL;
+}

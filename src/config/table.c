@@ -1,0 +1,123 @@
+/* The table of settings: everything that can be set for a run, in the order in which it is written. */
+#include "config/keys.h"
+
+#include <math.h>
+
+#define FIELD(field)  offsetof(settings_t, field)
+#define CHOICES(list) .choices = offsetof(settings_choices_t, list)
+
+#define POSITIVE     .range = {0, INFINITY, .low_open = true}
+#define NOT_NEGATIVE .range = {0, .high = INFINITY}
+
+const char name_from_file[] = "the file's name";
+
+static bool shuffle_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"full", "a shard's rows in a new random order every epoch"},
+      {"blocks", "blocks of 1024 rows in random order, and the rows inside each: for data read from disk"},
+      {"none", "rows as they lie in the file"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
+static bool reduce_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"shared",
+       "gradients summed by the tree in shared memory, update fused into the sum: the same bits on any "
+       "layout"},
+      {"mpi", "MPI_Allreduce, then every rank updates everything: the textbook way, to compare with"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
+static const key_row_t rows[] = {
+    {"name", &type_name, FIELD(name), name_from_file, .meaning = "the run directory is RUNS/NAME"},
+    {"runs", &type_text, FIELD(runs), "runs", .meaning = "directory of run directories"},
+    {"data.file", &type_text, FIELD(data.file), NULL, .meaning = "HDF5 file with the data sets"},
+    {"data.x", &type_text, FIELD(data.x), "train/x", .meaning = "training rows: features"},
+    {"data.y", &type_text, FIELD(data.y), "train/y", .meaning = "training rows: labels or targets"},
+    {"data.valid_x", &type_text, FIELD(data.valid_x), "valid/x",
+     .meaning = "validation rows, used when present and validation is 0"},
+    {"data.valid_y", &type_text, FIELD(data.valid_y), "valid/y", .meaning = "their labels or targets"},
+    {"data.test_x", &type_text, FIELD(data.test_x), "test/x", .meaning = "test rows, used when present"},
+    {"data.test_y", &type_text, FIELD(data.test_y), "test/y", .meaning = "their labels or targets"},
+    {"data.validation", &type_validation, 0, "0",
+     .meaning = "share of the training rows kept for validation, or the group (with x and y) to validate on",
+     .range = {0, 1, .high_open = true}},
+    {"data.shuffle", &type_choice, FIELD(data.shuffle), "full", .meaning = "order of the training rows",
+     .list = shuffle_choice},
+    {"data.scaling.name", &type_choice, FIELD(data.scaling.name), "none",
+     .meaning = "scaling of features, fitted on the training rows", CHOICES(scaling)},
+    {"data.scaling.range", &type_range, FIELD(data.scaling), "[0, 1]",
+     .meaning = "minmax: where the smallest and largest value go"},
+    {"data.target_scaling.name", &type_choice, FIELD(data.target_scaling.name), "none",
+     .meaning = "scaling of targets, undone in predictions", CHOICES(scaling)},
+    {"data.target_scaling.range", &type_range, FIELD(data.target_scaling), "[0, 1]",
+     .meaning = "minmax: where the smallest and largest value go"},
+    {"model.layers", &type_layers, 0, NULL, .meaning = "list of layers, from input to output"},
+    {"loss.name", &type_choice, FIELD(loss.name), NULL, .meaning = "loss function", CHOICES(loss)},
+    {"loss.delta", &type_number, FIELD(loss.delta), "1",
+     .meaning = "huber: where the square turns into a line", POSITIVE},
+    {"optimizer.name", &type_choice, FIELD(optimizer.name), "adam", .meaning = "optimiser",
+     CHOICES(optimizer)},
+    {"optimizer.learning_rate", &type_number, FIELD(optimizer.learning_rate), "0.001",
+     .meaning = "learning rate before the schedule", POSITIVE},
+    {"optimizer.momentum", &type_number, FIELD(optimizer.momentum), "0", .meaning = "sgd: momentum",
+     .range = {0, 1, .high_open = true}},
+    {"optimizer.nesterov", &type_bool, FIELD(optimizer.nesterov), "false",
+     .meaning = "sgd: Nesterov momentum"},
+    {"optimizer.beta1", &type_number, FIELD(optimizer.beta1), "0.9",
+     .meaning = "adam, adamw: decay of the mean gradient", .range = {0, 1, .high_open = true}},
+    {"optimizer.beta2", &type_number, FIELD(optimizer.beta2), "0.999",
+     .meaning = "adam, adamw: decay of the mean square", .range = {0, 1, .high_open = true}},
+    {"optimizer.epsilon", &type_number, FIELD(optimizer.epsilon), "1e-8",
+     .meaning = "adam, adamw: added to the root of the mean square", .range = {.low = 1e-30, .high = 1}},
+    {"optimizer.weight_decay", &type_number, FIELD(optimizer.weight_decay), "0.01",
+     .meaning = "adamw: decoupled decay of weights, not of biases", NOT_NEGATIVE},
+    {"schedule.name", &type_choice, FIELD(schedule.name), "constant",
+     .meaning = "course of the learning rate", CHOICES(schedule)},
+    {"schedule.warmup_epochs", &type_number, FIELD(schedule.warmup_epochs), "0",
+     .meaning = "epochs of linear warm-up from 0, may be a fraction", NOT_NEGATIVE},
+    {"schedule.final", &type_number, FIELD(schedule.final), "0",
+     .meaning = "cosine: last rate as a share of the first", .range = {.low = 0, .high = 1}},
+    {"schedule.every_epochs", &type_number, FIELD(schedule.every_epochs), "10",
+     .meaning = "step: epochs between drops", POSITIVE},
+    {"schedule.factor", &type_number, FIELD(schedule.factor), "0.1",
+     .meaning = "step: what each drop multiplies the rate by", .range = {0, 1, .low_open = true}},
+    {"train.epochs", &type_integer, FIELD(train.epochs), "10",
+     .meaning = "passes over the training rows; 0 saves the initial model",
+     .range = {.low = 0, .high = INT32_MAX}},
+    {"train.global_batch_size", &type_integer, FIELD(train.global_batch_size), "128",
+     .meaning = "rows of a step, all ranks together", .range = {.low = 1, .high = INT32_MAX}},
+    {"train.seed", &type_seed, FIELD(train.seed), "1", .meaning = "seed of everything random"},
+    {"train.l1", &type_number, FIELD(train.l1), "0", .meaning = "penalty l1 |w| on weights, not on biases",
+     NOT_NEGATIVE},
+    {"train.l2", &type_number, FIELD(train.l2), "0", .meaning = "penalty l2/2 w^2 on weights, not on biases",
+     NOT_NEGATIVE},
+    {"train.clip_norm", &type_number, FIELD(train.clip_norm), "0",
+     .meaning = "the gradient's global norm is cut to this; 0: never", NOT_NEGATIVE},
+    {"train.log_every", &type_integer, FIELD(train.log_every), "0",
+     .meaning = "steps between logged steps; 0: epochs only", .range = {.low = 0, .high = INT32_MAX}},
+    {"train.top_k", &type_integer, FIELD(train.top_k), "5", .meaning = "k of the top-k accuracy",
+     .range = {.low = 1, .high = INT32_MAX}},
+    {"parallel.threads", &type_integer, FIELD(parallel.threads), "auto",
+     .meaning = "threads of a rank; auto: the cores of a node divided among its ranks",
+     .range = {.low = 1, .high = 65536}, .or_auto = true},
+    {"parallel.shards", &type_integer, FIELD(parallel.shards), "auto",
+     .meaning = "shards of the run; auto: by the global batch alone, 32 to 256 rows each",
+     .range = {.low = 1, .high = 1048576}, .or_auto = true},
+    {"parallel.reduce", &type_choice, FIELD(parallel.reduce), "shared", .meaning = "how gradients are summed",
+     .list = reduce_choice},
+    {"parallel.ranks_per_node", &type_integer, FIELD(parallel.ranks_per_node), "auto",
+     .meaning = "ranks that share one copy of the parameters; auto: all of a node",
+     .range = {.low = 1, .high = 1048576}, .or_auto = true},
+    {"checkpoint.every", &type_every, 0, "1 epoch", .meaning = "when checkpoints are written"},
+    {"checkpoint.keep", &type_integer, FIELD(checkpoint.keep), "2", .meaning = "newest checkpoints kept",
+     .range = {.low = 1, .high = INT32_MAX}},
+};
+
+const key_table_t settings_keys = {rows, sizeof rows / sizeof rows[0]};

@@ -1,0 +1,318 @@
+/* The types of values that keys can have: for each, how it is read from YAML and written back. Together with
+ * the rows of the tables of keys they are all that is specific about a key. */
+#include "config/keys.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NUMBER_SIZE = 40, MOST_NAME = 200 };
+
+/* ---- what the types share ---- */
+
+static ls_status refuse_value(const setting_t *setting, const char *expected) {
+  const yaml_value_t *value = setting->value;
+  const char *or_auto = setting->row->or_auto ? " or auto" : "";
+  if (value->kind == YAML_TEXT && !yaml_is_null(value))
+    return setting_refuse(setting->reading, value, setting->path, "expected %s%s, not '%.60s'", expected,
+                          or_auto, value->text);
+  const char *what = value->kind == YAML_LIST ? "a list" : value->kind == YAML_TABLE ? "a table" : "nothing";
+  return setting_refuse(setting->reading, value, setting->path, "expected %s%s, not %s", expected, or_auto,
+                        what);
+}
+
+/* The text of a value that must be one word or number. */
+static ls_status read_scalar(const setting_t *setting, const char *expected, const char **text) {
+  if (setting->value->kind != YAML_TEXT || yaml_is_null(setting->value))
+    return refuse_value(setting, expected);
+  *text = setting->value->text;
+  return LS_OK;
+}
+
+static ls_status keep_text(const setting_t *setting, const char *text, const char **field) {
+  char *copy = arena_text(setting->reading->arena, text);
+  if (copy == NULL) return setting_no_memory(setting->reading);
+  *field = copy;
+  return LS_OK;
+}
+
+static ls_status check_range(const setting_t *setting, double value) {
+  range_t range = setting->row->range;
+  char allowed[RANGE_TEXT_SIZE];
+  range_text(range, allowed);
+  bool inside = (range.low_open ? value > range.low : value >= range.low) &&
+                (range.high_open ? value < range.high : value <= range.high);
+  if (allowed[0] == '\0' || inside) return LS_OK;
+  return setting_refuse(setting->reading, setting->value, setting->path,
+                        "out of range: must be %s, not %.60s", allowed, setting->value->text);
+}
+
+/* The shortest of %.15g to %.17g that reads back to the same bits. A point goes before an exponent, without
+ * which YAML 1.1 readers see a word. */
+static void number_text(double value, char out[NUMBER_SIZE]) {
+  char digits[NUMBER_SIZE - 4];
+  for (int precision = 15; precision <= 17; precision++) {
+    snprintf(digits, sizeof digits, "%.*g", precision, value);
+    if (strtod(digits, NULL) == value) break;
+  }
+  size_t mantissa = strcspn(digits, "e");
+  bool bare = digits[mantissa] == 'e' && strchr(digits, '.') == NULL;
+  snprintf(out, NUMBER_SIZE, "%.*s%s%s", (int)mantissa, digits, bare ? ".0" : "", digits + mantissa);
+}
+
+static yaml_value_t *write_number_text(arena_t *arena, double value) {
+  char text[NUMBER_SIZE];
+  number_text(value, text);
+  return yaml_new_text(arena, text);
+}
+
+/* Quoted where a reader could take it for something else. */
+static yaml_value_t *write_word(arena_t *arena, const char *text) {
+  yaml_value_t *value = yaml_new_text(arena, text);
+  double number = 0;
+  bool flag;
+  if (value != NULL)
+    value->is_quoted = text_double(text, &number) || yaml_bool(text, &flag) || yaml_is_null(value);
+  return value;
+}
+
+/* ---- number: double ---- */
+
+static ls_status parse_number(const setting_t *setting, const yaml_value_t *value, double *out) {
+  double number = 0;
+  if (value->kind != YAML_TEXT || yaml_is_null(value) || !text_double(value->text, &number))
+    return refuse_value(setting, setting->row->type->name);
+  if (!isfinite(number))
+    return setting_refuse(setting->reading, setting->value, setting->path, "must be finite, not %.60s",
+                          value->text);
+  *out = number;
+  return LS_OK;
+}
+
+static ls_status read_number(const setting_t *setting, void *field) {
+  double number = 0;
+  TRY(parse_number(setting, setting->value, &number));
+  TRY(check_range(setting, number));
+  *(double *)field = number;
+  return LS_OK;
+}
+
+static yaml_value_t *write_number(arena_t *arena, const key_row_t *row, const void *field) {
+  (void)row;
+  return write_number_text(arena, *(const double *)field);
+}
+
+const value_type_t type_number = {"a number", read_number, write_number};
+
+/* ---- integer: int64_t, SETTINGS_AUTO for auto ---- */
+
+static ls_status read_integer(const setting_t *setting, void *field) {
+  const char *text = NULL;
+  int64_t number = SETTINGS_AUTO;
+  TRY(read_scalar(setting, "a whole number", &text));
+  if (!setting->row->or_auto || strcmp(text, "auto") != 0) {
+    if (!text_int64(text, &number)) return refuse_value(setting, "a whole number");
+    TRY(check_range(setting, (double)number));
+  }
+  *(int64_t *)field = number;
+  return LS_OK;
+}
+
+static yaml_value_t *write_integer(arena_t *arena, const key_row_t *row, const void *field) {
+  int64_t number = *(const int64_t *)field;
+  char text[NUMBER_SIZE];
+  snprintf(text, sizeof text, "%" PRId64, number);
+  return yaml_new_text(arena, row->or_auto && number == SETTINGS_AUTO ? "auto" : text);
+}
+
+const value_type_t type_integer = {"a whole number", read_integer, write_integer};
+
+/* ---- seed: uint64_t ---- */
+
+static ls_status read_seed(const setting_t *setting, void *field) {
+  const char *text = NULL, *expected = "a whole number from 0 to 2^64 - 1";
+  TRY(read_scalar(setting, expected, &text));
+  errno = 0;
+  uint64_t seed = strtoull(text, NULL, 10);
+  if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text) || errno == ERANGE)
+    return refuse_value(setting, expected);
+  *(uint64_t *)field = seed;
+  return LS_OK;
+}
+
+static yaml_value_t *write_seed(arena_t *arena, const key_row_t *row, const void *field) {
+  char text[NUMBER_SIZE];
+  (void)row;
+  snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)field);
+  return yaml_new_text(arena, text);
+}
+
+const value_type_t type_seed = {"a whole number", read_seed, write_seed};
+
+/* ---- bool ---- */
+
+static ls_status read_bool(const setting_t *setting, void *field) {
+  const char *text = NULL;
+  TRY(read_scalar(setting, "true or false", &text));
+  return yaml_bool(text, field) ? LS_OK : refuse_value(setting, "true or false");
+}
+
+static yaml_value_t *write_bool(arena_t *arena, const key_row_t *row, const void *field) {
+  (void)row;
+  return yaml_new_text(arena, *(const bool *)field ? "true" : "false");
+}
+
+const value_type_t type_bool = {"true or false", read_bool, write_bool};
+
+/* ---- text, and the name of a run: const char * ---- */
+
+static ls_status read_text(const setting_t *setting, void *field) {
+  const char *text = NULL;
+  TRY(read_scalar(setting, "a text", &text));
+  if (text[0] == '\0') return setting_refuse(setting->reading, setting->value, setting->path, "is empty");
+  for (const char *c = text; *c != '\0'; c++)
+    if ((unsigned char)*c < ' ')
+      return setting_refuse(setting->reading, setting->value, setting->path,
+                            "holds a line break or another control character");
+  return keep_text(setting, text, field);
+}
+
+static ls_status read_name(const setting_t *setting, void *field) {
+  const char *name = NULL;
+  TRY(read_text(setting, &name));
+  if (name[0] == '.' || strchr(name, '/') != NULL || strlen(name) > MOST_NAME)
+    return setting_refuse(
+        setting->reading, setting->value, setting->path,
+        "'%.60s' cannot name a directory in `runs`: no /, no dot in front, at most %d bytes", name,
+        MOST_NAME);
+  *(const char **)field = name;
+  return LS_OK;
+}
+
+static yaml_value_t *write_text(arena_t *arena, const key_row_t *row, const void *field) {
+  (void)row;
+  return write_word(arena, *(const char *const *)field);
+}
+
+const value_type_t type_text = {"a text", read_text, write_text};
+const value_type_t type_name = {"a text", read_name, write_text};
+
+/* ---- choice: const char *, one of a list of names ---- */
+
+static ls_status refuse_choice(const setting_t *setting, choice_list_t list, const char *name) {
+  char names[512];
+  choice_names(list, names, sizeof names);
+  const char *near = choice_nearest(list, name), *or_auto = setting->row->or_auto ? " or auto" : "";
+  if (near != NULL)
+    return setting_refuse(setting->reading, setting->value, setting->path,
+                          "unknown name '%.60s'; did you mean %s? Known: %s%s", name, near, names, or_auto);
+  return setting_refuse(setting->reading, setting->value, setting->path, "unknown name '%.60s'. Known: %s%s",
+                        name, names, or_auto);
+}
+
+static ls_status read_choice(const setting_t *setting, void *field) {
+  const char *name = NULL;
+  TRY(read_scalar(setting, "a name", &name));
+  choice_list_t list = key_choices(setting->row, setting->reading->choices);
+  bool is_auto = setting->row->or_auto && strcmp(name, "auto") == 0;
+  if (list != NULL && !is_auto && choice_find(list, name) < 0) return refuse_choice(setting, list, name);
+  return keep_text(setting, name, field);
+}
+
+const value_type_t type_choice = {"a name", read_choice, write_text};
+
+/* ---- validation: a share, or the name of a group ---- */
+
+static ls_status read_validation(const setting_t *setting, void *field) {
+  settings_t *settings = field;
+  const char *text = NULL, *group = NULL;
+  double share = 0, number = 0;
+  TRY(read_scalar(setting, "a share or a group's name", &text));
+  if (!setting->value->is_quoted && text_double(text, &number)) {
+    TRY(read_number(setting, &share));
+  } else {
+    TRY(read_text(setting, &group));
+  }
+  settings->data.validation = share;
+  settings->data.validation_group = group;
+  return LS_OK;
+}
+
+static yaml_value_t *write_validation(arena_t *arena, const key_row_t *row, const void *field) {
+  const settings_t *settings = field;
+  (void)row;
+  if (settings->data.validation_group != NULL) return write_word(arena, settings->data.validation_group);
+  return write_number_text(arena, settings->data.validation);
+}
+
+const value_type_t type_validation = {"a share or a group's name", read_validation, write_validation};
+
+/* ---- range: two numbers, low < high ---- */
+
+static ls_status read_range(const setting_t *setting, void *field) {
+  scaling_settings_t *scaling = field;
+  const yaml_value_t *list = setting->value;
+  double low = 0, high = 0;
+  if (list->kind != YAML_LIST || list->n != 2) return refuse_value(setting, "[low, high]");
+  TRY(parse_number(setting, list->first, &low));
+  TRY(parse_number(setting, list->last, &high));
+  if (!(low < high) || !isfinite(high - low))
+    return setting_refuse(setting->reading, list, setting->path,
+                          "the low end, %g, must be below the high end, %g", low, high);
+  scaling->low = low;
+  scaling->high = high;
+  return LS_OK;
+}
+
+static yaml_value_t *write_range(arena_t *arena, const key_row_t *row, const void *field) {
+  const scaling_settings_t *scaling = field;
+  yaml_value_t *list = yaml_new(arena, YAML_LIST);
+  (void)row;
+  if (list == NULL) return NULL;
+  list->is_flow = true;
+  bool added = yaml_add(arena, list, NULL, 0, write_number_text(arena, scaling->low)) &&
+               yaml_add(arena, list, NULL, 0, write_number_text(arena, scaling->high));
+  return added ? list : NULL;
+}
+
+const value_type_t type_range = {"[low, high]", read_range, write_range};
+
+/* ---- every: so many epochs, so many steps, or never ---- */
+
+static ls_status read_every(const setting_t *setting, void *field) {
+  settings_t *settings = field;
+  const char *text = NULL, *expected = "`N epochs`, `N steps` or `never`";
+  TRY(read_scalar(setting, expected, &text));
+  int64_t epochs = 0, steps = 0;
+  if (strcmp(text, "never") != 0) {
+    char count[NUMBER_SIZE];
+    size_t length = strcspn(text, " ");
+    const char *unit = text + length + strspn(text + length, " ");
+    int64_t n = 0;
+    snprintf(count, sizeof count, "%.*s", length < sizeof count ? (int)length : 0, text);
+    bool is_epoch = strcmp(unit, "epoch") == 0 || strcmp(unit, "epochs") == 0;
+    bool is_step = strcmp(unit, "step") == 0 || strcmp(unit, "steps") == 0;
+    if (!text_int64(count, &n) || n < 1 || !(is_epoch || is_step)) return refuse_value(setting, expected);
+    epochs = is_epoch ? n : 0;
+    steps = is_step ? n : 0;
+  }
+  settings->checkpoint.every_epochs = epochs;
+  settings->checkpoint.every_steps = steps;
+  return LS_OK;
+}
+
+static yaml_value_t *write_every(arena_t *arena, const key_row_t *row, const void *field) {
+  const settings_t *settings = field;
+  int64_t epochs = settings->checkpoint.every_epochs, steps = settings->checkpoint.every_steps;
+  int64_t n = epochs > 0 ? epochs : steps;
+  char text[2 * NUMBER_SIZE];
+  (void)row;
+  if (n == 0) return yaml_new_text(arena, "never");
+  snprintf(text, sizeof text, "%" PRId64 " %s%s", n, epochs > 0 ? "epoch" : "step", n == 1 ? "" : "s");
+  return yaml_new_text(arena, text);
+}
+
+const value_type_t type_every = {"`N epochs`, `N steps` or `never`", read_every, write_every};

@@ -1,0 +1,89 @@
+/* section.key=value on the command line. */
+#include "config/fixture.h"
+
+#define OVERRIDES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+Test(overrides, take_the_place_of_what_the_file_says) {
+  settings_t *s = parsed(MINIMAL "train: {epochs: 7, seed: 3}\n",
+                         OVERRIDES("train.epochs=3", "name=other", "parallel.threads=2", "loss=huber"));
+  cr_assert_eq(s->train.epochs, 3);
+  cr_assert_eq(s->train.seed, 3);
+  cr_assert_str_eq(s->name, "other");
+  cr_assert_eq(s->parallel.threads, 2);
+  cr_assert_str_eq(s->loss.name, "huber");
+  settings_destroy(&s);
+}
+
+Test(overrides, the_last_of_two_wins) {
+  settings_t *s = parsed(MINIMAL, OVERRIDES("train.epochs=3", "train.epochs=4"));
+  cr_assert_eq(s->train.epochs, 4);
+  settings_destroy(&s);
+}
+
+Test(overrides, values_are_yaml) {
+  settings_t *s =
+      parsed(MINIMAL, OVERRIDES("data.scaling={name: minmax, range: [-1, 2]}",
+                                "model.layers=[dense: {units: 4, activation: relu}, residual: [dense: 4]]",
+                                "checkpoint.every=500 steps"));
+  cr_assert_str_eq(s->data.scaling.name, "minmax");
+  cr_assert_eq(s->data.scaling.low, -1.0);
+  cr_assert_eq(s->data.scaling.high, 2.0);
+  cr_assert_eq(s->model.n_layers, 2);
+  cr_assert_eq(s->model.layers[0].units, 4);
+  cr_assert_eq(s->model.layers[0].line, 0);
+  cr_assert_eq(s->model.layers[1].layers[0].units, 4);
+  cr_assert_eq(s->checkpoint.every_steps, 500);
+  settings_destroy(&s);
+}
+
+Test(overrides, reach_into_a_short_form_and_replace_a_whole_table) {
+  settings_t *s =
+      parsed(MINIMAL "optimizer: sgd\n", OVERRIDES("optimizer.learning_rate=0.1", "loss.delta=2"));
+  cr_assert_str_eq(s->optimizer.name, "sgd");
+  cr_assert_eq(s->optimizer.learning_rate, 0.1);
+  cr_assert_str_eq(s->loss.name, "mse");
+  cr_assert_eq(s->loss.delta, 2.0);
+  settings_destroy(&s);
+  s = parsed(MINIMAL "optimizer: {name: sgd, momentum: 0.9}\n", OVERRIDES("optimizer=sgd"));
+  cr_assert_eq(s->optimizer.momentum, 0.0);
+  settings_destroy(&s);
+  s = parsed(MINIMAL, OVERRIDES("optimizer=sgd", "optimizer.momentum=0.5"));
+  cr_assert_str_eq(s->optimizer.name, "sgd");
+  cr_assert_eq(s->optimizer.momentum, 0.5);
+  settings_destroy(&s);
+}
+
+Test(overrides, give_what_the_file_lacks) {
+  settings_t *s =
+      parsed("train:\n", OVERRIDES("train.epochs=2", "data.file=b.h5", "loss.name=mse",
+                                   "model.layers=[dense: 1]", "data.target_scaling.name=standard"));
+  cr_assert_eq(s->train.epochs, 2);
+  cr_assert_str_eq(s->data.target_scaling.name, "standard");
+  settings_destroy(&s);
+}
+
+Test(overrides, errors_name_the_override) {
+  static const struct {
+    const char *override, *begins, *has;
+  } cases[] = {
+      {"train.epochs", "override 'train.epochs': ", "section.key=value"},
+      {"=3", "override '=3': ", "section.key=value"},
+      {"train..epochs=3", "override 'train..epochs=3': ", "section.key=value"},
+      {".epochs=3", "override '.epochs=3': ", "section.key=value"},
+      {"train.=3", "override 'train.=3': ", "section.key=value"},
+      {"train.epoch=3", "override 'train.epoch=3': train.epoch: unknown key", "did you mean train.epochs?"},
+      {"epochs=3", "override 'epochs=3': epochs: unknown key", "did you mean train.epochs?"},
+      {"trian.epochs=3", "override 'trian.epochs=3': trian: unknown key", "did you mean train?"},
+      {"train.epochs=-1", "override 'train.epochs=-1': train.epochs: out of range", "[0, "},
+      {"train.epochs=", "override 'train.epochs=': ", "empty"},
+      {"train.epochs=~", "override 'train.epochs=~': train.epochs: expected a whole number", "nothing"},
+      {"train.seed=[1", "override 'train.seed=[1': not valid YAML", ""},
+      {"name.x=1", "override 'name.x=1': name", "no keys of its own"},
+      {"model.layers.units=1", "override 'model.layers.units=1': model.layers", "no keys of its own"},
+      {"model.layers=[dense: x]", "override 'model.layers=[dense: x]': model.layers[0].dense.units: ", "'x'"},
+      {"optimizer={name: adm}", "override 'optimizer={name: adm}': optimizer.name: ", "did you mean adam?"},
+      {"train={epochs: 1, epochs: 2}", "override 'train={epochs: 1, epochs: 2}': epochs: duplicate key", ""},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    assert_refused("name: a\n" MINIMAL, OVERRIDES(cases[i].override), cases[i].begins, cases[i].has);
+}
