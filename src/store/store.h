@@ -2,15 +2,17 @@
  *
  * A store is one file with arrays at slash-separated paths, rows first, and attributes on them or on groups.
  * Reading is by contiguous row slabs; writing goes to a temporary name beside the target and becomes visible
- * only by store_publish (manifest written, closed, reopened and verified, fsynced, renamed, directory fsynced),
- * because an HDF5 file that was open for writing when its writer died may open with data missing. None of it is
- * collective: each rank opens files on its own, and one rank writes. One store belongs to one thread. */
+ * only by store_publish (manifest written, closed, reopened and verified, fsynced, renamed, directory
+ * fsynced), because an HDF5 file that was open for writing when its writer died may open with data missing.
+ * None of it is collective: each rank opens files on its own, and one rank writes. One store belongs to one
+ * thread. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef enum { STORE_U8, STORE_I32, STORE_I64, STORE_U64, STORE_F32, STORE_F64 } store_type_t;
@@ -22,11 +24,11 @@ enum { STORE_MAX_DIMS = 8 };
 
 /* What an array in a file is. */
 typedef struct {
-  int dims;                       /* 0 for a scalar */
-  int64_t shape[STORE_MAX_DIMS];  /* rows first */
-  bool is_integer;                /* else floating point */
+  int dims;                      /* 0 for a scalar */
+  int64_t shape[STORE_MAX_DIMS]; /* rows first */
+  bool is_integer;               /* else floating point */
   bool is_signed;
-  size_t element_bytes;           /* in the file */
+  size_t element_bytes; /* in the file */
 } store_array_t;
 
 typedef struct store store_t;
@@ -52,7 +54,8 @@ ls_status store_read_rows(const store_t *store, const char *name, int64_t first,
 /* Attributes of the object at `name` ("/" for the file). Read functions give LS_BAD_DATA when missing.
  * Texts are malloc'd and caller-owned. */
 bool store_has_attribute(const store_t *store, const char *name, const char *key);
-ls_status store_read_text(const store_t *store, const char *name, const char *key, char **out, ls_error *error);
+ls_status store_read_text(const store_t *store, const char *name, const char *key, char **out,
+                          ls_error *error);
 ls_status store_read_int(const store_t *store, const char *name, const char *key, int64_t *out,
                          ls_error *error);
 ls_status store_read_double(const store_t *store, const char *name, const char *key, double *out,
@@ -62,7 +65,8 @@ ls_status store_read_texts(const store_t *store, const char *name, const char *k
                            ls_error *error);
 
 /* Calls visit for every array in the file, in alphabetical order of full path; stops at the first failure. */
-typedef ls_status (*store_visit_t)(const char *name, const store_array_t *array, void *context, ls_error *error);
+typedef ls_status (*store_visit_t)(const char *name, const store_array_t *array, void *context,
+                                   ls_error *error);
 ls_status store_visit(const store_t *store, store_visit_t visit, void *context, ls_error *error);
 
 /* ---- writing ---- */
@@ -86,16 +90,18 @@ ls_status store_write_rows(store_t *store, const char *name, int64_t first, int6
 ls_status store_write_text(store_t *store, const char *name, const char *key, const char *value,
                            ls_error *error);
 ls_status store_write_int(store_t *store, const char *name, const char *key, int64_t value, ls_error *error);
-ls_status store_write_double(store_t *store, const char *name, const char *key, double value, ls_error *error);
+ls_status store_write_double(store_t *store, const char *name, const char *key, double value,
+                             ls_error *error);
 ls_status store_write_texts(store_t *store, const char *name, const char *key, const char *const *values,
                             size_t n, ls_error *error);
 
-/* Writes the manifest (/manifest: every array's name, size and XXH3-64 checksum), closes, reopens and verifies it,
- * fsyncs, renames to the target and fsyncs the directory. The store is gone either way (*store = NULL). */
+/* Writes the manifest (/manifest: every array's name, size and XXH3-64 checksum), closes, reopens and
+ * verifies it, fsyncs, renames to the target and fsyncs the directory. The store is gone either way (*store =
+ * NULL). */
 ls_status store_publish(store_t **store, ls_error *error);
 
-/* Checks every array of a file against its manifest: LS_BAD_DATA when one differs or is missing, or when there
- * is no manifest. */
+/* Checks every array of a file against its manifest: LS_BAD_DATA when one differs or is missing, or when
+ * there is no manifest. */
 ls_status store_verify(const store_t *store, ls_error *error);
 
 /* ---- small files, the same promise ---- */
@@ -106,7 +112,7 @@ ls_status store_write_file(const char *path, const char *text, ls_error *error);
 /* mkdir -p. */
 ls_status store_make_directory(const char *path, ls_error *error);
 
-/* XXH3-64 of bytes, and in pieces. */
+/* XXH3-64 of bytes. */
 uint64_t store_checksum(const void *bytes, size_t size);
 
 /* Version of the HDF5 library, "1.10.8". Static. */

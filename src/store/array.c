@@ -1,0 +1,146 @@
+/* Arrays read: what they are, and slabs of their rows. */
+#include "store/store_impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+int64_t array_rows(const store_array_t *array) {
+  return array->dims == 0 ? 1 : array->shape[0];
+}
+
+int64_t array_row_elements(const store_array_t *array) {
+  int64_t elements = 1;
+  for (int i = 1; i < array->dims; i++) elements *= array->shape[i];
+  return elements;
+}
+
+/* What a user who mistyped a name wants to see. */
+static ls_status missing_array(const store_t *store, const char *name, ls_error *error) {
+  names_t names = {0};
+  char list[LS_MESSAGE_SIZE / 2] = "";
+  size_t used = 0;
+  ls_status status = names_of_arrays(store, &names, error);
+  if (status != LS_OK) return status;
+  for (size_t i = 0; i < names.n && used < sizeof list; i++)
+    used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : ", ", names.names[i]);
+  if (used >= sizeof list) memcpy(list + sizeof list - 4, "...", 4);
+  error_set(error, LS_BAD_DATA, "%s: there is no array %s; it holds %s", store->path, name,
+            names.n == 0 ? "no array at all" : list);
+  names_free(&names);
+  return LS_BAD_DATA;
+}
+
+/* Truth values of h5py are an enumeration of small integers, and are read as those. */
+static bool describe_type(hid_t type, store_array_t *out) {
+  H5T_class_t kind = H5Tget_class(type);
+  if (kind != H5T_INTEGER && kind != H5T_ENUM && kind != H5T_FLOAT) return false;
+  out->is_integer = kind != H5T_FLOAT;
+  out->is_signed = !out->is_integer || H5Tget_sign(type) != H5T_SGN_NONE;
+  out->element_bytes = H5Tget_size(type);
+  return true;
+}
+
+static bool describe_space(hid_t space, store_array_t *out) {
+  hsize_t shape[H5S_MAX_RANK];
+  if (H5Sget_simple_extent_type(space) == H5S_NULL) return false;
+  int dims = H5Sget_simple_extent_dims(space, shape, NULL);
+  if (dims < 0 || dims > STORE_MAX_DIMS) return false;
+  out->dims = dims;
+  for (int i = 0; i < dims; i++) out->shape[i] = (int64_t)shape[i];
+  return true;
+}
+
+static ls_status describe(const store_t *store, hid_t dataset, const char *name, store_array_t *out,
+                          ls_error *error) {
+  hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
+  bool is_number = type >= 0 && describe_type(type, out);
+  bool has_shape = space >= 0 && describe_space(space, out);
+  hdf5_close(space);
+  hdf5_close(type);
+  if (!is_number)
+    return error_set(error, LS_BAD_DATA, "%s: %s does not hold integers or floating-point numbers",
+                     store->path, name);
+  if (!has_shape)
+    return error_set(error, LS_BAD_DATA, "%s: %s is empty or has more than %d dimensions", store->path, name,
+                     STORE_MAX_DIMS);
+  return LS_OK;
+}
+
+ls_status array_open(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
+                     ls_error *error) {
+  if (!store_has(store, name)) return missing_array(store, name, error);
+  hid_t object = H5Oopen(store->file, name, H5P_DEFAULT);
+  if (object < 0) return hdf5_error(error, LS_BAD_DATA, "%s: %s cannot be opened", store->path, name);
+  if (H5Iget_type(object) != H5I_DATASET) {
+    hdf5_close(object);
+    return error_set(error, LS_BAD_DATA, "%s: %s is a group, not an array", store->path, name);
+  }
+  store_array_t found = {0};
+  ls_status status = describe(store, object, name, &found, error);
+  if (status != LS_OK) {
+    hdf5_close(object);
+    return status;
+  }
+  *dataset = object;
+  if (info != NULL) *info = found;
+  return LS_OK;
+}
+
+ls_status store_describe(const store_t *store, const char *name, store_array_t *out, ls_error *error) {
+  hid_t dataset = H5I_INVALID_HID;
+  TRY(array_open(store, name, &dataset, out, error));
+  hdf5_close(dataset);
+  return LS_OK;
+}
+
+/* ---- slabs of rows ---- */
+
+static herr_t select_rows(hid_t space, int dims, const hsize_t *shape, int64_t first, int64_t count) {
+  hsize_t start[STORE_MAX_DIMS] = {(hsize_t)first}, extent[STORE_MAX_DIMS];
+  memcpy(extent, shape, (size_t)dims * sizeof *extent);
+  extent[0] = (hsize_t)count;
+  return H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL);
+}
+
+bool slab_open(hid_t dataset, int64_t first, int64_t count, slab_t *slab) {
+  hsize_t shape[H5S_MAX_RANK];
+  *slab = (slab_t){H5I_INVALID_HID, H5Dget_space(dataset), 0};
+  int dims = H5Sget_simple_extent_dims(slab->file, shape, NULL);
+  if (dims < 0 || dims > STORE_MAX_DIMS) return false;
+  int64_t rows = dims == 0 ? 1 : (int64_t)shape[0];
+  if (first < 0 || count < 0 || first > rows - count) return false;
+  if (count == 0) return true;
+  if (dims > 0 && select_rows(slab->file, dims, shape, first, count) < 0) return false;
+  slab->elements = H5Sget_select_npoints(slab->file);
+  hsize_t elements = (hsize_t)slab->elements;
+  slab->memory = H5Screate_simple(1, &elements, NULL);
+  return slab->elements >= 0 && slab->memory >= 0;
+}
+
+void slab_close(slab_t *slab) {
+  hdf5_close(slab->memory);
+  hdf5_close(slab->file);
+}
+
+ls_status array_read(const store_t *store, hid_t dataset, const char *name, int64_t first, int64_t count,
+                     hid_t memory_type, void *memory, ls_error *error) {
+  slab_t slab;
+  ls_status status = LS_OK;
+  bool fits = slab_open(dataset, first, count, &slab);
+  if (!fits ||
+      (slab.elements > 0 && H5Dread(dataset, memory_type, slab.memory, slab.file, H5P_DEFAULT, memory) < 0))
+    status = hdf5_error(error, LS_BAD_DATA, "%s: rows %" PRId64 " to %" PRId64 " of %s cannot be read",
+                        store->path, first, first + count, name);
+  slab_close(&slab);
+  return status;
+}
+
+ls_status store_read_rows(const store_t *store, const char *name, int64_t first, int64_t count,
+                          store_type_t type, void *out, ls_error *error) {
+  hid_t dataset = H5I_INVALID_HID;
+  TRY(array_open(store, name, &dataset, NULL, error));
+  ls_status status = array_read(store, dataset, name, first, count, hdf5_type(type), out, error);
+  hdf5_close(dataset);
+  return status;
+}

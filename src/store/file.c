@@ -1,0 +1,158 @@
+/* Opening and closing. Files are opened through the plain POSIX driver also where HDF5 is a parallel build:
+ * each rank reads on its own, and one writes. What is written goes to a temporary name until it is published.
+ */
+#include "store/store_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *store_path(const store_t *store) {
+  return store->path;
+}
+
+static void store_free(store_t *store) {
+  if (store == NULL) return;
+  free(store->path);
+  free(store->temporary);
+  free(store);
+}
+
+/* Closing takes along every handle that is still open in the file. In the format of HDF5 1.8 and later all
+ * metadata carries checksums of its own, and attributes may be larger than 64 KB. Without a sieve buffer a
+ * write of rows reaches the disk, or fails, when it is made and not when the array is closed. */
+static hid_t access_list(void) {
+  hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_fapl_sec2(list);
+  H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
+  H5Pset_sieve_buf_size(list, 0);
+  H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_V18);
+  return list;
+}
+
+static const char lock_advice[] = "wait until the program that writes it has closed it, or set "
+                                  "HDF5_USE_FILE_LOCKING=FALSE in the environment "
+                                  "when the file system has no locks";
+
+/* Why H5Fopen failed, from what the system knows first. */
+static ls_status explain_open(const char *path, ls_error *error) {
+  char reason[LS_MESSAGE_SIZE / 2];
+  struct stat info;
+  hdf5_reason(reason, sizeof reason);
+  if (stat(path, &info) != 0) return error_set(error, LS_BAD_DATA, "%s: %s", path, strerror(errno));
+  if (S_ISDIR(info.st_mode)) return error_set(error, LS_BAD_DATA, "%s is a directory, not a file", path);
+  if (access(path, R_OK) != 0) return error_set(error, LS_BAD_DATA, "%s: %s", path, strerror(errno));
+  if (strstr(reason, "lock file") != NULL)
+    return error_set(error, LS_BAD_DATA, "%s is locked (%s): %s", path, reason, lock_advice);
+  htri_t is_hdf5 = H5Fis_hdf5(path);
+  H5Eclear2(H5E_DEFAULT);
+  if (is_hdf5 == 0) return error_set(error, LS_BAD_DATA, "%s is not an HDF5 file", path);
+  if (strstr(reason, "truncated") != NULL)
+    return error_set(error, LS_BAD_DATA, "%s is incomplete, its end is missing (%s): copy or make it again",
+                     path, reason);
+  return error_set(error, LS_BAD_DATA, "%s cannot be read: %s", path, reason);
+}
+
+ls_status store_open(const char *path, store_t **out, ls_error *error) {
+  hdf5_quiet();
+  store_t *store = calloc(1, sizeof *store);
+  char *copy = strdup(path);
+  if (store == NULL || copy == NULL) {
+    free(store);
+    free(copy);
+    return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
+  }
+  store->path = copy;
+  hid_t list = access_list();
+  store->file = H5Fopen(path, H5F_ACC_RDONLY, list);
+  hdf5_close(list);
+  if (store->file < 0) {
+    store_free(store);
+    return explain_open(path, error);
+  }
+  *out = store;
+  return LS_OK;
+}
+
+/* PATH.tmp-PID: beside the target, so that a rename stays within one file system; a name that no other living
+ * process of this host takes and that no pattern for finished files matches. */
+static store_t *store_for_writing(const char *path) {
+  store_t *store = calloc(1, sizeof *store);
+  if (store == NULL) return NULL;
+  store->path = strdup(path);
+  if (asprintf(&store->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) store->temporary = NULL;
+  if (store->path != NULL && store->temporary != NULL) return store;
+  store_free(store);
+  return NULL;
+}
+
+/* Times are left out of files, so that the same content is the same bytes. */
+static hid_t create_file(const char *path) {
+  hid_t access = access_list(), creation = H5Pcreate(H5P_FILE_CREATE);
+  H5Pset_obj_track_times(creation, 0);
+  hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+  hdf5_close(access);
+  hdf5_close(creation);
+  return file;
+}
+
+ls_status store_create(const char *path, store_t **out, ls_error *error) {
+  hdf5_quiet();
+  store_t *store = store_for_writing(path);
+  if (store == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
+  store->file = create_file(store->temporary);
+  if (store->file < 0) {
+    hdf5_error(error, LS_IO, "cannot write %s", path);
+    unlink(store->temporary);
+    store_free(store);
+    return LS_IO;
+  }
+  *out = store;
+  return LS_OK;
+}
+
+/* HDF5 cannot close a file that it cannot write: it leaves handles behind that crash the process at its end.
+ * So what it still has to write of a file that nobody will see goes to memory instead of, say, a full disk.
+ */
+static void discard_writes(hid_t file) {
+  void *descriptor = NULL;
+  int nowhere = memfd_create("discarded", MFD_CLOEXEC);
+  if (nowhere < 0) return;
+  if (H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) >= 0) dup2(nowhere, *(int *)descriptor);
+  close(nowhere);
+}
+
+void store_close(store_t **store) {
+  if (store == NULL || *store == NULL) return;
+  if ((*store)->file >= 0) {
+    if ((*store)->temporary != NULL) discard_writes((*store)->file);
+    H5Fclose((*store)->file);
+  }
+  if ((*store)->temporary != NULL) unlink((*store)->temporary);
+  H5Eclear2(H5E_DEFAULT);
+  store_free(*store);
+  *store = NULL;
+}
+
+/* Every group on the way must be a link that is there before the next may be asked for. */
+bool store_has(const store_t *store, const char *name) {
+  char *path = strdup(name);
+  if (path == NULL) return false;
+  bool there = true;
+  size_t length = strlen(path);
+  for (size_t i = 1; i <= length && there; i++) {
+    if ((path[i] != '/' && path[i] != '\0') || path[i - 1] == '/') continue;
+    char cut = path[i];
+    path[i] = '\0';
+    there = H5Lexists(store->file, path, H5P_DEFAULT) > 0 &&
+            H5Oexists_by_name(store->file, path, H5P_DEFAULT) > 0;
+    path[i] = cut;
+  }
+  free(path);
+  H5Eclear2(H5E_DEFAULT);
+  return there && length > 0;
+}

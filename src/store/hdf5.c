@@ -1,0 +1,97 @@
+/* HDF5's way of failing turned into ours. The library keeps a stack of messages per thread, from the public
+ * call down to the cause; the innermost one says what happened, so that is the one shown. */
+#include "store/store_impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void hdf5_quiet(void) {
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+static herr_t keep_description(unsigned n, const H5E_error2_t *entry, void *context) {
+  const char **description = context;
+  if (n == 0 && entry->desc != NULL) *description = entry->desc;
+  return 0;
+}
+
+/* Messages of the file driver hold the system's own text among offsets and pointers, "file write failed: time
+ * = …, errno = 28, error message = 'No space left on device', …": their first words and that text remain. */
+static bool system_reason(const char *description, char *out, size_t size) {
+  static const char mark[] = "error message = '";
+  const char *begin = strstr(description, mark);
+  if (begin == NULL) return false;
+  begin += sizeof mark - 1;
+  const char *end = strchr(begin, '\'');
+  if (end == NULL) return false;
+  snprintf(out, size, "%.*s: %.*s", (int)strcspn(description, ":,"), description, (int)(end - begin), begin);
+  return true;
+}
+
+void hdf5_reason(char *out, size_t size) {
+  const char *description = "";
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_description, &description);
+  if (!system_reason(description, out, size)) snprintf(out, size, "%s", description);
+  H5Eclear2(H5E_DEFAULT);
+}
+
+ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...) {
+  char what[LS_MESSAGE_SIZE], reason[LS_MESSAGE_SIZE / 2];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(what, sizeof what, format, args);
+  va_end(args);
+  hdf5_reason(reason, sizeof reason);
+  return error_set(error, status, "%s%s%s", what, reason[0] == '\0' ? "" : ": ", reason);
+}
+
+static void close_kind(hid_t id) {
+  switch (H5Iget_type(id)) {
+  case H5I_DATASPACE:
+    H5Sclose(id);
+    break;
+  case H5I_DATATYPE:
+    H5Tclose(id);
+    break;
+  case H5I_ATTR:
+    H5Aclose(id);
+    break;
+  case H5I_GENPROP_LST:
+    H5Pclose(id);
+    break;
+  default:
+    H5Oclose(id);
+  }
+}
+
+/* Any call clears the messages of the one before; here they are kept, so that handles may be closed first and
+ * the error be told afterwards. */
+void hdf5_close(hid_t id) {
+  if (id < 0) return;
+  hid_t messages = H5Eget_current_stack();
+  close_kind(id);
+  H5Eset_current_stack(messages);
+}
+
+hid_t hdf5_type(store_type_t type) {
+  const hid_t types[] = {
+      [STORE_U8] = H5T_NATIVE_UINT8,   [STORE_I32] = H5T_NATIVE_INT32, [STORE_I64] = H5T_NATIVE_INT64,
+      [STORE_U64] = H5T_NATIVE_UINT64, [STORE_F32] = H5T_NATIVE_FLOAT, [STORE_F64] = H5T_NATIVE_DOUBLE,
+  };
+  return types[type];
+}
+
+size_t store_type_size(store_type_t type) {
+  static const size_t sizes[] = {
+      [STORE_U8] = 1, [STORE_I32] = 4, [STORE_I64] = 8, [STORE_U64] = 8, [STORE_F32] = 4, [STORE_F64] = 8,
+  };
+  return sizes[type];
+}
+
+#define TEXT_OF(x)       #x
+#define VERSION(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+
+const char *store_library_version(void) {
+  return VERSION(H5_VERS_MAJOR, H5_VERS_MINOR, H5_VERS_RELEASE);
+}

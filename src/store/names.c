@@ -1,0 +1,148 @@
+/* What a file holds: the paths of all its arrays and attributes, sorted. */
+#include "store/store_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Links may form a circle; no honest file nests its groups deeper. */
+enum { DEEPEST_GROUP = 64 };
+
+ls_status names_add(names_t *names, const char *name) {
+  if (names->n == names->capacity) {
+    size_t capacity = 2 * names->capacity + 16;
+    char **larger = realloc(names->names, capacity * sizeof *larger);
+    if (larger == NULL) return LS_NO_MEMORY;
+    names->names = larger;
+    names->capacity = capacity;
+  }
+  char *copy = strdup(name);
+  if (copy == NULL) return LS_NO_MEMORY;
+  names->names[names->n++] = copy;
+  return LS_OK;
+}
+
+void names_free(names_t *names) {
+  for (size_t i = 0; i < names->n; i++) free(names->names[i]);
+  free(names->names);
+  *names = (names_t){0};
+}
+
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* ---- the walk ---- */
+
+/* Called for every group and array, with its path ("" for the root). */
+typedef ls_status (*walk_visit_t)(hid_t object, const char *path, names_t *names);
+
+typedef struct {
+  walk_visit_t visit;
+  names_t *names;
+  const char *path; /* of the group that is being walked */
+  int depth;
+  ls_status status;
+} walk_t;
+
+static ls_status walk_object(walk_t *walk, hid_t object, const char *path);
+
+static herr_t walk_link(hid_t group, const char *name, const H5L_info_t *link, void *context) {
+  walk_t *walk = context;
+  char *path = NULL;
+  if (link->type != H5L_TYPE_HARD) return 0;
+  if (asprintf(&path, "%s/%s", walk->path, name) < 0) {
+    walk->status = LS_NO_MEMORY;
+    return -1;
+  }
+  if (strcmp(path, MANIFEST_GROUP) != 0) {
+    hid_t object = H5Oopen(group, name, H5P_DEFAULT);
+    walk->status = object < 0 ? LS_BAD_DATA : walk_object(walk, object, path);
+    hdf5_close(object);
+  }
+  free(path);
+  return walk->status == LS_OK ? 0 : -1;
+}
+
+static ls_status walk_object(walk_t *walk, hid_t object, const char *path) {
+  H5I_type_t kind = H5Iget_type(object);
+  if (kind != H5I_GROUP && kind != H5I_DATASET) return LS_OK;
+  TRY(walk->visit(object, path, walk->names));
+  if (kind == H5I_DATASET) return LS_OK;
+  if (walk->depth == DEEPEST_GROUP) return LS_BAD_DATA;
+  walk_t below = {walk->visit, walk->names, path, walk->depth + 1, LS_OK};
+  hsize_t at = 0;
+  herr_t result = H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, &at, walk_link, &below);
+  if (below.status != LS_OK) return below.status;
+  return result < 0 ? LS_BAD_DATA : LS_OK;
+}
+
+static ls_status collect(const store_t *store, walk_visit_t visit, names_t *names, ls_error *error) {
+  walk_t walk = {visit, names, "", 0, LS_OK};
+  hid_t root = H5Oopen(store->file, "/", H5P_DEFAULT);
+  ls_status status = root < 0 ? LS_BAD_DATA : walk_object(&walk, root, "");
+  hdf5_close(root);
+  if (status != LS_OK) {
+    names_free(names);
+    return hdf5_error(error, status, "%s: its contents cannot be listed", store->path);
+  }
+  if (names->n > 0) qsort(names->names, names->n, sizeof *names->names, by_text);
+  return LS_OK;
+}
+
+static ls_status add_array(hid_t object, const char *path, names_t *names) {
+  if (H5Iget_type(object) != H5I_DATASET) return LS_OK;
+  hid_t type = H5Dget_type(object), space = H5Dget_space(object);
+  H5T_class_t kind = H5Tget_class(type);
+  bool numeric = kind == H5T_INTEGER || kind == H5T_FLOAT || kind == H5T_ENUM;
+  bool readable =
+      H5Sget_simple_extent_type(space) != H5S_NULL && H5Sget_simple_extent_ndims(space) <= STORE_MAX_DIMS;
+  hdf5_close(space);
+  hdf5_close(type);
+  return numeric && readable ? names_add(names, path) : LS_OK;
+}
+
+typedef struct {
+  const char *path;
+  names_t *names;
+  ls_status status;
+} add_context_t;
+
+static herr_t add_attribute(hid_t object, const char *key, const H5A_info_t *info, void *context) {
+  (void)object;
+  (void)info;
+  add_context_t *add = context;
+  char *name = NULL;
+  if (asprintf(&name, "%s@%s", add->path[0] == '\0' ? "/" : add->path, key) < 0) return -1;
+  add->status = names_add(add->names, name);
+  free(name);
+  return add->status == LS_OK ? 0 : -1;
+}
+
+static ls_status add_attributes(hid_t object, const char *path, names_t *names) {
+  add_context_t add = {path, names, LS_OK};
+  hsize_t at = 0;
+  herr_t result = H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, &at, add_attribute, &add);
+  if (add.status != LS_OK) return add.status;
+  return result < 0 ? LS_BAD_DATA : LS_OK;
+}
+
+ls_status names_of_arrays(const store_t *store, names_t *names, ls_error *error) {
+  return collect(store, add_array, names, error);
+}
+
+ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *error) {
+  return collect(store, add_attributes, names, error);
+}
+
+ls_status store_visit(const store_t *store, store_visit_t visit, void *context, ls_error *error) {
+  names_t names = {0};
+  ls_status status = names_of_arrays(store, &names, error);
+  for (size_t i = 0; i < names.n && status == LS_OK; i++) {
+    store_array_t array = {0};
+    status = store_describe(store, names.names[i], &array, error);
+    if (status == LS_OK) status = visit(names.names[i], &array, context, error);
+  }
+  names_free(&names);
+  return status;
+}

@@ -1,0 +1,129 @@
+/* Publishing: a file appears under its name only when it is whole and on the disk. Written, closed, read
+ * back, fsynced, renamed over the target, and the directory fsynced, so that the name survives a power cut
+ * too. */
+#include "store/store_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static ls_status system_error(ls_error *error, const char *what, const char *path) {
+  return error_set(error, LS_IO, "%s: %s: %s", path, what, strerror(errno));
+}
+
+/* Some file systems cannot sync a directory and say EINVAL; there is nothing more to be done there. */
+static ls_status sync_path(const char *path, int flags, ls_error *error) {
+  int file = open(path, flags | O_CLOEXEC);
+  if (file < 0) return system_error(error, "cannot be opened to sync it", path);
+  int result = fsync(file);
+  bool synced = result == 0 || errno == EINVAL;
+  ls_status status = synced ? LS_OK : system_error(error, "cannot be synced to the disk", path);
+  close(file);
+  return status;
+}
+
+static ls_status sync_directory_of(const char *path, ls_error *error) {
+  char *directory = strdup(path);
+  if (directory == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
+  char *slash = strrchr(directory, '/');
+  if (slash != NULL) slash[slash == directory ? 1 : 0] = '\0';
+  ls_status status = sync_path(slash == NULL ? "." : directory, O_RDONLY | O_DIRECTORY, error);
+  free(directory);
+  return status;
+}
+
+static ls_status move_into_place(const char *temporary, const char *path, ls_error *error) {
+  TRY(sync_path(temporary, O_RDONLY, error));
+  if (rename(temporary, path) != 0) return system_error(error, "cannot be replaced", path);
+  return sync_directory_of(path, error);
+}
+
+/* ---- stores ---- */
+
+static ls_status verify_file(const char *path, ls_error *error) {
+  store_t *store = NULL;
+  TRY(store_open(path, &store, error));
+  ls_status status = store_verify(store, error);
+  store_close(&store);
+  return status;
+}
+
+ls_status store_publish(store_t **store, ls_error *error) {
+  store_t *open = *store;
+  ls_status status = LS_OK;
+  TRY_OR_DONE(manifest_write(open, error));
+  bool written = H5Fflush(open->file, H5F_SCOPE_GLOBAL) >= 0;
+  if (written) {
+    written = H5Fclose(open->file) >= 0;
+    open->file = H5I_INVALID_HID;
+  }
+  if (!written) TRY_OR_DONE(hdf5_error(error, LS_IO, "%s cannot be written", open->path));
+  status = verify_file(open->temporary, error);
+  if (status != LS_OK) TRY_OR_DONE(error_prefix(error, LS_IO, "%s did not come back as written", open->path));
+  TRY_OR_DONE(move_into_place(open->temporary, open->path, error));
+  free(open->temporary);
+  open->temporary = NULL;
+done:
+  store_close(store);
+  return status;
+}
+
+/* ---- small files and directories ---- */
+
+static ls_status write_all(int file, const char *text, const char *path, ls_error *error) {
+  size_t left = strlen(text);
+  while (left > 0) {
+    ssize_t written = write(file, text, left);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return system_error(error, "cannot be written", path);
+    text += written;
+    left -= (size_t)written;
+  }
+  return LS_OK;
+}
+
+ls_status store_write_file(const char *path, const char *text, ls_error *error) {
+  char *temporary = NULL;
+  if (asprintf(&temporary, "%s.tmp-%ld", path, (long)getpid()) < 0)
+    return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
+  int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0) {
+    free(temporary);
+    return system_error(error, "cannot be written", path);
+  }
+  ls_status status = write_all(file, text, path, error);
+  if (close(file) != 0 && status == LS_OK) status = system_error(error, "cannot be written", path);
+  if (status == LS_OK) status = move_into_place(temporary, path, error);
+  if (status != LS_OK) unlink(temporary);
+  free(temporary);
+  return status;
+}
+
+static ls_status make_one(const char *path, ls_error *error) {
+  struct stat info;
+  if (mkdir(path, 0777) == 0) return LS_OK;
+  if (errno == EEXIST) {
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return LS_OK;
+    errno = ENOTDIR;
+  }
+  return system_error(error, "cannot be made as a directory", path);
+}
+
+ls_status store_make_directory(const char *path, ls_error *error) {
+  char *part = strdup(path);
+  if (part == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
+  ls_status status = LS_OK;
+  for (size_t i = 1; part[i - 1] != '\0' && status == LS_OK; i++) {
+    char cut = part[i];
+    if ((cut != '/' && cut != '\0') || part[i - 1] == '/') continue;
+    part[i] = '\0';
+    status = make_one(part, error);
+    part[i] = cut;
+  }
+  free(part);
+  return status;
+}

@@ -1,0 +1,88 @@
+/* Text as HDF5 keeps it: of variable length (as h5py writes it, and this room too) or of fixed length, padded
+ * with zeros or blanks. Whatever it was, it leaves here as one block of C strings. */
+#include "store/store_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+hid_t text_type(void) {
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, H5T_VARIABLE);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+/* n texts at texts[i], length[i] bytes each, as n pointers and then the texts, NUL after each. */
+static char **pack(const char *const *texts, const size_t *lengths, size_t n) {
+  size_t bytes = (n + 1) * sizeof(char *);
+  for (size_t i = 0; i < n; i++) bytes += lengths[i] + 1;
+  char **block = malloc(bytes);
+  if (block == NULL) return NULL;
+  char *at = (char *)(block + n + 1);
+  for (size_t i = 0; i < n; i++) {
+    block[i] = at;
+    if (lengths[i] > 0) memcpy(at, texts[i], lengths[i]);
+    at[lengths[i]] = '\0';
+    at += lengths[i] + 1;
+  }
+  block[n] = NULL;
+  return block;
+}
+
+static size_t padded_length(const char *text, size_t size, H5T_str_t padding) {
+  size_t length = strnlen(text, size);
+  if (padding == H5T_STR_SPACEPAD)
+    while (length > 0 && text[length - 1] == ' ') length--;
+  return length;
+}
+
+static ls_status read_fixed(hid_t attribute, hid_t type, size_t n, const char **texts, size_t *lengths,
+                            char ***out) {
+  size_t size = H5Tget_size(type);
+  char *bytes = calloc(n + 1, size);
+  if (bytes == NULL) return LS_NO_MEMORY;
+  ls_status status = n == 0 || H5Aread(attribute, type, bytes) >= 0 ? LS_OK : LS_BAD_DATA;
+  for (size_t i = 0; i < n && status == LS_OK; i++) {
+    texts[i] = bytes + i * size;
+    lengths[i] = padded_length(texts[i], size, H5Tget_strpad(type));
+  }
+  char **block = status == LS_OK ? pack(texts, lengths, n) : NULL;
+  free(bytes);
+  if (status == LS_OK && block == NULL) return LS_NO_MEMORY;
+  if (status == LS_OK) *out = block;
+  return status;
+}
+
+static ls_status read_variable(hid_t attribute, hid_t type, size_t n, const char **texts, size_t *lengths,
+                               char ***out) {
+  if (n > 0 && H5Aread(attribute, type, (void *)texts) < 0) return LS_BAD_DATA;
+  for (size_t i = 0; i < n; i++) lengths[i] = texts[i] == NULL ? 0 : strlen(texts[i]);
+  char **block = pack(texts, lengths, n);
+  hid_t space = H5Aget_space(attribute);
+  if (n > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, (void *)texts);
+  hdf5_close(space);
+  if (block == NULL) return LS_NO_MEMORY;
+  *out = block;
+  return LS_OK;
+}
+
+ls_status text_read_all(hid_t attribute, char ***out, size_t *n) {
+  hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+  hssize_t elements = H5Sget_simple_extent_npoints(space);
+  ls_status status = LS_BAD_DATA;
+  if (elements >= 0 && H5Tget_class(type) == H5T_STRING) {
+    size_t count = (size_t)elements;
+    const char **texts = calloc(count + 1, sizeof *texts);
+    size_t *lengths = calloc(count + 1, sizeof *lengths);
+    bool variable = H5Tis_variable_str(type) > 0;
+    status = texts == NULL || lengths == NULL ? LS_NO_MEMORY
+             : variable                       ? read_variable(attribute, type, count, texts, lengths, out)
+                                              : read_fixed(attribute, type, count, texts, lengths, out);
+    free(texts);
+    free(lengths);
+    if (status == LS_OK) *n = count;
+  }
+  hdf5_close(space);
+  hdf5_close(type);
+  return status;
+}
