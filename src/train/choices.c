@@ -1,0 +1,18 @@
+#include "train/choices.h"
+
+#include "data/scaler.h"
+#include "math/activation.h"
+#include "model/init.h"
+#include "model/loss.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+const settings_choices_t *settings_choices(void) {
+  static const settings_choices_t choices = {.activation = activation_choice,
+                                             .loss = loss_choice,
+                                             .optimizer = optimizer_choice,
+                                             .schedule = schedule_choice,
+                                             .init = init_choice,
+                                             .scaling = scaling_choice};
+  return &choices;
+}

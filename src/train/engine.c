@@ -1,0 +1,396 @@
+/* The engine's set-up and the loop over steps; the phases themselves are in rows.c and update.c. */
+#include "train/engine_impl.h"
+
+#include "base/clock.h"
+#include "data/shard.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  MOST_BLOCK_ROWS = 128
+}; /* of one kernel call: enough to run at full speed, few enough to stay in cache */
+
+slice_shape_t slice_shape(int64_t batch, int shards) {
+  slice_shape_t shape = {.slice_rows = slice_rows(batch, shards)};
+  shape.blocks = (shape.slice_rows + MOST_BLOCK_ROWS - 1) / MOST_BLOCK_ROWS;
+  shape.block_rows = (shape.slice_rows + shape.blocks - 1) / shape.blocks;
+  shape.padded = shape.blocks * shape.block_rows;
+  return shape;
+}
+
+/* ---- set-up ---- */
+
+static schedule_plan_t rate_plan(const settings_t *settings, partition_t partition) {
+  double per_epoch = (double)epoch_steps(partition, settings->train.global_batch_size);
+  return (schedule_plan_t){.learning_rate = settings->optimizer.learning_rate,
+                           .warmup_steps = settings->schedule.warmup_epochs * per_epoch,
+                           .total_steps = (double)settings->train.epochs * per_epoch,
+                           .final = settings->schedule.final,
+                           .every_steps = settings->schedule.every_epochs * per_epoch,
+                           .factor = settings->schedule.factor};
+}
+
+/* How many threads meet at the node's barrier. */
+static ls_status count_threads(const engine_t *engine, int *out, ls_error *error) {
+  world_t *world = engine->in.world;
+  int *threads = malloc((size_t)world_size(world) * sizeof *threads);
+  ls_status status =
+      threads == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
+  TRY_OR_DONE(world_agree(world, status, error));
+  TRY_OR_DONE(world_gather(world, &engine->in.layout->threads, sizeof *threads, threads, error));
+  *out = 0;
+  for (int r = 0; r < world_size(world); r++)
+    if (world_node_of(world, r) == world_node(world)) *out += threads[r];
+done:
+  free(threads);
+  return status;
+}
+
+static ls_status create_shared(engine_t *engine, ls_error *error) {
+  world_t *world = engine->in.world;
+  size_t vector = engine->floats * sizeof(float);
+  bool first = world_place(world) == 0;
+  TRY(window_create(world, first ? vector : 0, "the parameters", &engine->parameter_window, error));
+  TRY(window_create(world, (size_t)engine->n_pieces * vector, "the partial sums of gradients",
+                    &engine->partial_window, error));
+  TRY(window_create(world, first ? sizeof(control_t) + engine->blocks * sizeof(double) : 0, "the barrier",
+                    &engine->control_window, error));
+  engine->parameters = window_segment(engine->parameter_window, 0);
+  engine->partials = window_segment(engine->partial_window, world_place(world));
+  engine->control = window_segment(engine->control_window, 0);
+  int threads = 0;
+  TRY(count_threads(engine, &threads, error));
+  if (first) barrier_init(&engine->control->barrier, threads);
+  return world_barrier(world, error);
+}
+
+static ls_status create_private(engine_t *engine, ls_error *error) {
+  engine->parameters = arena_new(&engine->arena, engine->floats, sizeof(float));
+  engine->partials = arena_new(&engine->arena, engine->floats * (size_t)engine->n_pieces, sizeof(float));
+  engine->control = arena_new(&engine->arena, 1, sizeof(control_t) + engine->blocks * sizeof(double));
+  if (engine->parameters == NULL || engine->partials == NULL || engine->control == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for parameters and gradients (%.1f MB)",
+                     (double)engine->floats * sizeof(float) * (1 + engine->n_pieces) / 1e6);
+  barrier_init(&engine->control->barrier, engine->in.layout->threads);
+  return LS_OK;
+}
+
+/* What the rows phase needs beside kernels. */
+static ls_status create_rows(engine_t *engine, ls_error *error) {
+  const layout_t *layout = engine->in.layout;
+  size_t own = (size_t)layout->own_shards;
+  TRY(gather_create(engine->in.train, engine->in.features, &engine->gather, error));
+  TRY(tape_create(engine->in.graph, layout->own_shards * engine->shape.padded, true, &engine->tape, error));
+  engine->order = arena_new(&engine->arena, (size_t)engine->in.train->rows, sizeof *engine->order);
+  engine->shard_begin = arena_new(&engine->arena, own + 1, sizeof *engine->shard_begin);
+  engine->block_loss = arena_new(&engine->arena, own * (size_t)engine->shape.blocks, sizeof(double));
+  engine->step_loss = arena_new(&engine->arena, own, sizeof(double));
+  engine->epoch_loss = arena_new(&engine->arena, own, sizeof(double));
+  engine->team = arena_new(&engine->arena, 1, sizeof *engine->team);
+  engine->workers = arena_new(&engine->arena, (size_t)layout->threads, sizeof *engine->workers);
+  if (engine->order == NULL || engine->shard_begin == NULL || engine->block_loss == NULL ||
+      engine->step_loss == NULL || engine->epoch_loss == NULL || engine->team == NULL ||
+      engine->workers == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for the order of %lld rows",
+                     (long long)engine->in.train->rows);
+  barrier_init(engine->team, layout->threads);
+  for (int s = 0; s < layout->own_shards; s++)
+    engine->shard_begin[s + 1] =
+        engine->shard_begin[s] + shard_rows(engine->in.train->partition, layout->first_shard + s);
+  return LS_OK;
+}
+
+static int deepest_sum(const engine_t *engine) {
+  int depth = engine->total.depth;
+  for (int k = 0; k < engine->exchange.own_pieces; k++)
+    if (engine->exchange.own[k].depth > depth) depth = engine->exchange.own[k].depth;
+  return depth + 1;
+}
+
+static int deepest_fold(const engine_t *engine) {
+  int depth = 1;
+  for (int k = 0; k < engine->n_pieces; k++)
+    if (tree_depth(engine->pieces[k].n) > depth) depth = tree_depth(engine->pieces[k].n);
+  return depth;
+}
+
+static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *error) {
+  size_t rows = (size_t)engine->shape.block_rows;
+  worker->labels = arena_new(&engine->arena, rows, sizeof *worker->labels);
+  worker->values = arena_new(&engine->arena, rows * (size_t)graph_outputs(engine->in.graph), sizeof(float));
+  worker->levels = arena_new(
+      &engine->arena, (size_t)deepest_fold(engine) * graph_largest_tile(engine->in.graph), sizeof(float));
+  worker->gradient = arena_new(&engine->arena, GRAPH_BLOCK, sizeof(float));
+  worker->stack = arena_new(&engine->arena, (size_t)deepest_sum(engine) * GRAPH_BLOCK, sizeof(float));
+  if (worker->labels == NULL || worker->values == NULL || worker->levels == NULL ||
+      worker->gradient == NULL || worker->stack == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for a thread's buffers");
+  return LS_OK;
+}
+
+/* Kernels are made by the threads that run them, each with one OpenMP thread set: otherwise the library may
+ * split a sum over rows between threads, and the bits would depend on their number. */
+static ls_status create_workers(engine_t *engine, ls_error *error) {
+  int threads = engine->in.layout->threads, got = 0;
+  for (int t = 0; t < threads; t++) TRY(worker_buffers(engine, &engine->workers[t], error));
+  ls_status status = LS_OK;
+  omp_set_dynamic(0);
+#pragma omp parallel num_threads(threads)
+  {
+    ls_error own = {0};
+    int t = omp_get_thread_num();
+    omp_set_num_threads(1);
+#pragma omp single
+    got = omp_get_num_threads();
+    if (graph_worker_create(engine->in.graph, engine->shape.block_rows, engine->shape.padded,
+                            &engine->workers[t].kernels, &own) != LS_OK) {
+#pragma omp critical
+      {
+        status = own.status;
+        *error = own;
+      }
+    }
+  }
+  if (status == LS_OK && got != threads)
+    status = error_set(error, LS_FAILED,
+                       "OpenMP started %d of %d threads: raise OMP_THREAD_LIMIT or set parallel.threads=%d",
+                       got, threads, got);
+  return status;
+}
+
+static ls_status check_size(const engine_t *engine, ls_error *error) {
+  if (engine->in.train->rows >= (int64_t)1 << 32)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "%lld rows on one rank: start more ranks, at most 2^32 rows each",
+                     (long long)engine->in.train->rows);
+  return LS_OK;
+}
+
+static ls_status create_parts(engine_t *engine, ls_error *error) {
+  world_t *world = engine->in.world;
+  const layout_t *layout = engine->in.layout;
+  engine->n_pieces = tree_cover(layout->shards, layout->first_shard, layout->own_shards, engine->pieces);
+  TRY(world_agree(world, check_size(engine, error), error));
+  if (engine->shared)
+    TRY(create_shared(engine, error));
+  else
+    TRY(world_agree(world, create_private(engine, error), error));
+  TRY(world_agree(world, update_create(engine, error), error));
+  TRY(world_agree(world, create_rows(engine, error), error));
+  return world_agree(world, create_workers(engine, error), error);
+}
+
+ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error *error) {
+  engine_t *engine = aligned_alloc(_Alignof(engine_t), sizeof *engine);
+  ls_status status = engine == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the engine") : LS_OK;
+  TRY_OR_DONE(world_agree(inputs->world, status, error));
+  *engine = (engine_t){.in = *inputs};
+  const settings_t *settings = inputs->settings;
+  engine->optimizer = optimizer_find(settings->optimizer.name);
+  engine->schedule = schedule_find(settings->schedule.name);
+  engine->rates = rate_plan(settings, inputs->train->partition);
+  engine->loss_params = (loss_params_t){.delta = settings->loss.delta};
+  engine->shape = slice_shape(settings->train.global_batch_size, inputs->layout->shards);
+  engine->shared = strcmp(settings->parallel.reduce, "shared") == 0;
+  engine->nodes = engine->shared ? world_nodes(inputs->world) : 1;
+  engine->lanes = engine->shared ? world_lanes(inputs->world) : 1;
+  engine->floats = graph_floats(inputs->graph);
+  engine->blocks = engine->floats / GRAPH_BLOCK;
+  engine->weight_blocks = graph_weight_floats(inputs->graph) / GRAPH_BLOCK;
+  status = create_parts(engine, error);
+done:
+  if (status != LS_OK) {
+    engine_destroy(&engine);
+    return status;
+  }
+  *out = engine;
+  return LS_OK;
+}
+
+void engine_destroy(engine_t **engine) {
+  if (engine == NULL || *engine == NULL) return;
+  engine_t *own = *engine;
+  if (own->workers != NULL)
+    for (int t = 0; t < own->in.layout->threads; t++) graph_worker_destroy(&own->workers[t].kernels);
+  tape_destroy(&own->tape);
+  gather_free(&own->gather);
+  window_destroy(&own->control_window);
+  window_destroy(&own->partial_window);
+  window_destroy(&own->parameter_window);
+  arena_free(&own->arena);
+  free(own);
+  *engine = NULL;
+}
+
+engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout, const graph_t *graph,
+                              const world_t *world) {
+  tree_node_t pieces[TREE_MAX_PIECES];
+  double vector = (double)graph_floats(graph) * sizeof(float);
+  int n = tree_cover(layout->shards, layout->first_shard, layout->own_shards, pieces);
+  bool shared = strcmp(settings->parallel.reduce, "shared") == 0;
+  int parts = shared ? world_nodes(world) * world_lanes(world) : 1;
+  int states = optimizer_find(settings->optimizer.name)->states;
+  slice_shape_t shape = slice_shape(settings->train.global_batch_size, layout->shards);
+  return (engine_memory_t){.parameters = shared ? vector : vector * world_places(world),
+                           .partials = n * vector,
+                           .states = vector * (states + 1) / parts,
+                           .tape = (double)(layout->own_shards * shape.padded) *
+                                   (double)graph_tape_floats(graph, true) * sizeof(float)};
+}
+
+/* ---- parameters and state ---- */
+
+const float *engine_parameters(const engine_t *engine) {
+  return engine->parameters;
+}
+
+ls_status engine_set_parameters(engine_t *engine, const float *vector, ls_error *error) {
+  if (!engine->shared || world_place(engine->in.world) == 0)
+    memcpy(engine->parameters, vector, engine->floats * sizeof *vector);
+  return world_barrier(engine->in.world, error);
+}
+
+void engine_set_state(engine_t *engine, int k, const float *vector) {
+  memcpy(engine->states[k], vector + engine->slice.first * GRAPH_BLOCK,
+         engine->slice.count * GRAPH_BLOCK * sizeof *vector);
+}
+
+ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *error) {
+  world_t *world = engine->in.world;
+  size_t ranks = (size_t)world_size(world), *sizes = calloc(ranks, sizeof *sizes), at = 0;
+  float *pieces = world_rank(world) == 0 ? malloc(engine->floats * sizeof *pieces) : NULL;
+  ls_status status = LS_OK;
+  if (sizes == NULL || (world_rank(world) == 0 && pieces == NULL))
+    status = error_set(error, LS_NO_MEMORY, "no memory to collect the optimiser's state (%.1f MB)",
+                       (double)engine->floats * sizeof *pieces / 1e6);
+  TRY_OR_DONE(world_agree(world, status, error));
+  for (size_t r = 0; r < ranks; r++) sizes[r] = engine->slices[r].count * GRAPH_BLOCK * sizeof *pieces;
+  TRY_OR_DONE(world_gather_pieces(world, engine->states[k], sizes, pieces, 0, error));
+  for (size_t r = 0; r < ranks && pieces != NULL; at += engine->slices[r].count * GRAPH_BLOCK, r++)
+    memcpy(vector + engine->slices[r].first * GRAPH_BLOCK, pieces + at, sizes[r]);
+done:
+  free(pieces);
+  free(sizes);
+  return status;
+}
+
+/* ---- epochs and steps ---- */
+
+void engine_begin_epoch(engine_t *engine, int64_t epoch) {
+  const layout_t *layout = engine->in.layout;
+  const settings_t *settings = engine->in.settings;
+  order_t order = ORDER_FULL;
+  order_parse(settings->data.shuffle, &order, NULL);
+  engine->epoch = epoch;
+#pragma omp parallel for schedule(dynamic) num_threads(layout->threads)
+  for (int s = 0; s < layout->own_shards; s++) {
+    int64_t begin = engine->shard_begin[s], n = engine->shard_begin[s + 1] - begin;
+    uint32_t *rows = engine->order + begin;
+    order_fill(order, settings->train.seed, epoch, layout->first_shard + s, n, rows);
+    for (int64_t i = 0; i < n; i++) rows[i] += (uint32_t)begin;
+  }
+  memset(engine->epoch_loss, 0, (size_t)layout->own_shards * sizeof(double));
+}
+
+void team_wait(engine_t *engine, worker_t *worker) {
+  barrier_wait(engine->team);
+  worker_mark(worker, PHASE_WAIT);
+}
+
+void node_wait(engine_t *engine, worker_t *worker) {
+  barrier_wait(&engine->control->barrier);
+  worker_mark(worker, PHASE_WAIT);
+}
+
+/* The counters that deal out work are set back where nobody uses them: two phases before they are needed. */
+static void do_step(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error) {
+  rows_phase(engine, worker, step);
+  team_wait(engine, worker);
+  if (thread == 0) atomic_store_explicit(&engine->next_block, 0, memory_order_relaxed);
+  fold_phase(engine, worker, step);
+  node_wait(engine, worker);
+  if (thread == 0) atomic_store_explicit(&engine->next_tile, 0, memory_order_relaxed);
+  update_phase(engine, worker, thread, step, error);
+  node_wait(engine, worker);
+}
+
+ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
+                     ls_error *error) {
+  const partition_t partition = engine->in.train->partition;
+  int64_t batch = engine->in.settings->train.global_batch_size;
+#pragma omp parallel num_threads(engine->in.layout->threads)
+  {
+    int thread = omp_get_thread_num();
+    worker_t *worker = &engine->workers[thread];
+    omp_set_num_threads(1);
+    worker->mark = clock_seconds();
+    for (int64_t t = from; t < to; t++) {
+      step_t step = {.step = t,
+                     .updates = updates_before + (t - from),
+                     .rows = step_rows(partition, batch, t),
+                     .want_norm = want_norm && t == to - 1};
+      do_step(engine, worker, thread, &step, error);
+      if (atomic_load_explicit(&engine->control->failed, memory_order_relaxed)) break;
+    }
+  }
+  if (!atomic_load(&engine->control->failed)) return LS_OK;
+  return error->status != LS_OK ? error->status
+                                : error_set(error, LS_COMM, "the exchange of gradients failed");
+}
+
+static ls_status gather_losses(engine_t *engine, const double *own, double *sums, ls_error *error) {
+  world_t *world = engine->in.world;
+  int ranks = world_size(world), shards = engine->in.layout->shards;
+  size_t *sizes = malloc((size_t)ranks * sizeof *sizes);
+  ls_status status =
+      sizes == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
+  TRY_OR_DONE(world_agree(world, status, error));
+  for (int r = 0; r < ranks; r++) sizes[r] = (size_t)rank_shards(shards, ranks, r) * sizeof *own;
+  status = world_gather_pieces(world, own, sizes, sums, -1, error);
+done:
+  free(sizes);
+  return status;
+}
+
+ls_status engine_step_loss(engine_t *engine, double *sums, ls_error *error) {
+  return gather_losses(engine, engine->step_loss, sums, error);
+}
+
+ls_status engine_epoch_loss(engine_t *engine, double *sums, ls_error *error) {
+  return gather_losses(engine, engine->epoch_loss, sums, error);
+}
+
+void engine_set_epoch_loss(engine_t *engine, const double *sums) {
+  const layout_t *layout = engine->in.layout;
+  memcpy(engine->epoch_loss, sums + layout->first_shard, (size_t)layout->own_shards * sizeof *sums);
+}
+
+/* ---- figures ---- */
+
+double engine_norm(const engine_t *engine) {
+  return engine->norm;
+}
+
+double engine_learning_rate(const engine_t *engine, int64_t updates_before) {
+  return schedule_learning_rate(engine->schedule, &engine->rates, updates_before);
+}
+
+const char *engine_phase_name(engine_phase_t phase) {
+  static const char *const names[] = {
+#define ENGINE_PHASE_NAME(code, name) [code] = name,
+      ENGINE_PHASES(ENGINE_PHASE_NAME)
+#undef ENGINE_PHASE_NAME
+  };
+  return names[phase];
+}
+
+void engine_seconds(const engine_t *engine, double seconds[PHASES]) {
+  int threads = engine->in.layout->threads;
+  for (int p = 0; p < PHASES; p++) {
+    seconds[p] = 0;
+    for (int t = 0; t < threads; t++) seconds[p] += engine->workers[t].seconds[p] / threads;
+  }
+}

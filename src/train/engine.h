@@ -1,0 +1,103 @@
+/* The engine: the step that all threads of all ranks share, from gather to update.
+ *
+ * A step has three phases, with a barrier after each:
+ *   rows     each thread takes blocks of rows (of the rank's shards): gather, forward, loss, backward;
+ *   fold     each thread takes tiles of the gradient, computes the tile of one shard after the other and
+ * folds them in the order of the tree while they are in cache: the rank's partial sums; update   each thread
+ * takes a slice of the parameter vector, adds the partial sums of all ranks in tree order, divides by the
+ * rows, penalises, clips, and applies the optimiser. Nothing in it depends on who takes what, so the bits are
+ * the same on any layout. All memory and kernels are made at set-up; the steps of one engine_run are one
+ * OpenMP region. */
+#ifndef TRAIN_ENGINE_H
+#define TRAIN_ENGINE_H
+
+#include "comm/world.h"
+#include "config/settings.h"
+#include "data/gather.h"
+#include "model/graph.h"
+#include "model/loss.h"
+#include "optim/optimizer.h"
+#include "train/layout.h"
+
+typedef struct engine engine_t;
+
+/* How the rows of a shard's slice are cut into kernel calls: follows from batch and S alone. */
+typedef struct {
+  int64_t slice_rows; /* the most a shard gives to a step */
+  int64_t blocks;     /* kernel calls per slice */
+  int64_t block_rows; /* rows of one call */
+  int64_t padded;     /* blocks * block_rows: rows on the tape per shard; those beyond the slice are zero */
+} slice_shape_t;
+
+slice_shape_t slice_shape(int64_t batch, int shards);
+
+/* Everything is borrowed for the engine's life. Targets of the split are already scaled. Collective. */
+typedef struct {
+  world_t *world;
+  const settings_t *settings;
+  const layout_t *layout;
+  const graph_t *graph;
+  const loss_t *loss;
+  const split_t *train;
+  const scaler_t *features;
+} engine_inputs_t;
+
+ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error *error);
+void engine_destroy(engine_t **engine); /* collective */
+
+/* Bytes that an engine takes: per rank, and of the parameters that a node's ranks share. For `check`. */
+typedef struct {
+  double parameters; /* once per node */
+  double partials;   /* per rank */
+  double states;     /* per rank: its share of the optimiser's state */
+  double tape;       /* per rank */
+} engine_memory_t;
+engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout, const graph_t *graph,
+                              const world_t *world);
+
+/* The parameter vector that this rank reads (shared by its node, or its own with reduce: mpi). Valid between
+ * runs. */
+const float *engine_parameters(const engine_t *engine);
+
+/* Every rank gives the same whole vector. Collective. */
+ls_status engine_set_parameters(engine_t *engine, const float *vector, ls_error *error);
+/* State vector k, whole on every rank when set, whole on rank 0 when got (vector may be NULL elsewhere). */
+void engine_set_state(engine_t *engine, int k, const float *vector);
+ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *error); /* collective */
+
+/* Makes the order of rows of an epoch and clears its loss sums. */
+void engine_begin_epoch(engine_t *engine, int64_t epoch);
+
+/* Steps [from, to) of the epoch; updates_before: updates done before the first of them in the whole run.
+ * Collective: all ranks make the same calls. want_norm: the gradient's norm is wanted after the last step. */
+ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
+                     ls_error *error);
+
+/* Loss sums per shard, all (S) on every rank: of the last step, or of the epoch so far. Collective. */
+ls_status engine_step_loss(engine_t *engine, double *sums, ls_error *error);
+ls_status engine_epoch_loss(engine_t *engine, double *sums, ls_error *error);
+/* Restores the epoch's sums after a resume; all (S). */
+void engine_set_epoch_loss(engine_t *engine, const double *sums);
+
+double engine_norm(const engine_t *engine); /* of the last step that wanted it, before clipping */
+double engine_learning_rate(const engine_t *engine, int64_t updates_before);
+
+/* Seconds by phase since the engine was made: mean over this rank's threads. */
+#define ENGINE_PHASES(X)                                                                                     \
+  X(PHASE_GATHER, "gather")                                                                                  \
+  X(PHASE_FORWARD, "forward")                                                                                \
+  X(PHASE_BACKWARD, "backward")                                                                              \
+  X(PHASE_FOLD, "fold")                                                                                      \
+  X(PHASE_UPDATE, "update")                                                                                  \
+  X(PHASE_EXCHANGE, "exchange")                                                                              \
+  X(PHASE_WAIT, "wait")
+typedef enum {
+#define ENGINE_PHASE_CODE(code, name) code,
+  ENGINE_PHASES(ENGINE_PHASE_CODE)
+#undef ENGINE_PHASE_CODE
+      PHASES
+} engine_phase_t;
+const char *engine_phase_name(engine_phase_t phase);
+void engine_seconds(const engine_t *engine, double seconds[PHASES]);
+
+#endif

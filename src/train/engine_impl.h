@@ -1,0 +1,118 @@
+/* Inside of the engine: its parts, and what engine.c, rows.c, fold.c and update.c share. */
+#ifndef TRAIN_ENGINE_IMPL_H
+#define TRAIN_ENGINE_IMPL_H
+
+#include "comm/barrier.h"
+#include "comm/window.h"
+#include "math/tree.h"
+#include "optim/schedule.h"
+#include "train/engine.h"
+
+/* One thread's own things, on cache lines of its own. */
+typedef struct {
+  _Alignas(64) graph_worker_t *kernels;
+  int32_t *labels; /* (block_rows) */
+  float *values;   /* (block_rows, outputs) */
+  float *levels;   /* (depth of the tree, largest tile): where right-hand subtrees wait */
+  float *gradient; /* GRAPH_BLOCK floats: a block of the mean gradient */
+  float *stack;    /* (depth of the sum, GRAPH_BLOCK) */
+  double mark;     /* when the current phase began */
+  double seconds[PHASES];
+} worker_t;
+
+/* How some vectors are added up in tree order: a postfix program over them. Element i of vector k is at
+ * pieces[k][i - first]. */
+typedef struct {
+  const float **pieces;
+  size_t first;
+  int *program;
+  int length;
+  int depth;
+} sum_t;
+
+/* A run of parameter blocks. */
+typedef struct {
+  size_t first, count; /* in blocks of GRAPH_BLOCK */
+} slice_t;
+
+/* What the threads of all ranks of a node share beside parameters: lives in a window (or, with reduce: mpi,
+ * in plain memory, since then each rank is a node of its own). */
+typedef struct {
+  barrier_t barrier;
+  _Alignas(64) atomic_int failed; /* an exchange with other nodes failed */
+  _Alignas(64) double norms[];    /* per parameter block: sum of squares of the gradient */
+} control_t;
+
+/* The exchange between nodes, present when there are several. */
+typedef struct {
+  sum_t *own; /* (own_pieces): each node piece from the ranks' partial sums */
+  int own_pieces;
+  float *send, *receive; /* slices of node pieces to and from the ranks of this lane */
+  int *send_counts, *receive_counts, *lane_counts, *norm_counts; /* (nodes) each */
+  size_t lane_first;                                             /* first block of this lane's slices */
+} exchange_t;
+
+struct engine {
+  engine_inputs_t in;
+  const optimizer_t *optimizer;
+  const schedule_t *schedule;
+  schedule_plan_t rates;
+  loss_params_t loss_params;
+  gather_t gather;
+  slice_shape_t shape;
+  bool shared;      /* reduce: shared */
+  int nodes, lanes; /* as the update sees them: 1 and 1 with reduce: mpi */
+  size_t floats, blocks, weight_blocks;
+
+  window_t *parameter_window, *partial_window, *control_window; /* NULL with reduce: mpi */
+  float *parameters;
+  float *partials; /* (own_pieces, floats) */
+  control_t *control;
+  barrier_t *team;                     /* this rank's threads */
+  tree_node_t pieces[TREE_MAX_PIECES]; /* this rank's subtrees */
+  int n_pieces;
+
+  sum_t total;                         /* the gradient sum on this rank's slice */
+  slice_t slice;                       /* updated by this rank; count 0 for a rank without lane */
+  slice_t *slices;                     /* (ranks): of every rank, for saving */
+  float *states[OPTIMIZER_MAX_STATES]; /* (slice) */
+  float *gradient; /* (slice): where it waits while its norm is found; with reduce: mpi also the sum */
+  exchange_t exchange;
+
+  tape_t *tape;
+  uint32_t *order;      /* (resident rows): resident row that comes k-th, shard by shard */
+  int64_t *shard_begin; /* (own shards + 1): first resident row of each own shard */
+  int64_t epoch;
+  double *block_loss;             /* (own shards, blocks) */
+  double *step_loss, *epoch_loss; /* (own shards) */
+  double norm;
+
+  worker_t *workers; /* (threads) */
+  _Alignas(64) atomic_long next_block;
+  _Alignas(64) atomic_long next_tile;
+  arena_t arena;
+};
+
+/* A step as its threads see it. */
+typedef struct {
+  int64_t step;    /* of the epoch */
+  int64_t updates; /* before this one, in the whole run */
+  int64_t rows;    /* of the whole batch */
+  bool want_norm;
+} step_t;
+
+/* The three phases, each called by all threads of a rank. */
+void rows_phase(engine_t *engine, worker_t *worker, const step_t *step);
+void fold_phase(engine_t *engine, worker_t *worker, const step_t *step);
+void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error);
+
+/* Set-up of the update: plans, slices, exchange. Collective. */
+ls_status update_create(engine_t *engine, ls_error *error);
+
+/* Adds the seconds since the last mark to a phase. */
+void worker_mark(worker_t *worker, engine_phase_t phase);
+/* Waits for this rank's threads, or for all threads of the node, and counts it as waiting. */
+void team_wait(engine_t *engine, worker_t *worker);
+void node_wait(engine_t *engine, worker_t *worker);
+
+#endif

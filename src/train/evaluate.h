@@ -1,0 +1,33 @@
+/* Evaluation and prediction: forward passes over a split by all ranks and threads, sums by the tree. */
+#ifndef TRAIN_EVALUATE_H
+#define TRAIN_EVALUATE_H
+
+#include "comm/world.h"
+#include "data/dataset.h"
+#include "data/gather.h"
+#include "model/graph.h"
+#include "model/loss.h"
+#include "train/metrics.h"
+
+enum { EVALUATE_ROWS = 128 }; /* rows of one forward call */
+
+typedef struct evaluator evaluator_t;
+
+/* Kernels and buffers for `threads` threads. Not collective. Arguments are borrowed for its life. `targets`
+ * is the target scaler (metrics are in original units). */
+ls_status evaluator_create(const graph_t *graph, const loss_t *loss, const loss_params_t *params,
+                           const scaler_t *features, const scaler_t *targets, int threads, int64_t top_k,
+                           evaluator_t **out, ls_error *error);
+void evaluator_destroy(evaluator_t **evaluator);
+
+/* Metrics of `parameters` on a split (targets of the split already scaled). Every rank gets them. Collective.
+ * metrics is caller-owned (metrics_free). */
+ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split, const float *parameters,
+                        metrics_t *metrics, ls_error *error);
+
+/* Predictions for this rank's resident rows of a split: out (split->rows, outputs), in original units or as
+ * probabilities. Not collective. */
+ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const float *parameters, float *out,
+                            ls_error *error);
+
+#endif

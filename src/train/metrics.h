@@ -1,0 +1,38 @@
+/* What a model is worth on a set of rows. */
+#ifndef TRAIN_METRICS_H
+#define TRAIN_METRICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct {
+  int64_t rows;
+  double loss; /* mean over rows */
+  /* classification; classes == 0 when it is none. Binary cross-entropy counts each output as a decision
+   * between two classes. */
+  int64_t classes;
+  int64_t decisions; /* rows, or rows x outputs for binary cross-entropy */
+  int64_t correct;
+  int64_t top_k; /* k; 0 when not counted */
+  int64_t in_top_k;
+  int64_t *confusion; /* (classes, classes): row true class, column predicted; malloc'd */
+  /* regression; targets == 0 when it is none. In original units, over all targets. */
+  int64_t targets;
+  double mae, rmse;
+  double r2; /* mean over targets of 1 - residual / total sum of squares; NaN when a target is constant */
+} metrics_t;
+
+void metrics_free(metrics_t *metrics);
+double metrics_accuracy(const metrics_t *metrics);
+double metrics_top_k(const metrics_t *metrics);
+/* Of one class; NaN when it was never predicted, or never there. */
+double metrics_precision(const metrics_t *metrics, int64_t class_number);
+double metrics_recall(const metrics_t *metrics, int64_t class_number);
+
+/* As text: one line, or everything with the confusion matrix and per-class figures (class_names may be NULL).
+ */
+void metrics_print_line(const metrics_t *metrics, FILE *out);
+void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out);
+
+#endif

@@ -1,0 +1,73 @@
+/* Model files and checkpoints: a checkpoint is a model file with the optimiser's state and the position
+ * added.
+ *
+ * A model file is self-contained: resolved settings (which hold the graph), plain (out, in) parameters,
+ * scalers, class names. Written by rank 0 alone, by publish. */
+#ifndef TRAIN_MODEL_FILE_H
+#define TRAIN_MODEL_FILE_H
+
+#include "config/settings.h"
+#include "data/scaler.h"
+#include "model/graph.h"
+#include "model/loss.h"
+#include "optim/optimizer.h"
+
+/* A model, ready to be used. Owned as a whole (model_destroy). */
+typedef struct {
+  settings_t *settings;
+  graph_t *graph;
+  const loss_t *loss;
+  scaler_t features, targets;
+  float *parameters;  /* the parameter vector, graph_floats, malloc'd and 64-byte aligned */
+  char **class_names; /* NULL when none; one malloc'd block */
+  size_t n_classes;
+  int64_t inputs;
+  int64_t step, epoch; /* of training when it was written */
+  int shards;
+  char checksum[17]; /* parameters_checksum, hex */
+} model_t;
+
+/* Not collective. `rows` is the row count of one kernel call that the graph is made for. */
+ls_status model_read(const char *path, const settings_choices_t *choices, int64_t rows, model_t **out,
+                     ls_error *error);
+void model_destroy(model_t **model);
+
+/* Where training stands, beside the parameters. */
+typedef struct {
+  int64_t step;          /* updates done */
+  int64_t epoch;         /* epochs completed */
+  int64_t step_in_epoch; /* updates done in the current epoch */
+  int shards;
+  double best_loss;  /* of validation; infinity when there is none */
+  int64_t best_step; /* checkpoint that holds the best; -1 */
+  double seconds;    /* of training steps so far */
+  int64_t rows;      /* trained so far */
+} position_t;
+
+/* What a checkpoint holds beside a model. Pointers are borrowed. */
+typedef struct {
+  const position_t *position;
+  const optimizer_t *optimizer;
+  const float *const *states; /* whole vectors, optimizer->states of them */
+  const double *epoch_loss;   /* (shards): loss sums of the current epoch */
+  const char *history_text;   /* JSON lines of the epochs so far */
+} checkpoint_extra_t;
+
+/* Writes a model file, or a checkpoint when extra is given. Rank 0 only. */
+ls_status model_write(const char *path, const settings_t *settings, const graph_t *graph,
+                      const scaler_t *features, const scaler_t *targets, char *const *class_names,
+                      size_t n_classes, const position_t *position, const float *parameters,
+                      const checkpoint_extra_t *extra, ls_error *error);
+
+/* The position alone (small). */
+ls_status checkpoint_read_position(const char *path, position_t *out, ls_error *error);
+
+/* Verifies the manifest and reads everything into caller-owned buffers of the same graph. */
+ls_status checkpoint_read(const char *path, const graph_t *graph, const optimizer_t *optimizer,
+                          position_t *position, float *parameters, float *const *states, double *epoch_loss,
+                          char **history_text, ls_error *error);
+
+/* The parameters alone into a vector of the same graph, manifest verified. */
+ls_status model_read_parameters(const char *path, const graph_t *graph, float *parameters, ls_error *error);
+
+#endif

@@ -1,0 +1,121 @@
+/* The first two phases of a step: rows, and the fold of weight gradients.
+ *
+ * A shard's slice of the batch lies on the tape padded to whole kernel calls; rows beyond the slice are zero
+ * and have zero deltas, so that every kernel call has the same shape and the padding adds nothing to a
+ * gradient. */
+#include "base/clock.h"
+#include "train/engine_impl.h"
+
+#include <string.h>
+
+void worker_mark(worker_t *worker, engine_phase_t phase) {
+  double now = clock_seconds();
+  worker->seconds[phase] += now - worker->mark;
+  worker->mark = now;
+}
+
+/* This step's slice of own shard s: rows [begin, begin + count) of the shard's order. */
+static int64_t slice_of(const engine_t *engine, int s, const step_t *step, int64_t *begin) {
+  int64_t batch = engine->in.settings->train.global_batch_size;
+  int shard = engine->in.layout->first_shard + s;
+  *begin = slice_begin(engine->in.train->partition, batch, shard, step->step);
+  return slice_begin(engine->in.train->partition, batch, shard, step->step + 1) - *begin;
+}
+
+/* Targets of n rows, then the loss sum and its gradient for them; rows up to block_rows get zero gradient. */
+static double block_losses(engine_t *engine, worker_t *worker, const uint32_t *rows, int64_t n, int64_t at) {
+  int64_t width = graph_outputs(engine->in.graph);
+  target_t target = {0};
+  if (engine->in.loss->target == TARGET_LABELS) {
+    gather_labels(&engine->gather, rows, n, worker->labels);
+    target.labels = worker->labels;
+  } else {
+    gather_targets(&engine->gather, rows, n, worker->values);
+    target.values = worker->values;
+  }
+  float *delta = tape_output_delta(engine->tape, at);
+  memset(delta + n * width, 0, (size_t)((engine->shape.block_rows - n) * width) * sizeof *delta);
+  return engine->in.loss->evaluate(&engine->loss_params, n, width, tape_output(engine->tape, at), target,
+                                   delta);
+}
+
+/* Block b of own shard s: gather, forward, loss, backward. */
+static void do_block(engine_t *engine, worker_t *worker, const step_t *step, int s, int64_t b) {
+  const slice_shape_t *shape = &engine->shape;
+  int64_t begin = 0, count = slice_of(engine, s, step, &begin);
+  if (count == 0) return; /* in the last step of an epoch: the fold takes a zero leaf */
+  int64_t row = b * shape->block_rows, at = s * shape->padded + row;
+  int64_t n = count - row < shape->block_rows ? count - row : shape->block_rows;
+  if (n < 0) n = 0;
+  int64_t features = graph_inputs(engine->in.graph);
+  const uint32_t *rows = engine->order + engine->shard_begin[s] + begin + row;
+
+  float *x = tape_input(engine->tape, at);
+  gather_features(&engine->gather, rows, n, x);
+  memset(x + n * features, 0, (size_t)((shape->block_rows - n) * features) * sizeof *x);
+  worker_mark(worker, PHASE_GATHER);
+
+  pass_t pass = {.training = true,
+                 .seed = engine->in.settings->train.seed,
+                 .step = (uint64_t)step->updates,
+                 .shard = (uint64_t)(engine->in.layout->first_shard + s),
+                 .row = row};
+  graph_forward(worker->kernels, engine->parameters, engine->tape, at, &pass);
+  engine->block_loss[s * shape->blocks + b] = block_losses(engine, worker, rows, n, at);
+  worker_mark(worker, PHASE_FORWARD);
+
+  graph_backward(worker->kernels, engine->parameters, engine->tape, at);
+  worker_mark(worker, PHASE_BACKWARD);
+}
+
+void rows_phase(engine_t *engine, worker_t *worker, const step_t *step) {
+  long blocks = (long)engine->shape.blocks, all = engine->in.layout->own_shards * blocks;
+  for (long i; (i = atomic_fetch_add_explicit(&engine->next_block, 1, memory_order_relaxed)) < all;)
+    do_block(engine, worker, step, (int)(i / blocks), i % blocks);
+}
+
+/* out = the gradient sum of a tile over the leaves [lo, lo + n) of the tree: the left subtree goes to out,
+ * the right one waits on a level of its own. */
+static void fold_tile(engine_t *engine, worker_t *worker, const step_t *step, size_t tile, size_t floats,
+                      int lo, int n, float *levels, float *restrict out) {
+  if (n > 1) {
+    int left = tree_split(n);
+    float *restrict right = levels;
+    fold_tile(engine, worker, step, tile, floats, lo, left, levels, out);
+    fold_tile(engine, worker, step, tile, floats, lo + left, n - left,
+              levels + graph_largest_tile(engine->in.graph), right);
+    for (size_t i = 0; i < floats; i++) out[i] += right[i];
+    return;
+  }
+  int s = lo - engine->in.layout->first_shard;
+  int64_t begin = 0;
+  if (slice_of(engine, s, step, &begin) > 0)
+    graph_tile_gradient(worker->kernels, engine->tape, s * engine->shape.padded, tile, out);
+  else
+    memset(out, 0, floats * sizeof *out);
+}
+
+/* Loss sums of this rank's shards: blocks in order, then onto the epoch's. By one thread. */
+static void add_losses(engine_t *engine, const step_t *step) {
+  for (int s = 0; s < engine->in.layout->own_shards; s++) {
+    int64_t begin = 0;
+    double sum = 0;
+    if (slice_of(engine, s, step, &begin) > 0)
+      for (int64_t b = 0; b < engine->shape.blocks; b++)
+        sum += engine->block_loss[s * engine->shape.blocks + b];
+    engine->step_loss[s] = sum;
+    engine->epoch_loss[s] += sum;
+  }
+}
+
+void fold_phase(engine_t *engine, worker_t *worker, const step_t *step) {
+  long all = (long)graph_tiles(engine->in.graph);
+  for (long i; (i = atomic_fetch_add_explicit(&engine->next_tile, 1, memory_order_relaxed)) < all;) {
+    tile_t tile = graph_tile(engine->in.graph, (size_t)i);
+    if (i == 0) add_losses(engine, step);
+    for (int k = 0; k < engine->n_pieces; k++)
+      fold_tile(engine, worker, step, (size_t)i, tile.floats, engine->pieces[k].lo, engine->pieces[k].n,
+                worker->levels, engine->partials + (size_t)k * engine->floats + tile.offset);
+  }
+  worker_mark(worker, PHASE_FOLD);
+}
