@@ -1,0 +1,165 @@
+/* The partition in closed form. Everything here follows from one function: share(n, parts, j), the size of
+ * part j when n things are dealt out as evenly as can be, the first parts getting one more. */
+#include "data/shard.h"
+
+#include "base/random.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+
+static int64_t share(int64_t n, int64_t parts, int64_t j) {
+  return n / parts + (j < n % parts);
+}
+
+/* share(n, parts, 0) + … + share(n, parts, j - 1). */
+static int64_t shares_before(int64_t n, int64_t parts, int64_t j) {
+  int64_t larger = n % parts;
+  return n / parts * j + (j < larger ? j : larger);
+}
+
+int64_t shard_rows(partition_t partition, int shard) {
+  return share(partition.rows, partition.shards, shard);
+}
+
+int64_t shard_first(partition_t partition, int shard) {
+  return shares_before(partition.rows, partition.shards, shard);
+}
+
+int64_t epoch_steps(partition_t partition, int64_t batch) {
+  return partition.rows / batch + (partition.rows % batch != 0);
+}
+
+/* M = min(t B, N), rows used before step t. */
+static int64_t rows_before(partition_t partition, int64_t batch, int64_t step) {
+  if (step >= epoch_steps(partition, batch)) return partition.rows;
+  return step * batch;
+}
+
+int64_t slice_begin(partition_t partition, int64_t batch, int shard, int64_t step) {
+  return share(rows_before(partition, batch, step), partition.shards, shard);
+}
+
+int64_t step_rows(partition_t partition, int64_t batch, int64_t step) {
+  return rows_before(partition, batch, step + 1) - rows_before(partition, batch, step);
+}
+
+int64_t slice_rows(int64_t batch, int shards) {
+  return share(batch, shards, 0);
+}
+
+int rank_first_shard(int shards, int ranks, int rank) {
+  return (int)shares_before(shards, ranks, rank);
+}
+
+int rank_shards(int shards, int ranks, int rank) {
+  return (int)share(shards, ranks, rank);
+}
+
+/* ---- the number of shards ---- */
+
+enum { USUAL_SHARDS = 64, FEWEST_ROWS = 32, MOST_ROWS = 256, MOST_SHARDS = 1 << 20 };
+
+int shards_auto(int64_t batch) {
+  int shards = USUAL_SHARDS;
+  while (shards > 1 && batch / shards < FEWEST_ROWS) shards /= 2;
+  while (shards < MOST_SHARDS && slice_rows(batch, shards) > MOST_ROWS) shards *= 2;
+  return shards;
+}
+
+/* The smallest batch for which shards_auto gives at least `ranks`. */
+static int64_t batch_for(int ranks) {
+  int64_t shards = 1;
+  while (shards < ranks) shards *= 2;
+  return shards <= USUAL_SHARDS ? shards * FEWEST_ROWS : shards / 2 * MOST_ROWS + 1;
+}
+
+static ls_status more_ranks_than_shards(int64_t batch, int shards, int ranks, ls_error *error) {
+  if (ranks <= batch)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "%d ranks share %d shards of the batch, and a rank would have none: set parallel.shards=%d (at "
+        "most %" PRId64 " rows a shard and step), or train.global_batch_size=%" PRId64
+        " or more with parallel.shards=auto, or start at most %d ranks",
+        ranks, shards, ranks, slice_rows(batch, ranks), batch_for(ranks), shards);
+  return error_set(error, LS_BAD_SETTINGS,
+                   "%d ranks share a batch of %" PRId64 " rows in %d shards, and a rank would have none: set "
+                   "train.global_batch_size=%" PRId64 " or more, or start at most %d ranks",
+                   ranks, batch, shards, batch_for(ranks), shards);
+}
+
+ls_status shards_check(int64_t batch, int shards, int ranks, ls_error *error) {
+  if (batch < 1) return error_set(error, LS_BAD_SETTINGS, "train.global_batch_size must be at least 1");
+  if (shards < 1) return error_set(error, LS_BAD_SETTINGS, "parallel.shards must be at least 1");
+  if (shards > batch)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "parallel.shards is %d but a batch has only %" PRId64
+                     " rows (train.global_batch_size): set "
+                     "parallel.shards=%d, which makes %" PRId64 " rows a shard, or a larger batch",
+                     shards, batch, shards_auto(batch), slice_rows(batch, shards_auto(batch)));
+  if (ranks > shards) return more_ranks_than_shards(batch, shards, ranks, error);
+  return LS_OK;
+}
+
+/* ---- order ---- */
+
+static void order_none(const random_stream_t *stream, int64_t n, uint32_t *out) {
+  (void)stream;
+  for (int64_t i = 0; i < n; i++) out[i] = (uint32_t)i;
+}
+
+static void order_full(const random_stream_t *stream, int64_t n, uint32_t *out) {
+  random_permutation(stream, (size_t)n, out);
+}
+
+/* The order of the blocks waits at the end of `out`: as many rows as there are blocks to come, or more, come
+ * after every block, so an entry is read before rows are written over it. Block b has a stream of its own,
+ * named by (shard, b + 1). */
+static void order_blocks(const random_stream_t *stream, int64_t n, uint32_t *out) {
+  int64_t blocks = (n + ORDER_BLOCK_ROWS - 1) / ORDER_BLOCK_ROWS;
+  uint32_t *block_order = out + (n - blocks);
+  random_permutation(stream, (size_t)blocks, block_order);
+  uint32_t *at = out;
+  for (int64_t k = 0; k < blocks; k++) {
+    int64_t block = block_order[k];
+    int64_t first = block * ORDER_BLOCK_ROWS;
+    int64_t rows = n - first < ORDER_BLOCK_ROWS ? n - first : ORDER_BLOCK_ROWS;
+    random_stream_t inner = *stream;
+    inner.shard |= (uint64_t)(block + 1) << 32;
+    random_permutation(&inner, (size_t)rows, at);
+    for (int64_t i = 0; i < rows; i++) at[i] += (uint32_t)first;
+    at += rows;
+  }
+}
+
+typedef struct {
+  choice_t choice;
+  void (*fill)(const random_stream_t *stream, int64_t n, uint32_t *out);
+} order_row_t;
+
+static const order_row_t order_table[] = {
+    [ORDER_NONE] = {{"none", "as they lie in the file"}, order_none},
+    [ORDER_BLOCKS] = {{"blocks", "blocks of 1024 rows in random order, rows permuted within each"},
+                      order_blocks},
+    [ORDER_FULL] = {{"full", "a random permutation"}, order_full},
+};
+
+void order_fill(order_t order, uint64_t seed, int64_t epoch, int shard, int64_t n, uint32_t *out) {
+  random_stream_t stream = {seed, RANDOM_SHUFFLE, (uint64_t)epoch, (uint64_t)shard};
+  order_table[order].fill(&stream, n, out);
+}
+
+static bool order_choice(size_t i, choice_t *out) {
+  if (i >= sizeof order_table / sizeof order_table[0]) return false;
+  *out = order_table[i].choice;
+  return true;
+}
+
+ls_status order_parse(const char *name, order_t *out, ls_error *error) {
+  char names[64];
+  int found = choice_find(order_choice, name);
+  choice_names(order_choice, names, sizeof names);
+  if (found < 0) return error_set(error, LS_BAD_SETTINGS, "data.shuffle: '%s' is not one of %s", name, names);
+  *out = (order_t)found;
+  return LS_OK;
+}
