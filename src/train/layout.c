@@ -18,7 +18,7 @@ static ls_status count_cores(world_t *world, layout_t *layout, ls_error *error) 
   CPU_ZERO(&host);
   layout->cores_online = (int)sysconf(_SC_NPROCESSORS_ONLN);
   if (sched_getaffinity(0, sizeof own, &own) != 0) /* more cores than a cpu_set_t holds: take them all */
-    for (int c = 0; c < layout->cores_online && c < CPU_SETSIZE; c++) CPU_SET(c, &own);
+    for (int c = 0; c < layout->cores_online && c < CPU_SETSIZE; c++) CPU_SET((size_t)c, &own);
   TRY_OR_DONE(world_gather(world, &own, sizeof own, all, error));
   const char *name = world_host(world, world_rank(world));
   for (int r = 0; r < world_size(world); r++)

@@ -1,0 +1,80 @@
+#include "train/metrics.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+void metrics_free(metrics_t *metrics) {
+  free(metrics->confusion);
+  *metrics = (metrics_t){0};
+}
+
+double metrics_accuracy(const metrics_t *metrics) {
+  return (double)metrics->correct / (double)metrics->decisions;
+}
+
+double metrics_top_k(const metrics_t *metrics) {
+  return (double)metrics->in_top_k / (double)metrics->decisions;
+}
+
+/* Of all that were called class c, those that were. */
+double metrics_precision(const metrics_t *metrics, int64_t c) {
+  int64_t called = 0;
+  for (int64_t i = 0; i < metrics->classes; i++) called += metrics->confusion[i * metrics->classes + c];
+  return called == 0 ? NAN : (double)metrics->confusion[c * metrics->classes + c] / (double)called;
+}
+
+/* Of all that were class c, those that were called so. */
+double metrics_recall(const metrics_t *metrics, int64_t c) {
+  int64_t were = 0;
+  for (int64_t i = 0; i < metrics->classes; i++) were += metrics->confusion[c * metrics->classes + i];
+  return were == 0 ? NAN : (double)metrics->confusion[c * metrics->classes + c] / (double)were;
+}
+
+void metrics_print_line(const metrics_t *metrics, FILE *out) {
+  fprintf(out, "loss %.6g", metrics->loss);
+  if (metrics->classes > 0) fprintf(out, "  accuracy %.4f", metrics_accuracy(metrics));
+  if (metrics->top_k > 0) fprintf(out, "  top-%" PRId64 " %.4f", metrics->top_k, metrics_top_k(metrics));
+  if (metrics->targets > 0)
+    fprintf(out, "  MAE %.6g  RMSE %.6g  R2 %.4f", metrics->mae, metrics->rmse, metrics->r2);
+}
+
+/* A class's name, or its number in `number`. */
+static const char *class_label(char *const *class_names, int64_t c, char number[24]) {
+  if (class_names != NULL) return class_names[c];
+  snprintf(number, 24, "%" PRId64, c);
+  return number;
+}
+
+static void print_classes(const metrics_t *metrics, char *const *class_names, FILE *out) {
+  char number[24];
+  fprintf(out, "\n%-20s %9s %9s %9s\n", "class", "rows", "precision", "recall");
+  for (int64_t c = 0; c < metrics->classes; c++) {
+    int64_t rows = 0;
+    for (int64_t i = 0; i < metrics->classes; i++) rows += metrics->confusion[c * metrics->classes + i];
+    fprintf(out, "%-20s %9" PRId64 " %9.4f %9.4f\n", class_label(class_names, c, number), rows,
+            metrics_precision(metrics, c), metrics_recall(metrics, c));
+  }
+}
+
+static void print_confusion(const metrics_t *metrics, char *const *class_names, FILE *out) {
+  char number[24];
+  fprintf(out, "\nconfusion matrix (rows: true class, columns: predicted)\n%-20s", "");
+  for (int64_t c = 0; c < metrics->classes; c++) fprintf(out, " %7" PRId64, c);
+  for (int64_t c = 0; c < metrics->classes; c++) {
+    fprintf(out, "\n%-20s", class_label(class_names, c, number));
+    for (int64_t i = 0; i < metrics->classes; i++)
+      fprintf(out, " %7" PRId64, metrics->confusion[c * metrics->classes + i]);
+  }
+  fputc('\n', out);
+}
+
+void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out) {
+  enum { MOST_CLASSES = 32 }; /* more do not fit a screen */
+  fprintf(out, "rows %" PRId64 "  ", metrics->rows);
+  metrics_print_line(metrics, out);
+  fputc('\n', out);
+  if (metrics->classes == 0) return;
+  print_classes(metrics, class_names, out);
+  if (metrics->classes <= MOST_CLASSES) print_confusion(metrics, class_names, out);
+}
