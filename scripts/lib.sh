@@ -1,0 +1,41 @@
+# What the scripts share; sourced by them. Goes to the root of the repository, wherever the caller stands.
+# shellcheck shell=bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+
+if command -v ninja >/dev/null; then
+  export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
+fi
+
+# Open MPI refuses root unless told twice; in a container root is who there is.
+if [[ $EUID -eq 0 ]]; then
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+
+# build DIR [CMake options]: configure and build, quietly as long as all goes well.
+build() {
+  local directory=$1 log
+  shift
+  mkdir -p "$directory"
+  log=$directory/build.log
+  echo "building $directory"
+  if ! { cmake -S . -B "$directory" "$@" && cmake --build "$directory" --parallel "$(nproc)"; } >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "the build in $directory failed" >&2
+    return 1
+  fi
+}
+
+# Cores that this process may use: hardware threads of one core count once, as mpirun counts slots.
+cores() {
+  local physical allowed
+  allowed=$(nproc)
+  physical=$(lscpu -p=CORE,SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l || true)
+  if [[ $physical -ge 1 && $physical -lt $allowed ]]; then echo "$physical"; else echo "$allowed"; fi
+}
+
+# summary_value RUN KEY: a number from a run's summary.json.
+summary_value() {
+  sed -n "s/.*\"$2\": *\([-+.0-9eE]*\).*/\1/p" "$1/summary.json" | head -n 1
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
+# nothing is missing.
+#   scripts/setup.sh [--clang]     --clang: also what building with clang and checking the format need
+set -euo pipefail
+
+packages=(
+  gcc libc6-dev cmake ninja-build git
+  libopenmpi-dev openmpi-bin libhdf5-dev libdnnl-dev liblapacke-dev
+  libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev
+  libcriterion-dev                                              # tests
+  python3-numpy python3-h5py python3-matplotlib python3-yaml    # looking at files and figures
+  dataset-fashion-mnist python3-sklearn                         # data
+)
+for argument in "$@"; do
+  case $argument in
+    --clang) packages+=(clang libomp-dev clang-format) ;;
+    *)
+      echo "setup: unknown option $argument; there is --clang" >&2
+      exit 2
+      ;;
+  esac
+done
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  echo "setup: no apt here. lockstep needs what these Debian packages hold: ${packages[*]}"
+  echo "setup: going on; CMake names what it does not find."
+  exit 0
+fi
+
+# "package status" of all at once; what dpkg has never heard of is not listed
+installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null |
+  sed -n 's/ installed$//p' || true)
+missing=()
+for package in "${packages[@]}"; do
+  [[ $'\n'$installed$'\n' == *$'\n'$package$'\n'* ]] || missing+=("$package")
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+as_root=()
+if [[ $EUID -ne 0 ]]; then
+  if ! command -v sudo >/dev/null; then
+    echo "setup: to be installed by root: apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+install=("${as_root[@]}" env "DEBIAN_FRONTEND=$DEBIAN_FRONTEND" apt-get install -qq -y --no-install-recommends)
+echo "setup: installing ${missing[*]}"
+# package lists that are absent or too old for the mirror are fetched, others are not
+if ! "${install[@]}" --dry-run "${missing[@]}" >/dev/null 2>&1; then
+  "${as_root[@]}" apt-get update -qq
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! "${install[@]}" "${missing[@]}" >"$log" 2>&1; then
+  "${as_root[@]}" apt-get update -qq
+  if ! "${install[@]}" "${missing[@]}" >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "setup: apt could not install them (Ubuntu: some come from the universe component)" >&2
+    exit 1
+  fi
+fi
