@@ -16,7 +16,7 @@ set(CMAKE_C_FLAGS_DEBUG "-Og -g")
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 add_library(lockstep_flags INTERFACE)
-target_compile_definitions(lockstep_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(lockstep_flags INTERFACE _GNU_SOURCE LOCKSTEP_VERSION="${PROJECT_VERSION}")
 target_compile_options(lockstep_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes
   # a product and a sum are two roundings everywhere, whatever loop they end up in: the same bits

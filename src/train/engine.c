@@ -284,7 +284,7 @@ void engine_begin_epoch(engine_t *engine, int64_t epoch) {
   const settings_t *settings = engine->in.settings;
   order_t order = ORDER_FULL;
   order_parse(settings->data.shuffle, &order, NULL);
-  engine->epoch = epoch;
+  engine->steps_done = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(layout->threads)
   for (int s = 0; s < layout->own_shards; s++) {
     int64_t begin = engine->shard_begin[s], n = engine->shard_begin[s + 1] - begin;
@@ -336,6 +336,7 @@ ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates
       if (atomic_load_explicit(&engine->control->failed, memory_order_relaxed)) break;
     }
   }
+  engine->steps_done = to;
   if (!atomic_load(&engine->control->failed)) return LS_OK;
   return error->status != LS_OK ? error->status
                                 : error_set(error, LS_COMM, "the exchange of gradients failed");
@@ -369,6 +370,19 @@ void engine_set_epoch_loss(engine_t *engine, const double *sums) {
 }
 
 /* ---- figures ---- */
+
+double engine_live_loss(const engine_t *engine) {
+  const partition_t partition = engine->in.train->partition;
+  const layout_t *layout = engine->in.layout;
+  double sum = 0;
+  int64_t rows = 0;
+  for (int s = 0; s < layout->own_shards; s++) {
+    sum += engine->epoch_loss[s];
+    rows += slice_begin(partition, engine->in.settings->train.global_batch_size, layout->first_shard + s,
+                        engine->steps_done);
+  }
+  return rows > 0 ? sum / (double)rows : 0;
+}
 
 double engine_norm(const engine_t *engine) {
   return engine->norm;

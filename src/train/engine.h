@@ -79,6 +79,9 @@ ls_status engine_epoch_loss(engine_t *engine, double *sums, ls_error *error);
 /* Restores the epoch's sums after a resume; all (S). */
 void engine_set_epoch_loss(engine_t *engine, const double *sums);
 
+/* Mean loss of the epoch so far over this rank's own shards: for the live line. Not collective. */
+double engine_live_loss(const engine_t *engine);
+
 double engine_norm(const engine_t *engine); /* of the last step that wanted it, before clipping */
 double engine_learning_rate(const engine_t *engine, int64_t updates_before);
 

@@ -80,9 +80,9 @@ struct engine {
   exchange_t exchange;
 
   tape_t *tape;
-  uint32_t *order;      /* (resident rows): resident row that comes k-th, shard by shard */
-  int64_t *shard_begin; /* (own shards + 1): first resident row of each own shard */
-  int64_t epoch;
+  uint32_t *order;                /* (resident rows): resident row that comes k-th, shard by shard */
+  int64_t *shard_begin;           /* (own shards + 1): first resident row of each own shard */
+  int64_t steps_done;             /* of the epoch */
   double *block_loss;             /* (own shards, blocks) */
   double *step_loss, *epoch_loss; /* (own shards) */
   double norm;

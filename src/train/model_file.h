@@ -11,6 +11,7 @@
 #include "model/graph.h"
 #include "model/loss.h"
 #include "optim/optimizer.h"
+#include "train/history.h"
 
 /* A model, ready to be used. Owned as a whole (model_destroy). */
 typedef struct {
@@ -44,28 +45,43 @@ typedef struct {
   int64_t rows;      /* trained so far */
 } position_t;
 
-/* What a checkpoint holds beside a model. Pointers are borrowed. */
+/* What makes a model file; all borrowed. */
 typedef struct {
+  const settings_t *settings;
+  const graph_t *graph;
+  const scaler_t *features, *targets;
+  char *const *class_names; /* NULL when there are none */
+  size_t n_classes;
   const position_t *position;
+  const float *parameters;
+} model_parts_t;
+
+/* What a checkpoint holds beside a model; all borrowed. */
+typedef struct {
   const optimizer_t *optimizer;
   const float *const *states; /* whole vectors, optimizer->states of them */
   const double *epoch_loss;   /* (shards): loss sums of the current epoch */
-  const char *history_text;   /* JSON lines of the epochs so far */
-} checkpoint_extra_t;
+  const history_t *history;
+} checkpoint_parts_t;
 
-/* Writes a model file, or a checkpoint when extra is given. Rank 0 only. */
-ls_status model_write(const char *path, const settings_t *settings, const graph_t *graph,
-                      const scaler_t *features, const scaler_t *targets, char *const *class_names,
-                      size_t n_classes, const position_t *position, const float *parameters,
-                      const checkpoint_extra_t *extra, ls_error *error);
+/* Writes a model file, or a checkpoint when `extra` is given. Rank 0 only. */
+ls_status model_write(const char *path, const model_parts_t *parts, const checkpoint_parts_t *extra,
+                      ls_error *error);
 
 /* The position alone (small). */
 ls_status checkpoint_read_position(const char *path, position_t *out, ls_error *error);
 
-/* Verifies the manifest and reads everything into caller-owned buffers of the same graph. */
+/* Verifies the manifest and reads everything into caller-owned buffers of the same graph; history is empty.
+ */
+typedef struct {
+  position_t position;
+  float *parameters;
+  float *states[OPTIMIZER_MAX_STATES];
+  double *epoch_loss; /* (shards) */
+  history_t history;
+} checkpoint_t;
 ls_status checkpoint_read(const char *path, const graph_t *graph, const optimizer_t *optimizer,
-                          position_t *position, float *parameters, float *const *states, double *epoch_loss,
-                          char **history_text, ls_error *error);
+                          checkpoint_t *checkpoint, ls_error *error);
 
 /* The parameters alone into a vector of the same graph, manifest verified. */
 ls_status model_read_parameters(const char *path, const graph_t *graph, float *parameters, ls_error *error);

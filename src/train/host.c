@@ -1,0 +1,37 @@
+#include "train/host.h"
+
+#include "comm/world.h"
+#include "math/dense.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void host_cpu(char *out, size_t size) {
+  static const char key[] = "model name";
+  char line[256];
+  snprintf(out, size, "unknown");
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  if (file == NULL) return;
+  while (fgets(line, sizeof line, file) != NULL) {
+    const char *colon = strchr(line, ':');
+    if (strncmp(line, key, sizeof key - 1) != 0 || colon == NULL) continue;
+    line[strcspn(line, "\n")] = '\0';
+    snprintf(out, size, "%s", colon + 2);
+    break;
+  }
+  fclose(file);
+}
+
+void host_libraries(char *out, size_t size) {
+#ifdef __clang__
+  const char *compiler = "clang " __clang_version__;
+#else
+  const char *compiler = "gcc " __VERSION__;
+#endif
+  char mpi[128], dense[128];
+  world_library_version(mpi, sizeof mpi);
+  dense_library_version(dense, sizeof dense);
+  snprintf(out, size, "lockstep %s, %s, %s, HDF5 %s, %s", LOCKSTEP_VERSION, compiler, mpi,
+           store_library_version(), dense);
+}

@@ -1,0 +1,38 @@
+/* What a run says: lines and a live bar for people, log.jsonl and summary.json for tools. Rank 0 only: on
+ * other ranks every function does nothing. */
+#ifndef TRAIN_REPORT_H
+#define TRAIN_REPORT_H
+
+#include "train/history.h"
+#include "train/metrics.h"
+#include "train/run_directory.h"
+#include "train/trainer.h"
+
+#include <stdio.h>
+
+typedef struct {
+  const log_t *log; /* NULL on ranks that say nothing */
+  FILE *jsonl;      /* open for appending, or NULL */
+  bool live;
+  int64_t epochs; /* of the run */
+} report_t;
+
+/* Opens log.jsonl. LS_IO when it cannot. */
+ls_status report_open(report_t *report, const run_directory_t *run, const train_options_t *options,
+                      int64_t epochs, ls_error *error);
+void report_close(report_t *report);
+
+/* The run begins, or goes on from `step`. */
+void report_start(report_t *report, int64_t step, const char *layout);
+
+/* A step that was asked to be logged. */
+void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm);
+
+/* The live bar: share of the epoch done, loss so far, rows per second, seconds to the end of the run. */
+void report_live(const report_t *report, int64_t epoch, double share, double loss, double rows_per_second,
+                 double eta);
+
+/* The end of an epoch; valid may be NULL. LS_IO when the line cannot be written. */
+ls_status report_epoch(report_t *report, const history_row_t *row, const metrics_t *valid, ls_error *error);
+
+#endif

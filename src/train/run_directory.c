@@ -1,0 +1,127 @@
+#include "train/run_directory.h"
+
+#include "base/text.h"
+#include "store/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+ls_status run_directory_of(const settings_t *settings, run_directory_t *out, ls_error *error) {
+  int length = snprintf(out->path, sizeof out->path, "%s/%s", settings->runs, settings->name);
+  if (length >= (int)sizeof out->path)
+    return error_set(error, LS_BAD_SETTINGS, "runs: the path of the run directory is too long");
+  return LS_OK;
+}
+
+void run_file(const run_directory_t *run, const char *file, char out[RUN_FILE_SIZE]) {
+  snprintf(out, RUN_FILE_SIZE, "%s/%s", run->path, file);
+}
+
+void run_checkpoint(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE]) {
+  snprintf(out, RUN_FILE_SIZE, "%s/checkpoint-%08" PRId64 ".h5", run->path, step);
+}
+
+/* ---- a fresh directory ---- */
+
+static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *walk) {
+  (void)about;
+  (void)type;
+  (void)walk;
+  return remove(path);
+}
+
+ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_error *error) {
+  char previous[RUN_FILE_SIZE];
+  struct stat about;
+  snprintf(previous, sizeof previous, "%s.previous", run->path);
+  if (lstat(run->path, &about) == 0) {
+    if (lstat(previous, &about) == 0) nftw(previous, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (rename(run->path, previous) != 0)
+      return error_set(error, LS_IO, "%s: cannot move the earlier run to %s: %s", run->path, previous,
+                       strerror(errno));
+    log_info(log, "the earlier run is kept as %s", previous);
+  }
+  return store_make_directory(run->path, error);
+}
+
+/* ---- checkpoints ---- */
+
+/* The step of checkpoint-STEP.h5, or -1 for another name. */
+static int64_t step_of(const char *name) {
+  static const char head[] = "checkpoint-", tail[] = ".h5";
+  char digits[32];
+  size_t length = strlen(name), fixed = sizeof head - 1 + sizeof tail - 1;
+  int64_t step = 0;
+  if (length <= fixed || length - fixed >= sizeof digits || strncmp(name, head, sizeof head - 1) != 0 ||
+      strcmp(name + length - (sizeof tail - 1), tail) != 0)
+    return -1;
+  memcpy(digits, name + sizeof head - 1, length - fixed);
+  digits[length - fixed] = '\0';
+  return text_int64(digits, &step) ? step : -1;
+}
+
+static int is_checkpoint(const struct dirent *entry) {
+  return step_of(entry->d_name) >= 0;
+}
+
+static int is_left_over(const struct dirent *entry) {
+  return strstr(entry->d_name, ".h5.tmp-") != NULL;
+}
+
+static int by_step(const struct dirent **a, const struct dirent **b) {
+  int64_t first = step_of((*a)->d_name), second = step_of((*b)->d_name);
+  return (first > second) - (first < second);
+}
+
+static void free_entries(struct dirent **entries, int n) {
+  for (int i = 0; i < n; i++) free(entries[i]);
+  if (n >= 0) free(entries);
+}
+
+ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bool *found,
+                                position_t *position, ls_error *error) {
+  struct dirent **entries = NULL;
+  int n = scandir(run->path, &entries, is_checkpoint, by_step);
+  ls_status status = LS_OK;
+  *found = false;
+  for (int i = n - 1; i >= 0 && !*found; i--) {
+    char path[RUN_FILE_SIZE];
+    run_checkpoint(run, step_of(entries[i]->d_name), path);
+    status = checkpoint_read_position(path, position, error);
+    *found = status == LS_OK;
+    if (!*found)
+      log_warn(log, "%s; trying the checkpoint before it", error != NULL ? error->message : "bad checkpoint");
+  }
+  if (n > 0 && !*found)
+    status =
+        error_set(error, LS_BAD_DATA,
+                  "%s: none of its %d checkpoints can be read; start anew without --resume (the directory is "
+                  "kept as %s.previous)",
+                  run->path, n, run->path);
+  free_entries(entries, n);
+  return status;
+}
+
+void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step) {
+  struct dirent **entries = NULL;
+  char path[RUN_FILE_SIZE];
+  int n = scandir(run->path, &entries, is_checkpoint, by_step);
+  for (int i = 0; i < n - keep; i++) {
+    if (step_of(entries[i]->d_name) == best_step) continue;
+    run_checkpoint(run, step_of(entries[i]->d_name), path);
+    unlink(path);
+  }
+  free_entries(entries, n);
+  n = scandir(run->path, &entries, is_left_over, alphasort);
+  for (int i = 0; i < n; i++) {
+    run_file(run, entries[i]->d_name, path);
+    unlink(path);
+  }
+  free_entries(entries, n);
+}
