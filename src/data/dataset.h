@@ -1,8 +1,8 @@
 /* A dataset file as a rank sees it: the rows of its own shards, in memory as they are in the file.
  *
- * x stays in its element type (bytes stay bytes); conversion and scaling happen when a batch is gathered. Labels
- * become int32, targets float. Everything read is checked: NaN and infinity in x or y, labels outside the
- * network's outputs, shapes that do not fit, are LS_BAD_DATA naming file, array, row and column. */
+ * x stays in its element type (bytes stay bytes); conversion and scaling happen when a batch is gathered.
+ * Labels become int32, targets float. Everything read is checked: NaN and infinity in x or y, labels outside
+ * the network's outputs, shapes that do not fit, are LS_BAD_DATA naming file, array, row and column. */
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
@@ -20,7 +20,7 @@ typedef enum { ELEMENT_U8, ELEMENT_F32, ELEMENT_F64 } element_t;
 
 /* One split, this rank's part of it. */
 typedef struct {
-  partition_t partition; /* of the whole split; rows == 0: there is none */
+  partition_t partition;   /* of the whole split; rows == 0: there is none */
   int first_shard, shards; /* this rank's */
   int64_t rows;            /* resident: those of this rank's shards, in order */
   int64_t features;
@@ -42,21 +42,22 @@ typedef struct {
 
 /* What a dataset looks like before it is read. */
 typedef struct {
-  int64_t features;               /* product of the dimensions of x after the first */
+  int64_t features;                          /* product of the dimensions of x after the first */
   int64_t train_rows, valid_rows, test_rows; /* the validation share already taken out; 0: none */
-  bool has_y;                     /* of the training rows */
+  bool has_y;                                /* of the training rows */
   bool y_is_integer;
-  int64_t y_width;                /* 1 for (n), k for (n, k) */
-  element_t type;                 /* in memory */
+  int64_t y_width; /* 1 for (n), k for (n, k) */
+  element_t type;  /* in memory */
 } dataset_shape_t;
 
 /* Collective: rank 0 reads the file's headers, all ranks get the shape. */
-ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_shape_t *shape, ls_error *error);
+ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_shape_t *shape,
+                           ls_error *error);
 
 enum { SPLIT_TRAIN = 1, SPLIT_VALID = 2, SPLIT_TEST = 4 };
 
-/* Reads this rank's part of the asked splits (SPLIT_ bits; valid and test only when there). Each rank reads only
- * the slab of rows between its first and its last, in bounded pieces. Validation rows are chosen by
+/* Reads this rank's part of the asked splits (SPLIT_ bits; valid and test only when there). Each rank reads
+ * only the slab of rows between its first and its last, in bounded pieces. Validation rows are chosen by
  * validation_choice before rows are dealt to shards. `outputs` is the network's output width: for
  * TARGET_LABELS labels must lie in [0, outputs) (one-hot y (n, outputs) becomes labels; for outputs == 1 see
  * TARGET_VALUES); for TARGET_VALUES y must be (n, outputs), or (n) when outputs is 1. Collective (errors
@@ -66,11 +67,12 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
 void dataset_destroy(dataset_t **dataset);
 
 /* Which rows of n go to validation: exactly floor(share * n + 0.5), by selection sampling (Knuth, TAOCP 2,
- * 3.4.2, algorithm S) with random numbers by row number, so that every rank finds the same ones. chosen[i] for
- * rows [0, n). */
+ * 3.4.2, algorithm S) with random numbers by row number, so that every rank finds the same ones. chosen[i]
+ * for rows [0, n). */
 void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen);
 
-/* One array of rows without targets, for predict: the rows of this rank's shards. Collective. */
+/* One array of rows without targets, for predict: the rows of this rank's shards, as the split `test`.
+ * Collective. */
 ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features, int shards,
                                 dataset_t **out, ls_error *error);
 

@@ -1,0 +1,207 @@
+/* The plan of a dataset: which splits there are, where they lie and what shape they have, from the settings
+ * and the file's headers. Rank 0 makes it, so that a wrong name or shape is reported once and before any row
+ * is read. */
+#include "data/dataset_impl.h"
+
+#include "base/random.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- names ---- */
+
+/* Paths may begin with a slash or not. */
+static const char *bare(const char *path) {
+  while (*path == '/') path++;
+  return path;
+}
+
+static bool differs(const char *path, const char *usual) {
+  return strcmp(bare(path), usual) != 0;
+}
+
+void split_names(const settings_t *settings, int split, split_names_t *out) {
+  static const struct {
+    const char *x, *y, *x_key, *y_key;
+  } usual[SPLITS] = {
+      [TRAIN] = {"train/x", "train/y", "data.x", "data.y"},
+      [VALID] = {"valid/x", "valid/y", "data.valid_x", "data.valid_y"},
+      [TEST] = {"test/x", "test/y", "data.test_x", "data.test_y"},
+  };
+  const char *const x[SPLITS] = {settings->data.x, settings->data.valid_x, settings->data.test_x};
+  const char *const y[SPLITS] = {settings->data.y, settings->data.valid_y, settings->data.test_y};
+  *out = (split_names_t){.x_key = usual[split].x_key, .y_key = usual[split].y_key};
+  if (split == VALID && settings->data.validation_group != NULL) {
+    snprintf(out->x, sizeof out->x, "%s/x", settings->data.validation_group);
+    snprintf(out->y, sizeof out->y, "%s/y", settings->data.validation_group);
+    out->x_key = out->y_key = "data.validation";
+    out->x_explicit = true;
+    return;
+  }
+  snprintf(out->x, sizeof out->x, "%s", x[split]);
+  snprintf(out->y, sizeof out->y, "%s", y[split]);
+  out->x_explicit = split == TRAIN || differs(x[split], usual[split].x);
+  out->y_explicit = differs(y[split], usual[split].y);
+}
+
+/* ---- headers ---- */
+
+size_t element_size(element_t type) {
+  static const size_t sizes[] = {[ELEMENT_U8] = 1, [ELEMENT_F32] = 4, [ELEMENT_F64] = 8};
+  return sizes[type];
+}
+
+/* The narrowest of the three types that holds every value exactly. */
+static element_t element_for(const store_array_t *array) {
+  if (array->is_integer && !array->is_signed && array->element_bytes == 1) return ELEMENT_U8;
+  if (array->is_integer ? array->element_bytes <= 2 : array->element_bytes <= 4) return ELEMENT_F32;
+  return ELEMENT_F64;
+}
+
+static int64_t row_width(const store_array_t *array) {
+  int64_t width = 1;
+  for (int i = 1; i < array->dims; i++) width *= array->shape[i];
+  return width;
+}
+
+ls_status source_describe(const store_t *store, const char *x, source_t *out, ls_error *error) {
+  store_array_t array = {0};
+  TRY(store_describe(store, x, &array, error));
+  int64_t features = row_width(&array);
+  if (array.dims == 0 || features == 0)
+    return error_set(error, LS_BAD_DATA, "%s: %s has no columns; it must be (rows, features)",
+                     store_path(store), x);
+  *out = (source_t){.there = true,
+                    .rows = array.shape[0],
+                    .array_rows = array.shape[0],
+                    .features = features,
+                    .type = element_for(&array)};
+  return LS_OK;
+}
+
+static ls_status describe_y(const store_t *store, const split_names_t *names, source_t *source,
+                            ls_error *error) {
+  store_array_t array = {0};
+  if (!names->y_explicit && !store_has(store, names->y)) return LS_OK;
+  ls_status status = store_describe(store, names->y, &array, error);
+  if (status != LS_OK) return error_prefix(error, status, "%s", names->y_key);
+  if (array.dims == 0 || array.shape[0] != source->rows)
+    return error_set(
+        error, LS_BAD_DATA,
+        "%s: %s has %" PRId64 " rows but %s has %" PRId64 ": x and y must belong together row by row",
+        store_path(store), names->x, source->rows, names->y, array.dims == 0 ? 0 : array.shape[0]);
+  source->has_y = true;
+  source->y_is_integer = array.is_integer;
+  source->y_width = row_width(&array);
+  return LS_OK;
+}
+
+static ls_status describe_split(const store_t *store, const split_names_t *names, source_t *out,
+                                ls_error *error) {
+  source_t source = {0};
+  if (names->x_explicit || store_has(store, names->x)) {
+    ls_status status = source_describe(store, names->x, &source, error);
+    if (status != LS_OK) return error_prefix(error, status, "%s", names->x_key);
+    TRY(describe_y(store, names, &source, error));
+  }
+  *out = source;
+  return LS_OK;
+}
+
+/* ---- validation rows out of the training rows ---- */
+
+static int64_t chosen_rows(int64_t n, double share) {
+  return (int64_t)floor(share * (double)n + 0.5);
+}
+
+/* Algorithm S: row i is taken with probability (still to take) / (rows left), so exactly m rows are. */
+void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen) {
+  random_stream_t stream = {seed, RANDOM_VALIDATION, 0, 0};
+  int64_t needed = chosen_rows(n, share);
+  uint64_t words[4] = {0};
+  for (int64_t i = 0; i < n; i++) {
+    if (i % 4 == 0) random_words(&stream, (uint64_t)i / 4, words);
+    double u = (double)(words[i % 4] >> 11) * 0x1p-53;
+    chosen[i] = (double)(n - i) * u < (double)needed;
+    needed -= chosen[i];
+  }
+}
+
+static ls_status split_by_share(const store_t *store, const settings_t *settings, plan_t *plan,
+                                ls_error *error) {
+  source_t *train = &plan->split[TRAIN], *valid = &plan->split[VALID];
+  int64_t n = chosen_rows(train->rows, settings->data.validation);
+  if (n == 0 || n == train->rows)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: data.validation is %g, which leaves none of %" PRId64 " training rows for %s",
+                     store_path(store), settings->data.validation, train->rows,
+                     n == 0 ? "validation" : "training");
+  *valid = *train;
+  valid->rows = n;
+  train->rows -= n;
+  plan->by_share = true;
+  return LS_OK;
+}
+
+ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *out, ls_error *error) {
+  plan_t plan;
+  memset(&plan, 0, sizeof plan); /* padding too: it travels as bytes */
+  bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL;
+  split_names_t names;
+  for (int s = 0; s < SPLITS; s++) {
+    source_t *source = &plan.split[s];
+    if (s == VALID && by_share) continue;
+    split_names(settings, s, &names);
+    TRY(describe_split(store, &names, source, error));
+    if (source->there && source->rows == 0)
+      return error_set(error, LS_BAD_DATA, "%s: %s has no rows", store_path(store), names.x);
+    if (source->there && source->features != plan.split[TRAIN].features)
+      return error_set(error, LS_BAD_DATA,
+                       "%s: %s has %" PRId64 " features but the training rows have %" PRId64,
+                       store_path(store), names.x, source->features, plan.split[TRAIN].features);
+  }
+  if (by_share) TRY(split_by_share(store, settings, &plan, error));
+  *out = plan;
+  return LS_OK;
+}
+
+/* ---- targets that suit the network ---- */
+
+static ls_status missing_y(const store_t *store, const split_names_t *names, ls_error *error) {
+  store_array_t array;
+  ls_status status = store_describe(store, names->y, &array, error); /* fails, and lists what is there */
+  return error_prefix(error, status, "the loss needs a target for every row of %s, and %s is not there (%s)",
+                      names->x, names->y, names->y_key);
+}
+
+static ls_status check_width(const store_t *store, const char *y, int64_t width, target_kind_t kind,
+                             int64_t outputs, ls_error *error) {
+  if (width == outputs || (kind == TARGET_LABELS && width == 1)) return LS_OK;
+  if (kind == TARGET_LABELS)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: %s has %" PRId64
+                     " columns: labels are one integer a row, or one-hot with as many columns "
+                     "as the network has outputs (%" PRId64 ")",
+                     store_path(store), y, width, outputs);
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s has %" PRId64 " %s but the network has %" PRId64
+                   " %s: make the last layer as wide as the targets",
+                   store_path(store), y, width, width == 1 ? "column" : "columns", outputs,
+                   outputs == 1 ? "output" : "outputs");
+}
+
+ls_status plan_check(const store_t *store, const settings_t *settings, const plan_t *plan, int splits,
+                     target_kind_t kind, int64_t outputs, ls_error *error) {
+  if (kind == TARGET_NONE) return LS_OK;
+  for (int s = 0; s < SPLITS; s++) {
+    const source_t *source = &plan->split[s];
+    split_names_t names;
+    if ((splits & 1 << s) == 0 || !source->there) continue;
+    split_names(settings, plan->by_share && s == VALID ? TRAIN : s, &names);
+    if (!source->has_y) return missing_y(store, &names, error);
+    TRY(check_width(store, names.y, source->y_width, kind, outputs, error));
+  }
+  return LS_OK;
+}

@@ -1,0 +1,306 @@
+/* Datasets as one rank reads them: which rows, what the headers and the values must be, and what is said when
+ * they are not. What ranks do together is tests/mpi/dataset.c. */
+#include "data/dataset_impl.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { N = 50, F = 3 };
+
+static char path[64];
+static store_t *store;
+
+static settings_t usual(void) {
+  settings_t s = {0};
+  s.data.file = path;
+  s.data.x = "train/x", s.data.y = "train/y";
+  s.data.valid_x = "/valid/x", s.data.valid_y = "valid/y";
+  s.data.test_x = "test/x", s.data.test_y = "/test/y";
+  return s;
+}
+
+static void begin(void) {
+  ls_error error = {0};
+  snprintf(path, sizeof path, "/tmp/lockstep-dataset-%ld.h5", (long)getpid());
+  cr_assert_eq(store_create(path, &store, &error), LS_OK, "%s", error.message);
+}
+
+static void end(void) {
+  store_close(&store);
+  unlink(path);
+}
+
+TestSuite(dataset, .init = begin, .fini = end);
+
+static void array(const char *name, store_type_t type, int64_t rows, int64_t columns, const void *values) {
+  ls_error error = {0};
+  int64_t shape[2] = {rows, columns};
+  cr_assert_eq(store_write(store, name, type, columns == 0 ? 1 : 2, shape, values, &error), LS_OK, "%s",
+               error.message);
+}
+
+static void x_and_y(const char *x, const char *y, int64_t rows) {
+  static float values[N * F];
+  static int64_t labels[N];
+  for (int i = 0; i < N * F; i++) values[i] = (float)i;
+  for (int i = 0; i < N; i++) labels[i] = i % 4;
+  array(x, STORE_F32, rows, F, values);
+  if (y != NULL) array(y, STORE_I64, rows, 0, labels);
+}
+
+/* Files may be read back while they are written. */
+static plan_t plan_of(const settings_t *settings) {
+  plan_t plan;
+  ls_error error = {0};
+  cr_assert_eq(plan_make(store, settings, &plan, &error), LS_OK, "%s", error.message);
+  return plan;
+}
+
+static void plan_fails(const settings_t *settings, const char *part) {
+  plan_t plan;
+  ls_error error = {0};
+  cr_assert_eq(plan_make(store, settings, &plan, &error), LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, part), "no '%s' in: %s", part, error.message);
+}
+
+static void check_fails(const settings_t *settings, target_kind_t kind, int64_t outputs, const char *part) {
+  plan_t plan = plan_of(settings);
+  ls_error error = {0};
+  cr_assert_eq(plan_check(store, settings, &plan, 7, kind, outputs, &error), LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, part), "no '%s' in: %s", part, error.message);
+}
+
+/* ---- the choice of validation rows ---- */
+
+Test(dataset, validation_takes_the_exact_share_and_the_same_rows_again) {
+  static bool a[1001], b[1001];
+  const double shares[] = {0, 0.001, 0.1, 0.25, 0.5, 0.999, 1};
+  for (int64_t n = 1; n <= 1001; n += 100)
+    for (size_t k = 0; k < sizeof shares / sizeof shares[0]; k++) {
+      int64_t count = 0;
+      validation_choice(n, shares[k], 5, a);
+      validation_choice(n, shares[k], 5, b);
+      for (int64_t i = 0; i < n; i++) count += a[i];
+      cr_assert_eq(count, (int64_t)floor(shares[k] * (double)n + 0.5));
+      cr_assert_eq(memcmp(a, b, (size_t)n), 0);
+    }
+  validation_choice(1001, 0.5, 6, b);
+  validation_choice(1001, 0.5, 5, a);
+  cr_assert_neq(memcmp(a, b, sizeof a), 0);
+}
+
+Test(dataset, validation_rows_are_uniform_over_the_file) {
+  static bool chosen[100];
+  int counts[100] = {0};
+  for (uint64_t seed = 0; seed < 2000; seed++) {
+    validation_choice(100, 0.2, seed, chosen);
+    for (int i = 0; i < 100; i++) counts[i] += chosen[i];
+  }
+  for (int i = 0; i < 100; i++) /* 400 each, five standard deviations of sqrt(2000 * 0.2 * 0.8) */
+    cr_assert(abs(counts[i] - 400) < 90, "row %d was chosen %d times", i, counts[i]);
+}
+
+/* ---- headers ---- */
+
+Test(dataset, groups_that_are_there_are_used) {
+  settings_t settings = usual();
+  x_and_y("train/x", "train/y", N);
+  x_and_y("test/x", "test/y", 20);
+  plan_t plan = plan_of(&settings);
+  cr_assert(plan.split[TRAIN].there && plan.split[TEST].there && !plan.split[VALID].there && !plan.by_share);
+  cr_assert(plan.split[TRAIN].rows == N && plan.split[TEST].rows == 20 && plan.split[TRAIN].features == F);
+  cr_assert(plan.split[TRAIN].has_y && plan.split[TRAIN].y_is_integer && plan.split[TRAIN].y_width == 1);
+  x_and_y("valid/x", NULL, 10);
+  plan = plan_of(&settings);
+  cr_assert(plan.split[VALID].there && plan.split[VALID].rows == 10 && !plan.split[VALID].has_y);
+}
+
+Test(dataset, other_names_and_a_validation_group) {
+  settings_t settings = usual();
+  x_and_y("/images", "labels", N);
+  x_and_y("/held/out/x", "/held/out/y", 7);
+  settings.data.x = "images", settings.data.y = "/labels";
+  settings.data.validation_group = "held/out";
+  plan_t plan = plan_of(&settings);
+  cr_assert(plan.split[VALID].rows == 7 && plan.split[VALID].has_y);
+  settings.data.validation_group = "held/in";
+  plan_fails(&settings, "data.validation");
+}
+
+Test(dataset, a_share_is_taken_from_the_training_rows) {
+  settings_t settings = usual();
+  x_and_y("train/x", "train/y", N);
+  x_and_y("valid/x", "valid/y", 7);
+  settings.data.validation = 0.3;
+  plan_t plan = plan_of(&settings);
+  cr_assert(plan.by_share && plan.split[TRAIN].rows == 35 && plan.split[VALID].rows == 15);
+  cr_assert(plan.split[TRAIN].array_rows == N && plan.split[VALID].array_rows == N);
+  settings.data.validation = 0.001;
+  plan_fails(&settings, "none of 50 training rows for validation");
+  settings.data.validation = 0.999;
+  plan_fails(&settings, "none of 50 training rows for training");
+}
+
+Test(dataset, names_that_the_user_gave_must_be_there) {
+  settings_t settings = usual();
+  x_and_y("train/x", "train/y", N);
+  settings.data.test_x = "tset/x";
+  plan_fails(&settings, "data.test_x");
+  settings = usual();
+  settings.data.y = "labels";
+  plan_fails(&settings, "/train/y");
+  settings = usual();
+  settings.data.x = "/x_train";
+  plan_fails(&settings, "there is no array /x_train");
+}
+
+Test(dataset, shapes_must_fit) {
+  static float values[N * 8];
+  settings_t settings = usual();
+  x_and_y("train/x", NULL, N);
+  array("short", STORE_F32, N - 1, 0, values);
+  settings.data.y = "short";
+  plan_fails(&settings, "must belong together");
+  settings = usual();
+  array("test/x", STORE_F32, N, F + 1, values);
+  plan_fails(&settings, "4 features but the training rows have 3");
+  settings.data.test_x = "nothing";
+  array("nothing", STORE_F32, 0, F, values);
+  plan_fails(&settings, "has no rows");
+}
+
+Test(dataset, targets_must_suit_the_network) {
+  static float values[N * 8];
+  settings_t settings = usual();
+  x_and_y("train/x", NULL, N);
+  check_fails(&settings, TARGET_LABELS, 4, "the loss needs a target");
+  array("train/y", STORE_F32, N, 5, values);
+  check_fails(&settings, TARGET_LABELS, 4, "one-hot");
+  check_fails(&settings, TARGET_VALUES, 4, "5 columns but the network has 4 outputs");
+  plan_t plan = plan_of(&settings);
+  ls_error error = {0};
+  cr_assert_eq(plan_check(store, &settings, &plan, 7, TARGET_VALUES, 5, &error), LS_OK);
+  cr_assert_eq(plan_check(store, &settings, &plan, 7, TARGET_LABELS, 5, &error), LS_OK);
+  cr_assert_eq(plan_check(store, &settings, &plan, 7, TARGET_NONE, 9, &error), LS_OK);
+}
+
+Test(dataset, elements_are_kept_as_narrow_as_is_exact) {
+  const struct {
+    store_type_t type;
+    element_t element;
+  } rows[] = {{STORE_U8, ELEMENT_U8},
+              {STORE_I32, ELEMENT_F64},
+              {STORE_I64, ELEMENT_F64},
+              {STORE_F32, ELEMENT_F32},
+              {STORE_F64, ELEMENT_F64}};
+  static double values[8];
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    char name[16];
+    source_t source;
+    ls_error error = {0};
+    snprintf(name, sizeof name, "x%zu", i);
+    array(name, rows[i].type, 4, 2, values);
+    cr_assert_eq(source_describe(store, name, &source, &error), LS_OK);
+    cr_assert_eq(source.type, rows[i].element);
+  }
+}
+
+/* ---- rows ---- */
+
+Test(dataset, only_the_wanted_rows_are_kept_in_file_order) {
+  settings_t settings = usual();
+  bool chosen[N] = {false};
+  static float x[N * F];
+  static int32_t labels[N];
+  ls_error error = {0};
+  x_and_y("train/x", "train/y", N);
+  plan_t plan = plan_of(&settings);
+  for (int i = 0; i < N; i += 3) chosen[i] = true;
+  for (int wanted = 0; wanted < 2; wanted++) {
+    rows_t rows = {5, 31, chosen, wanted};
+    int k = 0;
+    cr_assert_eq(rows_read_features(store, "train/x", rows, &plan.split[TRAIN], x, &error), LS_OK);
+    cr_assert_eq(rows_read_labels(store, "train/y", rows, &plan.split[TRAIN], 4, labels, &error), LS_OK);
+    for (int i = 5; i < 31; i++) {
+      if (chosen[i] != wanted) continue;
+      cr_assert_eq(labels[k], i % 4);
+      for (int c = 0; c < F; c++) cr_assert_eq(x[k * F + c], (float)(i * F + c));
+      k++;
+    }
+  }
+}
+
+static const rows_t all_rows = {0, N, NULL, false};
+
+static void labels_fail(const char *y, int64_t width, int64_t outputs, const char *part) {
+  static int32_t labels[N];
+  source_t source = {.y_width = width};
+  ls_error error = {0};
+  cr_assert_eq(rows_read_labels(store, y, all_rows, &source, outputs, labels, &error), LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, part), "no '%s' in: %s", part, error.message);
+  cr_assert_not_null(strstr(error.message, y), "%s", error.message);
+  cr_assert_not_null(strstr(error.message, path), "%s", error.message);
+}
+
+Test(dataset, labels_are_whole_numbers_within_the_outputs) {
+  static double y[N];
+  static int32_t labels[N];
+  source_t source = {.y_width = 1};
+  ls_error error = {0};
+  for (int i = 0; i < N; i++) y[i] = i % 5;
+  array("whole", STORE_F64, N, 1, y);
+  cr_assert_eq(rows_read_labels(store, "whole", all_rows, &source, 5, labels, &error), LS_OK);
+  for (int i = 0; i < N; i++) cr_assert_eq(labels[i], i % 5);
+  labels_fail("whole", 1, 4, "row 4 (counted from 0) has label 4, but the network has 4 outputs");
+  const double bad[] = {2.5, NAN, -1, 1e300, INFINITY};
+  const char *const parts[] = {"row 33 (counted from 0) is 2.5", "row 33", "label -1", "row 33", "row 33"};
+  for (int i = 0; i < 5; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "bad%d", i);
+    y[33] = bad[i];
+    array(name, STORE_F64, N, 0, y);
+    labels_fail(name, 1, 5, parts[i]);
+  }
+}
+
+Test(dataset, one_hot_rows_become_labels_and_nothing_else_does) {
+  static float y[N * 4];
+  static int32_t labels[N];
+  source_t source = {.y_width = 4};
+  ls_error error = {0};
+  for (int i = 0; i < N; i++) y[i * 4 + i * 7 % 4] = 1;
+  array("hot", STORE_F32, N, 4, y);
+  cr_assert_eq(rows_read_labels(store, "hot", all_rows, &source, 4, labels, &error), LS_OK);
+  for (int i = 0; i < N; i++) cr_assert_eq(labels[i], i * 7 % 4);
+  const float bad[][4] = {{0, 0, 0, 0}, {1, 0, 1, 0}, {0, 0.5f, 0.5f, 0}, {0, 2, 0, 0}, {NAN, 1, 0, 0}};
+  for (int i = 0; i < 5; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "bad%d", i);
+    memcpy(y + 9 * 4, bad[i], sizeof bad[i]);
+    array(name, STORE_F32, N, 4, y);
+    labels_fail(name, 4, 4, "row 9 (counted from 0) is not one-hot");
+  }
+}
+
+Test(dataset, nan_and_infinity_are_named_by_row_and_column) {
+  static float x[N * F], out[N * F];
+  static double wide[N * F], wide_out[N * F];
+  source_t narrow_source = {.features = F, .type = ELEMENT_F32, .y_width = F};
+  source_t wide_source = {.features = F, .type = ELEMENT_F64, .y_width = F};
+  ls_error error = {0};
+  rows_t late = {10, N, NULL, false};
+  x[41 * F + 2] = NAN;
+  wide[12 * F] = -INFINITY;
+  array("x", STORE_F32, N, F, x);
+  array("wide", STORE_F64, N, F, wide);
+  cr_assert_eq(rows_read_features(store, "x", late, &narrow_source, out, &error), LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, "NaN in row 41, column 2"), "%s", error.message);
+  cr_assert_eq(rows_read_targets(store, "x", late, &narrow_source, out, &error), LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, "NaN in row 41, column 2"), "%s", error.message);
+  cr_assert_eq(rows_read_features(store, "wide", late, &wide_source, wide_out, &error), LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, "infinity in row 12, column 0"), "%s", error.message);
+}
