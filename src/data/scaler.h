@@ -10,15 +10,16 @@
 #include "store/store.h"
 
 typedef struct {
-  const char *name; /* none, minmax, standard */
-  int64_t n;        /* columns; 0 for none */
+  const char *name;               /* none, minmax, standard */
+  int64_t n;                      /* columns; 0 for none */
   double *shift, *scale, *offset; /* (n) each */
   arena_t arena;
 } scaler_t;
 
 /* Fits on the training rows of all ranks. standard: mean and population standard deviation in two passes
- * (mean first, then squares of differences from it), sums per shard in double, added by the tree: the same bits
- * on any layout, sound for huge offsets. A constant column gets scale 1, so it becomes the offset. Collective. */
+ * (mean first, then squares of differences from it), sums per shard in double, added by the tree: the same
+ * bits on any layout, sound for huge offsets. A constant column gets scale 1, so it becomes the offset.
+ * Collective. */
 ls_status scaler_fit_features(world_t *world, const scaling_settings_t *settings, const split_t *train,
                               scaler_t *out, ls_error *error);
 ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,

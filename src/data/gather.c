@@ -1,0 +1,139 @@
+/* The gather. One function per element type takes a row from memory to scaled floats in one pass; the next
+ * row of the batch is prefetched meanwhile, because rows come in random order. */
+#include "data/gather.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- rows ---- */
+
+/* y = (x - shift) scale + offset in float. Bytes and floats are exact in float; see float_parts about shift.
+ */
+#define SCALE_ROW(type, name)                                                                                \
+  static void name(const gather_t *gather, int64_t row, float *restrict out) {                               \
+    int64_t n = gather->split->features;                                                                     \
+    const type *restrict x = (const type *)gather->split->x + row * n;                                       \
+    const float *restrict shift = gather->shift, *restrict scale = gather->scale;                            \
+    const float *restrict offset = gather->offset;                                                           \
+    for (int64_t c = 0; c < n; c++) out[c] = ((float)x[c] - shift[c]) * scale[c] + offset[c];                \
+  }
+SCALE_ROW(uint8_t, scale_bytes)
+SCALE_ROW(float, scale_floats)
+
+static void scale_doubles(const gather_t *gather, int64_t row, float *restrict out) {
+  int64_t n = gather->split->features;
+  const double *restrict x = (const double *)gather->split->x + row * n;
+  const double *restrict shift = gather->scaler->shift, *restrict scale = gather->scaler->scale;
+  const double *restrict offset = gather->scaler->offset;
+  for (int64_t c = 0; c < n; c++) out[c] = (float)((x[c] - shift[c]) * scale[c] + offset[c]);
+}
+
+#define CONVERT_ROW(type, name)                                                                              \
+  static void name(const gather_t *gather, int64_t row, float *restrict out) {                               \
+    int64_t n = gather->split->features;                                                                     \
+    const type *restrict x = (const type *)gather->split->x + row * n;                                       \
+    for (int64_t c = 0; c < n; c++) out[c] = (float)x[c];                                                    \
+  }
+CONVERT_ROW(uint8_t, convert_bytes)
+CONVERT_ROW(float, convert_floats)
+CONVERT_ROW(double, convert_doubles)
+
+typedef void (*row_function_t)(const gather_t *gather, int64_t row, float *restrict out);
+
+static row_function_t row_function(const gather_t *gather) {
+  static const row_function_t functions[][2] = {
+      [ELEMENT_U8] = {convert_bytes, scale_bytes},
+      [ELEMENT_F32] = {convert_floats, scale_floats},
+      [ELEMENT_F64] = {convert_doubles, scale_doubles},
+  };
+  return functions[gather->split->type][gather->scale != NULL];
+}
+
+static size_t row_bytes(const split_t *split) {
+  static const size_t sizes[] = {[ELEMENT_U8] = 1, [ELEMENT_F32] = 4, [ELEMENT_F64] = 8};
+  return (size_t)split->features * sizes[split->type];
+}
+
+/* The beginning of a row; the processor finds the rest by itself. */
+static void prefetch_row(const split_t *split, int64_t row, size_t bytes) {
+  enum { LINE = 64, MOST_BYTES = 2048 };
+  const char *at = (const char *)split->x + (size_t)row * bytes;
+  size_t n = bytes < MOST_BYTES ? bytes : MOST_BYTES;
+  for (size_t i = 0; i < n; i += LINE) __builtin_prefetch(at + i);
+}
+
+void gather_features(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
+  row_function_t fill = row_function(gather);
+  size_t bytes = row_bytes(gather->split);
+  for (int64_t i = 0; i < n; i++, out += gather->split->features) {
+    if (i + 1 < n) prefetch_row(gather->split, rows[i + 1], bytes);
+    fill(gather, rows[i], out);
+  }
+}
+
+void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out) {
+  row_function_t fill = row_function(gather);
+  for (int64_t i = 0; i < n; i++) fill(gather, first + i, out + i * gather->split->features);
+}
+
+/* ---- targets ---- */
+
+void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int32_t *out) {
+  const int32_t *labels = gather->split->labels;
+  for (int64_t i = 0; i < n; i++) out[i] = labels[rows[i]];
+}
+
+void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
+  int64_t width = gather->split->width;
+  const float *targets = gather->split->targets;
+  for (int64_t i = 0; i < n; i++)
+    memcpy(out + i * width, targets + rows[i] * width, (size_t)width * sizeof *out);
+}
+
+/* ---- set-up ---- */
+
+/* With s the shift rounded to float, (x - shift) scale + offset = (x - s) scale + (offset + (s - shift)
+ * scale): what rounding took from a large shift comes back in the offset. */
+static ls_status float_parts(const scaler_t *scaler, gather_t *gather, ls_error *error) {
+  for (int64_t c = 0; c < scaler->n; c++) {
+    float s = (float)scaler->shift[c];
+    gather->shift[c] = s;
+    gather->scale[c] = (float)scaler->scale[c];
+    gather->offset[c] = (float)(scaler->offset[c] + ((double)s - scaler->shift[c]) * scaler->scale[c]);
+    if (gather->split->type != ELEMENT_F64 && !(isfinite(gather->scale[c]) && isfinite(gather->offset[c])))
+      return error_set(error, LS_BAD_DATA,
+                       "feature %" PRId64
+                       " (counted from 0) varies too little around %g for single precision",
+                       c, scaler->shift[c]);
+  }
+  return LS_OK;
+}
+
+ls_status gather_create(const split_t *split, const scaler_t *scaler, gather_t *out, ls_error *error) {
+  gather_t gather = {.split = split, .scaler = scaler};
+  size_t n = (size_t)scaler->n;
+  if (n > 0 && scaler->n != split->features)
+    return error_set(error, LS_BAD_DATA, "the scaler is for %" PRId64 " features, but the rows have %" PRId64,
+                     scaler->n, split->features);
+  if (n > 0) {
+    gather.shift = arena_new(&gather.arena, n, sizeof(float));
+    gather.scale = arena_new(&gather.arena, n, sizeof(float));
+    gather.offset = arena_new(&gather.arena, n, sizeof(float));
+    bool has_memory = gather.shift != NULL && gather.scale != NULL && gather.offset != NULL;
+    ls_status status = has_memory
+                           ? float_parts(scaler, &gather, error)
+                           : error_set(error, LS_NO_MEMORY, "no memory to gather rows of %zu features", n);
+    if (status != LS_OK) {
+      arena_free(&gather.arena);
+      return status;
+    }
+  }
+  *out = gather;
+  return LS_OK;
+}
+
+void gather_free(gather_t *gather) {
+  arena_free(&gather->arena);
+  *gather = (gather_t){0};
+}

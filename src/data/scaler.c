@@ -1,0 +1,261 @@
+/* Scalers: fitted by all ranks on their shards' rows, applied to floats, kept in files. Columns are fitted in
+ * groups, so that the sums of all shards fit into little memory however many columns there are. */
+#include "data/scaler_fit.h"
+#include "math/tree.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FIT_BYTES = 16 << 20 }; /* for the sums of all shards */
+
+/* ---- memory ---- */
+
+static ls_status scaler_new(const char *name, int64_t n, scaler_t *out, ls_error *error) {
+  scaler_t scaler = {.name = name, .n = n};
+  double *values = n > 0 ? arena_new(&scaler.arena, 3 * (size_t)n, sizeof *values) : NULL;
+  if (n > 0 && values == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for a scaler of %" PRId64 " columns", n);
+  if (n > 0) {
+    scaler.shift = values;
+    scaler.scale = values + n;
+    scaler.offset = values + 2 * n;
+  }
+  *out = scaler;
+  return LS_OK;
+}
+
+void scaler_free(scaler_t *scaler) {
+  arena_free(&scaler->arena);
+  *scaler = (scaler_t){.name = scaling_find("none")->choice.name};
+}
+
+/* ---- fitting ---- */
+
+/* One group of columns on its way through both passes. */
+typedef struct {
+  world_t *world;
+  const split_t *split;
+  table_t table;      /* this rank's rows of the group's columns */
+  int64_t columns;    /* in the group */
+  double *scratch;    /* fit_scratch */
+  double *mine, *all; /* (shards, 2 columns): of this rank's shards, of all */
+  double *ranges;     /* (ranks, 2 columns): low and high */
+  double *low, *high, *mean;
+  size_t *sizes; /* (ranks), of what each rank gives to a gather */
+} fit_t;
+
+/* This rank's shard number j (from 0), as a part of the table. */
+static table_t shard_table(const fit_t *fit, int j) {
+  table_t table = fit->table;
+  int64_t first = shard_first(fit->split->partition, fit->split->first_shard + j) -
+                  shard_first(fit->split->partition, fit->split->first_shard);
+  table.rows = shard_rows(fit->split->partition, fit->split->first_shard + j);
+  table.first_column += first * table.stride;
+  return table;
+}
+
+/* all[0 .. width) = sum over the shards of all ranks of mine, width doubles each, by the tree. */
+static ls_status sum_shards(fit_t *fit, int64_t width, ls_error *error) {
+  int shards = fit->split->partition.shards, ranks = world_size(fit->world);
+  for (int r = 0; r < ranks; r++)
+    fit->sizes[r] = (size_t)rank_shards(shards, ranks, r) * (size_t)width * sizeof(double);
+  TRY(world_gather_pieces(fit->world, fit->mine, fit->sizes, fit->all, -1, error));
+  tree_sum_vectors(fit->all, shards, (size_t)width);
+  return LS_OK;
+}
+
+static ls_status find_range(fit_t *fit, ls_error *error) {
+  int64_t n = fit->columns;
+  fit_range(&fit->table, fit->scratch, fit->mine, fit->mine + n);
+  TRY(world_gather(fit->world, fit->mine, 2 * (size_t)n * sizeof(double), fit->ranges, error));
+  memcpy(fit->low, fit->ranges, (size_t)n * sizeof(double));
+  memcpy(fit->high, fit->ranges + n, (size_t)n * sizeof(double));
+  for (int r = 1; r < world_size(fit->world); r++) {
+    const double *low = fit->ranges + 2 * n * r, *high = low + n;
+    for (int64_t c = 0; c < n; c++) {
+      if (low[c] < fit->low[c]) fit->low[c] = low[c];
+      if (high[c] > fit->high[c]) fit->high[c] = high[c];
+    }
+  }
+  return LS_OK;
+}
+
+static ls_status find_mean(fit_t *fit, ls_error *error) {
+  int64_t n = fit->columns;
+  for (int j = 0; j < fit->split->shards; j++) {
+    table_t table = shard_table(fit, j);
+    fit_sums(&table, fit->scratch, fit->mine + j * n);
+  }
+  TRY(sum_shards(fit, n, error));
+  for (int64_t c = 0; c < n; c++) fit->mean[c] = fit->all[c] / (double)fit->split->partition.rows;
+  return LS_OK;
+}
+
+static ls_status find_squares(fit_t *fit, ls_error *error) {
+  for (int j = 0; j < fit->split->shards; j++) {
+    table_t table = shard_table(fit, j);
+    fit_squares(&table, fit->mean, fit->scratch, fit->mine + 2 * j * fit->columns);
+  }
+  return sum_shards(fit, 2 * fit->columns, error);
+}
+
+static ls_status fit_group(fit_t *fit, const scaling_row_t *row, const scaling_settings_t *settings,
+                           scaler_t *scaler, ls_error *error) {
+  TRY(find_range(fit, error));
+  if (row->needs_mean) {
+    TRY(find_mean(fit, error));
+    TRY(find_squares(fit, error));
+  }
+  moments_t moments = {fit->split->partition.rows, fit->low, fit->high, fit->mean, fit->all};
+  return fit_finish(row, &moments, settings, fit->table.first_column, fit->columns, scaler, error);
+}
+
+static ls_status fit_memory(fit_t *fit, int64_t columns, arena_t *arena, ls_error *error) {
+  size_t n = (size_t)columns, ranks = (size_t)world_size(fit->world), shards = (size_t)fit->split->shards;
+  fit->scratch = arena_new(arena, fit_scratch(columns), sizeof(double));
+  fit->mine = arena_new(arena, 2 * n * (shards + 1), sizeof(double));
+  fit->all = arena_new(arena, 2 * n * (size_t)fit->split->partition.shards, sizeof(double));
+  fit->ranges = arena_new(arena, 2 * n * ranks, sizeof(double));
+  fit->low = arena_new(arena, 3 * n, sizeof(double));
+  fit->sizes = arena_new(arena, ranks, sizeof *fit->sizes);
+  bool short_of_memory = fit->scratch == NULL || fit->mine == NULL || fit->all == NULL ||
+                         fit->ranges == NULL || fit->low == NULL || fit->sizes == NULL;
+  if (short_of_memory) return error_set(error, LS_NO_MEMORY, "no memory to fit a scaler");
+  fit->high = fit->low + n;
+  fit->mean = fit->low + 2 * n;
+  return LS_OK;
+}
+
+/* Columns at a time. */
+static int64_t group_columns(const fit_t *fit, int64_t columns) {
+  int parts = fit->split->partition.shards + world_size(fit->world);
+  int64_t fitting = FIT_BYTES / ((int64_t)sizeof(double) * 2 * parts);
+  int64_t group = fitting < 16 ? 16 : fitting;
+  return group < columns ? group : columns;
+}
+
+static ls_status fit_columns(world_t *world, const scaling_settings_t *settings, const split_t *split,
+                             const table_t *table, scaler_t *out, ls_error *error) {
+  const scaling_row_t *row = scaling_find(settings->name);
+  if (row == NULL) return error_set(error, LS_BAD_SETTINGS, "there is no scaling '%s'", settings->name);
+  if (row->finish == NULL) return scaler_new(row->choice.name, 0, out, error);
+  fit_t fit = {.world = world, .split = split, .table = *table};
+  int64_t group = group_columns(&fit, table->columns);
+  arena_t arena = {0};
+  scaler_t scaler = {0};
+  ls_status status = scaler_new(row->choice.name, table->columns, &scaler, error);
+  if (status == LS_OK) status = fit_memory(&fit, group, &arena, error);
+  TRY_OR_DONE(world_agree(world, status, error));
+  for (int64_t first = 0; first < table->columns; first += group) {
+    fit.columns = table->columns - first < group ? table->columns - first : group;
+    fit.table.first_column = first;
+    fit.table.columns = fit.columns;
+    TRY_OR_DONE(fit_group(&fit, row, settings, &scaler, error));
+  }
+  *out = scaler;
+done:
+  if (status != LS_OK) arena_free(&scaler.arena);
+  arena_free(&arena);
+  return status;
+}
+
+ls_status scaler_fit_features(world_t *world, const scaling_settings_t *settings, const split_t *train,
+                              scaler_t *out, ls_error *error) {
+  table_t table = {train->x, train->type, train->rows, train->features, 0, train->features};
+  ls_status status = fit_columns(world, settings, train, &table, out, error);
+  return status == LS_OK ? LS_OK : error_prefix(error, status, "data.scaling: x of the training rows");
+}
+
+ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
+                             scaler_t *out, ls_error *error) {
+  if (train->width == 0 && strcmp(settings->name, "none") != 0)
+    return error_set(error, LS_BAD_SETTINGS, "data.target_scaling: labels are not scaled; set it to none");
+  table_t table = {train->targets, ELEMENT_F32, train->rows, train->width, 0, train->width};
+  ls_status status = fit_columns(world, settings, train, &table, out, error);
+  return status == LS_OK ? LS_OK : error_prefix(error, status, "data.target_scaling: y of the training rows");
+}
+
+/* ---- applying ---- */
+
+void scaler_apply(const scaler_t *scaler, int64_t rows, float *values) {
+  const double *restrict shift = scaler->shift, *restrict scale = scaler->scale,
+                         *restrict offset = scaler->offset;
+  for (int64_t r = 0; r < rows; r++, values += scaler->n)
+    for (int64_t c = 0; c < scaler->n; c++)
+      values[c] = (float)(((double)values[c] - shift[c]) * scale[c] + offset[c]);
+}
+
+void scaler_invert(const scaler_t *scaler, int64_t rows, float *values) {
+  const double *restrict shift = scaler->shift, *restrict scale = scaler->scale,
+                         *restrict offset = scaler->offset;
+  for (int64_t r = 0; r < rows; r++, values += scaler->n)
+    for (int64_t c = 0; c < scaler->n; c++)
+      values[c] = (float)(((double)values[c] - offset[c]) / scale[c] + shift[c]);
+}
+
+/* ---- files ---- */
+
+enum { PARTS = 3, PATH_SIZE = 256 };
+
+static const char *const part_names[PARTS] = {"shift", "scale", "offset"};
+
+ls_status scaler_write(const scaler_t *scaler, store_t *store, const char *group, ls_error *error) {
+  const double *const parts[PARTS] = {scaler->shift, scaler->scale, scaler->offset};
+  TRY(store_write_text(store, group, "name", scaler->name, error));
+  for (int i = 0; i < PARTS && scaler->n > 0; i++) {
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", group, part_names[i]);
+    TRY(store_write(store, path, STORE_F64, 1, &scaler->n, parts[i], error));
+  }
+  return LS_OK;
+}
+
+static ls_status read_name(const store_t *store, const char *group, const scaling_row_t **out,
+                           ls_error *error) {
+  char *name = NULL;
+  TRY(store_read_text(store, group, "name", &name, error));
+  const scaling_row_t *row = scaling_find(name);
+  ls_status status =
+      row != NULL ? LS_OK
+                  : error_set(error, LS_BAD_DATA, "%s: %s has the scaling '%s', which is not known here",
+                              store_path(store), group, name);
+  free(name);
+  if (status == LS_OK) *out = row;
+  return status;
+}
+
+static ls_status read_part(const store_t *store, const char *group, int part, int64_t n, double *out,
+                           ls_error *error) {
+  char path[PATH_SIZE];
+  store_array_t array = {0};
+  snprintf(path, sizeof path, "%s/%s", group, part_names[part]);
+  TRY(store_describe(store, path, &array, error));
+  if (array.dims != 1 || array.shape[0] != n)
+    return error_set(error, LS_BAD_DATA, "%s: %s does not hold %" PRId64 " numbers", store_path(store), path,
+                     n);
+  return store_read_rows(store, path, 0, n, STORE_F64, out, error);
+}
+
+ls_status scaler_read(const store_t *store, const char *group, scaler_t *out, ls_error *error) {
+  const scaling_row_t *row = NULL;
+  store_array_t array = {0};
+  char path[PATH_SIZE];
+  TRY(read_name(store, group, &row, error));
+  if (row->finish == NULL) return scaler_new(row->choice.name, 0, out, error);
+  snprintf(path, sizeof path, "%s/%s", group, part_names[0]);
+  TRY(store_describe(store, path, &array, error));
+  scaler_t scaler = {0};
+  TRY(scaler_new(row->choice.name, array.dims == 0 ? 0 : array.shape[0], &scaler, error));
+  double *const parts[PARTS] = {scaler.shift, scaler.scale, scaler.offset};
+  ls_status status = LS_OK;
+  for (int i = 0; i < PARTS && status == LS_OK; i++)
+    status = read_part(store, group, i, scaler.n, parts[i], error);
+  if (status != LS_OK) {
+    arena_free(&scaler.arena);
+    return status;
+  }
+  *out = scaler;
+  return LS_OK;
+}

@@ -1,0 +1,185 @@
+/* Scaling: fits against closed forms where naive sums fail (offsets of 1e9, constant columns), the same
+ * whatever the columns are grouped by, and there and back through values and files. */
+#include "data/scaler_fit.h"
+
+#include "math/tree.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Fits all columns with rows dealt to S shards, as ranks do together. */
+static scaler_t fit(const char *name, double a, double b, const table_t *table, int shards) {
+  size_t n = (size_t)table->columns;
+  partition_t partition = {table->rows, shards};
+  double *scratch = calloc(fit_scratch(table->columns), sizeof(double));
+  double *low = calloc(3 * n, sizeof(double)), *high = low + n, *mean = low + 2 * n;
+  double *sums = calloc(2 * n * (size_t)shards, sizeof(double));
+  static double values[3][1000];
+  scaler_t scaler = {
+      .name = name, .n = table->columns, .shift = values[0], .scale = values[1], .offset = values[2]};
+  fit_range(table, scratch, low, high);
+  for (int pass = 0; pass < 2; pass++) {
+    for (int j = 0; j < shards; j++) {
+      table_t part = *table;
+      part.first_column += shard_first(partition, j) * table->stride;
+      part.rows = shard_rows(partition, j);
+      if (pass == 0) fit_sums(&part, scratch, sums + (size_t)j * n);
+      if (pass == 1) fit_squares(&part, mean, scratch, sums + 2 * (size_t)j * n);
+    }
+    tree_sum_vectors(sums, shards, n * (size_t)(pass + 1));
+    for (size_t c = 0; c < n && pass == 0; c++) mean[c] = sums[c] / (double)table->rows;
+  }
+  moments_t moments = {table->rows, low, high, mean, sums};
+  scaling_settings_t settings = {name, a, b};
+  ls_error error = {0};
+  cr_assert_eq(fit_finish(scaling_find(name), &moments, &settings, 0, table->columns, &scaler, &error), LS_OK,
+               "%s", error.message);
+  free(scratch);
+  free(low);
+  free(sums);
+  return scaler;
+}
+
+enum { N = 9973, C = 5 };
+
+/* Columns: 1e9 + k/N for k = 0 .. N-1 in scrambled order; constant 0.1; small integers; huge; tiny. */
+static void fill(double *x) {
+  for (int i = 0; i < N; i++) {
+    int k = (int)((int64_t)i * 5003 % N); /* N is prime: every k once */
+    x[i * C + 0] = 1e9 + (double)k / 1024;
+    x[i * C + 1] = 0.1;
+    x[i * C + 2] = k % 2;
+    x[i * C + 3] = 1e100 * (k - N / 2);
+    x[i * C + 4] = 1e-100 * k;
+  }
+}
+
+/* The population standard deviation of 0 .. n-1 is sqrt((n^2 - 1) / 12). */
+static const double deviation = 2878.9571028412356; /* n = 9973 */
+
+Test(scaler, standard_is_exact_for_huge_offsets_and_constant_columns) {
+  static double x[N * C];
+  fill(x);
+  cr_assert_float_eq(deviation, sqrt(((double)N * N - 1) / 12), 1e-9);
+  table_t table = {x, ELEMENT_F64, N, C, 0, C};
+  scaler_t s = fit("standard", 0, 1, &table, 64);
+  cr_assert_float_eq(s.shift[0], 1e9 + (N - 1) / 2.0 / 1024, 2e-7);
+  cr_assert_float_eq(s.scale[0] * deviation / 1024, 1, 1e-10);
+  cr_assert(s.shift[1] == 0.1 && s.scale[1] == 1 && s.offset[1] == 0);
+  double half = (double)(N / 2) / N; /* of the k are odd */
+  cr_assert_float_eq(s.shift[2], half, 1e-12);
+  cr_assert_float_eq(s.scale[2], 1 / sqrt(half * (1 - half)), 1e-12);
+  cr_assert_float_eq(s.shift[3] / 1e100, 0, 1e-9);
+  cr_assert_float_eq(s.scale[3] * 1e100 * deviation, 1, 1e-12);
+  cr_assert_float_eq(s.scale[4] * 1e-100 * deviation, 1, 1e-12);
+}
+
+Test(scaler, minmax_reaches_both_ends) {
+  static double x[N * C];
+  fill(x);
+  table_t table = {x, ELEMENT_F64, N, C, 0, 3};
+  scaler_t s = fit("minmax", -1, 3, &table, 5);
+  float ends[6] = {1e9f, 0.1f, 0, 1e9f, 0.1f, 1};
+  scaler_apply(&s, 2, ends);
+  cr_assert(ends[2] == -1 && ends[5] == 3);
+  cr_assert_float_eq((x[0] - s.shift[0]) * s.scale[0] + s.offset[0], -1, 1e-12); /* k = 0 */
+  cr_assert_float_eq(s.scale[0] * (N - 1) / 1024, 4, 1e-12);
+  cr_assert(s.shift[1] == 0.1 && s.scale[1] == 1 && s.offset[1] == -1,
+            "a constant column becomes the offset");
+}
+
+Test(scaler, columns_in_groups_give_the_same_bits) {
+  static double x[N * C];
+  fill(x);
+  double shift[C], scale[C];
+  table_t all = {x, ELEMENT_F64, N, C, 0, C};
+  scaler_t s = fit("standard", 0, 1, &all, 12);
+  memcpy(shift, s.shift, sizeof shift);
+  memcpy(scale, s.scale, sizeof scale);
+  for (int c = 0; c < C; c++) {
+    table_t one = {x, ELEMENT_F64, N, C, c, 1};
+    s = fit("standard", 0, 1, &one, 12);
+    cr_assert(s.shift[0] == shift[c] && s.scale[0] == scale[c]);
+  }
+}
+
+Test(scaler, element_types_give_the_same_numbers) {
+  static uint8_t bytes[N * 2];
+  static float floats[N * 2];
+  static double doubles[N * 2];
+  for (int i = 0; i < N * 2; i++) doubles[i] = floats[i] = bytes[i] = (uint8_t)(i * 37 % 256);
+  const void *values[] = {bytes, floats, doubles};
+  double shift[3], scale[3];
+  for (int t = ELEMENT_U8; t <= ELEMENT_F64; t++) {
+    table_t table = {values[t], (element_t)t, N, 2, 0, 2};
+    scaler_t s = fit("standard", 0, 1, &table, 8);
+    shift[t] = s.shift[1];
+    scale[t] = s.scale[1];
+  }
+  cr_assert(shift[0] == shift[1] && shift[1] == shift[2] && scale[0] == scale[1] && scale[1] == scale[2]);
+}
+
+Test(scaler, more_shards_than_rows_is_no_matter) {
+  double x[] = {1, 3};
+  table_t table = {x, ELEMENT_F64, 2, 1, 0, 1};
+  scaler_t s = fit("standard", 0, 1, &table, 8);
+  cr_assert(s.shift[0] == 2 && s.scale[0] == 1);
+}
+
+Test(scaler, what_cannot_be_scaled_is_an_error_with_its_column) {
+  double low[] = {0, -1e308}, high[] = {1, 1.7e308};
+  double values[6];
+  moments_t moments = {2, low, high, NULL, NULL};
+  scaling_settings_t settings = {"minmax", 0, 1};
+  scaler_t scaler = {.shift = values, .scale = values + 2, .offset = values + 4};
+  ls_error error = {0};
+  cr_assert_eq(fit_finish(scaling_find("minmax"), &moments, &settings, 0, 2, &scaler, &error), LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, "column 1 "), "%s", error.message);
+}
+
+static scaler_t sample(double *values) {
+  scaler_t scaler = {.name = "standard", .n = 2, .shift = values, .scale = values + 2, .offset = values + 4};
+  const double numbers[] = {100, -3, 0.25, 7, 0, 0.1};
+  memcpy(values, numbers, sizeof numbers);
+  return scaler;
+}
+
+Test(scaler, inverting_gives_back_what_was_applied) {
+  double parts[6];
+  scaler_t scaler = sample(parts);
+  float values[] = {100, -3, 108, -2, 96, 11}, expected[] = {0, 0.1f, 2, 7.1f, -1, 98.1f};
+  scaler_apply(&scaler, 3, values);
+  for (int i = 0; i < 6; i++) cr_assert_float_eq(values[i], expected[i], 1e-5);
+  scaler_invert(&scaler, 3, values);
+  const float back[] = {100, -3, 108, -2, 96, 11};
+  for (int i = 0; i < 6; i++) cr_assert_float_eq(values[i], back[i], 1e-5);
+}
+
+Test(scaler, comes_back_from_a_file) {
+  double parts[6];
+  scaler_t scaler = sample(parts), none = {.name = "none"}, back = {0}, nothing = {0};
+  char path[64];
+  ls_error error = {0};
+  store_t *store = NULL;
+  snprintf(path, sizeof path, "/tmp/lockstep-scaler-%ld.h5", (long)getpid());
+  cr_assert_eq(store_create(path, &store, &error), LS_OK);
+  cr_assert_eq(scaler_write(&scaler, store, "scaling/x", &error), LS_OK, "%s", error.message);
+  cr_assert_eq(scaler_write(&none, store, "scaling/y", &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_publish(&store, &error), LS_OK);
+  cr_assert_eq(store_open(path, &store, &error), LS_OK);
+  cr_assert_eq(scaler_read(store, "scaling/x", &back, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(scaler_read(store, "scaling/y", &nothing, &error), LS_OK, "%s", error.message);
+  cr_assert(strcmp(back.name, "standard") == 0 && back.n == 2);
+  cr_assert(memcmp(back.shift, parts, 16) == 0 && memcmp(back.scale, parts + 2, 16) == 0);
+  cr_assert(memcmp(back.offset, parts + 4, 16) == 0);
+  cr_assert(strcmp(nothing.name, "none") == 0 && nothing.n == 0);
+  cr_assert_eq(scaler_read(store, "scaling/z", &nothing, &error), LS_BAD_DATA);
+  store_close(&store);
+  unlink(path);
+  scaler_free(&back);
+  scaler_free(&nothing);
+}
