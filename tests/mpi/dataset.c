@@ -1,0 +1,207 @@
+/* Datasets and scalers under mpirun: together the ranks hold every row once and in order, a fitted scaler has
+ * the same bits as one that each rank computes alone, and an error that one rank meets becomes everyone's. */
+#include "data/gather.h"
+#include "data/scaler_fit.h"
+#include "math/tree.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { N = 1003, T = 17, F = 4, S = 12, CLASSES = 7 };
+
+static int failures;
+
+#define CHECK(condition, ...)                                                                                \
+  do {                                                                                                       \
+    if (!(condition)) {                                                                                      \
+      failures++;                                                                                            \
+      fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                        \
+      fprintf(stderr, __VA_ARGS__);                                                                          \
+      fputc('\n', stderr);                                                                                   \
+    }                                                                                                        \
+  } while (0)
+
+static double feature(int64_t row, int64_t column) {
+  return 1e6 * (double)column + (double)(row * 389 % 1003) / 7;
+}
+
+static void write_rows(store_t *store, const char *x, const char *y, int64_t rows, double spoil,
+                       ls_error *error) {
+  static double values[N * F];
+  static uint8_t labels[N];
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t c = 0; c < F; c++) values[i * F + c] = feature(i, c);
+    labels[i] = (uint8_t)(i % CLASSES);
+  }
+  if (spoil != 0) values[(rows - 1) * F + 1] = spoil;
+  CHECK(store_write(store, x, STORE_F64, 2, (int64_t[]){rows, F}, values, error) == LS_OK, "%s",
+        error->message);
+  CHECK(store_write(store, y, STORE_U8, 1, &rows, labels, error) == LS_OK, "%s", error->message);
+}
+
+static void write_file(const char *path) {
+  ls_error error = {0};
+  store_t *store = NULL;
+  CHECK(store_create(path, &store, &error) == LS_OK, "%s", error.message);
+  write_rows(store, "train/x", "train/y", N, 0, &error);
+  write_rows(store, "test/x", "test/y", T, 0, &error);
+  write_rows(store, "spoiled/x", "spoiled/y", N, NAN, &error);
+  store_write_texts(store, "/", "class_names", (const char *[]){"zero", "one"}, 2, &error);
+  CHECK(store_publish(&store, &error) == LS_OK, "%s", error.message);
+}
+
+static settings_t settings_for(const char *path) {
+  settings_t s = {0};
+  s.data.file = path;
+  s.data.x = "train/x", s.data.y = "train/y";
+  s.data.valid_x = "valid/x", s.data.valid_y = "valid/y";
+  s.data.test_x = "test/x", s.data.test_y = "test/y";
+  s.data.validation = 0.2;
+  s.train.seed = 3;
+  return s;
+}
+
+/* This rank's rows against the file rows that it should have, found by counting. */
+static void check_rows(const split_t *split, const bool *chosen, bool wanted, int64_t array_rows) {
+  int64_t k = 0, first = shard_first(split->partition, split->first_shard);
+  for (int64_t i = 0; i < array_rows; i++) {
+    if (chosen != NULL && chosen[i] != wanted) continue;
+    int64_t mine = k++ - first;
+    if (mine < 0 || mine >= split->rows) continue;
+    const double *x = (const double *)split->x + mine * F;
+    for (int64_t c = 0; c < F; c++) CHECK(x[c] == feature(i, c), "row %ld column %ld", (long)i, (long)c);
+    CHECK(split->labels[mine] == i % CLASSES, "row %ld", (long)i);
+  }
+  CHECK(k == split->partition.rows, "%ld rows", (long)k);
+}
+
+static void check_load(world_t *world, const settings_t *settings, const dataset_t *data) {
+  bool chosen[N];
+  ls_error error = {0};
+  validation_choice(N, settings->data.validation, settings->train.seed, chosen);
+  check_rows(&data->train, chosen, false, N);
+  check_rows(&data->valid, chosen, true, N);
+  check_rows(&data->test, NULL, false, T);
+  int64_t rows[] = {data->train.rows, data->valid.rows, data->test.rows};
+  CHECK(world_sum_i64(world, rows, 3, &error) == LS_OK, "%s", error.message);
+  CHECK(rows[0] == 802 && rows[1] == 201 && rows[2] == T, "%ld %ld %ld", (long)rows[0], (long)rows[1],
+        (long)rows[2]);
+  CHECK(data->n_classes == 2 && strcmp(data->class_names[1], "one") == 0, "class names");
+}
+
+/* The sums over all training rows, as one rank alone would add them. */
+static void check_scaler(world_t *world, const settings_t *settings, const dataset_t *data) {
+  static double x[N * F], sums[S * 2 * F];
+  bool chosen[N];
+  double scratch[3 * F], mean[F];
+  int64_t rows = 0;
+  validation_choice(N, settings->data.validation, settings->train.seed, chosen);
+  for (int64_t i = 0; i < N; i++) {
+    if (chosen[i]) continue;
+    for (int64_t c = 0; c < F; c++) x[rows * F + c] = feature(i, c);
+    rows++;
+  }
+  partition_t p = {rows, S};
+  for (int pass = 0; pass < 2; pass++) {
+    for (int j = 0; j < S; j++) {
+      table_t table = {x + shard_first(p, j) * F, ELEMENT_F64, shard_rows(p, j), F, 0, F};
+      if (pass == 0) fit_sums(&table, scratch, sums + j * F);
+      if (pass == 1) fit_squares(&table, mean, scratch, sums + j * 2 * F);
+    }
+    tree_sum_vectors(sums, S, (size_t)F * (size_t)(pass + 1));
+    for (int c = 0; c < F && pass == 0; c++) mean[c] = sums[c] / (double)rows;
+  }
+  scaler_t scaler = {0};
+  ls_error error = {0};
+  scaling_settings_t standard = {"standard", 0, 1}, minmax = {"minmax", -1, 1};
+  CHECK(scaler_fit_features(world, &standard, &data->train, &scaler, &error) == LS_OK, "%s", error.message);
+  for (int c = 0; c < F && scaler.n == F; c++) {
+    double n = (double)rows, d = sums[c];
+    CHECK(scaler.shift[c] == mean[c] + d / n, "shift %d", c);
+    CHECK(scaler.scale[c] == 1.0 / sqrt((sums[F + c] - d * d / n) / n), "scale %d", c);
+  }
+  scaler_free(&scaler);
+  CHECK(scaler_fit_features(world, &minmax, &data->train, &scaler, &error) == LS_OK, "%s", error.message);
+  for (int c = 0; c < F && scaler.n == F; c++) {
+    double low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < rows; i++) low = fmin(low, x[i * F + c]), high = fmax(high, x[i * F + c]);
+    CHECK(scaler.shift[c] == low && scaler.scale[c] == 2 / (high - low) && scaler.offset[c] == -1,
+          "column %d", c);
+  }
+  scaler_free(&scaler);
+}
+
+/* Only the rank with the last rows meets the NaN. */
+static void check_errors(world_t *world, settings_t settings) {
+  dataset_t *data = NULL;
+  ls_error error = {0};
+  settings.data.validation = 0;
+  settings.data.x = "spoiled/x", settings.data.y = "spoiled/y";
+  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, TARGET_LABELS, CLASSES, S, &data, &error) ==
+                LS_BAD_DATA &&
+            data == NULL,
+        "%s", error.message);
+  CHECK(strstr(error.message, "NaN in row 1002, column 1") != NULL, "%s", error.message);
+  settings.data.file = "/nowhere.h5";
+  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, TARGET_LABELS, CLASSES, S, &data, &error) == LS_BAD_DATA,
+        "%s", error.message);
+  CHECK(strstr(error.message, "/nowhere.h5") != NULL, "%s", error.message);
+}
+
+static void check_features(world_t *world, const char *path) {
+  dataset_t *data = NULL;
+  ls_error error = {0};
+  CHECK(dataset_load_features(world, path, "test/x", F, S, &data, &error) == LS_OK, "%s", error.message);
+  if (data != NULL) {
+    int64_t first = shard_first(data->test.partition, data->test.first_shard);
+    const double *x = data->test.x;
+    for (int64_t i = 0; i < data->test.rows; i++)
+      CHECK(x[i * F] == feature(first + i, 0), "row %ld", (long)i);
+  }
+  dataset_destroy(&data);
+  CHECK(dataset_load_features(world, path, "test/x", F + 1, S, &data, &error) == LS_BAD_DATA, "%s",
+        error.message);
+}
+
+static void check_all(world_t *world, const char *path) {
+  settings_t settings = settings_for(path);
+  dataset_t *data = NULL;
+  dataset_shape_t shape;
+  ls_error error = {0};
+  CHECK(dataset_describe(world, &settings, &shape, &error) == LS_OK, "%s", error.message);
+  CHECK(shape.train_rows == 802 && shape.valid_rows == 201 && shape.test_rows == T && shape.features == F,
+        "shape");
+  int splits = SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST;
+  ls_status status = dataset_load(world, &settings, splits, TARGET_LABELS, CLASSES, S, &data, &error);
+  CHECK(status == LS_OK, "%s", error.message);
+  if (status == LS_OK) {
+    check_load(world, &settings, data);
+    check_scaler(world, &settings, data);
+  }
+  dataset_destroy(&data);
+  check_errors(world, settings);
+  check_features(world, path);
+}
+
+int main(int argc, char **argv) {
+  world_t *world = NULL;
+  ls_error error = {0};
+  char path[64];
+  if (world_create(&argc, &argv, &world, &error) != LS_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    return EXIT_FAILURE;
+  }
+  int64_t number = getpid();
+  CHECK(world_broadcast(world, &number, sizeof number, 0, &error) == LS_OK, "%s", error.message);
+  snprintf(path, sizeof path, "/tmp/lockstep-dataset-mpi-%ld.h5", (long)number);
+  if (world_rank(world) == 0) write_file(path);
+  CHECK(world_barrier(world, &error) == LS_OK, "%s", error.message);
+  check_all(world, path);
+  CHECK(world_barrier(world, &error) == LS_OK, "%s", error.message);
+  if (world_rank(world) == 0) unlink(path);
+  world_destroy(&world);
+  return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
