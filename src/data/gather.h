@@ -6,7 +6,7 @@
 #include "data/scaler.h"
 
 typedef struct {
-  const split_t *split; /* borrowed */
+  const split_t *split;          /* borrowed */
   float *shift, *scale, *offset; /* (features), as float; NULL when the scaler is none */
   const scaler_t *scaler;        /* borrowed; f64 rows are scaled in double */
   arena_t arena;

@@ -1,9 +1,9 @@
 /* Who owns which rows, and in which order they come: arithmetic alone, no data.
  *
- * Rows are cut into S contiguous shards; shard j of N rows holds share(N, j) = floor(N / S) + (j < N mod S) of
- * them. After t steps of batch B, M = min(t B, N) rows have been used, share(M, j) of them from shard j: so every
- * batch takes from every shard, slices differ by one row at most, an epoch visits every row exactly once, and
- * what a shard gives depends on N, B, S and t alone. All functions are pure and thread-safe. */
+ * Rows are cut into S contiguous shards; shard j of N rows holds share(N, j) = floor(N / S) + (j < N mod S)
+ * of them. After t steps of batch B, M = min(t B, N) rows have been used, share(M, j) of them from shard j:
+ * so every batch takes from every shard, slices differ by one row at most, an epoch visits every row exactly
+ * once, and what a shard gives depends on N, B, S and t alone. All functions are pure and thread-safe. */
 #ifndef DATA_SHARD_H
 #define DATA_SHARD_H
 
@@ -48,9 +48,9 @@ ls_status shards_check(int64_t batch, int shards, int ranks, ls_error *error);
 typedef enum { ORDER_NONE, ORDER_BLOCKS, ORDER_FULL } order_t;
 enum { ORDER_BLOCK_ROWS = 1024 };
 
-/* The order in which shard j's n rows come in an epoch: order[k] is the row (within the shard) that comes k-th.
- * full: a random permutation; blocks: blocks of ORDER_BLOCK_ROWS in random order, rows within each permuted;
- * none: as they lie. */
+/* The order in which shard j's n rows come in an epoch: order[k] is the row (within the shard) that comes
+ * k-th. full: a random permutation; blocks: blocks of ORDER_BLOCK_ROWS in random order, rows within each
+ * permuted; none: as they lie. */
 void order_fill(order_t order, uint64_t seed, int64_t epoch, int shard, int64_t n, uint32_t *out);
 
 /* By name (full, blocks, none). */
