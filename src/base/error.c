@@ -48,10 +48,15 @@ ls_status error_prefix(ls_error *error, ls_status status, const char *format, ..
   vsnprintf(error->message, sizeof error->message, format, args);
   va_end(args);
   /* a message too long for its buffer is cut at the end, where it matters least */
-  size_t used = strlen(error->message);
-  strncat(error->message, ": ", sizeof error->message - used - 1);
-  used = strlen(error->message);
-  strncat(error->message, old.message, sizeof error->message - used - 1);
+  size_t used = strlen(error->message), room = sizeof error->message - 1 - used;
+  const char *parts[] = {": ", old.message};
+  for (int i = 0; i < 2; i++) {
+    size_t length = strlen(parts[i]) < room ? strlen(parts[i]) : room;
+    memcpy(error->message + used, parts[i], length);
+    used += length;
+    room -= length;
+  }
+  error->message[used] = '\0';
   error->status = status;
   return status;
 }
