@@ -1,0 +1,62 @@
+/* Parsing a command's arguments with argp, which neither prints nor exits here: under mpirun all ranks parse
+ * the same line, and one of them says what is wrong with it. */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+error_t arguments_refuse(arguments_t *arguments, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  arguments->error.status = LS_USAGE;
+  vsnprintf(arguments->error.message, sizeof arguments->error.message, format, args);
+  va_end(args);
+  return EINVAL;
+}
+
+/* getopt stopped at an option: one that is not there, or that lacks its value or has one too many. */
+static void refuse_option(arguments_t *arguments, const struct argp_state *state) {
+  const char *word = state->argv[state->next - 1];
+  size_t length = strcspn(word, "=");
+  for (const struct argp_option *o = state->root_argp->options; o->name != NULL; o++) {
+    if (length < 2 || strlen(o->name) != length - 2 || strncmp(word + 2, o->name, length - 2) != 0) continue;
+    arguments_refuse(arguments, o->arg != NULL ? "option %.80s needs a value" : "option %.80s takes no value",
+                     word);
+    return;
+  }
+  arguments_refuse(arguments, "there is no option %.80s", word);
+}
+
+error_t arguments_key(int key, char *arg, struct argp_state *state) {
+  arguments_t *arguments = state->input;
+  (void)arg;
+  switch (key) {
+  case ARGP_KEY_ARGS:
+    arguments->words = state->argv + state->next;
+    arguments->n = (size_t)(state->argc - state->next);
+    return 0;
+  case ARGP_KEY_ERROR:
+    if (arguments->error.status == LS_OK) refuse_option(arguments, state);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+ls_status arguments_parse(const command_t *command, int argc, char **argv, arguments_t *options,
+                          ls_error *error) {
+  unsigned flags = ARGP_NO_EXIT | ARGP_NO_ERRS | ARGP_NO_HELP | (command->in_order ? ARGP_IN_ORDER : 0);
+  int code = argp_parse(command->argp, argc, argv, flags, NULL, options);
+  if (code == 0 && options->n < command->fewest)
+    arguments_refuse(options, "something is missing: lockstep %s %s", command->name, command->argp->args_doc);
+  else if (code == 0 && options->n > command->most)
+    arguments_refuse(options, "'%.80s' is one word too many: lockstep %s %s", options->words[command->most],
+                     command->name, command->argp->args_doc);
+  else if (code == 0)
+    return LS_OK;
+  if (code == ENOMEM) return error_set(error, LS_NO_MEMORY, "no memory to read the arguments");
+  return error_set(error, LS_USAGE, "%s (`lockstep %s --help` explains)", options->error.message,
+                   command->name);
+}

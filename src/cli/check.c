@@ -1,0 +1,223 @@
+/* lockstep check: everything about a run that can be known without training: the model, how rows become steps
+ * and shards, how the ranks lie on the machine, what memory they take. */
+#include "cli/command.h"
+
+#include "data/dataset.h"
+#include "train/choices.h"
+#include "train/engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What each rank tells rank 0 about itself; plain values. */
+typedef struct {
+  layout_t layout;
+  int node;
+  int64_t rows;   /* training rows */
+  double data;    /* bytes of all its rows */
+  double private; /* bytes: partial sums, optimiser state, tape */
+} rank_t;
+
+typedef struct {
+  const settings_t *settings;
+  const session_t *session;
+  const loss_t *loss;
+  dataset_shape_t shape;
+  layout_t layout;
+  graph_t *graph;
+  engine_memory_t memory;
+  rank_t *ranks; /* (world_size) */
+} check_t;
+
+/* ---- does it fit together ---- */
+
+static ls_status check_targets(const check_t *check, ls_error *error) {
+  const dataset_shape_t *shape = &check->shape;
+  const char *file = check->settings->data.file, *y = check->settings->data.y, *loss = check->loss->name;
+  int64_t outputs = graph_outputs(check->graph), width = shape->y_width;
+  bool is_labels = check->loss->target == TARGET_LABELS;
+  if (check->loss->target == TARGET_NONE) return LS_OK;
+  if (!shape->has_y)
+    return error_set(error, LS_BAD_DATA, "%s: the loss %s needs a target for every row, and there is no %s",
+                     file, loss, y);
+  if (is_labels && outputs < 2)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "model.layers: the loss %s needs an output for every class, and the network has one; "
+                     "for two classes with one output take binary_cross_entropy",
+                     loss);
+  if (width == outputs || (is_labels && width == 1)) return LS_OK;
+  return error_set(
+      error, LS_BAD_DATA,
+      "%s: %s has %" PRId64 " column(s), but the network has %" PRId64 " output(s): the loss %s wants %s",
+      file, y, width, outputs, loss,
+      is_labels ? "one label a row, or one-hot with a column for every output" : "a column for every output");
+}
+
+/* ---- this rank ---- */
+
+static int64_t own_rows(int64_t rows, const layout_t *layout) {
+  partition_t partition = {rows, layout->shards};
+  return shard_first(partition, layout->first_shard + layout->own_shards) -
+         shard_first(partition, layout->first_shard);
+}
+
+static rank_t describe_rank(const check_t *check) {
+  static const double element_bytes[] = {[ELEMENT_U8] = 1, [ELEMENT_F32] = 4, [ELEMENT_F64] = 8};
+  const dataset_shape_t *shape = &check->shape;
+  const layout_t *layout = &check->layout;
+  double row = (double)shape->features * element_bytes[shape->type];
+  if (check->loss->target != TARGET_NONE)
+    row += 4 * (double)(check->loss->target == TARGET_LABELS ? 1 : shape->y_width);
+  int64_t all = own_rows(shape->train_rows, layout) + own_rows(shape->valid_rows, layout) +
+                own_rows(shape->test_rows, layout);
+  rank_t rank;
+  memset(&rank, 0, sizeof rank); /* padding too: it travels as bytes */
+  rank.layout = *layout;
+  rank.node = world_node(check->session->world);
+  rank.rows = own_rows(shape->train_rows, layout);
+  rank.data = row * (double)all;
+  rank.private = check->memory.partials + check->memory.states + check->memory.tape;
+  return rank;
+}
+
+static ls_status gather_ranks(check_t *check, ls_error *error) {
+  world_t *world = check->session->world;
+  rank_t mine = describe_rank(check);
+  check->ranks = calloc((size_t)world_size(world), sizeof *check->ranks);
+  ls_status status = LS_OK;
+  if (check->ranks == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
+  TRY(world_agree(world, status, error));
+  return world_gather(world, &mine, sizeof mine, check->ranks, error);
+}
+
+/* ---- what rank 0 prints ---- */
+
+static void print_data(const check_t *check) {
+  static const char *const types[] = {
+      [ELEMENT_U8] = "bytes", [ELEMENT_F32] = "float32", [ELEMENT_F64] = "float64"};
+  const settings_t *settings = check->settings;
+  const dataset_shape_t *shape = &check->shape;
+  int64_t batch = settings->train.global_batch_size;
+  partition_t partition = {shape->train_rows, check->layout.shards};
+  int64_t steps = epoch_steps(partition, batch);
+  printf("\ndata    %s: %" PRId64 " training, %" PRId64 " validation, %" PRId64 " test rows of %" PRId64
+         " features, %s in memory\n",
+         settings->data.file, shape->train_rows, shape->valid_rows, shape->test_rows, shape->features,
+         types[shape->type]);
+  printf("steps   %" PRId64 " an epoch of %" PRId64 " rows (the last has %" PRId64 "), %" PRId64
+         " in %" PRId64 " epochs\n",
+         steps, batch, step_rows(partition, batch, steps - 1), steps * settings->train.epochs,
+         settings->train.epochs);
+  printf("shards  %d, each with %" PRId64 " to %" PRId64 " rows of the data and at most %" PRId64
+         " of a batch\n",
+         partition.shards, shard_rows(partition, partition.shards - 1), shard_rows(partition, 0),
+         slice_rows(batch, partition.shards));
+}
+
+static void print_ranks(const check_t *check) {
+  const world_t *world = check->session->world;
+  int n = world_size(world);
+  int64_t most = 0, sum = 0;
+  printf("layout  %d node(s), %d rank(s), %d thread(s) on rank 0; reduce: %s\n\n", world_nodes(world), n,
+         check->layout.threads, check->settings->parallel.reduce);
+  printf("%5s %5s  %-24s %6s %8s %12s %10s %10s\n", "rank", "node", "host", "cores", "threads", "shards",
+         "rows", "MB");
+  for (int r = 0; r < n; r++) {
+    const rank_t *rank = &check->ranks[r];
+    char shards[32];
+    snprintf(shards, sizeof shards, "%d-%d", rank->layout.first_shard,
+             rank->layout.first_shard + rank->layout.own_shards - 1);
+    printf("%5d %5d  %-24.24s %6d %8d %12s %10" PRId64 " %10.1f\n", r, rank->node, world_host(world, r),
+           rank->layout.cores_allowed, rank->layout.threads, shards, rank->rows,
+           (rank->data + rank->private) / 1e6);
+    if (rank->rows > most) most = rank->rows;
+    sum += rank->rows;
+  }
+  printf("\nbalance the busiest rank has %.3f times the mean rows\n", (double)most * n / (double)sum);
+}
+
+/* Parameters are counted by each rank of a node alike: once per node with `reduce: shared`. */
+static void print_memory(const check_t *check) {
+  const world_t *world = check->session->world;
+  const engine_memory_t *memory = &check->memory;
+  printf("memory  rank 0: data %.1f MB, partial sums %.1f MB, optimiser %.1f MB, activations %.1f MB\n",
+         check->ranks[0].data / 1e6, memory->partials / 1e6, memory->states / 1e6, memory->tape / 1e6);
+  for (int node = 0; node < world_nodes(world); node++) {
+    double bytes = memory->parameters;
+    for (int r = 0; r < world_size(world); r++)
+      if (check->ranks[r].node == node) bytes += check->ranks[r].data + check->ranks[r].private;
+    printf("        node %d: %.1f MB, parameters (%.1f MB) included\n", node, bytes / 1e6,
+           memory->parameters / 1e6);
+  }
+}
+
+/* Each piece of advice once, with the first rank that it is for. */
+static void print_advice(const check_t *check) {
+  int n = world_size(check->session->world);
+  for (int r = 0; r < n; r++) {
+    const char *advice = check->ranks[r].layout.advice;
+    bool is_new = advice[0] != '\0';
+    for (int q = 0; q < r && is_new; q++) is_new = strcmp(check->ranks[q].layout.advice, advice) != 0;
+    if (is_new) log_warn(&check->session->log, "rank %d: %s", r, advice);
+  }
+}
+
+/* ---- the command ---- */
+
+static ls_status examine(check_t *check, ls_error *error) {
+  world_t *world = check->session->world;
+  const settings_t *settings = check->settings;
+  if (settings->parallel.ranks_per_node != SETTINGS_AUTO)
+    TRY(world_group(world, (int)settings->parallel.ranks_per_node, error));
+  TRY(layout_plan(world, settings, 0, &check->layout, error));
+  TRY(dataset_describe(world, settings, &check->shape, error));
+  slice_shape_t slice = slice_shape(settings->train.global_batch_size, check->layout.shards);
+  check->loss = loss_find(settings->loss.name);
+  ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->shape.features,
+                                  slice.block_rows, &check->graph, error);
+  if (status == LS_OK) status = check_targets(check, error);
+  TRY(world_agree(world, status, error));
+  check->memory = engine_memory(settings, &check->layout, check->graph, world);
+  return gather_ranks(check, error);
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const arguments_t *a = input;
+  settings_t *settings = NULL;
+  TRY(settings_everywhere(session, a->words[0], a->words + 1, a->n - 1, &settings, error));
+  check_t check = {.settings = settings, .session = session};
+  ls_status status = examine(&check, error);
+  if (status == LS_OK && session->is_root) {
+    graph_print(check.graph, stdout);
+    print_data(&check);
+    print_ranks(&check);
+    print_memory(&check);
+    fflush(stdout);
+    print_advice(&check);
+  }
+  graph_destroy(&check.graph);
+  free(check.ranks);
+  settings_destroy(&settings);
+  return status;
+}
+
+static const struct argp argp = {
+    .parser = arguments_key,
+    .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
+    .doc = "Shows what `lockstep train` would do with these settings, data and ranks, without training: the "
+           "model, steps, shards and their balance, cores and memory.\v"
+           "Start it exactly as the training is to be started, under mpirun or srun."};
+
+const command_t command_check = {
+    .name = "check",
+    .meaning = "preflight: model, layout, balance and memory, no training",
+    .argp = &argp,
+    .options_size = sizeof(arguments_t),
+    .fewest = 1,
+    .most = ANY_NUMBER,
+    .is_parallel = true,
+    .shows_settings = true,
+    .run = run,
+};

@@ -1,0 +1,222 @@
+/* lockstep diff: whether two models or runs are bit-identical, and where they first part. */
+#include "cli/command.h"
+
+#include "store/store.h"
+#include "train/choices.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- parameters ---- */
+
+/* What is known after some arrays have been compared. */
+typedef struct {
+  int64_t values, differing;
+  double largest;
+  float *a, *b; /* buffers for an array */
+} comparison_t;
+
+static int64_t array_values(const parameter_t *array) {
+  return array->shape[0] * (array->dims == 2 ? array->shape[1] : 1);
+}
+
+static void print_place(const parameter_t *array, int64_t i, float a, float b) {
+  printf("first difference: %s", array->name);
+  if (array->dims == 2)
+    printf("[%" PRId64 ", %" PRId64 "]", i / array->shape[1], i % array->shape[1]);
+  else
+    printf("[%" PRId64 "]", i);
+  printf(": %a and %a (%.9g and %.9g)\n", (double)a, (double)b, (double)a, (double)b);
+}
+
+/* Bits are compared, not values: 0 and -0 differ, a NaN equals itself. */
+static void compare_array(const parameter_t *array, comparison_t *comparison) {
+  int64_t n = array_values(array);
+  comparison->values += n;
+  for (int64_t i = 0; i < n; i++) {
+    float a = comparison->a[i], b = comparison->b[i];
+    if (memcmp(&a, &b, sizeof a) == 0) continue;
+    if (comparison->differing++ == 0) print_place(array, i, a, b);
+    comparison->largest = fmax(comparison->largest, fabs((double)a - (double)b));
+  }
+}
+
+/* Whether both networks have the same arrays; says where not. */
+static bool same_arrays(const graph_t *a, const graph_t *b) {
+  size_t n = graph_parameter_count(a), m = graph_parameter_count(b);
+  for (size_t i = 0; i < n && i < m; i++) {
+    const parameter_t *p = graph_parameter(a, i), *q = graph_parameter(b, i);
+    if (strcmp(p->name, q->name) == 0 && p->dims == q->dims && p->shape[0] == q->shape[0] &&
+        p->shape[1] == q->shape[1])
+      continue;
+    printf("the networks differ: %s (%" PRId64 ", %" PRId64 ") and %s (%" PRId64 ", %" PRId64 ")\n", p->name,
+           p->shape[0], p->dims == 2 ? p->shape[1] : 1, q->name, q->shape[0], q->dims == 2 ? q->shape[1] : 1);
+    return false;
+  }
+  if (n != m) printf("the networks differ: %zu and %zu parameter arrays\n", n, m);
+  return n == m;
+}
+
+static ls_status compare_parameters(const model_t *a, const model_t *b, comparison_t *comparison,
+                                    ls_error *error) {
+  for (size_t i = 0; i < graph_parameter_count(a->graph); i++) {
+    const parameter_t *array = graph_parameter(a->graph, i);
+    size_t bytes = (size_t)array_values(array) * sizeof(float);
+    free(comparison->a);
+    free(comparison->b);
+    comparison->a = malloc(bytes);
+    comparison->b = malloc(bytes);
+    if (comparison->a == NULL || comparison->b == NULL)
+      return error_set(error, LS_NO_MEMORY, "no memory to compare %s", array->name);
+    TRY(graph_unpack(a->graph, i, a->parameters, comparison->a, error));
+    TRY(graph_unpack(b->graph, i, b->parameters, comparison->b, error));
+    compare_array(array, comparison);
+  }
+  return LS_OK;
+}
+
+static ls_status compare_models(const model_t *a, const model_t *b, bool *same, ls_error *error) {
+  comparison_t comparison = {0};
+  *same = same_arrays(a->graph, b->graph);
+  if (!*same) return LS_OK;
+  ls_status status = compare_parameters(a, b, &comparison, error);
+  free(comparison.a);
+  free(comparison.b);
+  if (status != LS_OK) return status;
+  *same = comparison.differing == 0;
+  if (*same)
+    printf("bit-identical: %" PRId64 " parameters, checksum %s\n", comparison.values, a->checksum);
+  else
+    printf("%" PRId64 " of %" PRId64 " parameters differ, by at most %.9g\n", comparison.differing,
+           comparison.values, comparison.largest);
+  if (a->step != b->step) printf("steps: %" PRId64 " and %" PRId64 "\n", a->step, b->step);
+  return LS_OK;
+}
+
+static ls_status compare_files(const char *words[2], bool *same, ls_error *error) {
+  model_t *models[2] = {NULL, NULL};
+  char path[4096];
+  ls_status status = LS_OK;
+  for (int i = 0; i < 2 && status == LS_OK; i++) {
+    status = model_path(words[i], path, sizeof path, error);
+    if (status == LS_OK) status = model_read(path, settings_choices(), EVALUATE_ROWS, &models[i], error);
+  }
+  if (status == LS_OK) status = compare_models(models[0], models[1], same, error);
+  for (int i = 0; i < 2; i++) model_destroy(&models[i]);
+  return status;
+}
+
+/* ---- histories ---- */
+
+/* What is compared of an epoch, in the order in which training makes it; all columns are 8 bytes wide. */
+static const struct {
+  const char *name;
+  store_type_t type;
+} columns[] = {{"train_loss", STORE_F64}, {"parameters_checksum", STORE_U64}, {"valid_loss", STORE_F64}};
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
+
+typedef struct {
+  int64_t epochs;
+  uint64_t *columns[COLUMNS]; /* (epochs) bits */
+} histories_t;
+
+static void histories_free(histories_t *history) {
+  for (int c = 0; c < COLUMNS; c++) free(history->columns[c]);
+}
+
+static ls_status read_columns(const store_t *store, histories_t *history, ls_error *error) {
+  store_array_t array = {0};
+  TRY(store_describe(store, columns[0].name, &array, error));
+  history->epochs = array.shape[0];
+  for (int c = 0; c < COLUMNS; c++) {
+    history->columns[c] = calloc((size_t)history->epochs + 1, sizeof **history->columns);
+    if (history->columns[c] == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a history");
+    if (history->epochs > 0 && store_has(store, columns[c].name))
+      TRY(store_read_rows(store, columns[c].name, 0, history->epochs, columns[c].type, history->columns[c],
+                          error));
+  }
+  return LS_OK;
+}
+
+static ls_status read_history(const char *run, histories_t *history, ls_error *error) {
+  char path[4096];
+  store_t *store = NULL;
+  snprintf(path, sizeof path, "%s/history.h5", run);
+  TRY(store_open(path, &store, error));
+  ls_status status = read_columns(store, history, error);
+  store_close(&store);
+  return status;
+}
+
+static void print_epoch(int64_t epoch, int column, uint64_t a, uint64_t b) {
+  double x, y;
+  memcpy(&x, &a, sizeof x);
+  memcpy(&y, &b, sizeof y);
+  printf("epochs part in epoch %" PRId64 ", %s: ", epoch + 1, columns[column].name);
+  if (columns[column].type == STORE_F64)
+    printf("%a and %a (%.17g and %.17g)\n", x, y, x, y);
+  else
+    printf("%016" PRIx64 " and %016" PRIx64 "\n", a, b);
+}
+
+static bool same_epochs(const histories_t *a, const histories_t *b) {
+  int64_t n = a->epochs < b->epochs ? a->epochs : b->epochs;
+  for (int64_t e = 0; e < n; e++)
+    for (int c = 0; c < COLUMNS; c++)
+      if (a->columns[c][e] != b->columns[c][e]) {
+        print_epoch(e, c, a->columns[c][e], b->columns[c][e]);
+        return false;
+      }
+  printf("the first %" PRId64 " epochs are bit-identical: losses and parameters\n", n);
+  if (a->epochs != b->epochs) printf("epochs: %" PRId64 " and %" PRId64 "\n", a->epochs, b->epochs);
+  return a->epochs == b->epochs;
+}
+
+static ls_status compare_histories(const char *words[2], bool *same, ls_error *error) {
+  histories_t a = {0}, b = {0};
+  ls_status status = read_history(words[0], &a, error);
+  if (status == LS_OK) status = read_history(words[1], &b, error);
+  if (status == LS_OK) *same = same_epochs(&a, &b);
+  histories_free(&a);
+  histories_free(&b);
+  return status;
+}
+
+/* ---- the command ---- */
+
+static bool is_directory(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const arguments_t *a = input;
+  const char *words[2] = {a->words[0], a->words[1]};
+  bool same_parameters = false, same_history = true;
+  (void)session;
+  TRY(compare_files(words, &same_parameters, error));
+  if (is_directory(words[0]) && is_directory(words[1])) TRY(compare_histories(words, &same_history, error));
+  if (same_parameters && same_history) return LS_OK;
+  fflush(stdout);
+  return error_set(error, LS_FAILED, "%s and %s are not bit-identical", words[0], words[1]);
+}
+
+static const struct argp argp = {
+    .parser = arguments_key,
+    .args_doc = "A B",
+    .doc = "Compares two models, checkpoints or runs bit by bit, and says where they first part.\v"
+           "Exit code 0 when they are bit-identical, 1 when not."};
+
+const command_t command_diff = {
+    .name = "diff",
+    .meaning = "compare two models or runs bit by bit",
+    .argp = &argp,
+    .options_size = sizeof(arguments_t),
+    .fewest = 2,
+    .most = 2,
+    .run = run,
+};

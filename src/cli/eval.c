@@ -1,0 +1,260 @@
+/* lockstep eval: what a trained model is worth on rows of a dataset file: its own, or another. */
+#include "cli/command.h"
+
+#include "data/dataset.h"
+#include "store/store.h"
+#include "train/history.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_SPLIT = 256, KEY_X, KEY_Y, KEY_JSON };
+enum { GROUP_PATH_SIZE = 512 };
+
+typedef struct {
+  arguments_t arguments;
+  const char *split, *x, *y, *json;
+  const char *data; /* NULL: the file that the model was trained on */
+} eval_arguments_t;
+
+static const struct argp_option options[] = {
+    {"split", KEY_SPLIT, "NAME", 0, "test, valid or train (the first of these that is there)", 0},
+    {"x", KEY_X, "PATH", 0, "array of features in the file, instead of a split", 0},
+    {"y", KEY_Y, "PATH", 0, "array of labels or targets beside it", 0},
+    {"json", KEY_JSON, "FILE", 0, "write the figures to FILE as JSON too", 0},
+    {0},
+};
+
+/* The first word after the model is a data file unless it is an override. */
+static void take_data(eval_arguments_t *a) {
+  if (a->arguments.n < 2 || strchr(a->arguments.words[1], '=') != NULL) return;
+  a->data = a->arguments.words[1];
+  a->arguments.words[1] = a->arguments.words[0];
+  a->arguments.words++;
+  a->arguments.n--;
+}
+
+static error_t parse_key(int key, char *arg, struct argp_state *state) {
+  eval_arguments_t *a = state->input;
+  switch (key) {
+  case KEY_SPLIT:
+    a->split = arg;
+    return 0;
+  case KEY_X:
+    a->x = arg;
+    return 0;
+  case KEY_Y:
+    a->y = arg;
+    return 0;
+  case KEY_JSON:
+    a->json = arg;
+    return 0;
+  case ARGP_KEY_END:
+    if ((a->x == NULL) != (a->y == NULL)) return arguments_refuse(&a->arguments, "--x and --y go together");
+    if (a->x != NULL && a->split != NULL)
+      return arguments_refuse(&a->arguments, "--split and --x exclude each other");
+    take_data(a);
+    return 0;
+  default:
+    return arguments_key(key, arg, state);
+  }
+}
+
+/* ---- which rows ---- */
+
+/* A split by name, and where its rows lie by the settings. */
+typedef struct {
+  const char *name;
+  int bit; /* SPLIT_ */
+  char x[GROUP_PATH_SIZE], y[GROUP_PATH_SIZE];
+} place_t;
+
+enum { PLACES = 3 };
+
+static void list_places(const settings_t *settings, place_t places[PLACES]) {
+  const char *group = settings->data.validation_group;
+  memset(places, 0, PLACES * sizeof *places);
+  places[0] = (place_t){.name = "test", .bit = SPLIT_TEST};
+  places[1] = (place_t){.name = "valid", .bit = SPLIT_VALID};
+  places[2] = (place_t){.name = "train", .bit = SPLIT_TRAIN};
+  snprintf(places[0].x, GROUP_PATH_SIZE, "%s", settings->data.test_x);
+  snprintf(places[0].y, GROUP_PATH_SIZE, "%s", settings->data.test_y);
+  snprintf(places[1].x, GROUP_PATH_SIZE, "%s%s", group != NULL ? group : settings->data.valid_x,
+           group != NULL ? "/x" : "");
+  snprintf(places[1].y, GROUP_PATH_SIZE, "%s%s", group != NULL ? group : settings->data.valid_y,
+           group != NULL ? "/y" : "");
+  snprintf(places[2].x, GROUP_PATH_SIZE, "%s", settings->data.x);
+  snprintf(places[2].y, GROUP_PATH_SIZE, "%s", settings->data.y);
+}
+
+/* The asked split, else the first that the file holds. `by_share`: validation rows lie among training rows.
+ */
+static ls_status choose_place(const settings_t *settings, const char *split, bool by_share, place_t *out,
+                              ls_error *error) {
+  place_t places[PLACES];
+  store_t *store = NULL;
+  list_places(settings, places);
+  if (split == NULL) TRY(store_open(settings->data.file, &store, error));
+  for (int i = 0; i < PLACES; i++) {
+    bool taken = split != NULL ? strcmp(split, places[i].name) == 0
+                               : store_has(store, places[i].x) || (by_share && places[i].bit == SPLIT_VALID);
+    if (!taken) continue;
+    *out = places[i];
+    store_close(&store);
+    return LS_OK;
+  }
+  store_close(&store);
+  if (split != NULL)
+    return error_set(error, LS_USAGE, "--split: '%.60s' is none of test, valid, train", split);
+  return error_set(
+      error, LS_BAD_DATA,
+      "%s holds none of %s, %s, %s; name the arrays with --x and --y (`lockstep info` lists them)",
+      settings->data.file, places[0].x, places[1].x, places[2].x);
+}
+
+/* Makes these arrays the only ones that the settings name. */
+static void name_arrays(settings_t *settings, const char *x, const char *y) {
+  settings->data.x = settings->data.valid_x = settings->data.test_x = x;
+  settings->data.y = settings->data.valid_y = settings->data.test_y = y;
+  settings->data.validation = 0;
+  settings->data.validation_group = NULL;
+}
+
+/* Settles in ready->settings which rows are meant; the SPLIT_ bit to load, and the name to print. */
+static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, place_t *place, ls_error *error) {
+  settings_t *settings = ready->settings;
+  if (a->data != NULL) settings->data.file = a->data;
+  bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL &&
+                  (a->data == NULL || a->split != NULL);
+  if (a->x != NULL) {
+    *place = (place_t){.name = a->x, .bit = SPLIT_TRAIN};
+    name_arrays(settings, a->x, a->y);
+    return LS_OK;
+  }
+  TRY(choose_place(settings, a->split, by_share, place, error));
+  if (by_share && place->bit != SPLIT_TEST) return LS_OK;
+  name_arrays(settings, place->x, place->y);
+  place->bit = SPLIT_TRAIN;
+  return LS_OK;
+}
+
+/* ---- results ---- */
+
+static void json_figures(const metrics_t *metrics, FILE *out) {
+  if (metrics->classes > 0) json_number(out, false, "accuracy", metrics_accuracy(metrics));
+  if (metrics->top_k > 0) {
+    json_integer(out, false, "k", metrics->top_k);
+    json_number(out, false, "top_k_accuracy", metrics_top_k(metrics));
+  }
+  if (metrics->targets > 0) {
+    json_number(out, false, "mae", metrics->mae);
+    json_number(out, false, "rmse", metrics->rmse);
+    json_number(out, false, "r2", metrics->r2);
+  }
+  if (metrics->classes == 0) return;
+  fputs(", \"confusion\": [", out);
+  for (int64_t c = 0; c < metrics->classes; c++)
+    for (int64_t p = 0; p < metrics->classes; p++)
+      fprintf(out, "%s%" PRId64 "%s",
+              p > 0   ? ", "
+              : c > 0 ? ", ["
+                      : "[",
+              metrics->confusion[c * metrics->classes + p], p + 1 == metrics->classes ? "]" : "");
+  fputc(']', out);
+}
+
+static ls_status write_json(const char *path, const char *file, const char *rows, const metrics_t *metrics,
+                            ls_error *error) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %s", path);
+  fputc('{', out);
+  json_text(out, true, "file", file);
+  json_text(out, false, "split", rows);
+  json_integer(out, false, "rows", metrics->rows);
+  json_number(out, false, "loss", metrics->loss);
+  json_figures(metrics, out);
+  fputs("}\n", out);
+  ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
+                                      : error_set(error, LS_NO_MEMORY, "no memory for %s", path);
+  free(text);
+  return status;
+}
+
+static ls_status show(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
+                      const char *rows, const metrics_t *metrics, ls_error *error) {
+  ls_status status = LS_OK;
+  if (session->is_root) {
+    printf("%s, %s: ", ready->settings->data.file, rows);
+    metrics_print(metrics, ready->model->class_names, stdout);
+    if (a->json != NULL) status = write_json(a->json, ready->settings->data.file, rows, metrics, error);
+  }
+  return world_agree(session->world, status, error);
+}
+
+/* ---- the command ---- */
+
+static const split_t *loaded_split(const dataset_t *data, int bit) {
+  return bit == SPLIT_TRAIN ? &data->train : bit == SPLIT_VALID ? &data->valid : &data->test;
+}
+
+static ls_status load(const session_t *session, const ready_t *ready, int bit, dataset_t **data,
+                      ls_error *error) {
+  const model_t *model = ready->model;
+  const char *file = ready->settings->data.file;
+  TRY(dataset_load(session->world, ready->settings, bit, model->loss->target, graph_outputs(model->graph),
+                   ready->layout.shards, data, error));
+  TRY(ready_check_features(ready, file, (*data)->features, error)); /* the same on all ranks */
+  const split_t *split = loaded_split(*data, bit);
+  if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);
+  if (split->targets != NULL && model->targets.n > 0)
+    scaler_apply(&model->targets, split->rows, split->targets);
+  return LS_OK;
+}
+
+static ls_status evaluate(const session_t *session, const eval_arguments_t *a, ready_t *ready,
+                          ls_error *error) {
+  place_t place = {0};
+  dataset_t *data = NULL;
+  metrics_t metrics = {0};
+  ls_status status = world_agree(session->world, choose_rows(a, ready, &place, error), error);
+  if (status == LS_OK) status = load(session, ready, place.bit, &data, error);
+  if (status == LS_OK)
+    status = evaluator_run(ready->evaluator, session->world, loaded_split(data, place.bit),
+                           ready->model->parameters, &metrics, error);
+  if (status == LS_OK) status = show(session, a, ready, place.name, &metrics, error);
+  metrics_free(&metrics);
+  dataset_destroy(&data);
+  return status;
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const eval_arguments_t *a = input;
+  ready_t ready = {0};
+  TRY(ready_open(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1, &ready, error));
+  ls_status status = evaluate(session, a, &ready, error);
+  ready_close(&ready);
+  return status;
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_key,
+    .args_doc = "MODEL [DATA.h5] [SECTION.KEY=VALUE...]",
+    .doc = "Loss and metrics of a trained model on a split of the data it was trained with, or of another "
+           "file.\v"
+           "MODEL is a model file, a checkpoint or a run directory."};
+
+const command_t command_eval = {
+    .name = "eval",
+    .meaning = "loss and metrics of a model on a dataset",
+    .argp = &argp,
+    .options_size = sizeof(eval_arguments_t),
+    .fewest = 1,
+    .most = ANY_NUMBER,
+    .is_parallel = true,
+    .run = run,
+};

@@ -1,0 +1,216 @@
+/* lockstep import: which words are inputs and which is the output; the work is done in data/import. */
+#include "cli/command.h"
+
+#include "base/text.h"
+#include "data/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_SPLITS = 16, MOST_WORDS = 3 * MOST_SPLITS };
+enum { KEY_TRAIN = 256, KEY_VALID, KEY_TEST, KEY_LABEL, KEY_SPLIT, KEY_SHUFFLE, KEY_REGRESSION };
+enum { KEY_HEADER = KEY_REGRESSION + 1, KEY_DELIMITER, KEY_SOURCE };
+
+/* A word and the option before it: --train, --valid or --test, else NULL. */
+typedef struct {
+  const char *split;
+  const char *path;
+} file_t;
+
+typedef struct {
+  arguments_t arguments;
+  import_options_t import;
+  file_t files[MOST_WORDS];
+  size_t n_files;
+  const char *split; /* that words now belong to */
+  import_input_t inputs[MOST_SPLITS];
+  import_share_t shares[MOST_SPLITS];
+} import_arguments_t;
+
+static const struct argp_option options[] = {
+    {"train", KEY_TRAIN, "X [Y]", 0, "training rows: file of features, file of labels or targets", 1},
+    {"valid", KEY_VALID, "X [Y]", 0, "validation rows", 1},
+    {"test", KEY_TEST, "X [Y]", 0, "test rows", 1},
+    {"label", KEY_LABEL, "COLUMN", 0,
+     "CSV: column of labels, by name or by number (from 0; -1 is the last); text becomes classes", 2},
+    {"regression", KEY_REGRESSION, NULL, 0, "CSV: labels are targets, not classes", 2},
+    {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names columns (auto)", 2},
+    {"delimiter", KEY_DELIMITER, "C", 0, "CSV: character between cells, or tab or space (found out)", 2},
+    {"split", KEY_SPLIT, "train=A,test=B", 0, "divide the rows into splits with these shares", 3},
+    {"shuffle", KEY_SHUFFLE, "SEED", 0, "shuffle the rows once, before they are divided", 3},
+    {"source", KEY_SOURCE, "TEXT", 0, "where the data comes from, kept in the file", 3},
+    {0},
+};
+
+/* ---- values ---- */
+
+static error_t add_file(import_arguments_t *a, const char *path) {
+  if (a->n_files == MOST_WORDS) return arguments_refuse(&a->arguments, "too many files");
+  a->files[a->n_files++] = (file_t){a->split, path};
+  return 0;
+}
+
+/* "train=0.8,test=0.2"; cuts the text, which is argv's. */
+static error_t read_shares(import_arguments_t *a, char *text) {
+  char *rest = NULL;
+  for (char *item = strtok_r(text, ",", &rest); item != NULL; item = strtok_r(NULL, ",", &rest)) {
+    import_share_t share = {.split = item};
+    char *sign = strchr(item, '=');
+    if (a->import.n_shares == MOST_SPLITS) return arguments_refuse(&a->arguments, "--split: too many splits");
+    if (sign == NULL || !text_double(sign + 1, &share.share))
+      return arguments_refuse(&a->arguments, "--split: '%.60s' is not NAME=SHARE, as in train=0.8", item);
+    *sign = '\0';
+    a->shares[a->import.n_shares++] = share;
+  }
+  return 0;
+}
+
+static error_t read_seed(import_arguments_t *a, const char *text) {
+  int64_t seed = 0;
+  if (!text_int64(text, &seed) || seed < 0)
+    return arguments_refuse(&a->arguments, "--shuffle: '%.60s' is not a seed, a whole number from 0", text);
+  a->import.shuffle = true;
+  a->import.shuffle_seed = (uint64_t)seed;
+  return 0;
+}
+
+static error_t read_header(import_arguments_t *a, const char *text) {
+  static const struct {
+    const char *name;
+    int value;
+  } rows[] = {{"yes", 1}, {"no", 0}, {"auto", -1}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    if (strcmp(text, rows[i].name) == 0) {
+      a->import.header = rows[i].value;
+      return 0;
+    }
+  return arguments_refuse(&a->arguments, "--header: '%.60s' is none of yes, no, auto", text);
+}
+
+static error_t read_delimiter(import_arguments_t *a, const char *text) {
+  bool is_tab = strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0;
+  bool is_space = strcmp(text, "space") == 0;
+  if (!is_tab && !is_space && strlen(text) != 1)
+    return arguments_refuse(&a->arguments, "--delimiter: '%.60s' is not one character, tab or space", text);
+  a->import.delimiter = is_tab ? '\t' : is_space ? ' ' : text[0];
+  return 0;
+}
+
+/* ---- which file is what ---- */
+
+/* The output is the word that belongs to no split; without one, or without splits, the last word. */
+static size_t find_output(const import_arguments_t *a) {
+  bool has_split = false;
+  for (size_t i = 0; i < a->n_files; i++) has_split |= a->files[i].split != NULL;
+  for (size_t i = 0; has_split && i < a->n_files; i++)
+    if (a->files[i].split == NULL) return i;
+  return a->n_files - 1;
+}
+
+static bool ends_in(const char *text, const char *end) {
+  size_t length = strlen(text);
+  return length > strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+/* Neighbouring words of one split are x and y of an input. */
+static error_t add_input(import_arguments_t *a, const file_t *file) {
+  size_t n = a->import.n_inputs;
+  import_input_t *last = n == 0 ? NULL : &a->inputs[n - 1];
+  if (last != NULL && last->split == file->split) {
+    if (last->y != NULL)
+      return arguments_refuse(&a->arguments,
+                              "'%.200s' is one file too many: an input is a file of features with, at most, "
+                              "one of labels",
+                              file->path);
+    last->y = file->path;
+    return 0;
+  }
+  if (n == MOST_SPLITS) return arguments_refuse(&a->arguments, "too many inputs");
+  a->inputs[a->import.n_inputs++] = (import_input_t){file->split, file->path, NULL};
+  return 0;
+}
+
+static error_t finish(import_arguments_t *a) {
+  if (a->n_files < 2) return arguments_refuse(&a->arguments, "name the input and the output file");
+  size_t output = find_output(a);
+  a->import.output = a->files[output].path;
+  if (!ends_in(a->import.output, ".h5") && !ends_in(a->import.output, ".hdf5"))
+    return arguments_refuse(
+        &a->arguments, "'%.200s' would be the output, and does not end in .h5: name the output file last",
+        a->import.output);
+  for (size_t i = 0; i < a->n_files; i++) {
+    error_t failed = i == output ? 0 : add_input(a, &a->files[i]);
+    if (failed) return failed;
+  }
+  return 0;
+}
+
+static error_t parse_key(int key, char *arg, struct argp_state *state) {
+  import_arguments_t *a = state->input;
+  if (key > KEY_TEST && key <= KEY_SOURCE) a->split = NULL;
+  switch (key) {
+  case ARGP_KEY_INIT:
+    a->import.header = -1;
+    return 0;
+  case KEY_TRAIN:
+    a->split = "train";
+    return add_file(a, arg);
+  case KEY_VALID:
+    a->split = "valid";
+    return add_file(a, arg);
+  case KEY_TEST:
+    a->split = "test";
+    return add_file(a, arg);
+  case KEY_LABEL:
+    a->import.label = arg;
+    return 0;
+  case KEY_REGRESSION:
+    a->import.regression = true;
+    return 0;
+  case KEY_HEADER:
+    return read_header(a, arg);
+  case KEY_DELIMITER:
+    return read_delimiter(a, arg);
+  case KEY_SPLIT:
+    return read_shares(a, arg);
+  case KEY_SHUFFLE:
+    return read_seed(a, arg);
+  case KEY_SOURCE:
+    a->import.source = arg;
+    return 0;
+  case ARGP_KEY_ARG:
+    return add_file(a, arg);
+  case ARGP_KEY_END:
+    return finish(a);
+  default:
+    return arguments_key(key, arg, state);
+  }
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  import_arguments_t *a = input;
+  log_t results = {stdout};
+  (void)session;
+  a->import.inputs = a->inputs;
+  a->import.shares = a->shares;
+  return import_run(&a->import, &results, error);
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_key,
+    .args_doc = "--train X [Y] --test X [Y] OUT.h5\nTABLE.csv OUT.h5 --label COLUMN\nX [Y] OUT.h5",
+    .doc = "Turns IDX (gzipped or not), CSV and NPY files into one dataset file.\v"
+           "Formats are found by content. Without --train, --valid and --test all rows go to the split "
+           "`train`, or where --split says. A file without labels is fit for `lockstep predict`."};
+
+const command_t command_import = {
+    .name = "import",
+    .meaning = "turn IDX, CSV or NPY files into a dataset file",
+    .argp = &argp,
+    .options_size = sizeof(import_arguments_t),
+    .most = ANY_NUMBER,
+    .in_order = true,
+    .run = run,
+};

@@ -1,0 +1,200 @@
+/* lockstep info: what is in a dataset file, a model, a checkpoint or a run directory. */
+#include "cli/command.h"
+
+#include "store/store.h"
+#include "train/choices.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { KEY_SETTINGS = 256, KEY_REFERENCE };
+
+typedef struct {
+  arguments_t arguments;
+  bool settings, reference;
+} info_arguments_t;
+
+static const struct argp_option options[] = {
+    {"settings", KEY_SETTINGS, NULL, 0, "print the settings stored in a model, as YAML", 0},
+    {"reference", KEY_REFERENCE, NULL, 0, "print the reference of all settings, as Markdown", 0},
+    {0},
+};
+
+static error_t parse_key(int key, char *arg, struct argp_state *state) {
+  info_arguments_t *a = state->input;
+  switch (key) {
+  case KEY_SETTINGS:
+    a->settings = true;
+    return 0;
+  case KEY_REFERENCE:
+    a->reference = true;
+    return 0;
+  case ARGP_KEY_END:
+    if (a->arguments.n == 0 && !a->reference)
+      return arguments_refuse(&a->arguments, "name a dataset, model, checkpoint or run directory");
+    return 0;
+  default:
+    return arguments_key(key, arg, state);
+  }
+}
+
+/* ---- any file of arrays ---- */
+
+static ls_status print_array(const char *name, const store_array_t *array, void *context, ls_error *error) {
+  const char *kind = !array->is_integer ? "float" : array->is_signed ? "int" : "uint";
+  (void)context;
+  (void)error;
+  printf("  %-40s %s%zu (", name, kind, 8 * array->element_bytes);
+  for (int i = 0; i < array->dims; i++) printf("%s%" PRId64, i > 0 ? ", " : "", array->shape[i]);
+  puts(")");
+  return LS_OK;
+}
+
+static ls_status print_text(const store_t *store, const char *key, ls_error *error) {
+  char *text = NULL;
+  if (!store_has_attribute(store, "/", key)) return LS_OK;
+  TRY(store_read_text(store, "/", key, &text, error));
+  printf("%-20s %s\n", key, text);
+  free(text);
+  return LS_OK;
+}
+
+static ls_status print_texts(const store_t *store, const char *key, ls_error *error) {
+  char **texts = NULL;
+  size_t n = 0;
+  if (!store_has_attribute(store, "/", key)) return LS_OK;
+  TRY(store_read_texts(store, "/", key, &texts, &n, error));
+  printf("%-20s %zu: ", key, n);
+  for (size_t i = 0; i < n; i++) printf("%s%s", i > 0 ? ", " : "", texts[i]);
+  putchar('\n');
+  free(texts);
+  return LS_OK;
+}
+
+static ls_status print_arrays(const store_t *store, ls_error *error) {
+  TRY(print_text(store, "source", error));
+  TRY(print_texts(store, "class_names", error));
+  TRY(print_texts(store, "feature_names", error));
+  puts("arrays");
+  return store_visit(store, print_array, NULL, error);
+}
+
+/* ---- models and checkpoints ---- */
+
+static void print_scaler(const char *what, const scaler_t *scaler) {
+  if (scaler->n == 0) return;
+  printf("%-20s %s, %" PRId64 " columns; the first: (x - %.9g) * %.9g + %.9g\n", what, scaler->name,
+         scaler->n, scaler->shift[0], scaler->scale[0], scaler->offset[0]);
+}
+
+static ls_status print_model(const store_t *store, ls_error *error) {
+  model_t *model = NULL;
+  TRY(model_read(store_path(store), settings_choices(), EVALUATE_ROWS, &model, error));
+  ls_status status = print_text(store, "format", error);
+  printf("%-20s %s\n", "name", model->settings->name);
+  printf("%-20s %" PRId64 ", after %" PRId64 " epochs\n", "step", model->step, model->epoch);
+  printf("%-20s %" PRId64 ", outputs %" PRId64 ", loss %s\n", "inputs", model->inputs,
+         graph_outputs(model->graph), model->loss->name);
+  printf("%-20s %d\n", "shards", model->shards);
+  printf("%-20s %s\n", "parameters_checksum", model->checksum);
+  if (status == LS_OK) status = print_text(store, "libraries", error);
+  if (status == LS_OK) status = print_text(store, "cpu", error);
+  if (status == LS_OK) status = print_texts(store, "class_names", error);
+  print_scaler("feature scaling", &model->features);
+  print_scaler("target scaling", &model->targets);
+  putchar('\n');
+  graph_print(model->graph, stdout);
+  model_destroy(&model);
+  return status;
+}
+
+static ls_status print_settings(const store_t *store, ls_error *error) {
+  char *text = NULL;
+  TRY(store_read_text(store, "/", "settings", &text, error));
+  fputs(text, stdout);
+  free(text);
+  return LS_OK;
+}
+
+static ls_status print_file(const char *path, bool settings, ls_error *error) {
+  store_t *store = NULL;
+  TRY(store_open(path, &store, error));
+  bool is_model = store_has_attribute(store, "/", "format");
+  ls_status status = settings   ? print_settings(store, error)
+                     : is_model ? print_model(store, error)
+                                : print_arrays(store, error);
+  store_close(&store);
+  return status;
+}
+
+/* ---- run directories ---- */
+
+/* summary.json is short and made to be read. */
+static void print_summary(const char *directory) {
+  char path[4096], line[4096];
+  snprintf(path, sizeof path, "%s/summary.json", directory);
+  FILE *file = fopen(path, "r");
+  if (file == NULL) {
+    puts("no summary.json: the run has not ended");
+    return;
+  }
+  while (fgets(line, sizeof line, file) != NULL) fputs(line, stdout);
+  fclose(file);
+}
+
+static int is_visible(const struct dirent *entry) {
+  return entry->d_name[0] != '.';
+}
+
+static ls_status print_run(const char *directory, ls_error *error) {
+  struct dirent **entries = NULL;
+  int n = scandir(directory, &entries, is_visible, versionsort);
+  if (n < 0) return error_set(error, LS_IO, "%s: cannot be listed: %s", directory, strerror(errno));
+  print_summary(directory);
+  puts("files");
+  for (int i = 0; i < n; i++) {
+    char path[4096];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
+    if (stat(path, &info) == 0) printf("  %-40s %12jd bytes\n", entries[i]->d_name, (intmax_t)info.st_size);
+    free(entries[i]);
+  }
+  free(entries);
+  return LS_OK;
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const info_arguments_t *a = input;
+  struct stat info;
+  char path[4096];
+  (void)session;
+  if (a->reference) {
+    settings_reference(stdout, settings_choices(), true);
+    return LS_OK;
+  }
+  const char *word = a->arguments.words[0];
+  bool is_directory = stat(word, &info) == 0 && S_ISDIR(info.st_mode);
+  if (is_directory && !a->settings) return print_run(word, error);
+  TRY(model_path(word, path, sizeof path, error));
+  return print_file(path, a->settings, error);
+}
+
+static const struct argp argp = {.options = options,
+                                 .parser = parse_key,
+                                 .args_doc = "FILE",
+                                 .doc = "Shows what is in a dataset file, a model, a checkpoint or a run "
+                                        "directory."};
+
+const command_t command_info = {
+    .name = "info",
+    .meaning = "what is in a dataset, model, checkpoint or run",
+    .argp = &argp,
+    .options_size = sizeof(info_arguments_t),
+    .most = 1,
+    .run = run,
+};

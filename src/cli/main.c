@@ -1,0 +1,150 @@
+/* The program: finds the subcommand, starts MPI, runs it, prints what went wrong once, and ends with the exit
+ * code of the status. Only this file decides that the program is over. */
+#include "cli/command.h"
+
+#include "base/text.h"
+#include "math/dense.h"
+#include "store/store.h"
+#include "train/choices.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const command_t *const commands[] = {
+    &command_import,  &command_check, &command_train, &command_eval,
+    &command_predict, &command_info,  &command_diff,
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static bool command_choice(size_t i, choice_t *out) {
+  if (i >= COMMANDS) return false;
+  *out = (choice_t){commands[i]->name, commands[i]->meaning};
+  return true;
+}
+
+static ls_status find_command(const char *name, const command_t **out, ls_error *error) {
+  if (name == NULL) return error_set(error, LS_USAGE, "name a command; `lockstep --help` lists them");
+  int i = choice_find(command_choice, name);
+  const char *nearest = choice_nearest(command_choice, name);
+  if (i < 0 && nearest != NULL)
+    return error_set(error, LS_USAGE, "there is no command '%.80s'; the nearest is '%s'", name, nearest);
+  if (i < 0)
+    return error_set(error, LS_USAGE, "there is no command '%.80s'; `lockstep --help` lists them", name);
+  *out = commands[i];
+  return LS_OK;
+}
+
+/* ---- help ---- */
+
+static void print_overview(void) {
+  puts("Usage: lockstep COMMAND ARGUMENTS, alone or under mpirun or srun\n"
+       "\n"
+       "Trains neural networks on CPUs, from a laptop to a cluster, with the same bits on any layout.\n"
+       "\n"
+       "Commands:");
+  for (size_t i = 0; i < COMMANDS; i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->meaning);
+  puts("\n"
+       "`lockstep COMMAND --help` explains a command, `lockstep --version` lists the libraries.\n"
+       "Exit codes: 0 done, 1 failed, 2 bad usage or settings, 3 bad data, 75 stopped early on request.");
+}
+
+static void print_command_help(const command_t *command) {
+  char name[64];
+  snprintf(name, sizeof name, "lockstep %s", command->name);
+  argp_help(command->argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
+  if (!command->shows_settings) return;
+  putchar('\n');
+  settings_reference(stdout, settings_choices(), false);
+}
+
+static void print_version(void) {
+#ifdef __clang__
+  const char *compiler = "clang " __clang_version__;
+#else
+  const char *compiler = "gcc " __VERSION__;
+#endif
+  char mpi[128], dense[128];
+  world_library_version(mpi, sizeof mpi);
+  dense_library_version(dense, sizeof dense);
+  printf("lockstep %s\nMPI: %s\nHDF5: %s\nkernels: %s\ncompiler: %s\n", LOCKSTEP_VERSION, mpi,
+         store_library_version(), dense, compiler);
+}
+
+static bool is_help(const char *word) {
+  return strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0;
+}
+
+/* What needs neither MPI nor a command's work; false when there is something to do. */
+static bool answer_at_once(int argc, char **argv) {
+  const command_t *command = NULL;
+  if (argc >= 2 && is_help(argv[1])) {
+    print_overview();
+    return true;
+  }
+  if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+    print_version();
+    return true;
+  }
+  if (argc < 3 || find_command(argv[1], &command, NULL) != LS_OK) return false;
+  for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (is_help(argv[i])) {
+      print_command_help(command);
+      return true;
+    }
+  return false;
+}
+
+/* ---- work ---- */
+
+/* All ranks agree on the arguments before any of them begins. */
+static ls_status prepare(const session_t *session, int argc, char **argv, const command_t **command,
+                         arguments_t **options, ls_error *error) {
+  ls_status status = find_command(argc > 1 ? argv[1] : NULL, command, error);
+  if (status == LS_OK) {
+    *options = calloc(1, (*command)->options_size);
+    status = *options == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the options")
+                              : arguments_parse(*command, argc - 1, argv + 1, *options, error);
+  }
+  return world_agree(session->world, status, error);
+}
+
+static ls_status run_command(const session_t *session, int argc, char **argv, ls_error *error) {
+  const command_t *command = NULL;
+  arguments_t *options = NULL;
+  ls_status status = prepare(session, argc, argv, &command, &options, error);
+  if (status == LS_OK && command->is_parallel)
+    status = command->run(session, options, error);
+  else if (status == LS_OK)
+    status =
+        world_agree(session->world, session->is_root ? command->run(session, options, error) : LS_OK, error);
+  free(options);
+  return status;
+}
+
+/* Results that did not reach their place are a failure too. */
+static ls_status flush_results(ls_error *error) {
+  if (fflush(stdout) == 0 && ferror(stdout) == 0) return LS_OK;
+  return error_set(error, LS_IO, "the results could not be written to the standard output");
+}
+
+static int report(ls_status status, const ls_error *error) {
+  if (status != LS_OK)
+    fprintf(stderr, "lockstep: %s\n", error->message[0] != '\0' ? error->message : ls_status_text(status));
+  return ls_status_exit_code(status);
+}
+
+int main(int argc, char **argv) {
+  ls_error error = {0};
+  session_t session = {0};
+  if (answer_at_once(argc, argv)) return report(flush_results(&error), &error);
+  ls_status status = world_create(&argc, &argv, &session.world, &error);
+  if (status != LS_OK) return report(status, &error);
+  session.is_root = world_rank(session.world) == 0;
+  session.log.out = session.is_root ? stderr : NULL;
+  status = run_command(&session, argc, argv, &error);
+  if (status == LS_OK) status = flush_results(&error);
+  int code = session.is_root ? report(status, &error) : ls_status_exit_code(status);
+  world_destroy(&session.world);
+  return code;
+}

@@ -1,0 +1,82 @@
+/* A trained model made ready on all ranks, for eval and predict. */
+#include "cli/command.h"
+
+#include "train/choices.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+ls_status model_path(const char *word, char *out, size_t size, ls_error *error) {
+  struct stat info;
+  bool is_run = stat(word, &info) == 0 && S_ISDIR(info.st_mode);
+  int length = snprintf(out, size, "%s%s", word, is_run ? "/model.h5" : "");
+  if (length < 0 || (size_t)length >= size)
+    return error_set(error, LS_USAGE, "%.80s…: too long a path", word);
+  return LS_OK;
+}
+
+/* The model's own settings, read once more with the overrides. */
+static ls_status override_settings(const model_t *model, const char *path, char *const *overrides,
+                                   size_t n_overrides, settings_t **out, ls_error *error) {
+  char *text = NULL;
+  TRY(settings_dump(model->settings, &text, error));
+  ls_status status =
+      settings_parse(text, strlen(text), path, overrides, n_overrides, settings_choices(), out, error);
+  free(text);
+  return status;
+}
+
+/* Not collective. */
+static ls_status read_model(const char *word, char *const *overrides, size_t n_overrides, ready_t *ready,
+                            ls_error *error) {
+  char path[4096];
+  TRY(model_path(word, path, sizeof path, error));
+  TRY(model_read(path, settings_choices(), EVALUATE_ROWS, &ready->model, error));
+  return override_settings(ready->model, path, overrides, n_overrides, &ready->settings, error);
+}
+
+/* The shards that the model was trained with, unless this command names others. */
+static int shards_to_use(const ready_t *ready) {
+  bool named = ready->settings->parallel.shards != ready->model->settings->parallel.shards &&
+               ready->settings->parallel.shards != SETTINGS_AUTO;
+  return named ? (int)ready->settings->parallel.shards : ready->model->shards;
+}
+
+static ls_status make_ready(const session_t *session, ready_t *ready, ls_error *error) {
+  const model_t *model = ready->model;
+  const loss_params_t params = {.delta = model->settings->loss.delta};
+  TRY(layout_plan(session->world, ready->settings, shards_to_use(ready), &ready->layout, error));
+  ls_status status =
+      evaluator_create(model->graph, model->loss, &params, &model->features, &model->targets,
+                       ready->layout.threads, ready->settings->train.top_k, &ready->evaluator, error);
+  return world_agree(session->world, status, error);
+}
+
+ls_status ready_open(const session_t *session, const char *word, char *const *overrides, size_t n_overrides,
+                     ready_t *out, ls_error *error) {
+  ready_t ready = {0};
+  ls_status status =
+      world_agree(session->world, read_model(word, overrides, n_overrides, &ready, error), error);
+  if (status == LS_OK) status = make_ready(session, &ready, error);
+  if (status == LS_OK)
+    *out = ready;
+  else
+    ready_close(&ready);
+  return status;
+}
+
+void ready_close(ready_t *ready) {
+  evaluator_destroy(&ready->evaluator);
+  settings_destroy(&ready->settings);
+  model_destroy(&ready->model);
+}
+
+ls_status ready_check_features(const ready_t *ready, const char *file, int64_t features, ls_error *error) {
+  if (features == ready->model->inputs) return LS_OK;
+  return error_set(error, LS_BAD_DATA,
+                   "%s: a row has %" PRId64 " features, but the network was trained on %" PRId64, file,
+                   features, ready->model->inputs);
+}

@@ -1,0 +1,279 @@
+/* lockstep predict: the network's answers for rows without targets, as a table for people (CSV) or as arrays
+ * (HDF5). Ranks predict their shards' rows, rank 0 collects and writes them in the file's order. */
+#include "cli/command.h"
+
+#include "data/dataset.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_OUT = 256, KEY_X };
+
+typedef struct {
+  arguments_t arguments;
+  const char *out, *x;
+} predict_arguments_t;
+
+static const struct argp_option options[] = {
+    {"out", KEY_OUT, "FILE", 0, "where predictions go: FILE.csv or FILE.h5", 0},
+    {"x", KEY_X, "PATH", 0, "array of features in DATA.h5 (x, test/x or train/x)", 0},
+    {0},
+};
+
+static bool is_hdf5(const char *path) {
+  const char *dot = strrchr(path, '.');
+  return dot != NULL && (strcmp(dot, ".h5") == 0 || strcmp(dot, ".hdf5") == 0);
+}
+
+static error_t check_output(predict_arguments_t *a) {
+  if (a->out == NULL)
+    return arguments_refuse(&a->arguments, "say where predictions go: --out FILE.csv or --out FILE.h5");
+  const char *dot = strrchr(a->out, '.');
+  if (!is_hdf5(a->out) && (dot == NULL || strcmp(dot, ".csv") != 0))
+    return arguments_refuse(&a->arguments, "--out: '%.200s' ends neither in .csv nor in .h5", a->out);
+  return 0;
+}
+
+static error_t parse_key(int key, char *arg, struct argp_state *state) {
+  predict_arguments_t *a = state->input;
+  switch (key) {
+  case KEY_OUT:
+    a->out = arg;
+    return 0;
+  case KEY_X:
+    a->x = arg;
+    return 0;
+  case ARGP_KEY_END:
+    return check_output(a);
+  default:
+    return arguments_key(key, arg, state);
+  }
+}
+
+/* ---- what is written ---- */
+
+typedef struct {
+  const model_t *model;
+  int64_t rows, outputs;
+  const float *values; /* (rows, outputs) */
+  bool is_classes;     /* one class a row, by the largest probability */
+  char *const *names;  /* (outputs), or NULL: outputs have numbers */
+  const char *what;    /* of the values: probability, prediction */
+} answers_t;
+
+static answers_t answers_of(const model_t *model, int64_t rows, const float *values) {
+  int64_t outputs = graph_outputs(model->graph);
+  bool is_classes = model->loss->target == TARGET_LABELS;
+  bool has_names = is_classes && model->class_names != NULL && model->n_classes == (size_t)outputs;
+  return (answers_t){.model = model,
+                     .rows = rows,
+                     .outputs = outputs,
+                     .values = values,
+                     .is_classes = is_classes,
+                     .names = has_names ? model->class_names : NULL,
+                     .what = model->loss->is_classification ? "probability" : "prediction"};
+}
+
+/* The first of the largest. */
+static int32_t class_of(const answers_t *answers, int64_t row) {
+  const float *p = answers->values + row * answers->outputs;
+  int32_t best = 0;
+  for (int32_t c = 1; c < answers->outputs; c++)
+    if (p[c] > p[best]) best = c;
+  return best;
+}
+
+/* A cell of text: in quotes when it holds what CSV gives a meaning to (RFC 4180). */
+static void put_cell(FILE *out, const char *prefix, const char *text) {
+  bool quoted = strpbrk(text, ",\"\n\r") != NULL;
+  fprintf(out, "%s%s", quoted ? "\"" : "", prefix);
+  for (; *text != '\0'; text++) {
+    if (*text == '"') fputc('"', out);
+    fputc(*text, out);
+  }
+  if (quoted) fputc('"', out);
+}
+
+static void put_name(FILE *out, const char *prefix, const answers_t *answers, int64_t c) {
+  if (answers->names != NULL)
+    put_cell(out, prefix, answers->names[c]);
+  else
+    fprintf(out, "%s%" PRId64, prefix, c);
+}
+
+static void put_header(FILE *out, const answers_t *answers) {
+  char prefix[32];
+  snprintf(prefix, sizeof prefix, "%s_", answers->what);
+  fputs(answers->is_classes ? "row,class" : "row", out);
+  if (answers->outputs == 1) fprintf(out, ",%s", answers->what);
+  for (int64_t c = 0; c < answers->outputs && answers->outputs > 1; c++) {
+    fputc(',', out);
+    put_name(out, prefix, answers, c);
+  }
+  fputc('\n', out);
+}
+
+static void put_table(FILE *out, const answers_t *answers) {
+  put_header(out, answers);
+  for (int64_t row = 0; row < answers->rows; row++) {
+    fprintf(out, "%" PRId64, row);
+    if (answers->is_classes) {
+      fputc(',', out);
+      put_name(out, "", answers, class_of(answers, row));
+    }
+    for (int64_t c = 0; c < answers->outputs; c++)
+      fprintf(out, ",%.9g", (double)answers->values[row * answers->outputs + c]);
+    fputc('\n', out);
+  }
+}
+
+static ls_status write_csv(const char *path, const answers_t *answers, ls_error *error) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %s", path);
+  put_table(out, answers);
+  ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
+                                      : error_set(error, LS_NO_MEMORY,
+                                                  "no memory for %s; HDF5 (--out FILE.h5) takes less", path);
+  free(text);
+  return status;
+}
+
+static ls_status write_classes(store_t *store, const answers_t *answers, ls_error *error) {
+  int32_t *classes = malloc((size_t)answers->rows * sizeof *classes);
+  if (classes == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " classes", answers->rows);
+  for (int64_t row = 0; row < answers->rows; row++) classes[row] = class_of(answers, row);
+  ls_status status = store_write(store, "class", STORE_I32, 1, &answers->rows, classes, error);
+  free(classes);
+  return status;
+}
+
+static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
+  const int64_t shape[] = {answers->rows, answers->outputs};
+  const model_t *model = answers->model;
+  TRY(store_write(store, answers->what, STORE_F32, 2, shape, answers->values, error));
+  TRY(store_write_text(store, "/", "parameters_checksum", model->checksum, error));
+  if (!answers->is_classes) return LS_OK;
+  if (answers->names != NULL)
+    TRY(store_write_texts(store, "/", "class_names", (const char *const *)answers->names, model->n_classes,
+                          error));
+  return write_classes(store, answers, error);
+}
+
+static ls_status write_hdf5(const char *path, const answers_t *answers, ls_error *error) {
+  store_t *store = NULL;
+  TRY(store_create(path, &store, error));
+  ls_status status = write_arrays(store, answers, error);
+  if (status == LS_OK) status = store_publish(&store, error);
+  store_close(&store);
+  return status;
+}
+
+/* ---- what is predicted ---- */
+
+/* The array of features: as named, else the first usual one that is there. Not collective. */
+static ls_status find_x(const char *file, const char *named, const char **out, ls_error *error) {
+  static const char *const usual[] = {"x", "test/x", "train/x"};
+  store_t *store = NULL;
+  store_array_t array;
+  TRY(store_open(file, &store, error));
+  const char *x = named;
+  for (size_t i = 0; x == NULL && i < sizeof usual / sizeof usual[0]; i++)
+    if (store_has(store, usual[i])) x = usual[i];
+  ls_status status = store_describe(store, x != NULL ? x : usual[0], &array, error);
+  if (status != LS_OK && x == NULL) error_prefix(error, status, "name the array of features with --x");
+  store_close(&store);
+  if (status == LS_OK) *out = x;
+  return status;
+}
+
+/* All ranks' rows, one after the other, on rank 0. Collective. */
+static ls_status collect(const session_t *session, const split_t *split, size_t row_bytes, const float *mine,
+                         float *all, ls_error *error) {
+  int n = world_size(session->world), shards = split->partition.shards;
+  size_t *sizes = malloc((size_t)n * sizeof *sizes);
+  ls_status status = LS_OK;
+  if (sizes == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
+  status = world_agree(session->world, status, error);
+  for (int r = 0; r < n && status == LS_OK; r++) {
+    int first = rank_first_shard(shards, n, r);
+    sizes[r] = row_bytes * (size_t)(shard_first(split->partition, first + rank_shards(shards, n, r)) -
+                                    shard_first(split->partition, first));
+  }
+  if (status == LS_OK) status = world_gather_pieces(session->world, mine, sizes, all, 0, error);
+  free(sizes);
+  return status;
+}
+
+static ls_status predict_rows(const session_t *session, ready_t *ready, const char *path,
+                              const split_t *split, ls_error *error) {
+  size_t row_bytes = (size_t)graph_outputs(ready->model->graph) * sizeof(float);
+  size_t rows = (size_t)split->rows, all_rows = session->is_root ? (size_t)split->partition.rows : 0;
+  float *mine = malloc(rows * row_bytes + 1), *all = malloc(all_rows * row_bytes + 1);
+  ls_status status = LS_OK;
+  if (mine == NULL || all == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory for the predictions of %zu rows", rows + all_rows);
+  if (status == LS_OK)
+    status = evaluator_predict(ready->evaluator, split, ready->model->parameters, mine, error);
+  status = world_agree(session->world, status, error);
+  if (status == LS_OK) status = collect(session, split, row_bytes, mine, all, error);
+  if (status == LS_OK) {
+    if (session->is_root) {
+      answers_t answers = answers_of(ready->model, split->partition.rows, all);
+      status = is_hdf5(path) ? write_hdf5(path, &answers, error) : write_csv(path, &answers, error);
+    }
+    status = world_agree(session->world, status, error);
+  }
+  free(mine);
+  free(all);
+  return status;
+}
+
+static ls_status predict(const session_t *session, const predict_arguments_t *a, ready_t *ready,
+                         ls_error *error) {
+  const char *file = a->arguments.words[1], *x = NULL;
+  dataset_t *data = NULL;
+  TRY(world_agree(session->world, find_x(file, a->x, &x, error), error));
+  TRY(dataset_load_features(session->world, file, x, ready->model->inputs, ready->layout.shards, &data,
+                            error));
+  ls_status status = predict_rows(session, ready, a->out, &data->test, error);
+  if (status == LS_OK)
+    log_info(&session->log, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows, file, x,
+             a->out);
+  dataset_destroy(&data);
+  return status;
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const predict_arguments_t *a = input;
+  ready_t ready = {0};
+  TRY(ready_open(session, a->arguments.words[0], a->arguments.words + 2, a->arguments.n - 2, &ready, error));
+  ls_status status = predict(session, a, &ready, error);
+  ready_close(&ready);
+  return status;
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_key,
+    .args_doc = "MODEL DATA.h5 --out FILE [SECTION.KEY=VALUE...]",
+    .doc = "Applies a trained model to rows: classes and probabilities, or targets in their original units.\v"
+           "MODEL is a model file, a checkpoint or a run directory. A CSV file has a line for every row: its "
+           "number from 0, the class, a column for every output. An HDF5 file has the arrays `class` and "
+           "`probability`, or `prediction`."};
+
+const command_t command_predict = {
+    .name = "predict",
+    .meaning = "apply a model to new rows",
+    .argp = &argp,
+    .options_size = sizeof(predict_arguments_t),
+    .fewest = 2,
+    .most = ANY_NUMBER,
+    .is_parallel = true,
+    .run = run,
+};

@@ -1,0 +1,47 @@
+/* How settings come to all ranks: rank 0 alone reads the file and resolves them, the others get the resolved
+ * text. So a file that not every node sees is no problem, and no two ranks can differ. */
+#include "cli/command.h"
+
+#include "train/choices.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static ls_status read_at_root(const session_t *session, const char *path, char *const *overrides,
+                              size_t n_overrides, settings_t **settings, char **text, ls_error *error) {
+  ls_status status = LS_OK;
+  if (session->is_root) {
+    status = settings_load(path, overrides, n_overrides, settings_choices(), settings, error);
+    if (status == LS_OK) status = settings_dump(*settings, text, error);
+  }
+  return world_agree(session->world, status, error);
+}
+
+static ls_status share_text(const session_t *session, char **text, ls_error *error) {
+  ls_status status = LS_OK;
+  size_t size = session->is_root ? strlen(*text) + 1 : 0;
+  TRY(world_broadcast(session->world, &size, sizeof size, 0, error));
+  if (!session->is_root) *text = malloc(size);
+  if (*text == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the settings");
+  TRY(world_agree(session->world, status, error));
+  return world_broadcast(session->world, *text, size, 0, error);
+}
+
+ls_status settings_everywhere(const session_t *session, const char *path, char *const *overrides,
+                              size_t n_overrides, settings_t **out, ls_error *error) {
+  settings_t *settings = NULL;
+  char *text = NULL;
+  ls_status status = read_at_root(session, path, overrides, n_overrides, &settings, &text, error);
+  if (status == LS_OK) status = share_text(session, &text, error);
+  if (status == LS_OK) {
+    if (!session->is_root)
+      status = settings_parse(text, strlen(text), path, NULL, 0, settings_choices(), &settings, error);
+    status = world_agree(session->world, status, error);
+  }
+  free(text);
+  if (status == LS_OK)
+    *out = settings;
+  else
+    settings_destroy(&settings);
+  return status;
+}

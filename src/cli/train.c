@@ -1,0 +1,58 @@
+/* lockstep train. */
+#include "cli/command.h"
+
+#include "train/trainer.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { KEY_RESUME = 256 };
+
+typedef struct {
+  arguments_t arguments;
+  bool resume;
+} train_arguments_t;
+
+static const struct argp_option options[] = {
+    {"resume", KEY_RESUME, NULL, 0,
+     "go on from the newest good checkpoint of the run, or begin when there is none", 0},
+    {0},
+};
+
+static error_t parse_key(int key, char *arg, struct argp_state *state) {
+  train_arguments_t *a = state->input;
+  if (key != KEY_RESUME) return arguments_key(key, arg, state);
+  a->resume = true;
+  return 0;
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const train_arguments_t *a = input;
+  settings_t *settings = NULL;
+  TRY(settings_everywhere(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1,
+                          &settings, error));
+  train_options_t train = {
+      .resume = a->resume, .log = &session->log, .live = session->is_root && isatty(STDERR_FILENO) == 1};
+  ls_status status = train_run(session->world, settings, &train, error);
+  settings_destroy(&settings);
+  return status;
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_key,
+    .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
+    .doc = "Trains the network of a file of settings; what comes of it lies in runs/NAME.\v"
+           "Under mpirun or srun all ranks train together; the result has the same bits on any layout."};
+
+const command_t command_train = {
+    .name = "train",
+    .meaning = "train a network and keep the run",
+    .argp = &argp,
+    .options_size = sizeof(train_arguments_t),
+    .fewest = 1,
+    .most = ANY_NUMBER,
+    .is_parallel = true,
+    .shows_settings = true,
+    .run = run,
+};
