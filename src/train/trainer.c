@@ -372,6 +372,13 @@ static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *e
   return check_finite(trainer, loss, error);
 }
 
+/* Before a checkpoint within an epoch: one of diverged parameters would push out the good ones. */
+static ls_status check_so_far(trainer_t *trainer, ls_error *error) {
+  int64_t rows = trainer->position.step_in_epoch * trainer->settings->train.global_batch_size;
+  TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
+  return check_finite(trainer, mean_loss(trainer, rows), error);
+}
+
 static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error) {
   const settings_t *settings = trainer->settings;
   position_t *position = &trainer->position;
@@ -380,7 +387,9 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
     if (settings->train.log_every > 0 && position->step % settings->train.log_every == 0)
       TRY(log_step(trainer, position->step_in_epoch, error));
     bool due = settings->checkpoint.every_steps > 0 && position->step % settings->checkpoint.every_steps == 0;
-    if (due && position->step_in_epoch < steps) TRY(save_checkpoint(trainer, error));
+    if (!due || position->step_in_epoch == steps) continue;
+    TRY(check_so_far(trainer, error));
+    TRY(save_checkpoint(trainer, error));
   }
   return LS_OK;
 }
