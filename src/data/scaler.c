@@ -203,7 +203,8 @@ static const char *const part_names[PARTS] = {"shift", "scale", "offset"};
 
 ls_status scaler_write(const scaler_t *scaler, store_t *store, const char *group, ls_error *error) {
   const double *const parts[PARTS] = {scaler->shift, scaler->scale, scaler->offset};
-  TRY(store_write_text(store, group, "name", scaler->name, error));
+  const char *name = scaler->name != NULL ? scaler->name : "none"; /* {0}: never fitted */
+  TRY(store_write_text(store, group, "name", name, error));
   for (int i = 0; i < PARTS && scaler->n > 0; i++) {
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/%s", group, part_names[i]);
