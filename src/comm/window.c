@@ -1,13 +1,15 @@
-/* Shared memory by MPI_Win_allocate_shared: the library finds the memory, this file only asks for alignment,
- * clears it from the rank that owns it (so that its pages lie near that rank) and turns failures into
- * messages. The window stays in one passive epoch (lock_all) for its life; order between ranks comes from
- * barriers. */
+/* Shared memory by MPI_Win_allocate_shared: the library finds the memory, this file aligns it, clears it from
+ * the rank that owns it (so that its pages lie near that rank) and turns failures into messages. The window
+ * stays in one passive epoch (lock_all) for its life; order between ranks comes from barriers. */
 #include "comm/window.h"
 #include "comm/world_impl.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+
+enum { ALIGNMENT = 64 };
 
 struct window {
   MPI_Win win;
@@ -50,17 +52,21 @@ static ls_status allocate(world_t *world, size_t bytes, MPI_Win *win, ls_error *
   void *mine = NULL;
   TRY(mpi_check(MPI_Info_create(&info), "MPI_Info_create", error));
   MPI_Info_set(info, "alloc_shared_noncontig", "true"); /* each segment on pages of its own */
-  int code = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, world->node, &mine, win);
+  /* the library promises no alignment (Open MPI puts a header in front): room to align in */
+  int code = MPI_Win_allocate_shared((MPI_Aint)(bytes + ALIGNMENT), 1, info, world->node, &mine, win);
   MPI_Info_free(&info);
   return mpi_check(code, "MPI_Win_allocate_shared", error);
 }
 
+/* Mappings begin on pages, so that all ranks of the node align a segment to the same byte of it. */
 static ls_status find_segments(window_t *window, ls_error *error) {
   for (int place = 0; place < window->places; place++) {
     MPI_Aint size = 0;
     int unit = 0;
-    TRY(mpi_check(MPI_Win_shared_query(window->win, place, &size, &unit, &window->segments[place]),
-                  "MPI_Win_shared_query", error));
+    char *segment = NULL;
+    TRY(mpi_check(MPI_Win_shared_query(window->win, place, &size, &unit, &segment), "MPI_Win_shared_query",
+                  error));
+    window->segments[place] = segment + (ALIGNMENT - (uintptr_t)segment % ALIGNMENT) % ALIGNMENT;
   }
   return LS_OK;
 }
@@ -78,7 +84,7 @@ static ls_status open_window(world_t *world, size_t bytes, window_t *window, ls_
 }
 
 ls_status window_create(world_t *world, size_t bytes, const char *what, window_t **out, ls_error *error) {
-  size_t whole = (bytes + 63) / 64 * 64;
+  size_t whole = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   TRY(check_room(world, whole, what, error));
   window_t *window = calloc(1, sizeof *window);
   ls_status status = window == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a window") : LS_OK;
