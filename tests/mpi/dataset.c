@@ -3,6 +3,7 @@
 #include "data/gather.h"
 #include "data/scaler_fit.h"
 #include "math/tree.h"
+#include "mpi/check.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,18 +12,6 @@
 #include <unistd.h>
 
 enum { N = 1003, T = 17, F = 4, S = 12, CLASSES = 7 };
-
-static int failures;
-
-#define CHECK(condition, ...)                                                                                \
-  do {                                                                                                       \
-    if (!(condition)) {                                                                                      \
-      failures++;                                                                                            \
-      fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                        \
-      fprintf(stderr, __VA_ARGS__);                                                                          \
-      fputc('\n', stderr);                                                                                   \
-    }                                                                                                        \
-  } while (0)
 
 static double feature(int64_t row, int64_t column) {
   return 1e6 * (double)column + (double)(row * 389 % 1003) / 7;

@@ -1,0 +1,118 @@
+/* Windows and barriers: what one rank of a node writes the others read, and a barrier holds threads of
+ * several ranks together, more of them than there are cores. */
+#include "comm/window.h"
+
+#include "comm/barrier.h"
+#include "mpi/check.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static size_t segment_floats(int place) {
+  return place == 1 ? 0 : 1000 + 37 * (size_t)place;
+}
+
+static float mark(int node, int place, size_t i) {
+  return (float)(10000 * node + 2000 * place) + (float)i;
+}
+
+/* Segments of different sizes, one of them empty. */
+static void check_window(world_t *world) {
+  ls_error error = {0};
+  window_t *window = NULL;
+  int node = world_node(world), place = world_place(world);
+  CHECK_OK(window_create(world, segment_floats(place) * sizeof(float), "the test", &window, &error));
+  if (window == NULL) return;
+  float *mine = window_segment(window, place);
+  CHECK((uintptr_t)mine % 64 == 0, "place %d is not aligned", place);
+  for (size_t i = 0; i < segment_floats(place); i++) CHECK(mine[i] == 0, "%g at %zu", (double)mine[i], i);
+  CHECK_OK(world_barrier(world, &error));
+  for (size_t i = 0; i < segment_floats(place); i++) mine[i] = mark(node, place, i);
+  CHECK_OK(world_barrier(world, &error));
+  for (int p = 0; p < world_places(world); p++) {
+    const float *theirs = window_segment(window, p);
+    for (size_t i = 0; i < segment_floats(p); i++)
+      CHECK(theirs[i] == mark(node, p, i), "place %d sees %g at %zu of %d", place, (double)theirs[i], i, p);
+  }
+  CHECK_OK(world_barrier(world, &error));
+  window_destroy(&window);
+  CHECK(window == NULL, "the window is still there");
+}
+
+/* More than any machine has: refused on all ranks, with the reason. */
+static void check_refusal(world_t *world) {
+  ls_error error = {0};
+  window_t *window = NULL;
+  if (world_size(world) == 1)
+    return; /* a rank alone gets plain memory, which may be promised and not there */
+  size_t bytes = world_rank(world) == world_size(world) - 1 ? (size_t)1 << 46 : 64;
+  ls_status status = window_create(world, bytes, "the test", &window, &error);
+  CHECK(status != LS_OK && window == NULL, "64 TB were given");
+  CHECK(error.message[0] != '\0', "no message");
+}
+
+enum { THREADS = 3, ROUNDS = 200, MOST_COUNTERS = 64 };
+
+typedef struct {
+  barrier_t barrier;
+  int counters[MOST_COUNTERS]; /* plain ints: the barrier alone orders them */
+} shared_t;
+
+typedef struct {
+  shared_t *shared;
+  int index, participants;
+  int wrong;
+} thread_t;
+
+/* Each counts up its own counter, and after the barrier sees all others as far. */
+static void *count(void *context) {
+  thread_t *thread = context;
+  for (int round = 1; round <= ROUNDS; round++) {
+    thread->shared->counters[thread->index] = round;
+    barrier_wait(&thread->shared->barrier);
+    for (int i = 0; i < thread->participants; i++) thread->wrong += thread->shared->counters[i] != round;
+    barrier_wait(&thread->shared->barrier);
+  }
+  return NULL;
+}
+
+static void check_barrier(world_t *world) {
+  ls_error error = {0};
+  window_t *window = NULL;
+  int place = world_place(world), participants = THREADS * world_places(world);
+  pthread_t ids[THREADS];
+  thread_t threads[THREADS];
+  CHECK_OK(window_create(world, place == 0 ? sizeof(shared_t) : 0, "the barrier", &window, &error));
+  if (window == NULL) return;
+  shared_t *shared = window_segment(window, 0);
+  if (place == 0) barrier_init(&shared->barrier, participants);
+  CHECK_OK(world_barrier(world, &error));
+  for (int t = 0; t < THREADS; t++) {
+    threads[t] = (thread_t){shared, place * THREADS + t, participants, 0};
+    CHECK(pthread_create(&ids[t], NULL, count, &threads[t]) == 0, "thread %d", t);
+  }
+  for (int t = 0; t < THREADS; t++) {
+    pthread_join(ids[t], NULL);
+    CHECK(threads[t].wrong == 0, "thread %d of place %d passed %d times too early", t, place,
+          threads[t].wrong);
+  }
+  CHECK_OK(world_barrier(world, &error));
+  window_destroy(&window);
+}
+
+int main(int argc, char **argv) {
+  world_t *world = NULL;
+  ls_error error = {0};
+  if (world_create(&argc, &argv, &world, &error) != LS_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    return EXIT_FAILURE;
+  }
+  for (int per_node = 0; per_node <= 2; per_node++) {
+    CHECK_OK(world_group(world, per_node, &error));
+    check_window(world);
+    check_barrier(world);
+  }
+  check_refusal(world);
+  world_destroy(&world);
+  return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
