@@ -4,10 +4,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec </dev/null
 
-if command -v ninja >/dev/null; then
-  export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
-fi
-
 # Open MPI refuses root unless told twice; in a container root is who there is.
 if [[ $EUID -eq 0 ]]; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -18,6 +14,8 @@ build() {
   local directory=$1 log
   shift
   mkdir -p "$directory"
+  # asked here, not when this file is read: set-up may have brought Ninja in between
+  if command -v ninja >/dev/null; then export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}; fi
   log=$directory/build.log
   echo "building $directory"
   if ! { cmake -S . -B "$directory" "$@" && cmake --build "$directory" --parallel "$(nproc)"; } >"$log" 2>&1; then

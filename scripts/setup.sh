@@ -5,7 +5,7 @@
 set -euo pipefail
 
 packages=(
-  gcc libc6-dev cmake ninja-build git
+  gcc libc6-dev cmake ninja-build make git
   libopenmpi-dev openmpi-bin libhdf5-dev libdnnl-dev liblapacke-dev
   libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev
   libcriterion-dev                                              # tests
