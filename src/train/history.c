@@ -120,12 +120,15 @@ static void json_key(FILE *out, bool first, const char *key) {
   fprintf(out, "%s\"%s\": ", first ? "" : ", ", key);
 }
 
+/* The fewest digits that read back to the same number: 15 to 17. */
 void json_number(FILE *out, bool first, const char *key, double value) {
+  char digits[32] = "null";
+  for (int precision = 15; precision <= 17 && isfinite(value); precision++) {
+    snprintf(digits, sizeof digits, "%.*g", precision, value);
+    if (strtod(digits, NULL) == value) break;
+  }
   json_key(out, first, key);
-  if (isfinite(value))
-    fprintf(out, "%.17g", value);
-  else
-    fputs("null", out);
+  fputs(digits, out);
 }
 
 void json_integer(FILE *out, bool first, const char *key, int64_t value) {
