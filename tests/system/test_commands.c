@@ -113,16 +113,28 @@ Test(commands, predictions_are_the_same_in_csv_and_hdf5_and_fit_the_accuracy) {
     }
     right += classes[i] == labels[i];
   }
-  double accuracy = json_double(file_text("runs/flowers/summary.json"), "test_accuracy");
-  cr_assert_float_eq((double)right / (double)n, accuracy, 1e-12);
+  /* what the summary says follows from the probabilities */
+  double loss = 0;
+  int64_t in_two = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const float *p = probabilities + 3 * i, own = p[labels[i]];
+    loss -= log((double)own) / (double)n;
+    in_two += (p[0] > own) + (p[1] > own) + (p[2] > own) < 2;
+  }
+  const char *json = file_text("runs/flowers/summary.json");
+  cr_assert_float_eq(json_double(json, "test_accuracy"), (double)right / (double)n, 1e-12);
+  cr_assert_float_eq(json_double(json, "test_top_k"), (double)in_two / (double)n, 1e-12);
+  cr_assert_float_eq(json_double(json, "test_loss"), loss, 1e-6);
 }
 
-Test(commands, a_linear_law_is_found_and_predicted_in_its_own_units) {
-  enum { ROWS = 200 };
+enum { LAW_ROWS = 200 };
+
+/* y = 700,000 + 20 a - 400,000 b, some 892,000 to 906,000; float holds it to 0.06. */
+static void train_law(int epochs) {
   FILE *file = fopen("law.csv", "w");
   cr_assert_not_null(file);
   fputs("a;b;y\n", file);
-  for (uint64_t i = 0; i < ROWS; i++) {
+  for (uint64_t i = 0; i < LAW_ROWS; i++) {
     double a = 1e4 + 300 * noise(2 * i), b = 0.02 * noise(2 * i + 1);
     fprintf(file, "%.9g;%.9g;%.9g\n", a, b, 7e5 + 20 * a - 4e5 * b);
   }
@@ -133,16 +145,42 @@ Test(commands, a_linear_law_is_found_and_predicted_in_its_own_units) {
              "model: {layers: [{dense: 1}]}\n"
              "loss: mse\n"
              "optimizer: {name: sgd, learning_rate: 0.1, momentum: 0.5}\n"
-             "train: {epochs: 60, global_batch_size: 50}\n"
-             "parallel: {threads: 1, shards: 2}\n");
+             "train: {epochs: %d, global_batch_size: 50}\n"
+             "parallel: {threads: 1, shards: 2}\n",
+             epochs);
   run_well(2, "train law.yaml");
   run_well(2, "predict runs/law law.h5 --x train/x --out p.h5");
-  float found[ROWS], y[ROWS];
-  cr_assert_eq(read_array("p.h5", "prediction", STORE_F32, ROWS, found), ROWS);
-  cr_assert_eq(read_array("law.h5", "train/y", STORE_F32, ROWS, y), ROWS);
-  /* y goes from some 892,000 to 906,000; float holds it to 0.06 */
-  for (int i = 0; i < ROWS; i++)
-    cr_assert_float_eq(found[i], y[i], 2, "row %d: %f for %f", i, found[i], y[i]);
+}
+
+Test(commands, a_linear_law_is_found_and_predicted_in_its_own_units) {
+  float found[LAW_ROWS], y[LAW_ROWS];
+  train_law(60);
+  cr_assert_eq(read_array("p.h5", "prediction", STORE_F32, LAW_ROWS, found), LAW_ROWS);
+  cr_assert_eq(read_array("law.h5", "train/y", STORE_F32, LAW_ROWS, y), LAW_ROWS);
+  for (int i = 0; i < LAW_ROWS; i++)
+    cr_assert_float_eq(found[i], y[i], 2, "row %d: %f for %f", i, (double)found[i], (double)y[i]);
+}
+
+/* After one epoch, so that errors are larger than the roundings of predictions. */
+Test(commands, errors_of_a_regression_are_those_of_its_predictions) {
+  float found[LAW_ROWS], y[LAW_ROWS];
+  double sum = 0, absolute = 0, squares = 0, variation = 0;
+  train_law(1);
+  read_array("p.h5", "prediction", STORE_F32, LAW_ROWS, found);
+  read_array("law.h5", "train/y", STORE_F32, LAW_ROWS, y);
+  for (int i = 0; i < LAW_ROWS; i++) {
+    double residual = (double)found[i] - (double)y[i];
+    sum += (double)y[i];
+    absolute += fabs(residual);
+    squares += residual * residual;
+  }
+  for (int i = 0; i < LAW_ROWS; i++) variation += pow((double)y[i] - sum / LAW_ROWS, 2);
+  run_well(2, "eval runs/law --split train --json eval.json");
+  const char *json = file_text("eval.json");
+  cr_assert_gt(absolute / LAW_ROWS, 100);
+  cr_expect_float_eq(json_double(json, "mae"), absolute / LAW_ROWS, 0.06);
+  cr_expect_float_eq(json_double(json, "rmse"), sqrt(squares / LAW_ROWS), 0.06);
+  cr_expect_float_eq(json_double(json, "r2"), 1 - squares / variation, 1e-4);
 }
 
 Test(commands, info_tells_what_a_file_is) {
