@@ -1,4 +1,5 @@
 /* Losses of the first steps, by first_steps.py with NumPy in float64. */
+/* clang-format off */
 static const double adam_cross_entropy[] = {
     1.2214800541880932, 1.2249951009888129, 1.0913181035906754, 0.99703567533981152,
     0.93534401426076308, 0.78203273938970508, 0.93461277131719633, 0.76410082402863955,

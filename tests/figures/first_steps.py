@@ -147,7 +147,7 @@ def main():
             run(place, "train", here / f"{name}.yaml", "train.epochs=0")
             losses = replay(f"{place}/runs/{name}/model.h5", f"{place}/{name}.h5", activations, loss, optimizer)
             figures.append(c_array(name, losses))
-    text = "/* Losses of the first steps, by first_steps.py with NumPy in float64. */\n" + "\n".join(figures)
+    text = "/* Losses of the first steps, by first_steps.py with NumPy in float64. */\n/* clang-format off */\n" + "\n".join(figures)
     (here / "first_steps.h").write_text(text)
 
 
