@@ -42,11 +42,10 @@ static void advise(const world_t *world, layout_t *layout) {
         "or `mpirun --map-by slot:PE=%d --bind-to core`, with srun `--cpus-per-task=%d`",
         layout->threads, layout->cores_allowed, fair, fair);
   else if (layout->threads > layout->cores_allowed || layout->threads * ranks > layout->cores_online)
-    snprintf(
-        layout->advice, sizeof layout->advice,
-        "%d rank(s) x %d thread(s) on %d core(s): fewer threads (parallel.threads=%d) or fewer ranks are "
-        "faster",
-        ranks, layout->threads, layout->cores_online, fair);
+    snprintf(layout->advice, sizeof layout->advice,
+             "%d rank(s) x %d thread(s) on %d core(s): no more ranks than cores, and parallel.threads=%d, "
+             "are faster",
+             ranks, layout->threads, layout->cores_online, fair);
   else if (layout->threads < fair && layout->cores_allowed < fair)
     snprintf(
         layout->advice, sizeof layout->advice,

@@ -1,277 +1,24 @@
-/* A training run: set-up, epochs, the end. Every step of it is collective; what only rank 0 does (files,
- * messages) is followed by an agreement, so that a rank that fails alone takes the others with it. */
-#include "train/trainer.h"
+/* A training run: epochs of steps, with what must be done between steps. Everything is collective; what only
+ * rank 0 does (files, messages) is followed by an agreement, so that a rank that fails alone takes the others
+ * with it. */
+#include "train/trainer_impl.h"
 
 #include "base/clock.h"
+#include "data/shard.h"
 #include "math/tree.h"
-#include "model/init.h"
-#include "train/choices.h"
-#include "train/engine.h"
-#include "train/evaluate.h"
-#include "train/report.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-/* Everything a run holds, in the order in which it is made. */
-typedef struct {
-  world_t *world;
-  const settings_t *settings;
-  const train_options_t *options;
-  run_directory_t run;
-  bool resumed;
-  position_t position;
-  layout_t layout;
-  const loss_t *loss;
-  const optimizer_t *optimizer;
-  graph_t *graph;
-  dataset_t *dataset;
-  scaler_t features, targets;
-  engine_t *engine;
-  evaluator_t *evaluator;
-  float *vector;                       /* rank 0, and all while loading: a whole parameter vector */
-  float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's state */
-  double *sums;                        /* (shards) */
-  history_t history;                   /* rank 0 */
-  report_t report;                     /* rank 0 */
-  double seconds_before[PHASES];       /* at the start of the epoch */
-  double began;
-} trainer_t;
-
-static bool is_root(const trainer_t *trainer) {
+bool is_root(const trainer_t *trainer) {
   return world_rank(trainer->world) == 0;
 }
 
-/* What rank 0 did alone becomes everyone's result. */
-static ls_status agree(trainer_t *trainer, ls_status status, ls_error *error) {
+ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error) {
   return world_agree(trainer->world, status, error);
 }
 
-/* ---- set-up ---- */
-
-/* Finds the checkpoint to go on from; position.step stays 0 and resumed false when there is none. */
-static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
-  ls_status status = LS_OK;
-  trainer->position = (position_t){.best_loss = INFINITY, .best_step = -1};
-  if (!trainer->options->resume) return LS_OK;
-  if (is_root(trainer))
-    status = run_newest_checkpoint(&trainer->run, trainer->options->log, &trainer->resumed,
-                                   &trainer->position, error);
-  TRY(agree(trainer, status, error));
-  TRY(world_broadcast(trainer->world, &trainer->resumed, sizeof trainer->resumed, 0, error));
-  return world_broadcast(trainer->world, &trainer->position, sizeof trainer->position, 0, error);
-}
-
-/* A resumed run must see the same batches: what decides them may not have changed. */
-static ls_status check_resumed(const trainer_t *trainer, const settings_t *stored, ls_error *error) {
-  const settings_t *now = trainer->settings;
-  const char *changed = NULL;
-  if (stored->train.global_batch_size != now->train.global_batch_size) changed = "train.global_batch_size";
-  if (stored->train.seed != now->train.seed) changed = "train.seed";
-  if (strcmp(stored->data.shuffle, now->data.shuffle) != 0) changed = "data.shuffle";
-  if (stored->data.validation != now->data.validation) changed = "data.validation";
-  if (strcmp(stored->optimizer.name, now->optimizer.name) != 0) changed = "optimizer.name";
-  if (changed == NULL) return LS_OK;
-  return error_set(
-      error, LS_BAD_SETTINGS,
-      "%s is not what %s was started with, so the run cannot be resumed; set it back, or start anew "
-      "without --resume",
-      changed, trainer->run.path);
-}
-
-/* Scalers come with the checkpoint: the model was trained in their units. Every rank reads them. */
-static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
-  char path[RUN_FILE_SIZE], *text = NULL;
-  store_t *store = NULL;
-  settings_t *stored = NULL;
-  run_checkpoint(&trainer->run, trainer->position.step, path);
-  ls_status status = store_open(path, &store, error);
-  if (status == LS_OK) status = scaler_read(store, "scaling/features", &trainer->features, error);
-  if (status == LS_OK) status = scaler_read(store, "scaling/targets", &trainer->targets, error);
-  if (status == LS_OK) status = store_read_text(store, "/", "settings", &text, error);
-  if (status == LS_OK)
-    status = settings_parse(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
-  if (status == LS_OK) status = check_resumed(trainer, stored, error);
-  settings_destroy(&stored);
-  free(text);
-  store_close(&store);
-  return status;
-}
-
-static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
-  const settings_t *settings = trainer->settings;
-  if (trainer->resumed) return agree(trainer, read_scalers(trainer, error), error);
-  TRY(scaler_fit_features(trainer->world, &settings->data.scaling, &trainer->dataset->train,
-                          &trainer->features, error));
-  if (trainer->loss->target == TARGET_VALUES && !trainer->loss->is_classification)
-    TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->dataset->train,
-                           &trainer->targets, error));
-  return LS_OK;
-}
-
-static void scale_targets(const scaler_t *scaler, split_t *split) {
-  if (scaler->n > 0 && split->targets != NULL) scaler_apply(scaler, split->rows, split->targets);
-}
-
-static ls_status load_data(trainer_t *trainer, ls_error *error) {
-  TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
-                   trainer->loss->target, graph_outputs(trainer->graph), trainer->layout.shards,
-                   &trainer->dataset, error));
-  TRY(make_scalers(trainer, error));
-  scale_targets(&trainer->targets, &trainer->dataset->train);
-  scale_targets(&trainer->targets, &trainer->dataset->valid);
-  scale_targets(&trainer->targets, &trainer->dataset->test);
-  return LS_OK;
-}
-
-static ls_status make_network(trainer_t *trainer, int64_t features, ls_error *error) {
-  const settings_t *settings = trainer->settings;
-  int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
-  trainer->loss = loss_find(settings->loss.name);
-  trainer->optimizer = optimizer_find(settings->optimizer.name);
-  return agree(
-      trainer,
-      graph_create(settings->model.layers, settings->model.n_layers, features, rows, &trainer->graph, error),
-      error);
-}
-
-static ls_status make_buffers(trainer_t *trainer, ls_error *error) {
-  size_t floats = graph_floats(trainer->graph);
-  bool whole = is_root(trainer) || trainer->resumed, all = true;
-  trainer->sums = calloc((size_t)trainer->layout.shards, sizeof *trainer->sums);
-  trainer->vector = calloc(floats, sizeof *trainer->vector);
-  all = trainer->sums != NULL && trainer->vector != NULL;
-  for (int k = 0; k < trainer->optimizer->states && whole; k++)
-    all = (trainer->states[k] = calloc(floats, sizeof(float))) != NULL && all;
-  if (all) return LS_OK;
-  return error_set(error, LS_NO_MEMORY, "no memory for whole parameter vectors (%.1f MB)",
-                   (double)floats * sizeof(float) * (1 + trainer->optimizer->states) / 1e6);
-}
-
-static ls_status make_engines(trainer_t *trainer, ls_error *error) {
-  const settings_t *settings = trainer->settings;
-  loss_params_t params = {.delta = settings->loss.delta};
-  engine_inputs_t inputs = {.world = trainer->world,
-                            .settings = settings,
-                            .layout = &trainer->layout,
-                            .graph = trainer->graph,
-                            .loss = trainer->loss,
-                            .train = &trainer->dataset->train,
-                            .features = &trainer->features};
-  TRY(engine_create(&inputs, &trainer->engine, error));
-  TRY(agree(trainer,
-            evaluator_create(trainer->graph, trainer->loss, &params, &trainer->features, &trainer->targets,
-                             trainer->layout.threads, settings->train.top_k, &trainer->evaluator, error),
-            error));
-  return agree(trainer, make_buffers(trainer, error), error);
-}
-
-static ls_status share_vector(trainer_t *trainer, float *vector, ls_error *error) {
-  return world_broadcast(trainer->world, vector, graph_floats(trainer->graph) * sizeof *vector, 0, error);
-}
-
-/* Rank 0 reads the checkpoint, all take their part of it. */
-static ls_status load_checkpoint(trainer_t *trainer, ls_error *error) {
-  ls_status status = LS_OK;
-  char path[RUN_FILE_SIZE];
-  if (is_root(trainer)) {
-    checkpoint_t checkpoint = {.parameters = trainer->vector, .epoch_loss = trainer->sums};
-    memcpy(checkpoint.states, trainer->states, sizeof checkpoint.states);
-    run_checkpoint(&trainer->run, trainer->position.step, path);
-    status = checkpoint_read(path, trainer->graph, trainer->optimizer, &checkpoint, error);
-    trainer->history = checkpoint.history;
-  }
-  TRY(agree(trainer, status, error));
-  TRY(share_vector(trainer, trainer->vector, error));
-  for (int k = 0; k < trainer->optimizer->states; k++) {
-    TRY(share_vector(trainer, trainer->states[k], error));
-    engine_set_state(trainer->engine, k, trainer->states[k]);
-  }
-  return world_broadcast(trainer->world, trainer->sums, (size_t)trainer->layout.shards * sizeof(double), 0,
-                         error);
-}
-
-static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
-  if (trainer->resumed) {
-    TRY(load_checkpoint(trainer, error));
-  } else {
-    TRY(agree(trainer, init_parameters(trainer->graph, trainer->settings->train.seed, trainer->vector, error),
-              error));
-  }
-  return engine_set_parameters(trainer->engine, trainer->vector, error);
-}
-
-static ls_status write_config(trainer_t *trainer, ls_error *error) {
-  char path[RUN_FILE_SIZE], *text = NULL;
-  TRY(settings_dump(trainer->settings, &text, error));
-  run_file(&trainer->run, "config.yaml", path);
-  ls_status status = store_write_file(path, text, error);
-  free(text);
-  return status;
-}
-
-static void describe_layout(const trainer_t *trainer, char *out, size_t size) {
-  const world_t *world = trainer->world;
-  snprintf(out, size, "%d node%s x %d rank%s x %d thread%s, %d shards", world_nodes(world),
-           world_nodes(world) == 1 ? "" : "s", world_places(world), world_places(world) == 1 ? "" : "s",
-           trainer->layout.threads, trainer->layout.threads == 1 ? "" : "s", trainer->layout.shards);
-}
-
-/* The run directory appears last, when nothing in the settings or the data can go wrong any more. */
-static ls_status open_run(trainer_t *trainer, ls_error *error) {
-  char layout[128];
-  if (!is_root(trainer)) return LS_OK;
-  if (!trainer->resumed) TRY(run_directory_fresh(&trainer->run, trainer->options->log, error));
-  TRY(write_config(trainer, error));
-  TRY(report_open(&trainer->report, &trainer->run, trainer->options, trainer->settings->train.epochs, error));
-  describe_layout(trainer, layout, sizeof layout);
-  report_start(&trainer->report, trainer->position.step, layout);
-  log_info(trainer->options->log, "%s: %" PRId64 " rows, %" PRId64 " parameters, %s", trainer->settings->name,
-           trainer->dataset->train.partition.rows, graph_parameters(trainer->graph), layout);
-  if (trainer->layout.advice[0] != '\0') log_warn(trainer->options->log, "%s", trainer->layout.advice);
-  if (trainer->resumed)
-    log_info(trainer->options->log, "going on from step %" PRId64 " (epoch %" PRId64 ")",
-             trainer->position.step, trainer->position.epoch + 1);
-  return LS_OK;
-}
-
-static ls_status set_up(trainer_t *trainer, ls_error *error) {
-  const settings_t *settings = trainer->settings;
-  dataset_shape_t shape = {0};
-  TRY(agree(trainer, run_directory_of(settings, &trainer->run, error), error));
-  TRY(find_checkpoint(trainer, error));
-  TRY(dataset_describe(trainer->world, settings, &shape, error));
-  int64_t ranks_per_node = settings->parallel.ranks_per_node;
-  TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
-  TRY(layout_plan(trainer->world, settings, trainer->position.shards, &trainer->layout, error));
-  trainer->position.shards = trainer->layout.shards;
-  TRY(make_network(trainer, shape.features, error));
-  TRY(load_data(trainer, error));
-  TRY(make_engines(trainer, error));
-  TRY(load_parameters(trainer, error));
-  return agree(trainer, open_run(trainer, error), error);
-}
-
-static void tear_down(trainer_t *trainer) {
-  report_close(&trainer->report);
-  history_free(&trainer->history);
-  for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) free(trainer->states[k]);
-  free(trainer->vector);
-  free(trainer->sums);
-  evaluator_destroy(&trainer->evaluator);
-  engine_destroy(&trainer->engine);
-  scaler_free(&trainer->features);
-  scaler_free(&trainer->targets);
-  dataset_destroy(&trainer->dataset);
-  graph_destroy(&trainer->graph);
-}
-
-/* ---- files ---- */
-
-static model_parts_t model_parts(const trainer_t *trainer) {
+model_parts_t trainer_model(const trainer_t *trainer) {
   return (model_parts_t){.settings = trainer->settings,
                          .graph = trainer->graph,
                          .features = &trainer->features,
@@ -281,6 +28,8 @@ static model_parts_t model_parts(const trainer_t *trainer) {
                          .position = &trainer->position,
                          .parameters = engine_parameters(trainer->engine)};
 }
+
+/* ---- checkpoints ---- */
 
 static bool keeps_checkpoints(const trainer_t *trainer) {
   return trainer->settings->checkpoint.every_epochs > 0 || trainer->settings->checkpoint.every_steps > 0;
@@ -294,7 +43,7 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
   TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
   if (is_root(trainer)) {
     char path[RUN_FILE_SIZE];
-    model_parts_t parts = model_parts(trainer);
+    model_parts_t parts = trainer_model(trainer);
     checkpoint_parts_t extra = {.optimizer = trainer->optimizer,
                                 .states = (const float *const *)trainer->states,
                                 .epoch_loss = trainer->sums,
@@ -304,7 +53,7 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
     if (status == LS_OK)
       run_prune(&trainer->run, trainer->settings->checkpoint.keep, trainer->position.best_step);
   }
-  return agree(trainer, status, error);
+  return trainer_agree(trainer, status, error);
 }
 
 /* ---- an epoch ---- */
@@ -352,6 +101,11 @@ static ls_status run_to(trainer_t *trainer, int64_t stop, int64_t steps, ls_erro
   return LS_OK;
 }
 
+/* printf shows the sign of a NaN, which means nothing. */
+static double without_sign(double value) {
+  return isnan(value) ? NAN : value;
+}
+
 static ls_status check_finite(const trainer_t *trainer, double loss, ls_error *error) {
   if (isfinite(loss) && isfinite(engine_norm(trainer->engine))) return LS_OK;
   return error_set(
@@ -359,7 +113,7 @@ static ls_status check_finite(const trainer_t *trainer, double loss, ls_error *e
       "training diverged: loss %g, gradient norm %g at step %" PRId64
       "; lower optimizer.learning_rate, scale the data (data.scaling) or set train.clip_norm. The last "
       "checkpoint is untouched",
-      loss, engine_norm(trainer->engine), trainer->position.step);
+      without_sign(loss), without_sign(engine_norm(trainer->engine)), trainer->position.step);
 }
 
 static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *error) {
@@ -451,7 +205,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   }
   ls_status status = record_epoch(trainer, loss, has_valid ? &valid : NULL, seconds, error);
   metrics_free(&valid);
-  TRY(agree(trainer, status, error));
+  TRY(trainer_agree(trainer, status, error));
   const settings_t *settings = trainer->settings;
   bool last = position->epoch == settings->train.epochs;
   bool due =
@@ -472,130 +226,13 @@ static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
   return end_epoch(trainer, position->seconds - before, error);
 }
 
-/* ---- the end ---- */
-
-/* The best parameters, by validation loss, take the place of the last ones. */
-static ls_status restore_best(trainer_t *trainer, ls_error *error) {
-  ls_status status = LS_OK;
-  const position_t *position = &trainer->position;
-  if (position->best_step < 0 || position->best_step == position->step) return LS_OK;
-  if (is_root(trainer)) {
-    char path[RUN_FILE_SIZE];
-    run_checkpoint(&trainer->run, position->best_step, path);
-    status = model_read_parameters(path, trainer->graph, trainer->vector, error);
-    log_info(trainer->options->log, "model.h5 holds the best parameters, of step %" PRId64,
-             position->best_step);
-  }
-  TRY(agree(trainer, status, error));
-  TRY(share_vector(trainer, trainer->vector, error));
-  return engine_set_parameters(trainer->engine, trainer->vector, error);
-}
-
-static void summary_test(FILE *out, const metrics_t *test) {
-  json_number(out, false, "test_loss", test->loss);
-  if (test->classes > 0) json_number(out, false, "test_accuracy", metrics_accuracy(test));
-  if (test->top_k > 0) json_number(out, false, "test_top_k", metrics_top_k(test));
-  if (test->targets == 0) return;
-  json_number(out, false, "test_mae", test->mae);
-  json_number(out, false, "test_rmse", test->rmse);
-  json_number(out, false, "test_r2", test->r2);
-}
-
-static void summary_losses(FILE *out, const trainer_t *trainer) {
-  const position_t *position = &trainer->position;
-  if (trainer->history.n == 0) return;
-  const history_row_t *last = &trainer->history.rows[trainer->history.n - 1];
-  json_number(out, false, "train_loss", last->values[HISTORY_TRAIN_LOSS]);
-  if (position->best_step >= 0)
-    json_number(out, false, "valid_loss", position->best_loss);
-  else if (!isnan(last->values[HISTORY_VALID_LOSS]))
-    json_number(out, false, "valid_loss", last->values[HISTORY_VALID_LOSS]);
-}
-
-static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics_t *test, ls_error *error) {
-  const position_t *position = &trainer->position;
-  const world_t *world = trainer->world;
-  uint64_t sum = 0;
-  char checksum[17];
-  TRY(graph_checksum(trainer->graph, engine_parameters(trainer->engine), &sum, error));
-  snprintf(checksum, sizeof checksum, "%016" PRIx64, sum);
-  fputc('{', out);
-  json_text(out, true, "status", "done");
-  json_text(out, false, "name", trainer->settings->name);
-  json_integer(out, false, "steps", position->step);
-  json_integer(out, false, "epochs", position->epoch);
-  json_integer(out, false, "rows", trainer->dataset->train.partition.rows);
-  json_integer(out, false, "parameters", graph_parameters(trainer->graph));
-  json_integer(out, false, "shards", trainer->layout.shards);
-  json_integer(out, false, "nodes", world_nodes(world));
-  json_integer(out, false, "ranks", world_size(world));
-  json_integer(out, false, "threads", trainer->layout.threads);
-  json_number(out, false, "seconds", clock_seconds() - trainer->began);
-  if (position->seconds > 0)
-    json_number(out, false, "rows_per_second", (double)position->rows / position->seconds);
-  summary_losses(out, trainer);
-  if (test != NULL) summary_test(out, test);
-  json_integer(out, false, "model_step", position->best_step >= 0 ? position->best_step : position->step);
-  json_text(out, false, "parameters_checksum", checksum);
-  json_number(out, false, "flops_per_row", graph_flops_per_row(trainer->graph));
-  fputs("}\n", out);
-  return LS_OK;
-}
-
-static ls_status write_summary(const trainer_t *trainer, const metrics_t *test, ls_error *error) {
-  char path[RUN_FILE_SIZE], *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the summary");
-  ls_status status = summary_body(out, trainer, test, error);
-  if (fclose(out) != 0 && status == LS_OK)
-    status = error_set(error, LS_NO_MEMORY, "no memory for the summary");
-  run_file(&trainer->run, "summary.json", path);
-  if (status == LS_OK) status = store_write_file(path, text, error);
-  free(text);
-  return status;
-}
-
-static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_error *error) {
-  char path[RUN_FILE_SIZE];
-  if (!is_root(trainer)) return LS_OK;
-  model_parts_t parts = model_parts(trainer);
-  position_t position = trainer->position;
-  if (position.best_step >= 0) position.step = position.best_step;
-  parts.position = &position;
-  run_file(&trainer->run, "model.h5", path);
-  TRY(model_write(path, &parts, NULL, error));
-  TRY(write_summary(trainer, test, error));
-  FILE *out = trainer->options->log->out;
-  if (test != NULL && out != NULL) {
-    fputs("test ", out);
-    metrics_print_line(test, out);
-    fputc('\n', out);
-  }
-  log_info(trainer->options->log, "run directory: %s", trainer->run.path);
-  return LS_OK;
-}
-
-static ls_status finish(trainer_t *trainer, ls_error *error) {
-  metrics_t test = {0};
-  const split_t *split = &trainer->dataset->test;
-  bool has_test = split->partition.rows > 0;
-  TRY(restore_best(trainer, error));
-  if (has_test)
-    TRY(evaluator_run(trainer->evaluator, trainer->world, split, engine_parameters(trainer->engine), &test,
-                      error));
-  ls_status status = write_results(trainer, has_test ? &test : NULL, error);
-  metrics_free(&test);
-  return agree(trainer, status, error);
-}
-
 ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error) {
   trainer_t trainer = {.world = world, .settings = settings, .options = options, .began = clock_seconds()};
-  ls_status status = set_up(&trainer, error);
+  ls_status status = training_setup(&trainer, error);
   while (status == LS_OK && trainer.position.epoch < settings->train.epochs)
     status = train_epoch(&trainer, error);
-  if (status == LS_OK) status = finish(&trainer, error);
-  tear_down(&trainer);
+  if (status == LS_OK) status = training_end(&trainer, error);
+  training_teardown(&trainer);
   return status;
 }

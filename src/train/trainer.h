@@ -14,9 +14,8 @@ typedef struct {
   bool live;        /* log->out is a terminal: show a live line */
 } train_options_t;
 
-/* Trains, evaluates, writes the run directory runs/NAME. Without resume an existing run of that name is an
- * error when it holds a finished or unfinished run, unless `name` is new; LS_BAD_SETTINGS says how to go on.
- * Collective. */
+/* Trains, evaluates and writes the run directory runs/NAME. A fresh run moves an earlier one of that name to
+ * NAME.previous, once settings and data have been found good. Collective. */
 ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error);
 

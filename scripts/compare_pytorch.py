@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Training speed beside the plain PyTorch loop, in one sitting: rows per second, medians of interleaved runs.
+
+    /usr/bin/python3 scripts/compare_pytorch.py [--lockstep build/release/lockstep] [--rounds 3]
+
+Needs data/fashion-mnist.h5 (scripts/quickstart.sh makes it), h5py, and torch with an optimised BLAS (Debian:
+python3-torch, libopenblas0-pthread). Both train with Adam on all cores: PyTorch with one process and as many
+threads as cores, lockstep once with a rank a core and once with a thread a core. Leave the machine alone meanwhile.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+
+import h5py
+import torch
+
+NETWORKS = [
+    ("784-256-128-10", [256, 128, 10], 128),
+    ("784-512-512-10", [512, 512, 10], 1024),
+    ("784-1024-1024-1024-10", [1024, 1024, 1024, 10], 2048),
+]
+
+
+def pytorch_rate(x, y, widths, batch):
+    """Rows per second of the second epoch of the usual loop."""
+    sizes = [x.shape[1]] + widths
+    layers = []
+    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
+        layers += [torch.nn.Linear(inputs, outputs)] + ([torch.nn.ReLU()] if i < len(widths) - 1 else [])
+    model = torch.nn.Sequential(*layers)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    loss_function = torch.nn.CrossEntropyLoss()
+    for _ in range(2):
+        order = torch.randperm(len(x))
+        began = time.perf_counter()
+        for i in range(0, len(x), batch):
+            rows = order[i:i + batch]
+            optimizer.zero_grad()
+            loss_function(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+        seconds = time.perf_counter() - began
+    return len(x) / seconds
+
+
+def lockstep_rate(program, widths, batch, ranks, threads, runs):
+    layers = [f"{{dense: {{units: {w}, activation: relu}}}}" for w in widths[:-1]] + [f"{{dense: {widths[-1]}}}"]
+    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    subprocess.run(
+        ["mpirun", "--bind-to", "none", "-n", str(ranks), program, "train", "configs/fashion-mnist.yaml",
+         f"runs={runs}", "name=speed", "data.validation=0", f"model.layers=[{', '.join(layers)}]",
+         f"train.global_batch_size={batch}", "train.epochs=2", f"parallel.threads={threads}",
+         "checkpoint.every=never"],
+        check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(os.path.join(runs, "speed", "summary.json"), encoding="utf-8") as file:
+        return json.load(file)["rows_per_second"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--lockstep", default="build/release/lockstep")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    torch.set_num_threads(cores)
+    with h5py.File("data/fashion-mnist.h5") as file:
+        x = torch.tensor(file["train/x"][:].reshape(-1, 784).astype("f4") / 255)
+        y = torch.tensor(file["train/y"][:].astype("i8"))
+    print(f"{'network':24} {'batch':>6} {'PyTorch':>10} {f'{cores} ranks':>10} {f'{cores} threads':>10} {'ratio':>6}")
+    with tempfile.TemporaryDirectory() as runs:
+        for name, widths, batch in NETWORKS:
+            rates = [[], [], []]
+            for _ in range(arguments.rounds):
+                rates[0].append(pytorch_rate(x, y, widths, batch))
+                rates[1].append(lockstep_rate(arguments.lockstep, widths, batch, cores, 1, runs))
+                rates[2].append(lockstep_rate(arguments.lockstep, widths, batch, 1, cores, runs))
+            torch_rate, by_rank, by_thread = (statistics.median(r) for r in rates)
+            print(f"{name:24} {batch:6} {torch_rate:10.0f} {by_rank:10.0f} {by_thread:10.0f} "
+                  f"{max(by_rank, by_thread) / torch_rate:6.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+/* Inside of a run: what its chapters share. trainer.c makes it and walks over epochs, training_setup.c begins
+ * it, training_end.c ends it. */
+#ifndef TRAIN_TRAINER_IMPL_H
+#define TRAIN_TRAINER_IMPL_H
+
+#include "train/engine.h"
+#include "train/evaluate.h"
+#include "train/report.h"
+#include "train/trainer.h"
+
+/* Everything a run holds, in the order in which it is made. */
+typedef struct {
+  world_t *world;
+  const settings_t *settings;
+  const train_options_t *options;
+  run_directory_t run;
+  bool resumed;
+  position_t position;
+  layout_t layout;
+  const loss_t *loss;
+  const optimizer_t *optimizer;
+  graph_t *graph;
+  dataset_t *dataset;
+  scaler_t features, targets;
+  engine_t *engine;
+  evaluator_t *evaluator;
+  float *vector;                       /* rank 0, and all while loading: a whole parameter vector */
+  float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's state */
+  double *sums;                        /* (shards) */
+  history_t history;                   /* rank 0 */
+  report_t report;                     /* rank 0 */
+  double seconds_before[PHASES];       /* at the start of the epoch */
+  double began;
+} trainer_t;
+
+/* Whether this rank is the one that reads and writes the run's files. */
+bool is_root(const trainer_t *trainer);
+
+/* What rank 0 did alone becomes everyone's result. Collective. */
+ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error);
+
+/* What makes the model file of the present parameters. */
+model_parts_t trainer_model(const trainer_t *trainer);
+
+/* Rank 0's vector to all. Collective. */
+ls_status trainer_share(trainer_t *trainer, float *vector, ls_error *error);
+
+/* From settings to a trainer that is ready for its first step, and back. Both collective. */
+ls_status training_setup(trainer_t *trainer, ls_error *error);
+void training_teardown(trainer_t *trainer);
+
+/* After the last epoch: the best parameters, the test, model.h5 and summary.json. Collective. */
+ls_status training_end(trainer_t *trainer, ls_error *error);
+
+#endif

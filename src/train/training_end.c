@@ -1,0 +1,129 @@
+/* The end of a run: the best parameters, by validation loss, take the place of the last ones; the test rows
+ * are looked at once; the model and the summary are written. */
+#include "train/trainer_impl.h"
+
+#include "base/clock.h"
+#include "data/shard.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+static ls_status restore_best(trainer_t *trainer, ls_error *error) {
+  ls_status status = LS_OK;
+  const position_t *position = &trainer->position;
+  if (position->best_step < 0 || position->best_step == position->step) return LS_OK;
+  if (is_root(trainer)) {
+    char path[RUN_FILE_SIZE];
+    run_checkpoint(&trainer->run, position->best_step, path);
+    status = model_read_parameters(path, trainer->graph, trainer->vector, error);
+    log_info(trainer->options->log, "model.h5 holds the best parameters, of step %" PRId64,
+             position->best_step);
+  }
+  TRY(trainer_agree(trainer, status, error));
+  TRY(trainer_share(trainer, trainer->vector, error));
+  return engine_set_parameters(trainer->engine, trainer->vector, error);
+}
+
+static void summary_test(FILE *out, const metrics_t *test) {
+  json_number(out, false, "test_loss", test->loss);
+  if (test->classes > 0) json_number(out, false, "test_accuracy", metrics_accuracy(test));
+  if (test->top_k > 0) json_number(out, false, "test_top_k", metrics_top_k(test));
+  if (test->targets == 0) return;
+  json_number(out, false, "test_mae", test->mae);
+  json_number(out, false, "test_rmse", test->rmse);
+  json_number(out, false, "test_r2", test->r2);
+}
+
+static void summary_losses(FILE *out, const trainer_t *trainer) {
+  const position_t *position = &trainer->position;
+  if (trainer->history.n == 0) return;
+  const history_row_t *last = &trainer->history.rows[trainer->history.n - 1];
+  json_number(out, false, "train_loss", last->values[HISTORY_TRAIN_LOSS]);
+  if (position->best_step >= 0)
+    json_number(out, false, "valid_loss", position->best_loss);
+  else if (!isnan(last->values[HISTORY_VALID_LOSS]))
+    json_number(out, false, "valid_loss", last->values[HISTORY_VALID_LOSS]);
+}
+
+static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics_t *test, ls_error *error) {
+  const position_t *position = &trainer->position;
+  const world_t *world = trainer->world;
+  uint64_t sum = 0;
+  char checksum[17];
+  TRY(graph_checksum(trainer->graph, engine_parameters(trainer->engine), &sum, error));
+  snprintf(checksum, sizeof checksum, "%016" PRIx64, sum);
+  fputc('{', out);
+  json_text(out, true, "status", "done");
+  json_text(out, false, "name", trainer->settings->name);
+  json_integer(out, false, "steps", position->step);
+  json_integer(out, false, "epochs", position->epoch);
+  json_integer(out, false, "rows", trainer->dataset->train.partition.rows);
+  json_integer(out, false, "parameters", graph_parameters(trainer->graph));
+  json_integer(out, false, "shards", trainer->layout.shards);
+  json_integer(out, false, "nodes", world_nodes(world));
+  json_integer(out, false, "ranks", world_size(world));
+  json_integer(out, false, "threads", trainer->layout.threads);
+  json_number(out, false, "seconds", clock_seconds() - trainer->began);
+  if (position->seconds > 0)
+    json_number(out, false, "rows_per_second", (double)position->rows / position->seconds);
+  summary_losses(out, trainer);
+  if (test != NULL) summary_test(out, test);
+  json_integer(out, false, "model_step", position->best_step >= 0 ? position->best_step : position->step);
+  json_text(out, false, "parameters_checksum", checksum);
+  json_number(out, false, "flops_per_row", graph_flops_per_row(trainer->graph));
+  fputs("}\n", out);
+  return LS_OK;
+}
+
+static ls_status write_summary(const trainer_t *trainer, const metrics_t *test, ls_error *error) {
+  char path[RUN_FILE_SIZE], *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the summary");
+  ls_status status = summary_body(out, trainer, test, error);
+  if (fclose(out) != 0 && status == LS_OK)
+    status = error_set(error, LS_NO_MEMORY, "no memory for the summary");
+  run_file(&trainer->run, "summary.json", path);
+  if (status == LS_OK) status = store_write_file(path, text, error);
+  free(text);
+  return status;
+}
+
+static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  if (!is_root(trainer)) return LS_OK;
+  model_parts_t parts = trainer_model(trainer);
+  position_t position = trainer->position;
+  if (position.best_step >= 0) {
+    partition_t partition = trainer->dataset->train.partition;
+    position.step = position.best_step;
+    position.epoch = position.step / epoch_steps(partition, trainer->settings->train.global_batch_size);
+  }
+  parts.position = &position;
+  run_file(&trainer->run, "model.h5", path);
+  TRY(model_write(path, &parts, NULL, error));
+  TRY(write_summary(trainer, test, error));
+  FILE *out = trainer->options->log->out;
+  if (test != NULL && out != NULL) {
+    fputs("test ", out);
+    metrics_print_line(test, out);
+    fputc('\n', out);
+  }
+  log_info(trainer->options->log, "run directory: %s", trainer->run.path);
+  return LS_OK;
+}
+
+ls_status training_end(trainer_t *trainer, ls_error *error) {
+  metrics_t test = {0};
+  const split_t *split = &trainer->dataset->test;
+  bool has_test = split->partition.rows > 0;
+  TRY(restore_best(trainer, error));
+  if (has_test)
+    TRY(evaluator_run(trainer->evaluator, trainer->world, split, engine_parameters(trainer->engine), &test,
+                      error));
+  ls_status status = write_results(trainer, has_test ? &test : NULL, error);
+  metrics_free(&test);
+  return trainer_agree(trainer, status, error);
+}

@@ -1,0 +1,235 @@
+/* The beginning of a run: checkpoint, data, network, scalers, engine, parameters, and the run directory last,
+ * so that bad input leaves nothing behind. */
+#include "train/trainer_impl.h"
+
+#include "base/clock.h"
+#include "model/init.h"
+#include "train/choices.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Finds the checkpoint to go on from; position.step stays 0 and resumed false when there is none. */
+static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
+  ls_status status = LS_OK;
+  trainer->position = (position_t){.best_loss = INFINITY, .best_step = -1};
+  if (!trainer->options->resume) return LS_OK;
+  if (is_root(trainer))
+    status = run_newest_checkpoint(&trainer->run, trainer->options->log, &trainer->resumed,
+                                   &trainer->position, error);
+  TRY(trainer_agree(trainer, status, error));
+  TRY(world_broadcast(trainer->world, &trainer->resumed, sizeof trainer->resumed, 0, error));
+  return world_broadcast(trainer->world, &trainer->position, sizeof trainer->position, 0, error);
+}
+
+/* A resumed run must see the same batches: what decides them may not have changed. */
+static ls_status check_resumed(const trainer_t *trainer, const settings_t *stored, ls_error *error) {
+  const settings_t *now = trainer->settings;
+  const char *changed = NULL;
+  if (stored->train.global_batch_size != now->train.global_batch_size) changed = "train.global_batch_size";
+  if (stored->train.seed != now->train.seed) changed = "train.seed";
+  if (strcmp(stored->data.shuffle, now->data.shuffle) != 0) changed = "data.shuffle";
+  if (stored->data.validation != now->data.validation) changed = "data.validation";
+  if (strcmp(stored->optimizer.name, now->optimizer.name) != 0) changed = "optimizer.name";
+  if (changed == NULL) return LS_OK;
+  return error_set(
+      error, LS_BAD_SETTINGS,
+      "%s is not what %s was started with, so the run cannot be resumed; set it back, or start anew "
+      "without --resume",
+      changed, trainer->run.path);
+}
+
+/* Scalers come with the checkpoint: the model was trained in their units. Every rank reads them. */
+static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
+  char path[RUN_FILE_SIZE], *text = NULL;
+  store_t *store = NULL;
+  settings_t *stored = NULL;
+  run_checkpoint(&trainer->run, trainer->position.step, path);
+  ls_status status = store_open(path, &store, error);
+  if (status == LS_OK) status = scaler_read(store, "scaling/features", &trainer->features, error);
+  if (status == LS_OK) status = scaler_read(store, "scaling/targets", &trainer->targets, error);
+  if (status == LS_OK) status = store_read_text(store, "/", "settings", &text, error);
+  if (status == LS_OK)
+    status = settings_parse(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
+  if (status == LS_OK) status = check_resumed(trainer, stored, error);
+  settings_destroy(&stored);
+  free(text);
+  store_close(&store);
+  return status;
+}
+
+static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
+  const settings_t *settings = trainer->settings;
+  bool regression = trainer->loss->target == TARGET_VALUES && !trainer->loss->is_classification;
+  if (!regression && strcmp(settings->data.target_scaling.name, "none") != 0)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "data.target_scaling is for regression; %s takes classes: leave it out",
+                     trainer->loss->name);
+  if (trainer->resumed) return trainer_agree(trainer, read_scalers(trainer, error), error);
+  TRY(scaler_fit_features(trainer->world, &settings->data.scaling, &trainer->dataset->train,
+                          &trainer->features, error));
+  if (!regression) return LS_OK;
+  return scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->dataset->train,
+                            &trainer->targets, error);
+}
+
+static void scale_targets(const scaler_t *scaler, split_t *split) {
+  if (scaler->n > 0 && split->targets != NULL) scaler_apply(scaler, split->rows, split->targets);
+}
+
+static ls_status load_data(trainer_t *trainer, ls_error *error) {
+  TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
+                   trainer->loss->target, graph_outputs(trainer->graph), trainer->layout.shards,
+                   &trainer->dataset, error));
+  TRY(make_scalers(trainer, error));
+  scale_targets(&trainer->targets, &trainer->dataset->train);
+  scale_targets(&trainer->targets, &trainer->dataset->valid);
+  scale_targets(&trainer->targets, &trainer->dataset->test);
+  return LS_OK;
+}
+
+static ls_status make_network(trainer_t *trainer, int64_t features, ls_error *error) {
+  const settings_t *settings = trainer->settings;
+  int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
+  trainer->loss = loss_find(settings->loss.name);
+  trainer->optimizer = optimizer_find(settings->optimizer.name);
+  return trainer_agree(
+      trainer,
+      graph_create(settings->model.layers, settings->model.n_layers, features, rows, &trainer->graph, error),
+      error);
+}
+
+static ls_status make_buffers(trainer_t *trainer, ls_error *error) {
+  size_t floats = graph_floats(trainer->graph);
+  bool whole = is_root(trainer) || trainer->resumed, all = true;
+  trainer->sums = calloc((size_t)trainer->layout.shards, sizeof *trainer->sums);
+  trainer->vector = calloc(floats, sizeof *trainer->vector);
+  all = trainer->sums != NULL && trainer->vector != NULL;
+  for (int k = 0; k < trainer->optimizer->states && whole; k++)
+    all = (trainer->states[k] = calloc(floats, sizeof(float))) != NULL && all;
+  if (all) return LS_OK;
+  return error_set(error, LS_NO_MEMORY, "no memory for whole parameter vectors (%.1f MB)",
+                   (double)floats * sizeof(float) * (1 + trainer->optimizer->states) / 1e6);
+}
+
+static ls_status make_engines(trainer_t *trainer, ls_error *error) {
+  const settings_t *settings = trainer->settings;
+  loss_params_t params = {.delta = settings->loss.delta};
+  engine_inputs_t inputs = {.world = trainer->world,
+                            .settings = settings,
+                            .layout = &trainer->layout,
+                            .graph = trainer->graph,
+                            .loss = trainer->loss,
+                            .train = &trainer->dataset->train,
+                            .features = &trainer->features};
+  TRY(engine_create(&inputs, &trainer->engine, error));
+  TRY(trainer_agree(trainer,
+                    evaluator_create(trainer->graph, trainer->loss, &params, &trainer->features,
+                                     &trainer->targets, trainer->layout.threads, settings->train.top_k,
+                                     &trainer->evaluator, error),
+                    error));
+  return trainer_agree(trainer, make_buffers(trainer, error), error);
+}
+
+ls_status trainer_share(trainer_t *trainer, float *vector, ls_error *error) {
+  return world_broadcast(trainer->world, vector, graph_floats(trainer->graph) * sizeof *vector, 0, error);
+}
+
+/* Rank 0 reads the checkpoint, all take their part of it. */
+static ls_status load_checkpoint(trainer_t *trainer, ls_error *error) {
+  ls_status status = LS_OK;
+  char path[RUN_FILE_SIZE];
+  if (is_root(trainer)) {
+    checkpoint_t checkpoint = {.parameters = trainer->vector, .epoch_loss = trainer->sums};
+    memcpy(checkpoint.states, trainer->states, sizeof checkpoint.states);
+    run_checkpoint(&trainer->run, trainer->position.step, path);
+    status = checkpoint_read(path, trainer->graph, trainer->optimizer, &checkpoint, error);
+    trainer->history = checkpoint.history;
+  }
+  TRY(trainer_agree(trainer, status, error));
+  TRY(trainer_share(trainer, trainer->vector, error));
+  for (int k = 0; k < trainer->optimizer->states; k++) {
+    TRY(trainer_share(trainer, trainer->states[k], error));
+    engine_set_state(trainer->engine, k, trainer->states[k]);
+  }
+  return world_broadcast(trainer->world, trainer->sums, (size_t)trainer->layout.shards * sizeof(double), 0,
+                         error);
+}
+
+static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
+  if (trainer->resumed) {
+    TRY(load_checkpoint(trainer, error));
+  } else {
+    TRY(trainer_agree(trainer,
+                      init_parameters(trainer->graph, trainer->settings->train.seed, trainer->vector, error),
+                      error));
+  }
+  return engine_set_parameters(trainer->engine, trainer->vector, error);
+}
+
+static ls_status write_config(trainer_t *trainer, ls_error *error) {
+  char path[RUN_FILE_SIZE], *text = NULL;
+  TRY(settings_dump(trainer->settings, &text, error));
+  run_file(&trainer->run, "config.yaml", path);
+  ls_status status = store_write_file(path, text, error);
+  free(text);
+  return status;
+}
+
+static void describe_layout(const trainer_t *trainer, char *out, size_t size) {
+  const world_t *world = trainer->world;
+  snprintf(out, size, "%d node%s x %d rank%s x %d thread%s, %d shards", world_nodes(world),
+           world_nodes(world) == 1 ? "" : "s", world_places(world), world_places(world) == 1 ? "" : "s",
+           trainer->layout.threads, trainer->layout.threads == 1 ? "" : "s", trainer->layout.shards);
+}
+
+/* The run directory appears last, when nothing in the settings or the data can go wrong any more. */
+static ls_status open_run(trainer_t *trainer, ls_error *error) {
+  char layout[128];
+  if (!is_root(trainer)) return LS_OK;
+  if (!trainer->resumed) TRY(run_directory_fresh(&trainer->run, trainer->options->log, error));
+  TRY(write_config(trainer, error));
+  TRY(report_open(&trainer->report, &trainer->run, trainer->options, trainer->settings->train.epochs, error));
+  describe_layout(trainer, layout, sizeof layout);
+  report_start(&trainer->report, trainer->position.step, layout);
+  log_info(trainer->options->log, "%s: %" PRId64 " rows, %" PRId64 " parameters, %s", trainer->settings->name,
+           trainer->dataset->train.partition.rows, graph_parameters(trainer->graph), layout);
+  if (trainer->layout.advice[0] != '\0') log_warn(trainer->options->log, "%s", trainer->layout.advice);
+  if (trainer->resumed)
+    log_info(trainer->options->log, "going on from step %" PRId64 " (epoch %" PRId64 ")",
+             trainer->position.step, trainer->position.epoch + 1);
+  return LS_OK;
+}
+
+ls_status training_setup(trainer_t *trainer, ls_error *error) {
+  const settings_t *settings = trainer->settings;
+  dataset_shape_t shape = {0};
+  TRY(trainer_agree(trainer, run_directory_of(settings, &trainer->run, error), error));
+  TRY(find_checkpoint(trainer, error));
+  TRY(dataset_describe(trainer->world, settings, &shape, error));
+  int64_t ranks_per_node = settings->parallel.ranks_per_node;
+  TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
+  TRY(layout_plan(trainer->world, settings, trainer->position.shards, &trainer->layout, error));
+  trainer->position.shards = trainer->layout.shards;
+  TRY(make_network(trainer, shape.features, error));
+  TRY(load_data(trainer, error));
+  TRY(make_engines(trainer, error));
+  TRY(load_parameters(trainer, error));
+  return trainer_agree(trainer, open_run(trainer, error), error);
+}
+
+void training_teardown(trainer_t *trainer) {
+  report_close(&trainer->report);
+  history_free(&trainer->history);
+  for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) free(trainer->states[k]);
+  free(trainer->vector);
+  free(trainer->sums);
+  evaluator_destroy(&trainer->evaluator);
+  engine_destroy(&trainer->engine);
+  scaler_free(&trainer->features);
+  scaler_free(&trainer->targets);
+  dataset_destroy(&trainer->dataset);
+  graph_destroy(&trainer->graph);
+}
