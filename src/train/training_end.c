@@ -10,18 +10,23 @@
 #include <math.h>
 #include <stdlib.h>
 
+static ls_status read_best(trainer_t *trainer, ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  if (!is_root(trainer)) {
+    trainer->vector = malloc(graph_floats(trainer->graph) * sizeof *trainer->vector);
+    if (trainer->vector != NULL) return LS_OK;
+    return error_set(error, LS_NO_MEMORY, "no memory for a whole parameter vector");
+  }
+  run_checkpoint(&trainer->run, trainer->position.best_step, path);
+  log_info(trainer->options->log, "model.h5 holds the best parameters, of step %" PRId64,
+           trainer->position.best_step);
+  return model_read_parameters(path, trainer->graph, trainer->vector, error);
+}
+
 static ls_status restore_best(trainer_t *trainer, ls_error *error) {
-  ls_status status = LS_OK;
   const position_t *position = &trainer->position;
   if (position->best_step < 0 || position->best_step == position->step) return LS_OK;
-  if (is_root(trainer)) {
-    char path[RUN_FILE_SIZE];
-    run_checkpoint(&trainer->run, position->best_step, path);
-    status = model_read_parameters(path, trainer->graph, trainer->vector, error);
-    log_info(trainer->options->log, "model.h5 holds the best parameters, of step %" PRId64,
-             position->best_step);
-  }
-  TRY(trainer_agree(trainer, status, error));
+  TRY(trainer_agree(trainer, read_best(trainer, error), error));
   TRY(trainer_share(trainer, trainer->vector, error));
   return engine_set_parameters(trainer->engine, trainer->vector, error);
 }

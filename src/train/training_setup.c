@@ -101,17 +101,27 @@ static ls_status make_network(trainer_t *trainer, int64_t features, ls_error *er
       error);
 }
 
+/* Whole vectors: rank 0 keeps them, to read and write files; the others have them while they load. */
 static ls_status make_buffers(trainer_t *trainer, ls_error *error) {
   size_t floats = graph_floats(trainer->graph);
-  bool whole = is_root(trainer) || trainer->resumed, all = true;
+  bool states = is_root(trainer) || trainer->resumed, all = true;
   trainer->sums = calloc((size_t)trainer->layout.shards, sizeof *trainer->sums);
   trainer->vector = calloc(floats, sizeof *trainer->vector);
   all = trainer->sums != NULL && trainer->vector != NULL;
-  for (int k = 0; k < trainer->optimizer->states && whole; k++)
+  for (int k = 0; k < trainer->optimizer->states && states; k++)
     all = (trainer->states[k] = calloc(floats, sizeof(float))) != NULL && all;
   if (all) return LS_OK;
   return error_set(error, LS_NO_MEMORY, "no memory for whole parameter vectors (%.1f MB)",
                    (double)floats * sizeof(float) * (1 + trainer->optimizer->states) / 1e6);
+}
+
+static void free_vectors(trainer_t *trainer) {
+  free(trainer->vector);
+  trainer->vector = NULL;
+  for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) {
+    free(trainer->states[k]);
+    trainer->states[k] = NULL;
+  }
 }
 
 static ls_status make_engines(trainer_t *trainer, ls_error *error) {
@@ -162,11 +172,12 @@ static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
   if (trainer->resumed) {
     TRY(load_checkpoint(trainer, error));
   } else {
-    TRY(trainer_agree(trainer,
-                      init_parameters(trainer->graph, trainer->settings->train.seed, trainer->vector, error),
-                      error));
+    uint64_t seed = trainer->settings->train.seed;
+    TRY(trainer_agree(trainer, init_parameters(trainer->graph, seed, trainer->vector, error), error));
   }
-  return engine_set_parameters(trainer->engine, trainer->vector, error);
+  TRY(engine_set_parameters(trainer->engine, trainer->vector, error));
+  if (!is_root(trainer)) free_vectors(trainer);
+  return LS_OK;
 }
 
 static ls_status write_config(trainer_t *trainer, ls_error *error) {
@@ -197,9 +208,12 @@ static ls_status open_run(trainer_t *trainer, ls_error *error) {
   log_info(trainer->options->log, "%s: %" PRId64 " rows, %" PRId64 " parameters, %s", trainer->settings->name,
            trainer->dataset->train.partition.rows, graph_parameters(trainer->graph), layout);
   if (trainer->layout.advice[0] != '\0') log_warn(trainer->options->log, "%s", trainer->layout.advice);
-  if (trainer->resumed)
-    log_info(trainer->options->log, "going on from step %" PRId64 " (epoch %" PRId64 ")",
-             trainer->position.step, trainer->position.epoch + 1);
+  const position_t *position = &trainer->position;
+  if (trainer->resumed && position->epoch >= trainer->settings->train.epochs)
+    log_info(trainer->options->log, "all %" PRId64 " epochs are done already", position->epoch);
+  else if (trainer->resumed)
+    log_info(trainer->options->log, "going on from step %" PRId64 " (epoch %" PRId64 ")", position->step,
+             position->epoch + 1);
   return LS_OK;
 }
 
@@ -223,8 +237,7 @@ ls_status training_setup(trainer_t *trainer, ls_error *error) {
 void training_teardown(trainer_t *trainer) {
   report_close(&trainer->report);
   history_free(&trainer->history);
-  for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) free(trainer->states[k]);
-  free(trainer->vector);
+  free_vectors(trainer);
   free(trainer->sums);
   evaluator_destroy(&trainer->evaluator);
   engine_destroy(&trainer->engine);
