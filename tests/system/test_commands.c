@@ -211,6 +211,7 @@ Test(commands, diff_tells_whether_and_where_runs_part) {
   cr_expect_eq(result.code, 1, "%s", result.out);
   cr_expect_not_null(strstr(result.out, "epoch 1"), "%s", result.out);
   cr_expect_not_null(strstr(result.out, "dense"), "%s", result.out);
+  cr_expect_eq(run(ALONE, "diff runs/flowers/model.h5 runs/other/model.h5").code, 1);
   cr_expect_eq(run(ALONE, "diff runs/flowers runs/longer").code, 1);
   cr_expect_eq(run(ALONE, "diff runs/flowers runs/nowhere").code, 3);
 }

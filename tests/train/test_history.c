@@ -82,6 +82,7 @@ static char *text_of(void (*write)(FILE *out)) {
 static void pieces(FILE *out) {
   json_text(out, true, "name", "a \"b\" \\ \n\x01 é");
   json_number(out, false, "third", 1.0 / 3);
+  json_number(out, false, "tenth", 0.1);
   json_number(out, false, "nan", NAN);
   json_number(out, false, "inf", -INFINITY);
   json_integer(out, false, "least", INT64_MIN);
@@ -89,8 +90,8 @@ static void pieces(FILE *out) {
 
 Test(history, json_is_json_whatever_the_values) {
   char *text = text_of(pieces);
-  cr_expect_str_eq(text, "\"name\": \"a \\\"b\\\" \\\\ \\u000a\\u0001 é\", \"third\": 0.33333333333333331, "
-                         "\"nan\": null, \"inf\": null, \"least\": -9223372036854775808");
+  cr_expect_str_eq(text, "\"name\": \"a \\\"b\\\" \\\\ \\u000a\\u0001 é\", \"third\": 0.3333333333333333, "
+                         "\"tenth\": 0.1, \"nan\": null, \"inf\": null, \"least\": -9223372036854775808");
   free(text);
 }
 
