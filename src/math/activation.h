@@ -1,5 +1,5 @@
-/* Activation functions: a table. A row names the function, how the kernels compute it, and its plain definition
- * in double, which tests and the reference forward pass use. Adding one is adding a row. */
+/* Activation functions: a table. A row names the function, how the kernels compute it, and its plain
+ * definition in double, which tests and the reference forward pass use. Adding one is adding a row. */
 #ifndef MATH_ACTIVATION_H
 #define MATH_ACTIVATION_H
 
@@ -25,8 +25,8 @@ typedef struct activation {
   const char *meaning; /* the formula */
   eltwise_t eltwise;
   float alpha, scale; /* the function is scale * eltwise(x; alpha) */
-  /* delta[i] *= f'(x_i) with f' computed from the output y = f(x); NULL when the output does not determine it:
-   * then a dense layer keeps its input and the function is an op of its own */
+  /* delta[i] *= f'(x_i) with f' computed from the output y = f(x); NULL when the output does not determine
+   * it: then a dense layer keeps its input and the function is an op of its own */
   void (*backward_from_output)(const struct activation *row, size_t n, const float *y, float *delta);
   double (*value)(double x);      /* f(x), plain, for reference */
   double (*derivative)(double x); /* f'(x) */

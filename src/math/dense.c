@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "math/onednn.h"
+#include "math/outer_product.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -145,9 +146,10 @@ typedef struct {
 } columns_t;
 
 struct dense_backward_weights {
-  call_t *call;
+  call_t *call;                  /* the library's kernel; NULL where outer_product does the work */
   int64_t rows, inputs, outputs; /* inputs and outputs of the tile */
   columns_t x, dy;
+  float *scratch; /* of outer_product; else (tile): a sum on its way to being added */
   arena_t arena;
 };
 
@@ -169,18 +171,29 @@ static const float *columns_take(const columns_t *columns, int64_t rows, int64_t
   return columns->values;
 }
 
+/* Blocked panels of slices that stay in cache are done in registers, all else by the library. */
+static bool in_registers(const dense_layout_t *layout, int64_t rows) {
+  return outer_product_available() && layout->output_block != ONEDNN_PLAIN && rows <= OUTER_PRODUCT_ROWS;
+}
+
 ls_status dense_backward_weights_create(const dense_layout_t *layout, const dense_tile_t *tile, int64_t rows,
                                         dense_backward_weights_t **out, ls_error *error) {
   ls_status status;
   product_t product = tile_product(layout, tile, rows);
+  bool registers = in_registers(layout, rows);
   dense_backward_weights_t *kernel = calloc(1, sizeof *kernel);
   if (kernel == NULL) return NO_MEMORY(error);
   kernel->rows = rows;
   kernel->inputs = tile->inputs;
   kernel->outputs = tile->outputs;
-  TRY_OR_DONE(columns_create(&kernel->x, rows, layout->in, product.in, &kernel->arena, error));
+  size_t scratch = registers ? (size_t)rows * OUTER_PRODUCT_COLUMNS : (size_t)tile->elements;
+  kernel->scratch = arena_new(&kernel->arena, scratch, sizeof *kernel->scratch);
+  status = kernel->scratch == NULL ? NO_MEMORY(error) : LS_OK;
+  if (status != LS_OK) goto done;
   TRY_OR_DONE(columns_create(&kernel->dy, rows, layout->out, product.out, &kernel->arena, error));
-  TRY_OR_DONE(call_of_product(&product, &kernel->call, error));
+  TRY_OR_DONE(columns_create(&kernel->x, rows, layout->in, registers ? layout->in : product.in,
+                             &kernel->arena, error));
+  if (!registers) TRY_OR_DONE(call_of_product(&product, &kernel->call, error));
   *out = kernel;
   kernel = NULL;
 done:
@@ -188,17 +201,32 @@ done:
   return status;
 }
 
-void dense_backward_weights_run(dense_backward_weights_t *kernel, const dense_tile_t *tile, const float *x,
-                                const float *dy, float *dw) {
-  assert(tile->inputs == kernel->inputs && tile->outputs == kernel->outputs);
+/* The library overwrites: what is to be added goes to scratch first. */
+static void run_library(dense_backward_weights_t *kernel, const dense_tile_t *tile, const float *x,
+                        const float *dy, bool add, float *restrict dw) {
+  float *restrict out = add ? kernel->scratch : dw;
   x = columns_take(&kernel->x, kernel->rows, tile->first_input, tile->inputs, x);
+  call_run(kernel->call, (const void *[]){x, dy, out});
+  for (int64_t i = 0; add && i < tile->elements; i++) dw[i] += out[i];
+}
+
+void dense_backward_weights_run(dense_backward_weights_t *kernel, const dense_tile_t *tile, const float *x,
+                                const float *dy, bool add, float *dw) {
+  assert(tile->inputs == kernel->inputs && tile->outputs == kernel->outputs);
   dy = columns_take(&kernel->dy, kernel->rows, tile->first_output, tile->outputs, dy);
-  call_run(kernel->call, (const void *[]){x, dy, dw});
+  if (kernel->call != NULL) {
+    run_library(kernel, tile, x, dy, add, dw);
+    return;
+  }
+  int64_t outputs = kernel->dy.width, used = tile->inputs * outputs;
+  outer_product(kernel->rows, tile->inputs, outputs, x + tile->first_input, kernel->x.from_width, dy,
+                kernel->scratch, add, dw);
+  if (!add) memset(dw + used, 0, (size_t)(tile->elements - used) * sizeof *dw); /* inputs that are padding */
 }
 
 void dense_backward_weights_destroy(dense_backward_weights_t **kernel) {
   if (*kernel == NULL) return;
-  call_destroy(&(*kernel)->call);
+  if ((*kernel)->call != NULL) call_destroy(&(*kernel)->call);
   arena_free(&(*kernel)->arena);
   free(*kernel);
   *kernel = NULL;

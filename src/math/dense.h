@@ -1,9 +1,9 @@
 /* Dense layers on one thread: y = f(x Wᵀ + b) and its two backward passes, by oneDNN inner products.
  *
  * Weights live in the blocked layout in which all three passes run fastest (on AVX-512: panels of 64 outputs,
- * each a plain [in][64] matrix), so that no step reorders them; files hold plain (out, in) matrices. All shapes
- * are fixed when a kernel is made, because bits may depend on them. Activations are dense row-major (rows, in)
- * and (rows, out), 64-byte aligned. Kernels must be made by the thread that runs them, with
+ * each a plain [in][64] matrix), so that no step reorders them; files hold plain (out, in) matrices. All
+ * shapes are fixed when a kernel is made, because bits may depend on them. Activations are dense row-major
+ * (rows, in) and (rows, out), 64-byte aligned. Kernels must be made by the thread that runs them, with
  * omp_set_num_threads(1) in force there; each belongs to that thread. */
 #ifndef MATH_DENSE_H
 #define MATH_DENSE_H
@@ -15,9 +15,9 @@
 
 enum { DENSE_MAX_TILE_INPUTS = 1024 };
 
-/* How the weights of a layer lie in memory. The buffer is cut into panels of outputs, each contiguous, and each
- * panel into tiles of inputs, each contiguous too: a tile of the gradient is computed and folded while it is in
- * cache. Padding (outputs to whole panels, inputs to whole blocks) is zero and stays zero. */
+/* How the weights of a layer lie in memory. The buffer is cut into panels of outputs, each contiguous, and
+ * each panel into tiles of inputs, each contiguous too: a tile of the gradient is computed and folded while
+ * it is in cache. Padding (outputs to whole panels, inputs to whole blocks) is zero and stays zero. */
 typedef struct {
   int64_t in, out;
   int64_t input_block;  /* inputs are padded to a multiple of this (16; 1 for plain) */
@@ -45,8 +45,8 @@ typedef struct {
 int64_t dense_tiles(const dense_layout_t *layout);
 dense_tile_t dense_tile(const dense_layout_t *layout, int64_t i);
 
-/* y (rows, out) = f(x (rows, in) Wᵀ + b); f must have backward_from_output or be applied for inference. bias may
- * be absent (has_bias false, b ignored). */
+/* y (rows, out) = f(x (rows, in) Wᵀ + b); f must have backward_from_output or be applied for inference. bias
+ * may be absent (has_bias false, b ignored). */
 typedef struct dense_forward dense_forward_t;
 ls_status dense_forward_create(const dense_layout_t *layout, int64_t rows, bool has_bias,
                                const activation_t *activation, dense_forward_t **out, ls_error *error);
@@ -60,14 +60,15 @@ ls_status dense_backward_data_create(const dense_layout_t *layout, int64_t rows,
 void dense_backward_data_run(dense_backward_data_t *kernel, const float *dy, const float *w, float *dx);
 void dense_backward_data_destroy(dense_backward_data_t **kernel);
 
-/* One tile of dW = dyᵀ x over `rows` rows: dw is the tile alone (tile.elements floats, layout order), x and dy
- * are the whole activations. One kernel serves all tiles of the same inputs x outputs (copies of the columns
- * that the tile needs go to scratch inside the kernel). Overwrites dw, padding with zeros. */
+/* One tile of dW = dyᵀ x over `rows` rows, or with `add` the sum of what dw holds and that: dw is the tile
+ * alone (tile.elements floats, layout order), x and dy are the whole activations. The same bits whether a
+ * product is added here or computed apart and added afterwards. One kernel serves all tiles of the same
+ * inputs x outputs. Padding in dw becomes, and stays, zero. */
 typedef struct dense_backward_weights dense_backward_weights_t;
 ls_status dense_backward_weights_create(const dense_layout_t *layout, const dense_tile_t *tile, int64_t rows,
                                         dense_backward_weights_t **out, ls_error *error);
 void dense_backward_weights_run(dense_backward_weights_t *kernel, const dense_tile_t *tile, const float *x,
-                                const float *dy, float *dw);
+                                const float *dy, bool add, float *dw);
 void dense_backward_weights_destroy(dense_backward_weights_t **kernel);
 
 /* An activation on its own: y = f(x), n values; and dx = dy * f'(x). In place allowed (y == x, dx == dy). */
@@ -78,7 +79,8 @@ void eltwise_forward(eltwise_kernel_t *kernel, const float *x, float *y);
 void eltwise_backward(eltwise_kernel_t *kernel, const float *x, const float *dy, float *dx);
 void eltwise_destroy(eltwise_kernel_t **kernel);
 
-/* Version of the library and the instruction set it uses, "oneDNN 2.6.3 (avx512_core_bf16)". Static or in out. */
+/* Version of the library and the instruction set it uses, "oneDNN 2.6.3 (avx512_core_bf16)". Static or in
+ * out. */
 void dense_library_version(char *out, size_t size);
 
 #endif

@@ -109,9 +109,10 @@ size_t graph_tiles(const graph_t *graph);
 tile_t graph_tile(const graph_t *graph, size_t i);
 size_t graph_largest_tile(const graph_t *graph); /* floats */
 
-/* out (tile.floats) = gradient sum of tile i over rows [row, row + slice_rows) of the tape: a leaf of the
- * tree. Overwrites out. */
-void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, float *out);
+/* out (tile.floats) = gradient sum of tile i over rows [row, row + slice_rows) of the tape, a leaf of the
+ * tree; with `add` out + that leaf, with the same bits as adding it afterwards. */
+void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, bool add,
+                         float *out);
 
 /* ---- reference ---- */
 

@@ -13,6 +13,7 @@ struct graph_worker {
   kernels_t *kernels;                 /* by node */
   dense_backward_weights_t **weights; /* by shape; NULL for inference */
   float *scratch;                     /* (rows, widest delta that is added to) */
+  float *bias;                        /* (largest tile): a bias's gradient on its way to being added */
   arena_t arena;
 };
 
@@ -61,7 +62,9 @@ ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t slice_
   worker->weights = arena_new(&worker->arena, graph->n_shapes, sizeof *worker->weights);
   size_t row_bytes = slice_rows > 0 ? (size_t)scratch_width(graph) * sizeof(float) : 0;
   worker->scratch = arena_new(&worker->arena, (size_t)rows, row_bytes);
-  if (worker->kernels == NULL || worker->weights == NULL || worker->scratch == NULL) goto no_memory;
+  worker->bias = arena_new(&worker->arena, slice_rows > 0 ? graph_largest_tile(graph) : 0, sizeof(float));
+  if (worker->kernels == NULL || worker->weights == NULL || worker->scratch == NULL || worker->bias == NULL)
+    goto no_memory;
   TRY_OR_DONE(create_kernels(worker, error));
   *out = worker;
   return LS_OK;
@@ -143,22 +146,24 @@ void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tap
 
 /* ---- the gradient ---- */
 
-/* db_j = sum over rows of dz_ij, row after row. */
+/* db_j = sum over rows of dz_ij, row after row, in scratch when it is to be added. */
 static void sum_columns(int64_t rows, int64_t width, const float *restrict dz, float *restrict out) {
   memset(out, 0, (size_t)width * sizeof *out);
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < width; j++) out[j] += dz[i * width + j];
 }
 
-void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, float *out) {
+void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, bool add,
+                         float *out) {
   const graph_t *graph = worker->graph;
   const piece_t *piece = &graph->pieces[tile];
   const node_t *node = &graph->nodes[piece->node];
   const float *dz = at_row(tape->deltas, node, row);
   if (piece->is_bias) {
-    sum_columns(worker->slice_rows, node->width, dz, out);
+    sum_columns(worker->slice_rows, node->width, dz, add ? worker->bias : out);
+    if (add) add_to(out, worker->bias, (size_t)node->width);
     return;
   }
   const float *x = at_row(tape->values, &graph->nodes[node->inputs[0]], row);
-  dense_backward_weights_run(worker->weights[piece->shape], &piece->dense, x, dz, out);
+  dense_backward_weights_run(worker->weights[piece->shape], &piece->dense, x, dz, add, out);
 }

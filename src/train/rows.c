@@ -74,25 +74,37 @@ void rows_phase(engine_t *engine, worker_t *worker, const step_t *step) {
     do_block(engine, worker, step, (int)(i / blocks), i % blocks);
 }
 
-/* out = the gradient sum of a tile over the leaves [lo, lo + n) of the tree: the left subtree goes to out,
- * the right one waits on a level of its own. */
-static void fold_tile(engine_t *engine, worker_t *worker, const step_t *step, size_t tile, size_t floats,
-                      int lo, int n, float *levels, float *restrict out) {
-  if (n > 1) {
-    int left = tree_split(n);
-    float *restrict right = levels;
-    fold_tile(engine, worker, step, tile, floats, lo, left, levels, out);
-    fold_tile(engine, worker, step, tile, floats, lo + left, n - left,
-              levels + graph_largest_tile(engine->in.graph), right);
-    for (size_t i = 0; i < floats; i++) out[i] += right[i];
-    return;
-  }
-  int s = lo - engine->in.layout->first_shard;
+/* out = the gradient of a tile from one leaf, or out + that. */
+static void leaf_tile(engine_t *engine, worker_t *worker, const step_t *step, size_t tile, size_t floats,
+                      int leaf, bool add, float *out) {
+  int s = leaf - engine->in.layout->first_shard;
   int64_t begin = 0;
   if (slice_of(engine, s, step, &begin) > 0)
-    graph_tile_gradient(worker->kernels, engine->tape, s * engine->shape.padded, tile, out);
+    graph_tile_gradient(worker->kernels, engine->tape, s * engine->shape.padded, tile, add, out);
+  else if (add)
+    for (size_t i = 0; i < floats; i++) out[i] += 0.0F; /* a zero leaf, added like any other */
   else
     memset(out, 0, floats * sizeof *out);
+}
+
+/* out = the gradient sum of a tile over the leaves [lo, lo + n) of the tree: the left subtree goes to out,
+ * the right one waits on a level of its own, unless it is a leaf, which is added as it is made. */
+static void fold_tile(engine_t *engine, worker_t *worker, const step_t *step, size_t tile, size_t floats,
+                      int lo, int n, float *levels, float *restrict out) {
+  if (n == 1) {
+    leaf_tile(engine, worker, step, tile, floats, lo, false, out);
+    return;
+  }
+  int left = tree_split(n);
+  fold_tile(engine, worker, step, tile, floats, lo, left, levels, out);
+  if (n - left == 1) {
+    leaf_tile(engine, worker, step, tile, floats, lo + left, true, out);
+    return;
+  }
+  float *restrict right = levels;
+  fold_tile(engine, worker, step, tile, floats, lo + left, n - left,
+            levels + graph_largest_tile(engine->in.graph), right);
+  for (size_t i = 0; i < floats; i++) out[i] += right[i];
 }
 
 /* Loss sums of this rank's shards: blocks in order, then onto the epoch's. By one thread. */

@@ -94,7 +94,7 @@ static void compute_gradient(layer_t *layer) {
                  LS_OK, "%s", error.message);
     for (int time = 0; time < 2; time++) {
       memset(dw, 0xff, (size_t)tile.elements * sizeof(float));
-      dense_backward_weights_run(kernel, &tile, layer->x, layer->dy, dw);
+      dense_backward_weights_run(kernel, &tile, layer->x, layer->dy, false, dw);
     }
     dense_backward_weights_destroy(&kernel);
   }
@@ -363,11 +363,37 @@ Test(dense, a_tile_does_not_depend_on_the_kernel_object) {
                      LS_OK);
         made_for = tile;
       }
-      dense_backward_weights_run(kernel, &tile, layer.x, layer.dy, again + tile.offset);
+      dense_backward_weights_run(kernel, &tile, layer.x, layer.dy, false, again + tile.offset);
     }
     assert_same_bits(again, layer.gradient, layer.layout.elements);
     dense_backward_weights_destroy(&kernel);
     free(again);
+    layer_free(&layer);
+  }
+}
+
+/* Added while it is made, or computed apart and added: the same operations, so the same bits. */
+Test(dense, adding_a_tile_has_the_bits_of_adding_afterwards) {
+  for (int s = 0; s < N_SHAPES; s++) {
+    layer_t layer = layer_new(shapes[s]);
+    compute_gradient(&layer);
+    for (int64_t i = 0; i < dense_tiles(&layer.layout); i++) {
+      dense_tile_t tile = dense_tile(&layer.layout, i);
+      dense_backward_weights_t *kernel = NULL;
+      ls_error error = {0};
+      float *apart = new_floats(tile.elements), *added = new_floats(tile.elements);
+      for (int64_t k = 0; k < tile.elements; k++) {
+        added[k] = layer.packed[tile.offset + k];
+        apart[k] = added[k] + layer.gradient[tile.offset + k];
+      }
+      cr_assert_eq(dense_backward_weights_create(&layer.layout, &tile, shapes[s].rows, &kernel, &error),
+                   LS_OK);
+      dense_backward_weights_run(kernel, &tile, layer.x, layer.dy, true, added);
+      assert_same_bits(added, apart, tile.elements);
+      dense_backward_weights_destroy(&kernel);
+      free(apart);
+      free(added);
+    }
     layer_free(&layer);
   }
 }

@@ -163,7 +163,7 @@ static inline double network_gradient(network_t *net, const loss_t *loss, const 
                               tape_output_delta(net->tape, 0));
   graph_backward(net->worker, net->vector, net->tape, 0);
   for (size_t i = 0; i < graph_tiles(net->graph); i++)
-    graph_tile_gradient(net->worker, net->tape, 0, i, gradient + graph_tile(net->graph, i).offset);
+    graph_tile_gradient(net->worker, net->tape, 0, i, false, gradient + graph_tile(net->graph, i).offset);
   return sum;
 }
 

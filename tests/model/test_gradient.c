@@ -114,7 +114,7 @@ Test(gradient, is_the_sum_over_slices) {
   for (int64_t row = 0; row < ROWS; row += SLICE)
     for (size_t i = 0; i < graph_tiles(net.graph); i++) {
       tile_t place = graph_tile(net.graph, i);
-      graph_tile_gradient(worker, net.tape, row, i, tile);
+      graph_tile_gradient(worker, net.tape, row, i, false, tile);
       for (size_t k = 0; k < place.floats; k++) sum[place.offset + k] += tile[k];
     }
   cr_assert_float_eq(parts, value, 1e-5 * value);
