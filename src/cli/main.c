@@ -3,9 +3,8 @@
 #include "cli/command.h"
 
 #include "base/text.h"
-#include "math/dense.h"
-#include "store/store.h"
 #include "train/choices.h"
+#include "train/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,16 +58,9 @@ static void print_command_help(const command_t *command) {
 }
 
 static void print_version(void) {
-#ifdef __clang__
-  const char *compiler = "clang " __clang_version__;
-#else
-  const char *compiler = "gcc " __VERSION__;
-#endif
-  char mpi[128], dense[128];
-  world_library_version(mpi, sizeof mpi);
-  dense_library_version(dense, sizeof dense);
-  printf("lockstep %s\nMPI: %s\nHDF5: %s\nkernels: %s\ncompiler: %s\n", LOCKSTEP_VERSION, mpi,
-         store_library_version(), dense, compiler);
+  char libraries[512];
+  host_libraries("\n", libraries, sizeof libraries);
+  puts(libraries);
 }
 
 static bool is_help(const char *word) {

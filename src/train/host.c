@@ -23,7 +23,7 @@ void host_cpu(char *out, size_t size) {
   fclose(file);
 }
 
-void host_libraries(char *out, size_t size) {
+void host_libraries(const char *separator, char *out, size_t size) {
 #ifdef __clang__
   const char *compiler = "clang " __clang_version__;
 #else
@@ -32,6 +32,6 @@ void host_libraries(char *out, size_t size) {
   char mpi[128], dense[128];
   world_library_version(mpi, sizeof mpi);
   dense_library_version(dense, sizeof dense);
-  snprintf(out, size, "lockstep %s, %s, %s, HDF5 %s, %s", LOCKSTEP_VERSION, compiler, mpi,
-           store_library_version(), dense);
+  snprintf(out, size, "lockstep %s%s%s%s%s%sHDF5 %s%s%s", LOCKSTEP_VERSION, separator, compiler, separator,
+           mpi, separator, store_library_version(), separator, dense);
 }

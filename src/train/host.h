@@ -7,7 +7,8 @@
 /* The CPU's name, "unknown" when the system does not say. */
 void host_cpu(char *out, size_t size);
 
-/* "lockstep 0.1.0, gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, oneDNN 2.6.3 (…)" */
-void host_libraries(char *out, size_t size);
+/* The program, its compiler and its libraries, each with its version and `separator` between them: "lockstep
+ * 0.1.0, gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, oneDNN 2.6.3 (…)". */
+void host_libraries(const char *separator, char *out, size_t size);
 
 #endif

@@ -86,7 +86,7 @@ static ls_status write_settings(store_t *store, const settings_t *settings, ls_e
 static ls_status write_origin(store_t *store, const model_parts_t *parts, ls_error *error) {
   char libraries[512], cpu[256], checksum[17];
   uint64_t sum = 0;
-  host_libraries(libraries, sizeof libraries);
+  host_libraries(", ", libraries, sizeof libraries);
   host_cpu(cpu, sizeof cpu);
   TRY(graph_checksum(parts->graph, parts->parameters, &sum, error));
   snprintf(checksum, sizeof checksum, "%016" PRIx64, sum);
