@@ -63,6 +63,7 @@ typedef struct {
     double momentum;
     bool nesterov;
     double beta1, beta2, epsilon;
+    double alpha;        /* rmsprop: decay of the mean square, in [0, 1) */
     double weight_decay; /* adamw: decoupled, on weights, not biases */
   } optimizer;
   struct {

@@ -54,23 +54,105 @@ static void adamw_update(const optimizer_step_t *step, bool decay, size_t n, flo
   adam_loop(step, keep, n, w, g, state[0], state[1]);
 }
 
+/* s <- s + g^2,  w <- w - lr g / (sqrt(s) + eps);  s starts at 0. */
+static void adagrad_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                           const float *restrict g, float *restrict const *state) {
+  float *restrict s = state[0];
+  const float lr = (float)step->learning_rate, eps = (float)step->epsilon;
+  (void)decay;
+  for (size_t i = 0; i < n; i++) {
+    s[i] += g[i] * g[i];
+    w[i] -= lr * g[i] / (sqrtf(s[i]) + eps);
+  }
+}
+
+/* v <- a v + (1 - a) g^2,  b <- mu b + g / (sqrt(v) + eps),  w <- w - lr b;  v and b start at 0. */
+static void rmsprop_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                           const float *restrict g, float *restrict const *state) {
+  float *restrict v = state[0], *restrict b = state[1];
+  const float lr = (float)step->learning_rate, mu = (float)step->momentum, eps = (float)step->epsilon;
+  const float a = (float)step->alpha, c = (float)(1.0 - step->alpha);
+  (void)decay;
+  for (size_t i = 0; i < n; i++) {
+    v[i] = a * v[i] + c * (g[i] * g[i]);
+    b[i] = mu * b[i] + g[i] / (sqrtf(v[i]) + eps);
+    w[i] -= lr * b[i];
+  }
+}
+
+/* mu_t = b1 (1 - 0.96^(0.004 t) / 2), which climbs from b1/2 to b1;  P_t = mu_1 mu_2 ... mu_t. The steps use
+ * (1 - mu_t) / (1 - P_t) and mu_(t+1) / (1 - P_(t+1)); once P is below the last bit of 1, its factors need no
+ * longer be multiplied. */
+static void nadam_prepare(optimizer_step_t *step) {
+  const double slower = pow(0.96, 0.004);
+  double power = slower, mu = 0, product = 1;
+  for (int64_t t = 1; t <= step->step && product > 0x1p-60; t++, power *= slower)
+    product *= step->beta1 * (1 - power / 2);
+  double t = (double)step->step;
+  mu = step->beta1 * (1 - pow(0.96, 0.004 * t) / 2);
+  step->gradient_share = (1 - mu) / (1 - product);
+  mu = step->beta1 * (1 - pow(0.96, 0.004 * (t + 1)) / 2);
+  step->mean_share = mu / (1 - product * mu);
+}
+
+/* m and v as in adam,  w <- w - lr (gradient_share g + mean_share m) / (sqrt(v) / sqrt(1 - b2^t) + eps). */
+static void nadam_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                         const float *restrict g, float *restrict const *state) {
+  float *restrict m = state[0], *restrict v = state[1];
+  const float b1 = (float)step->beta1, c1 = (float)(1.0 - step->beta1);
+  const float b2 = (float)step->beta2, c2 = (float)(1.0 - step->beta2);
+  const float rate_g = (float)(step->learning_rate * step->gradient_share);
+  const float rate_m = (float)(step->learning_rate * step->mean_share);
+  const float root = (float)(1.0 / sqrt(1.0 - pow(step->beta2, (double)step->step)));
+  const float eps = (float)step->epsilon;
+  (void)decay;
+  for (size_t i = 0; i < n; i++) {
+    m[i] = b1 * m[i] + c1 * g[i];
+    v[i] = b2 * v[i] + c2 * (g[i] * g[i]);
+    w[i] -= (rate_g * g[i] + rate_m * m[i]) / (sqrtf(v[i]) * root + eps);
+  }
+}
+
 static const optimizer_t optimizer_table[] = {
     {"sgd",
      "b <- momentum b + g, w <- w - lr b; nesterov: w <- w - lr (g + momentum b) (Sutskever et al. 2013)",
      1,
      {"momentum"},
-     sgd_update},
+     sgd_update,
+     NULL},
     {"adam",
      "w <- w - lr m' / (sqrt(v') + epsilon), m' and v' the bias-corrected running means of g and g^2 with "
      "beta1 and beta2 (Kingma and Ba 2015)",
      2,
      {"m", "v"},
-     adam_update},
+     adam_update,
+     NULL},
     {"adamw",
      "adam after w <- (1 - lr weight_decay) w, on weights, not biases (Loshchilov and Hutter 2019)",
      2,
      {"m", "v"},
-     adamw_update},
+     adamw_update,
+     NULL},
+    {"adagrad",
+     "s <- s + g^2, w <- w - lr g / (sqrt(s) + epsilon) (Duchi et al. 2011)",
+     1,
+     {"s"},
+     adagrad_update,
+     NULL},
+    {"rmsprop",
+     "v the running mean of g^2 with alpha, b <- momentum b + g / (sqrt(v) + epsilon), w <- w - lr b "
+     "(Tieleman "
+     "and Hinton 2012)",
+     2,
+     {"v", "b"},
+     rmsprop_update,
+     NULL},
+    {"nadam",
+     "adam with Nesterov's look ahead: the mean gradient as it will be one step later (Dozat 2016)",
+     2,
+     {"m", "v"},
+     nadam_update,
+     nadam_prepare},
 };
 
 enum { OPTIMIZERS = sizeof optimizer_table / sizeof optimizer_table[0] };
@@ -84,4 +166,8 @@ bool optimizer_choice(size_t i, choice_t *out) {
 const optimizer_t *optimizer_find(const char *name) {
   int i = choice_find(optimizer_choice, name);
   return i < 0 ? NULL : &optimizer_table[i];
+}
+
+void optimizer_prepare(const optimizer_t *optimizer, optimizer_step_t *step) {
+  if (optimizer->prepare != NULL) optimizer->prepare(step);
 }

@@ -18,8 +18,10 @@ typedef struct {
   double momentum;
   bool nesterov;
   double beta1, beta2, epsilon;
+  double alpha; /* rmsprop */
   double weight_decay;
-  int64_t step; /* 1 for the first update */
+  int64_t step;                      /* 1 for the first update */
+  double gradient_share, mean_share; /* nadam: filled by optimizer_prepare */
 } optimizer_step_t;
 
 /* w: parameters, g: gradient (mean, penalties and clipping applied), state[k]: n floats each, zero at first.
@@ -33,7 +35,11 @@ typedef struct {
   int states;                                    /* state vectors it keeps: 0, 1 or 2 */
   const char *state_names[OPTIMIZER_MAX_STATES]; /* as in checkpoints */
   optimizer_update_t update;
+  void (*prepare)(optimizer_step_t *step); /* works out what an update needs once a step; NULL: nothing */
 } optimizer_t;
+
+/* To be called once the fields that the caller knows are filled, before the step's first update. */
+void optimizer_prepare(const optimizer_t *optimizer, optimizer_step_t *step);
 
 /* By name, NULL when there is none. Static, constant. */
 const optimizer_t *optimizer_find(const char *name);

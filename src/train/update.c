@@ -334,8 +334,10 @@ void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *
                              .beta1 = settings->optimizer.beta1,
                              .beta2 = settings->optimizer.beta2,
                              .epsilon = settings->optimizer.epsilon,
+                             .alpha = settings->optimizer.alpha,
                              .weight_decay = settings->optimizer.weight_decay,
                              .step = step->updates + 1};
+  optimizer_prepare(engine->optimizer, &update);
   if (!engine->shared) reduce_by_library(engine, worker, thread, error);
   if (engine->nodes > 1) exchange_sums(engine, worker, thread, error);
   slice_t part = part_of(engine->slice, thread, engine->in.layout->threads);

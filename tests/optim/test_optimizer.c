@@ -1,4 +1,6 @@
-/* The optimisers against plain re-implementations in double, and their independence of slices. */
+/* The optimisers against PyTorch's figures and plain re-implementations in double, and their independence of
+ * slices. */
+#include "figures/optimizers.h"
 #include "optim/optimizer.h"
 
 #include <criterion/criterion.h>
@@ -13,6 +15,7 @@ static const optimizer_step_t base = {.learning_rate = 0.01,
                                       .beta1 = 0.9,
                                       .beta2 = 0.999,
                                       .epsilon = 1e-8,
+                                      .alpha = 0.99,
                                       .weight_decay = 0.1};
 
 static double uniform(uint64_t *state) {
@@ -45,6 +48,7 @@ static void run(const optimizer_t *optimizer, optimizer_step_t step, bool decay,
   for (int t = 1; t <= STEPS; t++) {
     fill_gradient(t, g);
     step.step = t;
+    optimizer_prepare(optimizer, &step);
     for (size_t first = 0; first < N; first += slice) {
       size_t n = N - first < slice ? N - first : slice;
       float *const state[] = {out->a + first, out->b + first};
@@ -88,6 +92,68 @@ static void reference_adam(const optimizer_step_t *p, double decay, double *w) {
       w[i] -= p->learning_rate * decay * w[i];
       w[i] -= p->learning_rate * m_hat / (sqrt(v_hat) + p->epsilon);
     }
+  }
+}
+
+/* The function of optimizers.py: its gradient at w. */
+enum { CHAIN = 8 };
+
+static void chain_gradient(const float *w, float *g) {
+  double sums[CHAIN] = {0};
+  for (int i = 0; i + 1 < CHAIN; i++) {
+    double a = (double)w[i], d = (double)w[i + 1] - a * a;
+    sums[i] += -8 * d * a - 2 * (1 - a);
+    sums[i + 1] += 4 * d;
+  }
+  for (int i = 0; i < CHAIN; i++) g[i] = (float)sums[i];
+}
+
+static void check_torch(const char *name, optimizer_step_t step, const double *figures, const char *what) {
+  const optimizer_t *optimizer = optimizer_find(name);
+  float w[CHAIN], g[CHAIN], a[CHAIN] = {0}, b[CHAIN] = {0};
+  float *const state[] = {a, b};
+  for (int i = 0; i < CHAIN; i++) w[i] = (float)(-1.2 + 0.3 * i);
+  for (step.step = 1; step.step <= STEPS; step.step++) {
+    chain_gradient(w, g);
+    optimizer_prepare(optimizer, &step);
+    optimizer->update(&step, true, CHAIN, w, g, state);
+  }
+  for (int i = 0; i < CHAIN; i++)
+    cr_expect_float_eq((double)w[i], figures[i], 1e-5 * fabs(figures[i]), "%s: w[%d] is %.9g, not %.9g", what,
+                       i, (double)w[i], figures[i]);
+}
+
+#define STEP(...)                                                                                            \
+  (optimizer_step_t) {                                                                                       \
+    .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, __VA_ARGS__                                               \
+  }
+
+Test(optimizer, fifty_steps_are_those_of_pytorch) {
+  check_torch("sgd", STEP(.learning_rate = 0.01), torch_sgd, "sgd");
+  check_torch("sgd", STEP(.learning_rate = 0.01, .momentum = 0.9), torch_sgd_momentum, "momentum");
+  check_torch("sgd", STEP(.learning_rate = 0.01, .momentum = 0.9, .nesterov = true), torch_sgd_nesterov,
+              "nesterov");
+  check_torch("adam", STEP(.learning_rate = 0.02), torch_adam, "adam");
+  check_torch("adamw", STEP(.learning_rate = 0.02, .weight_decay = 0.1), torch_adamw, "adamw");
+  check_torch("adagrad", STEP(.learning_rate = 0.1), torch_adagrad, "adagrad");
+  check_torch("rmsprop", STEP(.learning_rate = 0.01, .alpha = 0.99), torch_rmsprop, "rmsprop");
+  check_torch("rmsprop", STEP(.learning_rate = 0.002, .alpha = 0.9, .momentum = 0.9), torch_rmsprop_momentum,
+              "rmsprop with momentum");
+  check_torch("nadam", STEP(.learning_rate = 0.02), torch_nadam, "nadam");
+}
+
+/* Factors are left out once the product has vanished beside 1. */
+Test(optimizer, nadam_steps_by_the_product_of_all_momenta) {
+  optimizer_step_t step = base;
+  double product = 1;
+  step.beta1 = 0.99;
+  for (step.step = 1; step.step < 20000; step.step++) {
+    double mu = 0.99 * (1 - pow(0.96, 0.004 * (double)step.step) / 2);
+    double next = 0.99 * (1 - pow(0.96, 0.004 * (double)(step.step + 1)) / 2);
+    product *= mu;
+    optimizer_prepare(optimizer_find("nadam"), &step);
+    cr_assert_float_eq(step.gradient_share, (1 - mu) / (1 - product), 1e-12, "step %d", (int)step.step);
+    cr_assert_float_eq(step.mean_share, next / (1 - product * next), 1e-12, "step %d", (int)step.step);
   }
 }
 
@@ -152,6 +218,7 @@ Test(optimizer, zeros_with_zero_gradients_stay_zero) {
     for (int t = 1; t <= 3; t++) {
       optimizer_step_t step = base;
       step.step = t;
+      optimizer_prepare(optimizer_find(choice.name), &step);
       optimizer_find(choice.name)->update(&step, true, 40, w, g, state);
     }
     for (int k = 0; k < 40; k++) cr_assert(w[k] == 0.0f && a[k] == 0.0f && b[k] == 0.0f, "%s", choice.name);
@@ -168,6 +235,6 @@ Test(optimizer, names_and_states) {
     cr_assert_leq(optimizer->states, OPTIMIZER_MAX_STATES);
     for (int k = 0; k < optimizer->states; k++) cr_assert_not_null(optimizer->state_names[k]);
   }
-  cr_assert_eq(n, 3);
+  cr_assert_eq(n, 6);
   cr_assert_null(optimizer_find("adamax"));
 }
