@@ -17,6 +17,7 @@ typedef enum {
   RANDOM_VALIDATION = 3, /* choice of validation rows: position = row */
   RANDOM_DROPOUT = 4,    /* dropout masks: time = step */
   RANDOM_IMPORT = 5,     /* shuffling once at import */
+  RANDOM_SYNTHETIC = 6,  /* synthetic data: shard = row, time = what is drawn */
 } random_purpose_t;
 
 /* What a stream of numbers is for; the position in it is the caller's. */

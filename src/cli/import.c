@@ -10,7 +10,8 @@
 
 enum { MOST_SPLITS = 16, MOST_WORDS = 3 * MOST_SPLITS };
 enum { KEY_TRAIN = 256, KEY_VALID, KEY_TEST, KEY_LABEL, KEY_SPLIT, KEY_SHUFFLE, KEY_REGRESSION };
-enum { KEY_HEADER = KEY_REGRESSION + 1, KEY_DELIMITER, KEY_SOURCE };
+enum { KEY_HEADER = KEY_REGRESSION + 1, KEY_DELIMITER, KEY_MAKE, KEY_ROWS, KEY_FEATURES, KEY_CLASSES };
+enum { KEY_NOISE = KEY_CLASSES + 1, KEY_SEED, KEY_SOURCE };
 
 /* A word and the option before it: --train, --valid or --test, else NULL. */
 typedef struct {
@@ -26,6 +27,8 @@ typedef struct {
   const char *split; /* that words now belong to */
   import_input_t inputs[MOST_SPLITS];
   import_share_t shares[MOST_SPLITS];
+  synthetic_t synthetic;
+  const char *made_with; /* an option that only --make has, or NULL */
 } import_arguments_t;
 
 static const struct argp_option options[] = {
@@ -37,9 +40,17 @@ static const struct argp_option options[] = {
     {"regression", KEY_REGRESSION, NULL, 0, "CSV: labels are targets, not classes", 2},
     {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names columns (auto)", 2},
     {"delimiter", KEY_DELIMITER, "C", 0, "CSV: character between cells, or tab or space (found out)", 2},
-    {"split", KEY_SPLIT, "train=A,test=B", 0, "divide the rows into splits with these shares", 3},
-    {"shuffle", KEY_SHUFFLE, "SEED", 0, "shuffle the rows once, before they are divided", 3},
-    {"source", KEY_SOURCE, "TEXT", 0, "where the data comes from, kept in the file", 3},
+    {"make", KEY_MAKE, "KIND", 0, "make a synthetic set, one of", 3},
+    {"rows", KEY_ROWS, "N", 0, "--make: rows (1000)", 3},
+    {"features", KEY_FEATURES, "D", 0, "--make blobs, sine, friedman: features of a row", 3},
+    {"classes", KEY_CLASSES, "K", 0, "--make spirals, blobs: classes", 3},
+    {"noise", KEY_NOISE, "SIGMA", 0,
+     "--make: standard deviation of normal noise, on x of classes and series, on y of values (0; blobs 1)",
+     3},
+    {"seed", KEY_SEED, "SEED", 0, "--make: seed of points and noise (1)", 3},
+    {"split", KEY_SPLIT, "train=A,test=B", 0, "divide the rows into splits with these shares", 4},
+    {"shuffle", KEY_SHUFFLE, "SEED", 0, "shuffle the rows once, before they are divided", 4},
+    {"source", KEY_SOURCE, "TEXT", 0, "where the data comes from, kept in the file", 4},
     {0},
 };
 
@@ -66,13 +77,49 @@ static error_t read_shares(import_arguments_t *a, char *text) {
   return 0;
 }
 
-static error_t read_seed(import_arguments_t *a, const char *text) {
+/* A whole number from `least` on. */
+static error_t read_count(import_arguments_t *a, const char *option, const char *text, int64_t least,
+                          int64_t *out) {
+  if (!text_int64(text, out) || *out < least)
+    return arguments_refuse(&a->arguments, "--%s: '%.60s' is not a whole number from %d", option, text,
+                            (int)least);
+  return 0;
+}
+
+static error_t read_shuffle(import_arguments_t *a, const char *text) {
   int64_t seed = 0;
-  if (!text_int64(text, &seed) || seed < 0)
-    return arguments_refuse(&a->arguments, "--shuffle: '%.60s' is not a seed, a whole number from 0", text);
+  error_t failed = read_count(a, "shuffle", text, 0, &seed);
   a->import.shuffle = true;
   a->import.shuffle_seed = (uint64_t)seed;
-  return 0;
+  return failed;
+}
+
+/* The options that say more about --make. */
+static error_t read_made(import_arguments_t *a, int key, const char *text) {
+  synthetic_t *set = &a->synthetic;
+  int64_t seed = 0;
+  error_t failed = 0;
+  switch (key) {
+  case KEY_ROWS:
+    a->made_with = "rows";
+    return read_count(a, "rows", text, 1, &set->rows);
+  case KEY_FEATURES:
+    a->made_with = "features";
+    return read_count(a, "features", text, 1, &set->features);
+  case KEY_CLASSES:
+    a->made_with = "classes";
+    return read_count(a, "classes", text, 1, &set->classes);
+  case KEY_SEED:
+    a->made_with = "seed";
+    failed = read_count(a, "seed", text, 0, &seed);
+    set->seed = (uint64_t)seed;
+    return failed;
+  default:
+    a->made_with = "noise";
+    if (text_double(text, &set->noise) && set->noise >= 0) return 0;
+    return arguments_refuse(&a->arguments, "--noise: '%.60s' is not a standard deviation, a number from 0",
+                            text);
+  }
 }
 
 static error_t read_header(import_arguments_t *a, const char *text) {
@@ -131,8 +178,26 @@ static error_t add_input(import_arguments_t *a, const file_t *file) {
   return 0;
 }
 
+/* --make: no input files, and what is wrong with that. */
+static error_t check_made(import_arguments_t *a) {
+  bool is_made = a->synthetic.name != NULL;
+  if (!is_made && a->made_with != NULL)
+    return arguments_refuse(&a->arguments, "--%s says more about --make, which is not there", a->made_with);
+  if (!is_made) return 0;
+  if (a->n_files != 1 || a->files[0].split != NULL)
+    return arguments_refuse(&a->arguments, "--make takes no input files: name the output file alone");
+  if (a->import.source != NULL)
+    return arguments_refuse(&a->arguments, "--source: a synthetic set says itself what it is");
+  a->import.synthetic = &a->synthetic;
+  a->inputs[a->import.n_inputs++] = (import_input_t){NULL, a->synthetic.name, NULL};
+  return 0;
+}
+
 static error_t finish(import_arguments_t *a) {
-  if (a->n_files < 2) return arguments_refuse(&a->arguments, "name the input and the output file");
+  error_t refused = check_made(a);
+  if (refused) return refused;
+  if (a->n_files < 2 && a->synthetic.name == NULL)
+    return arguments_refuse(&a->arguments, "name the input and the output file");
   size_t output = find_output(a);
   a->import.output = a->files[output].path;
   if (!ends_in(a->import.output, ".h5") && !ends_in(a->import.output, ".hdf5"))
@@ -151,6 +216,11 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   if (key > KEY_TEST && key <= KEY_SOURCE) a->split = NULL;
   switch (key) {
   case ARGP_KEY_INIT:
+    a->synthetic = (synthetic_t){.rows = 1000,
+                                 .features = SYNTHETIC_DEFAULT,
+                                 .classes = SYNTHETIC_DEFAULT,
+                                 .noise = SYNTHETIC_DEFAULT,
+                                 .seed = 1};
     a->import.header = -1;
     return 0;
   case KEY_TRAIN:
@@ -175,7 +245,16 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_SPLIT:
     return read_shares(a, arg);
   case KEY_SHUFFLE:
-    return read_seed(a, arg);
+    return read_shuffle(a, arg);
+  case KEY_MAKE:
+    a->synthetic.name = arg;
+    return 0;
+  case KEY_ROWS:
+  case KEY_FEATURES:
+  case KEY_CLASSES:
+  case KEY_NOISE:
+  case KEY_SEED:
+    return read_made(a, key, arg);
   case KEY_SOURCE:
     a->import.source = arg;
     return 0;
@@ -197,17 +276,28 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   return import_run(&a->import, &results, error);
 }
 
+/* The kinds of sets are a table's. argp frees what is not the text that it gave. */
+static char *complete_help(int key, const char *text, void *input) {
+  (void)input;
+  char names[256], *whole = NULL;
+  if (key != KEY_MAKE) return (char *)text;
+  choice_names(synthetic_choice, names, sizeof names);
+  return asprintf(&whole, "%s %s", text, names) < 0 ? (char *)text : whole;
+}
+
 static const struct argp argp = {
     .options = options,
     .parser = parse_key,
-    .args_doc = "--train X [Y] --test X [Y] OUT.h5\nTABLE.csv OUT.h5 --label COLUMN\nX [Y] OUT.h5",
-    .doc = "Turns IDX (gzipped or not), CSV and NPY files into one dataset file.\v"
+    .help_filter = complete_help,
+    .args_doc = "--train X [Y] --test X [Y] OUT.h5\nTABLE.csv OUT.h5 --label COLUMN\nX [Y] OUT.h5\n--make "
+                "KIND OUT.h5",
+    .doc = "Turns IDX (gzipped or not), CSV and NPY files into one dataset file, or makes a synthetic one.\v"
            "Formats are found by content. Without --train, --valid and --test all rows go to the split "
            "`train`, or where --split says. A file without labels is fit for `lockstep predict`."};
 
 const command_t command_import = {
     .name = "import",
-    .meaning = "turn IDX, CSV or NPY files into a dataset file",
+    .meaning = "turn IDX, CSV or NPY files into a dataset file, or make a synthetic one",
     .argp = &argp,
     .options_size = sizeof(import_arguments_t),
     .most = ANY_NUMBER,

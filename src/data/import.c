@@ -1,6 +1,6 @@
-/* From input files to one dataset file: read every input whole, check that they fit together, number the
- * classes of all of them at once, cut into splits, write, publish. An input is one part: rows of x with rows
- * of y. */
+/* From input files, or a synthetic set, to one dataset file: read every input whole, check that they fit
+ * together, number the classes of all of them at once, cut into splits, write, publish. An input is one part:
+ * rows of x with rows of y. */
 #include "data/import.h"
 
 #include "base/random.h"
@@ -153,6 +153,12 @@ static ls_status read_y(const import_options_t *options, part_t *part, ls_error 
     return error_set(error, LS_BAD_DATA, "%s: y is a list of labels (n) or of rows of targets (n, k)%s", path,
                      part->y.dims > 2 ? "; are x and y exchanged?" : "; save labels as a.ravel()");
   return LS_OK;
+}
+
+static ls_status read_part(const import_options_t *options, part_t *part, ls_error *error) {
+  if (options->synthetic != NULL) return synthetic_make(options->synthetic, &part->x, &part->y, error);
+  TRY(read_x(options, part, error));
+  return part->input->y != NULL ? read_y(options, part, error) : LS_OK;
 }
 
 /* ---- fitting together ---- */
@@ -341,6 +347,11 @@ static ls_status write_part(store_t *store, const import_options_t *options, siz
 }
 
 static ls_status write_source(store_t *store, const import_options_t *options, ls_error *error) {
+  char made[256];
+  if (options->synthetic != NULL) {
+    synthetic_describe(options->synthetic, made, sizeof made);
+    return store_write_text(store, "/", "source", made, error);
+  }
   if (options->source != NULL) return store_write_text(store, "/", "source", options->source, error);
   char *text = NULL;
   size_t size = 0;
@@ -372,6 +383,7 @@ static ls_status write_attributes(store_t *store, const import_t *import, ls_err
 
 static void log_labels(const import_t *import, const log_t *log) {
   const part_t *part = &import->parts[0];
+  if (import->options->synthetic != NULL) return;
   if (part->y.dims == 0)
     log_info(log, "no label column was named and no file of labels: there is no y");
   else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
@@ -402,8 +414,7 @@ static ls_status run(import_t *import, const log_t *log, ls_error *error) {
   const part_t *parts = import->parts;
   for (size_t k = 0; k < import->n_parts; k++) {
     import->parts[k].input = &import->options->inputs[k];
-    TRY(read_x(import->options, &import->parts[k], error));
-    if (parts[k].input->y != NULL) TRY(read_y(import->options, &import->parts[k], error));
+    TRY(read_part(import->options, &import->parts[k], error));
     TRY(check_rows_alike(&parts[0], &parts[k], error));
     TRY(check_targets_alike(&parts[0], &parts[k], error));
   }
@@ -414,8 +425,14 @@ static ls_status run(import_t *import, const log_t *log, ls_error *error) {
 }
 
 ls_status import_run(const import_options_t *options, const log_t *log, ls_error *error) {
+  import_options_t settled = *options;
+  synthetic_t set = {0};
   TRY(check_options(options, error));
-  import_t import = {.options = options, .n_parts = options->n_inputs};
+  if (options->synthetic != NULL) {
+    TRY(synthetic_settle(options->synthetic, &set, error));
+    settled.synthetic = &set;
+  }
+  import_t import = {.options = &settled, .n_parts = options->n_inputs};
   import.parts = calloc(import.n_parts, sizeof *import.parts);
   if (import.parts == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import.n_parts);
   ls_status status = run(&import, log, error);

@@ -1,9 +1,10 @@
-/* Import: IDX, CSV and NPY files become one dataset file. Serial. */
+/* Import: IDX, CSV and NPY files, or a synthetic set, become one dataset file. Serial. */
 #ifndef DATA_IMPORT_H
 #define DATA_IMPORT_H
 
 #include "base/error.h"
 #include "base/log.h"
+#include "data/synthetic.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ typedef struct {
   size_t n_inputs;
   const import_share_t *shares;
   size_t n_shares;
+  const synthetic_t *synthetic; /* made in the place of the one input, whose files are not read; or NULL */
   const char *output;
   const char *label; /* CSV: column by name or index (from 0; negative counts from the end: -1 is the last),
                         NULL: no label */

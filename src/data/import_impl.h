@@ -3,6 +3,7 @@
 #define DATA_IMPORT_IMPL_H
 
 #include "base/error.h"
+#include "data/synthetic.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -82,6 +83,11 @@ typedef struct {
 ls_status csv_read(const char *path, import_bytes_t *content, const csv_options_t *options, csv_table_t *out,
                    ls_error *error);
 void csv_table_free(csv_table_t *table);
+
+/* ---- synthetic.c ---- */
+
+/* Fills x (rows, features) and y: (rows) labels, (rows, 1) values or none. *set is settled. */
+ls_status synthetic_make(const synthetic_t *set, import_array_t *x, import_array_t *y, ls_error *error);
 
 /* ---- import_classes.c ---- */
 

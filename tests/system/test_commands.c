@@ -74,6 +74,27 @@ Test(commands, eval_and_summary_agree) {
   cr_assert_str_eq(eval, summary, "eval says %s of the validation rows, the run's summary %s", eval, summary);
 }
 
+/* A made set is divided like any other, gives the same file again, and says what it is. */
+Test(commands, import_makes_synthetic_sets_and_says_so) {
+  run_well(
+      ALONE,
+      "import --make spirals one.h5 --rows 90 --classes 3 --noise 0.1 --seed 5 --split train=0.7,test=0.3");
+  run_well(
+      ALONE,
+      "import --make spirals two.h5 --rows 90 --classes 3 --noise 0.1 --seed 5 --split train=0.7,test=0.3");
+  cr_assert_eq(run_command("cmp one.h5 two.h5").code, 0);
+  result_t result = run_well(ALONE, "info one.h5");
+  cr_expect_not_null(strstr(result.out, "synthetic: spirals, 90 rows, 2 features, noise 0.1, seed 5"), "%s",
+                     result.out);
+  cr_expect_not_null(strstr(result.out, "63"), "%s", result.out);
+  result = run_well(ALONE, "import --help");
+  cr_expect_not_null(strstr(result.out, "moons, circles,"), "%s", result.out);
+  cr_expect_eq(run(ALONE, "import --make moons out.h5 --source 'Berlin, 1912'").code, 2);
+  cr_expect_eq(run(ALONE, "import --rows 5 a.csv out.h5").code, 2);
+  cr_expect_eq(run(ALONE, "import --make moons a.csv out.h5").code, 2);
+  cr_expect_not(file_exists("out.h5"));
+}
+
 static int64_t read_array(const char *path, const char *name, store_type_t type, int64_t most, void *out) {
   ls_error error = {0};
   store_t *store = NULL;
