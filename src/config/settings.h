@@ -67,11 +67,18 @@ typedef struct {
     double weight_decay; /* adamw: decoupled, on weights, not biases */
   } optimizer;
   struct {
-    const char *name;     /* constant, cosine, step */
-    double warmup_epochs; /* linear warm-up from 0, may be a fraction */
-    double final;         /* cosine: last rate as a share of the first, in [0, 1] */
-    double every_epochs;  /* step: epochs between steps, > 0 */
-    double factor;        /* step: the rate is multiplied by this at each, in (0, 1] */
+    const char *name;
+    const char *scaling;     /* of the base rate by the batch: none, linear, sqrt */
+    int64_t base_batch_size; /* that the rate was found for */
+    double warmup_epochs;    /* linear warm-up from 0, may be a fraction */
+    double start;            /* one_cycle, cyclic: lowest rate at first, as a share of the base rate */
+    double rise;             /* one_cycle: share of the run in which the rate climbs */
+    double final;            /* last (reduce_on_plateau: least) rate as a share of the base rate */
+    double power;            /* polynomial, > 0 */
+    double every_epochs;     /* step, exponential: between drops; cyclic: the period, > 0 */
+    double factor;           /* step, exponential, reduce_on_plateau: of a drop, in (0, 1] */
+    int64_t patience;        /* reduce_on_plateau: epochs, >= 1 */
+    double threshold;        /* reduce_on_plateau: what counts as a fall, as a share of the loss */
   } schedule;
   struct {
     int64_t epochs; /* >= 0; 0 saves the initial model */
@@ -99,7 +106,7 @@ typedef struct {
 
 /* The names that rooms above offer. */
 typedef struct {
-  choice_list_t activation, loss, optimizer, schedule, init, scaling;
+  choice_list_t activation, loss, optimizer, schedule, init, scaling, rate_scaling;
 } settings_choices_t;
 
 /* Reads the YAML file at path, applies overrides ("section.key=value", value in YAML syntax), fills defaults

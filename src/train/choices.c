@@ -13,6 +13,7 @@ const settings_choices_t *settings_choices(void) {
                                              .optimizer = optimizer_choice,
                                              .schedule = schedule_choice,
                                              .init = init_choice,
-                                             .scaling = scaling_choice};
+                                             .scaling = scaling_choice,
+                                             .rate_scaling = rate_scaling_choice};
   return &choices;
 }

@@ -25,12 +25,20 @@ slice_shape_t slice_shape(int64_t batch, int shards) {
 
 static schedule_plan_t rate_plan(const settings_t *settings, partition_t partition) {
   double per_epoch = (double)epoch_steps(partition, settings->train.global_batch_size);
-  return (schedule_plan_t){.learning_rate = settings->optimizer.learning_rate,
-                           .warmup_steps = settings->schedule.warmup_epochs * per_epoch,
-                           .total_steps = (double)settings->train.epochs * per_epoch,
+  double total = (double)settings->train.epochs * per_epoch;
+  double warmup = settings->schedule.warmup_epochs * per_epoch;
+  double ratio = (double)settings->train.global_batch_size / (double)settings->schedule.base_batch_size;
+  double scale = rate_scaling_find(settings->schedule.scaling)->scale(ratio);
+  return (schedule_plan_t){.learning_rate = settings->optimizer.learning_rate * scale,
+                           .warmup_steps = warmup,
+                           .total_steps = total,
+                           .start = settings->schedule.start,
+                           .rise_steps = settings->schedule.rise * fmax(0, total - warmup),
                            .final = settings->schedule.final,
+                           .power = settings->schedule.power,
                            .every_steps = settings->schedule.every_epochs * per_epoch,
-                           .factor = settings->schedule.factor};
+                           .factor = settings->schedule.factor,
+                           .plateau = 1};
 }
 
 /* How many threads meet at the node's barrier. */
@@ -390,6 +398,10 @@ double engine_norm(const engine_t *engine) {
 
 double engine_learning_rate(const engine_t *engine, int64_t updates_before) {
   return schedule_learning_rate(engine->schedule, &engine->rates, updates_before);
+}
+
+void engine_set_plateau(engine_t *engine, double share) {
+  engine->rates.plateau = share;
 }
 
 const char *engine_phase_name(engine_phase_t phase) {

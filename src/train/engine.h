@@ -84,6 +84,8 @@ double engine_live_loss(const engine_t *engine);
 
 double engine_norm(const engine_t *engine); /* of the last step that wanted it, before clipping */
 double engine_learning_rate(const engine_t *engine, int64_t updates_before);
+/* reduce_on_plateau: the share of the base rate from the next step on. Every rank gives the same. */
+void engine_set_plateau(engine_t *engine, double share);
 
 /* Seconds by phase since the engine was made: mean over this rank's threads. */
 #define ENGINE_PHASES(X)                                                                                     \

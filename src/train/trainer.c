@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "data/shard.h"
 #include "math/tree.h"
+#include "optim/schedule.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -215,10 +216,30 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   return keeps_checkpoints(trainer) && (due || better || last) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
+/* A schedule that watches the loss learns what the epochs so far have brought; rank 0 has their history. */
+static ls_status watch_loss(trainer_t *trainer, ls_error *error) {
+  const settings_t *settings = trainer->settings;
+  const history_t *history = &trainer->history;
+  const plateau_rule_t rule = {.patience = settings->schedule.patience,
+                               .threshold = settings->schedule.threshold,
+                               .factor = settings->schedule.factor,
+                               .final = settings->schedule.final};
+  double share = 1;
+  if (!schedule_find(settings->schedule.name)->watches_loss) return LS_OK;
+  int column = trainer->dataset->valid.partition.rows > 0 ? HISTORY_VALID_LOSS : HISTORY_TRAIN_LOSS;
+  if (history->n > 0)
+    share = plateau_share(&rule, &history->rows->values[column], history->n,
+                          sizeof *history->rows / sizeof(double));
+  TRY(world_broadcast(trainer->world, &share, sizeof share, 0, error));
+  engine_set_plateau(trainer->engine, share);
+  return LS_OK;
+}
+
 static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
   position_t *position = &trainer->position;
   int64_t steps = epoch_steps(trainer->dataset->train.partition, trainer->settings->train.global_batch_size);
   double before = position->seconds;
+  TRY(watch_loss(trainer, error));
   engine_begin_epoch(trainer->engine, position->epoch);
   if (position->step_in_epoch > 0) engine_set_epoch_loss(trainer->engine, trainer->sums);
   engine_seconds(trainer->engine, trainer->seconds_before);

@@ -24,8 +24,15 @@ NAME_LIST(test_schedules, "constant", "cosine", "step")
 NAME_LIST(test_inits, "glorot_uniform", "he_normal")
 NAME_LIST(test_scalings, "none", "minmax", "standard")
 
-static const settings_choices_t test_choices = {test_activations, test_losses, test_optimizers,
-                                                test_schedules,   test_inits,  test_scalings};
+NAME_LIST(test_rate_scalings, "none", "linear", "sqrt")
+
+static const settings_choices_t test_choices = {.activation = test_activations,
+                                                .loss = test_losses,
+                                                .optimizer = test_optimizers,
+                                                .schedule = test_schedules,
+                                                .init = test_inits,
+                                                .scaling = test_scalings,
+                                                .rate_scaling = test_rate_scalings};
 
 enum { MOST_OVERRIDES = 8 };
 

@@ -6,6 +6,7 @@
 #include "store/store.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,28 @@ Test(resume, of_a_finished_run_changes_nothing) {
   outcome_t whole = uninterrupted();
   run_well(2, "train --resume config.yaml name=whole");
   check_same(&whole, "whole");
+}
+
+/* What the schedule has seen of the loss lies in the checkpoint: the rate falls in the first part, and the
+ * second part begins with the lower one. */
+Test(resume, keeps_the_rate_that_a_plateau_has_reduced) {
+  static const char *const course =
+      "'schedule={name: reduce_on_plateau, patience: 1, threshold: 0.2, factor: 0.5, scaling: linear, "
+      "base_batch_size: 43}' 'checkpoint.every=1 epoch'";
+  run_well(ALONE, "train config.yaml name=whole %s train.epochs=8", course);
+  run_well(2, "train config.yaml name=parts %s train.epochs=5", course);
+  run_well(3, "train --resume config.yaml name=parts %s train.epochs=8", course);
+  outcome_t whole = outcome_of("whole"), parts = outcome_of("parts");
+  outcome_expect_same(&whole, &parts, "parts");
+  double first = NAN, last = NAN;
+  for (const char *line = file_text("runs/parts/log.jsonl"); line != NULL; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    if (strncmp(line, "{\"event\": \"epoch\"", 17) != 0) continue;
+    last = json_double(line, "learning_rate");
+    if (isnan(first)) first = last;
+  }
+  cr_assert_float_eq(first, 0.002 * 86 / 43, 1e-15, "the batch is twice the base batch: %g", first);
+  cr_assert_lt(last, first / 2, "%g at first, %g in the end", first, last);
 }
 
 Test(resume, starts_afresh_when_there_is_nothing) {
