@@ -68,7 +68,8 @@ extern const key_table_t settings_keys;
 /* What `name` defaults to stands in the file's name, not in the table. */
 extern const char name_from_file[];
 
-/* The kinds of layers, for the reference; false past the end. A residual block has no keys, but layers. */
+/* The kinds of layers, for the reference; false past the end. A residual block has layers
+ * instead of keys. */
 typedef struct {
   const char *name;
   layer_kind_t kind;

@@ -1,5 +1,6 @@
 /* model.layers: a list whose items name a kind of layer and its settings. A kind is a row of a table, with a
- * small table of keys of its own; a residual block holds layers instead. */
+ * small table of keys of its own; a residual block holds layers instead. A kind that needs no settings may
+ * stand alone, as in `- softmax`. */
 #include "config/keys.h"
 
 #include <stdio.h>
@@ -32,6 +33,7 @@ static const key_row_t dropout_keys[] = {
 static const layer_row_t layer_table[] = {
     {"dense", LAYER_DENSE, "y = activation(W x + b)", KEYS(dense_keys)},
     {"activation", LAYER_ACTIVATION, "y = f(x), element by element", KEYS(activation_keys)},
+    {"softmax", LAYER_SOFTMAX, "y = exp(x) / sum of exp(x), over the values of a row", {NULL, 0}},
     {"dropout", LAYER_DROPOUT,
      "values set to zero at random in training, the others scaled up to make up for it", KEYS(dropout_keys)},
     {"residual", LAYER_RESIDUAL, "y = x + layers(x), a list of layers that keeps the width", {NULL, 0}},
@@ -56,6 +58,38 @@ static bool kind_choice(size_t i, choice_t *out) {
 static ls_status read_list(const reading_t *reading, const char *path, int depth, const yaml_value_t *list,
                            layer_settings_t **layers, size_t *n_layers);
 
+static ls_status refuse_kind(const reading_t *reading, const char *path, const yaml_value_t *value,
+                             const char *kind) {
+  char names[128];
+  choice_names(kind_choice, names, sizeof names);
+  const char *near = choice_nearest(kind_choice, kind);
+  return setting_refuse(reading, value, path, "unknown layer '%.60s'; %s%s%s the kinds are %s", kind,
+                        near == NULL ? "" : "did you mean ", near == NULL ? "" : near,
+                        near == NULL ? "" : "?", names);
+}
+
+static bool stands_alone(const layer_row_t *row) {
+  for (size_t i = 0; i < row->keys.n; i++)
+    if (row->keys.rows[i].initial == NULL) return false;
+  return row->kind != LAYER_RESIDUAL;
+}
+
+/* A text becomes a table with the kind alone: `- softmax` is `- softmax: {}`. */
+static ls_status open_item(const reading_t *reading, const char *path, yaml_value_t *item) {
+  if (item->kind != YAML_TEXT || yaml_is_null(item)) return LS_OK;
+  const char *kind = item->text;
+  int i = choice_find(kind_choice, kind);
+  if (i < 0) return refuse_kind(reading, path, item, kind);
+  if (!stands_alone(&layer_table[i])) return LS_OK;
+  item->kind = YAML_TABLE;
+  item->text = NULL;
+  yaml_value_t *value = yaml_new(reading->scratch, YAML_TABLE);
+  if (!yaml_add(reading->scratch, item, kind, strlen(kind), value)) return setting_no_memory(reading);
+  value->line = item->line;
+  value->override = item->override;
+  return LS_OK;
+}
+
 /* The one entry of an item, by which its kind is known. */
 static ls_status check_item(const reading_t *reading, const char *path, const yaml_value_t *item, int *kind) {
   char names[128];
@@ -69,16 +103,13 @@ static ls_status check_item(const reading_t *reading, const char *path, const ya
                           "`dense: {units: 10}`, or indent the settings deeper than their kind",
                           item->first->key, item->first->next->key);
   *kind = choice_find(kind_choice, item->first->key);
-  if (*kind >= 0) return LS_OK;
-  const char *near = choice_nearest(kind_choice, item->first->key);
-  return setting_refuse(reading, item->first, path, "unknown layer '%.60s'; %s%s%s the kinds are %s",
-                        item->first->key, near == NULL ? "" : "did you mean ", near == NULL ? "" : near,
-                        near == NULL ? "" : "?", names);
+  return *kind >= 0 ? LS_OK : refuse_kind(reading, path, item->first, item->first->key);
 }
 
-static ls_status read_item(const reading_t *reading, const char *item_path, int depth,
-                           const yaml_value_t *item, layer_settings_t *layer) {
+static ls_status read_item(const reading_t *reading, const char *item_path, int depth, yaml_value_t *item,
+                           layer_settings_t *layer) {
   int kind = -1;
+  TRY(open_item(reading, item_path, item));
   TRY(check_item(reading, item_path, item, &kind));
   const layer_row_t *row = &layer_table[kind];
   yaml_value_t *value = item->first;
@@ -87,7 +118,7 @@ static ls_status read_item(const reading_t *reading, const char *item_path, int 
   *layer = (layer_settings_t){.kind = row->kind, .line = value->line};
   if (row->kind == LAYER_RESIDUAL)
     return read_list(reading, path, depth + 1, value, &layer->layers, &layer->n_layers);
-  if (value->kind == YAML_TEXT && !yaml_is_null(value) &&
+  if (value->kind == YAML_TEXT && !yaml_is_null(value) && row->keys.n > 0 &&
       !yaml_nest(reading->scratch, value, row->keys.rows[0].path))
     return setting_no_memory(reading);
   return keys_read(reading, row->keys, path, value, layer);
@@ -102,7 +133,7 @@ static ls_status read_list(const reading_t *reading, const char *path, int depth
   layer_settings_t *all = arena_new(reading->arena, list->n, sizeof *all);
   if (all == NULL) return setting_no_memory(reading);
   size_t i = 0;
-  for (const yaml_value_t *item = list->first; item != NULL; item = item->next, i++) {
+  for (yaml_value_t *item = list->first; item != NULL; item = item->next, i++) {
     char item_path[LAYER_PATH_SIZE];
     snprintf(item_path, sizeof item_path, "%.150s[%zu]", path, i);
     TRY(read_item(reading, item_path, depth, item, &all[i]));

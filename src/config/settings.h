@@ -17,7 +17,7 @@
 
 enum { SETTINGS_AUTO = -1 }; /* what an integer key holds for "auto" */
 
-typedef enum { LAYER_DENSE, LAYER_ACTIVATION, LAYER_DROPOUT, LAYER_RESIDUAL } layer_kind_t;
+typedef enum { LAYER_DENSE, LAYER_ACTIVATION, LAYER_SOFTMAX, LAYER_DROPOUT, LAYER_RESIDUAL } layer_kind_t;
 
 /* One entry of model.layers. Fields that do not belong to its kind are zero or NULL. */
 typedef struct layer_settings {

@@ -18,6 +18,8 @@ typedef enum {
   ELTWISE_GELU_ERF,
   ELTWISE_SWISH, /* alpha: x * logistic(alpha x) */
   ELTWISE_SOFT_RELU,
+  ELTWISE_MISH,
+  ELTWISE_OWN, /* none of the library's: the row has loops of its own */
 } eltwise_t;
 
 typedef struct activation {
@@ -29,8 +31,11 @@ typedef struct activation {
    * it: then a dense layer keeps its input and the function is an op of its own */
   void (*backward_from_output)(const struct activation *row, size_t n, const float *y, float *delta);
   double (*value)(double x);      /* f(x), plain, for reference */
-  double (*derivative)(double x); /* f'(x) */
+  double (*derivative)(double x); /* f'(x); NULL: there is none to train by */
   const char *init;               /* the usual initialisation of a layer in front of it */
+  /* ELTWISE_OWN: y = f(x), and dx = dy f'(x) (NULL without a derivative), n values; in place allowed */
+  void (*forward)(size_t n, const float *x, float *y);
+  void (*backward)(size_t n, const float *x, const float *dy, float *dx);
 } activation_t;
 
 /* By name, NULL when there is none. Static, constant. */

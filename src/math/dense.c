@@ -235,18 +235,20 @@ void dense_backward_weights_destroy(dense_backward_weights_t **kernel) {
 /* ---- activations on their own ---- */
 
 struct eltwise_kernel {
-  call_t *call;
+  const activation_t *activation;
+  call_t *call; /* NULL where the activation has loops of its own */
   int64_t n;
-  float scale;
 };
 
 ls_status eltwise_create(const activation_t *activation, int64_t n, bool backward, eltwise_kernel_t **out,
                          ls_error *error) {
   eltwise_kernel_t *kernel = calloc(1, sizeof *kernel);
   if (kernel == NULL) return NO_MEMORY(error);
+  kernel->activation = activation;
   kernel->n = n;
-  kernel->scale = activation->scale;
-  ls_status status = call_of_eltwise(activation, n, backward, &kernel->call, error);
+  ls_status status = LS_OK;
+  if (activation->eltwise != ELTWISE_OWN)
+    status = call_of_eltwise(activation, n, backward, &kernel->call, error);
   if (status == LS_OK)
     *out = kernel;
   else
@@ -255,23 +257,32 @@ ls_status eltwise_create(const activation_t *activation, int64_t n, bool backwar
 }
 
 static void apply_scale(const eltwise_kernel_t *kernel, float *values) {
-  if (kernel->scale == 1.0f) return;
-  for (int64_t i = 0; i < kernel->n; i++) values[i] *= kernel->scale;
+  const float scale = kernel->activation->scale;
+  if (scale == 1.0f) return;
+  for (int64_t i = 0; i < kernel->n; i++) values[i] *= scale;
 }
 
 void eltwise_forward(eltwise_kernel_t *kernel, const float *x, float *y) {
+  if (kernel->call == NULL) {
+    kernel->activation->forward((size_t)kernel->n, x, y);
+    return;
+  }
   call_run(kernel->call, (const void *[]){x, y});
   apply_scale(kernel, y);
 }
 
 void eltwise_backward(eltwise_kernel_t *kernel, const float *x, const float *dy, float *dx) {
+  if (kernel->call == NULL) {
+    kernel->activation->backward((size_t)kernel->n, x, dy, dx);
+    return;
+  }
   call_run(kernel->call, (const void *[]){x, dy, dx});
   apply_scale(kernel, dx);
 }
 
 void eltwise_destroy(eltwise_kernel_t **kernel) {
   if (*kernel == NULL) return;
-  call_destroy(&(*kernel)->call);
+  if ((*kernel)->call != NULL) call_destroy(&(*kernel)->call);
   free(*kernel);
   *kernel = NULL;
 }

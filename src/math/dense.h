@@ -45,8 +45,8 @@ typedef struct {
 int64_t dense_tiles(const dense_layout_t *layout);
 dense_tile_t dense_tile(const dense_layout_t *layout, int64_t i);
 
-/* y (rows, out) = f(x (rows, in) Wᵀ + b); f must have backward_from_output or be applied for inference. bias
- * may be absent (has_bias false, b ignored). */
+/* y (rows, out) = f(x (rows, in) Wᵀ + b); f must not be ELTWISE_OWN, and have backward_from_output or be
+ * applied for inference. bias may be absent (has_bias false, b ignored). */
 typedef struct dense_forward dense_forward_t;
 ls_status dense_forward_create(const dense_layout_t *layout, int64_t rows, bool has_bias,
                                const activation_t *activation, dense_forward_t **out, ls_error *error);
@@ -71,7 +71,8 @@ void dense_backward_weights_run(dense_backward_weights_t *kernel, const dense_ti
                                 const float *dy, bool add, float *dw);
 void dense_backward_weights_destroy(dense_backward_weights_t **kernel);
 
-/* An activation on its own: y = f(x), n values; and dx = dy * f'(x). In place allowed (y == x, dx == dy). */
+/* An activation on its own: y = f(x), n values; and dx = dy * f'(x), for those that have an f'. In place
+ * allowed (y == x, dx == dy). */
 typedef struct eltwise_kernel eltwise_kernel_t;
 ls_status eltwise_create(const activation_t *activation, int64_t n, bool backward, eltwise_kernel_t **out,
                          ls_error *error);

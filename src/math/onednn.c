@@ -127,6 +127,7 @@ static const dnnl_alg_kind_t algorithms[] = {
     [ELTWISE_TANH] = dnnl_eltwise_tanh,       [ELTWISE_LOGISTIC] = dnnl_eltwise_logistic,
     [ELTWISE_ELU] = dnnl_eltwise_elu,         [ELTWISE_GELU_ERF] = dnnl_eltwise_gelu_erf,
     [ELTWISE_SWISH] = dnnl_eltwise_swish,     [ELTWISE_SOFT_RELU] = dnnl_eltwise_soft_relu,
+    [ELTWISE_MISH] = dnnl_eltwise_mish,
 };
 
 /* The layouts of onednn.h; the plain one last. */

@@ -76,11 +76,35 @@ static ls_status find_activation(const layer_settings_t *layer, const activation
   return LS_OK;
 }
 
+/* A delta is needed where parameters lie at or before the node; nobody needs dL/d input. */
+static void mark_needed_deltas(graph_t *graph) {
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    node_t *node = &graph->nodes[i];
+    node->needs_delta = node->op == &op_dense;
+    for (int k = 0; k < node->op->n_inputs; k++)
+      node->needs_delta = node->needs_delta || graph->nodes[node->inputs[k]].needs_delta;
+  }
+}
+
+/* A function without a slope stops every delta: it may only act on what nobody trains. */
+static ls_status check_slope(builder_t *b, const layer_settings_t *layer, const activation_t *activation,
+                             size_t value) {
+  mark_needed_deltas(b->graph);
+  if (activation->derivative != NULL || !b->graph->nodes[value].needs_delta) return LS_OK;
+  return bad_layer(
+      layer, b->error,
+      "activation %s has no slope, so nothing before it could be trained: it is for inputs, ahead "
+      "of the first dense layer; for a smooth step take sigmoid or hard_sigmoid, and for classes "
+      "leave it out (the losses hinge and perceptron look at the sign)",
+      activation->name);
+}
+
 static ls_status append_activation(builder_t *b, const layer_settings_t *layer, bool has_next,
                                    size_t *value) {
   (void)has_next;
   const activation_t *activation = NULL;
   TRY(find_activation(layer, &activation, b->error));
+  TRY(check_slope(b, layer, activation, *value));
   node_t *node = append_node(b->graph, &op_activation, *value, b->graph->nodes[*value].width);
   node->activation = activation;
   *value = node->number;
@@ -130,6 +154,13 @@ static ls_status append_dense(builder_t *b, const layer_settings_t *layer, bool 
   return fuses ? LS_OK : append_activation(b, layer, has_next, value);
 }
 
+static ls_status append_softmax(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  (void)layer;
+  (void)has_next;
+  *value = append_node(b->graph, &op_softmax, *value, b->graph->nodes[*value].width)->number;
+  return LS_OK;
+}
+
 static ls_status append_dropout(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
   (void)has_next;
   if (!(layer->rate >= 0 && layer->rate < 1))
@@ -163,9 +194,8 @@ static ls_status append_residual(builder_t *b, const layer_settings_t *layer, bo
 typedef ls_status (*append_t)(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value);
 
 static const append_t append_table[] = {
-    [LAYER_DENSE] = append_dense,
-    [LAYER_ACTIVATION] = append_activation,
-    [LAYER_DROPOUT] = append_dropout,
+    [LAYER_DENSE] = append_dense,       [LAYER_ACTIVATION] = append_activation,
+    [LAYER_SOFTMAX] = append_softmax,   [LAYER_DROPOUT] = append_dropout,
     [LAYER_RESIDUAL] = append_residual,
 };
 
@@ -175,16 +205,6 @@ static ls_status append_layers(builder_t *b, const layer_settings_t *layers, siz
 }
 
 /* ---- what backward must know ---- */
-
-/* A delta is needed where parameters lie at or before the node; nobody needs dL/d input. */
-static void mark_needed_deltas(graph_t *graph) {
-  for (size_t i = 0; i < graph->n_nodes; i++) {
-    node_t *node = &graph->nodes[i];
-    node->needs_delta = node->op == &op_dense;
-    for (int k = 0; k < node->op->n_inputs; k++)
-      node->needs_delta = node->needs_delta || graph->nodes[node->inputs[k]].needs_delta;
-  }
-}
 
 /* Backward meets the uses of a value in reverse: the first overwrites the delta, the others add to it. A
  * value with one use only may have its delta in place of its user's, when that op can work in place. */

@@ -1,8 +1,8 @@
 /* Inside the model room: what a node of the graph is, and what an op must offer.
  *
  * A node is a value (rows, width) together with the op that makes it from earlier values. An op is a row of
- * the table in op.c. It always overwrites what it is given to fill; where a value is used more than once, the
- * walk (worker.c) gives it scratch and adds. */
+ * functions, in op.c or op_row.c. It always overwrites what it is given to fill; where a value is used more
+ * than once, the walk (worker.c) gives it scratch and adds. */
 #ifndef MODEL_OP_H
 #define MODEL_OP_H
 
@@ -73,7 +73,8 @@ struct op {
                     const double *const *x, double *y);
 };
 
-extern const op_t op_input, op_dense, op_activation, op_dropout, op_add;
+extern const op_t op_input, op_dense, op_activation, op_dropout, op_add; /* op.c */
+extern const op_t op_softmax;                                            /* op_row.c */
 
 /* Whether a dense layer can apply this function itself: backward must find f' from the output alone. */
 bool op_dense_fuses(const activation_t *activation);

@@ -95,6 +95,22 @@ Test(settings, what_is_given_is_taken) {
   settings_destroy(&s);
 }
 
+Test(settings, a_kind_of_layer_without_settings_may_stand_alone) {
+  settings_t *s = parsed(
+      "data: {file: a.h5}\nmodel:\n  layers:\n    - dense: 10\n    - softmax\n    - softmax: {}\nloss: mse\n",
+      NULL);
+  cr_assert_eq(s->model.n_layers, 3);
+  cr_assert_eq(s->model.layers[1].kind, LAYER_SOFTMAX);
+  cr_assert_eq(s->model.layers[1].line, 5);
+  cr_assert_eq(s->model.layers[2].kind, LAYER_SOFTMAX);
+  char *text = dumped(s);
+  settings_t *again = parsed(text, NULL);
+  cr_assert_eq(again->model.layers[1].kind, LAYER_SOFTMAX);
+  free(text);
+  settings_destroy(&again);
+  settings_destroy(&s);
+}
+
 Test(settings, layers_keep_kind_order_nesting_and_line) {
   settings_t *s = parsed(FULL, NULL);
   const layer_settings_t *layers = s->model.layers;

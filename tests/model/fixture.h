@@ -18,6 +18,8 @@
   { .kind = LAYER_DENSE, .units = (n), .activation = (f), .init = "auto" }
 #define ACTIVATION(f)                                                                                        \
   { .kind = LAYER_ACTIVATION, .activation = (f) }
+#define SOFTMAX()                                                                                            \
+  { .kind = LAYER_SOFTMAX }
 #define DROPOUT(p)                                                                                           \
   { .kind = LAYER_DROPOUT, .rate = (p) }
 #define RESIDUAL(list)                                                                                       \

@@ -36,6 +36,21 @@ Test(forward, of_inference_needs_no_deltas) {
   network_destroy(&net);
 }
 
+Test(forward, of_softmax_is_probabilities_whatever_the_size_of_its_inputs) {
+  layer_settings_t layers[] = {SOFTMAX(), DENSE(3, "identity")};
+  network_t net = network_create(layers, COUNT(layers), 3, 1);
+  float *x = tape_input(net.tape, 0);
+  x[0] = 1e4F, x[1] = 1e4F + logf(3.0F), x[2] = -1e4F;
+  graph_forward(net.worker, net.vector, net.tape, 0, &net.pass);
+  double weights[3 * 3 + 3];
+  network_unpack(net.graph, net.vector, weights);
+  for (int o = 0; o < 3; o++) {
+    double expected = 0.25 * weights[3 * o] + 0.75 * weights[3 * o + 1] + weights[9 + o];
+    cr_expect_float_eq(tape_output(net.tape, 0)[o], expected, 1e-3);
+  }
+  network_destroy(&net);
+}
+
 /* ---- dropout ---- */
 
 /* The outputs of a network that ends in dropout are zero exactly where it dropped. */
@@ -251,6 +266,16 @@ Test(settings, with_unknown_names_or_bad_numbers_are_refused) {
   refuse(huge, 1, words + 4, 1);
   refuse(rate, 2, words + 5, 1);
   refuse(empty, 2, words + 6, 1);
+}
+
+Test(settings, with_a_step_where_a_gradient_is_needed_are_refused) {
+  layer_settings_t fused[] = {DENSE(6, "step"), DENSE(2, "identity")};
+  layer_settings_t block[] = {ACTIVATION("step"), DENSE(6, "tanh")};
+  layer_settings_t inside[] = {DENSE(6, "tanh"), RESIDUAL(block)};
+  fused[0].line = 3;
+  const char *words[] = {"line 3", "step has no slope", "hard_sigmoid"};
+  refuse(fused, COUNT(fused), words, COUNT(words));
+  refuse(inside, COUNT(inside), words + 1, 1);
 }
 
 Test(print, has_a_line_per_layer_and_the_totals) {

@@ -119,6 +119,24 @@ Test(same_bits, in_regression_with_scaled_targets) {
   COMPARE(8, "", {1, 1, 0}, {1, 3, 0}, {3, 1, 0}, {2, 2, 0}, {3, 1, 2});
 }
 
+/* Layers that the networks above have not. */
+Test(same_bits, in_any_kind_of_layer) {
+  write_dataset("data.h5", (spec_t){.rows = ROWS});
+  write_text("config.yaml",
+             "data: {file: data.h5, validation: 0.15, scaling: standard}\n"
+             "model:\n"
+             "  layers:\n"
+             "    - dense: {units: 37, activation: hard_swish}\n"
+             "    - dense: {units: 21, activation: mish}\n"
+             "    - residual: [{dense: {units: 21, activation: hard_sigmoid}}, softmax]\n"
+             "    - dense: %d\n"
+             "loss: cross_entropy\n"
+             "optimizer: {name: adam, learning_rate: 0.01}\n"
+             "train: {epochs: 2, global_batch_size: 86}\n",
+             CLASSES);
+  COMPARE(6, "", {1, 1, 0}, {1, 3, 0}, {3, 1, 0}, {2, 2, 1});
+}
+
 /* The textbook reduction adds in another order: close, not equal, and a different way through the program. */
 Test(same_bits, and_the_textbook_reduction_comes_close) {
   classification("");
