@@ -118,6 +118,7 @@ static void put_lists(const page_t *page) {
   put_list(page, "optimizer", page->choices->optimizer);
   put_list(page, "schedule", page->choices->schedule);
   put_list(page, "schedule.scaling", page->choices->rate_scaling);
+  put_list(page, "stop.metric", page->choices->stop_metric);
   for (size_t i = 0; i < settings_keys.n; i++)
     put_list(page, settings_keys.rows[i].path, settings_keys.rows[i].list);
 }

@@ -90,6 +90,14 @@ typedef struct {
     int64_t top_k;     /* k of the top-k accuracy */
   } train;
   struct {
+    double tol;           /* training loss fallen by less than this ... */
+    int64_t epochs;       /* ... over so many epochs; tol 0: never */
+    double gradient_norm; /* below this; 0: never */
+    int64_t patience;     /* epochs without a better validation loss; 0: never */
+    const char *metric;   /* none, or a figure of the history that ... */
+    double target;        /* ... has reached this */
+  } stop;
+  struct {
     int64_t threads;        /* per rank, or SETTINGS_AUTO */
     int64_t shards;         /* S, or SETTINGS_AUTO */
     const char *reduce;     /* shared, mpi */
@@ -106,7 +114,7 @@ typedef struct {
 
 /* The names that rooms above offer. */
 typedef struct {
-  choice_list_t activation, loss, optimizer, schedule, init, scaling, rate_scaling;
+  choice_list_t activation, loss, optimizer, schedule, init, scaling, rate_scaling, stop_metric;
 } settings_choices_t;
 
 /* Reads the YAML file at path, applies overrides ("section.key=value", value in YAML syntax), fills defaults

@@ -6,6 +6,7 @@
 #include "model/loss.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "train/stop_rules.h"
 
 const settings_choices_t *settings_choices(void) {
   static const settings_choices_t choices = {.activation = activation_choice,
@@ -14,6 +15,7 @@ const settings_choices_t *settings_choices(void) {
                                              .schedule = schedule_choice,
                                              .init = init_choice,
                                              .scaling = scaling_choice,
-                                             .rate_scaling = rate_scaling_choice};
+                                             .rate_scaling = rate_scaling_choice,
+                                             .stop_metric = stop_metric_choice};
   return &choices;
 }

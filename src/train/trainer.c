@@ -185,6 +185,18 @@ static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *
   return history_write(&trainer->history, path, error);
 }
 
+/* Whether the epochs so far are enough: by the rules, or because they are all. Rank 0 has their history. */
+static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
+  stop_reason_t reason = stop_judge(trainer->settings, &trainer->history);
+  if (reason == STOP_NOT && trainer->position.epoch >= trainer->settings->train.epochs) reason = STOP_EPOCHS;
+  TRY(world_broadcast(trainer->world, &reason, sizeof reason, 0, error));
+  trainer->stop = reason;
+  if (reason != STOP_NOT && reason != STOP_EPOCHS)
+    log_info(trainer->options->log, "training ends after epoch %" PRId64 ": %s", trainer->position.epoch,
+             stop_text(reason));
+  return LS_OK;
+}
+
 /* Validation, history, checkpoint: the end of an epoch whose steps are done. */
 static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) {
   position_t *position = &trainer->position;
@@ -207,8 +219,9 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   ls_status status = record_epoch(trainer, loss, has_valid ? &valid : NULL, seconds, error);
   metrics_free(&valid);
   TRY(trainer_agree(trainer, status, error));
+  TRY(judge_epochs(trainer, error));
   const settings_t *settings = trainer->settings;
-  bool last = position->epoch == settings->train.epochs;
+  bool last = trainer->stop != STOP_NOT;
   bool due =
       settings->checkpoint.every_epochs > 0 && position->epoch % settings->checkpoint.every_epochs == 0;
   due =
@@ -251,8 +264,8 @@ ls_status train_run(world_t *world, const settings_t *settings, const train_opti
                     ls_error *error) {
   trainer_t trainer = {.world = world, .settings = settings, .options = options, .began = clock_seconds()};
   ls_status status = training_setup(&trainer, error);
-  while (status == LS_OK && trainer.position.epoch < settings->train.epochs)
-    status = train_epoch(&trainer, error);
+  if (status == LS_OK) status = judge_epochs(&trainer, error);
+  while (status == LS_OK && trainer.stop == STOP_NOT) status = train_epoch(&trainer, error);
   if (status == LS_OK) status = training_end(&trainer, error);
   training_teardown(&trainer);
   return status;

@@ -6,6 +6,7 @@
 #include "train/engine.h"
 #include "train/evaluate.h"
 #include "train/report.h"
+#include "train/stop_rules.h"
 #include "train/trainer.h"
 
 /* Everything a run holds, in the order in which it is made. */
@@ -29,7 +30,8 @@ typedef struct {
   double *sums;                        /* (shards) */
   history_t history;                   /* rank 0 */
   report_t report;                     /* rank 0 */
-  double seconds_before[PHASES];       /* at the start of the epoch */
+  stop_reason_t stop;
+  double seconds_before[PHASES]; /* at the start of the epoch */
   double began;
 } trainer_t;
 

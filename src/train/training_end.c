@@ -61,6 +61,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   snprintf(checksum, sizeof checksum, "%016" PRIx64, sum);
   fputc('{', out);
   json_text(out, true, "status", "done");
+  json_text(out, false, "reason", stop_name(trainer->stop));
   json_text(out, false, "name", trainer->settings->name);
   json_integer(out, false, "steps", position->step);
   json_integer(out, false, "epochs", position->epoch);

@@ -84,6 +84,8 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
                    trainer->loss->target, graph_outputs(trainer->graph), trainer->layout.shards,
                    &trainer->dataset, error));
   TRY(make_scalers(trainer, error));
+  TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0,
+                       trainer->loss->is_classification, error));
   scale_targets(&trainer->targets, &trainer->dataset->train);
   scale_targets(&trainer->targets, &trainer->dataset->valid);
   scale_targets(&trainer->targets, &trainer->dataset->test);

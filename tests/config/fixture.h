@@ -25,6 +25,7 @@ NAME_LIST(test_inits, "glorot_uniform", "he_normal")
 NAME_LIST(test_scalings, "none", "minmax", "standard")
 
 NAME_LIST(test_rate_scalings, "none", "linear", "sqrt")
+NAME_LIST(test_stop_metrics, "none", "train_loss")
 
 static const settings_choices_t test_choices = {.activation = test_activations,
                                                 .loss = test_losses,
@@ -32,7 +33,8 @@ static const settings_choices_t test_choices = {.activation = test_activations,
                                                 .schedule = test_schedules,
                                                 .init = test_inits,
                                                 .scaling = test_scalings,
-                                                .rate_scaling = test_rate_scalings};
+                                                .rate_scaling = test_rate_scalings,
+                                                .stop_metric = test_stop_metrics};
 
 enum { MOST_OVERRIDES = 8 };
 

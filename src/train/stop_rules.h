@@ -1,0 +1,21 @@
+/* When training has come as far as it will: rules on the history of a run, judged after each epoch. They look
+ * at nothing else, so a resumed run, whose history comes with its checkpoint, is judged like one that was
+ * never interrupted. */
+#ifndef TRAIN_STOP_RULES_H
+#define TRAIN_STOP_RULES_H
+
+#include "config/settings.h"
+#include "train/history.h"
+#include "train/stop.h"
+
+/* Why a run with these epochs behind it need not go on; STOP_NOT when it goes on. Pure. */
+stop_reason_t stop_judge(const settings_t *settings, const history_t *history);
+
+/* The figures that stop.metric may name. */
+bool stop_metric_choice(size_t i, choice_t *out);
+
+/* LS_BAD_SETTINGS when a rule looks at a figure that this run will not have. */
+ls_status stop_rules_check(const settings_t *settings, bool has_validation, bool is_classification,
+                           ls_error *error);
+
+#endif

@@ -1,0 +1,75 @@
+/* A run ends when its settings say that it has come far enough, on all ranks after the same epoch, and says
+ * why; a resumed one does not go on from there. */
+#include "system/run.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static void set_up(void) {
+  place_make();
+  write_dataset("data.h5", (spec_t){.rows = 300});
+  write_text("config.yaml",
+             "data: {file: data.h5, validation: 0.2, scaling: standard}\n"
+             "model: {layers: [{dense: {units: 64, activation: tanh}}, {dense: %d}]}\n"
+             "loss: cross_entropy\n"
+             "optimizer: {name: adam, learning_rate: 0.02}\n"
+             "train: {epochs: 60, global_batch_size: 64}\n"
+             "parallel: {shards: 6, threads: 1}\n"
+             "checkpoint: {every: 20 epochs}\n",
+             CLASSES);
+}
+
+TestSuite(stopping, .init = set_up, .fini = place_remove);
+
+static void expect_reason(const char *name, const char *reason, int64_t fewest, int64_t most) {
+  char path[96], value[64];
+  snprintf(path, sizeof path, "runs/%s/summary.json", name);
+  json_value(file_text(path), "reason", value);
+  cr_expect_str_eq(value, reason, "%s", name);
+  json_value(file_text(path), "status", value);
+  cr_expect_str_eq(value, "done");
+  double epochs = json_double(file_text(path), "epochs");
+  cr_expect(epochs >= (double)fewest && epochs <= (double)most, "%s: %g epochs", name, epochs);
+}
+
+Test(stopping, for_each_reason_on_all_ranks_at_once) {
+  static const struct {
+    const char *reason, *setting;
+  } cases[] = {{"patience", "stop.patience=3"},
+               {"tol", "stop={tol: 0.02, epochs: 2}"},
+               {"gradient_norm", "stop.gradient_norm=0.1"},
+               {"target", "stop={metric: train_loss, target: 0.5}"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    run_well(3, "train config.yaml name=%s '%s'", cases[i].reason, cases[i].setting);
+    expect_reason(cases[i].reason, cases[i].reason, 2, 59);
+  }
+  run_well(ALONE, "train config.yaml name=alone stop.patience=3");
+  outcome_t alone = outcome_of("alone"), three = outcome_of("patience");
+  outcome_expect_same(&alone, &three, "patience on 3 ranks");
+}
+
+Test(stopping, at_the_last_epoch_is_no_rule) {
+  run_well(2, "train config.yaml name=all train.epochs=2");
+  expect_reason("all", "epochs", 2, 2);
+}
+
+Test(stopping, is_remembered_by_a_resumed_run) {
+  run_well(ALONE, "train config.yaml name=a stop.patience=3 'checkpoint.every=1 epoch'");
+  outcome_t before = outcome_of("a");
+  run_well(2, "train --resume config.yaml name=a stop.patience=3");
+  outcome_t after = outcome_of("a");
+  cr_assert_eq(after.epochs, before.epochs);
+  outcome_expect_same(&before, &after, "resumed");
+  expect_reason("a", "patience", 2, 59);
+  run_well(2, "train --resume config.yaml name=a stop.patience=4");
+  cr_assert_gt(outcome_of("a").epochs, before.epochs);
+}
+
+Test(stopping, needs_the_figures_that_it_looks_at) {
+  result_t result = run(2, "train config.yaml data.validation=0 stop.patience=3");
+  cr_expect_eq(result.code, 2, "%s", result.err);
+  cr_expect_not_null(strstr(result.err, "data.validation"), "%s", result.err);
+  result = run(2, "train config.yaml stop.metric=valid_r2");
+  cr_expect_eq(result.code, 2, "%s", result.err);
+}

@@ -1,0 +1,122 @@
+/* The rules by which a run ends before its last epoch, on histories made by hand. */
+#include "train/stop_rules.h"
+
+#include "train/fixture.h"
+
+#include <math.h>
+
+enum { MOST = 12 };
+
+/* A history with these values in one column, NaN everywhere else. */
+static history_t history_of(int column, size_t n, const double *values) {
+  static history_row_t rows[MOST];
+  for (size_t i = 0; i < n; i++) {
+    for (int c = 0; c < HISTORY_WIDTH; c++) rows[i].values[c] = NAN;
+    rows[i].values[column] = values[i];
+  }
+  return (history_t){.rows = rows, .n = n};
+}
+
+static settings_t *settings_with(const char *stop) {
+  char text[512];
+  settings_t *settings = NULL;
+  snprintf(text, sizeof text, "%sstop: {%s}\n", settings_text, stop);
+  OK(settings_parse(text, strlen(text), "t", NULL, 0, settings_choices(), &settings, error));
+  return settings;
+}
+
+/* The epoch, from 1, after which the rules end the run, 0: never; and the reason. */
+static int ends_after(const char *stop, int column, size_t n, const double *values, stop_reason_t *reason) {
+  settings_t *settings = settings_with(stop);
+  int epoch = 0;
+  for (size_t i = 1; i <= n && epoch == 0; i++) {
+    history_t history = history_of(column, i, values);
+    *reason = stop_judge(settings, &history);
+    if (*reason != STOP_NOT) epoch = (int)i;
+  }
+  settings_destroy(&settings);
+  return epoch;
+}
+
+static void check(const char *stop, int column, size_t n, const double *values, int epoch,
+                  stop_reason_t expected) {
+  stop_reason_t reason = STOP_NOT;
+  int got = ends_after(stop, column, n, values, &reason);
+  cr_expect_eq(got, epoch, "%s: ends after %d, not %d", stop, got, epoch);
+  cr_expect_eq(reason, expected, "%s: %d", stop, (int)reason);
+}
+
+#define CHECK(stop, column, epoch, reason, ...)                                                              \
+  check(stop, column, sizeof((const double[]){__VA_ARGS__}) / sizeof(double), (const double[]){__VA_ARGS__}, \
+        epoch, reason)
+
+Test(stop_rules, a_training_loss_that_no_longer_falls) {
+  CHECK("tol: 0.1, epochs: 2", HISTORY_TRAIN_LOSS, 5, STOP_TOL, 5, 4, 3, 2.95, 2.94, 2.93, 2.9);
+  CHECK("tol: 0.1, epochs: 1", HISTORY_TRAIN_LOSS, 4, STOP_TOL, 5, 4, 3, 2.95, 2.94);
+  CHECK("tol: 0.1, epochs: 1", HISTORY_TRAIN_LOSS, 2, STOP_TOL, 1, 2, 1);
+  CHECK("epochs: 1", HISTORY_TRAIN_LOSS, 0, STOP_NOT, 5, 5, 5);
+}
+
+Test(stop_rules, a_validation_loss_that_is_not_better_for_so_long) {
+  CHECK("patience: 3", HISTORY_VALID_LOSS, 7, STOP_PATIENCE, 5, 4, 4.1, 3.9, 4, 3.9, 3.95, 3.9);
+  CHECK("patience: 4", HISTORY_VALID_LOSS, 0, STOP_NOT, 5, 6, 6, 6, 4, 4, 4, 4);
+  CHECK("patience: 1", HISTORY_VALID_LOSS, 3, STOP_PATIENCE, 5, 4, 4);
+}
+
+Test(stop_rules, a_gradient_that_vanishes) {
+  CHECK("gradient_norm: 0.01", HISTORY_GRADIENT_NORM, 3, STOP_GRADIENT_NORM, 1, 0.01, 0.0099);
+  CHECK("gradient_norm: 0", HISTORY_GRADIENT_NORM, 0, STOP_NOT, 1, 0, 0);
+}
+
+Test(stop_rules, a_figure_that_reaches_its_target_from_its_own_side) {
+  CHECK("metric: valid_accuracy, target: 0.9", HISTORY_VALID_ACCURACY, 3, STOP_TARGET, 0.5, 0.8, 0.9);
+  CHECK("metric: valid_rmse, target: 0.6", HISTORY_VALID_RMSE, 2, STOP_TARGET, 0.9, 0.6);
+  CHECK("metric: train_loss, target: 0.6", HISTORY_TRAIN_LOSS, 0, STOP_NOT, 0.9, 0.7);
+  CHECK("metric: valid_r2, target: 0.6", HISTORY_VALID_R2, 2, STOP_TARGET, NAN, 0.7);
+}
+
+Test(stop_rules, every_figure_reaches_a_target) {
+  choice_t metric;
+  for (size_t i = 1; stop_metric_choice(i, &metric); i++) {
+    char stop[64];
+    double values[HISTORY_WIDTH] = {0};
+    stop_reason_t reason = STOP_NOT;
+    snprintf(stop, sizeof stop, "metric: %s, target: 0", metric.name);
+    int hits = 0;
+    for (int c = 0; c < HISTORY_PHASES; c++) hits += ends_after(stop, c, 1, values, &reason);
+    cr_expect_eq(hits, 1, "%s is in %d columns", metric.name, hits);
+  }
+}
+
+Test(stop_rules, no_history_ends_no_run) {
+  settings_t *settings =
+      settings_with("tol: 1, patience: 1, gradient_norm: 1, metric: train_loss, target: 9");
+  cr_assert_eq(stop_judge(settings, &(history_t){0}), STOP_NOT);
+  settings_destroy(&settings);
+}
+
+Test(stop_rules, figures_that_a_run_does_not_have_are_refused) {
+  static const struct {
+    const char *stop;
+    bool has_validation, is_classification, is_good;
+  } cases[] = {
+      {"patience: 1", false, true, false},
+      {"patience: 1", true, true, true},
+      {"metric: valid_loss", false, false, false},
+      {"metric: train_loss", false, false, true},
+      {"metric: valid_accuracy", true, false, false},
+      {"metric: valid_accuracy", true, true, true},
+      {"metric: valid_r2", true, true, false},
+      {"metric: valid_r2", true, false, true},
+      {"tol: 1, gradient_norm: 1", false, false, true},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    ls_error error = {0};
+    settings_t *settings = settings_with(cases[i].stop);
+    ls_status status =
+        stop_rules_check(settings, cases[i].has_validation, cases[i].is_classification, &error);
+    cr_expect_eq(status, cases[i].is_good ? LS_OK : LS_BAD_SETTINGS, "%s: %s", cases[i].stop, error.message);
+    if (!cases[i].is_good) cr_expect_not_null(strstr(error.message, "stop."), "%s", error.message);
+    settings_destroy(&settings);
+  }
+}
