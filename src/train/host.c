@@ -2,6 +2,7 @@
 
 #include "comm/world.h"
 #include "math/dense.h"
+#include "math/linear.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -29,9 +30,10 @@ void host_libraries(const char *separator, char *out, size_t size) {
 #else
   const char *compiler = "gcc " __VERSION__;
 #endif
-  char mpi[128], dense[128];
+  char mpi[128], dense[128], linear[64];
   world_library_version(mpi, sizeof mpi);
   dense_library_version(dense, sizeof dense);
-  snprintf(out, size, "lockstep %s%s%s%s%s%sHDF5 %s%s%s", LOCKSTEP_VERSION, separator, compiler, separator,
-           mpi, separator, store_library_version(), separator, dense);
+  linear_library_version(linear, sizeof linear);
+  snprintf(out, size, "lockstep %s%s%s%s%s%sHDF5 %s%s%s%s%s", LOCKSTEP_VERSION, separator, compiler,
+           separator, mpi, separator, store_library_version(), separator, dense, separator, linear);
 }
