@@ -171,18 +171,34 @@ static void fill_row(const trainer_t *trainer, double loss, const metrics_t *val
   row->values[HISTORY_VALID_R2] = valid->r2;
 }
 
-/* Rank 0 writes down what the epoch brought. */
+/* Rank 0 replaces history.h5 by what the epochs so far have brought. */
+static ls_status save_history(trainer_t *trainer, ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  run_file(&trainer->run, "history.h5", path);
+  TRY(history_write(&trainer->history, path, error));
+  trainer->history_time = clock_seconds();
+  trainer->history_rows = trainer->history.n;
+  return LS_OK;
+}
+
+/* What the last epochs brought and history.h5 does not have yet, however the run has ended. */
+static ls_status save_last_history(trainer_t *trainer, ls_status status, ls_error *error) {
+  ls_status saved = LS_OK;
+  if (is_root(trainer) && trainer->history.n > trainer->history_rows)
+    saved = save_history(trainer, status == LS_OK ? error : NULL);
+  return status == LS_OK ? trainer_agree(trainer, saved, error) : status;
+}
+
+/* Rank 0 writes down what the epoch brought: history.h5 once a second at most, since it is written whole. */
 static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
                               ls_error *error) {
   history_row_t row;
-  char path[RUN_FILE_SIZE];
   if (!is_root(trainer)) return LS_OK;
   fill_row(trainer, loss, valid, seconds, &row);
   TRY(graph_checksum(trainer->graph, engine_parameters(trainer->engine), &row.checksum, error));
   TRY(history_add(&trainer->history, &row, error));
   TRY(report_epoch(&trainer->report, &row, valid, error));
-  run_file(&trainer->run, "history.h5", path);
-  return history_write(&trainer->history, path, error);
+  return clock_seconds() - trainer->history_time < 1 ? LS_OK : save_history(trainer, error);
 }
 
 /* Whether the epochs so far are enough: by the rules, or because they are all. Rank 0 has their history. */
@@ -266,6 +282,7 @@ ls_status train_run(world_t *world, const settings_t *settings, const train_opti
   ls_status status = training_setup(&trainer, error);
   if (status == LS_OK) status = judge_epochs(&trainer, error);
   while (status == LS_OK && trainer.stop == STOP_NOT) status = train_epoch(&trainer, error);
+  status = save_last_history(&trainer, status, error);
   if (status == LS_OK) status = training_end(&trainer, error);
   training_teardown(&trainer);
   return status;

@@ -29,6 +29,8 @@ typedef struct {
   float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's state */
   double *sums;                        /* (shards) */
   history_t history;                   /* rank 0 */
+  size_t history_rows;                 /* of it that history.h5 holds */
+  double history_time;                 /* when history.h5 was written */
   report_t report;                     /* rank 0 */
   stop_reason_t stop;
   double seconds_before[PHASES]; /* at the start of the epoch */
