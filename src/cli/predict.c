@@ -4,8 +4,10 @@
 
 #include "data/dataset.h"
 #include "store/store.h"
+#include "train/predict.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,23 +60,49 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 typedef struct {
   const model_t *model;
   int64_t rows, outputs;
-  const float *values; /* (rows, outputs) */
-  bool is_classes;     /* one class a row, by the largest probability */
-  char *const *names;  /* (outputs), or NULL: outputs have numbers */
-  const char *what;    /* of the values: probability, prediction */
+  const float *values;                /* (rows, outputs) */
+  const float *aleatoric, *epistemic; /* the same, or NULL */
+  bool is_classes;                    /* one class a row, by the largest probability */
+  char *const *names;                 /* (outputs), or NULL: outputs have numbers */
+  const char *what;                   /* of the values: probability, prediction */
 } answers_t;
 
-static answers_t answers_of(const model_t *model, int64_t rows, const float *values) {
-  int64_t outputs = graph_outputs(model->graph);
+static answers_t answers_of(const model_t *model, const predictions_t *predictions) {
   bool is_classes = model->loss->target == TARGET_LABELS;
-  bool has_names = is_classes && model->class_names != NULL && model->n_classes == (size_t)outputs;
+  bool has_names =
+      is_classes && model->class_names != NULL && model->n_classes == (size_t)predictions->outputs;
   return (answers_t){.model = model,
-                     .rows = rows,
-                     .outputs = outputs,
-                     .values = values,
+                     .rows = predictions->rows,
+                     .outputs = predictions->outputs,
+                     .values = predictions->mean,
+                     .aleatoric = predictions->aleatoric,
+                     .epistemic = predictions->epistemic,
                      .is_classes = is_classes,
                      .names = has_names ? model->class_names : NULL,
                      .what = model->loss->is_classification ? "probability" : "prediction"};
+}
+
+/* A standard deviation beside the values: of the prediction as a whole, and its two parts. */
+typedef struct {
+  const char *name;
+  bool aleatoric, epistemic; /* the parts in it */
+} deviation_t;
+
+enum { DEVIATIONS = 3 };
+
+static const deviation_t deviations[DEVIATIONS] = {
+    {"std", true, true}, {"aleatoric_std", true, false}, {"epistemic_std", false, true}};
+
+/* Whether the model says something of it. */
+static bool is_known(const answers_t *answers, const deviation_t *deviation) {
+  return (!deviation->aleatoric || answers->aleatoric != NULL) &&
+         (!deviation->epistemic || answers->epistemic != NULL);
+}
+
+static float deviation_at(const answers_t *answers, const deviation_t *deviation, int64_t i) {
+  float a = deviation->aleatoric ? answers->aleatoric[i] : 0,
+        e = deviation->epistemic ? answers->epistemic[i] : 0;
+  return hypotf(a, e);
 }
 
 /* The first of the largest. */
@@ -104,30 +132,42 @@ static void put_name(FILE *out, const char *prefix, const answers_t *answers, in
     fprintf(out, "%s%" PRId64, prefix, c);
 }
 
-static void put_header(FILE *out, const answers_t *answers) {
+/* A column for every output, named what_OUTPUT, or what where there is one. */
+static void put_names(FILE *out, const answers_t *answers, const char *what) {
   char prefix[32];
-  snprintf(prefix, sizeof prefix, "%s_", answers->what);
-  fputs(answers->is_classes ? "row,class" : "row", out);
-  if (answers->outputs == 1) fprintf(out, ",%s", answers->what);
+  snprintf(prefix, sizeof prefix, "%s_", what);
+  if (answers->outputs == 1) fprintf(out, ",%s", what);
   for (int64_t c = 0; c < answers->outputs && answers->outputs > 1; c++) {
     fputc(',', out);
     put_name(out, prefix, answers, c);
   }
+}
+
+static void put_header(FILE *out, const answers_t *answers) {
+  fputs(answers->is_classes ? "row,class" : "row", out);
+  put_names(out, answers, answers->what);
+  for (int d = 0; d < DEVIATIONS; d++)
+    if (is_known(answers, &deviations[d])) put_names(out, answers, deviations[d].name);
+  fputc('\n', out);
+}
+
+static void put_row(FILE *out, const answers_t *answers, int64_t row) {
+  int64_t first = row * answers->outputs, end = first + answers->outputs;
+  fprintf(out, "%" PRId64, row);
+  if (answers->is_classes) {
+    fputc(',', out);
+    put_name(out, "", answers, class_of(answers, row));
+  }
+  for (int64_t i = first; i < end; i++) fprintf(out, ",%.9g", (double)answers->values[i]);
+  for (int d = 0; d < DEVIATIONS; d++)
+    for (int64_t i = first; i < end && is_known(answers, &deviations[d]); i++)
+      fprintf(out, ",%.9g", (double)deviation_at(answers, &deviations[d], i));
   fputc('\n', out);
 }
 
 static void put_table(FILE *out, const answers_t *answers) {
   put_header(out, answers);
-  for (int64_t row = 0; row < answers->rows; row++) {
-    fprintf(out, "%" PRId64, row);
-    if (answers->is_classes) {
-      fputc(',', out);
-      put_name(out, "", answers, class_of(answers, row));
-    }
-    for (int64_t c = 0; c < answers->outputs; c++)
-      fprintf(out, ",%.9g", (double)answers->values[row * answers->outputs + c]);
-    fputc('\n', out);
-  }
+  for (int64_t row = 0; row < answers->rows; row++) put_row(out, answers, row);
 }
 
 static ls_status write_csv(const char *path, const answers_t *answers, ls_error *error) {
@@ -153,10 +193,26 @@ static ls_status write_classes(store_t *store, const answers_t *answers, ls_erro
   return status;
 }
 
+static ls_status write_deviations(store_t *store, const answers_t *answers, ls_error *error) {
+  const int64_t shape[] = {answers->rows, answers->outputs};
+  int64_t n = shape[0] * shape[1];
+  float *values = malloc((size_t)n * sizeof *values + 1);
+  ls_status status = LS_OK;
+  if (values == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " deviations", n);
+  for (int d = 0; d < DEVIATIONS && status == LS_OK; d++) {
+    if (!is_known(answers, &deviations[d])) continue;
+    for (int64_t i = 0; i < n; i++) values[i] = deviation_at(answers, &deviations[d], i);
+    status = store_write(store, deviations[d].name, STORE_F32, 2, shape, values, error);
+  }
+  free(values);
+  return status;
+}
+
 static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
   const int64_t shape[] = {answers->rows, answers->outputs};
   const model_t *model = answers->model;
   TRY(store_write(store, answers->what, STORE_F32, 2, shape, answers->values, error));
+  TRY(write_deviations(store, answers, error));
   TRY(store_write_text(store, "/", "parameters_checksum", model->checksum, error));
   if (!answers->is_classes) return LS_OK;
   if (answers->names != NULL)
@@ -192,7 +248,7 @@ static ls_status find_x(const char *file, const char *named, const char **out, l
   return status;
 }
 
-/* All ranks' rows, one after the other, on rank 0. Collective. */
+/* All ranks' rows of an array, one after the other, into rank 0's `all`. Collective. */
 static ls_status collect(const session_t *session, const split_t *split, size_t row_bytes, const float *mine,
                          float *all, ls_error *error) {
   int n = world_size(session->world), shards = split->partition.shards;
@@ -210,27 +266,41 @@ static ls_status collect(const session_t *session, const split_t *split, size_t 
   return status;
 }
 
+/* Rank 0 gets the predictions of all rows. Collective. */
+static ls_status collect_all(const session_t *session, const split_t *split, const predictions_t *mine,
+                             predictions_t *all, ls_error *error) {
+  const float *const from[] = {mine->mean, mine->aleatoric, mine->epistemic};
+  float **const to[] = {&all->mean, &all->aleatoric, &all->epistemic};
+  all->rows = session->is_root ? split->partition.rows : 0;
+  all->outputs = mine->outputs;
+  for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
+    if (from[i] == NULL) continue; /* the same on all ranks */
+    ls_status status = LS_OK;
+    *to[i] = arena_new(&all->arena, (size_t)(all->rows * all->outputs), sizeof(float));
+    if (*to[i] == NULL)
+      status = error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows", all->rows);
+    TRY(world_agree(session->world, status, error));
+    TRY(collect(session, split, (size_t)mine->outputs * sizeof(float), from[i], *to[i], error));
+  }
+  return LS_OK;
+}
+
 static ls_status predict_rows(const session_t *session, ready_t *ready, const char *path,
                               const split_t *split, ls_error *error) {
-  size_t row_bytes = (size_t)graph_outputs(ready->model->graph) * sizeof(float);
-  size_t rows = (size_t)split->rows, all_rows = session->is_root ? (size_t)split->partition.rows : 0;
-  float *mine = malloc(rows * row_bytes + 1), *all = malloc(all_rows * row_bytes + 1);
-  ls_status status = LS_OK;
-  if (mine == NULL || all == NULL)
-    status = error_set(error, LS_NO_MEMORY, "no memory for the predictions of %zu rows", rows + all_rows);
-  if (status == LS_OK)
-    status = evaluator_predict(ready->evaluator, split, ready->model->parameters, mine, error);
+  predictions_t mine = {0}, all = {0};
+  ls_status status =
+      predictions_make(ready->model, ready->evaluator, split, ready->layout.threads, &mine, error);
   status = world_agree(session->world, status, error);
-  if (status == LS_OK) status = collect(session, split, row_bytes, mine, all, error);
+  if (status == LS_OK) status = collect_all(session, split, &mine, &all, error);
   if (status == LS_OK) {
     if (session->is_root) {
-      answers_t answers = answers_of(ready->model, split->partition.rows, all);
+      answers_t answers = answers_of(ready->model, &all);
       status = is_hdf5(path) ? write_hdf5(path, &answers, error) : write_csv(path, &answers, error);
     }
     status = world_agree(session->world, status, error);
   }
-  free(mine);
-  free(all);
+  predictions_free(&mine);
+  predictions_free(&all);
   return status;
 }
 
@@ -265,7 +335,8 @@ static const struct argp argp = {
     .doc = "Applies a trained model to rows: classes and probabilities, or targets in their original units.\v"
            "MODEL is a model file, a checkpoint or a run directory. A CSV file has a line for every row: its "
            "number from 0, the class, a column for every output. An HDF5 file has the arrays `class` and "
-           "`probability`, or `prediction`."};
+           "`probability`, or `prediction`. Where the model knows how sure it is, standard deviations "
+           "follow: std of a prediction, aleatoric_std and epistemic_std its parts."};
 
 const command_t command_predict = {
     .name = "predict",

@@ -98,6 +98,10 @@ typedef struct {
     double target;        /* ... has reached this */
   } stop;
   struct {
+    const char *method; /* least_squares, ridge, bayesian */
+    double lambda;      /* ridge: penalty lambda w^2 beside the sum of squared errors */
+  } solve;
+  struct {
     int64_t threads;        /* per rank, or SETTINGS_AUTO */
     int64_t shards;         /* S, or SETTINGS_AUTO */
     const char *reduce;     /* shared, mpi */
@@ -114,7 +118,7 @@ typedef struct {
 
 /* The names that rooms above offer. */
 typedef struct {
-  choice_list_t activation, loss, optimizer, schedule, init, scaling, rate_scaling, stop_metric;
+  choice_list_t activation, loss, optimizer, schedule, init, scaling, rate_scaling, stop_metric, solve;
 } settings_choices_t;
 
 /* Reads the YAML file at path, applies overrides ("section.key=value", value in YAML syntax), fills defaults

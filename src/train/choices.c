@@ -4,6 +4,7 @@
 #include "math/activation.h"
 #include "model/init.h"
 #include "model/loss.h"
+#include "model/regression.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/stop_rules.h"
@@ -16,6 +17,7 @@ const settings_choices_t *settings_choices(void) {
                                              .init = init_choice,
                                              .scaling = scaling_choice,
                                              .rate_scaling = rate_scaling_choice,
-                                             .stop_metric = stop_metric_choice};
+                                             .stop_metric = stop_metric_choice,
+                                             .solve = regression_choice};
   return &choices;
 }

@@ -95,6 +95,56 @@ static ls_status write_origin(store_t *store, const model_parts_t *parts, ls_err
   return store_write_text(store, "/", "cpu", cpu, error);
 }
 
+/* ---- the posterior of a Bayesian linear regression ---- */
+
+typedef struct {
+  const char *name;
+  int dims;
+  int64_t shape[2];
+  double *values;
+} posterior_array_t;
+
+enum { POSTERIOR_ARRAYS = 5 };
+
+static void posterior_arrays(const posterior_t *posterior, posterior_array_t out[POSTERIOR_ARRAYS]) {
+  int64_t inputs = posterior->inputs, outputs = posterior->outputs;
+  const posterior_array_t arrays[POSTERIOR_ARRAYS] = {
+      {"posterior/mean", 1, {inputs}, posterior->mean},
+      {"posterior/vectors", 2, {inputs, inputs}, posterior->vectors},
+      {"posterior/variance", 2, {outputs, inputs}, posterior->variance},
+      {"posterior/bias_variance", 1, {outputs}, posterior->bias_variance},
+      {"posterior/noise", 1, {outputs}, posterior->noise},
+  };
+  memcpy(out, arrays, sizeof arrays);
+}
+
+static ls_status write_posterior(store_t *store, const posterior_t *posterior, ls_error *error) {
+  posterior_array_t arrays[POSTERIOR_ARRAYS];
+  posterior_arrays(posterior, arrays);
+  for (int i = 0; i < POSTERIOR_ARRAYS; i++)
+    TRY(store_write(store, arrays[i].name, STORE_F64, arrays[i].dims, arrays[i].shape, arrays[i].values,
+                    error));
+  return LS_OK;
+}
+
+static ls_status read_posterior(const store_t *store, int64_t inputs, int64_t outputs, posterior_t *posterior,
+                                ls_error *error) {
+  posterior_array_t arrays[POSTERIOR_ARRAYS];
+  store_array_t found = {0};
+  TRY(posterior_create(inputs, outputs, posterior, error));
+  posterior_arrays(posterior, arrays);
+  for (int i = 0; i < POSTERIOR_ARRAYS; i++) {
+    const posterior_array_t *array = &arrays[i];
+    TRY(store_describe(store, array->name, &found, error));
+    if (found.dims != array->dims || found.shape[0] != array->shape[0] ||
+        (array->dims == 2 && found.shape[1] != array->shape[1]))
+      return error_set(error, LS_BAD_DATA, "%s: %s has not the shape of this network's weights",
+                       store_path(store), array->name);
+    TRY(store_read_rows(store, array->name, 0, array->shape[0], STORE_F64, array->values, error));
+  }
+  return LS_OK;
+}
+
 static ls_status write_model(store_t *store, const model_parts_t *parts, ls_error *error) {
   TRY(write_settings(store, parts->settings, error));
   TRY(write_origin(store, parts, error));
@@ -106,6 +156,8 @@ static ls_status write_model(store_t *store, const model_parts_t *parts, ls_erro
     TRY(store_write_texts(store, "/", "class_names", (const char *const *)parts->class_names,
                           parts->n_classes, error));
   TRY(write_vector(store, parts->graph, "parameters", parts->parameters, error));
+  if (parts->posterior != NULL && parts->posterior->inputs > 0)
+    TRY(write_posterior(store, parts->posterior, error));
   TRY(scaler_write(parts->features, store, "scaling/features", error));
   return scaler_write(parts->targets, store, "scaling/targets", error);
 }
@@ -270,6 +322,8 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
   model->loss = loss_find(model->settings->loss.name);
   TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->inputs, rows,
                    &model->graph, error));
+  if (store_has(store, "posterior"))
+    TRY(read_posterior(store, model->inputs, graph_outputs(model->graph), &model->posterior, error));
   size_t bytes = graph_floats(model->graph) * sizeof(float);
   model->parameters = aligned_alloc(ARENA_ALIGNMENT, bytes);
   if (model->parameters == NULL)
@@ -301,6 +355,7 @@ void model_destroy(model_t **model) {
   graph_destroy(&(*model)->graph);
   scaler_free(&(*model)->features);
   scaler_free(&(*model)->targets);
+  posterior_free(&(*model)->posterior);
   free((*model)->parameters);
   free((*model)->class_names);
   free(*model);

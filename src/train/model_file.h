@@ -10,6 +10,7 @@
 #include "data/scaler.h"
 #include "model/graph.h"
 #include "model/loss.h"
+#include "model/regression.h"
 #include "optim/optimizer.h"
 #include "train/history.h"
 
@@ -19,8 +20,9 @@ typedef struct {
   graph_t *graph;
   const loss_t *loss;
   scaler_t features, targets;
-  float *parameters;  /* the parameter vector, graph_floats, malloc'd and 64-byte aligned */
-  char **class_names; /* NULL when none; one malloc'd block */
+  float *parameters;     /* the parameter vector, graph_floats, malloc'd and 64-byte aligned */
+  posterior_t posterior; /* of its weights; inputs == 0 when there is none */
+  char **class_names;    /* NULL when none; one malloc'd block */
   size_t n_classes;
   int64_t inputs;
   int64_t step, epoch; /* of training when it was written */
@@ -54,6 +56,7 @@ typedef struct {
   size_t n_classes;
   const position_t *position;
   const float *parameters;
+  const posterior_t *posterior; /* NULL, or empty, when there is none */
 } model_parts_t;
 
 /* What a checkpoint holds beside a model; all borrowed. */

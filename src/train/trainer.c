@@ -27,6 +27,7 @@ model_parts_t trainer_model(const trainer_t *trainer) {
                          .class_names = trainer->dataset->class_names,
                          .n_classes = trainer->dataset->n_classes,
                          .position = &trainer->position,
+                         .posterior = trainer->solution != NULL ? &trainer->solution->fit.posterior : NULL,
                          .parameters = engine_parameters(trainer->engine)};
 }
 

@@ -19,4 +19,10 @@ typedef struct {
 ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error);
 
+/* The same for a network of one linear layer and squared error, whose best weights are found in closed form
+ * in place of training: settings->solve says how. LS_BAD_SETTINGS when the network or the loss is another.
+ * Collective. */
+ls_status solve_run(world_t *world, const settings_t *settings, const train_options_t *options,
+                    ls_error *error);
+
 #endif

@@ -3,11 +3,18 @@
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
+#include "model/regression.h"
 #include "train/engine.h"
 #include "train/evaluate.h"
 #include "train/report.h"
 #include "train/stop_rules.h"
 #include "train/trainer.h"
+
+/* What `lockstep solve` found in place of training. */
+typedef struct {
+  regression_t fit;              /* rank 0 */
+  double train_loss, valid_loss; /* NaN: no such rows */
+} solution_t;
 
 /* Everything a run holds, in the order in which it is made. */
 typedef struct {
@@ -31,6 +38,7 @@ typedef struct {
   history_t history;                   /* rank 0 */
   size_t history_rows;                 /* of it that history.h5 holds */
   double history_time;                 /* when history.h5 was written */
+  solution_t *solution;                /* NULL when the run trains */
   report_t report;                     /* rank 0 */
   stop_reason_t stop;
   double seconds_before[PHASES]; /* at the start of the epoch */
@@ -45,6 +53,9 @@ ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error);
 
 /* What makes the model file of the present parameters. */
 model_parts_t trainer_model(const trainer_t *trainer);
+
+/* Room for a whole parameter vector on ranks that have none. */
+ls_status trainer_make_vector(trainer_t *trainer, ls_error *error);
 
 /* Rank 0's vector to all. Collective. */
 ls_status trainer_share(trainer_t *trainer, float *vector, ls_error *error);

@@ -12,11 +12,8 @@
 
 static ls_status read_best(trainer_t *trainer, ls_error *error) {
   char path[RUN_FILE_SIZE];
-  if (!is_root(trainer)) {
-    trainer->vector = malloc(graph_floats(trainer->graph) * sizeof *trainer->vector);
-    if (trainer->vector != NULL) return LS_OK;
-    return error_set(error, LS_NO_MEMORY, "no memory for a whole parameter vector");
-  }
+  TRY(trainer_make_vector(trainer, error));
+  if (!is_root(trainer)) return LS_OK;
   run_checkpoint(&trainer->run, trainer->position.best_step, path);
   log_info(trainer->options->log, "model.h5 holds the best parameters, of step %" PRId64,
            trainer->position.best_step);
@@ -41,8 +38,24 @@ static void summary_test(FILE *out, const metrics_t *test) {
   json_number(out, false, "test_r2", test->r2);
 }
 
+static void summary_solution(FILE *out, const trainer_t *trainer) {
+  const solution_t *solution = trainer->solution;
+  const regression_t *fit = &solution->fit;
+  json_text(out, false, "method", trainer->settings->solve.method);
+  json_integer(out, false, "rank", fit->rank);
+  if (isfinite(fit->condition)) json_number(out, false, "condition", fit->condition);
+  if (fit->evidence != NULL) {
+    double evidence = 0;
+    for (int64_t k = 0; k < graph_outputs(trainer->graph); k++) evidence += fit->evidence[k];
+    json_number(out, false, "log_evidence", evidence);
+  }
+  json_number(out, false, "train_loss", solution->train_loss);
+  if (!isnan(solution->valid_loss)) json_number(out, false, "valid_loss", solution->valid_loss);
+}
+
 static void summary_losses(FILE *out, const trainer_t *trainer) {
   const position_t *position = &trainer->position;
+  if (trainer->solution != NULL) summary_solution(out, trainer);
   if (trainer->history.n == 0) return;
   const history_row_t *last = &trainer->history.rows[trainer->history.n - 1];
   json_number(out, false, "train_loss", last->values[HISTORY_TRAIN_LOSS]);
@@ -61,7 +74,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   snprintf(checksum, sizeof checksum, "%016" PRIx64, sum);
   fputc('{', out);
   json_text(out, true, "status", "done");
-  json_text(out, false, "reason", stop_name(trainer->stop));
+  if (trainer->solution == NULL) json_text(out, false, "reason", stop_name(trainer->stop));
   json_text(out, false, "name", trainer->settings->name);
   json_integer(out, false, "steps", position->step);
   json_integer(out, false, "epochs", position->epoch);

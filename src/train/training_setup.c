@@ -145,6 +145,13 @@ static ls_status make_engines(trainer_t *trainer, ls_error *error) {
   return trainer_agree(trainer, make_buffers(trainer, error), error);
 }
 
+ls_status trainer_make_vector(trainer_t *trainer, ls_error *error) {
+  if (trainer->vector == NULL)
+    trainer->vector = calloc(graph_floats(trainer->graph), sizeof *trainer->vector);
+  if (trainer->vector != NULL) return LS_OK;
+  return error_set(error, LS_NO_MEMORY, "no memory for a whole parameter vector");
+}
+
 ls_status trainer_share(trainer_t *trainer, float *vector, ls_error *error) {
   return world_broadcast(trainer->world, vector, graph_floats(trainer->graph) * sizeof *vector, 0, error);
 }

@@ -23,7 +23,7 @@ NAME_LIST(test_optimizers, "sgd", "adam", "adamw")
 NAME_LIST(test_schedules, "constant", "cosine", "step")
 NAME_LIST(test_inits, "glorot_uniform", "he_normal")
 NAME_LIST(test_scalings, "none", "minmax", "standard")
-
+NAME_LIST(test_methods, "least_squares", "ridge")
 NAME_LIST(test_rate_scalings, "none", "linear", "sqrt")
 NAME_LIST(test_stop_metrics, "none", "train_loss")
 
@@ -34,7 +34,8 @@ static const settings_choices_t test_choices = {.activation = test_activations,
                                                 .init = test_inits,
                                                 .scaling = test_scalings,
                                                 .rate_scaling = test_rate_scalings,
-                                                .stop_metric = test_stop_metrics};
+                                                .stop_metric = test_stop_metrics,
+                                                .solve = test_methods};
 
 enum { MOST_OVERRIDES = 8 };
 

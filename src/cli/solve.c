@@ -1,0 +1,34 @@
+/* lockstep solve. */
+#include "cli/command.h"
+
+#include "train/trainer.h"
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const arguments_t *a = input;
+  settings_t *settings = NULL;
+  TRY(settings_everywhere(session, a->words[0], a->words + 1, a->n - 1, &settings, error));
+  ls_status status = solve_run(session->world, settings, &(train_options_t){.log = &session->log}, error);
+  settings_destroy(&settings);
+  return status;
+}
+
+static const struct argp argp = {.parser = arguments_key,
+                                 .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
+                                 .doc =
+                                     "Finds the weights of a linear network (one dense layer, loss mse) in "
+                                     "closed form: least squares, ridge, "
+                                     "or Bayesian linear regression, by solve.method. What comes of it lies "
+                                     "in runs/NAME, as after training.\v"
+                                     "Sums over rows have the same bits on any number of ranks and threads."};
+
+const command_t command_solve = {
+    .name = "solve",
+    .meaning = "linear regression in closed form",
+    .argp = &argp,
+    .options_size = sizeof(arguments_t),
+    .fewest = 1,
+    .most = ANY_NUMBER,
+    .is_parallel = true,
+    .shows_settings = true,
+    .run = run,
+};

@@ -1,0 +1,237 @@
+/* Sums over rows, twice: of the columns for their means, and of products of columns. Either way a leaf of the
+ * tree is one vector of doubles, made from a shard's rows block by block; a rank folds the leaves of its
+ * shards into subtrees, and rank 0 adds those of all ranks in the order of the tree, some elements at a time.
+ */
+#include "train/normal.h"
+
+#include "data/shard.h"
+#include "math/gram.h"
+#include "math/tree.h"
+
+#include <omp.h>
+#include <string.h>
+
+enum { BLOCK_ROWS = 128, COLLECT_BYTES = 16 << 20 };
+
+typedef struct normal normal_t;
+
+/* Adds a block of n rows in normal->z to a leaf. Called by all threads of the team. */
+typedef void (*add_t)(const normal_t *normal, int64_t n, double *leaf);
+
+struct normal {
+  world_t *world;
+  const gather_t *gather;
+  const split_t *split;
+  int threads;
+  int64_t columns, width; /* of z: features and targets; padded */
+  float *rows;            /* (BLOCK_ROWS, features) */
+  double *z;              /* (BLOCK_ROWS, width), padding zero */
+  double *mean;           /* (columns), zeros at first */
+  add_t add;
+  size_t elements; /* of a leaf */
+  double *levels;  /* (depth, elements): where right-hand subtrees wait */
+  tree_node_t pieces[TREE_MAX_PIECES];
+  int n_pieces;
+  double *partials; /* (n_pieces, elements): this rank's subtrees */
+};
+
+static ls_status no_memory(double bytes, ls_error *error) {
+  return error_set(error, LS_NO_MEMORY, "no memory for the normal equations (%.1f MB)", bytes / 1e6);
+}
+
+/* ---- leaves ---- */
+
+/* Rows [first, first + n) less their means, features beside targets. All threads of the team. */
+static void fill_block(const normal_t *normal, int64_t first, int64_t n) {
+  const split_t *split = normal->split;
+  int64_t targets = split->width, features = normal->columns - targets;
+#pragma omp for schedule(static)
+  for (int64_t r = 0; r < n; r++) {
+    float *x = normal->rows + r * features;
+    const float *y = split->targets + (first + r) * targets;
+    double *z = normal->z + r * normal->width;
+    gather_range(normal->gather, first + r, 1, x);
+    for (int64_t c = 0; c < features; c++) z[c] = (double)x[c] - normal->mean[c];
+    for (int64_t c = 0; c < targets; c++) z[features + c] = (double)y[c] - normal->mean[features + c];
+  }
+}
+
+static void add_columns(const normal_t *normal, int64_t n, double *leaf) {
+#pragma omp for schedule(static)
+  for (int64_t first = 0; first < normal->width; first += GRAM_TILE) {
+    double sum[GRAM_TILE] = {0};
+    for (int64_t r = 0; r < n; r++)
+      for (int c = 0; c < GRAM_TILE; c++) sum[c] += normal->z[r * normal->width + first + c];
+    for (int c = 0; c < GRAM_TILE; c++) leaf[first + c] += sum[c];
+  }
+}
+
+static void add_products(const normal_t *normal, int64_t n, double *leaf) {
+#pragma omp for schedule(dynamic, 1)
+  for (int64_t tile = normal->width / GRAM_TILE - 1; tile >= 0; tile--) /* the longest first */
+    gram_add(n, normal->width, normal->z, tile, leaf);
+}
+
+static void make_leaf(const normal_t *normal, int shard, double *leaf) {
+  partition_t partition = normal->split->partition;
+  int64_t first = shard_first(partition, shard) - shard_first(partition, normal->split->first_shard);
+  int64_t rows = shard_rows(partition, shard);
+  memset(leaf, 0, normal->elements * sizeof *leaf);
+#pragma omp parallel num_threads(normal->threads)
+  for (int64_t at = 0; at < rows; at += BLOCK_ROWS) {
+    int64_t n = rows - at < BLOCK_ROWS ? rows - at : BLOCK_ROWS;
+    fill_block(normal, first + at, n);
+    normal->add(normal, n, leaf);
+  }
+}
+
+/* ---- the tree ---- */
+
+/* out = the sum over the leaves [lo, lo + n). */
+static void fold(const normal_t *normal, int lo, int n, double *levels, double *restrict out) {
+  if (n == 1) {
+    make_leaf(normal, lo, out);
+    return;
+  }
+  int left = tree_split(n);
+  double *restrict right = levels;
+  fold(normal, lo, left, levels, out);
+  fold(normal, lo + left, n - left, levels + normal->elements, right);
+  for (size_t i = 0; i < normal->elements; i++) out[i] += right[i];
+}
+
+/* How rank 0 adds up the subtrees of all ranks, `at_once` elements of each at a time. */
+typedef struct {
+  int *counts;   /* (ranks): subtrees of each */
+  size_t *sizes; /* (ranks): bytes that each sends */
+  size_t at_once;
+  double *send, *receive, *stack;
+  int *plan; /* the postfix program */
+  int length;
+} collect_t;
+
+static ls_status plan_collect(const normal_t *normal, arena_t *arena, collect_t *collect, ls_error *error) {
+  int ranks = world_size(normal->world), shards = normal->split->partition.shards;
+  tree_node_t *all = arena_new(arena, (size_t)ranks * TREE_MAX_PIECES, sizeof *all);
+  collect->counts = arena_new(arena, (size_t)ranks, sizeof *collect->counts);
+  collect->sizes = arena_new(arena, (size_t)ranks, sizeof *collect->sizes);
+  if (all == NULL || collect->counts == NULL || collect->sizes == NULL) return no_memory(0, error);
+  int n = 0;
+  for (int r = 0; r < ranks; r++)
+    n += collect->counts[r] =
+        tree_cover(shards, rank_first_shard(shards, ranks, r), rank_shards(shards, ranks, r), all + n);
+  collect->length = 2 * n - 1;
+  collect->plan = arena_new(arena, (size_t)collect->length, sizeof *collect->plan);
+  if (collect->plan == NULL) return no_memory(0, error);
+  size_t depth = (size_t)tree_plan(shards, all, n, collect->plan), pieces = (size_t)n;
+  size_t most = COLLECT_BYTES / (pieces * sizeof(double));
+  collect->at_once = most < 64 ? 64 : most < normal->elements ? most : normal->elements;
+  bool is_root = world_rank(normal->world) == 0;
+  collect->send = arena_new(arena, (size_t)normal->n_pieces * collect->at_once, sizeof(double));
+  collect->receive = arena_new(arena, is_root ? pieces * collect->at_once : 0, sizeof(double));
+  collect->stack = arena_new(arena, is_root ? depth * collect->at_once : 0, sizeof(double));
+  bool all_there = collect->send != NULL && collect->receive != NULL && collect->stack != NULL;
+  return all_there ? LS_OK : no_memory((double)(pieces + depth) * (double)collect->at_once * 8, error);
+}
+
+/* Runs the program over `n` elements of each piece. */
+static void add_pieces(const collect_t *collect, size_t n, double *out) {
+  const double *top[TREE_MAX_PIECES + 2];
+  int depth = 0;
+  for (int i = 0; i < collect->length; i++) {
+    if (collect->plan[i] != TREE_ADD) {
+      top[depth++] = collect->receive + (size_t)collect->plan[i] * n;
+      continue;
+    }
+    const double *a = top[depth - 2], *b = top[depth - 1];
+    double *sum = collect->stack + (size_t)(depth - 2) * n;
+    for (size_t k = 0; k < n; k++) sum[k] = a[k] + b[k];
+    top[--depth - 1] = sum;
+  }
+  memcpy(out, top[0], n * sizeof *out);
+}
+
+/* total (elements, on rank 0) = the sum over all leaves. */
+static ls_status collect_pieces(const normal_t *normal, collect_t *collect, double *total, ls_error *error) {
+  int ranks = world_size(normal->world);
+  for (size_t at = 0, n = 0; at < normal->elements; at += n) {
+    size_t left = normal->elements - at;
+    n = left < collect->at_once ? left : collect->at_once;
+    for (int r = 0; r < ranks; r++) collect->sizes[r] = (size_t)collect->counts[r] * n * sizeof(double);
+    for (int k = 0; k < normal->n_pieces; k++)
+      memcpy(collect->send + (size_t)k * n, normal->partials + (size_t)k * normal->elements + at,
+             n * sizeof(double));
+    TRY(world_gather_pieces(normal->world, collect->send, collect->sizes, collect->receive, 0, error));
+    if (total != NULL) add_pieces(collect, n, total + at);
+  }
+  return LS_OK;
+}
+
+/* total (elements, on rank 0; NULL elsewhere) = the sum over all rows of what `add` adds. Collective. */
+static ls_status sum_rows(normal_t *normal, add_t add, size_t elements, double *total, ls_error *error) {
+  arena_t arena = {0};
+  collect_t collect = {.length = 0};
+  size_t levels = (size_t)tree_depth(normal->split->shards);
+  normal->add = add;
+  normal->elements = elements;
+  normal->partials = arena_new(&arena, (size_t)normal->n_pieces * elements, sizeof(double));
+  normal->levels = arena_new(&arena, levels * elements, sizeof(double));
+  ls_status status =
+      normal->partials == NULL || normal->levels == NULL
+          ? no_memory((double)(levels + (size_t)normal->n_pieces) * (double)elements * 8, error)
+          : plan_collect(normal, &arena, &collect, error);
+  TRY_OR_DONE(world_agree(normal->world, status, error));
+  for (int k = 0; k < normal->n_pieces; k++)
+    fold(normal, normal->pieces[k].lo, normal->pieces[k].n, normal->levels,
+         normal->partials + (size_t)k * elements);
+  status = collect_pieces(normal, &collect, total, error);
+done:
+  arena_free(&arena);
+  return status;
+}
+
+/* ---- both passes ---- */
+
+static ls_status find_mean(normal_t *normal, double *sums, ls_error *error) {
+  TRY(sum_rows(normal, add_columns, (size_t)normal->width, sums, error));
+  if (sums != NULL)
+    for (int64_t c = 0; c < normal->columns; c++)
+      normal->mean[c] = sums[c] / (double)normal->split->partition.rows;
+  return world_broadcast(normal->world, normal->mean, (size_t)normal->columns * sizeof(double), 0, error);
+}
+
+static ls_status make_buffers(normal_t *normal, arena_t *arena, double **products, ls_error *error) {
+  size_t width = (size_t)normal->width;
+  bool is_root = world_rank(normal->world) == 0;
+  normal->rows = arena_new(arena, BLOCK_ROWS * width, sizeof(float));
+  normal->z = arena_new(arena, BLOCK_ROWS * width, sizeof(double));
+  normal->mean = arena_new(arena, width, sizeof(double));
+  *products = is_root ? arena_new(arena, width * width, sizeof(double)) : NULL;
+  bool all =
+      normal->rows != NULL && normal->z != NULL && normal->mean != NULL && (*products != NULL || !is_root);
+  return all ? LS_OK : no_memory((double)(width * width) * sizeof(double), error);
+}
+
+ls_status normal_equations(world_t *world, const gather_t *gather, int threads, bool has_bias, arena_t *arena,
+                           normal_equations_t *out, ls_error *error) {
+  const split_t *split = gather->split;
+  normal_t normal = {.world = world,
+                     .gather = gather,
+                     .split = split,
+                     .threads = threads,
+                     .columns = split->features + split->width,
+                     .width = gram_width(split->features + split->width)};
+  double *products = NULL;
+  normal.n_pieces = tree_cover(split->partition.shards, split->first_shard, split->shards, normal.pieces);
+  TRY(world_agree(world, make_buffers(&normal, arena, &products, error), error));
+  if (has_bias) TRY(find_mean(&normal, products, error));
+  TRY(sum_rows(&normal, add_products, (size_t)(normal.width * normal.width), products, error));
+  *out = (normal_equations_t){.rows = split->partition.rows,
+                              .inputs = split->features,
+                              .outputs = split->width,
+                              .has_bias = has_bias,
+                              .width = normal.width,
+                              .mean = normal.mean,
+                              .products = products};
+  return LS_OK;
+}

@@ -1,0 +1,22 @@
+/* What a model says of rows: a value for each output, and how sure it is of it. */
+#ifndef TRAIN_PREDICT_H
+#define TRAIN_PREDICT_H
+
+#include "train/evaluate.h"
+#include "train/model_file.h"
+
+/* Of this rank's rows, (rows, outputs) each, in original units or as probabilities. Deviations are standard
+ * deviations: aleatoric of the noise in the data, epistemic of what the model does not know; NULL where it
+ * says nothing of them. */
+typedef struct {
+  int64_t rows, outputs;
+  float *mean, *aleatoric, *epistemic;
+  arena_t arena;
+} predictions_t;
+
+/* Not collective. *out is caller-owned (predictions_free). */
+ls_status predictions_make(const model_t *model, evaluator_t *evaluator, const split_t *split, int threads,
+                           predictions_t *out, ls_error *error);
+void predictions_free(predictions_t *predictions);
+
+#endif

@@ -1,0 +1,148 @@
+/* lockstep solve: a run whose weights are computed, not trained. It is set up and ended like one that trains;
+ * between the two stand the normal equations of the training rows, their solution on rank 0, and its way into
+ * the parameter vector that all ranks share. */
+#include "train/normal.h"
+#include "train/trainer_impl.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ls_status check_network(const settings_t *settings, ls_error *error) {
+  const layer_settings_t *layer = settings->model.layers;
+  bool is_linear = settings->model.n_layers == 1 && layer->kind == LAYER_DENSE &&
+                   strcmp(layer->activation, "identity") == 0;
+  if (!is_linear)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "model.layers: only one dense layer without an activation has a closed form, as in "
+                     "`[dense: 1]`; train other networks with `lockstep train`");
+  if (strcmp(settings->loss.name, "mse") == 0) return LS_OK;
+  return error_set(
+      error, LS_BAD_SETTINGS,
+      "loss.name: there is a closed form for mse, not for %s; `lockstep train` finds its minimum",
+      settings->loss.name);
+}
+
+/* ---- what rank 0 says of a solution ---- */
+
+static void say_rank(const trainer_t *trainer) {
+  const regression_t *fit = &trainer->solution->fit;
+  int64_t inputs = graph_inputs(trainer->graph);
+  enum { POOR = 1000000000 };
+  if (fit->rank < inputs)
+    log_warn(
+        trainer->options->log,
+        "the %" PRId64 " features have rank %" PRId64
+        ": some are constant or follow from others, so many solutions fit equally well, and the one with the "
+        "smallest weights is taken. Columns of very different size look alike: data.scaling=standard tells",
+        inputs, fit->rank);
+  else if (fit->condition > POOR)
+    log_warn(
+        trainer->options->log,
+        "the condition number is %.1e: the weights have about %.0f digits; leave out features that nearly "
+        "follow from others, or take solve.method=ridge",
+        fit->condition, fmax(0, 15.5 - log10(fit->condition)));
+}
+
+static void say_solution(const trainer_t *trainer) {
+  const regression_t *fit = &trainer->solution->fit;
+  const log_t *log = trainer->options->log;
+  say_rank(trainer);
+  if (isfinite(fit->condition)) log_info(log, "condition number %.3g", fit->condition);
+  for (int64_t k = 0; k < graph_outputs(trainer->graph) && fit->alpha != NULL; k++)
+    log_info(log, "target %" PRId64 ": alpha %.6g, beta %.6g, gamma %.4g, log evidence %.8g", k,
+             fit->alpha[k], fit->beta[k], fit->determined[k], fit->evidence[k]);
+}
+
+/* ---- solving ---- */
+
+/* Rank 0: weights and biases, as floats, into the whole parameter vector. */
+static ls_status fill_vector(const trainer_t *trainer, ls_error *error) {
+  const graph_t *graph = trainer->graph;
+  const double *const arrays[] = {trainer->solution->fit.weights, trainer->solution->fit.bias};
+  size_t most = (size_t)(graph_inputs(graph) * graph_outputs(graph));
+  float *plain = malloc(most * sizeof *plain);
+  if (plain == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu weights", most);
+  ls_status status = LS_OK;
+  for (size_t i = 0; i < graph_parameter_count(graph) && status == LS_OK; i++) {
+    const parameter_t *parameter = graph_parameter(graph, i);
+    size_t n = parameter->is_weight ? most : (size_t)graph_outputs(graph);
+    for (size_t k = 0; k < n; k++) plain[k] = (float)arrays[parameter->is_weight ? 0 : 1][k];
+    status = graph_pack(graph, i, plain, trainer->vector, error);
+  }
+  free(plain);
+  return status;
+}
+
+static ls_status fit(trainer_t *trainer, const normal_equations_t *equations, ls_error *error) {
+  TRY(trainer_make_vector(trainer, error));
+  if (!is_root(trainer)) return LS_OK;
+  const settings_t *settings = trainer->settings;
+  TRY(regression_fit(settings->solve.method, settings->solve.lambda, equations, &trainer->solution->fit,
+                     error));
+  say_solution(trainer);
+  return fill_vector(trainer, error);
+}
+
+static ls_status solve(trainer_t *trainer, ls_error *error) {
+  gather_t gather = {0};
+  arena_t arena = {0};
+  normal_equations_t equations = {0};
+  ls_status status = trainer_agree(
+      trainer, gather_create(&trainer->dataset->train, &trainer->features, &gather, error), error);
+  if (status == LS_OK)
+    status = normal_equations(trainer->world, &gather, trainer->layout.threads,
+                              trainer->settings->model.layers[0].bias, &arena, &equations, error);
+  if (status == LS_OK) status = trainer_agree(trainer, fit(trainer, &equations, error), error);
+  gather_free(&gather);
+  arena_free(&arena);
+  TRY(status);
+  TRY(trainer_share(trainer, trainer->vector, error));
+  return engine_set_parameters(trainer->engine, trainer->vector, error);
+}
+
+/* The loss on a split, and a line about it. Collective. */
+static ls_status judge_split(trainer_t *trainer, const char *name, const split_t *split, double *loss,
+                             ls_error *error) {
+  metrics_t metrics = {0};
+  FILE *out = trainer->options->log->out;
+  *loss = NAN;
+  if (split->partition.rows == 0) return LS_OK;
+  TRY(evaluator_run(trainer->evaluator, trainer->world, split, engine_parameters(trainer->engine), &metrics,
+                    error));
+  *loss = metrics.loss;
+  if (out != NULL) {
+    fprintf(out, "%s ", name);
+    metrics_print_line(&metrics, out);
+    fputc('\n', out);
+  }
+  metrics_free(&metrics);
+  return LS_OK;
+}
+
+static ls_status judge(trainer_t *trainer, ls_error *error) {
+  const dataset_t *dataset = trainer->dataset;
+  TRY(judge_split(trainer, "train", &dataset->train, &trainer->solution->train_loss, error));
+  return judge_split(trainer, "valid", &dataset->valid, &trainer->solution->valid_loss, error);
+}
+
+ls_status solve_run(world_t *world, const settings_t *settings, const train_options_t *options,
+                    ls_error *error) {
+  solution_t solution = {.fit = {.rank = 0}};
+  trainer_t trainer = {.world = world,
+                       .settings = settings,
+                       .options = options,
+                       .solution = &solution,
+                       .began = clock_seconds()};
+  TRY(check_network(settings, error));
+  ls_status status = training_setup(&trainer, error);
+  if (status == LS_OK) status = solve(&trainer, error);
+  if (status == LS_OK) status = judge(&trainer, error);
+  if (status == LS_OK) status = training_end(&trainer, error);
+  training_teardown(&trainer);
+  regression_free(&solution.fit);
+  return status;
+}
