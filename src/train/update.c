@@ -212,7 +212,8 @@ static slice_t part_of(slice_t slice, int thread, int threads) {
 static void mean_gradient(const engine_t *engine, size_t block, const float *restrict sum, float scale,
                           float *restrict g) {
   const float *restrict w = engine->parameters + block * GRAPH_BLOCK;
-  float l1 = (float)engine->in.settings->train.l1, l2 = (float)engine->in.settings->train.l2;
+  float l1 = optimizer_takes_l1(engine->optimizer) ? 0 : (float)engine->in.settings->train.l1;
+  float l2 = (float)engine->in.settings->train.l2;
   if (block >= engine->weight_blocks || (l1 == 0 && l2 == 0)) {
     for (size_t i = 0; i < GRAPH_BLOCK; i++) g[i] = sum[i] * scale;
     return;
@@ -336,6 +337,7 @@ void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *
                              .epsilon = settings->optimizer.epsilon,
                              .alpha = settings->optimizer.alpha,
                              .weight_decay = settings->optimizer.weight_decay,
+                             .l1 = settings->train.l1,
                              .step = step->updates + 1};
   optimizer_prepare(engine->optimizer, &update);
   if (!engine->shared) reduce_by_library(engine, worker, thread, error);
