@@ -61,6 +61,7 @@ static void print_version(void) {
   char libraries[512];
   host_libraries("\n", libraries, sizeof libraries);
   puts(libraries);
+  printf("commit %s\nflags %s\n", host_commit, host_flags);
 }
 
 static bool is_help(const char *word) {

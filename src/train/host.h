@@ -11,4 +11,9 @@ void host_cpu(char *out, size_t size);
  * 0.1.0, gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, oneDNN 2.6.3 (…)". */
 void host_libraries(const char *separator, char *out, size_t size);
 
+/* The commit that the program was built from ("2f54bdf3c1aa", with "-modified" when files differed from it,
+ * "unknown" outside a checkout), and the compiler's flags but those for warnings; cmake/Build.cmake defines
+ * them. */
+extern const char host_commit[], host_flags[];
+
 #endif
