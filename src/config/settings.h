@@ -82,6 +82,7 @@ typedef struct {
   } schedule;
   struct {
     int64_t epochs; /* >= 0; 0 saves the initial model */
+    int64_t steps;  /* the run ends after so many updates, within an epoch too; 0: by epochs alone */
     int64_t global_batch_size;
     uint64_t seed;
     double l1, l2;     /* penalties l1 |w| + l2/2 w^2, on weights, not biases */

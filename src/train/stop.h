@@ -7,6 +7,7 @@
 /* X(code, name in summary.json, what people read) */
 #define STOP_REASONS(X)                                                                                      \
   X(STOP_EPOCHS, "epochs", "all epochs are done")                                                            \
+  X(STOP_STEPS, "steps", "train.steps updates are done")                                                     \
   X(STOP_TARGET, "target", "the figure stop.metric has reached stop.target")                                 \
   X(STOP_GRADIENT_NORM, "gradient_norm", "the gradient's norm is below stop.gradient_norm")                  \
   X(STOP_PATIENCE, "patience", "the validation loss has not been better for stop.patience epochs")           \

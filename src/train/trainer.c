@@ -64,8 +64,14 @@ static double mean_loss(const trainer_t *trainer, int64_t rows) {
   return tree_sum(trainer->sums, trainer->layout.shards, 1) / (double)rows;
 }
 
-/* Steps until the next thing that must be done between steps: the end of the epoch, a logged step, a
- * checkpoint. */
+/* Whether train.steps lets the run do no more. */
+static bool is_cut_off(const trainer_t *trainer) {
+  int64_t most = trainer->settings->train.steps;
+  return most > 0 && trainer->position.step >= most;
+}
+
+/* Steps until the next thing that must be done between steps: the end of the epoch or of the run, a logged
+ * step, a checkpoint. */
 static int64_t next_stop(const trainer_t *trainer, int64_t steps) {
   const settings_t *settings = trainer->settings;
   int64_t at = trainer->position.step_in_epoch, stop = steps - at;
@@ -75,7 +81,17 @@ static int64_t next_stop(const trainer_t *trainer, int64_t steps) {
     int64_t left = every[i] - trainer->position.step % every[i];
     if (left < stop) stop = left;
   }
+  if (settings->train.steps > 0 && settings->train.steps - trainer->position.step < stop)
+    stop = settings->train.steps - trainer->position.step;
   return at + stop;
+}
+
+/* Rows that the whole run trains, at most one batch more. */
+static int64_t rows_of_run(const trainer_t *trainer) {
+  const settings_t *settings = trainer->settings;
+  int64_t by_epochs = settings->train.epochs * trainer->dataset->train.partition.rows;
+  int64_t by_steps = settings->train.steps * settings->train.global_batch_size;
+  return by_steps > 0 && by_steps < by_epochs ? by_steps : by_epochs;
 }
 
 /* Runs to `stop`. Where somebody watches, rank 0 comes up for air four times a second: only it does, since
@@ -95,7 +111,7 @@ static ls_status run_to(trainer_t *trainer, int64_t stop, int64_t steps, ls_erro
     position->step_in_epoch = to;
     if (!trainer->report.live) continue;
     double rate = (double)position->rows / position->seconds;
-    double left = (double)(trainer->settings->train.epochs * partition.rows - position->rows);
+    double left = (double)(rows_of_run(trainer) - position->rows);
     report_live(&trainer->report, position->epoch + 1, (double)to / (double)steps,
                 engine_live_loss(trainer->engine), rate, left / rate);
     chunk = took > 0.25 ? chunk / 2 + 1 : took < 0.1 ? 2 * chunk : chunk;
@@ -138,7 +154,7 @@ static ls_status check_so_far(trainer_t *trainer, ls_error *error) {
 static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error) {
   const settings_t *settings = trainer->settings;
   position_t *position = &trainer->position;
-  while (position->step_in_epoch < steps) {
+  while (position->step_in_epoch < steps && !is_cut_off(trainer)) {
     TRY(run_to(trainer, next_stop(trainer, steps), steps, error));
     if (settings->train.log_every > 0 && position->step % settings->train.log_every == 0)
       TRY(log_step(trainer, position->step_in_epoch, error));
@@ -148,6 +164,14 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
     TRY(save_checkpoint(trainer, error));
   }
   return LS_OK;
+}
+
+/* An epoch that train.steps cuts off is neither validated nor a row of the history; its last checkpoint is
+ * one within an epoch, from which a run with more steps goes on. */
+static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
+  trainer->stop = STOP_STEPS;
+  TRY(check_so_far(trainer, error));
+  return keeps_checkpoints(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
 static void fill_row(const trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
@@ -206,6 +230,7 @@ static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *
 static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
   stop_reason_t reason = stop_judge(trainer->settings, &trainer->history);
   if (reason == STOP_NOT && trainer->position.epoch >= trainer->settings->train.epochs) reason = STOP_EPOCHS;
+  if (reason == STOP_NOT && is_cut_off(trainer)) reason = STOP_STEPS;
   TRY(world_broadcast(trainer->world, &reason, sizeof reason, 0, error));
   trainer->stop = reason;
   if (reason != STOP_NOT && reason != STOP_EPOCHS)
@@ -274,6 +299,7 @@ static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
   if (position->step_in_epoch > 0) engine_set_epoch_loss(trainer->engine, trainer->sums);
   engine_seconds(trainer->engine, trainer->seconds_before);
   TRY(train_steps(trainer, steps, error));
+  if (position->step_in_epoch < steps) return end_within_epoch(trainer, error);
   return end_epoch(trainer, position->seconds - before, error);
 }
 

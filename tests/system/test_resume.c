@@ -155,6 +155,23 @@ Test(resume, takes_the_checkpoint_before_a_spoiled_one) {
   }
 }
 
+/* A run that train.steps ends within an epoch leaves a checkpoint there; 27 steps are two epochs and five
+ * steps. */
+Test(resume, of_a_run_with_a_bound_on_its_steps_gives_the_same_bits) {
+  outcome_t whole = uninterrupted();
+  run_well(2, "train config.yaml name=bounded train.steps=27");
+  cr_assert_float_eq(json_double(file_text("runs/bounded/summary.json"), "steps"), 27, 0);
+  cr_assert_float_eq(json_double(file_text("runs/bounded/summary.json"), "epochs"), 2, 0);
+  cr_assert_eq(newest("bounded"), 27);
+  char reason[64];
+  json_value(file_text("runs/bounded/summary.json"), "reason", reason);
+  cr_assert_str_eq(reason, "steps");
+  run_well(ALONE, "train --resume config.yaml name=bounded train.steps=33"); /* the end of the third epoch */
+  cr_assert_float_eq(json_double(file_text("runs/bounded/summary.json"), "epochs"), 3, 0);
+  run_well(3, "train --resume config.yaml name=bounded");
+  check_same(&whole, "bounded");
+}
+
 Test(resume, of_a_finished_run_changes_nothing) {
   outcome_t whole = uninterrupted();
   run_well(2, "train --resume config.yaml name=whole");
