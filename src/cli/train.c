@@ -6,23 +6,28 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { KEY_RESUME = 256 };
+enum { KEY_RESUME = 256, KEY_TIMING };
 
 typedef struct {
   arguments_t arguments;
-  bool resume;
+  bool resume, timing;
 } train_arguments_t;
 
 static const struct argp_option options[] = {
     {"resume", KEY_RESUME, NULL, 0,
      "go on from the newest good checkpoint of the run, or begin when there is none", 0},
+    {"timing", KEY_TIMING, NULL, 0, "write the seconds of every step, by phase, to runs/NAME/timing.h5", 0},
     {0},
 };
 
 static error_t parse_key(int key, char *arg, struct argp_state *state) {
   train_arguments_t *a = state->input;
-  if (key != KEY_RESUME) return arguments_key(key, arg, state);
-  a->resume = true;
+  if (key == KEY_RESUME)
+    a->resume = true;
+  else if (key == KEY_TIMING)
+    a->timing = true;
+  else
+    return arguments_key(key, arg, state);
   return 0;
 }
 
@@ -31,8 +36,10 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1,
                           &settings, error));
-  train_options_t train = {
-      .resume = a->resume, .log = &session->log, .live = session->is_root && isatty(STDERR_FILENO) == 1};
+  train_options_t train = {.resume = a->resume,
+                           .timing = a->timing,
+                           .log = &session->log,
+                           .live = session->is_root && isatty(STDERR_FILENO) == 1};
   ls_status status = train_run(session->world, settings, &train, error);
   settings_destroy(&settings);
   return status;

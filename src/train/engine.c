@@ -98,10 +98,11 @@ static ls_status create_rows(engine_t *engine, ls_error *error) {
   engine->step_loss = arena_new(&engine->arena, own, sizeof(double));
   engine->epoch_loss = arena_new(&engine->arena, own, sizeof(double));
   engine->team = arena_new(&engine->arena, 1, sizeof *engine->team);
+  engine->timed_rows = arena_new(&engine->arena, (size_t)engine->in.timed_steps, sizeof *engine->timed_rows);
   engine->workers = arena_new(&engine->arena, (size_t)layout->threads, sizeof *engine->workers);
   if (engine->order == NULL || engine->shard_begin == NULL || engine->block_loss == NULL ||
       engine->step_loss == NULL || engine->epoch_loss == NULL || engine->team == NULL ||
-      engine->workers == NULL)
+      engine->workers == NULL || engine->timed_rows == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for the order of %lld rows",
                      (long long)engine->in.train->rows);
   barrier_init(engine->team, layout->threads);
@@ -132,9 +133,10 @@ static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *er
   worker->levels = arena_new(
       &engine->arena, (size_t)deepest_fold(engine) * graph_largest_tile(engine->in.graph), sizeof(float));
   worker->gradient = arena_new(&engine->arena, GRAPH_BLOCK, sizeof(float));
+  worker->timeline = arena_new(&engine->arena, (size_t)engine->in.timed_steps * PHASES, sizeof(double));
   worker->stack = arena_new(&engine->arena, (size_t)deepest_sum(engine) * GRAPH_BLOCK, sizeof(float));
   if (worker->labels == NULL || worker->values == NULL || worker->levels == NULL ||
-      worker->gradient == NULL || worker->stack == NULL)
+      worker->gradient == NULL || worker->stack == NULL || worker->timeline == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for a thread's buffers");
   return LS_OK;
 }
@@ -341,10 +343,12 @@ ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates
                      .rows = step_rows(partition, batch, t),
                      .want_norm = want_norm && t == to - 1};
       do_step(engine, worker, thread, &step, error);
+      worker_record(engine, worker, thread, &step, engine->timed + (t - from));
       if (atomic_load_explicit(&engine->control->failed, memory_order_relaxed)) break;
     }
   }
   engine->steps_done = to;
+  engine->timed += to - from;
   if (!atomic_load(&engine->control->failed)) return LS_OK;
   return error->status != LS_OK ? error->status
                                 : error_set(error, LS_COMM, "the exchange of gradients failed");

@@ -40,6 +40,7 @@ typedef struct {
   const loss_t *loss;
   const split_t *train;
   const scaler_t *features;
+  int64_t timed_steps; /* room for the seconds of so many steps (timing.h); 0: they are not kept */
 } engine_inputs_t;
 
 ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error *error);

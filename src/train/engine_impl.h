@@ -18,6 +18,7 @@ typedef struct {
   float *stack;    /* (depth of the sum, GRAPH_BLOCK) */
   double mark;     /* when the current phase began */
   double seconds[PHASES];
+  double *timeline; /* (timed_steps, PHASES): `seconds` as they stood behind each step; NULL when not kept */
 } worker_t;
 
 /* How some vectors are added up in tree order: a postfix program over them. Element i of vector k is at
@@ -83,6 +84,8 @@ struct engine {
   uint32_t *order;                /* (resident rows): resident row that comes k-th, shard by shard */
   int64_t *shard_begin;           /* (own shards + 1): first resident row of each own shard */
   int64_t steps_done;             /* of the epoch */
+  int64_t timed;                  /* steps on the timelines */
+  int64_t *timed_rows;            /* (timed_steps): rows of each */
   double *block_loss;             /* (own shards, blocks) */
   double *step_loss, *epoch_loss; /* (own shards) */
   double norm;
@@ -111,6 +114,8 @@ ls_status update_create(engine_t *engine, ls_error *error);
 
 /* Adds the seconds since the last mark to a phase. */
 void worker_mark(worker_t *worker, engine_phase_t phase);
+/* Puts the step, which has just ended, at place `at` of the worker's timeline. */
+void worker_record(engine_t *engine, worker_t *worker, int thread, const step_t *step, int64_t at);
 /* Waits for this rank's threads, or for all threads of the node, and counts it as waiting. */
 void team_wait(engine_t *engine, worker_t *worker);
 void node_wait(engine_t *engine, worker_t *worker);

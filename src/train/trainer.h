@@ -10,6 +10,7 @@
 
 typedef struct {
   bool resume;      /* go on from the newest good checkpoint, or start when there is none */
+  bool timing;      /* keep the seconds of every step and write timing.h5 */
   const log_t *log; /* lines for people; rank 0's out is open */
   bool live;        /* log->out is a terminal: show a live line */
 } train_options_t;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "data/shard.h"
 #include "store/store.h"
+#include "train/timing.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -138,6 +139,11 @@ ls_status training_end(trainer_t *trainer, ls_error *error) {
   metrics_t test = {0};
   const split_t *split = &trainer->dataset->test;
   bool has_test = split->partition.rows > 0;
+  if (trainer->options->timing) {
+    char path[RUN_FILE_SIZE];
+    run_file(&trainer->run, "timing.h5", path);
+    TRY(timing_write(trainer->world, trainer->engine, path, error));
+  }
   TRY(restore_best(trainer, error));
   if (has_test)
     TRY(evaluator_run(trainer->evaluator, trainer->world, split, engine_parameters(trainer->engine), &test,

@@ -3,6 +3,7 @@
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
+#include "data/shard.h"
 #include "model/init.h"
 #include "train/choices.h"
 
@@ -126,6 +127,15 @@ static void free_vectors(trainer_t *trainer) {
   }
 }
 
+/* The most steps that are still to be done. */
+static int64_t steps_left(const trainer_t *trainer) {
+  const settings_t *settings = trainer->settings;
+  int64_t all = settings->train.epochs *
+                epoch_steps(trainer->dataset->train.partition, settings->train.global_batch_size);
+  if (settings->train.steps > 0 && settings->train.steps < all) all = settings->train.steps;
+  return all > trainer->position.step ? all - trainer->position.step : 0;
+}
+
 static ls_status make_engines(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
   loss_params_t params = {.delta = settings->loss.delta};
@@ -135,7 +145,8 @@ static ls_status make_engines(trainer_t *trainer, ls_error *error) {
                             .graph = trainer->graph,
                             .loss = trainer->loss,
                             .train = &trainer->dataset->train,
-                            .features = &trainer->features};
+                            .features = &trainer->features,
+                            .timed_steps = trainer->options->timing ? steps_left(trainer) : 0};
   TRY(engine_create(&inputs, &trainer->engine, error));
   TRY(trainer_agree(trainer,
                     evaluator_create(trainer->graph, trainer->loss, &params, &trainer->features,
