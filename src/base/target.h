@@ -7,13 +7,22 @@
 typedef enum {
   TARGET_NONE,
   TARGET_LABELS, /* one class number a row */
-  TARGET_VALUES, /* as many numbers a row as the network has outputs */
+  TARGET_VALUES, /* numbers, as many a row as the loss makes of the network's outputs */
 } target_kind_t;
 
-/* The targets of some rows; the member that the kind does not ask for is NULL. */
+/* What a loss asks of the data: labels in [0, width), or `width` values a row that lie in [low, high], unless
+ * both are 0. */
+typedef struct {
+  target_kind_t kind;
+  int64_t width;
+  double low, high;
+} target_request_t;
+
+/* The targets of some rows; of labels and values the one that the kind does not ask for is NULL. */
 typedef struct {
   const int32_t *labels; /* (rows) */
   const float *values;   /* (rows, width) */
+  const float *weights;  /* (rows): how much each row counts; NULL: all the same, 1 */
 } target_t;
 
 #endif

@@ -36,23 +36,26 @@ typedef struct {
 static ls_status check_targets(const check_t *check, ls_error *error) {
   const dataset_shape_t *shape = &check->shape;
   const char *file = check->settings->data.file, *y = check->settings->data.y, *loss = check->loss->name;
+  const loss_params_t params = loss_params(check->settings);
   int64_t outputs = graph_outputs(check->graph), width = shape->y_width;
+  int64_t wanted = loss_request(check->loss, &params, outputs).width;
   bool is_labels = check->loss->target == TARGET_LABELS;
+  TRY(loss_check(check->loss, &params, outputs, error));
   if (check->loss->target == TARGET_NONE) return LS_OK;
   if (!shape->has_y)
     return error_set(error, LS_BAD_DATA, "%s: the loss %s needs a target for every row, and there is no %s",
                      file, loss, y);
-  if (is_labels && outputs < 2)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "model.layers: the loss %s needs an output for every class, and the network has one; "
-                     "for two classes with one output take binary_cross_entropy",
-                     loss);
-  if (width == outputs || (is_labels && width == 1)) return LS_OK;
-  return error_set(
-      error, LS_BAD_DATA,
-      "%s: %s has %" PRId64 " column(s), but the network has %" PRId64 " output(s): the loss %s wants %s",
-      file, y, width, outputs, loss,
-      is_labels ? "one label a row, or one-hot with a column for every output" : "a column for every output");
+  if (width == wanted || (is_labels && width == 1)) return LS_OK;
+  if (is_labels)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: %s has %" PRId64
+                     " column(s), but the loss %s wants one label a row, or one-hot with a "
+                     "column for each of %" PRId64 " classes",
+                     file, y, width, loss, wanted);
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s has %" PRId64 " column(s), but the loss %s makes %" PRId64 " of %" PRId64
+                   " output(s)",
+                   file, y, width, loss, wanted, outputs);
 }
 
 /* ---- this rank ---- */

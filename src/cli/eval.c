@@ -205,8 +205,10 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
                       ls_error *error) {
   const model_t *model = ready->model;
   const char *file = ready->settings->data.file;
-  TRY(dataset_load(session->world, ready->settings, bit, model->loss->target, graph_outputs(model->graph),
-                   ready->layout.shards, data, error));
+  const loss_params_t params = loss_params(model->settings);
+  TRY(dataset_load(session->world, ready->settings, bit,
+                   loss_request(model->loss, &params, graph_outputs(model->graph)), ready->layout.shards,
+                   data, error));
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* the same on all ranks */
   const split_t *split = loaded_split(*data, bit);
   if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);

@@ -59,27 +59,27 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 
 typedef struct {
   const model_t *model;
+  loss_params_t params;
   int64_t rows, outputs;
   const float *values;                /* (rows, outputs) */
   const float *aleatoric, *epistemic; /* the same, or NULL */
-  bool is_classes;                    /* one class a row, by the largest probability */
-  char *const *names;                 /* (outputs), or NULL: outputs have numbers */
-  const char *what;                   /* of the values: probability, prediction */
+  bool is_classes;                    /* one class a row, by the largest value, or the sign of a single one */
+  char *const *names;                 /* (classes), or NULL: classes have numbers */
 } answers_t;
 
 static answers_t answers_of(const model_t *model, const predictions_t *predictions) {
   bool is_classes = model->loss->target == TARGET_LABELS;
-  bool has_names =
-      is_classes && model->class_names != NULL && model->n_classes == (size_t)predictions->outputs;
+  bool has_names = is_classes && model->class_names != NULL &&
+                   model->n_classes == (size_t)loss_classes(model->loss, predictions->outputs);
   return (answers_t){.model = model,
+                     .params = loss_params(model->settings),
                      .rows = predictions->rows,
                      .outputs = predictions->outputs,
                      .values = predictions->mean,
                      .aleatoric = predictions->aleatoric,
                      .epistemic = predictions->epistemic,
                      .is_classes = is_classes,
-                     .names = has_names ? model->class_names : NULL,
-                     .what = model->loss->is_classification ? "probability" : "prediction"};
+                     .names = has_names ? model->class_names : NULL};
 }
 
 /* A standard deviation beside the values: of the prediction as a whole, and its two parts. */
@@ -105,10 +105,11 @@ static float deviation_at(const answers_t *answers, const deviation_t *deviation
   return hypotf(a, e);
 }
 
-/* The first of the largest. */
+/* The first of the largest; of a single score its sign. */
 static int32_t class_of(const answers_t *answers, int64_t row) {
   const float *p = answers->values + row * answers->outputs;
   int32_t best = 0;
+  if (answers->outputs == 1) return p[0] > 0;
   for (int32_t c = 1; c < answers->outputs; c++)
     if (p[c] > p[best]) best = c;
   return best;
@@ -132,12 +133,12 @@ static void put_name(FILE *out, const char *prefix, const answers_t *answers, in
     fprintf(out, "%s%" PRId64, prefix, c);
 }
 
-/* A column for every output, named what_OUTPUT, or what where there is one. */
-static void put_names(FILE *out, const answers_t *answers, const char *what) {
-  char prefix[32];
+/* `width` columns, named what_OUTPUT, or what where there is one. */
+static void put_names(FILE *out, const answers_t *answers, const char *what, int64_t width) {
+  char prefix[sizeof(loss_part_t)];
   snprintf(prefix, sizeof prefix, "%s_", what);
-  if (answers->outputs == 1) fprintf(out, ",%s", what);
-  for (int64_t c = 0; c < answers->outputs && answers->outputs > 1; c++) {
+  if (width == 1) fprintf(out, ",%s", what);
+  for (int64_t c = 0; c < width && width > 1; c++) {
     fputc(',', out);
     put_name(out, prefix, answers, c);
   }
@@ -145,9 +146,12 @@ static void put_names(FILE *out, const answers_t *answers, const char *what) {
 
 static void put_header(FILE *out, const answers_t *answers) {
   fputs(answers->is_classes ? "row,class" : "row", out);
-  put_names(out, answers, answers->what);
+  for (size_t i = 0; i < loss_parts(answers->model->loss, &answers->params); i++) {
+    loss_part_t part = loss_part(answers->model->loss, &answers->params, answers->outputs, i);
+    put_names(out, answers, part.name, part.width);
+  }
   for (int d = 0; d < DEVIATIONS; d++)
-    if (is_known(answers, &deviations[d])) put_names(out, answers, deviations[d].name);
+    if (is_known(answers, &deviations[d])) put_names(out, answers, deviations[d].name, answers->outputs);
   fputc('\n', out);
 }
 
@@ -208,10 +212,28 @@ static ls_status write_deviations(store_t *store, const answers_t *answers, ls_e
   return status;
 }
 
+/* The columns of a part, as an array of their own. */
+static ls_status write_part(store_t *store, const answers_t *answers, const loss_part_t *part,
+                            ls_error *error) {
+  const int64_t shape[] = {answers->rows, part->width};
+  if (part->width == answers->outputs)
+    return store_write(store, part->name, STORE_F32, 2, shape, answers->values, error);
+  float *values = malloc((size_t)(answers->rows * part->width) * sizeof *values + 1);
+  if (values == NULL) return error_set(error, LS_NO_MEMORY, "no memory for predictions");
+  for (int64_t i = 0; i < answers->rows; i++)
+    memcpy(values + i * part->width, answers->values + i * answers->outputs + part->first,
+           (size_t)part->width * sizeof *values);
+  ls_status status = store_write(store, part->name, STORE_F32, 2, shape, values, error);
+  free(values);
+  return status;
+}
+
 static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
-  const int64_t shape[] = {answers->rows, answers->outputs};
   const model_t *model = answers->model;
-  TRY(store_write(store, answers->what, STORE_F32, 2, shape, answers->values, error));
+  for (size_t i = 0; i < loss_parts(model->loss, &answers->params); i++) {
+    loss_part_t part = loss_part(model->loss, &answers->params, answers->outputs, i);
+    TRY(write_part(store, answers, &part, error));
+  }
   TRY(write_deviations(store, answers, error));
   TRY(store_write_text(store, "/", "parameters_checksum", model->checksum, error));
   if (!answers->is_classes) return LS_OK;
@@ -335,7 +357,8 @@ static const struct argp argp = {
     .doc = "Applies a trained model to rows: classes and probabilities, or targets in their original units.\v"
            "MODEL is a model file, a checkpoint or a run directory. A CSV file has a line for every row: its "
            "number from 0, the class, a column for every output. An HDF5 file has the arrays `class` and "
-           "`probability`, or `prediction`. Where the model knows how sure it is, standard deviations "
+           "`probability` or `score`, or `prediction`. Where the model knows how sure it is, standard "
+           "deviations "
            "follow: std of a prediction, aleatoric_std and epistemic_std its parts."};
 
 const command_t command_predict = {

@@ -37,6 +37,13 @@ typedef struct {
   double low, high; /* minmax: the range, default 0 and 1 */
 } scaling_settings_t;
 
+/* A list of numbers, or one of the words that the key allows in its place: then there are no numbers. */
+typedef struct {
+  const char *word; /* NULL for a list */
+  const double *values;
+  size_t n;
+} numbers_t;
+
 typedef struct {
   const char *name;
   struct {
@@ -54,8 +61,10 @@ typedef struct {
     size_t n_layers;
   } model;
   struct {
-    const char *name; /* required */
-    double delta;     /* huber: where the square turns into a line, > 0 */
+    const char *name;       /* required */
+    double delta;           /* huber: where the square turns into a line, > 0 */
+    double label_smoothing; /* share of a label that is spread over all classes, in [0, 1) */
+    numbers_t quantiles;    /* quantile: levels, in (0, 1) */
   } loss;
   struct {
     const char *name;

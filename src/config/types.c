@@ -280,6 +280,44 @@ static yaml_value_t *write_range(arena_t *arena, const key_row_t *row, const voi
 
 const value_type_t type_range = {"[low, high]", read_range, write_range};
 
+/* ---- numbers: a list of them, or a word of the row's list ---- */
+
+static ls_status read_numbers(const setting_t *setting, void *field) {
+  const yaml_value_t *list = setting->value;
+  numbers_t numbers = {.n = list->n};
+  if (list->kind == YAML_TEXT && setting->row->list != NULL) {
+    TRY(read_choice(setting, &numbers.word));
+    *(numbers_t *)field = (numbers_t){.word = numbers.word};
+    return LS_OK;
+  }
+  if (list->kind != YAML_LIST || list->n == 0) return refuse_value(setting, setting->row->type->name);
+  double *values = arena_new(setting->reading->arena, list->n, sizeof *values);
+  if (values == NULL) return setting_no_memory(setting->reading);
+  setting_t one = *setting;
+  one.value = list->first;
+  for (size_t i = 0; i < list->n; i++, one.value = one.value->next) {
+    TRY(parse_number(&one, one.value, &values[i]));
+    TRY(check_range(&one, values[i]));
+  }
+  numbers.values = values;
+  *(numbers_t *)field = numbers;
+  return LS_OK;
+}
+
+static yaml_value_t *write_numbers(arena_t *arena, const key_row_t *row, const void *field) {
+  const numbers_t *numbers = field;
+  (void)row;
+  if (numbers->word != NULL) return write_word(arena, numbers->word);
+  yaml_value_t *list = yaml_new(arena, YAML_LIST);
+  if (list == NULL) return NULL;
+  list->is_flow = true;
+  for (size_t i = 0; i < numbers->n; i++)
+    if (!yaml_add(arena, list, NULL, 0, write_number_text(arena, numbers->values[i]))) return NULL;
+  return list;
+}
+
+const value_type_t type_numbers = {"a list of numbers", read_numbers, write_numbers};
+
 /* ---- every: so many epochs, so many steps, or never ---- */
 
 static ls_status read_every(const setting_t *setting, void *field) {

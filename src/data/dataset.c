@@ -10,8 +10,7 @@
 
 typedef struct {
   int splits;
-  target_kind_t kind;
-  int64_t outputs;
+  target_request_t targets;
 } request_t;
 
 static ls_status plan_file(const settings_t *settings, const request_t *request, plan_t *plan,
@@ -19,8 +18,7 @@ static ls_status plan_file(const settings_t *settings, const request_t *request,
   store_t *store = NULL;
   TRY(store_open(settings->data.file, &store, error));
   ls_status status = plan_make(store, settings, plan, error);
-  if (status == LS_OK)
-    status = plan_check(store, settings, plan, request->splits, request->kind, request->outputs, error);
+  if (status == LS_OK) status = plan_check(store, settings, plan, request->splits, request->targets, error);
   store_close(&store);
   return status;
 }
@@ -41,7 +39,7 @@ static ls_status plan_everywhere(world_t *world, const settings_t *settings, con
 ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_shape_t *shape,
                            ls_error *error) {
   plan_t plan;
-  TRY(plan_everywhere(world, settings, &(request_t){0, TARGET_NONE, 0}, &plan, error));
+  TRY(plan_everywhere(world, settings, &(request_t){.splits = 0}, &plan, error));
   const source_t *train = &plan.split[TRAIN];
   *shape = (dataset_shape_t){
       .features = train->features,
@@ -113,13 +111,13 @@ static ls_status read_x(dataset_t *dataset, const store_t *store, const char *x,
 static ls_status read_y(dataset_t *dataset, const store_t *store, const char *y, rows_t rows,
                         const source_t *source, const request_t *request, split_t *split, ls_error *error) {
   size_t n = (size_t)split->rows;
-  if (request->kind == TARGET_LABELS) {
+  if (request->targets.kind == TARGET_LABELS) {
     TRY(take_memory(dataset, store, n, sizeof(int32_t), &split->labels, error));
-    return rows_read_labels(store, y, rows, source, request->outputs, split->labels, error);
+    return rows_read_labels(store, y, rows, source, request->targets.width, split->labels, error);
   }
   split->width = source->y_width;
   TRY(take_memory(dataset, store, n, (size_t)split->width * sizeof(float), &split->targets, error));
-  return rows_read_targets(store, y, rows, source, split->targets, error);
+  return rows_read_targets(store, y, rows, source, request->targets, split->targets, error);
 }
 
 /* ---- loading ---- */
@@ -145,7 +143,7 @@ static ls_status load_split(const loading_t *load, int which, dataset_t *dataset
   rows_t rows = rows_of_array(source, shared ? load->chosen : NULL, which == VALID,
                               shard_first(split->partition, split->first_shard), split->rows);
   TRY(read_x(dataset, load->store, names.x, rows, source, split, error));
-  if (load->request->kind == TARGET_NONE) return LS_OK;
+  if (load->request->targets.kind == TARGET_NONE) return LS_OK;
   return read_y(dataset, load->store, names.y, rows, source, load->request, split, error);
 }
 
@@ -215,10 +213,10 @@ static ls_status finish(world_t *world, ls_status status, dataset_t *dataset, da
   return LS_OK;
 }
 
-ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_kind_t kind,
-                       int64_t outputs, int shards, dataset_t **out, ls_error *error) {
+ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_request_t targets,
+                       int shards, dataset_t **out, ls_error *error) {
   plan_t plan;
-  request_t request = {splits, kind, outputs};
+  request_t request = {splits, targets};
   dataset_t *dataset = NULL;
   TRY(plan_everywhere(world, settings, &request, &plan, error));
   loading_t load = {

@@ -58,12 +58,11 @@ enum { SPLIT_TRAIN = 1, SPLIT_VALID = 2, SPLIT_TEST = 4 };
 
 /* Reads this rank's part of the asked splits (SPLIT_ bits; valid and test only when there). Each rank reads
  * only the slab of rows between its first and its last, in bounded pieces. Validation rows are chosen by
- * validation_choice before rows are dealt to shards. `outputs` is the network's output width: for
- * TARGET_LABELS labels must lie in [0, outputs) (one-hot y (n, outputs) becomes labels; for outputs == 1 see
- * TARGET_VALUES); for TARGET_VALUES y must be (n, outputs), or (n) when outputs is 1. Collective (errors
+ * validation_choice before rows are dealt to shards. For TARGET_LABELS y is labels, or one-hot (n, width),
+ * which becomes labels; for TARGET_VALUES y must be (n, width), or (n) when width is 1. Collective (errors
  * agree). *out is caller-owned. */
-ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_kind_t kind,
-                       int64_t outputs, int shards, dataset_t **out, ls_error *error);
+ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_request_t targets,
+                       int shards, dataset_t **out, ls_error *error);
 void dataset_destroy(dataset_t **dataset);
 
 /* Which rows of n go to validation: exactly floor(share * n + 0.5), by selection sampling (Knuth, TAOCP 2,

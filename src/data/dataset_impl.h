@@ -39,9 +39,9 @@ void split_names(const settings_t *settings, int split, split_names_t *out);
 /* Reads the headers of everything that the settings name. */
 ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *out, ls_error *error);
 
-/* Whether the targets of the asked splits suit the network. */
+/* Whether the targets of the asked splits are what is asked for. */
 ls_status plan_check(const store_t *store, const settings_t *settings, const plan_t *plan, int splits,
-                     target_kind_t kind, int64_t outputs, ls_error *error);
+                     target_request_t targets, ls_error *error);
 
 /* One array of features: its rows, features and type in memory. */
 ls_status source_describe(const store_t *store, const char *x, source_t *out, ls_error *error);
@@ -59,9 +59,9 @@ typedef struct {
 ls_status rows_read_features(const store_t *store, const char *x, rows_t rows, const source_t *source,
                              void *out, ls_error *error);
 ls_status rows_read_labels(const store_t *store, const char *y, rows_t rows, const source_t *source,
-                           int64_t outputs, int32_t *out, ls_error *error);
+                           int64_t classes, int32_t *out, ls_error *error);
 ls_status rows_read_targets(const store_t *store, const char *y, rows_t rows, const source_t *source,
-                            float *out, ls_error *error);
+                            target_request_t targets, float *out, ls_error *error);
 
 size_t element_size(element_t type);
 

@@ -176,32 +176,32 @@ static ls_status missing_y(const store_t *store, const split_names_t *names, ls_
                       names->x, names->y, names->y_key);
 }
 
-static ls_status check_width(const store_t *store, const char *y, int64_t width, target_kind_t kind,
-                             int64_t outputs, ls_error *error) {
-  if (width == outputs || (kind == TARGET_LABELS && width == 1)) return LS_OK;
-  if (kind == TARGET_LABELS)
+static ls_status check_width(const store_t *store, const char *y, int64_t width, target_request_t targets,
+                             ls_error *error) {
+  if (width == targets.width || (targets.kind == TARGET_LABELS && width == 1)) return LS_OK;
+  if (targets.kind == TARGET_LABELS)
     return error_set(error, LS_BAD_DATA,
                      "%s: %s has %" PRId64
                      " columns: labels are one integer a row, or one-hot with as many columns "
                      "as the network has outputs (%" PRId64 ")",
-                     store_path(store), y, width, outputs);
+                     store_path(store), y, width, targets.width);
   return error_set(error, LS_BAD_DATA,
-                   "%s: %s has %" PRId64 " %s but the network has %" PRId64
-                   " %s: make the last layer as wide as the targets",
-                   store_path(store), y, width, width == 1 ? "column" : "columns", outputs,
-                   outputs == 1 ? "output" : "outputs");
+                   "%s: %s has %" PRId64 " %s but the network and its loss are for %" PRId64
+                   " %s a row: make the last layer as wide as the targets need",
+                   store_path(store), y, width, width == 1 ? "column" : "columns", targets.width,
+                   targets.width == 1 ? "target" : "targets");
 }
 
 ls_status plan_check(const store_t *store, const settings_t *settings, const plan_t *plan, int splits,
-                     target_kind_t kind, int64_t outputs, ls_error *error) {
-  if (kind == TARGET_NONE) return LS_OK;
+                     target_request_t targets, ls_error *error) {
+  if (targets.kind == TARGET_NONE) return LS_OK;
   for (int s = 0; s < SPLITS; s++) {
     const source_t *source = &plan->split[s];
     split_names_t names;
     if ((splits & 1 << s) == 0 || !source->there) continue;
     split_names(settings, plan->by_share && s == VALID ? TRAIN : s, &names);
     if (!source->has_y) return missing_y(store, &names, error);
-    TRY(check_width(store, names.y, source->y_width, kind, outputs, error));
+    TRY(check_width(store, names.y, source->y_width, targets, error));
   }
   return LS_OK;
 }

@@ -24,8 +24,8 @@ typedef struct reader reader_t;
 struct reader {
   ls_status (*take)(reader_t *reader, const piece_t *piece, ls_error *error);
   rows_t rows;
-  int64_t outputs; /* labels: how many there are */
-  size_t out_size; /* bytes of a row in memory */
+  target_request_t targets; /* labels: how many there are; values: where they may lie */
+  size_t out_size;          /* bytes of a row in memory */
   char *out;
 };
 
@@ -118,28 +118,48 @@ ls_status rows_read_features(const store_t *store, const char *x, rows_t rows, c
       [ELEMENT_F64] = {STORE_F64, take_doubles},
   };
   size_t row_size = (size_t)source->features * element_size(source->type);
-  reader_t reader = {table[source->type].take, rows, 0, row_size, out};
+  reader_t reader = {table[source->type].take, rows, {0}, row_size, out};
   return read_pieces(store, x, source->features, table[source->type].type, &reader, error);
 }
 
+/* Values that a loss can only take between two bounds. */
+static ls_status take_bounded(reader_t *reader, const piece_t *piece, ls_error *error) {
+  const float *values = piece->values;
+  const double low = reader->targets.low, high = reader->targets.high;
+  char bounds[64];
+  TRY(check_float(piece, error));
+  snprintf(bounds, sizeof bounds, isinf(high) ? "at least %g" : "in [%g, %g]", low, high);
+  for (int64_t i = 0; i < piece->n * piece->width; i++)
+    if (!((double)values[i] >= low && (double)values[i] <= high))
+      return error_set(error, LS_BAD_DATA,
+                       "%s: %s holds %g in row %" PRId64 ", column %" PRId64
+                       " (counted from 0), but the targets of this loss are %s",
+                       store_path(piece->store), piece->name, (double)values[i],
+                       piece->first + i / piece->width, i % piece->width, bounds);
+  copy_wanted(reader, piece);
+  return LS_OK;
+}
+
 ls_status rows_read_targets(const store_t *store, const char *y, rows_t rows, const source_t *source,
-                            float *out, ls_error *error) {
-  reader_t reader = {take_floats, rows, 0, (size_t)source->y_width * sizeof(float), (char *)out};
+                            target_request_t targets, float *out, ls_error *error) {
+  bool bounded = targets.low != 0 || targets.high != 0;
+  reader_t reader = {bounded ? take_bounded : take_floats, rows, targets,
+                     (size_t)source->y_width * sizeof(float), (char *)out};
   return read_pieces(store, y, source->y_width, STORE_F32, &reader, error);
 }
 
 /* ---- labels ---- */
 
-static ls_status bad_label(const piece_t *piece, int64_t i, double label, int64_t outputs, ls_error *error) {
+static ls_status bad_label(const piece_t *piece, int64_t i, double label, int64_t classes, ls_error *error) {
   if (label != floor(label) || !isfinite(label))
     return error_set(error, LS_BAD_DATA,
                      "%s: %s row %" PRId64 " (counted from 0) is %g, not a whole number, so not "
                      "a label",
                      store_path(piece->store), piece->name, piece->first + i, label);
   return error_set(error, LS_BAD_DATA,
-                   "%s: %s row %" PRId64 " (counted from 0) has label %.0f, but the network has %" PRId64
-                   " outputs for the labels 0 to %" PRId64,
-                   store_path(piece->store), piece->name, piece->first + i, label, outputs, outputs - 1);
+                   "%s: %s row %" PRId64 " (counted from 0) has label %.0f, but the network knows %" PRId64
+                   " classes, with the labels 0 to %" PRId64,
+                   store_path(piece->store), piece->name, piece->first + i, label, classes, classes - 1);
 }
 
 static void put_label(reader_t *reader, int64_t row, int32_t label) {
@@ -153,8 +173,8 @@ static ls_status take_labels(reader_t *reader, const piece_t *piece, ls_error *e
   const double *labels = piece->values;
   for (int64_t i = 0; i < piece->n; i++) {
     double label = labels[i];
-    if (!(label >= 0 && label < (double)reader->outputs && label == floor(label)))
-      return bad_label(piece, i, label, reader->outputs, error);
+    if (!(label >= 0 && label < (double)reader->targets.width && label == floor(label)))
+      return bad_label(piece, i, label, reader->targets.width, error);
     put_label(reader, piece->first + i, (int32_t)label);
   }
   return LS_OK;
@@ -186,8 +206,11 @@ static ls_status take_one_hot(reader_t *reader, const piece_t *piece, ls_error *
 }
 
 ls_status rows_read_labels(const store_t *store, const char *y, rows_t rows, const source_t *source,
-                           int64_t outputs, int32_t *out, ls_error *error) {
-  reader_t reader = {source->y_width == 1 ? take_labels : take_one_hot, rows, outputs, sizeof *out,
+                           int64_t classes, int32_t *out, ls_error *error) {
+  reader_t reader = {source->y_width == 1 ? take_labels : take_one_hot,
+                     rows,
+                     {.kind = TARGET_LABELS, .width = classes},
+                     sizeof *out,
                      (char *)out};
   return read_pieces(store, y, source->y_width, STORE_F64, &reader, error);
 }

@@ -1,178 +1,37 @@
-/* The losses. Each has a fast form in float, whose terms are added up in double, and its definition in double
- * for one row. Those that compare value by value share one loop: the row of the table is the term. */
+/* The table of losses, and what is asked of any of them. Each has a fast form in float, whose terms are added
+ * up in double, and its definition in double for one row (loss_values.c, loss_classes.c). */
 #include "model/loss.h"
 
-#include <assert.h>
+#include "model/loss_impl.h"
+
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
-/* ---- value by value: L = sum over rows of (1/k) sum over the k outputs of term(z, t) ---- */
-
-/* term(z, t) and *slope = d term / dz. */
-typedef float (*term_t)(const loss_params_t *params, float z, float t, float *slope);
-
-/* Terms are added in eight interleaved sums, so that an addition need not wait for the one before it. */
-static inline double sum_terms(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
-                               const float *t, float *delta, term_t term) {
-  const float share = 1.0F / (float)width;
-  double sums[8] = {0};
-  for (int64_t i = 0; i < rows * width; i++) {
-    float slope = 0;
-    sums[i % 8] += (double)term(params, z[i], t[i], &slope);
-    if (delta != NULL) delta[i] = slope * share;
-  }
-  double all = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-  return all / (double)width;
-}
-
-/* (z - t)^2 */
-static inline float mse_term(const loss_params_t *params, float z, float t, float *slope) {
-  (void)params;
-  float d = z - t;
-  *slope = 2.0F * d;
-  return d * d;
-}
-
-static double mse(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
-                  float *delta) {
-  return sum_terms(params, rows, width, z, target.values, delta, mse_term);
-}
-
-static double mse_reference(const loss_params_t *params, int64_t width, const double *z,
-                            const double *target) {
-  (void)params;
-  double sum = 0;
-  for (int64_t i = 0; i < width; i++) sum += (z[i] - target[i]) * (z[i] - target[i]);
-  return sum / (double)width;
-}
-
-/* |z - t|, slope 0 where they are equal */
-static inline float mae_term(const loss_params_t *params, float z, float t, float *slope) {
-  (void)params;
-  float d = z - t;
-  *slope = (float)((d > 0) - (d < 0));
-  return fabsf(d);
-}
-
-static double mae(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
-                  float *delta) {
-  return sum_terms(params, rows, width, z, target.values, delta, mae_term);
-}
-
-static double mae_reference(const loss_params_t *params, int64_t width, const double *z,
-                            const double *target) {
-  (void)params;
-  double sum = 0;
-  for (int64_t i = 0; i < width; i++) sum += fabs(z[i] - target[i]);
-  return sum / (double)width;
-}
-
-/* d^2/2 for |d| <= delta, else delta (|d| - delta/2), d = z - t (Huber 1964): with c the nearest number to d
- * in
- * [-delta, delta] that is c (d - c/2), and its slope is c */
-static inline float huber_term(const loss_params_t *params, float z, float t, float *slope) {
-  float delta = (float)params->delta, d = z - t;
-  float c = d > delta ? delta : d;
-  c = c < -delta ? -delta : c;
-  *slope = c;
-  return c * (d - 0.5F * c);
-}
-
-static double huber(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
-                    float *delta) {
-  return sum_terms(params, rows, width, z, target.values, delta, huber_term);
-}
-
-static double huber_reference(const loss_params_t *params, int64_t width, const double *z,
-                              const double *target) {
-  double sum = 0;
-  for (int64_t i = 0; i < width; i++) {
-    double d = fabs(z[i] - target[i]);
-    sum += d <= params->delta ? d * d / 2 : params->delta * (d - params->delta / 2);
-  }
-  return sum / (double)width;
-}
-
-/* The logistic function from e = exp(-|z|), which cannot overflow. */
-static inline float logistic(float z, float e) {
-  return (z >= 0 ? 1.0F : e) / (1.0F + e);
-}
-
-/* -t log s(z) - (1 - t) log(1 - s(z)) = max(z, 0) - z t + log(1 + exp(-|z|)), s the logistic function */
-static inline float bce_term(const loss_params_t *params, float z, float t, float *slope) {
-  (void)params;
-  float e = expf(-fabsf(z));
-  *slope = logistic(z, e) - t;
-  return (z > 0 ? z : 0.0F) - z * t + log1pf(e);
-}
-
-static double bce(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
-                  float *delta) {
-  return sum_terms(params, rows, width, z, target.values, delta, bce_term);
-}
-
-static double bce_reference(const loss_params_t *params, int64_t width, const double *z,
-                            const double *target) {
-  (void)params;
-  double sum = 0;
-  for (int64_t i = 0; i < width; i++)
-    sum += target[i] * log1p(exp(-z[i])) + (1 - target[i]) * log1p(exp(z[i]));
-  return sum / (double)width;
-}
-
-/* ---- cross-entropy: -log p_c with p = softmax(z) and c the label ---- */
-
-/* p = exp(z - m), m = max z, so that nothing overflows; returns the sum of p, and m. p may be z. */
-static float exponentials(int64_t width, const float *z, float *p, float *m) {
-  float largest = z[0], sum = 0;
-  for (int64_t i = 1; i < width; i++) largest = z[i] > largest ? z[i] : largest;
-  for (int64_t i = 0; i < width; i++) {
-    float e = expf(z[i] - largest);
-    if (p != NULL) p[i] = e;
-    sum += e;
-  }
-  *m = largest;
-  return sum;
-}
-
-/* -log p_c = m + log sum_i exp(z_i - m) - z_c;  dL/dz_i = p_i - [i = c] */
-static double cross_entropy(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
-                            target_t target, float *delta) {
-  (void)params;
-  double total = 0;
-  for (int64_t r = 0; r < rows; r++) {
-    const float *zr = z + r * width;
-    float *dr = delta == NULL ? NULL : delta + r * width;
-    int32_t label = target.labels[r];
-    assert(label >= 0 && label < width);
-    float m = 0, sum = exponentials(width, zr, dr, &m);
-    total += log((double)sum) + ((double)m - (double)zr[label]);
-    if (dr == NULL) continue;
-    float scale = 1.0F / sum;
-    for (int64_t i = 0; i < width; i++) dr[i] *= scale;
-    dr[label] -= 1.0F;
-  }
-  return total;
-}
-
-static double cross_entropy_reference(const loss_params_t *params, int64_t width, const double *z,
-                                      const double *target) {
-  (void)params;
-  double sum = 0;
-  for (int64_t i = 0; i < width; i++) sum += exp(z[i]);
-  return log(sum) - z[(int64_t)target[0]];
-}
-
-/* ---- the table ---- */
+#define VALUES(name) TARGET_VALUES, loss_##name, loss_##name##_reference, false
+#define LABELS(name) TARGET_LABELS, loss_##name, loss_##name##_reference, true
 
 static const loss_t loss_table[] = {
-    {"mse", "mean squared error, (z - t)^2", TARGET_VALUES, mse, mse_reference, false},
-    {"mae", "mean absolute error, |z - t|", TARGET_VALUES, mae, mae_reference, false},
-    {"huber", "square up to |z - t| = delta, a line beyond (Huber 1964)", TARGET_VALUES, huber,
-     huber_reference, false},
-    {"cross_entropy", "-log softmax(z)[label], for classes; outputs are logits", TARGET_LABELS, cross_entropy,
-     cross_entropy_reference, true},
+    {"mse", "mean squared error, (z - t)^2", VALUES(mse), .prediction = "prediction"},
+    {"mae", "mean absolute error, |z - t|", VALUES(mae), .prediction = "prediction"},
+    {"huber", "square up to |z - t| = delta, a line beyond (Huber 1964)", VALUES(huber),
+     .prediction = "prediction"},
+    {"quantile", "(q - [t < z]) (t - z) for each of the levels q in quantiles (Koenker and Bassett 1978)",
+     VALUES(quantile), .prediction = "quantile"},
+    {"gaussian_nll", "(s + (t - m)^2 exp(-s)) / 2; outputs are means m, then logarithms of variances s",
+     VALUES(gaussian), .predict = loss_gaussian_predict, .prediction = "prediction"},
+    {"poisson_nll", "exp(z) - t z, for counts t; outputs are logarithms of rates", VALUES(poisson),
+     .fixed_units = true, .high = INFINITY, .predict = loss_poisson_predict, .prediction = "prediction"},
+    {"cross_entropy", "-log softmax(z)[label], for classes; outputs are logits", LABELS(cross_entropy),
+     .predict = loss_cross_entropy_predict, .prediction = "probability"},
     {"binary_cross_entropy", "-t log s(z) - (1 - t) log(1 - s(z)), targets in [0, 1]; outputs are logits",
-     TARGET_VALUES, bce, bce_reference, true},
+     TARGET_VALUES, loss_bce, loss_bce_reference, true, .high = 1, .predict = loss_bce_predict,
+     .prediction = "probability"},
+    {"hinge",
+     "max(0, 1 - lead), how far the label's score is ahead; one output tells two classes by its sign",
+     LABELS(hinge), .one_output = true, .prediction = "score"},
+    {"perceptron", "max(0, -lead); with sgd on single rows the rule of Rosenblatt 1958", LABELS(perceptron),
+     .one_output = true, .prediction = "score"},
 };
 
 bool loss_choice(size_t i, choice_t *out) {
@@ -186,12 +45,116 @@ const loss_t *loss_find(const char *name) {
   return i < 0 ? NULL : &loss_table[i];
 }
 
-void loss_predict(const loss_t *loss, int64_t rows, int64_t width, float *z) {
-  if (loss->evaluate == bce)
-    for (int64_t i = 0; i < rows * width; i++) z[i] = logistic(z[i], expf(-fabsf(z[i])));
-  if (loss->evaluate == cross_entropy)
-    for (int64_t r = 0; r < rows; r++) {
-      float m = 0, sum = exponentials(width, z + r * width, z + r * width, &m);
-      for (int64_t i = 0; i < width; i++) z[r * width + i] /= sum;
-    }
+loss_params_t loss_params(const settings_t *settings) {
+  return (loss_params_t){.delta = settings->loss.delta,
+                         .label_smoothing = settings->loss.label_smoothing,
+                         .levels = settings->loss.quantiles.values,
+                         .n_levels = settings->loss.quantiles.n};
+}
+
+/* ---- outputs and targets ---- */
+
+/* Outputs that belong to one target. */
+static int64_t outputs_per_target(const loss_t *loss, const loss_params_t *params) {
+  if (loss->evaluate == loss_gaussian) return 2;
+  return loss->evaluate == loss_quantile ? (int64_t)params->n_levels : 1;
+}
+
+bool loss_is_regression(const loss_t *loss) {
+  return loss->target == TARGET_VALUES && !loss->is_classification;
+}
+
+int64_t loss_classes(const loss_t *loss, int64_t outputs) {
+  return outputs == 1 && loss->one_output ? 2 : outputs;
+}
+
+int64_t loss_targets(const loss_t *loss, const loss_params_t *params, int64_t outputs) {
+  return outputs / outputs_per_target(loss, params);
+}
+
+target_request_t loss_request(const loss_t *loss, const loss_params_t *params, int64_t outputs) {
+  if (loss->target == TARGET_LABELS)
+    return (target_request_t){.kind = TARGET_LABELS, .width = loss_classes(loss, outputs)};
+  return (target_request_t){.kind = loss->target,
+                            .width = loss_targets(loss, params, outputs),
+                            .low = loss->low,
+                            .high = loss->high};
+}
+
+static ls_status check_levels(const loss_params_t *params, ls_error *error) {
+  for (size_t i = 1; i < params->n_levels; i++)
+    if (params->levels[i] <= params->levels[i - 1])
+      return error_set(error, LS_BAD_SETTINGS, "loss.quantiles: levels must grow, and %g comes after %g",
+                       params->levels[i], params->levels[i - 1]);
+  return LS_OK;
+}
+
+ls_status loss_check(const loss_t *loss, const loss_params_t *params, int64_t outputs, ls_error *error) {
+  bool smooths = loss->evaluate == loss_cross_entropy || loss->evaluate == loss_bce;
+  int64_t each = outputs_per_target(loss, params);
+  if (params->label_smoothing > 0 && !smooths)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "loss.label_smoothing is for cross_entropy and binary_cross_entropy, not for %s: leave it "
+        "out",
+        loss->name);
+  if (loss->target == TARGET_LABELS && loss_classes(loss, outputs) < 2)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "model.layers: the loss %s needs an output for every class, and the network has one; "
+                     "for two classes with one output take binary_cross_entropy, hinge or perceptron",
+                     loss->name);
+  if (loss->evaluate == loss_quantile) TRY(check_levels(params, error));
+  if (outputs % each == 0) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "model.layers: the loss %s takes %" PRId64
+                   " outputs for every target, and the network has %" PRId64
+                   ": give the last layer a multiple of %" PRId64 " units",
+                   loss->name, each, outputs, each);
+}
+
+/* ---- rows that count for more or less than one ---- */
+
+double loss_evaluate(const loss_t *loss, const loss_params_t *params, int64_t rows, int64_t width,
+                     const float *z, target_t target, float *delta) {
+  if (target.weights == NULL) return loss->evaluate(params, rows, width, z, target, delta);
+  int64_t targets = loss_targets(loss, params, width);
+  double sum = 0;
+  for (int64_t r = 0; r < rows; r++) {
+    float weight = target.weights[r], *dr = delta == NULL ? NULL : delta + r * width;
+    target_t row = {.labels = target.labels == NULL ? NULL : target.labels + r,
+                    .values = target.values == NULL ? NULL : target.values + r * targets};
+    sum += (double)weight * loss->evaluate(params, 1, width, z + r * width, row, dr);
+    for (int64_t i = 0; i < width && dr != NULL; i++) dr[i] *= weight;
+  }
+  return sum;
+}
+
+/* ---- predictions ---- */
+
+void loss_predict(const loss_t *loss, const loss_params_t *params, int64_t rows, int64_t width, float *z) {
+  if (loss->predict == NULL) return;
+  for (int64_t r = 0; r < rows; r++) loss->predict(params, width, z + r * width);
+}
+
+size_t loss_parts(const loss_t *loss, const loss_params_t *params) {
+  return (size_t)outputs_per_target(loss, params);
+}
+
+loss_part_t loss_part(const loss_t *loss, const loss_params_t *params, int64_t outputs, size_t i) {
+  int64_t width = loss_targets(loss, params, outputs);
+  loss_part_t part = {.first = (int64_t)i * width, .width = width};
+  part.is_deviation = loss->evaluate == loss_gaussian && i == 1;
+  if (loss->evaluate == loss_quantile)
+    snprintf(part.name, sizeof part.name, "quantile_%g", params->levels[i]);
+  else
+    snprintf(part.name, sizeof part.name, "%s", part.is_deviation ? "aleatoric_std" : loss->prediction);
+  return part;
+}
+
+size_t loss_point(const loss_t *loss, const loss_params_t *params) {
+  size_t best = 0;
+  if (loss->evaluate != loss_quantile) return 0;
+  for (size_t i = 1; i < params->n_levels; i++)
+    if (fabs(params->levels[i] - 0.5) < fabs(params->levels[best] - 0.5)) best = i;
+  return best;
 }

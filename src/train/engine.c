@@ -202,7 +202,7 @@ ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error 
   engine->optimizer = optimizer_find(settings->optimizer.name);
   engine->schedule = schedule_find(settings->schedule.name);
   engine->rates = rate_plan(settings, inputs->train->partition);
-  engine->loss_params = (loss_params_t){.delta = settings->loss.delta};
+  engine->loss_params = loss_params(settings);
   engine->shape = slice_shape(settings->train.global_batch_size, inputs->layout->shards);
   engine->shared = strcmp(settings->parallel.reduce, "shared") == 0;
   engine->nodes = engine->shared ? world_nodes(inputs->world) : 1;

@@ -17,7 +17,8 @@ typedef struct {
   tape_t *tape;
   uint32_t rows[EVALUATE_ROWS];
   int32_t labels[EVALUATE_ROWS];
-  float *values;      /* (EVALUATE_ROWS, outputs) */
+  float *values;      /* (EVALUATE_ROWS, targets) */
+  float *predictions; /* (EVALUATE_ROWS, outputs): regression, where they are not the outputs themselves */
   int64_t *confusion; /* (classes, classes) */
   int64_t correct, in_top_k;
 } worker_t;
@@ -28,8 +29,9 @@ struct evaluator {
   loss_params_t params;
   const scaler_t *features, *targets;
   int threads;
-  int64_t top_k;   /* 0: not counted */
-  int64_t classes; /* of the confusion matrix, 0 for regression */
+  int64_t top_k;     /* 0: not counted */
+  int64_t classes;   /* of the confusion matrix, 0 for regression */
+  int64_t n_targets; /* values a row, for losses of values */
   worker_t *workers;
   arena_t arena;
 };
@@ -55,11 +57,11 @@ typedef struct {
 /* ---- set-up ---- */
 
 static ls_status worker_create(evaluator_t *evaluator, worker_t *worker, ls_error *error) {
-  size_t classes = (size_t)evaluator->classes;
-  worker->values =
-      arena_new(&evaluator->arena, EVALUATE_ROWS * (size_t)graph_outputs(evaluator->graph), sizeof(float));
+  size_t classes = (size_t)evaluator->classes, outputs = (size_t)graph_outputs(evaluator->graph);
+  worker->values = arena_new(&evaluator->arena, EVALUATE_ROWS * outputs, sizeof(float));
+  worker->predictions = arena_new(&evaluator->arena, EVALUATE_ROWS * outputs, sizeof(float));
   worker->confusion = arena_new(&evaluator->arena, classes * classes, sizeof *worker->confusion);
-  if (worker->values == NULL || worker->confusion == NULL)
+  if (worker->values == NULL || worker->predictions == NULL || worker->confusion == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for evaluation");
   return tape_create(evaluator->graph, EVALUATE_ROWS, false, &worker->tape, error);
 }
@@ -93,10 +95,11 @@ ls_status evaluator_create(const graph_t *graph, const loss_t *loss, const loss_
                              .params = *params,
                              .features = features,
                              .targets = targets,
-                             .threads = threads};
+                             .threads = threads,
+                             .n_targets = loss_targets(loss, params, graph_outputs(graph))};
   if (loss->is_classification) {
     bool labels = loss->target == TARGET_LABELS;
-    evaluator->classes = labels ? graph_outputs(graph) : 2;
+    evaluator->classes = labels ? loss_classes(loss, graph_outputs(graph)) : 2;
     evaluator->top_k = labels && top_k > 1 && top_k < evaluator->classes ? top_k : 0;
   }
   ls_status status = LS_OK;
@@ -140,13 +143,15 @@ static int64_t largest(const float *z, int64_t width) {
   return best;
 }
 
+/* One output tells two classes apart by its sign, several by the largest. */
 static void count_labels(const job_t *job, worker_t *worker, const float *z, int64_t n) {
-  int64_t classes = job->evaluator->classes;
-  for (int64_t i = 0; i < n; i++, z += classes) {
-    int64_t called = largest(z, classes);
+  int64_t classes = job->evaluator->classes, outputs = graph_outputs(job->evaluator->graph);
+  for (int64_t i = 0; i < n; i++, z += outputs) {
+    int64_t called = outputs == 1 ? z[0] > 0 : largest(z, outputs);
     worker->confusion[worker->labels[i] * classes + called]++;
     worker->correct += called == worker->labels[i];
-    worker->in_top_k += place_of(z, classes, worker->labels[i]) < job->evaluator->top_k;
+    if (job->evaluator->top_k > 0)
+      worker->in_top_k += place_of(z, outputs, worker->labels[i]) < job->evaluator->top_k;
   }
 }
 
@@ -159,11 +164,23 @@ static void count_binary(worker_t *worker, const float *z, int64_t decisions) {
   }
 }
 
-static void sum_errors(const job_t *job, const worker_t *worker, const float *z, int64_t n, double *sums) {
-  int64_t width = graph_outputs(job->evaluator->graph);
+/* The n predictions that errors are taken of, row by row; `stride` floats apart. */
+static const float *point_predictions(const evaluator_t *evaluator, worker_t *worker, const float *z,
+                                      int64_t n, int64_t stride) {
+  const loss_params_t *params = &evaluator->params;
+  int64_t first = loss_part(evaluator->loss, params, stride, loss_point(evaluator->loss, params)).first;
+  if (evaluator->loss->predict == NULL) return z + first;
+  memcpy(worker->predictions, z, (size_t)(n * stride) * sizeof *z);
+  loss_predict(evaluator->loss, params, n, stride, worker->predictions);
+  return worker->predictions + first;
+}
+
+static void sum_errors(const job_t *job, worker_t *worker, const float *z, int64_t n, double *sums) {
+  int64_t width = job->evaluator->n_targets, stride = graph_outputs(job->evaluator->graph);
+  const float *found = point_predictions(job->evaluator, worker, z, n, stride);
   for (int64_t i = 0; i < n * width; i++) {
     double *sum = sums + i % width * TARGET_SUMS;
-    double e = (double)z[i] - (double)worker->values[i];
+    double e = (double)found[i / width * stride + i % width] - (double)worker->values[i];
     double d = (double)worker->values[i] - (double)job->shift[i % width];
     sum[SUM_ABSOLUTE] += fabs(e);
     sum[SUM_SQUARE] += e * e;
@@ -183,7 +200,7 @@ static void judge(const job_t *job, worker_t *worker, const float *z, int64_t n,
     gather_targets(&job->gather, worker->rows, n, worker->values);
     target.values = worker->values;
   }
-  sums[0] = evaluator->loss->evaluate(&evaluator->params, n, width, z, target, NULL);
+  sums[0] = loss_evaluate(evaluator->loss, &evaluator->params, n, width, z, target, NULL);
   if (target.labels != NULL)
     count_labels(job, worker, z, n);
   else if (evaluator->classes > 0)
@@ -200,6 +217,25 @@ static int shard_of_block(const job_t *job, long block) {
   return s;
 }
 
+/* Predictions of n rows as a user wants to see them, in the targets' own units. */
+static void write_predictions(const evaluator_t *evaluator, int64_t n, const float *z, float *out) {
+  const loss_params_t *params = &evaluator->params;
+  const scaler_t *scaler = evaluator->targets;
+  int64_t width = graph_outputs(evaluator->graph);
+  memcpy(out, z, (size_t)(n * width) * sizeof *z);
+  loss_predict(evaluator->loss, params, n, width, out);
+  if (scaler->n == 0) return;
+  for (size_t p = 0; p < loss_parts(evaluator->loss, params); p++) {
+    loss_part_t part = loss_part(evaluator->loss, params, width, p);
+    for (int64_t i = 0; i < n; i++) {
+      float *row = out + i * width + part.first;
+      if (!part.is_deviation) scaler_invert(scaler, 1, row);
+      for (int64_t k = 0; k < part.width && part.is_deviation; k++)
+        row[k] = (float)((double)row[k] / fabs(scaler->scale[k]));
+    }
+  }
+}
+
 static void do_block(job_t *job, worker_t *worker, long block, const int64_t *first_row) {
   const evaluator_t *evaluator = job->evaluator;
   int s = shard_of_block(job, block);
@@ -212,10 +248,7 @@ static void do_block(job_t *job, worker_t *worker, long block, const int64_t *fi
   graph_forward(worker->kernels, job->parameters, worker->tape, 0, &(pass_t){.training = false});
   float *z = tape_output(worker->tape, 0);
   if (job->predictions != NULL) {
-    float *out = job->predictions + row * width;
-    memcpy(out, z, (size_t)(n * width) * sizeof *z);
-    loss_predict(evaluator->loss, n, width, out);
-    scaler_invert(evaluator->targets, n, out);
+    write_predictions(evaluator, n, z, job->predictions + row * width);
     return;
   }
   for (int64_t i = 0; i < n; i++) worker->rows[i] = (uint32_t)(row + i);
@@ -302,7 +335,7 @@ done:
 
 /* In original units an error is the scaled one divided by the scale; R2 does not change with scale. */
 static void regression_metrics(const evaluator_t *evaluator, const double *sums, metrics_t *metrics) {
-  int64_t width = graph_outputs(evaluator->graph);
+  int64_t width = evaluator->n_targets;
   double n = (double)metrics->rows;
   metrics->targets = width;
   for (int64_t k = 0; k < width; k++, sums += TARGET_SUMS) {
@@ -328,14 +361,13 @@ static ls_status share_shift(const job_t *job, world_t *world, float *shift, ls_
   const split_t *split = job->split;
   if (split->targets != NULL && split->rows > 0 && split->first_shard == 0)
     memcpy(shift, split->targets, (size_t)split->width * sizeof *shift);
-  return world_broadcast(world, shift, (size_t)graph_outputs(job->evaluator->graph) * sizeof *shift, 0,
-                         error);
+  return world_broadcast(world, shift, (size_t)job->evaluator->n_targets * sizeof *shift, 0, error);
 }
 
 ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split, const float *parameters,
                         metrics_t *metrics, ls_error *error) {
   arena_t arena = {0};
-  int64_t *first_row = NULL, width = graph_outputs(evaluator->graph);
+  int64_t *first_row = NULL, width = evaluator->n_targets;
   double *sums = NULL;
   metrics_t result = {
       .rows = split->partition.rows, .classes = evaluator->classes, .top_k = evaluator->top_k};

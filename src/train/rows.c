@@ -35,8 +35,8 @@ static double block_losses(engine_t *engine, worker_t *worker, const uint32_t *r
   }
   float *delta = tape_output_delta(engine->tape, at);
   memset(delta + n * width, 0, (size_t)((engine->shape.block_rows - n) * width) * sizeof *delta);
-  return engine->in.loss->evaluate(&engine->loss_params, n, width, tape_output(engine->tape, at), target,
-                                   delta);
+  return loss_evaluate(engine->in.loss, &engine->loss_params, n, width, tape_output(engine->tape, at), target,
+                       delta);
 }
 
 /* Block b of own shard s: gather, forward, loss, backward. */

@@ -63,11 +63,11 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
 
 static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
-  bool regression = trainer->loss->target == TARGET_VALUES && !trainer->loss->is_classification;
+  bool regression = loss_is_regression(trainer->loss) && !trainer->loss->fixed_units;
   if (!regression && strcmp(settings->data.target_scaling.name, "none") != 0)
     return error_set(error, LS_BAD_SETTINGS,
-                     "data.target_scaling is for regression; %s takes classes: leave it out",
-                     trainer->loss->name);
+                     "data.target_scaling is for regression; %s takes %s: leave it out", trainer->loss->name,
+                     trainer->loss->fixed_units ? "counts" : "classes");
   if (trainer->resumed) return trainer_agree(trainer, read_scalers(trainer, error), error);
   TRY(scaler_fit_features(trainer->world, &settings->data.scaling, &trainer->dataset->train,
                           &trainer->features, error));
@@ -81,9 +81,10 @@ static void scale_targets(const scaler_t *scaler, split_t *split) {
 }
 
 static ls_status load_data(trainer_t *trainer, ls_error *error) {
+  const loss_params_t params = loss_params(trainer->settings);
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
-                   trainer->loss->target, graph_outputs(trainer->graph), trainer->layout.shards,
-                   &trainer->dataset, error));
+                   loss_request(trainer->loss, &params, graph_outputs(trainer->graph)),
+                   trainer->layout.shards, &trainer->dataset, error));
   TRY(make_scalers(trainer, error));
   TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0,
                        trainer->loss->is_classification, error));
@@ -98,10 +99,11 @@ static ls_status make_network(trainer_t *trainer, int64_t features, ls_error *er
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
   trainer->loss = loss_find(settings->loss.name);
   trainer->optimizer = optimizer_find(settings->optimizer.name);
-  return trainer_agree(
-      trainer,
-      graph_create(settings->model.layers, settings->model.n_layers, features, rows, &trainer->graph, error),
-      error);
+  const loss_params_t params = loss_params(settings);
+  ls_status status =
+      graph_create(settings->model.layers, settings->model.n_layers, features, rows, &trainer->graph, error);
+  if (status == LS_OK) status = loss_check(trainer->loss, &params, graph_outputs(trainer->graph), error);
+  return trainer_agree(trainer, status, error);
 }
 
 /* Whole vectors: rank 0 keeps them, to read and write files; the others have them while they load. */
@@ -138,7 +140,7 @@ static int64_t steps_left(const trainer_t *trainer) {
 
 static ls_status make_engines(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
-  loss_params_t params = {.delta = settings->loss.delta};
+  const loss_params_t params = loss_params(settings);
   engine_inputs_t inputs = {.world = trainer->world,
                             .settings = settings,
                             .layout = &trainer->layout,

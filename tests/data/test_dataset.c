@@ -70,7 +70,8 @@ static void plan_fails(const settings_t *settings, const char *part) {
 static void check_fails(const settings_t *settings, target_kind_t kind, int64_t outputs, const char *part) {
   plan_t plan = plan_of(settings);
   ls_error error = {0};
-  cr_assert_eq(plan_check(store, settings, &plan, 7, kind, outputs, &error), LS_BAD_DATA);
+  cr_assert_eq(plan_check(store, settings, &plan, 7, (target_request_t){kind, outputs, 0, 0}, &error),
+               LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, part), "no '%s' in: %s", part, error.message);
 }
 
@@ -180,12 +181,15 @@ Test(dataset, targets_must_suit_the_network) {
   check_fails(&settings, TARGET_LABELS, 4, "the loss needs a target");
   array("train/y", STORE_F32, N, 5, values);
   check_fails(&settings, TARGET_LABELS, 4, "one-hot");
-  check_fails(&settings, TARGET_VALUES, 4, "5 columns but the network has 4 outputs");
+  check_fails(&settings, TARGET_VALUES, 4, "5 columns but the network and its loss are for 4 targets");
   plan_t plan = plan_of(&settings);
   ls_error error = {0};
-  cr_assert_eq(plan_check(store, &settings, &plan, 7, TARGET_VALUES, 5, &error), LS_OK);
-  cr_assert_eq(plan_check(store, &settings, &plan, 7, TARGET_LABELS, 5, &error), LS_OK);
-  cr_assert_eq(plan_check(store, &settings, &plan, 7, TARGET_NONE, 9, &error), LS_OK);
+  cr_assert_eq(plan_check(store, &settings, &plan, 7, (target_request_t){TARGET_VALUES, 5, 0, 0}, &error),
+               LS_OK);
+  cr_assert_eq(plan_check(store, &settings, &plan, 7, (target_request_t){TARGET_LABELS, 5, 0, 0}, &error),
+               LS_OK);
+  cr_assert_eq(plan_check(store, &settings, &plan, 7, (target_request_t){.kind = TARGET_NONE}, &error),
+               LS_OK);
 }
 
 Test(dataset, elements_are_kept_as_narrow_as_is_exact) {
@@ -255,7 +259,7 @@ Test(dataset, labels_are_whole_numbers_within_the_outputs) {
   array("whole", STORE_F64, N, 1, y);
   cr_assert_eq(rows_read_labels(store, "whole", all_rows, &source, 5, labels, &error), LS_OK);
   for (int i = 0; i < N; i++) cr_assert_eq(labels[i], i % 5);
-  labels_fail("whole", 1, 4, "row 4 (counted from 0) has label 4, but the network has 4 outputs");
+  labels_fail("whole", 1, 4, "row 4 (counted from 0) has label 4, but the network knows 4 classes");
   const double bad[] = {2.5, NAN, -1, 1e300, INFINITY};
   const char *const parts[] = {"row 33 (counted from 0) is 2.5", "row 33", "label -1", "row 33", "row 33"};
   for (int i = 0; i < 5; i++) {
@@ -286,6 +290,23 @@ Test(dataset, one_hot_rows_become_labels_and_nothing_else_does) {
   }
 }
 
+Test(dataset, values_that_a_loss_cannot_take_are_named) {
+  static float x[N * F], out[N * F];
+  source_t source = {.features = F, .type = ELEMENT_F32, .y_width = F};
+  ls_error error = {0};
+  rows_t all = {0, N, NULL, false};
+  x[17 * F + 1] = 1.5F;
+  array("x", STORE_F32, N, F, x);
+  cr_assert_eq(rows_read_targets(store, "x", all, &source, (target_request_t){TARGET_VALUES, F, 0, INFINITY},
+                                 out, &error),
+               LS_OK);
+  cr_assert_eq(
+      rows_read_targets(store, "x", all, &source, (target_request_t){TARGET_VALUES, F, 0, 1}, out, &error),
+      LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, "1.5 in row 17, column 1"), "%s", error.message);
+  cr_assert_not_null(strstr(error.message, "[0, 1]"), "%s", error.message);
+}
+
 Test(dataset, nan_and_infinity_are_named_by_row_and_column) {
   static float x[N * F], out[N * F];
   static double wide[N * F], wide_out[N * F];
@@ -299,7 +320,9 @@ Test(dataset, nan_and_infinity_are_named_by_row_and_column) {
   array("wide", STORE_F64, N, F, wide);
   cr_assert_eq(rows_read_features(store, "x", late, &narrow_source, out, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "NaN in row 41, column 2"), "%s", error.message);
-  cr_assert_eq(rows_read_targets(store, "x", late, &narrow_source, out, &error), LS_BAD_DATA);
+  cr_assert_eq(rows_read_targets(store, "x", late, &narrow_source, (target_request_t){TARGET_VALUES, 1, 0, 0},
+                                 out, &error),
+               LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "NaN in row 41, column 2"), "%s", error.message);
   cr_assert_eq(rows_read_features(store, "wide", late, &wide_source, wide_out, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "infinity in row 12, column 0"), "%s", error.message);

@@ -108,8 +108,12 @@ static inline void network_destroy(network_t *net) {
   free(net->x);
 }
 
-/* Targets for a network's outputs, for any loss: labels, values (in [0, 1] for binary_cross_entropy, half of
- * them far from the outputs), and the same in double, `width` a row. */
+/* For any loss: what the settings would say. */
+static const double any_levels[] = {0.1, 0.5, 0.8};
+static const loss_params_t any_params = {.delta = 0.5, .levels = any_levels, .n_levels = 3};
+
+/* Targets for a network's outputs, for any loss: labels, values (in [0, 1] for binary_cross_entropy, counts
+ * for poisson_nll, half of the others far from the outputs), and the same in double, `width` a row. */
 typedef struct {
   int32_t *labels;
   float *values;
@@ -120,7 +124,7 @@ typedef struct {
 static inline targets_t targets_create(const loss_t *loss, int64_t rows, int64_t outputs) {
   bool is_label = loss->target == TARGET_LABELS;
   bool is_share = loss->target == TARGET_VALUES && loss->is_classification;
-  targets_t t = {.width = is_label ? 1 : outputs};
+  targets_t t = {.width = is_label ? 1 : loss_targets(loss, &any_params, outputs)};
   size_t n = (size_t)(rows * t.width);
   random_stream_t stream = {.seed = 13, .purpose = RANDOM_INIT};
   t.labels = calloc(n, sizeof *t.labels);
@@ -128,8 +132,9 @@ static inline targets_t targets_create(const loss_t *loss, int64_t rows, int64_t
   t.plain = calloc(n, sizeof *t.plain);
   random_uniform(&stream, n, t.plain);
   for (size_t i = 0; i < n; i++) {
-    t.labels[i] = (int32_t)(t.plain[i] * (double)outputs);
+    t.labels[i] = (int32_t)(t.plain[i] * (double)loss_classes(loss, outputs));
     t.values[i] = (float)(is_share ? t.plain[i] : 4 * t.plain[i] - 2);
+    if (loss->fixed_units) t.values[i] = (float)(int)(4 * t.plain[i]);
     t.plain[i] = is_label ? (double)t.labels[i] : (double)t.values[i];
   }
   return t;
@@ -174,7 +179,7 @@ static inline double network_gradient(network_t *net, const loss_t *loss, const 
 static inline void network_check_gradient(network_t *net, const char *loss_name, const char *what) {
   const double h = 1e-5;
   const loss_t *loss = loss_find(loss_name);
-  const loss_params_t params = {.delta = 0.5};
+  const loss_params_t params = any_params;
   targets_t t = targets_create(loss, net->rows, net->outputs);
   float *vector = aligned_alloc(64, graph_floats(net->graph) * sizeof *vector);
   double *gradient = calloc(net->n, sizeof *gradient), *numeric = calloc(net->n, sizeof *numeric);

@@ -33,9 +33,15 @@ Test(gradient, of_every_activation_as_a_layer) {
 Test(gradient, of_every_loss) {
   choice_t row;
   for (size_t i = 0; loss_choice(i, &row); i++) {
-    layer_settings_t layers[] = {DENSE(8, "tanh"), DENSE(5, "identity")};
+    layer_settings_t layers[] = {DENSE(8, "tanh"), DENSE(6, "identity")};
     CHECK_GRADIENT(layers, 6, 9, row.name, row.name);
   }
+}
+
+Test(gradient, of_margins_of_a_single_output) {
+  layer_settings_t layers[] = {DENSE(8, "tanh"), DENSE(1, "identity")};
+  CHECK_GRADIENT(layers, 6, 9, "hinge", "hinge of one output");
+  CHECK_GRADIENT(layers, 6, 9, "perceptron", "perceptron of one output");
 }
 
 Test(gradient, of_softmax_within_and_at_the_end) {
@@ -111,7 +117,7 @@ Test(gradient, is_the_sum_over_slices) {
   size_t floats = graph_floats(net.graph), tile_floats = graph_largest_tile(net.graph);
   float *whole = calloc(floats, sizeof *whole), *sum = calloc(floats, sizeof *sum);
   float *tile = aligned_alloc(64, (tile_floats + 15) / 16 * 64);
-  double value = network_gradient(&net, loss, NULL, &t, whole), parts = 0;
+  double value = network_gradient(&net, loss, &any_params, &t, whole), parts = 0;
 
   graph_worker_t *worker = NULL;
   CHECK(graph_worker_create(net.graph, BLOCK, SLICE, &worker, error));
@@ -119,8 +125,8 @@ Test(gradient, is_the_sum_over_slices) {
     pass_t pass = net.pass;
     pass.row = row;
     graph_forward(worker, net.vector, net.tape, row, &pass);
-    parts += loss->evaluate(NULL, BLOCK, net.outputs, tape_output(net.tape, row), targets_from(&t, row),
-                            tape_output_delta(net.tape, row));
+    parts += loss->evaluate(&any_params, BLOCK, net.outputs, tape_output(net.tape, row),
+                            targets_from(&t, row), tape_output_delta(net.tape, row));
     graph_backward(worker, net.vector, net.tape, row);
   }
   for (int64_t row = 0; row < ROWS; row += SLICE)

@@ -2,7 +2,7 @@
  * (Gradients against differences are in test_gradient.c.) */
 #include "fixture.h"
 
-static const loss_params_t params = {.delta = 0.5};
+#include "figures/losses.h"
 
 Test(loss, has_its_closed_form_value_and_gradient) {
   const float z[] = {1.0F, -1.0F, 0.25F, 3.0F}, t[] = {0.0F, 1.0F, 0.0F, 3.0F};
@@ -18,26 +18,123 @@ Test(loss, has_its_closed_form_value_and_gradient) {
   for (size_t i = 0; i < COUNT(expected); i++) {
     float delta[4];
     target_t target = {.values = t};
-    double value = loss_find(expected[i].name)->evaluate(&params, 1, 4, z, target, delta);
+    double value = loss_find(expected[i].name)->evaluate(&any_params, 1, 4, z, target, delta);
     cr_assert_float_eq(value, expected[i].value, 1e-7, "%s: %g", expected[i].name, value);
     cr_assert_arr_eq(delta, expected[i].delta, sizeof delta, "%s", expected[i].name);
     /* two rows of two: means over two outputs, summed over two rows */
-    value = loss_find(expected[i].name)->evaluate(&params, 2, 2, z, target, NULL);
+    value = loss_find(expected[i].name)->evaluate(&any_params, 2, 2, z, target, NULL);
     cr_assert_float_eq(value, 2 * expected[i].value, 1e-7, "%s: %g", expected[i].name, value);
   }
+}
+
+/* ---- figures of PyTorch and scikit-learn ---- */
+
+enum { FIGURES = FIGURE_ROWS * FIGURE_WIDTH };
+
+/* A case of losses.py: the sum over its rows, and the gradient of that unless slope is NULL. */
+static void expect_figures(const char *name, loss_params_t params, target_t target, double value,
+                           const double *slope) {
+  float z[FIGURES], delta[FIGURES];
+  for (int i = 0; i < FIGURES; i++) z[i] = (float)figure_z[i];
+  double found = loss_evaluate(loss_find(name), &params, FIGURE_ROWS, FIGURE_WIDTH, z, target, delta);
+  cr_expect_float_eq(found, value, 2e-7 * fabs(value), "%s: %.9g, not %.9g", name, found, value);
+  for (int i = 0; i < FIGURES && slope != NULL; i++)
+    cr_expect_float_eq(delta[i], slope[i], 1e-6, "%s: slope %d is %.9g, not %.9g", name, i, (double)delta[i],
+                       slope[i]);
+}
+
+/* The first `columns` columns of a table of figures. */
+static const float *columns_of(const double *table, int columns, float *out) {
+  for (int i = 0; i < FIGURE_ROWS * columns; i++)
+    out[i] = (float)table[i / columns * FIGURE_WIDTH + i % columns];
+  return out;
+}
+
+Test(loss, is_that_of_pytorch) {
+  const double levels[] = {0.1, 0.5, 0.9};
+  const loss_params_t plain = {.levels = levels, .n_levels = 3}, smooth = {.label_smoothing = 0.1};
+  float t[FIGURES], w[FIGURE_ROWS];
+  const target_t values = {.values = t};
+  columns_of(figure_values, 3, t);
+  expect_figures("gaussian_nll", plain, values, gaussian_nll_value, gaussian_nll_slope);
+  columns_of(figure_values, 2, t);
+  expect_figures("quantile", plain, values, quantile_value, quantile_slope);
+  columns_of(figure_counts, FIGURE_WIDTH, t);
+  expect_figures("poisson_nll", plain, values, poisson_nll_value, poisson_nll_slope);
+  columns_of(figure_shares, FIGURE_WIDTH, t);
+  expect_figures("binary_cross_entropy", plain, values, binary_cross_entropy_value,
+                 binary_cross_entropy_slope);
+  expect_figures("binary_cross_entropy", smooth, values, smooth_binary_cross_entropy_value,
+                 smooth_binary_cross_entropy_slope);
+  expect_figures("cross_entropy", smooth, (target_t){.labels = figure_labels}, smooth_cross_entropy_value,
+                 smooth_cross_entropy_slope);
+  for (int r = 0; r < FIGURE_ROWS; r++) w[r] = (float)figure_weights[r];
+  expect_figures("cross_entropy", plain, (target_t){.labels = figure_labels, .weights = w},
+                 weighted_cross_entropy_value, weighted_cross_entropy_slope);
+}
+
+Test(loss, of_margins_and_levels_is_that_of_scikit_learn) {
+  const double level = 0.9;
+  const loss_params_t one_level = {.levels = &level, .n_levels = 1};
+  float z[FIGURE_ROWS], t[FIGURE_ROWS];
+  int32_t two[FIGURE_ROWS];
+  expect_figures("hinge", any_params, (target_t){.labels = figure_labels}, hinge_value, NULL);
+  columns_of(figure_z, 1, z);
+  columns_of(figure_values, 1, t);
+  for (int r = 0; r < FIGURE_ROWS; r++) two[r] = figure_labels[r] > 2;
+  double value =
+      loss_find("hinge")->evaluate(&any_params, FIGURE_ROWS, 1, z, (target_t){.labels = two}, NULL);
+  cr_expect_float_eq(value, hinge_of_two_value, 1e-6);
+  value = loss_find("quantile")->evaluate(&one_level, FIGURE_ROWS, 1, z, (target_t){.values = t}, NULL);
+  cr_expect_float_eq(value, pinball_value, 1e-6);
+}
+
+/* z = 0 counts as wrong, so that a perceptron that begins with zero weights begins to learn. */
+Test(loss, of_the_perceptron_moves_what_is_not_right) {
+  const float z[] = {0.0F, 2.0F, -2.0F};
+  const int32_t labels[] = {1, 0, 0};
+  float delta[3];
+  double value = loss_find("perceptron")->evaluate(&any_params, 3, 1, z, (target_t){.labels = labels}, delta);
+  cr_assert_eq(value, 2.0);
+  cr_assert(delta[0] == -1.0F && delta[1] == 1.0F && delta[2] == 0.0F);
+  value = loss_find("perceptron")->evaluate(&any_params, 1, 3, z, (target_t){.labels = labels + 1}, delta);
+  cr_assert_eq(value, 2.0);
+  cr_assert(delta[0] == -1.0F && delta[1] == 1.0F && delta[2] == 0.0F);
+}
+
+Test(loss, that_does_not_suit_the_network_is_refused) {
+  const struct {
+    const char *name;
+    int64_t outputs;
+    loss_params_t params;
+    const char *word;
+  } bad[] = {
+      {"gaussian_nll", 3, {.delta = 1}, "2 outputs for every target"},
+      {"quantile", 4, any_params, "3 outputs for every target"},
+      {"quantile", 2, {.levels = (const double[]){0.5, 0.5}, .n_levels = 2}, "must grow"},
+      {"cross_entropy", 1, {.delta = 1}, "an output for every class"},
+      {"mse", 1, {.label_smoothing = 0.1}, "label_smoothing is for"},
+  };
+  for (size_t i = 0; i < COUNT(bad); i++) {
+    ls_error error = {0};
+    cr_expect_eq(loss_check(loss_find(bad[i].name), &bad[i].params, bad[i].outputs, &error), LS_BAD_SETTINGS);
+    cr_expect(strstr(error.message, bad[i].word) != NULL, "%s", error.message);
+  }
+  CHECK(loss_check(loss_find("hinge"), &any_params, 1, error));
 }
 
 Test(loss, of_equal_logits_is_the_logarithm_of_the_classes) {
   const float z[10] = {0};
   const int32_t label = 3;
   float delta[10];
-  double value = loss_find("cross_entropy")->evaluate(&params, 1, 10, z, (target_t){.labels = &label}, delta);
+  double value =
+      loss_find("cross_entropy")->evaluate(&any_params, 1, 10, z, (target_t){.labels = &label}, delta);
   cr_assert_float_eq(value, log(10), 1e-7);
   for (int i = 0; i < 10; i++) cr_assert_float_eq(delta[i], i == label ? -0.9 : 0.1, 1e-7);
 }
 
 Test(loss, agrees_with_its_definition_on_many_rows) {
-  enum { ROWS = 37, WIDTH = 11, N = ROWS * WIDTH };
+  enum { ROWS = 37, WIDTH = 12, N = ROWS * WIDTH };
   choice_t row;
   for (size_t i = 0; loss_choice(i, &row); i++) {
     const loss_t *loss = loss_find(row.name);
@@ -47,10 +144,10 @@ Test(loss, agrees_with_its_definition_on_many_rows) {
     random_normal(&(random_stream_t){.seed = 1, .purpose = RANDOM_INIT}, N, drawn);
     for (int k = 0; k < N; k++) drawn[k] = (double)(z[k] = (float)(3 * drawn[k]));
     for (int r = 0; r < ROWS; r++)
-      expected += loss->reference(&params, WIDTH, drawn + r * WIDTH, t.plain + r * t.width);
-    double value = loss->evaluate(&params, ROWS, WIDTH, z, targets_from(&t, 0), delta);
+      expected += loss->reference(&any_params, WIDTH, drawn + r * WIDTH, t.plain + r * t.width);
+    double value = loss->evaluate(&any_params, ROWS, WIDTH, z, targets_from(&t, 0), delta);
     cr_expect_float_eq(value, expected, 1e-6 * expected, "%s: %.9g, not %.9g", row.name, value, expected);
-    cr_expect_eq(loss->evaluate(&params, ROWS, WIDTH, z, targets_from(&t, 0), NULL), value);
+    cr_expect_eq(loss->evaluate(&any_params, ROWS, WIDTH, z, targets_from(&t, 0), NULL), value);
     targets_destroy(&t);
   }
 }
@@ -59,10 +156,11 @@ Test(loss, of_huge_logits_is_finite) {
   const float z[] = {1e4F, -1e4F, 0.0F}, t[] = {0.0F, 1.0F, 0.5F};
   const int32_t label = 1;
   float delta[3];
-  double value = loss_find("cross_entropy")->evaluate(&params, 1, 3, z, (target_t){.labels = &label}, delta);
+  double value =
+      loss_find("cross_entropy")->evaluate(&any_params, 1, 3, z, (target_t){.labels = &label}, delta);
   cr_assert_float_eq(value, 2e4, 1e-3);
   cr_assert(delta[0] == 1.0F && delta[1] == -1.0F && delta[2] == 0.0F);
-  value = loss_find("binary_cross_entropy")->evaluate(&params, 1, 3, z, (target_t){.values = t}, delta);
+  value = loss_find("binary_cross_entropy")->evaluate(&any_params, 1, 3, z, (target_t){.values = t}, delta);
   cr_assert_float_eq(value, (2e4 + log(2)) / 3, 1e-3);
   cr_assert_float_eq(delta[0], 1.0 / 3, 1e-6);
   cr_assert_float_eq(delta[1], -1.0 / 3, 1e-6);
@@ -70,29 +168,37 @@ Test(loss, of_huge_logits_is_finite) {
 }
 
 Test(loss, of_a_value_that_is_not_a_number_is_not_a_number) {
-  const float t[] = {0.0F, 0.0F};
+  const float t[6] = {0.0F};
   const int32_t label = 0;
   choice_t row;
   for (size_t i = 0; loss_choice(i, &row); i++)
-    for (int bad = 0; bad < 2; bad++) {
-      float z[] = {0.0F, 0.0F};
+    for (int bad = 0; bad < 6; bad++) {
+      float z[6] = {0.0F};
       z[bad] = NAN;
       target_t target = {.labels = &label, .values = t};
-      cr_expect(isnan(loss_find(row.name)->evaluate(&params, 1, 2, z, target, NULL)), "%s", row.name);
+      cr_expect(isnan(loss_find(row.name)->evaluate(&any_params, 1, 6, z, target, NULL)), "%s", row.name);
     }
+  const float none = NAN;
+  cr_expect(
+      isnan(loss_find("hinge")->evaluate(&any_params, 1, 1, &none, (target_t){.labels = &label}, NULL)));
 }
 
-Test(loss, predictions_are_probabilities) {
+Test(loss, predictions_are_probabilities_deviations_and_rates) {
   float z[] = {0.0F, logf(3.0F), 1e4F, -1e4F};
-  loss_predict(loss_find("cross_entropy"), 2, 2, z);
+  loss_predict(loss_find("cross_entropy"), &any_params, 2, 2, z);
   const float softmax[] = {0.25F, 0.75F, 1.0F, 0.0F};
   for (int i = 0; i < 4; i++) cr_assert_float_eq(z[i], softmax[i], 1e-6);
   float b[] = {0.0F, logf(3.0F), 1e4F, -1e4F};
-  loss_predict(loss_find("binary_cross_entropy"), 2, 2, b);
+  loss_predict(loss_find("binary_cross_entropy"), &any_params, 2, 2, b);
   const float logistic[] = {0.5F, 0.75F, 1.0F, 0.0F};
   for (int i = 0; i < 4; i++) cr_assert_float_eq(b[i], logistic[i], 1e-6);
+  float g[] = {2.0F, -1.0F, logf(4.0F), 0.0F}, p[] = {0.0F, logf(3.0F)};
+  loss_predict(loss_find("gaussian_nll"), &any_params, 1, 4, g);
+  cr_assert(g[0] == 2.0F && g[1] == -1.0F && fabsf(g[2] - 2.0F) < 1e-6F && g[3] == 1.0F);
+  loss_predict(loss_find("poisson_nll"), &any_params, 1, 2, p);
+  cr_assert(p[0] == 1.0F && fabsf(p[1] - 3.0F) < 1e-6F);
   float v[] = {5.0F, -5.0F};
-  loss_predict(loss_find("mse"), 1, 2, v);
+  loss_predict(loss_find("mse"), &any_params, 1, 2, v);
   cr_assert(v[0] == 5.0F && v[1] == -5.0F);
 }
 

@@ -129,13 +129,14 @@ static void check_errors(world_t *world, settings_t settings) {
   ls_error error = {0};
   settings.data.validation = 0;
   settings.data.x = "spoiled/x", settings.data.y = "spoiled/y";
-  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, TARGET_LABELS, CLASSES, S, &data, &error) ==
-                LS_BAD_DATA &&
+  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, (target_request_t){TARGET_LABELS, CLASSES, 0, 0}, S,
+                     &data, &error) == LS_BAD_DATA &&
             data == NULL,
         "%s", error.message);
   CHECK(strstr(error.message, "NaN in row 1002, column 1") != NULL, "%s", error.message);
   settings.data.file = "/nowhere.h5";
-  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, TARGET_LABELS, CLASSES, S, &data, &error) == LS_BAD_DATA,
+  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, (target_request_t){TARGET_LABELS, CLASSES, 0, 0}, S,
+                     &data, &error) == LS_BAD_DATA,
         "%s", error.message);
   CHECK(strstr(error.message, "/nowhere.h5") != NULL, "%s", error.message);
 }
@@ -164,7 +165,8 @@ static void check_all(world_t *world, const char *path) {
   CHECK(shape.train_rows == 802 && shape.valid_rows == 201 && shape.test_rows == T && shape.features == F,
         "shape");
   int splits = SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST;
-  ls_status status = dataset_load(world, &settings, splits, TARGET_LABELS, CLASSES, S, &data, &error);
+  ls_status status = dataset_load(world, &settings, splits, (target_request_t){TARGET_LABELS, CLASSES, 0, 0},
+                                  S, &data, &error);
   CHECK(status == LS_OK, "%s", error.message);
   if (status == LS_OK) {
     check_load(world, &settings, data);

@@ -137,6 +137,14 @@ Test(same_bits, in_any_kind_of_layer) {
   COMPARE(6, "", {1, 1, 0}, {1, 3, 0}, {3, 1, 0}, {2, 2, 1});
 }
 
+Test(same_bits, of_losses_of_margins_and_of_two_outputs_a_target) {
+  classification("");
+  COMPARE(6, "loss=hinge", {1, 1, 0}, {1, 3, 0}, {3, 1, 0});
+  regression();
+  COMPARE(6, "loss=gaussian_nll 'model.layers=[dense: {units: 23, activation: silu}, dense: 6]'", {1, 1, 0},
+          {1, 3, 0}, {3, 1, 0});
+}
+
 /* The textbook reduction adds in another order: close, not equal, and a different way through the program. */
 Test(same_bits, and_the_textbook_reduction_comes_close) {
   classification("");

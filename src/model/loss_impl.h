@@ -1,0 +1,33 @@
+/* Inside the losses: what the rows of the table (loss.c) point to. */
+#ifndef MODEL_LOSS_IMPL_H
+#define MODEL_LOSS_IMPL_H
+
+#include "model/loss.h"
+
+#define LOSS(name)                                                                                           \
+  double loss_##name(const loss_params_t *params, int64_t rows, int64_t width, const float *z,               \
+                     target_t target, float *delta);                                                         \
+  double loss_##name##_reference(const loss_params_t *params, int64_t width, const double *z,                \
+                                 const double *target);
+
+/* loss_values.c */
+LOSS(mse)
+LOSS(mae)
+LOSS(huber)
+LOSS(bce)
+LOSS(poisson)
+LOSS(gaussian)
+LOSS(quantile)
+void loss_bce_predict(const loss_params_t *params, int64_t width, float *z);
+void loss_poisson_predict(const loss_params_t *params, int64_t width, float *z);
+void loss_gaussian_predict(const loss_params_t *params, int64_t width, float *z);
+
+/* loss_classes.c */
+LOSS(cross_entropy)
+LOSS(hinge)
+LOSS(perceptron)
+void loss_cross_entropy_predict(const loss_params_t *params, int64_t width, float *z);
+
+#undef LOSS
+
+#endif

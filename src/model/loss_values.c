@@ -1,0 +1,216 @@
+/* Losses of numbers: regression, counts, and yes or no for each output. Those that compare value by value
+ * share one loop, to which the term is handed. */
+#include "model/loss_impl.h"
+
+#include <math.h>
+
+/* ---- value by value: L = sum over rows of (1/k) sum over the k outputs of term(z, t) ---- */
+
+/* term(z, t) and *slope = d term / dz. */
+typedef float (*term_t)(const loss_params_t *params, float z, float t, float *slope);
+
+/* Terms are added in eight interleaved sums, so that an addition need not wait for the one before it. */
+static inline double sum_terms(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
+                               const float *t, float *delta, term_t term) {
+  const float share = 1.0F / (float)width;
+  double sums[8] = {0};
+  for (int64_t i = 0; i < rows * width; i++) {
+    float slope = 0;
+    sums[i % 8] += (double)term(params, z[i], t[i], &slope);
+    if (delta != NULL) delta[i] = slope * share;
+  }
+  double all = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+  return all / (double)width;
+}
+
+/* (z - t)^2 */
+static inline float mse_term(const loss_params_t *params, float z, float t, float *slope) {
+  (void)params;
+  float d = z - t;
+  *slope = 2.0F * d;
+  return d * d;
+}
+
+double loss_mse(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
+                float *delta) {
+  return sum_terms(params, rows, width, z, target.values, delta, mse_term);
+}
+
+double loss_mse_reference(const loss_params_t *params, int64_t width, const double *z, const double *target) {
+  (void)params;
+  double sum = 0;
+  for (int64_t i = 0; i < width; i++) sum += (z[i] - target[i]) * (z[i] - target[i]);
+  return sum / (double)width;
+}
+
+/* |z - t|, slope 0 where they are equal */
+static inline float mae_term(const loss_params_t *params, float z, float t, float *slope) {
+  (void)params;
+  float d = z - t;
+  *slope = (float)((d > 0) - (d < 0));
+  return fabsf(d);
+}
+
+double loss_mae(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
+                float *delta) {
+  return sum_terms(params, rows, width, z, target.values, delta, mae_term);
+}
+
+double loss_mae_reference(const loss_params_t *params, int64_t width, const double *z, const double *target) {
+  (void)params;
+  double sum = 0;
+  for (int64_t i = 0; i < width; i++) sum += fabs(z[i] - target[i]);
+  return sum / (double)width;
+}
+
+/* d^2/2 for |d| <= delta, else delta (|d| - delta/2), d = z - t (Huber 1964): with c the nearest number to d
+ * in [-delta, delta] that is c (d - c/2), and its slope is c */
+static inline float huber_term(const loss_params_t *params, float z, float t, float *slope) {
+  float delta = (float)params->delta, d = z - t;
+  float c = d > delta ? delta : d;
+  c = c < -delta ? -delta : c;
+  *slope = c;
+  return c * (d - 0.5F * c);
+}
+
+double loss_huber(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
+                  float *delta) {
+  return sum_terms(params, rows, width, z, target.values, delta, huber_term);
+}
+
+double loss_huber_reference(const loss_params_t *params, int64_t width, const double *z,
+                            const double *target) {
+  double sum = 0;
+  for (int64_t i = 0; i < width; i++) {
+    double d = fabs(z[i] - target[i]);
+    sum += d <= params->delta ? d * d / 2 : params->delta * (d - params->delta / 2);
+  }
+  return sum / (double)width;
+}
+
+/* The logistic function from e = exp(-|z|), which cannot overflow. */
+static inline float logistic(float z, float e) {
+  return (z >= 0 ? 1.0F : e) / (1.0F + e);
+}
+
+/* -t log s(z) - (1 - t) log(1 - s(z)) = max(z, 0) - z t + log(1 + exp(-|z|)), s the logistic function.
+ * Smoothed by a, t becomes (1 - a) t + a/2. */
+static inline float bce_term(const loss_params_t *params, float z, float t, float *slope) {
+  float smooth = (float)params->label_smoothing, e = expf(-fabsf(z));
+  t = (1.0F - smooth) * t + 0.5F * smooth;
+  *slope = logistic(z, e) - t;
+  return (z > 0 ? z : 0.0F) - z * t + log1pf(e);
+}
+
+double loss_bce(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
+                float *delta) {
+  return sum_terms(params, rows, width, z, target.values, delta, bce_term);
+}
+
+double loss_bce_reference(const loss_params_t *params, int64_t width, const double *z, const double *target) {
+  double sum = 0, smooth = params->label_smoothing;
+  for (int64_t i = 0; i < width; i++) {
+    double t = (1 - smooth) * target[i] + smooth / 2;
+    sum += t * log1p(exp(-z[i])) + (1 - t) * log1p(exp(z[i]));
+  }
+  return sum / (double)width;
+}
+
+void loss_bce_predict(const loss_params_t *params, int64_t width, float *z) {
+  (void)params;
+  for (int64_t i = 0; i < width; i++) z[i] = logistic(z[i], expf(-fabsf(z[i])));
+}
+
+/* ---- counts: the target is drawn from a Poisson distribution of rate exp(z) ---- */
+
+/* exp(z) - t z, the part of -log p(t) that depends on z */
+static inline float poisson_term(const loss_params_t *params, float z, float t, float *slope) {
+  (void)params;
+  float rate = expf(z);
+  *slope = rate - t;
+  return rate - t * z;
+}
+
+double loss_poisson(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
+                    float *delta) {
+  return sum_terms(params, rows, width, z, target.values, delta, poisson_term);
+}
+
+double loss_poisson_reference(const loss_params_t *params, int64_t width, const double *z,
+                              const double *target) {
+  (void)params;
+  double sum = 0;
+  for (int64_t i = 0; i < width; i++) sum += exp(z[i]) - target[i] * z[i];
+  return sum / (double)width;
+}
+
+void loss_poisson_predict(const loss_params_t *params, int64_t width, float *z) {
+  (void)params;
+  for (int64_t i = 0; i < width; i++) z[i] = expf(z[i]);
+}
+
+/* ---- several outputs for a target ---- */
+
+/* Nix and Weigend 1994: the target is drawn from a normal distribution. Outputs are the k means m, then the k
+ * logarithms of the variance s = log v: L = (1/k) sum (s + (t - m)^2 exp(-s)) / 2, which is -log p(t) without
+ * its constant; dL/dm = (m - t) exp(-s) / k, dL/ds = (1 - (t - m)^2 exp(-s)) / 2k. */
+double loss_gaussian(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
+                     target_t target, float *delta) {
+  (void)params;
+  int64_t k = width / 2;
+  const float *t = target.values, share = 1.0F / (float)k;
+  double sum = 0;
+  for (int64_t r = 0; r < rows; r++, z += width, t += k)
+    for (int64_t i = 0; i < k; i++) {
+      float d = z[i] - t[i], precision = expf(-z[k + i]), square = d * d * precision;
+      sum += 0.5 * ((double)z[k + i] + (double)square);
+      if (delta == NULL) continue;
+      delta[r * width + i] = share * d * precision;
+      delta[r * width + k + i] = share * 0.5F * (1.0F - square);
+    }
+  return sum / (double)k;
+}
+
+double loss_gaussian_reference(const loss_params_t *params, int64_t width, const double *z,
+                               const double *target) {
+  (void)params;
+  int64_t k = width / 2;
+  double sum = 0;
+  for (int64_t i = 0; i < k; i++)
+    sum += (z[k + i] + (target[i] - z[i]) * (target[i] - z[i]) * exp(-z[k + i])) / 2;
+  return sum / (double)k;
+}
+
+/* Means stay, logarithms of variances become standard deviations. */
+void loss_gaussian_predict(const loss_params_t *params, int64_t width, float *z) {
+  (void)params;
+  for (int64_t i = width / 2; i < width; i++) z[i] = expf(0.5F * z[i]);
+}
+
+/* Koenker and Bassett 1978: with d = t - z, the term of level q is q d for d > 0, else (q - 1) d; it is least
+ * where a share q of the targets lies below z. Outputs are k values of the first level, then of the second,
+ * …; L is the mean over them all. The slope is 0 where z meets t. */
+double loss_quantile(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
+                     target_t target, float *delta) {
+  int64_t k = width / (int64_t)params->n_levels;
+  const float *t = target.values, share = 1.0F / (float)width;
+  double sum = 0;
+  for (int64_t r = 0; r < rows; r++, z += width, t += k)
+    for (int64_t i = 0; i < width; i++) {
+      float level = (float)params->levels[i / k], d = t[i % k] - z[i];
+      sum += (double)(d > 0 ? level * d : (level - 1.0F) * d);
+      if (delta != NULL) delta[r * width + i] = share * ((d < 0 ? 1.0F : 0.0F) - (d != 0 ? level : 0.0F));
+    }
+  return sum / (double)width;
+}
+
+double loss_quantile_reference(const loss_params_t *params, int64_t width, const double *z,
+                               const double *target) {
+  int64_t k = width / (int64_t)params->n_levels;
+  double sum = 0;
+  for (int64_t i = 0; i < width; i++) {
+    double d = target[i % k] - z[i];
+    sum += fmax(params->levels[i / k] * d, (params->levels[i / k] - 1) * d);
+  }
+  return sum / (double)width;
+}
