@@ -20,7 +20,9 @@ target_compile_definitions(lockstep_flags INTERFACE _GNU_SOURCE LOCKSTEP_VERSION
 target_compile_options(lockstep_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes
   # a product and a sum are two roundings everywhere, whatever loop they end up in: the same bits
-  -ffp-contract=off -fno-math-errno)
+  -ffp-contract=off
+  # nobody reads errno of mathematics or the flags of exceptions: without them, choices become masks
+  -fno-math-errno -fno-trapping-math)
 if(LOCKSTEP_WERROR)
   target_compile_options(lockstep_flags INTERFACE -Werror)
 endif()

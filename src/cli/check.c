@@ -176,10 +176,9 @@ static ls_status examine(check_t *check, ls_error *error) {
     TRY(world_group(world, (int)settings->parallel.ranks_per_node, error));
   TRY(layout_plan(world, settings, 0, &check->layout, error));
   TRY(dataset_describe(world, settings, &check->shape, error));
-  slice_shape_t slice = slice_shape(settings->train.global_batch_size, check->layout.shards);
   check->loss = loss_find(settings->loss.name);
   ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->shape.features,
-                                  slice.block_rows, &check->graph, error);
+                                  &check->graph, error);
   if (status == LS_OK) status = check_targets(check, error);
   TRY(world_agree(world, status, error));
   check->memory = engine_memory(settings, &check->layout, check->graph, world);

@@ -103,7 +103,7 @@ static ls_status compare_files(const char *words[2], bool *same, ls_error *error
   ls_status status = LS_OK;
   for (int i = 0; i < 2 && status == LS_OK; i++) {
     status = model_path(words[i], path, sizeof path, error);
-    if (status == LS_OK) status = model_read(path, settings_choices(), EVALUATE_ROWS, &models[i], error);
+    if (status == LS_OK) status = model_read(path, settings_choices(), &models[i], error);
   }
   if (status == LS_OK) status = compare_models(models[0], models[1], same, error);
   for (int i = 0; i < 2; i++) model_destroy(&models[i]);

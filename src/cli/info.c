@@ -94,7 +94,7 @@ static void print_scaler(const char *what, const scaler_t *scaler) {
 
 static ls_status print_model(const store_t *store, ls_error *error) {
   model_t *model = NULL;
-  TRY(model_read(store_path(store), settings_choices(), EVALUATE_ROWS, &model, error));
+  TRY(model_read(store_path(store), settings_choices(), &model, error));
   ls_status status = print_text(store, "format", error);
   printf("%-20s %s\n", "name", model->settings->name);
   printf("%-20s %" PRId64 ", after %" PRId64 " epochs\n", "step", model->step, model->epoch);

@@ -34,7 +34,7 @@ static ls_status read_model(const char *word, char *const *overrides, size_t n_o
                             ls_error *error) {
   char path[4096];
   TRY(model_path(word, path, sizeof path, error));
-  TRY(model_read(path, settings_choices(), EVALUATE_ROWS, &ready->model, error));
+  TRY(model_read(path, settings_choices(), &ready->model, error));
   return override_settings(ready->model, path, overrides, n_overrides, &ready->settings, error);
 }
 

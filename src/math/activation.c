@@ -1,4 +1,4 @@
-/* The table of activation functions. The library's kernels compute most of them (onednn.c); here are their
+/* The table of activation functions. The library's kernels compute most of them (eltwise.c); here are their
  * plain definitions, the loops of those that the library has not or not everywhere, and the derivatives of
  * those that can be read off the output, so that a fused dense layer need not keep its input. Where a
  * function has a kink, its derivative at the kink is the one from the left, as in the kernels.

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Which element-wise kernel of the library computes it (onednn.c maps these). */
+/* Which element-wise kernel of the library computes it (eltwise.c maps these). */
 typedef enum {
   ELTWISE_IDENTITY,
   ELTWISE_RELU, /* alpha: slope below zero */

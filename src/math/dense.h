@@ -1,40 +1,65 @@
-/* Dense layers on one thread: y = f(x Wᵀ + b) and its two backward passes, by oneDNN inner products.
+/* Dense layers: y = f(x Wᵀ + b) and its two backward passes, on one thread.
  *
- * Weights live in the blocked layout in which all three passes run fastest (on AVX-512: panels of 64 outputs,
- * each a plain [in][64] matrix), so that no step reorders them; files hold plain (out, in) matrices. All
- * shapes are fixed when a kernel is made, because bits may depend on them. Activations are dense row-major
- * (rows, in) and (rows, out), 64-byte aligned. Kernels must be made by the thread that runs them, with
- * omp_set_num_threads(1) in force there; each belongs to that thread. */
+ * All three are products of some rows with panels of DENSE_PANEL columns (product.h), and whatever is read as
+ * a panel is stored as one, so that no pass has anything to rearrange:
+ *   forward           y  = x Wᵀ    panels of outputs of W, each [in][panel]: how parameters live;
+ *   backward-data     dx = dy W    panels of inputs of W, each [out][panel]: a copy made when parameters
+ * change; backward-weights  dWᵀ = xᵀ dy  panels of outputs of dy, each [rows][panel], and x by columns. Files
+ * hold plain (out, in) matrices. Activations are dense row-major (rows, in) and (rows, out). An element of a
+ * result is one chain of fused products and sums: its bits do not depend on the rows of a call. All functions
+ * are pure and thread-safe. */
 #ifndef MATH_DENSE_H
 #define MATH_DENSE_H
 
-#include "base/error.h"
 #include "math/activation.h"
+#include "math/product.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { DENSE_MAX_TILE_INPUTS = 1024 };
+enum {
+  DENSE_PANEL = PRODUCT_PANEL,
+  DENSE_DEPTH = 16,                       /* inputs are padded to a multiple of this */
+  DENSE_UNIT = DENSE_DEPTH * DENSE_PANEL, /* floats: all sizes and places of weights are multiples of it */
+  DENSE_TILE_FLOATS = 4096,               /* the most in a tile: half of the first cache */
+};
 
-/* How the weights of a layer lie in memory. The buffer is cut into panels of outputs, each contiguous, and
- * each panel into tiles of inputs, each contiguous too: a tile of the gradient is computed and folded while
- * it is in cache. Padding (outputs to whole panels, inputs to whole blocks) is zero and stays zero. */
+/* How the weights of a layer lie in memory: output o, input i at ((o div P) I + i) P + o mod P, with P =
+ * DENSE_PANEL and I the padded inputs. Padding is zero and stays zero. */
 typedef struct {
   int64_t in, out;
-  int64_t input_block;  /* inputs are padded to a multiple of this (16; 1 for plain) */
-  int64_t output_block; /* outputs are padded to a multiple of this (64, 48, 32, 16; 1 for plain) */
-  int64_t panel;        /* outputs per panel: output_block, or up to 64 for plain */
-  int64_t elements;     /* floats in the buffer, padding included */
+  int64_t padded_in;  /* to whole depths */
+  int64_t padded_out; /* to whole panels */
+  int64_t elements;   /* floats in the buffer, padding included: a multiple of DENSE_UNIT */
 } dense_layout_t;
 
-/* The layout that all three passes agree on for this layer at `rows` rows a call. */
-ls_status dense_layout_choose(int64_t in, int64_t out, int64_t rows, dense_layout_t *layout, ls_error *error);
+dense_layout_t dense_layout(int64_t in, int64_t out); /* both >= 1 */
 
 /* plain (out, in) row-major -> layout and back. Not for the step loop. */
-ls_status dense_pack(const dense_layout_t *layout, const float *plain, float *packed, ls_error *error);
-ls_status dense_unpack(const dense_layout_t *layout, const float *packed, float *plain, ls_error *error);
+void dense_pack(const dense_layout_t *layout, const float *plain, float *packed);
+void dense_unpack(const dense_layout_t *layout, const float *packed, float *plain);
 
-/* One tile of a layer's weights: outputs [first_output, +outputs) by inputs [first_input, +inputs), at
- * [offset, offset + elements) of the packed buffer. */
+/* y (rows, out) = g(x (rows, in) Wᵀ + b); b may be NULL. g is what dense_applies says of the activation: the
+ * function itself, or nothing, and then the caller applies it. */
+void dense_forward(const dense_layout_t *layout, const activation_t *activation, int64_t rows, const float *x,
+                   const float *w, const float *b, float *y);
+/* Whether dense_forward applies this function: those that are max(z, slope z). */
+bool dense_applies(const activation_t *activation);
+
+/* dx (rows, in) = dy (rows, out) W, from the transposed copy of W. Overwrites dx. */
+void dense_backward_data(const dense_layout_t *layout, int64_t rows, const float *dy, const float *transposed,
+                         float *dx);
+
+/* The transposed copy of W: input i, output o at ((i div P) O + o) P + i mod P, O the padded outputs. */
+int64_t dense_transposed_floats(const dense_layout_t *layout);
+/* Brings the copy up to date with floats [first, first + count) of w, both multiples of DENSE_UNIT. Calls for
+ * different ranges may run at the same time. The copy's padding is zero if it was. */
+void dense_transpose(const dense_layout_t *layout, const float *w, int64_t first, int64_t count,
+                     float *transposed);
+
+/* One tile of a layer's weights: outputs [first_output, +outputs) by inputs [first_input, +inputs), within
+ * one panel, at [offset, offset + elements) of the packed buffer. Small enough to be folded over shards while
+ * it is in the first cache. */
 typedef struct {
   int64_t first_output, outputs;
   int64_t first_input, inputs;
@@ -45,43 +70,18 @@ typedef struct {
 int64_t dense_tiles(const dense_layout_t *layout);
 dense_tile_t dense_tile(const dense_layout_t *layout, int64_t i);
 
-/* y (rows, out) = f(x (rows, in) Wᵀ + b); f must not be ELTWISE_OWN, and have backward_from_output or be
- * applied for inference. bias may be absent (has_bias false, b ignored). */
-typedef struct dense_forward dense_forward_t;
-ls_status dense_forward_create(const dense_layout_t *layout, int64_t rows, bool has_bias,
-                               const activation_t *activation, dense_forward_t **out, ls_error *error);
-void dense_forward_run(dense_forward_t *kernel, const float *x, const float *w, const float *b, float *y);
-void dense_forward_destroy(dense_forward_t **kernel);
+/* What backward-weights reads of a slice of `slice_rows` rows: x by columns (in, slice_rows) and dy by panels
+ * (padded_out / P, slice_rows, P). These fill in rows [row, row + rows) of it from row-major x (rows, in) and
+ * dy (rows, out). */
+void dense_columns(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
+                   const float *x, float *columns);
+void dense_panels(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
+                  const float *dy, float *panels);
 
-/* dx (rows, in) = dy (rows, out) W. Overwrites dx. */
-typedef struct dense_backward_data dense_backward_data_t;
-ls_status dense_backward_data_create(const dense_layout_t *layout, int64_t rows, dense_backward_data_t **out,
-                                     ls_error *error);
-void dense_backward_data_run(dense_backward_data_t *kernel, const float *dy, const float *w, float *dx);
-void dense_backward_data_destroy(dense_backward_data_t **kernel);
-
-/* One tile of dW = dyᵀ x over `rows` rows, or with `add` the sum of what dw holds and that: dw is the tile
- * alone (tile.elements floats, layout order), x and dy are the whole activations. The same bits whether a
- * product is added here or computed apart and added afterwards. One kernel serves all tiles of the same
- * inputs x outputs. Padding in dw becomes, and stays, zero. */
-typedef struct dense_backward_weights dense_backward_weights_t;
-ls_status dense_backward_weights_create(const dense_layout_t *layout, const dense_tile_t *tile, int64_t rows,
-                                        dense_backward_weights_t **out, ls_error *error);
-void dense_backward_weights_run(dense_backward_weights_t *kernel, const dense_tile_t *tile, const float *x,
-                                const float *dy, bool add, float *dw);
-void dense_backward_weights_destroy(dense_backward_weights_t **kernel);
-
-/* An activation on its own: y = f(x), n values; and dx = dy * f'(x), for those that have an f'. In place
- * allowed (y == x, dx == dy). */
-typedef struct eltwise_kernel eltwise_kernel_t;
-ls_status eltwise_create(const activation_t *activation, int64_t n, bool backward, eltwise_kernel_t **out,
-                         ls_error *error);
-void eltwise_forward(eltwise_kernel_t *kernel, const float *x, float *y);
-void eltwise_backward(eltwise_kernel_t *kernel, const float *x, const float *dy, float *dx);
-void eltwise_destroy(eltwise_kernel_t **kernel);
-
-/* Version of the library and the instruction set it uses, "oneDNN 2.6.3 (avx512_core_bf16)". Static or in
- * out. */
-void dense_library_version(char *out, size_t size);
+/* One tile of dW = dyᵀ x over a slice, or with `add` the sum of what dw holds and that: dw is the tile alone
+ * (tile.elements floats, layout order). The same bits whether a product is added here or computed apart and
+ * added afterwards. Padding in dw becomes, and stays, zero. */
+void dense_backward_weights(const dense_tile_t *tile, int64_t slice_rows, const float *columns,
+                            const float *panels, bool add, float *dw);
 
 #endif

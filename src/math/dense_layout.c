@@ -1,9 +1,4 @@
-/* Where each weight of a layer lies, and how its buffer is cut into tiles. Both layouts follow one formula:
- * with outputs in blocks of B and inputs padded to I,
- *
- *   weight (o, i) is at ((o div B) I + i) B + (o mod B)
- *
- * which is panels of [I][B] for the blocked layout, and plain (out, in) for B = 1 and I = in. */
+/* Where each weight of a layer lies, how its buffer is cut into tiles, and its transposed copy. */
 #include "math/dense.h"
 
 #include <string.h>
@@ -16,52 +11,69 @@ static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-static int64_t padded_inputs(const dense_layout_t *layout) {
-  return divide_up(layout->in, layout->input_block) * layout->input_block;
+dense_layout_t dense_layout(int64_t in, int64_t out) {
+  dense_layout_t layout = {.in = in,
+                           .out = out,
+                           .padded_in = divide_up(in, DENSE_DEPTH) * DENSE_DEPTH,
+                           .padded_out = divide_up(out, DENSE_PANEL) * DENSE_PANEL};
+  layout.elements = layout.padded_in * layout.padded_out;
+  return layout;
 }
 
 static size_t position(const dense_layout_t *layout, int64_t output, int64_t input) {
-  int64_t block = layout->output_block;
-  return (size_t)((output / block * padded_inputs(layout) + input) * block + output % block);
+  return (size_t)((output / DENSE_PANEL * layout->padded_in + input) * DENSE_PANEL + output % DENSE_PANEL);
 }
 
-ls_status dense_pack(const dense_layout_t *layout, const float *plain, float *packed, ls_error *error) {
-  (void)error;
-  memset(packed, 0, (size_t)layout->elements * sizeof(float));
+void dense_pack(const dense_layout_t *layout, const float *plain, float *packed) {
+  memset(packed, 0, (size_t)layout->elements * sizeof *packed);
   for (int64_t o = 0; o < layout->out; o++)
     for (int64_t i = 0; i < layout->in; i++) packed[position(layout, o, i)] = plain[o * layout->in + i];
-  return LS_OK;
 }
 
-ls_status dense_unpack(const dense_layout_t *layout, const float *packed, float *plain, ls_error *error) {
-  (void)error;
+void dense_unpack(const dense_layout_t *layout, const float *packed, float *plain) {
   for (int64_t o = 0; o < layout->out; o++)
     for (int64_t i = 0; i < layout->in; i++) plain[o * layout->in + i] = packed[position(layout, o, i)];
-  return LS_OK;
 }
 
-/* Tiles side by side in a panel. Plain panels are not cut: a range of inputs would not be contiguous. */
+/* ---- the transposed copy ---- */
+
+int64_t dense_transposed_floats(const dense_layout_t *layout) {
+  return divide_up(layout->padded_in, DENSE_PANEL) * DENSE_PANEL * layout->padded_out;
+}
+
+/* A unit is DENSE_DEPTH inputs of one panel of outputs: in the copy, that many columns of as many rows. */
+void dense_transpose(const dense_layout_t *layout, const float *w, int64_t first, int64_t count,
+                     float *transposed) {
+  int64_t units = layout->padded_in / DENSE_DEPTH; /* in a panel */
+  for (int64_t u = first / DENSE_UNIT; u < (first + count) / DENSE_UNIT; u++) {
+    int64_t output = u / units * DENSE_PANEL, input = u % units * DENSE_DEPTH;
+    int64_t panel = input / DENSE_PANEL, column = input % DENSE_PANEL;
+    float *to = transposed + (panel * layout->padded_out + output) * DENSE_PANEL + column;
+    transpose(DENSE_DEPTH, DENSE_PANEL, w + u * DENSE_UNIT, DENSE_PANEL, to, DENSE_PANEL);
+  }
+}
+
+/* ---- tiles ---- */
+
 static int64_t tiles_per_panel(const dense_layout_t *layout) {
-  return layout->input_block > 1 ? divide_up(layout->in, DENSE_MAX_TILE_INPUTS) : 1;
+  return divide_up(layout->padded_in * DENSE_PANEL, DENSE_TILE_FLOATS);
 }
 
 int64_t dense_tiles(const dense_layout_t *layout) {
-  return divide_up(layout->out, layout->panel) * tiles_per_panel(layout);
+  return layout->padded_out / DENSE_PANEL * tiles_per_panel(layout);
 }
 
 dense_tile_t dense_tile(const dense_layout_t *layout, int64_t i) {
   int64_t cuts = tiles_per_panel(layout), cut = i % cuts;
-  int64_t blocks = divide_up(layout->in, layout->input_block);
-  int64_t first_block = cut * blocks / cuts, end_block = (cut + 1) * blocks / cuts;
-  int64_t width = (end_block - first_block) * layout->input_block; /* padding included */
-  int64_t first_output = i / cuts * layout->panel, first_input = first_block * layout->input_block;
-  int64_t outputs = smaller(layout->panel, layout->out - first_output);
+  int64_t units = layout->padded_in / DENSE_DEPTH;
+  int64_t first_input = cut * units / cuts * DENSE_DEPTH, end_input = (cut + 1) * units / cuts * DENSE_DEPTH;
+  int64_t first_output = i / cuts * DENSE_PANEL;
   return (dense_tile_t){
       .first_output = first_output,
-      .outputs = outputs,
+      .outputs = smaller(DENSE_PANEL, layout->out - first_output),
       .first_input = first_input,
-      .inputs = smaller(width, layout->in - first_input),
+      .inputs = smaller(end_input, layout->in) - first_input,
       .offset = (int64_t)position(layout, first_output, first_input),
-      .elements = width * divide_up(outputs, layout->output_block) * layout->output_block,
+      .elements = (end_input - first_input) * DENSE_PANEL,
   };
 }

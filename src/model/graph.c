@@ -35,7 +35,6 @@ static ls_status bad_layer(const layer_settings_t *layer, ls_error *error, const
 /* What the layer functions share. */
 typedef struct {
   graph_t *graph;
-  int64_t rows; /* of a training call */
   ls_error *error;
 } builder_t;
 
@@ -139,15 +138,13 @@ static ls_status append_dense(builder_t *b, const layer_settings_t *layer, bool 
                      in);
   const activation_t *activation = NULL, *identity = activation_find("identity");
   const char *init = NULL;
-  dense_layout_t layout;
   TRY(find_activation(layer, &activation, b->error));
   TRY(find_init(layer, has_next, activation, &init, b->error));
-  TRY(dense_layout_choose(in, layer->units, b->rows, &layout, b->error));
 
   bool fuses = op_dense_fuses(activation);
   node_t *node = append_node(b->graph, &op_dense, *value, layer->units);
   node->activation = fuses ? activation : identity;
-  node->layout = layout;
+  node->layout = dense_layout(in, layer->units);
   node->has_bias = layer->bias;
   node->init = init;
   *value = node->number;
@@ -229,8 +226,8 @@ static ls_status plan_deltas(graph_t *graph, ls_error *error) {
 /* ---- the whole ---- */
 
 static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_layers, int64_t inputs,
-                       int64_t rows, ls_error *error) {
-  builder_t builder = {.graph = graph, .rows = rows, .error = error};
+                       ls_error *error) {
+  builder_t builder = {.graph = graph, .error = error};
   graph->nodes = arena_new(&graph->arena, 1 + count_nodes(layers, n_layers), sizeof *graph->nodes);
   if (graph->nodes == NULL) return no_memory(error);
   size_t value = append_node(graph, &op_input, 0, inputs)->number;
@@ -243,11 +240,11 @@ static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_
   return tiles_cut(graph, error);
 }
 
-ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, int64_t rows,
-                       graph_t **out, ls_error *error) {
+ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, graph_t **out,
+                       ls_error *error) {
   graph_t *graph = calloc(1, sizeof *graph);
   if (graph == NULL) return no_memory(error);
-  ls_status status = build(graph, layers, n_layers, inputs, rows, error);
+  ls_status status = build(graph, layers, n_layers, inputs, error);
   if (status == LS_OK)
     *out = graph;
   else

@@ -9,7 +9,8 @@
  *
  * The graph is constant after creation and shared by all threads. A graph_worker_t holds one thread's
  * kernels. The parameter vector is one flat buffer: weights of all layers first, then all biases, each region
- * padded to whole blocks of GRAPH_BLOCK floats; padding is zero. */
+ * padded to whole blocks of GRAPH_BLOCK floats; padding is zero. In training, copies of weights for backward
+ * lie behind the vector, in the same buffer. */
 #ifndef MODEL_GRAPH_H
 #define MODEL_GRAPH_H
 
@@ -29,16 +30,16 @@ typedef struct tape tape_t;
 
 /* ---- the graph ---- */
 
-/* Builds and checks the graph (LS_BAD_SETTINGS with the layer's line). `rows` is the row count of one kernel
- * call in training, which the choice of weight layout may depend on. *out is caller-owned. Thread-safe. */
-ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, int64_t rows,
-                       graph_t **out, ls_error *error);
+/* Builds and checks the graph (LS_BAD_SETTINGS with the layer's line). *out is caller-owned. Thread-safe. */
+ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, graph_t **out,
+                       ls_error *error);
 void graph_destroy(graph_t **graph);
 
 int64_t graph_inputs(const graph_t *graph);
 int64_t graph_outputs(const graph_t *graph);
 size_t graph_floats(const graph_t *graph);        /* of the parameter vector, a multiple of GRAPH_BLOCK */
 size_t graph_weight_floats(const graph_t *graph); /* [0, this) are weights, the rest biases; same multiple */
+size_t graph_buffer_floats(const graph_t *graph); /* the vector and the transposed copies behind it */
 int64_t graph_parameters(const graph_t *graph);   /* true count, padding not counted */
 /* 2 x weights for forward, for backward-weights and, where something before the layer is trained,
  * backward-data. */
@@ -63,6 +64,11 @@ const parameter_t *graph_parameter(const graph_t *graph, size_t i);
 ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain, ls_error *error);
 ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector, ls_error *error);
 
+/* Brings the transposed copies behind the vector up to date with its floats [first, first + count), whole
+ * blocks or tiles. Needed after every change of weights and before graph_backward. Thread-safe for different
+ * ranges. */
+void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t count);
+
 /* XXH3-64 of the plain parameters in graph order. */
 ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *out, ls_error *error);
 
@@ -71,8 +77,9 @@ void graph_print(const graph_t *graph, FILE *out);
 
 /* ---- the tape: what forward leaves for backward ---- */
 
-/* Values (and deltas, when train) of every node for `rows` rows; node by node, row-major. */
-ls_status tape_create(const graph_t *graph, int64_t rows, bool train, tape_t **out, ls_error *error);
+/* Values of every node for `rows` rows; node by node, row-major. With slice_rows > 0, deltas too, and what
+ * weight gradients over slices of that many rows read: rows is a multiple of it. */
+ls_status tape_create(const graph_t *graph, int64_t rows, int64_t slice_rows, tape_t **out, ls_error *error);
 void tape_destroy(tape_t **tape);
 float *tape_input(tape_t *tape, int64_t row);        /* (·, inputs) from this row on */
 float *tape_output(tape_t *tape, int64_t row);       /* (·, outputs): logits or predictions */
@@ -88,16 +95,18 @@ typedef struct {
   int64_t row; /* of the first row within the shard's slice */
 } pass_t;
 
-/* Makes this thread's kernels for calls of `rows` rows and, when `slice_rows` > 0, weight gradients over
- * slices of that many rows. Call in the thread that will use it. */
-ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t slice_rows, graph_worker_t **out,
+/* Makes this thread's kernels for calls of `rows` rows, in training for the backward pass too. Call in the
+ * thread that will use it. */
+ls_status graph_worker_create(const graph_t *graph, int64_t rows, bool train, graph_worker_t **out,
                               ls_error *error);
 void graph_worker_destroy(graph_worker_t **worker);
 
-/* Rows [row, row + rows) of the tape, from tape_input to tape_output. */
+/* Rows [row, row + rows) of the tape, from tape_input to tape_output. In training they lie within one slice.
+ */
 void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
                    const pass_t *pass);
-/* The same rows, from tape_output_delta back to what the weight gradients need. */
+/* The same rows, from tape_output_delta back to what the weight gradients need. parameters: the whole buffer.
+ */
 void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row);
 
 /* The gradient vector is cut into tiles, each contiguous, in order of offset (so weights of all layers, then
@@ -110,7 +119,7 @@ size_t graph_tiles(const graph_t *graph);
 tile_t graph_tile(const graph_t *graph, size_t i);
 size_t graph_largest_tile(const graph_t *graph); /* floats */
 
-/* out (tile.floats) = gradient sum of tile i over rows [row, row + slice_rows) of the tape, a leaf of the
+/* out (tile.floats) = gradient sum of tile i over the slice of the tape that begins at `row`, a leaf of the
  * tree; with `add` out + that leaf, with the same bits as adding it afterwards. */
 void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, bool add,
                          float *out);

@@ -19,25 +19,17 @@ typedef struct {
   size_t node;
   bool is_bias;
   dense_tile_t dense; /* weights: the tile within its layer */
-  size_t shape;       /* weights: which of the graph's kernel shapes */
 } piece_t;
-
-/* Tiles of one layer that have the same size share a kernel. */
-typedef struct {
-  size_t node;
-  dense_tile_t like; /* one of them */
-} shape_t;
 
 struct graph {
   node_t *nodes; /* in order of computation; the last is the output */
   size_t n_nodes;
   array_t *arrays; /* in graph order: weight, bias, weight, … */
   size_t n_arrays;
-  piece_t *pieces; /* in order of offset */
-  size_t n_pieces;
-  shape_t *shapes;
-  size_t n_shapes;
+  piece_t *pieces;                /* in order of offset */
+  size_t n_pieces, largest_piece; /* the latter in floats */
   size_t weight_floats, floats;
+  size_t buffer_floats; /* the vector and, behind it, the transposed copies */
   int64_t parameters;
   arena_t arena; /* owns all of the above */
 };
@@ -47,6 +39,9 @@ struct tape {
   float **values;  /* by node */
   float **deltas;  /* by node; NULL where not needed */
   float **factors; /* by node; NULL where not kept */
+  /* by node, NULL for all but dense: what the gradient of the weights reads, slice by slice */
+  float **columns, **panels;
+  int64_t slice_rows; /* 0: no training */
   arena_t arena;
 };
 

@@ -18,31 +18,37 @@ bool op_dense_fuses(const activation_t *activation) {
   return activation->eltwise == ELTWISE_IDENTITY || activation->backward_from_output != NULL;
 }
 
+/* Functions that the product itself cannot apply are a kernel of their own behind it. */
 static ls_status dense_create(const node_t *node, int64_t rows, bool train, kernels_t *out, ls_error *error) {
-  TRY(dense_forward_create(&node->layout, rows, node->has_bias, node->activation, &out->dense_forward,
-                           error));
-  if (!train) return LS_OK;
-  return dense_backward_data_create(&node->layout, rows, &out->dense_backward_data, error);
+  (void)train;
+  if (dense_applies(node->activation)) return LS_OK;
+  return eltwise_create(node->activation, rows * node->width, false, &out->eltwise_forward, error);
 }
 
-static void dense_forward(const call_t *call) {
+static void dense_op_forward(const call_t *call) {
   const node_t *node = call->node;
   const float *b = node->has_bias ? call->parameters + node->bias : NULL;
-  dense_forward_run(call->kernels->dense_forward, call->x[0], call->parameters + node->weight, b, call->y);
+  dense_forward(&node->layout, node->activation, call->rows, call->x[0], call->parameters + node->weight, b,
+                call->y);
+  if (call->kernels->eltwise_forward != NULL)
+    eltwise_forward(call->kernels->eltwise_forward, call->y, call->y);
+  if (call->columns != NULL)
+    dense_columns(&node->layout, call->slice_rows, call->slice_row, call->rows, call->x[0], call->columns);
 }
 
 /* dL/dz = dL/dy f'(z) with z = x Wᵀ + b: from here on the delta is that of z, which dW = dzᵀ x and db read.
  */
 static void dense_settle(const call_t *call) {
-  const activation_t *f = call->node->activation;
-  if (f->eltwise == ELTWISE_IDENTITY) return;
-  f->backward_from_output(f, call_floats(call), call->y, call->dy);
+  const node_t *node = call->node;
+  const activation_t *f = node->activation;
+  if (f->eltwise != ELTWISE_IDENTITY) f->backward_from_output(f, call_floats(call), call->y, call->dy);
+  dense_panels(&node->layout, call->slice_rows, call->slice_row, call->rows, call->dy, call->panels);
 }
 
 static void dense_backward(const call_t *call, int input, float *dx) {
   (void)input;
-  dense_backward_data_run(call->kernels->dense_backward_data, call->dy, call->parameters + call->node->weight,
-                          dx);
+  dense_backward_data(&call->node->layout, call->rows, call->dy, call->parameters + call->node->transposed,
+                      dx);
 }
 
 static void dense_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
@@ -62,7 +68,7 @@ const op_t op_dense = {.name = "dense",
                        .n_inputs = 1,
                        .in_place = -1,
                        .create = dense_create,
-                       .forward = dense_forward,
+                       .forward = dense_op_forward,
                        .settle = dense_settle,
                        .backward = dense_backward,
                        .reference = dense_reference};

@@ -7,6 +7,7 @@
 #define MODEL_OP_H
 
 #include "math/dense.h"
+#include "math/eltwise.h"
 #include "model/graph.h"
 
 enum { NODE_MAX_INPUTS = 2, NODE_NAME_SIZE = 48 };
@@ -28,6 +29,7 @@ typedef struct {
   bool has_bias;
   const char *init;
   size_t weight, bias;
+  size_t transposed; /* the copy of the weights that backward reads, where a delta is handed on */
   size_t plain_weight, plain_bias;
 
   /* differentiation, decided once */
@@ -38,8 +40,6 @@ typedef struct {
 
 /* One thread's kernels for one node; what the op does not use is NULL. */
 typedef struct {
-  dense_forward_t *dense_forward;
-  dense_backward_data_t *dense_backward_data;
   eltwise_kernel_t *eltwise_forward, *eltwise_backward;
 } kernels_t;
 
@@ -53,7 +53,11 @@ typedef struct {
   const float *x[NODE_MAX_INPUTS]; /* (rows, width of that input) */
   float *y;                        /* (rows, width) */
   float *factors;                  /* (rows, width): dropout's; NULL on a tape without deltas */
-  float *dy;                       /* (rows, width): backward only */
+  /* dense, in training: what the weights' gradient reads of the slice that the rows are in, and where in that
+   * slice they are (dense.h); else NULL */
+  float *columns, *panels;
+  int64_t slice_rows, slice_row;
+  float *dy; /* (rows, width): backward only */
 } call_t;
 
 struct op {

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { START = 16 }; /* arrays start at multiples of this many floats: a cache line */
+/* Weights start at whole units, so that tiles and blocks of the vector hold whole ones; biases at lines. */
+enum { WEIGHT_START = DENSE_UNIT, BIAS_START = 16 };
 
 static size_t round_up(size_t n, size_t unit) {
   return (n + unit - 1) / unit * unit;
@@ -29,23 +30,35 @@ static void describe(array_t *array, const node_t *node, bool is_weight) {
   array->count = (size_t)(is_weight ? in * out : out);
 }
 
-/* The vector's two regions: weights, in their kernels' layout, then biases. */
+static bool hands_on_delta(const graph_t *graph, const node_t *node) {
+  return node->op == &op_dense && graph->nodes[node->inputs[0]].needs_delta;
+}
+
+/* The vector's two regions: weights, in their kernels' layout, then biases. Behind it the transposed copies
+ * of those weights through which a delta is handed on. */
 static void place_regions(graph_t *graph) {
   size_t next = 0;
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
     if (node->op != &op_dense) continue;
     node->weight = next;
-    next = round_up(next + (size_t)node->layout.elements, START);
+    next = round_up(next + (size_t)node->layout.elements, WEIGHT_START);
   }
   graph->weight_floats = next = round_up(next, GRAPH_BLOCK);
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
     if (node->op != &op_dense || !node->has_bias) continue;
     node->bias = next;
-    next = round_up(next + (size_t)node->width, START);
+    next = round_up(next + (size_t)node->width, BIAS_START);
   }
-  graph->floats = round_up(next, GRAPH_BLOCK);
+  graph->floats = next = round_up(next, GRAPH_BLOCK);
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    node_t *node = &graph->nodes[i];
+    if (!hands_on_delta(graph, node)) continue;
+    node->transposed = next;
+    next += (size_t)dense_transposed_floats(&node->layout);
+  }
+  graph->buffer_floats = next;
 }
 
 ls_status parameters_place(graph_t *graph, ls_error *error) {
@@ -78,6 +91,10 @@ size_t graph_weight_floats(const graph_t *graph) {
   return graph->weight_floats;
 }
 
+size_t graph_buffer_floats(const graph_t *graph) {
+  return graph->buffer_floats;
+}
+
 int64_t graph_parameters(const graph_t *graph) {
   return graph->parameters;
 }
@@ -92,18 +109,35 @@ const parameter_t *graph_parameter(const graph_t *graph, size_t i) {
 
 ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain, ls_error *error) {
   const array_t *array = &graph->arrays[i];
+  (void)error;
   if (array->about.is_weight)
-    return dense_unpack(&graph->nodes[array->node].layout, vector + array->offset, plain, error);
-  memcpy(plain, vector + array->offset, array->count * sizeof *plain);
+    dense_unpack(&graph->nodes[array->node].layout, vector + array->offset, plain);
+  else
+    memcpy(plain, vector + array->offset, array->count * sizeof *plain);
   return LS_OK;
 }
 
 ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector, ls_error *error) {
   const array_t *array = &graph->arrays[i];
+  (void)error;
   if (array->about.is_weight)
-    return dense_pack(&graph->nodes[array->node].layout, plain, vector + array->offset, error);
-  memcpy(vector + array->offset, plain, array->count * sizeof *plain);
+    dense_pack(&graph->nodes[array->node].layout, plain, vector + array->offset);
+  else
+    memcpy(vector + array->offset, plain, array->count * sizeof *plain);
   return LS_OK;
+}
+
+void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t count) {
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    if (!hands_on_delta(graph, node)) continue;
+    size_t begin = node->weight, end = begin + (size_t)node->layout.elements;
+    if (begin < first) begin = first;
+    if (end > first + count) end = first + count;
+    if (begin < end)
+      dense_transpose(&node->layout, buffer + node->weight, (int64_t)(begin - node->weight),
+                      (int64_t)(end - begin), buffer + node->transposed);
+  }
 }
 
 ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *out, ls_error *error) {

@@ -17,44 +17,54 @@ size_t graph_tape_floats(const graph_t *graph, bool train) {
     size_t buffers = 1;
     if (train) buffers += (size_t)owns_delta(node) + (size_t)node->op->keeps_factors;
     floats += buffers * (size_t)node->width;
+    if (train && node->op == &op_dense) floats += (size_t)(node->layout.in + node->layout.padded_out);
   }
   return floats;
 }
 
-static float *buffer(tape_t *tape, const node_t *node, int64_t rows) {
-  return arena_new(&tape->arena, (size_t)rows, (size_t)node->width * sizeof(float));
+static float *buffer(tape_t *tape, int64_t rows, int64_t width) {
+  return arena_new(&tape->arena, (size_t)rows, (size_t)width * sizeof(float));
 }
 
 /* From the last node to the first, because a delta may lie in a later node's buffer. */
-static bool take_buffers(tape_t *tape, int64_t rows, bool train) {
+static bool take_buffers(tape_t *tape, int64_t rows) {
   const graph_t *graph = tape->graph;
   for (size_t i = graph->n_nodes; i-- > 0;) {
     const node_t *node = &graph->nodes[i];
-    if ((tape->values[i] = buffer(tape, node, rows)) == NULL) return false;
-    if (!train) continue;
-    if (node->op->keeps_factors && (tape->factors[i] = buffer(tape, node, rows)) == NULL) return false;
+    if ((tape->values[i] = buffer(tape, rows, node->width)) == NULL) return false;
+    if (tape->slice_rows == 0) continue;
+    if (node->op->keeps_factors && (tape->factors[i] = buffer(tape, rows, node->width)) == NULL) return false;
+    if (node->op == &op_dense) {
+      tape->columns[i] = buffer(tape, rows, node->layout.in);
+      tape->panels[i] = buffer(tape, rows, node->layout.padded_out);
+      if (tape->columns[i] == NULL || tape->panels[i] == NULL) return false;
+    }
     if (!node->needs_delta) continue;
-    tape->deltas[i] = owns_delta(node) ? buffer(tape, node, rows) : tape->deltas[node->delta];
+    tape->deltas[i] = owns_delta(node) ? buffer(tape, rows, node->width) : tape->deltas[node->delta];
     if (tape->deltas[i] == NULL) return false;
   }
   return true;
 }
 
-ls_status tape_create(const graph_t *graph, int64_t rows, bool train, tape_t **out, ls_error *error) {
+static bool take_tables(tape_t *tape) {
+  float ***tables[] = {&tape->values, &tape->deltas, &tape->factors, &tape->columns, &tape->panels};
+  for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+    if ((*tables[i] = arena_new(&tape->arena, tape->graph->n_nodes, sizeof(float *))) == NULL) return false;
+  return true;
+}
+
+ls_status tape_create(const graph_t *graph, int64_t rows, int64_t slice_rows, tape_t **out, ls_error *error) {
   tape_t *tape = calloc(1, sizeof *tape);
   if (tape != NULL) {
     tape->graph = graph;
-    tape->values = arena_new(&tape->arena, graph->n_nodes, sizeof(float *));
-    tape->deltas = arena_new(&tape->arena, graph->n_nodes, sizeof(float *));
-    tape->factors = arena_new(&tape->arena, graph->n_nodes, sizeof(float *));
+    tape->slice_rows = slice_rows;
   }
-  if (tape == NULL || tape->values == NULL || tape->deltas == NULL || tape->factors == NULL ||
-      !take_buffers(tape, rows, train)) {
+  if (tape == NULL || !take_tables(tape) || !take_buffers(tape, rows)) {
     tape_destroy(&tape);
     return error_set(error, LS_NO_MEMORY,
                      "no memory for the activations of %" PRId64 " rows (%zu floats each); a smaller "
                      "train.global_batch_size or more ranks need less",
-                     rows, graph_tape_floats(graph, train));
+                     rows, graph_tape_floats(graph, slice_rows > 0));
   }
   *out = tape;
   return LS_OK;

@@ -21,16 +21,6 @@ static size_t count_pieces(const graph_t *graph) {
   return n;
 }
 
-/* The number of the kernel shape that serves this tile, new or known. */
-static size_t find_shape(graph_t *graph, size_t node, const dense_tile_t *tile) {
-  for (size_t s = graph->n_shapes; s-- > 0 && graph->shapes[s].node == node;) {
-    const dense_tile_t *like = &graph->shapes[s].like;
-    if (like->inputs == tile->inputs && like->outputs == tile->outputs) return s;
-  }
-  graph->shapes[graph->n_shapes] = (shape_t){.node = node, .like = *tile};
-  return graph->n_shapes++;
-}
-
 static void cut_weight(graph_t *graph, const node_t *node) {
   for (int64_t t = 0; t < dense_tiles(&node->layout); t++) {
     dense_tile_t tile = dense_tile(&node->layout, t);
@@ -39,8 +29,7 @@ static void cut_weight(graph_t *graph, const node_t *node) {
                             .floats = (size_t)tile.elements,
                             .cost = 2.0 * (double)tile.inputs * (double)tile.outputs},
                   .node = node->number,
-                  .dense = tile,
-                  .shape = find_shape(graph, node->number, &tile)};
+                  .dense = tile};
   }
 }
 
@@ -55,12 +44,14 @@ static void cut_bias(graph_t *graph, const node_t *node) {
 ls_status tiles_cut(graph_t *graph, ls_error *error) {
   size_t n = count_pieces(graph);
   graph->pieces = arena_new(&graph->arena, n, sizeof *graph->pieces);
-  graph->shapes = arena_new(&graph->arena, n, sizeof *graph->shapes);
-  if (graph->pieces == NULL || graph->shapes == NULL) return no_memory(error);
+  if (graph->pieces == NULL) return no_memory(error);
   for (size_t i = 0; i < graph->n_nodes; i++)
     if (graph->nodes[i].op == &op_dense) cut_weight(graph, &graph->nodes[i]);
   for (size_t i = 0; i < graph->n_nodes; i++)
     if (graph->nodes[i].op == &op_dense && graph->nodes[i].has_bias) cut_bias(graph, &graph->nodes[i]);
+  for (size_t i = 0; i < graph->n_pieces; i++)
+    if (graph->pieces[i].place.floats > graph->largest_piece)
+      graph->largest_piece = graph->pieces[i].place.floats;
   return LS_OK;
 }
 
@@ -73,8 +64,5 @@ tile_t graph_tile(const graph_t *graph, size_t i) {
 }
 
 size_t graph_largest_tile(const graph_t *graph) {
-  size_t largest = 0;
-  for (size_t i = 0; i < graph->n_pieces; i++)
-    if (graph->pieces[i].place.floats > largest) largest = graph->pieces[i].place.floats;
-  return largest;
+  return graph->largest_piece;
 }

@@ -9,11 +9,11 @@
 
 struct graph_worker {
   const graph_t *graph;
-  int64_t rows, slice_rows;
-  kernels_t *kernels;                 /* by node */
-  dense_backward_weights_t **weights; /* by shape; NULL for inference */
-  float *scratch;                     /* (rows, widest delta that is added to) */
-  float *bias;                        /* (largest tile): a bias's gradient on its way to being added */
+  int64_t rows;
+  bool train;
+  kernels_t *kernels; /* by node */
+  float *scratch;     /* (rows, widest delta that is added to) */
+  float *bias;        /* (largest tile): a bias's gradient on its way to being added */
   arena_t arena;
 };
 
@@ -24,16 +24,9 @@ static ls_status create_kernels(graph_worker_t *worker, ls_error *error) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
     /* backward kernels only where a delta is handed on */
-    bool train = worker->slice_rows > 0 && graph->nodes[node->inputs[0]].needs_delta;
+    bool train = worker->train && graph->nodes[node->inputs[0]].needs_delta;
     if (node->op->create == NULL) continue;
     ls_status status = node->op->create(node, worker->rows, train, &worker->kernels[i], error);
-    if (status != LS_OK) return error_prefix(error, status, "%s", node->name);
-  }
-  if (worker->slice_rows == 0) return LS_OK;
-  for (size_t s = 0; s < graph->n_shapes; s++) {
-    const node_t *node = &graph->nodes[graph->shapes[s].node];
-    ls_status status = dense_backward_weights_create(&node->layout, &graph->shapes[s].like,
-                                                     worker->slice_rows, &worker->weights[s], error);
     if (status != LS_OK) return error_prefix(error, status, "%s", node->name);
   }
   return LS_OK;
@@ -50,21 +43,19 @@ static int64_t scratch_width(const graph_t *graph) {
   return width;
 }
 
-ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t slice_rows, graph_worker_t **out,
+ls_status graph_worker_create(const graph_t *graph, int64_t rows, bool train, graph_worker_t **out,
                               ls_error *error) {
   ls_status status = LS_NO_MEMORY;
   graph_worker_t *worker = calloc(1, sizeof *worker);
   if (worker == NULL) goto no_memory;
   worker->graph = graph;
   worker->rows = rows;
-  worker->slice_rows = slice_rows;
+  worker->train = train;
   worker->kernels = arena_new(&worker->arena, graph->n_nodes, sizeof *worker->kernels);
-  worker->weights = arena_new(&worker->arena, graph->n_shapes, sizeof *worker->weights);
-  size_t row_bytes = slice_rows > 0 ? (size_t)scratch_width(graph) * sizeof(float) : 0;
+  size_t row_bytes = train ? (size_t)scratch_width(graph) * sizeof(float) : 0;
   worker->scratch = arena_new(&worker->arena, (size_t)rows, row_bytes);
-  worker->bias = arena_new(&worker->arena, slice_rows > 0 ? graph_largest_tile(graph) : 0, sizeof(float));
-  if (worker->kernels == NULL || worker->weights == NULL || worker->scratch == NULL || worker->bias == NULL)
-    goto no_memory;
+  worker->bias = arena_new(&worker->arena, train ? graph_largest_tile(graph) : 0, sizeof(float));
+  if (worker->kernels == NULL || worker->scratch == NULL || worker->bias == NULL) goto no_memory;
   TRY_OR_DONE(create_kernels(worker, error));
   *out = worker;
   return LS_OK;
@@ -79,13 +70,9 @@ void graph_worker_destroy(graph_worker_t **worker) {
   if (worker == NULL || *worker == NULL) return;
   graph_worker_t *w = *worker;
   for (size_t i = 0; w->kernels != NULL && i < w->graph->n_nodes; i++) {
-    dense_forward_destroy(&w->kernels[i].dense_forward);
-    dense_backward_data_destroy(&w->kernels[i].dense_backward_data);
     eltwise_destroy(&w->kernels[i].eltwise_forward);
     eltwise_destroy(&w->kernels[i].eltwise_backward);
   }
-  for (size_t s = 0; w->weights != NULL && s < w->graph->n_shapes; s++)
-    dense_backward_weights_destroy(&w->weights[s]);
   arena_free(&w->arena);
   free(w);
   *worker = NULL;
@@ -109,6 +96,11 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
                  .dy = at_row(tape->deltas, node, row)};
   for (int k = 0; k < node->op->n_inputs; k++)
     call.x[k] = at_row(tape->values, &worker->graph->nodes[node->inputs[k]], row);
+  if (tape->columns[node->number] == NULL) return call;
+  call.slice_rows = tape->slice_rows;
+  call.slice_row = row % tape->slice_rows;
+  call.columns = tape->columns[node->number] + (row - call.slice_row) * node->layout.in;
+  call.panels = tape->panels[node->number] + (row - call.slice_row) * node->layout.padded_out;
   return call;
 }
 
@@ -158,12 +150,12 @@ void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row
   const graph_t *graph = worker->graph;
   const piece_t *piece = &graph->pieces[tile];
   const node_t *node = &graph->nodes[piece->node];
-  const float *dz = at_row(tape->deltas, node, row);
   if (piece->is_bias) {
-    sum_columns(worker->slice_rows, node->width, dz, add ? worker->bias : out);
+    const float *dz = at_row(tape->deltas, node, row);
+    sum_columns(tape->slice_rows, node->width, dz, add ? worker->bias : out);
     if (add) add_to(out, worker->bias, (size_t)node->width);
     return;
   }
-  const float *x = at_row(tape->values, &graph->nodes[node->inputs[0]], row);
-  dense_backward_weights_run(worker->weights[piece->shape], &piece->dense, x, dz, add, out);
+  dense_backward_weights(&piece->dense, tape->slice_rows, tape->columns[node->number] + row * node->layout.in,
+                         tape->panels[node->number] + row * node->layout.padded_out, add, out);
 }

@@ -60,8 +60,9 @@ done:
 static ls_status create_shared(engine_t *engine, ls_error *error) {
   world_t *world = engine->in.world;
   size_t vector = engine->floats * sizeof(float);
+  size_t buffer = graph_buffer_floats(engine->in.graph) * sizeof(float);
   bool first = world_place(world) == 0;
-  TRY(window_create(world, first ? vector : 0, "the parameters", &engine->parameter_window, error));
+  TRY(window_create(world, first ? buffer : 0, "the parameters", &engine->parameter_window, error));
   TRY(window_create(world, (size_t)engine->n_pieces * vector, "the partial sums of gradients",
                     &engine->partial_window, error));
   TRY(window_create(world, first ? sizeof(control_t) + engine->blocks * sizeof(double) : 0, "the barrier",
@@ -76,7 +77,7 @@ static ls_status create_shared(engine_t *engine, ls_error *error) {
 }
 
 static ls_status create_private(engine_t *engine, ls_error *error) {
-  engine->parameters = arena_new(&engine->arena, engine->floats, sizeof(float));
+  engine->parameters = arena_new(&engine->arena, graph_buffer_floats(engine->in.graph), sizeof(float));
   engine->partials = arena_new(&engine->arena, engine->floats * (size_t)engine->n_pieces, sizeof(float));
   engine->control = arena_new(&engine->arena, 1, sizeof(control_t) + engine->blocks * sizeof(double));
   if (engine->parameters == NULL || engine->partials == NULL || engine->control == NULL)
@@ -91,7 +92,8 @@ static ls_status create_rows(engine_t *engine, ls_error *error) {
   const layout_t *layout = engine->in.layout;
   size_t own = (size_t)layout->own_shards;
   TRY(gather_create(engine->in.train, engine->in.features, &engine->gather, error));
-  TRY(tape_create(engine->in.graph, layout->own_shards * engine->shape.padded, true, &engine->tape, error));
+  TRY(tape_create(engine->in.graph, layout->own_shards * engine->shape.padded, engine->shape.padded,
+                  &engine->tape, error));
   engine->order = arena_new(&engine->arena, (size_t)engine->in.train->rows, sizeof *engine->order);
   engine->shard_begin = arena_new(&engine->arena, own + 1, sizeof *engine->shard_begin);
   engine->block_loss = arena_new(&engine->arena, own * (size_t)engine->shape.blocks, sizeof(double));
@@ -155,8 +157,8 @@ static ls_status create_workers(engine_t *engine, ls_error *error) {
     omp_set_num_threads(1);
 #pragma omp single
     got = omp_get_num_threads();
-    if (graph_worker_create(engine->in.graph, engine->shape.block_rows, engine->shape.padded,
-                            &engine->workers[t].kernels, &own) != LS_OK) {
+    if (graph_worker_create(engine->in.graph, engine->shape.block_rows, true, &engine->workers[t].kernels,
+                            &own) != LS_OK) {
 #pragma omp critical
       {
         status = own.status;
@@ -239,12 +241,13 @@ engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout
                               const world_t *world) {
   tree_node_t pieces[TREE_MAX_PIECES];
   double vector = (double)graph_floats(graph) * sizeof(float);
+  double buffer = (double)graph_buffer_floats(graph) * sizeof(float);
   int n = tree_cover(layout->shards, layout->first_shard, layout->own_shards, pieces);
   bool shared = strcmp(settings->parallel.reduce, "shared") == 0;
   int parts = shared ? world_nodes(world) * world_lanes(world) : 1;
   int states = optimizer_find(settings->optimizer.name)->states;
   slice_shape_t shape = slice_shape(settings->train.global_batch_size, layout->shards);
-  return (engine_memory_t){.parameters = shared ? vector : vector * world_places(world),
+  return (engine_memory_t){.parameters = shared ? buffer : buffer * world_places(world),
                            .partials = n * vector,
                            .states = vector * (states + 1) / parts,
                            .tape = (double)(layout->own_shards * shape.padded) *
@@ -258,8 +261,10 @@ const float *engine_parameters(const engine_t *engine) {
 }
 
 ls_status engine_set_parameters(engine_t *engine, const float *vector, ls_error *error) {
-  if (!engine->shared || world_place(engine->in.world) == 0)
+  if (!engine->shared || world_place(engine->in.world) == 0) {
     memcpy(engine->parameters, vector, engine->floats * sizeof *vector);
+    graph_transpose(engine->in.graph, engine->parameters, 0, engine->floats);
+  }
   return world_barrier(engine->in.world, error);
 }
 

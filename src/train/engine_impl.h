@@ -50,7 +50,7 @@ typedef struct {
   int own_pieces;
   float *send, *receive; /* slices of node pieces to and from the ranks of this lane */
   int *send_counts, *receive_counts, *lane_counts, *norm_counts; /* (nodes) each */
-  size_t lane_first;                                             /* first block of this lane's slices */
+  size_t lane_first, lane_count;                                 /* blocks of this lane's slices */
 } exchange_t;
 
 struct engine {

@@ -63,7 +63,7 @@ static ls_status worker_create(evaluator_t *evaluator, worker_t *worker, ls_erro
   worker->confusion = arena_new(&evaluator->arena, classes * classes, sizeof *worker->confusion);
   if (worker->values == NULL || worker->predictions == NULL || worker->confusion == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for evaluation");
-  return tape_create(evaluator->graph, EVALUATE_ROWS, false, &worker->tape, error);
+  return tape_create(evaluator->graph, EVALUATE_ROWS, 0, &worker->tape, error);
 }
 
 static ls_status create_kernels(evaluator_t *evaluator, ls_error *error) {
@@ -74,7 +74,7 @@ static ls_status create_kernels(evaluator_t *evaluator, ls_error *error) {
     ls_error own = {0};
     omp_set_num_threads(1);
     worker_t *worker = &evaluator->workers[omp_get_thread_num()];
-    if (graph_worker_create(evaluator->graph, EVALUATE_ROWS, 0, &worker->kernels, &own) != LS_OK) {
+    if (graph_worker_create(evaluator->graph, EVALUATE_ROWS, false, &worker->kernels, &own) != LS_OK) {
 #pragma omp critical
       {
         status = own.status;

@@ -1,7 +1,7 @@
 #include "train/host.h"
 
 #include "comm/world.h"
-#include "math/dense.h"
+#include "math/eltwise.h"
 #include "math/linear.h"
 #include "store/store.h"
 
@@ -30,10 +30,10 @@ void host_libraries(const char *separator, char *out, size_t size) {
 #else
   const char *compiler = "gcc " __VERSION__;
 #endif
-  char mpi[128], dense[128], linear[64];
+  char mpi[128], eltwise[128], linear[64];
   world_library_version(mpi, sizeof mpi);
-  dense_library_version(dense, sizeof dense);
+  eltwise_library_version(eltwise, sizeof eltwise);
   linear_library_version(linear, sizeof linear);
   snprintf(out, size, "lockstep %s%s%s%s%s%sHDF5 %s%s%s%s%s", LOCKSTEP_VERSION, separator, compiler,
-           separator, mpi, separator, store_library_version(), separator, dense, separator, linear);
+           separator, mpi, separator, store_library_version(), separator, eltwise, separator, linear);
 }

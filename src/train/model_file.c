@@ -307,8 +307,8 @@ static ls_status read_checksum(const store_t *store, char checksum[17], ls_error
   return LS_OK;
 }
 
-static ls_status read_model(const store_t *store, const settings_choices_t *choices, int64_t rows,
-                            model_t *model, ls_error *error) {
+static ls_status read_model(const store_t *store, const settings_choices_t *choices, model_t *model,
+                            ls_error *error) {
   TRY(read_settings(store, choices, &model->settings, error));
   TRY(store_read_int(store, "/", "inputs", &model->inputs, error));
   TRY(store_read_int(store, "/", "step", &model->step, error));
@@ -320,7 +320,7 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
   TRY(scaler_read(store, "scaling/features", &model->features, error));
   TRY(scaler_read(store, "scaling/targets", &model->targets, error));
   model->loss = loss_find(model->settings->loss.name);
-  TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->inputs, rows,
+  TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->inputs,
                    &model->graph, error));
   if (store_has(store, "posterior"))
     TRY(read_posterior(store, model->inputs, graph_outputs(model->graph), &model->posterior, error));
@@ -333,13 +333,12 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
   return read_vector(store, model->graph, "parameters", model->parameters, error);
 }
 
-ls_status model_read(const char *path, const settings_choices_t *choices, int64_t rows, model_t **out,
-                     ls_error *error) {
+ls_status model_read(const char *path, const settings_choices_t *choices, model_t **out, ls_error *error) {
   store_t *store = NULL;
   model_t *model = calloc(1, sizeof *model);
   if (model == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a model");
   ls_status status = open_verified(path, false, &store, error);
-  if (status == LS_OK) status = read_model(store, choices, rows, model, error);
+  if (status == LS_OK) status = read_model(store, choices, model, error);
   store_close(&store);
   if (status != LS_OK) {
     model_destroy(&model);

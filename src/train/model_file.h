@@ -30,9 +30,8 @@ typedef struct {
   char checksum[17]; /* parameters_checksum, hex */
 } model_t;
 
-/* Not collective. `rows` is the row count of one kernel call that the graph is made for. */
-ls_status model_read(const char *path, const settings_choices_t *choices, int64_t rows, model_t **out,
-                     ls_error *error);
+/* Not collective. */
+ls_status model_read(const char *path, const settings_choices_t *choices, model_t **out, ls_error *error);
 void model_destroy(model_t **model);
 
 /* Where training stands, beside the parameters. */

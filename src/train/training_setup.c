@@ -96,12 +96,11 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
 
 static ls_status make_network(trainer_t *trainer, int64_t features, ls_error *error) {
   const settings_t *settings = trainer->settings;
-  int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
   trainer->loss = loss_find(settings->loss.name);
   trainer->optimizer = optimizer_find(settings->optimizer.name);
   const loss_params_t params = loss_params(settings);
   ls_status status =
-      graph_create(settings->model.layers, settings->model.n_layers, features, rows, &trainer->graph, error);
+      graph_create(settings->model.layers, settings->model.n_layers, features, &trainer->graph, error);
   if (status == LS_OK) status = loss_check(trainer->loss, &params, graph_outputs(trainer->graph), error);
   return trainer_agree(trainer, status, error);
 }

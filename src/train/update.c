@@ -109,6 +109,7 @@ static ls_status plan_exchange(engine_t *engine, ls_error *error) {
     int pieces = cover_node(engine, node, all + n);
     n += pieces;
     exchange->norm_counts[node] = (int)slice.count;
+    exchange->lane_count += slice.count;
     exchange->lane_counts[node] = (int)(slice.count * GRAPH_BLOCK);
     exchange->send_counts[node] = exchange->own_pieces * exchange->lane_counts[node];
     exchange->receive_counts[node] = pieces * (int)(engine->slice.count * GRAPH_BLOCK);
@@ -212,8 +213,7 @@ static slice_t part_of(slice_t slice, int thread, int threads) {
 static void mean_gradient(const engine_t *engine, size_t block, const float *restrict sum, float scale,
                           float *restrict g) {
   const float *restrict w = engine->parameters + block * GRAPH_BLOCK;
-  float l1 = optimizer_takes_l1(engine->optimizer) ? 0 : (float)engine->in.settings->train.l1;
-  float l2 = (float)engine->in.settings->train.l2;
+  float l1 = (float)engine->in.settings->train.l1, l2 = (float)engine->in.settings->train.l2;
   if (block >= engine->weight_blocks || (l1 == 0 && l2 == 0)) {
     for (size_t i = 0; i < GRAPH_BLOCK; i++) g[i] = sum[i] * scale;
     return;
@@ -238,6 +238,7 @@ static void apply(engine_t *engine, const optimizer_step_t *step, size_t block, 
   for (int k = 0; k < engine->optimizer->states; k++) states[k] = engine->states[k] + at;
   engine->optimizer->update(step, block < engine->weight_blocks, GRAPH_BLOCK,
                             engine->parameters + block * GRAPH_BLOCK, g, states);
+  graph_transpose(engine->in.graph, engine->parameters, block * GRAPH_BLOCK, GRAPH_BLOCK);
 }
 
 /* The textbook way: each rank's sum, then MPI_Allreduce. Its order is the library's. */
@@ -278,15 +279,21 @@ static void exchange_sums(engine_t *engine, worker_t *worker, int thread, ls_err
   team_wait(engine, worker);
 }
 
-/* New parameters to the other nodes; this rank's threads have all written theirs. */
+/* New parameters to the other nodes, and theirs into the transposed copy; this rank's threads have all
+ * written theirs. */
 static void exchange_parameters(engine_t *engine, worker_t *worker, int thread, ls_error *error) {
   if (world_place(engine->in.world) >= engine->lanes) return;
   worker_mark(worker, PHASE_UPDATE);
   team_wait(engine, worker);
-  float *lane = engine->parameters + engine->exchange.lane_first * GRAPH_BLOCK;
-  if (thread == 0 && world_lane_gather(engine->in.world, lane, engine->exchange.lane_counts, error) != LS_OK)
+  const exchange_t *exchange = &engine->exchange;
+  float *parameters = engine->parameters + exchange->lane_first * GRAPH_BLOCK;
+  if (thread == 0 && world_lane_gather(engine->in.world, parameters, exchange->lane_counts, error) != LS_OK)
     atomic_store(&engine->control->failed, 1);
   worker_mark(worker, PHASE_EXCHANGE);
+  team_wait(engine, worker);
+  slice_t lane = {exchange->lane_first, exchange->lane_count};
+  slice_t part = part_of(lane, thread, engine->in.layout->threads);
+  graph_transpose(engine->in.graph, engine->parameters, part.first * GRAPH_BLOCK, part.count * GRAPH_BLOCK);
 }
 
 /* |g| over all parameters, the same on every thread: squares of blocks, added in the tree. */
@@ -337,7 +344,6 @@ void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *
                              .epsilon = settings->optimizer.epsilon,
                              .alpha = settings->optimizer.alpha,
                              .weight_decay = settings->optimizer.weight_decay,
-                             .l1 = settings->train.l1,
                              .step = step->updates + 1};
   optimizer_prepare(engine->optimizer, &update);
   if (!engine->shared) reduce_by_library(engine, worker, thread, error);

@@ -1,7 +1,7 @@
 /* The activation table: each row's definition, derivative and backward pass agree with each other, with
  * central differences, and with what the kernels compute. */
 #include "math/activation.h"
-#include "math/dense.h"
+#include "math/eltwise.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -147,4 +147,12 @@ Test(activation, kernels_compute_value_and_derivative) {
     eltwise_destroy(&backward);
     cr_assert_null(forward);
   }
+}
+
+Test(activation, library_names_itself) {
+  char text[64];
+  eltwise_library_version(text, sizeof text);
+  cr_assert_eq(strncmp(text, "oneDNN ", 7), 0, "%s", text);
+  eltwise_library_version(text, 4);
+  cr_assert_str_eq(text, "one");
 }

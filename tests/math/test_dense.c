@@ -1,12 +1,10 @@
-/* Dense kernels against plain loops in double, over shapes that exercise every layout, tail and tile; and the
- * promises that the gradient's bits rest on. */
+/* Dense layers against plain loops in double, over shapes that exercise every tail and tile; and the promises
+ * that the bits rest on. */
 #include "math/dense.h"
 
 #include <criterion/criterion.h>
-#include <dlfcn.h>
 #include <float.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,22 +20,15 @@ static const shape_t shapes[] = {
 };
 enum { N_SHAPES = sizeof shapes / sizeof shapes[0] };
 
-/* What the header asks of the thread that makes kernels; asked of whichever OpenMP runtime the library
- * brought, so that the test needs none of its own. */
-static void use_one_thread(void) {
-  void *symbol = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
-  void (*set_num_threads)(int) = NULL;
-  memcpy(&set_num_threads, &symbol, sizeof symbol);
-  if (set_num_threads != NULL) set_num_threads(1);
-}
-
 /* ---- a layer with random values ---- */
 
 typedef struct {
   shape_t shape;
   dense_layout_t layout;
-  float *x, *y, *dy, *dx; /* (rows, in), (rows, out), (rows, out), (rows, in) */
-  float *plain, *packed;  /* weights */
+  float *x, *y, *dy, *dx;  /* (rows, in), (rows, out), (rows, out), (rows, in) */
+  float *plain, *packed;   /* weights */
+  float *transposed;       /* their copy for backward-data */
+  float *columns, *panels; /* x and dy as backward-weights reads them */
   float *bias;
   float *gradient; /* of the weights, in layout order */
 } layer_t;
@@ -60,44 +51,46 @@ static float *new_random(int64_t n, unsigned seed) {
 }
 
 static layer_t layer_new(shape_t shape) {
-  use_one_thread();
-  layer_t layer = {.shape = shape};
-  ls_error error = {0};
-  cr_assert_eq(dense_layout_choose(shape.in, shape.out, shape.rows, &layer.layout, &error), LS_OK, "%s",
-               error.message);
+  layer_t layer = {.shape = shape, .layout = dense_layout(shape.in, shape.out)};
+  const dense_layout_t *layout = &layer.layout;
   layer.x = new_random(shape.rows * shape.in, 1);
   layer.dy = new_random(shape.rows * shape.out, 2);
   layer.plain = new_random(shape.out * shape.in, 3);
   layer.bias = new_random(shape.out, 4);
   layer.y = new_floats(shape.rows * shape.out);
   layer.dx = new_floats(shape.rows * shape.in);
-  layer.packed = new_floats(layer.layout.elements);
-  layer.gradient = new_floats(layer.layout.elements);
-  cr_assert_eq(dense_pack(&layer.layout, layer.plain, layer.packed, &error), LS_OK);
+  layer.packed = new_floats(layout->elements);
+  layer.gradient = new_floats(layout->elements);
+  layer.transposed = new_floats(dense_transposed_floats(layout));
+  layer.columns = new_floats(shape.rows * shape.in);
+  layer.panels = new_floats(shape.rows * layout->padded_out);
+  dense_pack(layout, layer.plain, layer.packed);
+  dense_transpose(layout, layer.packed, 0, layout->elements, layer.transposed);
+  dense_columns(layout, shape.rows, 0, shape.rows, layer.x, layer.columns);
+  dense_panels(layout, shape.rows, 0, shape.rows, layer.dy, layer.panels);
   return layer;
 }
 
 static void layer_free(layer_t *layer) {
-  float *all[] = {layer->x,     layer->y,      layer->dy,   layer->dx,
-                  layer->plain, layer->packed, layer->bias, layer->gradient};
+  float *all[] = {layer->x,          layer->y,       layer->dy,    layer->dx,
+                  layer->plain,      layer->packed,  layer->bias,  layer->gradient,
+                  layer->transposed, layer->columns, layer->panels};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) free(all[i]);
 }
 
-/* Each tile by a kernel of its own; the buffer is filled with NaN before, twice in the same place. */
+static void run_forward(layer_t *layer, const char *activation, bool has_bias) {
+  dense_forward(&layer->layout, activation_find(activation), layer->shape.rows, layer->x, layer->packed,
+                has_bias ? layer->bias : NULL, layer->y);
+}
+
+static void run_tile(const layer_t *layer, int64_t i, bool add, float *dw) {
+  dense_tile_t tile = dense_tile(&layer->layout, i);
+  dense_backward_weights(&tile, layer->shape.rows, layer->columns, layer->panels, add, dw);
+}
+
 static void compute_gradient(layer_t *layer) {
-  for (int64_t i = 0; i < dense_tiles(&layer->layout); i++) {
-    dense_tile_t tile = dense_tile(&layer->layout, i);
-    float *dw = layer->gradient + tile.offset;
-    dense_backward_weights_t *kernel = NULL;
-    ls_error error = {0};
-    cr_assert_eq(dense_backward_weights_create(&layer->layout, &tile, layer->shape.rows, &kernel, &error),
-                 LS_OK, "%s", error.message);
-    for (int time = 0; time < 2; time++) {
-      memset(dw, 0xff, (size_t)tile.elements * sizeof(float));
-      dense_backward_weights_run(kernel, &tile, layer->x, layer->dy, false, dw);
-    }
-    dense_backward_weights_destroy(&kernel);
-  }
+  for (int64_t i = 0; i < dense_tiles(&layer->layout); i++)
+    run_tile(layer, i, false, layer->gradient + dense_tile(&layer->layout, i).offset);
 }
 
 /* |value - sum of n products| within the bound of any order of addition. */
@@ -110,16 +103,6 @@ static void assert_sum(float value, double expected, double magnitude, int64_t n
 }
 
 /* ---- the three passes ---- */
-
-static void run_forward(layer_t *layer, const activation_t *activation, bool has_bias) {
-  dense_forward_t *kernel = NULL;
-  ls_error error = {0};
-  cr_assert_eq(dense_forward_create(&layer->layout, layer->shape.rows, has_bias, activation, &kernel, &error),
-               LS_OK, "%s", error.message);
-  dense_forward_run(kernel, layer->x, layer->packed, has_bias ? layer->bias : NULL, layer->y);
-  dense_forward_destroy(&kernel);
-  cr_assert_null(kernel);
-}
 
 /* z = x Wᵀ + b of one element, and the sum of the magnitudes. */
 static double plain_output(const layer_t *layer, int64_t r, int64_t o, bool has_bias, double *magnitude) {
@@ -138,7 +121,7 @@ Test(dense, forward_is_the_matrix_product) {
   for (int s = 0; s < 2 * N_SHAPES; s++) {
     layer_t layer = layer_new(shapes[s / 2]);
     bool has_bias = s % 2 == 1;
-    run_forward(&layer, activation_find("identity"), has_bias);
+    run_forward(&layer, "identity", has_bias);
     for (int64_t k = 0; k < layer.shape.rows * layer.shape.out; k++) {
       double magnitude = 0;
       double z = plain_output(&layer, k / layer.shape.out, k % layer.shape.out, has_bias, &magnitude);
@@ -148,36 +131,44 @@ Test(dense, forward_is_the_matrix_product) {
   }
 }
 
-Test(dense, forward_applies_every_activation_of_the_library) {
+/* The others are left to the caller: then y is z. */
+Test(dense, forward_applies_those_activations_that_it_says) {
   const shape_t few[] = {{13, 64, 10}, {65, 100, 13}, {64, 1, 32}, {30, 3, 1}};
   choice_t choice;
+  int applied = 0;
   for (size_t a = 0; activation_choice(a, &choice); a++)
     for (int s = 0; s < 4; s++) {
       const activation_t *activation = activation_find(choice.name);
-      if (activation->eltwise == ELTWISE_OWN) continue;
       layer_t layer = layer_new(few[s]);
-      run_forward(&layer, activation, true);
+      run_forward(&layer, choice.name, true);
+      applied += dense_applies(activation);
       for (int64_t k = 0; k < layer.shape.rows * layer.shape.out; k++) {
         double magnitude = 0;
         double z = plain_output(&layer, k / layer.shape.out, k % layer.shape.out, true, &magnitude);
-        double expected = activation->value(z);
+        double expected = dense_applies(activation) ? activation->value(z) : z;
         cr_assert(fabs((double)layer.y[k] - expected) <= 1e-5 * (1 + magnitude), "%s(%g): %g is not %g",
                   choice.name, z, (double)layer.y[k], expected);
       }
       layer_free(&layer);
     }
+  cr_assert_eq(applied, 3 * 4, "identity, relu and leaky_relu");
+}
+
+/* A network that diverges must show it: no max() may turn NaN into a number. */
+Test(dense, a_nan_passes_through_relu) {
+  layer_t layer = layer_new((shape_t){5, 20, 7});
+  layer.x[3 * 5] = NAN;
+  run_forward(&layer, "relu", true);
+  for (int64_t o = 0; o < 20; o++) cr_assert(isnan(layer.y[3 * 20 + o]));
+  for (int64_t k = 0; k < 3 * 20; k++) cr_assert(layer.y[k] >= 0 && !signbit(layer.y[k]));
+  layer_free(&layer);
 }
 
 Test(dense, backward_data_is_the_transposed_product) {
   for (int s = 0; s < N_SHAPES; s++) {
     layer_t layer = layer_new(shapes[s]);
     shape_t shape = layer.shape;
-    dense_backward_data_t *kernel = NULL;
-    ls_error error = {0};
-    cr_assert_eq(dense_backward_data_create(&layer.layout, shape.rows, &kernel, &error), LS_OK, "%s",
-                 error.message);
-    dense_backward_data_run(kernel, layer.dy, layer.packed, layer.dx);
-    dense_backward_data_destroy(&kernel);
+    dense_backward_data(&layer.layout, shape.rows, layer.dy, layer.transposed, layer.dx);
     for (int64_t k = 0; k < shape.rows * shape.in; k++) {
       double sum = 0, magnitude = 0;
       for (int64_t o = 0; o < shape.out; o++) {
@@ -196,10 +187,9 @@ Test(dense, tiles_make_up_the_weight_gradient) {
   for (int s = 0; s < N_SHAPES; s++) {
     layer_t layer = layer_new(shapes[s]);
     shape_t shape = layer.shape;
-    ls_error error = {0};
     float *plain = new_floats(shape.out * shape.in);
     compute_gradient(&layer);
-    cr_assert_eq(dense_unpack(&layer.layout, layer.gradient, plain, &error), LS_OK);
+    dense_unpack(&layer.layout, layer.gradient, plain);
     for (int64_t k = 0; k < shape.out * shape.in; k++) {
       double sum = 0, magnitude = 0;
       for (int64_t r = 0; r < shape.rows; r++) {
@@ -215,30 +205,14 @@ Test(dense, tiles_make_up_the_weight_gradient) {
   }
 }
 
-Test(dense, kernels_for_other_row_counts_read_the_same_weights) {
-  layer_t layer = layer_new((shape_t){65, 100, 64});
-  layer_t other = layer_new((shape_t){65, 100, 3});
-  other.layout = layer.layout;
-  run_forward(&layer, activation_find("tanh"), true);
-  dense_forward_t *kernel = NULL;
-  ls_error error = {0};
-  cr_assert_eq(dense_forward_create(&layer.layout, 3, true, activation_find("tanh"), &kernel, &error), LS_OK);
-  dense_forward_run(kernel, layer.x, layer.packed, layer.bias, other.y);
-  dense_forward_destroy(&kernel);
-  for (int64_t k = 0; k < 3 * 100; k++) cr_assert_float_eq((double)other.y[k], (double)layer.y[k], 1e-5);
-  layer_free(&layer);
-  layer_free(&other);
-}
-
 /* ---- the layout ---- */
 
 Test(dense, pack_and_unpack_are_inverse) {
   for (int s = 0; s < N_SHAPES; s++) {
     layer_t layer = layer_new(shapes[s]);
-    ls_error error = {0};
     size_t n = (size_t)(layer.shape.in * layer.shape.out);
     float *back = new_floats((int64_t)n);
-    cr_assert_eq(dense_unpack(&layer.layout, layer.packed, back, &error), LS_OK);
+    dense_unpack(&layer.layout, layer.packed, back);
     cr_assert_eq(memcmp(back, layer.plain, n * sizeof(float)), 0);
     free(back);
     layer_free(&layer);
@@ -249,9 +223,8 @@ Test(dense, pack_and_unpack_are_inverse) {
 static void assert_padding_zero(const dense_layout_t *layout, const float *values) {
   int64_t n = layout->in * layout->out, real = 0;
   float *ones = new_floats(n), *marks = new_floats(layout->elements);
-  ls_error error = {0};
   for (int64_t k = 0; k < n; k++) ones[k] = 1;
-  cr_assert_eq(dense_pack(layout, ones, marks, &error), LS_OK);
+  dense_pack(layout, ones, marks);
   for (int64_t k = 0; k < layout->elements; k++) {
     if (marks[k] == 1.0f) real++;
     cr_assert(marks[k] == 1.0f || (values[k] == 0.0f && !signbit(values[k])), "padding at %ld is %g", (long)k,
@@ -274,15 +247,13 @@ Test(dense, padding_is_zero_in_weights_and_gradients) {
 
 Test(dense, tiles_cover_buffer_and_matrix_exactly) {
   for (int s = 0; s < N_SHAPES; s++) {
-    dense_layout_t layout;
-    ls_error error = {0};
-    cr_assert_eq(dense_layout_choose(shapes[s].in, shapes[s].out, shapes[s].rows, &layout, &error), LS_OK);
+    dense_layout_t layout = dense_layout(shapes[s].in, shapes[s].out);
     int64_t at = 0, weights = 0;
     for (int64_t i = 0; i < dense_tiles(&layout); i++) {
       dense_tile_t tile = dense_tile(&layout, i);
       cr_assert_eq(tile.offset, at, "tile %ld of %ld -> %ld", (long)i, (long)layout.in, (long)layout.out);
-      cr_assert(tile.inputs > 0 && tile.outputs > 0 && tile.outputs <= layout.panel);
-      cr_assert(layout.input_block == 1 || tile.inputs <= DENSE_MAX_TILE_INPUTS);
+      cr_assert(tile.inputs > 0 && tile.outputs > 0 && tile.outputs <= DENSE_PANEL);
+      cr_assert(tile.elements <= DENSE_TILE_FLOATS && tile.elements % DENSE_UNIT == 0);
       cr_assert(tile.first_input + tile.inputs <= layout.in &&
                 tile.first_output + tile.outputs <= layout.out);
       at += tile.elements;
@@ -293,82 +264,71 @@ Test(dense, tiles_cover_buffer_and_matrix_exactly) {
   }
 }
 
-Test(dense, a_layer_without_inputs_is_an_error_and_leaves_the_layout_alone) {
-  dense_layout_t layout = {.in = 7};
-  ls_error error = {0};
-  cr_assert_eq(dense_layout_choose(0, 10, 32, &layout, &error), LS_FAILED);
-  cr_assert(strlen(error.message) > 0);
-  cr_assert_eq(layout.in, 7);
+/* Parts in any order, as threads that update parts of the weights make it. */
+Test(dense, the_transposed_copy_can_be_made_in_parts) {
+  for (int s = 0; s < N_SHAPES; s++) {
+    layer_t layer = layer_new(shapes[s]);
+    int64_t floats = dense_transposed_floats(&layer.layout), units = layer.layout.elements / DENSE_UNIT;
+    float *parts = new_floats(floats);
+    memset(parts, 0, (size_t)floats * sizeof *parts);
+    for (int64_t u = units - 1; u >= 0; u -= 3) {
+      int64_t first = u < 2 ? 0 : u - 2;
+      dense_transpose(&layer.layout, layer.packed, first * DENSE_UNIT, (u - first + 1) * DENSE_UNIT, parts);
+    }
+    for (int64_t k = 0; k < layer.shape.in * layer.shape.out; k++) {
+      int64_t o = k / layer.shape.in, i = k % layer.shape.in;
+      int64_t at = (i / DENSE_PANEL * layer.layout.padded_out + o) * DENSE_PANEL + i % DENSE_PANEL;
+      cr_assert_eq(parts[at], layer.plain[k]);
+      parts[at] = 0;
+    }
+    for (int64_t k = 0; k < floats; k++) cr_assert_eq(parts[k], 0.0F, "padding at %ld", (long)k);
+    free(parts);
+    layer_free(&layer);
+  }
 }
 
 /* ---- bits ---- */
-
-typedef struct {
-  layer_t layer;
-  shape_t shape;
-} job_t;
-
-static void *compute_all(void *argument) {
-  job_t *job = argument;
-  job->layer = layer_new(job->shape);
-  dense_backward_data_t *kernel = NULL;
-  ls_error error = {0};
-  run_forward(&job->layer, activation_find("selu"), true);
-  cr_assert_eq(dense_backward_data_create(&job->layer.layout, job->shape.rows, &kernel, &error), LS_OK);
-  dense_backward_data_run(kernel, job->layer.dy, job->layer.packed, job->layer.dx);
-  dense_backward_data_destroy(&kernel);
-  compute_gradient(&job->layer);
-  return NULL;
-}
 
 static void assert_same_bits(const float *a, const float *b, int64_t n) {
   cr_assert_eq(memcmp(a, b, (size_t)n * sizeof(float)), 0);
 }
 
-Test(dense, same_bits_in_every_thread) {
-  enum { THREADS = 3 };
+/* Row by row, or all rows at once. */
+Test(dense, bits_do_not_depend_on_the_rows_of_a_call) {
   for (int s = 0; s < N_SHAPES; s++) {
-    job_t jobs[THREADS];
-    pthread_t threads[THREADS];
-    for (int t = 0; t < THREADS; t++) jobs[t].shape = shapes[s];
-    for (int t = 1; t < THREADS; t++)
-      cr_assert_eq(pthread_create(&threads[t], NULL, compute_all, &jobs[t]), 0);
-    compute_all(&jobs[0]);
-    for (int t = 1; t < THREADS; t++) {
-      pthread_join(threads[t], NULL);
-      layer_t *a = &jobs[0].layer, *b = &jobs[t].layer;
-      assert_same_bits(a->y, b->y, a->shape.rows * a->shape.out);
-      assert_same_bits(a->dx, b->dx, a->shape.rows * a->shape.in);
-      assert_same_bits(a->gradient, b->gradient, a->layout.elements);
-      layer_free(b);
+    layer_t layer = layer_new(shapes[s]);
+    const dense_layout_t *layout = &layer.layout;
+    float *y = new_floats(layout->out), *dx = new_floats(layout->in);
+    run_forward(&layer, "leaky_relu", true);
+    dense_backward_data(layout, layer.shape.rows, layer.dy, layer.transposed, layer.dx);
+    for (int64_t r = 0; r < layer.shape.rows; r++) {
+      dense_forward(layout, activation_find("leaky_relu"), 1, layer.x + r * layout->in, layer.packed,
+                    layer.bias, y);
+      dense_backward_data(layout, 1, layer.dy + r * layout->out, layer.transposed, dx);
+      assert_same_bits(y, layer.y + r * layout->out, layout->out);
+      assert_same_bits(dx, layer.dx + r * layout->in, layout->in);
     }
-    layer_free(&jobs[0].layer);
+    free(y);
+    free(dx);
+    layer_free(&layer);
   }
 }
 
-/* One kernel for all tiles of its shape, in reverse order, against a kernel for each. */
-Test(dense, a_tile_does_not_depend_on_the_kernel_object) {
+/* Columns and panels are filled in block by block, as rows of a slice are computed. */
+Test(dense, a_slice_can_be_filled_in_parts) {
   for (int s = 0; s < N_SHAPES; s++) {
     layer_t layer = layer_new(shapes[s]);
-    int64_t n = dense_tiles(&layer.layout);
-    dense_backward_weights_t *kernel = NULL;
-    dense_tile_t made_for = {0};
-    float *again = new_floats(layer.layout.elements);
-    ls_error error = {0};
-    compute_gradient(&layer);
-    for (int64_t i = n - 1; i >= 0; i--) {
-      dense_tile_t tile = dense_tile(&layer.layout, i);
-      if (tile.inputs != made_for.inputs || tile.outputs != made_for.outputs) {
-        dense_backward_weights_destroy(&kernel);
-        cr_assert_eq(dense_backward_weights_create(&layer.layout, &tile, shapes[s].rows, &kernel, &error),
-                     LS_OK);
-        made_for = tile;
-      }
-      dense_backward_weights_run(kernel, &tile, layer.x, layer.dy, false, again + tile.offset);
-    }
-    assert_same_bits(again, layer.gradient, layer.layout.elements);
-    dense_backward_weights_destroy(&kernel);
-    free(again);
+    const dense_layout_t *layout = &layer.layout;
+    int64_t rows = layer.shape.rows, half = rows / 2;
+    float *columns = new_floats(rows * layout->in), *panels = new_floats(rows * layout->padded_out);
+    dense_columns(layout, rows, half, rows - half, layer.x + half * layout->in, columns);
+    dense_columns(layout, rows, 0, half, layer.x, columns);
+    dense_panels(layout, rows, half, rows - half, layer.dy + half * layout->out, panels);
+    dense_panels(layout, rows, 0, half, layer.dy, panels);
+    assert_same_bits(columns, layer.columns, rows * layout->in);
+    assert_same_bits(panels, layer.panels, rows * layout->padded_out);
+    free(columns);
+    free(panels);
     layer_free(&layer);
   }
 }
@@ -380,29 +340,16 @@ Test(dense, adding_a_tile_has_the_bits_of_adding_afterwards) {
     compute_gradient(&layer);
     for (int64_t i = 0; i < dense_tiles(&layer.layout); i++) {
       dense_tile_t tile = dense_tile(&layer.layout, i);
-      dense_backward_weights_t *kernel = NULL;
-      ls_error error = {0};
       float *apart = new_floats(tile.elements), *added = new_floats(tile.elements);
       for (int64_t k = 0; k < tile.elements; k++) {
         added[k] = layer.packed[tile.offset + k];
         apart[k] = added[k] + layer.gradient[tile.offset + k];
       }
-      cr_assert_eq(dense_backward_weights_create(&layer.layout, &tile, shapes[s].rows, &kernel, &error),
-                   LS_OK);
-      dense_backward_weights_run(kernel, &tile, layer.x, layer.dy, true, added);
+      run_tile(&layer, i, true, added);
       assert_same_bits(added, apart, tile.elements);
-      dense_backward_weights_destroy(&kernel);
       free(apart);
       free(added);
     }
     layer_free(&layer);
   }
-}
-
-Test(dense, library_names_itself) {
-  char text[64];
-  dense_library_version(text, sizeof text);
-  cr_assert_eq(strncmp(text, "oneDNN ", 7), 0, "%s", text);
-  dense_library_version(text, 4);
-  cr_assert_str_eq(text, "one");
 }

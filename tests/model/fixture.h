@@ -40,7 +40,7 @@ typedef struct {
   tape_t *tape;
   int64_t rows, inputs, outputs;
   size_t n;      /* parameters */
-  float *vector; /* the parameter vector */
+  float *vector; /* the parameter vector, and the copies behind it */
   double *plain; /* the same, plain arrays one after the other */
   double *x;     /* (rows, inputs) */
   pass_t pass;
@@ -72,6 +72,7 @@ static inline void network_randomise(network_t *net) {
     free(array);
     free(drawn);
   }
+  graph_transpose(net->graph, net->vector, 0, graph_floats(net->graph));
   network_unpack(net->graph, net->vector, net->plain);
 }
 
@@ -80,13 +81,13 @@ static inline network_t network_create(const layer_settings_t *layers, size_t n_
                                        int64_t rows) {
   network_t net = {
       .rows = rows, .inputs = inputs, .pass = {.training = true, .seed = 3, .step = 5, .shard = 2}};
-  CHECK(graph_create(layers, n_layers, inputs, rows, &net.graph, error));
-  CHECK(graph_worker_create(net.graph, rows, rows, &net.worker, error));
-  CHECK(tape_create(net.graph, rows, true, &net.tape, error));
+  CHECK(graph_create(layers, n_layers, inputs, &net.graph, error));
+  CHECK(graph_worker_create(net.graph, rows, true, &net.worker, error));
+  CHECK(tape_create(net.graph, rows, rows, &net.tape, error));
   net.outputs = graph_outputs(net.graph);
   net.n = (size_t)graph_parameters(net.graph);
-  net.vector = aligned_alloc(64, graph_floats(net.graph) * sizeof(float));
-  memset(net.vector, 0, graph_floats(net.graph) * sizeof(float));
+  net.vector = aligned_alloc(64, graph_buffer_floats(net.graph) * sizeof(float));
+  memset(net.vector, 0, graph_buffer_floats(net.graph) * sizeof(float));
   net.plain = calloc(net.n, sizeof(double));
   net.x = calloc((size_t)(rows * inputs), sizeof(double));
   network_randomise(&net);

@@ -116,31 +116,35 @@ Test(gradient, is_the_sum_over_slices) {
   targets_t t = targets_create(loss, ROWS, net.outputs);
   size_t floats = graph_floats(net.graph), tile_floats = graph_largest_tile(net.graph);
   float *whole = calloc(floats, sizeof *whole), *sum = calloc(floats, sizeof *sum);
-  float *tile = aligned_alloc(64, (tile_floats + 15) / 16 * 64);
+  float *part = aligned_alloc(64, (tile_floats + 15) / 16 * 64);
   double value = network_gradient(&net, loss, &any_params, &t, whole), parts = 0;
 
   graph_worker_t *worker = NULL;
-  CHECK(graph_worker_create(net.graph, BLOCK, SLICE, &worker, error));
+  tape_t *tape = NULL;
+  CHECK(graph_worker_create(net.graph, BLOCK, true, &worker, error));
+  CHECK(tape_create(net.graph, ROWS, SLICE, &tape, error));
+  memcpy(tape_input(tape, 0), tape_input(net.tape, 0), sizeof(float[ROWS * 9]));
   for (int64_t row = 0; row < ROWS; row += BLOCK) {
     pass_t pass = net.pass;
     pass.row = row;
-    graph_forward(worker, net.vector, net.tape, row, &pass);
-    parts += loss->evaluate(&any_params, BLOCK, net.outputs, tape_output(net.tape, row),
-                            targets_from(&t, row), tape_output_delta(net.tape, row));
-    graph_backward(worker, net.vector, net.tape, row);
+    graph_forward(worker, net.vector, tape, row, &pass);
+    parts += loss->evaluate(&any_params, BLOCK, net.outputs, tape_output(tape, row), targets_from(&t, row),
+                            tape_output_delta(tape, row));
+    graph_backward(worker, net.vector, tape, row);
   }
   for (int64_t row = 0; row < ROWS; row += SLICE)
     for (size_t i = 0; i < graph_tiles(net.graph); i++) {
-      tile_t place = graph_tile(net.graph, i);
-      graph_tile_gradient(worker, net.tape, row, i, false, tile);
-      for (size_t k = 0; k < place.floats; k++) sum[place.offset + k] += tile[k];
+      tile_t tile = graph_tile(net.graph, i);
+      graph_tile_gradient(worker, tape, row, i, false, part);
+      for (size_t k = 0; k < tile.floats; k++) sum[tile.offset + k] += part[k];
     }
   cr_assert_float_eq(parts, value, 1e-5 * value);
   for (size_t i = 0; i < floats; i++) cr_assert_float_eq(sum[i], whole[i], 1e-4, "element %zu", i);
   graph_worker_destroy(&worker);
+  tape_destroy(&tape);
   free(whole);
   free(sum);
-  free(tile);
+  free(part);
   targets_destroy(&t);
   network_destroy(&net);
 }

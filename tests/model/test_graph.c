@@ -23,8 +23,8 @@ Test(forward, of_inference_needs_no_deltas) {
   network_t net = network_create(layers, COUNT(layers), 5, 6);
   graph_worker_t *worker = NULL;
   tape_t *tape = NULL;
-  CHECK(graph_worker_create(net.graph, 6, 0, &worker, error));
-  CHECK(tape_create(net.graph, 6, false, &tape, error));
+  CHECK(graph_worker_create(net.graph, 6, false, &worker, error));
+  CHECK(tape_create(net.graph, 6, 0, &tape, error));
   memcpy(tape_input(tape, 0), tape_input(net.tape, 0), 6 * 5 * sizeof(float));
   net.pass.training = false;
   graph_forward(net.worker, net.vector, net.tape, 0, &net.pass);
@@ -85,7 +85,7 @@ Test(dropout, drops_its_share_and_scales_the_rest) {
 static void collect_mask(const graph_t *graph, const float *vector, tape_t *tape, int64_t rows, int64_t block,
                          pass_t pass, bool *mask) {
   graph_worker_t *worker = NULL;
-  CHECK(graph_worker_create(graph, block, 0, &worker, error));
+  CHECK(graph_worker_create(graph, block, false, &worker, error));
   for (int64_t row = 0; row < rows; row += block) {
     pass_t here = pass;
     here.row = row;
@@ -136,7 +136,7 @@ Test(parameters, are_named_shaped_and_counted_in_graph_order) {
   layer_settings_t block[] = {DENSE_WITHOUT_BIAS(9, "relu"), DENSE(20, "tanh")};
   layer_settings_t layers[] = {DENSE(20, "gelu"), RESIDUAL(block), DENSE(3, "identity")};
   graph_t *graph = NULL;
-  CHECK(graph_create(layers, COUNT(layers), 7, 16, &graph, error));
+  CHECK(graph_create(layers, COUNT(layers), 7, &graph, error));
   const char *names[] = {"dense1/weight", "dense1/bias",   "dense2/weight", "dense3/weight",
                          "dense3/bias",   "dense4/weight", "dense4/bias"};
   cr_assert_eq(graph_parameter_count(graph), COUNT(names));
@@ -175,7 +175,7 @@ Test(parameters, pack_and_unpack_are_inverse_and_leave_padding_zero) {
 Test(parameters, weights_come_before_biases_in_whole_blocks) {
   layer_settings_t layers[] = {DENSE(67, "relu"), DENSE(10, "identity")};
   graph_t *graph = NULL;
-  CHECK(graph_create(layers, COUNT(layers), 13, 8, &graph, error));
+  CHECK(graph_create(layers, COUNT(layers), 13, &graph, error));
   size_t weights = graph_weight_floats(graph), floats = graph_floats(graph);
   cr_assert(weights % GRAPH_BLOCK == 0 && floats % GRAPH_BLOCK == 0 && weights < floats);
   float *vector = calloc(floats, sizeof *vector), ones[67 * 13];
@@ -229,7 +229,7 @@ Test(parameters, checksum_is_that_of_the_plain_arrays) {
 static void refuse(layer_settings_t *layers, size_t n, const char *const *words, size_t n_words) {
   graph_t *graph = NULL;
   ls_error error = {0};
-  cr_assert_eq(graph_create(layers, n, 4, 8, &graph, &error), LS_BAD_SETTINGS);
+  cr_assert_eq(graph_create(layers, n, 4, &graph, &error), LS_BAD_SETTINGS);
   cr_assert_null(graph);
   for (size_t i = 0; i < n_words; i++)
     cr_expect(strstr(error.message, words[i]) != NULL, "'%s' lacks '%s'", error.message, words[i]);
@@ -281,7 +281,7 @@ Test(settings, with_a_step_where_a_gradient_is_needed_are_refused) {
 Test(print, has_a_line_per_layer_and_the_totals) {
   layer_settings_t layers[] = {DENSE(256, "relu"), DROPOUT(0.2), DENSE(10, "identity")};
   graph_t *graph = NULL;
-  CHECK(graph_create(layers, COUNT(layers), 784, 8, &graph, error));
+  CHECK(graph_create(layers, COUNT(layers), 784, &graph, error));
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);

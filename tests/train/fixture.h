@@ -63,7 +63,7 @@ static inline network_t network_make(void) {
   network_t net = {.epoch_loss = {0.1, -2e300, 3e-300}};
   OK(settings_parse(settings_text, strlen(settings_text), "test", NULL, 0, settings_choices(), &net.settings,
                     error));
-  OK(graph_create(net.settings->model.layers, net.settings->model.n_layers, INPUTS, 3, &net.graph, error));
+  OK(graph_create(net.settings->model.layers, net.settings->model.n_layers, INPUTS, &net.graph, error));
   net.floats = graph_floats(net.graph);
   net.parameters = network_vector(&net, 1);
   for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) net.states[k] = network_vector(&net, 2 + (uint64_t)k);

@@ -51,7 +51,7 @@ Test(model_file, a_model_is_self_contained) {
   parts.n_classes = 5;
   OK(model_write("m.h5", &parts, NULL, error));
   model_t *model = NULL;
-  OK(model_read("m.h5", settings_choices(), 64, &model, error));
+  OK(model_read("m.h5", settings_choices(), &model, error));
   cr_expect_eq(model->inputs, INPUTS);
   cr_expect_eq(model->step, 123);
   cr_expect_eq(model->shards, SHARDS);
@@ -101,7 +101,7 @@ Test(model_file, is_refused_when_it_is_something_else) {
   layer_settings_t layers[] = {
       {.kind = LAYER_DENSE, .units = 14, .activation = "relu", .init = "auto", .bias = true},
       {.kind = LAYER_DENSE, .units = 5, .activation = "identity", .init = "auto", .bias = true}};
-  OK(graph_create(layers, 2, INPUTS, 3, &wider, error));
+  OK(graph_create(layers, 2, INPUTS, &wider, error));
   float *vector = calloc(graph_floats(wider), sizeof *vector);
   cr_expect_eq(model_read_parameters("m.h5", wider, vector, &problem), LS_BAD_DATA);
   cr_expect_not_null(strstr(problem.message, "dense1"), "%s", problem.message);

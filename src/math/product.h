@@ -1,0 +1,45 @@
+/* Inside of the room: the one matrix product that every pass of a dense layer is made of.
+ *
+ * c = a b with b a panel, [depth][PRODUCT_PANEL] floats, dense. Each element of c is one chain of fused
+ * products and sums in the order of depth, started from zero or from its bias: so its bits depend on its own
+ * row of a and column of b alone, and on nothing that the shape of a call could change. */
+#ifndef MATH_PRODUCT_H
+#define MATH_PRODUCT_H
+
+#include <stdint.h>
+
+enum {
+#ifdef __AVX512F__
+  PRODUCT_LANES = 16,
+  PRODUCT_VECTORS = 4, /* across a panel: with 6 rows, 24 sums and what they are made of fill 32 registers */
+#else
+  PRODUCT_LANES = 8,
+  PRODUCT_VECTORS = 2, /* with 6 rows, 12 sums and what they are made of fill 16 registers */
+#endif
+  PRODUCT_PANEL = PRODUCT_LANES * PRODUCT_VECTORS
+};
+
+typedef struct {
+  int64_t rows, depth;
+  const float *a; /* (rows, depth), rows a_stride floats apart */
+  int64_t a_stride;
+  const float *b;    /* (depth, PRODUCT_PANEL), dense */
+  const float *next; /* the b that the caller multiplies with after this, fetched meanwhile; or NULL */
+  float *c;          /* (rows, columns), rows c_stride floats apart */
+  int64_t c_stride;
+} product_t;
+
+/* c = max(s, slope s) with s = a b + start; slope in [0, 1]: 1 leaves s as it is, 0 is relu. start (columns),
+ * or NULL for zero; columns <= PRODUCT_PANEL. Thread-safe, as all of this room. */
+void product_store(const product_t *product, const float *start, float slope, int64_t columns);
+
+/* c (rows, PRODUCT_PANEL) += a b: the product is complete before it is added, as if it had been stored apart.
+ */
+void product_add(const product_t *product);
+
+/* out (columns, rows) = in (rows, columns) transposed; rows of in and out lie in_stride and out_stride floats
+ * apart. */
+void transpose(int64_t rows, int64_t columns, const float *in, int64_t in_stride, float *out,
+               int64_t out_stride);
+
+#endif
