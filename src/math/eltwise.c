@@ -91,7 +91,7 @@ enum { MAX_ARGS = 3 };
 
 struct eltwise_kernel {
   const activation_t *activation;
-  int64_t n; /* values */
+  int64_t n;            /* values */
   dnnl_engine_t engine; /* this and what follows: NULL where the activation has loops of its own */
   dnnl_stream_t stream;
   dnnl_primitive_t primitive;
