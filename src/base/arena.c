@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { HUGE_PAGE = 1 << 21 };
 
 struct arena_block {
   arena_block_t *next;
@@ -11,12 +14,23 @@ struct arena_block {
   unsigned char bytes[];
 };
 
+/* Large blocks ask for huge pages: kernels walk through many megabytes, and a page of 4 KB after the other
+ * costs them some 3 % in look-ups. A refusal costs no more than that. */
+static void *take(size_t bytes) {
+  if (bytes < 2 * HUGE_PAGE) return aligned_alloc(ARENA_ALIGNMENT, bytes);
+  void *block = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+#ifdef MADV_HUGEPAGE
+  if (block != NULL) madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+  return block;
+}
+
 void *arena_new(arena_t *arena, size_t count, size_t size) {
   size_t bytes = 0;
   if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
   if (bytes > SIZE_MAX - sizeof(arena_block_t) - ARENA_ALIGNMENT) return NULL;
   size_t whole = sizeof(arena_block_t) + (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
-  arena_block_t *block = aligned_alloc(ARENA_ALIGNMENT, whole);
+  arena_block_t *block = take(whole);
   if (block == NULL) return NULL;
   memset(block, 0, whole);
   block->next = arena->blocks;

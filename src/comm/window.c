@@ -1,7 +1,10 @@
 /* Shared memory by MPI_Win_allocate_shared: the library finds the memory, this file aligns it, clears it from
  * the rank that owns it (so that its pages lie near that rank) and turns failures into messages. The window
- * stays in one passive epoch (lock_all) for its life; order between ranks comes from barriers. */
+ * stays in one passive epoch (lock_all) for its life; order between ranks comes from barriers. A rank that is
+ * alone on its node has memory of its own, in huge pages where there are. */
 #include "comm/window.h"
+
+#include "base/arena.h"
 #include "comm/world_impl.h"
 
 #include <stdint.h>
@@ -15,6 +18,7 @@ struct window {
   MPI_Win win;
   int places;
   void **segments; /* (places) */
+  arena_t own;     /* of a rank alone */
 };
 
 static const char memory_files[] = "/dev/shm"; /* where MPI libraries on Linux put shared memory */
@@ -75,6 +79,10 @@ static ls_status open_window(world_t *world, size_t bytes, window_t *window, ls_
   window->places = world_places(world);
   window->segments = calloc((size_t)window->places, sizeof *window->segments);
   if (window->segments == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the table of segments");
+  if (window->places == 1) {
+    window->segments[0] = arena_new(&window->own, bytes, 1);
+    return window->segments[0] == NULL ? error_set(error, LS_NO_MEMORY, "no memory") : LS_OK;
+  }
   TRY(allocate(world, bytes, &window->win, error));
   MPI_Win_set_errhandler(window->win, MPI_ERRORS_RETURN);
   TRY(find_segments(window, error));
@@ -108,6 +116,7 @@ void window_destroy(window_t **window) {
     MPI_Win_unlock_all((*window)->win);
     MPI_Win_free(&(*window)->win);
   }
+  arena_free(&(*window)->own);
   free((*window)->segments);
   free(*window);
   *window = NULL;

@@ -134,10 +134,11 @@ static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *er
   worker->values = arena_new(&engine->arena, rows * (size_t)graph_outputs(engine->in.graph), sizeof(float));
   worker->levels = arena_new(
       &engine->arena, (size_t)deepest_fold(engine) * graph_largest_tile(engine->in.graph), sizeof(float));
+  worker->tile = arena_new(&engine->arena, graph_largest_tile(engine->in.graph), sizeof(float));
   worker->gradient = arena_new(&engine->arena, GRAPH_BLOCK, sizeof(float));
   worker->timeline = arena_new(&engine->arena, (size_t)engine->in.timed_steps * PHASES, sizeof(double));
   worker->stack = arena_new(&engine->arena, (size_t)deepest_sum(engine) * GRAPH_BLOCK, sizeof(float));
-  if (worker->labels == NULL || worker->values == NULL || worker->levels == NULL ||
+  if (worker->labels == NULL || worker->values == NULL || worker->levels == NULL || worker->tile == NULL ||
       worker->gradient == NULL || worker->stack == NULL || worker->timeline == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for a thread's buffers");
   return LS_OK;
@@ -328,6 +329,7 @@ static void do_step(engine_t *engine, worker_t *worker, int thread, const step_t
   fold_phase(engine, worker, step);
   node_wait(engine, worker);
   if (thread == 0) atomic_store_explicit(&engine->next_tile, 0, memory_order_relaxed);
+  if (update_while_folding(engine, step)) return;
   update_phase(engine, worker, thread, step, error);
   node_wait(engine, worker);
 }

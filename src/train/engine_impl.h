@@ -14,6 +14,7 @@ typedef struct {
   int32_t *labels; /* (block_rows) */
   float *values;   /* (block_rows, outputs) */
   float *levels;   /* (depth of the tree, largest tile): where right-hand subtrees wait */
+  float *tile;     /* (largest tile): its sum over all shards, when nobody else needs it */
   float *gradient; /* GRAPH_BLOCK floats: a block of the mean gradient */
   float *stack;    /* (depth of the sum, GRAPH_BLOCK) */
   double mark;     /* when the current phase began */
@@ -104,10 +105,20 @@ typedef struct {
   bool want_norm;
 } step_t;
 
-/* The three phases, each called by all threads of a rank. */
+/* The three phases, each called by all threads of a rank. With update_while_folding the fold does the update
+ * too: tile by tile, while the gradient is in cache and by the thread that made it. */
 void rows_phase(engine_t *engine, worker_t *worker, const step_t *step);
 void fold_phase(engine_t *engine, worker_t *worker, const step_t *step);
 void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error);
+
+/* Whether one rank holds all shards, and nothing asks for the gradient as a whole. */
+bool update_while_folding(const engine_t *engine, const step_t *step);
+/* Hyper-parameters of this step. */
+optimizer_step_t update_settings(const engine_t *engine, const step_t *step);
+/* Applies the gradient sum of floats [first, first + count), all weights or all biases, whole blocks or tiles
+ * of the slice that this rank updates. */
+void update_floats(engine_t *engine, worker_t *worker, const step_t *step, const optimizer_step_t *update,
+                   size_t first, size_t count, const float *sum);
 
 /* Set-up of the update: plans, slices, exchange. Collective. */
 ls_status update_create(engine_t *engine, ls_error *error);

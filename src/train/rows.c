@@ -120,14 +120,34 @@ static void add_losses(engine_t *engine, const step_t *step) {
   }
 }
 
+/* The whole sum of a tile, and the update of its parameters by the thread that made it. */
+static void fold_and_update(engine_t *engine, worker_t *worker, const step_t *step,
+                            const optimizer_step_t *update, size_t i) {
+  tile_t tile = graph_tile(engine->in.graph, i);
+  fold_tile(engine, worker, step, i, tile.floats, 0, engine->in.layout->shards, worker->levels, worker->tile);
+  worker_mark(worker, PHASE_FOLD);
+  update_floats(engine, worker, step, update, tile.offset, tile.floats, worker->tile);
+  worker_mark(worker, PHASE_UPDATE);
+}
+
+/* What the other ranks need of a tile: its sums over the largest subtrees of this rank's shards. */
+static void fold_pieces(engine_t *engine, worker_t *worker, const step_t *step, size_t i) {
+  tile_t tile = graph_tile(engine->in.graph, i);
+  for (int k = 0; k < engine->n_pieces; k++)
+    fold_tile(engine, worker, step, i, tile.floats, engine->pieces[k].lo, engine->pieces[k].n, worker->levels,
+              engine->partials + (size_t)k * engine->floats + tile.offset);
+}
+
 void fold_phase(engine_t *engine, worker_t *worker, const step_t *step) {
   long all = (long)graph_tiles(engine->in.graph);
+  bool alone = update_while_folding(engine, step);
+  const optimizer_step_t update = update_settings(engine, step);
   for (long i; (i = atomic_fetch_add_explicit(&engine->next_tile, 1, memory_order_relaxed)) < all;) {
-    tile_t tile = graph_tile(engine->in.graph, (size_t)i);
     if (i == 0) add_losses(engine, step);
-    for (int k = 0; k < engine->n_pieces; k++)
-      fold_tile(engine, worker, step, (size_t)i, tile.floats, engine->pieces[k].lo, engine->pieces[k].n,
-                worker->levels, engine->partials + (size_t)k * engine->floats + tile.offset);
+    if (alone)
+      fold_and_update(engine, worker, step, &update, (size_t)i);
+    else
+      fold_pieces(engine, worker, step, (size_t)i);
   }
   worker_mark(worker, PHASE_FOLD);
 }

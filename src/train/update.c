@@ -209,16 +209,16 @@ static slice_t part_of(slice_t slice, int thread, int threads) {
   return (slice_t){slice.first + first, slice.count * (t + 1) / n - first};
 }
 
-/* g = sum / rows + l2 w + l1 sign(w); penalties on weights, not on biases. */
-static void mean_gradient(const engine_t *engine, size_t block, const float *restrict sum, float scale,
-                          float *restrict g) {
-  const float *restrict w = engine->parameters + block * GRAPH_BLOCK;
+/* g = sum / rows + l2 w + l1 sign(w) for n floats from `first` on; penalties on weights, not on biases. */
+static void mean_gradient(const engine_t *engine, size_t first, size_t n, const float *restrict sum,
+                          float scale, float *restrict g) {
+  const float *restrict w = engine->parameters + first;
   float l1 = (float)engine->in.settings->train.l1, l2 = (float)engine->in.settings->train.l2;
-  if (block >= engine->weight_blocks || (l1 == 0 && l2 == 0)) {
-    for (size_t i = 0; i < GRAPH_BLOCK; i++) g[i] = sum[i] * scale;
+  if (first >= engine->weight_blocks * GRAPH_BLOCK || (l1 == 0 && l2 == 0)) {
+    for (size_t i = 0; i < n; i++) g[i] = sum[i] * scale;
     return;
   }
-  for (size_t i = 0; i < GRAPH_BLOCK; i++) {
+  for (size_t i = 0; i < n; i++) {
     float sign = (float)(w[i] > 0) - (float)(w[i] < 0);
     g[i] = sum[i] * scale + l2 * w[i] + l1 * sign;
   }
@@ -232,13 +232,23 @@ static double block_square(const float *g) {
   return tree_sum(lanes, 8, 1);
 }
 
-static void apply(engine_t *engine, const optimizer_step_t *step, size_t block, const float *g) {
-  size_t at = (block - engine->slice.first) * GRAPH_BLOCK;
+/* Applies the mean gradient g of floats [first, first + n): within one block. */
+static void apply(engine_t *engine, const optimizer_step_t *step, size_t first, size_t n, const float *g) {
+  size_t at = first - engine->slice.first * GRAPH_BLOCK;
   float *states[OPTIMIZER_MAX_STATES] = {0};
   for (int k = 0; k < engine->optimizer->states; k++) states[k] = engine->states[k] + at;
-  engine->optimizer->update(step, block < engine->weight_blocks, GRAPH_BLOCK,
-                            engine->parameters + block * GRAPH_BLOCK, g, states);
-  graph_transpose(engine->in.graph, engine->parameters, block * GRAPH_BLOCK, GRAPH_BLOCK);
+  engine->optimizer->update(step, first < engine->weight_blocks * GRAPH_BLOCK, n, engine->parameters + first,
+                            g, states);
+}
+
+void update_floats(engine_t *engine, worker_t *worker, const step_t *step, const optimizer_step_t *update,
+                   size_t first, size_t count, const float *sum) {
+  for (size_t i = 0; i < count; i += GRAPH_BLOCK) {
+    size_t n = count - i < GRAPH_BLOCK ? count - i : GRAPH_BLOCK;
+    mean_gradient(engine, first + i, n, sum + i, 1.0F / (float)step->rows, worker->gradient);
+    apply(engine, update, first + i, n, worker->gradient);
+  }
+  graph_transpose(engine->in.graph, engine->parameters, first, count);
 }
 
 /* The textbook way: each rank's sum, then MPI_Allreduce. Its order is the library's. */
@@ -319,7 +329,8 @@ static void update_with_norm(engine_t *engine, worker_t *worker, int thread, con
   size_t first = engine->slice.first;
   for (size_t b = part.first; b < part.first + part.count; b++) {
     float *g = worker->gradient;
-    mean_gradient(engine, b, sum_block(&engine->total, b, worker->stack), 1.0F / (float)step->rows, g);
+    mean_gradient(engine, b * GRAPH_BLOCK, GRAPH_BLOCK, sum_block(&engine->total, b, worker->stack),
+                  1.0F / (float)step->rows, g);
     engine->control->norms[b] = block_square(g);
     memcpy(gradient + (b - first) * GRAPH_BLOCK, g, GRAPH_BLOCK * sizeof *g);
   }
@@ -330,11 +341,21 @@ static void update_with_norm(engine_t *engine, worker_t *worker, int thread, con
     float *g = gradient + (b - first) * GRAPH_BLOCK;
     if (shrink < 1.0F)
       for (size_t i = 0; i < GRAPH_BLOCK; i++) g[i] *= shrink;
-    apply(engine, update, b, g);
+    apply(engine, update, b * GRAPH_BLOCK, GRAPH_BLOCK, g);
   }
+  graph_transpose(engine->in.graph, engine->parameters, part.first * GRAPH_BLOCK, part.count * GRAPH_BLOCK);
 }
 
-void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error) {
+/* Whether the whole gradient must be known before any of it is applied. */
+static bool needs_norm(const engine_t *engine, const step_t *step) {
+  return step->want_norm || engine->in.settings->train.clip_norm > 0;
+}
+
+bool update_while_folding(const engine_t *engine, const step_t *step) {
+  return engine->shared && world_size(engine->in.world) == 1 && !needs_norm(engine, step);
+}
+
+optimizer_step_t update_settings(const engine_t *engine, const step_t *step) {
   const settings_t *settings = engine->in.settings;
   optimizer_step_t update = {.learning_rate = engine_learning_rate(engine, step->updates),
                              .momentum = settings->optimizer.momentum,
@@ -346,17 +367,20 @@ void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *
                              .weight_decay = settings->optimizer.weight_decay,
                              .step = step->updates + 1};
   optimizer_prepare(engine->optimizer, &update);
+  return update;
+}
+
+void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error) {
+  const optimizer_step_t update = update_settings(engine, step);
   if (!engine->shared) reduce_by_library(engine, worker, thread, error);
   if (engine->nodes > 1) exchange_sums(engine, worker, thread, error);
   slice_t part = part_of(engine->slice, thread, engine->in.layout->threads);
-  if (step->want_norm || settings->train.clip_norm > 0) {
+  if (needs_norm(engine, step)) {
     update_with_norm(engine, worker, thread, step, part, &update, error);
   } else {
-    for (size_t b = part.first; b < part.first + part.count; b++) {
-      mean_gradient(engine, b, sum_block(&engine->total, b, worker->stack), 1.0F / (float)step->rows,
-                    worker->gradient);
-      apply(engine, &update, b, worker->gradient);
-    }
+    for (size_t b = part.first; b < part.first + part.count; b++)
+      update_floats(engine, worker, step, &update, b * GRAPH_BLOCK, GRAPH_BLOCK,
+                    sum_block(&engine->total, b, worker->stack));
   }
   if (engine->nodes > 1) exchange_parameters(engine, worker, thread, error);
   worker_mark(worker, PHASE_UPDATE);
