@@ -113,6 +113,18 @@ static void nadam_update(const optimizer_step_t *step, bool decay, size_t n, flo
   }
 }
 
+/* w <- S(w - lr g, lr l1) with S(v, t) = sign(v) max(|v| - t, 0), on weights; w <- w - lr g on biases. */
+static void proximal_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                            const float *restrict g, float *restrict const *state) {
+  const float lr = (float)step->learning_rate;
+  const float threshold = decay ? (float)(step->learning_rate * step->l1) : 0.0f;
+  (void)state;
+  for (size_t i = 0; i < n; i++) {
+    float v = w[i] - lr * g[i], size = fabsf(v) - threshold;
+    w[i] = size > 0 ? copysignf(size, v) : 0.0f;
+  }
+}
+
 static const optimizer_t optimizer_table[] = {
     {"sgd",
      "b <- momentum b + g, w <- w - lr b; nesterov: w <- w - lr (g + momentum b) (Sutskever et al. 2013)",
@@ -153,6 +165,13 @@ static const optimizer_t optimizer_table[] = {
      {"m", "v"},
      nadam_update,
      nadam_prepare},
+    {"proximal",
+     "w <- S(w - lr g, lr train.l1) on weights, S(v, t) = sign(v) max(|v| - t, 0): l1 makes weights zero "
+     "(Daubechies et al. 2004)",
+     0,
+     {NULL},
+     proximal_update,
+     NULL},
 };
 
 enum { OPTIMIZERS = sizeof optimizer_table / sizeof optimizer_table[0] };
@@ -166,6 +185,10 @@ bool optimizer_choice(size_t i, choice_t *out) {
 const optimizer_t *optimizer_find(const char *name) {
   int i = choice_find(optimizer_choice, name);
   return i < 0 ? NULL : &optimizer_table[i];
+}
+
+bool optimizer_takes_l1(const optimizer_t *optimizer) {
+  return optimizer->update == proximal_update;
 }
 
 void optimizer_prepare(const optimizer_t *optimizer, optimizer_step_t *step) {

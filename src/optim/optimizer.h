@@ -20,6 +20,7 @@ typedef struct {
   double beta1, beta2, epsilon;
   double alpha; /* rmsprop */
   double weight_decay;
+  double l1;                         /* proximal: the penalty train.l1 */
   int64_t step;                      /* 1 for the first update */
   double gradient_share, mean_share; /* nadam: filled by optimizer_prepare */
 } optimizer_step_t;
@@ -40,6 +41,9 @@ typedef struct {
 
 /* To be called once the fields that the caller knows are filled, before the step's first update. */
 void optimizer_prepare(const optimizer_t *optimizer, optimizer_step_t *step);
+
+/* Whether the update itself takes care of the penalty l1, whose slope is then no part of g. */
+bool optimizer_takes_l1(const optimizer_t *optimizer);
 
 /* By name, NULL when there is none. Static, constant. */
 const optimizer_t *optimizer_find(const char *name);

@@ -213,7 +213,8 @@ static slice_t part_of(slice_t slice, int thread, int threads) {
 static void mean_gradient(const engine_t *engine, size_t first, size_t n, const float *restrict sum,
                           float scale, float *restrict g) {
   const float *restrict w = engine->parameters + first;
-  float l1 = (float)engine->in.settings->train.l1, l2 = (float)engine->in.settings->train.l2;
+  float l1 = optimizer_takes_l1(engine->optimizer) ? 0 : (float)engine->in.settings->train.l1;
+  float l2 = (float)engine->in.settings->train.l2;
   if (first >= engine->weight_blocks * GRAPH_BLOCK || (l1 == 0 && l2 == 0)) {
     for (size_t i = 0; i < n; i++) g[i] = sum[i] * scale;
     return;
@@ -365,6 +366,7 @@ optimizer_step_t update_settings(const engine_t *engine, const step_t *step) {
                              .epsilon = settings->optimizer.epsilon,
                              .alpha = settings->optimizer.alpha,
                              .weight_decay = settings->optimizer.weight_decay,
+                             .l1 = settings->train.l1,
                              .step = step->updates + 1};
   optimizer_prepare(engine->optimizer, &update);
   return update;

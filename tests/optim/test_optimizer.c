@@ -194,6 +194,31 @@ Test(optimizer, adamw_decays_where_told) {
   free(got);
 }
 
+/* The step by its definition: the w that makes |w - v|^2 / 2 + lr l1 |w| smallest, v = w - lr g, found by
+ * trying the only places where its slope can be zero. */
+Test(optimizer, proximal_steps_to_the_least_of_distance_and_penalty) {
+  optimizer_step_t step = {.learning_rate = 0.5, .l1 = 0.3, .step = 1};
+  const double threshold = step.learning_rate * step.l1;
+  const float gradient[] = {0.1F, -2, 0.3F, 0, -0.31F, 5}, start[] = {0.2F, -0.1F, 0, 0.15F, -0.15F, 0};
+  enum { CASES = sizeof start / sizeof start[0] };
+  for (int on_weights = 0; on_weights < 2; on_weights++) {
+    float w[CASES];
+    memcpy(w, start, sizeof w);
+    optimizer_find("proximal")->update(&step, on_weights == 1, CASES, w, gradient, NULL);
+    for (int i = 0; i < CASES; i++) {
+      double v = (double)start[i] - step.learning_rate * (double)gradient[i], best = 0;
+      const double candidates[] = {v - threshold, v + threshold};
+      for (int k = 0; k < 2; k++) {
+        double c = candidates[k];
+        if ((c - v) * (c - v) / 2 + threshold * fabs(c) <
+            (best - v) * (best - v) / 2 + threshold * fabs(best))
+          best = c;
+      }
+      cr_expect_float_eq((double)w[i], on_weights == 1 ? best : v, 1e-7, "case %d: %g", i, (double)w[i]);
+    }
+  }
+}
+
 Test(optimizer, same_bits_however_the_vector_is_cut) {
   vectors_t *whole = malloc(sizeof *whole), *cut = malloc(sizeof *cut);
   choice_t choice;
@@ -235,6 +260,6 @@ Test(optimizer, names_and_states) {
     cr_assert_leq(optimizer->states, OPTIMIZER_MAX_STATES);
     for (int k = 0; k < optimizer->states; k++) cr_assert_not_null(optimizer->state_names[k]);
   }
-  cr_assert_eq(n, 6);
+  cr_assert_eq(n, 7);
   cr_assert_null(optimizer_find("adamax"));
 }
