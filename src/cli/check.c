@@ -5,6 +5,7 @@
 #include "data/dataset.h"
 #include "train/choices.h"
 #include "train/engine.h"
+#include "train/row_weights.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ static ls_status check_targets(const check_t *check, ls_error *error) {
   int64_t wanted = loss_request(check->loss, &params, outputs).width;
   bool is_labels = check->loss->target == TARGET_LABELS;
   TRY(loss_check(check->loss, &params, outputs, error));
+  TRY(class_weights_check(check->settings, check->loss, outputs, error));
   if (check->loss->target == TARGET_NONE) return LS_OK;
   if (!shape->has_y)
     return error_set(error, LS_BAD_DATA, "%s: the loss %s needs a target for every row, and there is no %s",

@@ -69,6 +69,7 @@ typedef struct {
   const char *name;
   int bit; /* SPLIT_ */
   char x[GROUP_PATH_SIZE], y[GROUP_PATH_SIZE];
+  const char *weights;
 } place_t;
 
 enum { PLACES = 3 };
@@ -76,9 +77,9 @@ enum { PLACES = 3 };
 static void list_places(const settings_t *settings, place_t places[PLACES]) {
   const char *group = settings->data.validation_group;
   memset(places, 0, PLACES * sizeof *places);
-  places[0] = (place_t){.name = "test", .bit = SPLIT_TEST};
-  places[1] = (place_t){.name = "valid", .bit = SPLIT_VALID};
-  places[2] = (place_t){.name = "train", .bit = SPLIT_TRAIN};
+  places[0] = (place_t){.name = "test", .bit = SPLIT_TEST, .weights = settings->data.test_weights};
+  places[1] = (place_t){.name = "valid", .bit = SPLIT_VALID, .weights = settings->data.valid_weights};
+  places[2] = (place_t){.name = "train", .bit = SPLIT_TRAIN, .weights = settings->data.weights};
   snprintf(places[0].x, GROUP_PATH_SIZE, "%s", settings->data.test_x);
   snprintf(places[0].y, GROUP_PATH_SIZE, "%s", settings->data.test_y);
   snprintf(places[1].x, GROUP_PATH_SIZE, "%s%s", group != NULL ? group : settings->data.valid_x,
@@ -115,9 +116,10 @@ static ls_status choose_place(const settings_t *settings, const char *split, boo
 }
 
 /* Makes these arrays the only ones that the settings name. */
-static void name_arrays(settings_t *settings, const char *x, const char *y) {
+static void name_arrays(settings_t *settings, const char *x, const char *y, const char *weights) {
   settings->data.x = settings->data.valid_x = settings->data.test_x = x;
   settings->data.y = settings->data.valid_y = settings->data.test_y = y;
+  settings->data.weights = settings->data.valid_weights = settings->data.test_weights = weights;
   settings->data.validation = 0;
   settings->data.validation_group = NULL;
 }
@@ -130,12 +132,12 @@ static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, place_t 
                   (a->data == NULL || a->split != NULL);
   if (a->x != NULL) {
     *place = (place_t){.name = a->x, .bit = SPLIT_TRAIN};
-    name_arrays(settings, a->x, a->y);
+    name_arrays(settings, a->x, a->y, "none");
     return LS_OK;
   }
   TRY(choose_place(settings, a->split, by_share, place, error));
   if (by_share && place->bit != SPLIT_TEST) return LS_OK;
-  name_arrays(settings, place->x, place->y);
+  name_arrays(settings, place->x, place->y, place->weights);
   place->bit = SPLIT_TRAIN;
   return LS_OK;
 }
@@ -197,7 +199,7 @@ static ls_status show(const session_t *session, const eval_arguments_t *a, const
 
 /* ---- the command ---- */
 
-static const split_t *loaded_split(const dataset_t *data, int bit) {
+static split_t *loaded_split(dataset_t *data, int bit) {
   return bit == SPLIT_TRAIN ? &data->train : bit == SPLIT_VALID ? &data->valid : &data->test;
 }
 
@@ -210,11 +212,11 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
                    loss_request(model->loss, &params, graph_outputs(model->graph)), ready->layout.shards,
                    data, error));
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* the same on all ranks */
-  const split_t *split = loaded_split(*data, bit);
+  split_t *split = loaded_split(*data, bit);
   if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);
   if (split->targets != NULL && model->targets.n > 0)
     scaler_apply(&model->targets, split->rows, split->targets);
-  return LS_OK;
+  return row_weights_apply(session->world, &model->class_weights, *data, split, error);
 }
 
 static ls_status evaluate(const session_t *session, const eval_arguments_t *a, ready_t *ready,

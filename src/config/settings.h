@@ -51,9 +51,10 @@ typedef struct {
     const char *x, *y;             /* paths of the training rows, default train/x and train/y */
     const char *valid_x, *valid_y; /* default valid/x and valid/y, used when present and validation is 0 */
     const char *test_x, *test_y;   /* default test/x and test/y, used when present */
-    double validation;             /* share of the training rows kept for validation, in [0, 1) */
-    const char *validation_group;  /* a group's name instead of a share, else NULL */
-    const char *shuffle;           /* full, blocks, none */
+    const char *weights, *valid_weights, *test_weights; /* paths of how much each row counts, or "none" */
+    double validation;            /* share of the training rows kept for validation, in [0, 1) */
+    const char *validation_group; /* a group's name instead of a share, else NULL */
+    const char *shuffle;          /* full, blocks, none */
     scaling_settings_t scaling, target_scaling;
   } data;
   struct {
@@ -61,10 +62,11 @@ typedef struct {
     size_t n_layers;
   } model;
   struct {
-    const char *name;       /* required */
-    double delta;           /* huber: where the square turns into a line, > 0 */
-    double label_smoothing; /* share of a label that is spread over all classes, in [0, 1) */
-    numbers_t quantiles;    /* quantile: levels, in (0, 1) */
+    const char *name;        /* required */
+    double delta;            /* huber: where the square turns into a line, > 0 */
+    double label_smoothing;  /* share of a label that is spread over all classes, in [0, 1) */
+    numbers_t quantiles;     /* quantile: levels, in (0, 1) */
+    numbers_t class_weights; /* how much a row of each class counts; or none, balanced */
   } loss;
   struct {
     const char *name;

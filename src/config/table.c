@@ -34,6 +34,18 @@ static bool reduce_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool class_weights_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"none", "rows count the same, whatever their class"},
+      {"balanced",
+       "a row counts N / (K n), with n of the N training rows in its class, one of K: classes count the "
+       "same"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 static const key_row_t rows[] = {
     {"name", &type_name, FIELD(name), name_from_file, .meaning = "the run directory is RUNS/NAME"},
     {"runs", &type_text, FIELD(runs), "runs", .meaning = "directory of run directories"},
@@ -45,6 +57,11 @@ static const key_row_t rows[] = {
     {"data.valid_y", &type_text, FIELD(data.valid_y), "valid/y", .meaning = "their labels or targets"},
     {"data.test_x", &type_text, FIELD(data.test_x), "test/x", .meaning = "test rows, used when present"},
     {"data.test_y", &type_text, FIELD(data.test_y), "test/y", .meaning = "their labels or targets"},
+    {"data.weights", &type_text, FIELD(data.weights), "none",
+     .meaning = "training rows: how much each counts in the loss, an array of numbers; or none"},
+    {"data.valid_weights", &type_text, FIELD(data.valid_weights), "none",
+     .meaning = "the same for validation rows in arrays of their own"},
+    {"data.test_weights", &type_text, FIELD(data.test_weights), "none", .meaning = "the same for test rows"},
     {"data.validation", &type_validation, 0, "0",
      .meaning = "share of the training rows kept for validation, or the group (with x and y) to validate on",
      .range = {0, 1, .high_open = true}},
@@ -65,6 +82,9 @@ static const key_row_t rows[] = {
     {"loss.label_smoothing", &type_number, FIELD(loss.label_smoothing), "0",
      .meaning = "cross_entropy, binary_cross_entropy: share of each label that is spread over all classes",
      .range = {0, 1, .high_open = true}},
+    {"loss.class_weights", &type_numbers, FIELD(loss.class_weights), "none",
+     .meaning = "how much a row of each class counts: none, balanced, or a list with a number for each",
+     .list = class_weights_choice, .range = {0, .high = INFINITY}},
     {"loss.quantiles", &type_numbers, FIELD(loss.quantiles), "[0.1, 0.5, 0.9]",
      .meaning = "quantile: the levels, an output for each and every target",
      .range = {0, 1, .low_open = true, .high_open = true}},

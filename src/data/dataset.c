@@ -144,7 +144,10 @@ static ls_status load_split(const loading_t *load, int which, dataset_t *dataset
                               shard_first(split->partition, split->first_shard), split->rows);
   TRY(read_x(dataset, load->store, names.x, rows, source, split, error));
   if (load->request->targets.kind == TARGET_NONE) return LS_OK;
-  return read_y(dataset, load->store, names.y, rows, source, load->request, split, error);
+  TRY(read_y(dataset, load->store, names.y, rows, source, load->request, split, error));
+  if (names.weights[0] == '\0') return LS_OK;
+  TRY(take_memory(dataset, load->store, (size_t)split->rows, sizeof(float), &split->weights, error));
+  return rows_read_weights(load->store, names.weights, rows, split->weights, error);
 }
 
 static ls_status load_class_names(const store_t *store, dataset_t *dataset, ls_error *error) {

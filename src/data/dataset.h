@@ -29,6 +29,7 @@ typedef struct {
   int32_t *labels; /* (rows), TARGET_LABELS; else NULL */
   float *targets;  /* (rows, width), TARGET_VALUES, unscaled; else NULL */
   int64_t width;   /* of the targets */
+  float *weights;  /* (rows): how much each row counts, 0 or more; NULL: all the same, 1 */
 } split_t;
 
 typedef struct {

@@ -12,9 +12,9 @@ enum { ARRAY_NAME_SIZE = 256 };
 
 /* Where a split lies in the file, by the settings alone. */
 typedef struct {
-  char x[ARRAY_NAME_SIZE], y[ARRAY_NAME_SIZE];
-  const char *x_key, *y_key;   /* settings that name them, for messages */
-  bool x_explicit, y_explicit; /* named by the user: then it must be there */
+  char x[ARRAY_NAME_SIZE], y[ARRAY_NAME_SIZE], weights[ARRAY_NAME_SIZE]; /* weights "": none */
+  const char *x_key, *y_key, *weights_key; /* settings that name them, for messages */
+  bool x_explicit, y_explicit;             /* named by the user: then it must be there */
 } split_names_t;
 
 /* One split as the headers describe it. Plain values: the plan is broadcast as bytes. */
@@ -62,6 +62,8 @@ ls_status rows_read_labels(const store_t *store, const char *y, rows_t rows, con
                            int64_t classes, int32_t *out, ls_error *error);
 ls_status rows_read_targets(const store_t *store, const char *y, rows_t rows, const source_t *source,
                             target_request_t targets, float *out, ls_error *error);
+ls_status rows_read_weights(const store_t *store, const char *weights, rows_t rows, float *out,
+                            ls_error *error);
 
 size_t element_size(element_t type);
 

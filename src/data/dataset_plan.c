@@ -24,15 +24,20 @@ static bool differs(const char *path, const char *usual) {
 
 void split_names(const settings_t *settings, int split, split_names_t *out) {
   static const struct {
-    const char *x, *y, *x_key, *y_key;
+    const char *x, *y, *x_key, *y_key, *weights_key;
   } usual[SPLITS] = {
-      [TRAIN] = {"train/x", "train/y", "data.x", "data.y"},
-      [VALID] = {"valid/x", "valid/y", "data.valid_x", "data.valid_y"},
-      [TEST] = {"test/x", "test/y", "data.test_x", "data.test_y"},
+      [TRAIN] = {"train/x", "train/y", "data.x", "data.y", "data.weights"},
+      [VALID] = {"valid/x", "valid/y", "data.valid_x", "data.valid_y", "data.valid_weights"},
+      [TEST] = {"test/x", "test/y", "data.test_x", "data.test_y", "data.test_weights"},
   };
   const char *const x[SPLITS] = {settings->data.x, settings->data.valid_x, settings->data.test_x};
   const char *const y[SPLITS] = {settings->data.y, settings->data.valid_y, settings->data.test_y};
-  *out = (split_names_t){.x_key = usual[split].x_key, .y_key = usual[split].y_key};
+  const char *const weights[SPLITS] = {settings->data.weights, settings->data.valid_weights,
+                                       settings->data.test_weights};
+  *out = (split_names_t){
+      .x_key = usual[split].x_key, .y_key = usual[split].y_key, .weights_key = usual[split].weights_key};
+  if (weights[split] != NULL && strcmp(weights[split], "none") != 0)
+    snprintf(out->weights, sizeof out->weights, "%s", weights[split]);
   if (split == VALID && settings->data.validation_group != NULL) {
     snprintf(out->x, sizeof out->x, "%s/x", settings->data.validation_group);
     snprintf(out->y, sizeof out->y, "%s/y", settings->data.validation_group);
@@ -98,6 +103,19 @@ static ls_status describe_y(const store_t *store, const split_names_t *names, so
   return LS_OK;
 }
 
+/* A number for every row. */
+static ls_status check_weights(const store_t *store, const split_names_t *names, const source_t *source,
+                               ls_error *error) {
+  store_array_t array = {0};
+  if (names->weights[0] == '\0') return LS_OK;
+  ls_status status = store_describe(store, names->weights, &array, error);
+  if (status != LS_OK) return error_prefix(error, status, "%s", names->weights_key);
+  if (array.dims > 0 && array.shape[0] == source->rows && row_width(&array) == 1) return LS_OK;
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s has another shape than one number for each of the %" PRId64 " rows of %s",
+                   store_path(store), names->weights, source->rows, names->x);
+}
+
 static ls_status describe_split(const store_t *store, const split_names_t *names, source_t *out,
                                 ls_error *error) {
   source_t source = {0};
@@ -105,6 +123,7 @@ static ls_status describe_split(const store_t *store, const split_names_t *names
     ls_status status = source_describe(store, names->x, &source, error);
     if (status != LS_OK) return error_prefix(error, status, "%s", names->x_key);
     TRY(describe_y(store, names, &source, error));
+    TRY(check_weights(store, names, &source, error));
   }
   *out = source;
   return LS_OK;

@@ -133,7 +133,7 @@ static ls_status take_bounded(reader_t *reader, const piece_t *piece, ls_error *
     if (!((double)values[i] >= low && (double)values[i] <= high))
       return error_set(error, LS_BAD_DATA,
                        "%s: %s holds %g in row %" PRId64 ", column %" PRId64
-                       " (counted from 0), but the targets of this loss are %s",
+                       " (counted from 0), but its values must be %s",
                        store_path(piece->store), piece->name, (double)values[i],
                        piece->first + i / piece->width, i % piece->width, bounds);
   copy_wanted(reader, piece);
@@ -146,6 +146,13 @@ ls_status rows_read_targets(const store_t *store, const char *y, rows_t rows, co
   reader_t reader = {bounded ? take_bounded : take_floats, rows, targets,
                      (size_t)source->y_width * sizeof(float), (char *)out};
   return read_pieces(store, y, source->y_width, STORE_F32, &reader, error);
+}
+
+ls_status rows_read_weights(const store_t *store, const char *weights, rows_t rows, float *out,
+                            ls_error *error) {
+  const source_t source = {.y_width = 1};
+  const target_request_t request = {.kind = TARGET_VALUES, .width = 1, .low = 0, .high = INFINITY};
+  return rows_read_targets(store, weights, rows, &source, request, out, error);
 }
 
 /* ---- labels ---- */

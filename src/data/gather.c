@@ -91,6 +91,11 @@ void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, flo
     memcpy(out + i * width, targets + rows[i] * width, (size_t)width * sizeof *out);
 }
 
+void gather_weights(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
+  const float *weights = gather->split->weights;
+  for (int64_t i = 0; i < n; i++) out[i] = weights[rows[i]];
+}
+
 /* ---- set-up ---- */
 
 /* With s the shift rounded to float, (x - shift) scale + offset = (x - s) scale + (offset + (s - shift)

@@ -72,6 +72,11 @@ int64_t loss_targets(const loss_t *loss, const loss_params_t *params, int64_t ou
   return outputs / outputs_per_target(loss, params);
 }
 
+int64_t loss_weighted_classes(const loss_t *loss, int64_t outputs) {
+  if (loss->target == TARGET_LABELS) return loss_classes(loss, outputs);
+  return loss->is_classification && outputs == 1 ? 2 : 0;
+}
+
 target_request_t loss_request(const loss_t *loss, const loss_params_t *params, int64_t outputs) {
   if (loss->target == TARGET_LABELS)
     return (target_request_t){.kind = TARGET_LABELS, .width = loss_classes(loss, outputs)};

@@ -55,6 +55,8 @@ bool loss_is_regression(const loss_t *loss);
 /* How many classes (labels; 2 for one output) or target values (else) belong to so many outputs. */
 int64_t loss_classes(const loss_t *loss, int64_t outputs);
 int64_t loss_targets(const loss_t *loss, const loss_params_t *params, int64_t outputs);
+/* How many classes a weight for each may be given for: those of labels, 2 for a single yes or no; else 0. */
+int64_t loss_weighted_classes(const loss_t *loss, int64_t outputs);
 /* What the data must offer for it. */
 target_request_t loss_request(const loss_t *loss, const loss_params_t *params, int64_t outputs);
 

@@ -132,14 +132,15 @@ static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *er
   size_t rows = (size_t)engine->shape.block_rows;
   worker->labels = arena_new(&engine->arena, rows, sizeof *worker->labels);
   worker->values = arena_new(&engine->arena, rows * (size_t)graph_outputs(engine->in.graph), sizeof(float));
+  worker->weights = arena_new(&engine->arena, rows, sizeof *worker->weights);
   worker->levels = arena_new(
       &engine->arena, (size_t)deepest_fold(engine) * graph_largest_tile(engine->in.graph), sizeof(float));
   worker->tile = arena_new(&engine->arena, graph_largest_tile(engine->in.graph), sizeof(float));
   worker->gradient = arena_new(&engine->arena, GRAPH_BLOCK, sizeof(float));
   worker->timeline = arena_new(&engine->arena, (size_t)engine->in.timed_steps * PHASES, sizeof(double));
   worker->stack = arena_new(&engine->arena, (size_t)deepest_sum(engine) * GRAPH_BLOCK, sizeof(float));
-  if (worker->labels == NULL || worker->values == NULL || worker->levels == NULL || worker->tile == NULL ||
-      worker->gradient == NULL || worker->stack == NULL || worker->timeline == NULL)
+  if (worker->labels == NULL || worker->values == NULL || worker->weights == NULL || worker->levels == NULL ||
+      worker->tile == NULL || worker->gradient == NULL || worker->stack == NULL || worker->timeline == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for a thread's buffers");
   return LS_OK;
 }

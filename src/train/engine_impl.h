@@ -13,6 +13,7 @@ typedef struct {
   _Alignas(64) graph_worker_t *kernels;
   int32_t *labels; /* (block_rows) */
   float *values;   /* (block_rows, outputs) */
+  float *weights;  /* (block_rows) */
   float *levels;   /* (depth of the tree, largest tile): where right-hand subtrees wait */
   float *tile;     /* (largest tile): its sum over all shards, when nobody else needs it */
   float *gradient; /* GRAPH_BLOCK floats: a block of the mean gradient */

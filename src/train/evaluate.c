@@ -17,7 +17,8 @@ typedef struct {
   tape_t *tape;
   uint32_t rows[EVALUATE_ROWS];
   int32_t labels[EVALUATE_ROWS];
-  float *values;      /* (EVALUATE_ROWS, targets) */
+  float *values; /* (EVALUATE_ROWS, targets) */
+  float weights[EVALUATE_ROWS];
   float *predictions; /* (EVALUATE_ROWS, outputs): regression, where they are not the outputs themselves */
   int64_t *confusion; /* (classes, classes) */
   int64_t correct, in_top_k;
@@ -199,6 +200,10 @@ static void judge(const job_t *job, worker_t *worker, const float *z, int64_t n,
   } else {
     gather_targets(&job->gather, worker->rows, n, worker->values);
     target.values = worker->values;
+  }
+  if (job->split->weights != NULL) {
+    gather_weights(&job->gather, worker->rows, n, worker->weights);
+    target.weights = worker->weights;
   }
   sums[0] = loss_evaluate(evaluator->loss, &evaluator->params, n, width, z, target, NULL);
   if (target.labels != NULL)

@@ -155,6 +155,9 @@ static ls_status write_model(store_t *store, const model_parts_t *parts, ls_erro
   if (parts->class_names != NULL)
     TRY(store_write_texts(store, "/", "class_names", (const char *const *)parts->class_names,
                           parts->n_classes, error));
+  if (parts->class_weights != NULL && parts->class_weights->values != NULL)
+    TRY(store_write(store, "class_weights", STORE_F64, 1, &parts->class_weights->n,
+                    parts->class_weights->values, error));
   TRY(write_vector(store, parts->graph, "parameters", parts->parameters, error));
   if (parts->posterior != NULL && parts->posterior->inputs > 0)
     TRY(write_posterior(store, parts->posterior, error));
@@ -307,6 +310,17 @@ static ls_status read_checksum(const store_t *store, char checksum[17], ls_error
   return LS_OK;
 }
 
+static ls_status read_class_weights(const store_t *store, class_weights_t *weights, ls_error *error) {
+  store_array_t array = {0};
+  if (!store_has(store, "class_weights")) return LS_OK;
+  TRY(store_describe(store, "class_weights", &array, error));
+  weights->n = array.dims == 1 ? array.shape[0] : 0;
+  weights->values = calloc((size_t)weights->n + 1, sizeof *weights->values);
+  if (weights->values == NULL)
+    return error_set(error, LS_NO_MEMORY, "%s: no memory for the weights of classes", store_path(store));
+  return store_read_rows(store, "class_weights", 0, weights->n, STORE_F64, weights->values, error);
+}
+
 static ls_status read_model(const store_t *store, const settings_choices_t *choices, model_t *model,
                             ls_error *error) {
   TRY(read_settings(store, choices, &model->settings, error));
@@ -319,6 +333,7 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
     TRY(store_read_texts(store, "/", "class_names", &model->class_names, &model->n_classes, error));
   TRY(scaler_read(store, "scaling/features", &model->features, error));
   TRY(scaler_read(store, "scaling/targets", &model->targets, error));
+  TRY(read_class_weights(store, &model->class_weights, error));
   model->loss = loss_find(model->settings->loss.name);
   TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->inputs,
                    &model->graph, error));
@@ -357,6 +372,7 @@ void model_destroy(model_t **model) {
   posterior_free(&(*model)->posterior);
   free((*model)->parameters);
   free((*model)->class_names);
+  free((*model)->class_weights.values);
   free(*model);
   *model = NULL;
 }

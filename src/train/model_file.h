@@ -13,6 +13,7 @@
 #include "model/regression.h"
 #include "optim/optimizer.h"
 #include "train/history.h"
+#include "train/row_weights.h"
 
 /* A model, ready to be used. Owned as a whole (model_destroy). */
 typedef struct {
@@ -24,6 +25,7 @@ typedef struct {
   posterior_t posterior; /* of its weights; inputs == 0 when there is none */
   char **class_names;    /* NULL when none; one malloc'd block */
   size_t n_classes;
+  class_weights_t class_weights;
   int64_t inputs;
   int64_t step, epoch; /* of training when it was written */
   int shards;
@@ -51,7 +53,8 @@ typedef struct {
   const settings_t *settings;
   const graph_t *graph;
   const scaler_t *features, *targets;
-  char *const *class_names; /* NULL when there are none */
+  const class_weights_t *class_weights; /* NULL: none */
+  char *const *class_names;             /* NULL when there are none */
   size_t n_classes;
   const position_t *position;
   const float *parameters;

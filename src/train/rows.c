@@ -33,6 +33,10 @@ static double block_losses(engine_t *engine, worker_t *worker, const uint32_t *r
     gather_targets(&engine->gather, rows, n, worker->values);
     target.values = worker->values;
   }
+  if (engine->in.train->weights != NULL) {
+    gather_weights(&engine->gather, rows, n, worker->weights);
+    target.weights = worker->weights;
+  }
   float *delta = tape_output_delta(engine->tape, at);
   memset(delta + n * width, 0, (size_t)((engine->shape.block_rows - n) * width) * sizeof *delta);
   return loss_evaluate(engine->in.loss, &engine->loss_params, n, width, tape_output(engine->tape, at), target,

@@ -24,6 +24,7 @@ model_parts_t trainer_model(const trainer_t *trainer) {
                          .graph = trainer->graph,
                          .features = &trainer->features,
                          .targets = &trainer->targets,
+                         .class_weights = &trainer->class_weights,
                          .class_names = trainer->dataset->class_names,
                          .n_classes = trainer->dataset->n_classes,
                          .position = &trainer->position,

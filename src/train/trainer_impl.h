@@ -7,6 +7,7 @@
 #include "train/engine.h"
 #include "train/evaluate.h"
 #include "train/report.h"
+#include "train/row_weights.h"
 #include "train/stop_rules.h"
 #include "train/trainer.h"
 
@@ -30,6 +31,7 @@ typedef struct {
   graph_t *graph;
   dataset_t *dataset;
   scaler_t features, targets;
+  class_weights_t class_weights;
   engine_t *engine;
   evaluator_t *evaluator;
   float *vector;                       /* rank 0, and all while loading: a whole parameter vector */

@@ -80,6 +80,16 @@ static void scale_targets(const scaler_t *scaler, split_t *split) {
   if (scaler->n > 0 && split->targets != NULL) scaler_apply(scaler, split->rows, split->targets);
 }
 
+static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
+  dataset_t *dataset = trainer->dataset;
+  TRY(class_weights_find(trainer->world, trainer->settings, trainer->loss, graph_outputs(trainer->graph),
+                         &dataset->train, &trainer->class_weights, error));
+  split_t *const splits[] = {&dataset->train, &dataset->valid, &dataset->test};
+  for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
+    TRY(row_weights_apply(trainer->world, &trainer->class_weights, dataset, splits[i], error));
+  return LS_OK;
+}
+
 static ls_status load_data(trainer_t *trainer, ls_error *error) {
   const loss_params_t params = loss_params(trainer->settings);
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
@@ -91,7 +101,7 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
   scale_targets(&trainer->targets, &trainer->dataset->train);
   scale_targets(&trainer->targets, &trainer->dataset->valid);
   scale_targets(&trainer->targets, &trainer->dataset->test);
-  return LS_OK;
+  return weigh_rows(trainer, error);
 }
 
 static ls_status make_network(trainer_t *trainer, int64_t features, ls_error *error) {
@@ -102,6 +112,8 @@ static ls_status make_network(trainer_t *trainer, int64_t features, ls_error *er
   ls_status status =
       graph_create(settings->model.layers, settings->model.n_layers, features, &trainer->graph, error);
   if (status == LS_OK) status = loss_check(trainer->loss, &params, graph_outputs(trainer->graph), error);
+  if (status == LS_OK)
+    status = class_weights_check(settings, trainer->loss, graph_outputs(trainer->graph), error);
   return trainer_agree(trainer, status, error);
 }
 
@@ -264,6 +276,7 @@ void training_teardown(trainer_t *trainer) {
   engine_destroy(&trainer->engine);
   scaler_free(&trainer->features);
   scaler_free(&trainer->targets);
+  free(trainer->class_weights.values);
   dataset_destroy(&trainer->dataset);
   graph_destroy(&trainer->graph);
 }

@@ -128,3 +128,131 @@ Test(losses, deviations_are_those_of_the_noise_in_units_of_the_target) {
   cr_expect_float_eq(found[0] / n[0], 20 / sqrt(12), 1.5, "deviation %g", found[0] / n[0]);
   cr_expect_float_eq(found[1] / n[1], 200 / sqrt(12), 6, "deviation %g", found[1] / n[1]);
 }
+
+/* ---- rows that count for more ---- */
+
+enum { POINTS = 90, TEST_POINTS = 30 };
+
+static int64_t times(int64_t i) {
+  return i % 3; /* 0, 1, 2, 0, … */
+}
+
+/* Points of the plane in three classes of different sizes. */
+static void point(int64_t i, float x[2], int32_t *label) {
+  double a = noise((uint64_t)(2 * i)), b = noise((uint64_t)(2 * i + 1));
+  x[0] = (float)a;
+  x[1] = (float)b;
+  *label = a + b > 1.3 ? 2 : a > 0.5;
+}
+
+static void write_floats(store_t *store, const char *name, int64_t rows, int64_t width, const float *values) {
+  ls_error error = {0};
+  const int64_t shape[] = {rows, width};
+  cr_assert_eq(store_write(store, name, STORE_F32, width == 0 ? 1 : 2, shape, values, &error), LS_OK, "%s",
+               error.message);
+}
+
+/* Train and test rows; `repeat`: each row so often as it counts, else once, with its weight beside it. */
+static void write_points(const char *path, bool repeat, const double *by_class) {
+  static float x[2 * POINTS * 2], weights[POINTS];
+  static int32_t labels[2 * POINTS];
+  ls_error error = {0};
+  store_t *store = NULL;
+  int64_t n = 0;
+  cr_assert_eq(store_create(path, &store, &error), LS_OK, "%s", error.message);
+  for (int64_t i = 0; i < POINTS; i++)
+    for (int64_t t = repeat ? times(i) : 1; t > 0; t--, n++) {
+      point(i, x + 2 * n, &labels[n]);
+      if (!repeat) weights[n] = by_class != NULL ? (float)by_class[labels[n]] : 0.3F * (float)times(i);
+    }
+  write_floats(store, "train/x", n, 2, x);
+  cr_assert_eq(store_write(store, "train/y", STORE_I32, 1, &n, labels, &error), LS_OK, "%s", error.message);
+  if (!repeat) write_floats(store, "train/weights", n, 0, weights);
+  const int64_t tests = TEST_POINTS;
+  for (int64_t i = 0; i < tests; i++) point(POINTS + i, x + 2 * i, &labels[i]);
+  write_floats(store, "test/x", tests, 2, x);
+  cr_assert_eq(store_write(store, "test/y", STORE_I32, 1, &tests, labels, &error), LS_OK, "%s",
+               error.message);
+  cr_assert_eq(store_publish(&store, &error), LS_OK, "%s", error.message);
+}
+
+static void write_points_settings(int batch) {
+  write_text("points.yaml",
+             "data: {file: points.h5}\n"
+             "model: {layers: [{dense: {units: 7, activation: tanh}}, {dense: 3}]}\n"
+             "loss: cross_entropy\n"
+             "optimizer: {name: sgd, learning_rate: 0.3, momentum: 0.5}\n"
+             "train: {epochs: 6, global_batch_size: %d}\n"
+             "parallel: {threads: 1, shards: 3}\n",
+             batch);
+}
+
+/* A batch of all rows: then both steps are along the same mean, sum(w g) / sum(w). */
+Test(losses, a_row_that_counts_twice_is_like_two_rows) {
+  write_points("points.h5", false, NULL);
+  write_points("twice.h5", true, NULL);
+  write_points_settings(POINTS);
+  run_well(ALONE, "train points.yaml name=weights data.weights=train/weights");
+  run_well(ALONE, "train points.yaml name=twice data.file=twice.h5");
+  run_well(3, "train points.yaml name=ranks data.weights=train/weights");
+  run_well(ALONE, "train points.yaml name=without");
+  outcome_t weights = outcome_of("weights"), twice = outcome_of("twice"), ranks = outcome_of("ranks"),
+            without = outcome_of("without");
+  for (int64_t e = 0; e < weights.epochs; e++)
+    cr_expect_float_eq(weights.train_loss[e], twice.train_loss[e], 2e-6, "epoch %d: %.9g and %.9g",
+                       (int)e + 1, weights.train_loss[e], twice.train_loss[e]);
+  cr_expect(fabs(weights.train_loss[5] - without.train_loss[5]) > 1e-3, "weights make no difference");
+  outcome_expect_same(&weights, &ranks, "three ranks");
+}
+
+/* Classes have n = 46, 28, 16 rows or the like: then rows of class c count N / (3 n_c). */
+Test(losses, balanced_classes_are_rows_with_the_weights_of_scikit_learn) {
+  double n[3] = {0}, by_class[3];
+  char list[128], summary[64], eval[64];
+  for (int64_t i = 0; i < POINTS; i++) {
+    float x[2];
+    int32_t label = 0;
+    point(i, x, &label);
+    n[label]++;
+  }
+  for (int c = 0; c < 3; c++) by_class[c] = POINTS / (3 * n[c]);
+  cr_assert(n[0] != n[1] && n[1] != n[2]);
+  snprintf(list, sizeof list, "[%.17g, %.17g, %.17g]", by_class[0], by_class[1], by_class[2]);
+  write_points("points.h5", false, by_class);
+  write_points_settings(32);
+  run_well(ALONE, "train points.yaml name=rows data.weights=train/weights");
+  run_well(2, "train points.yaml name=balanced loss.class_weights=balanced");
+  run_well(ALONE, "train points.yaml name=list 'loss.class_weights=%s'", list);
+  outcome_t rows = outcome_of("rows"), balanced = outcome_of("balanced"), listed = outcome_of("list");
+  outcome_expect_same(&balanced, &listed, "the list");
+  for (int64_t e = 0; e < rows.epochs; e++)
+    cr_expect_eq(rows.epoch_checksum[e], balanced.epoch_checksum[e], "epoch %d", (int)e + 1);
+  /* evaluation knows the weights that the training rows had */
+  json_value(file_text("runs/balanced/summary.json"), "test_loss", summary);
+  run_well(2, "eval runs/balanced --json eval.json");
+  json_value(file_text("eval.json"), "loss", eval);
+  cr_expect_str_eq(eval, summary);
+}
+
+Test(losses, weights_that_cannot_be_are_refused) {
+  write_points("points.h5", false, NULL);
+  write_points_settings(32);
+  const struct {
+    const char *words;
+    int code;
+    const char *part;
+  } bad[] = {
+      {"data.weights=train/nothing", 3, "data.weights"},
+      {"data.weights=train/x", 3, "one number for each of the 90 rows"},
+      {"'loss.class_weights=[1, 2]'", 2, "2 numbers, but the network knows 3 classes"},
+      {"'loss.class_weights=[1, -2, 1]'", 2, "loss.class_weights"},
+      {"'loss.class_weights=[0, 0, 0]'", 2, "all are 0"},
+      {"loss.class_weights=balance", 2, "did you mean balanced"},
+  };
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    result_t result = run(i == 0 ? 2 : ALONE, "train points.yaml %s", bad[i].words);
+    cr_expect_eq(result.code, bad[i].code, "%s: %d\n%s", bad[i].words, result.code, result.err);
+    cr_expect_not_null(strstr(result.err, bad[i].part), "%s: %s", bad[i].words, result.err);
+  }
+  cr_expect_not(file_exists("runs"));
+}
