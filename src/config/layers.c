@@ -30,10 +30,31 @@ static const key_row_t dropout_keys[] = {
      .range = {0, 1, .high_open = true}},
 };
 
+#define EPSILON                                                                                              \
+  {                                                                                                          \
+    "epsilon", &type_number, FIELD(epsilon), "1e-5", .meaning = "added to the variance", .range = {          \
+      .low = 1e-30,                                                                                          \
+      .high = 1                                                                                              \
+    }                                                                                                        \
+  }
+static const key_row_t layer_norm_keys[] = {EPSILON};
+static const key_row_t batch_norm_keys[] = {
+    {"momentum", &type_number, FIELD(momentum), "0.1",
+     .meaning = "share of each step in the running mean and variance, with which a trained network works",
+     .range = {0, 1, .low_open = true}},
+    EPSILON,
+};
+
 static const layer_row_t layer_table[] = {
     {"dense", LAYER_DENSE, "y = activation(W x + b)", KEYS(dense_keys)},
     {"activation", LAYER_ACTIVATION, "y = f(x), element by element", KEYS(activation_keys)},
     {"softmax", LAYER_SOFTMAX, "y = exp(x) / sum of exp(x), over the values of a row", {NULL, 0}},
+    {"layer_norm", LAYER_LAYER_NORM,
+     "every row to mean 0 and variance 1, then a scale and a shift for each value", KEYS(layer_norm_keys)},
+    {"batch_norm", LAYER_BATCH_NORM,
+     "every value to mean 0 and variance 1 over a block of a shard's rows (ghost batches), then a scale and "
+     "a shift",
+     KEYS(batch_norm_keys)},
     {"dropout", LAYER_DROPOUT,
      "values set to zero at random in training, the others scaled up to make up for it", KEYS(dropout_keys)},
     {"residual", LAYER_RESIDUAL, "y = x + layers(x), a list of layers that keeps the width", {NULL, 0}},

@@ -17,7 +17,15 @@
 
 enum { SETTINGS_AUTO = -1 }; /* what an integer key holds for "auto" */
 
-typedef enum { LAYER_DENSE, LAYER_ACTIVATION, LAYER_SOFTMAX, LAYER_DROPOUT, LAYER_RESIDUAL } layer_kind_t;
+typedef enum {
+  LAYER_DENSE,
+  LAYER_ACTIVATION,
+  LAYER_SOFTMAX,
+  LAYER_LAYER_NORM,
+  LAYER_BATCH_NORM,
+  LAYER_DROPOUT,
+  LAYER_RESIDUAL
+} layer_kind_t;
 
 /* One entry of model.layers. Fields that do not belong to its kind are zero or NULL. */
 typedef struct layer_settings {
@@ -28,6 +36,8 @@ typedef struct layer_settings {
   const char *init;              /* dense: weight initialisation, or "auto": chosen by the activation */
   bool bias;                     /* dense, default true */
   double rate;                   /* dropout: share of values set to zero, in [0, 1) */
+  double epsilon;                /* layer_norm, batch_norm: added to the variance, > 0 */
+  double momentum;               /* batch_norm: share of a step in the running statistics, in (0, 1] */
   struct layer_settings *layers; /* residual: y = x + layers(x) */
   size_t n_layers;
 } layer_settings_t;

@@ -79,7 +79,7 @@ static ls_status find_activation(const layer_settings_t *layer, const activation
 static void mark_needed_deltas(graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
-    node->needs_delta = node->op == &op_dense;
+    node->needs_delta = node->op == &op_dense || node->op->has_scale;
     for (int k = 0; k < node->op->n_inputs; k++)
       node->needs_delta = node->needs_delta || graph->nodes[node->inputs[k]].needs_delta;
   }
@@ -158,6 +158,27 @@ static ls_status append_softmax(builder_t *b, const layer_settings_t *layer, boo
   return LS_OK;
 }
 
+static ls_status append_layer_norm(builder_t *b, const layer_settings_t *layer, bool has_next,
+                                   size_t *value) {
+  (void)has_next;
+  int64_t width = b->graph->nodes[*value].width;
+  if (width < 2) return bad_layer(layer, b->error, "layer_norm: a row of one value has no variance");
+  node_t *node = append_node(b->graph, &op_layer_norm, *value, width);
+  node->epsilon = layer->epsilon;
+  *value = node->number;
+  return LS_OK;
+}
+
+static ls_status append_batch_norm(builder_t *b, const layer_settings_t *layer, bool has_next,
+                                   size_t *value) {
+  (void)has_next;
+  node_t *node = append_node(b->graph, &op_batch_norm, *value, b->graph->nodes[*value].width);
+  node->epsilon = layer->epsilon;
+  node->momentum = layer->momentum;
+  *value = node->number;
+  return LS_OK;
+}
+
 static ls_status append_dropout(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
   (void)has_next;
   if (!(layer->rate >= 0 && layer->rate < 1))
@@ -191,8 +212,9 @@ static ls_status append_residual(builder_t *b, const layer_settings_t *layer, bo
 typedef ls_status (*append_t)(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value);
 
 static const append_t append_table[] = {
-    [LAYER_DENSE] = append_dense,       [LAYER_ACTIVATION] = append_activation,
-    [LAYER_SOFTMAX] = append_softmax,   [LAYER_DROPOUT] = append_dropout,
+    [LAYER_DENSE] = append_dense,           [LAYER_ACTIVATION] = append_activation,
+    [LAYER_SOFTMAX] = append_softmax,       [LAYER_LAYER_NORM] = append_layer_norm,
+    [LAYER_BATCH_NORM] = append_batch_norm, [LAYER_DROPOUT] = append_dropout,
     [LAYER_RESIDUAL] = append_residual,
 };
 
@@ -233,7 +255,7 @@ static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_
   size_t value = append_node(graph, &op_input, 0, inputs)->number;
   TRY(append_layers(&builder, layers, n_layers, &value));
   mark_needed_deltas(graph);
-  if (!graph_output_node(graph)->needs_delta)
+  if (graph_flops_per_row(graph) == 0)
     return error_set(error, LS_BAD_SETTINGS, "model.layers has no dense layer: there is nothing to train");
   TRY(plan_deltas(graph, error));
   TRY(parameters_place(graph, error));
@@ -285,15 +307,24 @@ void graph_print(const graph_t *graph, FILE *out) {
   fprintf(out, "%-16s %9s  %-15s %12s %14s\n", "layer", "outputs", "function", "parameters", "FLOPs per row");
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
-    int64_t weights = node->op == &op_dense ? node->layout.in * node->layout.out : 0;
+    int64_t parameters = node->op == &op_dense ? node->layout.in * node->layout.out : 0;
+    parameters += (node->has_bias ? node->width : 0) + (node->op->has_scale ? 2 * node->width : 0);
     char function[32] = "";
     if (node->activation != NULL) snprintf(function, sizeof function, "%s", node->activation->name);
     if (node->op == &op_dropout) snprintf(function, sizeof function, "rate %g", node->rate);
     if (node->op == &op_add)
       snprintf(function, sizeof function, "+ %.20s", graph->nodes[node->inputs[0]].name);
     fprintf(out, "%-16s %9" PRId64 "  %-15s %12" PRId64 " %14.0f\n", node->name, node->width, function,
-            weights + (node->has_bias ? node->width : 0), node_flops_per_row(graph, node));
+            parameters, node_flops_per_row(graph, node));
   }
   fprintf(out, "%-16s %9" PRId64 "  %-15s %12" PRId64 " %14.0f\n", "total", graph_outputs(graph), "",
           graph->parameters, graph_flops_per_row(graph));
+}
+
+ls_status graph_check_rows(const graph_t *graph, int64_t rows, ls_error *error) {
+  if (rows > 1 || graph->trained_floats == graph->floats) return LS_OK;
+  return error_set(
+      error, LS_BAD_SETTINGS,
+      "model.layers: batch_norm: a shard gives one row to a batch, which has no variance: a larger "
+      "train.global_batch_size or a smaller parallel.shards gives it more");
 }

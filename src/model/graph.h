@@ -38,9 +38,13 @@ void graph_destroy(graph_t **graph);
 int64_t graph_inputs(const graph_t *graph);
 int64_t graph_outputs(const graph_t *graph);
 size_t graph_floats(const graph_t *graph);        /* of the parameter vector, a multiple of GRAPH_BLOCK */
-size_t graph_weight_floats(const graph_t *graph); /* [0, this) are weights, the rest biases; same multiple */
+size_t graph_weight_floats(const graph_t *graph); /* [0, this) are weights, then biases; same multiple */
 size_t graph_buffer_floats(const graph_t *graph); /* the vector and the transposed copies behind it */
-int64_t graph_parameters(const graph_t *graph);   /* true count, padding not counted */
+/* [0, this) are trained, the rest are running statistics of batch_norm, whose "gradient" are the sums that
+ * they are made of; same multiple. graph_step_statistics takes the place of the optimiser there. */
+size_t graph_trained_floats(const graph_t *graph);
+int64_t graph_parameters(const graph_t *graph);  /* trained; true count, padding not counted */
+size_t graph_plain_floats(const graph_t *graph); /* of all plain arrays together, statistics last */
 /* 2 x weights for forward, for backward-weights and, where something before the layer is trained,
  * backward-data. */
 double graph_flops_per_row(const graph_t *graph);
@@ -54,7 +58,8 @@ typedef struct {
   int64_t shape[2]; /* (out, in) or (out) */
   int64_t fan_in, fan_out;
   bool is_weight;
-  const char *init; /* weights: name of the initialisation; biases: zeros */
+  bool is_statistic; /* not trained */
+  const char *init;  /* weights: name of the initialisation; others: zeros or ones */
 } parameter_t;
 size_t graph_parameter_count(const graph_t *graph);
 const parameter_t *graph_parameter(const graph_t *graph, size_t i);
@@ -92,7 +97,8 @@ typedef struct {
   bool training;       /* dropout on */
   uint64_t seed, step; /* of the dropout stream */
   uint64_t shard;
-  int64_t row; /* of the first row within the shard's slice */
+  int64_t row;     /* of the first row within the shard's slice */
+  int64_t padding; /* rows at the end of the call that do not count: batch_norm leaves them out */
 } pass_t;
 
 /* Makes this thread's kernels for calls of `rows` rows, in training for the backward pass too. Call in the
@@ -101,8 +107,8 @@ ls_status graph_worker_create(const graph_t *graph, int64_t rows, bool train, gr
                               ls_error *error);
 void graph_worker_destroy(graph_worker_t **worker);
 
-/* Rows [row, row + rows) of the tape, from tape_input to tape_output. In training they lie within one slice.
- */
+/* Rows [row, row + rows) of the tape, from tape_input to tape_output. In training they lie within one slice;
+ * with batch_norm they are all of it, or at least 64. */
 void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
                    const pass_t *pass);
 /* The same rows, from tape_output_delta back to what the weight gradients need. parameters: the whole buffer.
@@ -124,11 +130,21 @@ size_t graph_largest_tile(const graph_t *graph); /* floats */
 void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, bool add,
                          float *out);
 
+/* Statistics in the floats [first, first + n) of the vector, which `out` points at: running mean m and
+ * variance v become (1 - momentum) m + momentum (sum of x) / rows, and (1 - momentum) v + momentum (sum of
+ * squares) / freedom, where sums are what the tiles add up to, and freedom is rows less one for each call.
+ * Without freedom v stays. Thread-safe for different ranges. */
+void graph_step_statistics(const graph_t *graph, size_t first, size_t n, const float *sums, double rows,
+                           double freedom, float *out);
+
+/* LS_BAD_SETTINGS when a network with batch_norm is to be trained by calls of one row. */
+ls_status graph_check_rows(const graph_t *graph, int64_t rows, ls_error *error);
+
 /* ---- reference ---- */
 
-/* The same network in double, plainly, row by row: for tests and gradient checks. plain: all parameter arrays
- * one after the other as graph_unpack gives them. x (rows, inputs), y (rows, outputs). Dropout as in `pass`.
- */
+/* The same network in double, plainly: for tests and gradient checks. plain: all parameter arrays
+ * one after the other as graph_unpack gives them. x (rows, inputs), y (rows, outputs). Dropout as in `pass`;
+ * batch_norm takes the rows as one call. */
 ls_status graph_reference(const graph_t *graph, const double *plain, int64_t rows, const double *x,
                           const pass_t *pass, double *y, ls_error *error);
 

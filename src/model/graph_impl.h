@@ -17,20 +17,27 @@ typedef struct {
 typedef struct {
   tile_t place;
   size_t node;
-  bool is_bias;
+  enum {
+    PIECE_WEIGHT,
+    PIECE_SUM,       /* over rows of the delta: biases, shifts */
+    PIECE_PRODUCT,   /* over rows of the delta times the factors: scales */
+    PIECE_STATISTIC, /* over the records of a slice */
+  } kind;
   dense_tile_t dense; /* weights: the tile within its layer */
+  int record;         /* statistics: RECORD_SUM or RECORD_SQUARES */
 } piece_t;
 
 struct graph {
   node_t *nodes; /* in order of computation; the last is the output */
   size_t n_nodes;
-  array_t *arrays; /* in graph order: weight, bias, weight, … */
+  array_t *arrays; /* in graph order: weight, bias, weight, …; then statistics */
   size_t n_arrays;
   piece_t *pieces;                /* in order of offset */
   size_t n_pieces, largest_piece; /* the latter in floats */
-  size_t weight_floats, floats;
+  size_t weight_floats, trained_floats, floats;
   size_t buffer_floats; /* the vector and, behind it, the transposed copies */
   int64_t parameters;
+  size_t plain_floats;
   arena_t arena; /* owns all of the above */
 };
 
@@ -39,11 +46,17 @@ struct tape {
   float **values;  /* by node */
   float **deltas;  /* by node; NULL where not needed */
   float **factors; /* by node; NULL where not kept */
+  float **records; /* by node, slice by slice; NULL where not kept */
   /* by node, NULL for all but dense: what the gradient of the weights reads, slice by slice */
   float **columns, **panels;
   int64_t slice_rows; /* 0: no training */
   arena_t arena;
 };
+
+/* Records of a slice. */
+static inline int64_t tape_records(const tape_t *tape) {
+  return (tape->slice_rows + RECORD_EVERY - 1) / RECORD_EVERY;
+}
 
 /* Gives every array its place in the vector; for graph_create, when all nodes are there (parameters.c). */
 ls_status parameters_place(graph_t *graph, ls_error *error);

@@ -29,6 +29,12 @@ static void draw_zeros(const random_stream_t *stream, double variance, size_t n,
   for (size_t i = 0; i < n; i++) out[i] = 0;
 }
 
+static void draw_ones(const random_stream_t *stream, double variance, size_t n, double *out) {
+  (void)stream;
+  (void)variance;
+  for (size_t i = 0; i < n; i++) out[i] = 1;
+}
+
 /* variance = numerator / (in * fan_in + out * fan_out) */
 typedef struct {
   const char *name, *meaning;
@@ -45,6 +51,7 @@ static const rule_t rule_table[] = {
     {"lecun_uniform", "uniform, variance 1/fan_in (LeCun et al. 1998)", 1, 1, 0, draw_uniform},
     {"lecun_normal", "normal, variance 1/fan_in (LeCun et al. 1998)", 1, 1, 0, draw_normal},
     {"zeros", "all zero", 0, 1, 0, draw_zeros},
+    {"ones", "all one", 0, 1, 0, draw_ones},
 };
 
 bool init_choice(size_t i, choice_t *out) {

@@ -1,4 +1,4 @@
-/* Ops that look at all values of a row at once: softmax. */
+/* Ops that look at all values of a row at once: softmax and layer normalisation. */
 #include "model/op.h"
 
 #include <math.h>
@@ -45,3 +45,68 @@ const op_t op_softmax = {.name = "softmax",
                          .forward = softmax_forward,
                          .backward = softmax_backward,
                          .reference = softmax_reference};
+
+/* ---- layer normalisation (Ba, Kiros, Hinton 2016): y = scale h + shift, h = (x - mean) / sqrt(variance +
+ * epsilon), mean and variance over the values of the row ---- */
+
+/* 1 / sqrt(variance + epsilon), and the mean. */
+static float row_moments(const node_t *node, const float *x, float *mean) {
+  float sum = 0, squares = 0;
+  for (int64_t i = 0; i < node->width; i++) sum += x[i];
+  *mean = sum / (float)node->width;
+  for (int64_t i = 0; i < node->width; i++) squares += (x[i] - *mean) * (x[i] - *mean);
+  return 1.0F / sqrtf(squares / (float)node->width + (float)node->epsilon);
+}
+
+static void layer_norm_forward(const call_t *call) {
+  const node_t *node = call->node;
+  const float *scale = call->parameters + node->scale, *shift = call->parameters + node->shift;
+  for (int64_t r = 0; r < call->rows; r++) {
+    const float *x = call->x[0] + r * node->width;
+    float *y = call->y + r * node->width, mean = 0, inverse = row_moments(node, x, &mean);
+    float *h = call->factors == NULL ? y : call->factors + r * node->width;
+    for (int64_t i = 0; i < node->width; i++) h[i] = (x[i] - mean) * inverse;
+    for (int64_t i = 0; i < node->width; i++) y[i] = scale[i] * h[i] + shift[i];
+  }
+}
+
+/* With g = scale dy: dx = (g - mean(g) - h mean(g h)) / sqrt(variance + epsilon). */
+static void layer_norm_backward(const call_t *call, int input, float *dx) {
+  (void)input;
+  const node_t *node = call->node;
+  const float *scale = call->parameters + node->scale;
+  for (int64_t r = 0; r < call->rows; r++) {
+    const float *x = call->x[0] + r * node->width, *dy = call->dy + r * node->width;
+    const float *h = call->factors + r * node->width;
+    float mean = 0, inverse = row_moments(node, x, &mean), sum = 0, product = 0;
+    for (int64_t i = 0; i < node->width; i++) {
+      sum += scale[i] * dy[i];
+      product += scale[i] * dy[i] * h[i];
+    }
+    sum /= (float)node->width;
+    product /= (float)node->width;
+    for (int64_t i = 0; i < node->width; i++)
+      dx[r * node->width + i] = (scale[i] * dy[i] - sum - h[i] * product) * inverse;
+  }
+}
+
+static void layer_norm_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
+                                 const double *const *x, double *y) {
+  (void)pass;
+  (void)row;
+  double mean = 0, variance = 0, width = (double)node->width;
+  for (int64_t i = 0; i < node->width; i++) mean += x[0][i] / width;
+  for (int64_t i = 0; i < node->width; i++) variance += (x[0][i] - mean) * (x[0][i] - mean) / width;
+  for (int64_t i = 0; i < node->width; i++)
+    y[i] = plain[node->plain_scale + (size_t)i] * (x[0][i] - mean) / sqrt(variance + node->epsilon) +
+           plain[node->plain_shift + (size_t)i];
+}
+
+const op_t op_layer_norm = {.name = "layer_norm",
+                            .n_inputs = 1,
+                            .has_scale = true,
+                            .keeps_factors = true,
+                            .in_place = -1,
+                            .forward = layer_norm_forward,
+                            .backward = layer_norm_backward,
+                            .reference = layer_norm_reference};

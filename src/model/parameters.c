@@ -14,72 +14,104 @@ static size_t round_up(size_t n, size_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
-static void describe(array_t *array, const node_t *node, bool is_weight) {
+/* Names an array of a node and gives it its place in the list; columns 0: as many values as the node has. */
+static array_t *add_array(graph_t *graph, const node_t *node, const char *name, size_t offset,
+                          int64_t columns) {
+  array_t *array = &graph->arrays[graph->n_arrays++];
   parameter_t *about = &array->about;
-  int64_t in = node->layout.in, out = node->layout.out;
-  snprintf(about->name, sizeof about->name, "%s/%s", node->name, is_weight ? "weight" : "bias");
-  about->dims = is_weight ? 2 : 1;
-  about->shape[0] = out;
-  about->shape[1] = is_weight ? in : 0;
-  about->fan_in = in;
-  about->fan_out = out;
-  about->is_weight = is_weight;
-  about->init = is_weight ? node->init : "zeros";
+  snprintf(about->name, sizeof about->name, "%s/%s", node->name, name);
+  about->dims = columns > 0 ? 2 : 1;
+  about->shape[0] = node->width;
+  about->shape[1] = columns;
+  about->fan_in = node->op == &op_dense ? node->layout.in : 1;
+  about->fan_out = node->width;
+  about->is_weight = columns > 0;
+  about->init = "zeros";
   array->node = node->number;
-  array->offset = is_weight ? node->weight : node->bias;
-  array->count = (size_t)(is_weight ? in * out : out);
+  array->offset = offset;
+  array->count = (size_t)(node->width * (columns > 0 ? columns : 1));
+  return array;
 }
 
 static bool hands_on_delta(const graph_t *graph, const node_t *node) {
   return node->op == &op_dense && graph->nodes[node->inputs[0]].needs_delta;
 }
 
-/* The vector's two regions: weights, in their kernels' layout, then biases. Behind it the transposed copies
- * of those weights through which a delta is handed on. */
+/* Room for n floats at *next. */
+static size_t place(size_t *next, int64_t n, size_t unit) {
+  size_t at = *next;
+  *next = round_up(at + (size_t)n, unit);
+  return at;
+}
+
+/* The vector's three regions: weights, in their kernels' layout; biases, scales and shifts; statistics.
+ * Behind it the transposed copies of those weights through which a delta is handed on. */
 static void place_regions(graph_t *graph) {
-  size_t next = 0;
-  for (size_t i = 0; i < graph->n_nodes; i++) {
-    node_t *node = &graph->nodes[i];
-    if (node->op != &op_dense) continue;
-    node->weight = next;
-    next = round_up(next + (size_t)node->layout.elements, WEIGHT_START);
-  }
+  size_t next = 0, n = graph->n_nodes;
+  node_t *node = graph->nodes;
+  for (size_t i = 0; i < n; i++)
+    if (node[i].op == &op_dense) node[i].weight = place(&next, node[i].layout.elements, WEIGHT_START);
   graph->weight_floats = next = round_up(next, GRAPH_BLOCK);
-  for (size_t i = 0; i < graph->n_nodes; i++) {
-    node_t *node = &graph->nodes[i];
-    if (node->op != &op_dense || !node->has_bias) continue;
-    node->bias = next;
-    next = round_up(next + (size_t)node->width, BIAS_START);
+  for (size_t i = 0; i < n; i++) {
+    if (node[i].op == &op_dense && node[i].has_bias) node[i].bias = place(&next, node[i].width, BIAS_START);
+    if (!node[i].op->has_scale) continue;
+    node[i].scale = place(&next, node[i].width, BIAS_START);
+    node[i].shift = place(&next, node[i].width, BIAS_START);
+  }
+  graph->trained_floats = next = round_up(next, GRAPH_BLOCK);
+  for (size_t i = 0; i < n; i++) {
+    if (!node[i].op->keeps_record) continue;
+    node[i].mean = place(&next, node[i].width, BIAS_START);
+    node[i].variance = place(&next, node[i].width, BIAS_START);
   }
   graph->floats = next = round_up(next, GRAPH_BLOCK);
-  for (size_t i = 0; i < graph->n_nodes; i++) {
-    node_t *node = &graph->nodes[i];
-    if (!hands_on_delta(graph, node)) continue;
-    node->transposed = next;
-    next += (size_t)dense_transposed_floats(&node->layout);
-  }
+  for (size_t i = 0; i < n; i++)
+    if (hands_on_delta(graph, &node[i]))
+      node[i].transposed = place(&next, dense_transposed_floats(&node[i].layout), 1);
   graph->buffer_floats = next;
 }
 
-ls_status parameters_place(graph_t *graph, ls_error *error) {
-  place_regions(graph);
-  graph->arrays = arena_new(&graph->arena, 2 * graph->n_nodes, sizeof *graph->arrays);
-  if (graph->arrays == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the list of parameters");
-  size_t plain = 0;
-  for (size_t i = 0; i < graph->n_nodes; i++) {
-    node_t *node = &graph->nodes[i];
-    if (node->op != &op_dense) continue;
-    array_t *array = &graph->arrays[graph->n_arrays++];
-    describe(array, node, true);
-    node->plain_weight = plain;
-    plain += array->count;
-    if (!node->has_bias) continue;
-    array = &graph->arrays[graph->n_arrays++];
-    describe(array, node, false);
-    node->plain_bias = plain;
-    plain += array->count;
+/* Adds up where plain arrays lie when they are put one after the other. */
+static size_t add_plain(size_t *plain, const array_t *array) {
+  size_t at = *plain;
+  *plain += array->count;
+  return at;
+}
+
+static void list_trained(graph_t *graph, node_t *node, size_t *plain) {
+  if (node->op == &op_dense) {
+    array_t *weight = add_array(graph, node, "weight", node->weight, node->layout.in);
+    weight->about.init = node->init;
+    node->plain_weight = add_plain(plain, weight);
   }
+  if (node->op == &op_dense && node->has_bias)
+    node->plain_bias = add_plain(plain, add_array(graph, node, "bias", node->bias, 0));
+  if (!node->op->has_scale) return;
+  array_t *scale = add_array(graph, node, "scale", node->scale, 0);
+  scale->about.init = "ones";
+  node->plain_scale = add_plain(plain, scale);
+  node->plain_shift = add_plain(plain, add_array(graph, node, "shift", node->shift, 0));
+}
+
+static void list_statistics(graph_t *graph, node_t *node, size_t *plain) {
+  if (!node->op->keeps_record) return;
+  array_t *mean = add_array(graph, node, "mean", node->mean, 0);
+  array_t *variance = add_array(graph, node, "variance", node->variance, 0);
+  mean->about.is_statistic = variance->about.is_statistic = true;
+  variance->about.init = "ones";
+  node->plain_mean = add_plain(plain, mean);
+  node->plain_variance = add_plain(plain, variance);
+}
+
+ls_status parameters_place(graph_t *graph, ls_error *error) {
+  size_t plain = 0;
+  place_regions(graph);
+  graph->arrays = arena_new(&graph->arena, 4 * graph->n_nodes, sizeof *graph->arrays);
+  if (graph->arrays == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the list of parameters");
+  for (size_t i = 0; i < graph->n_nodes; i++) list_trained(graph, &graph->nodes[i], &plain);
   graph->parameters = (int64_t)plain;
+  for (size_t i = 0; i < graph->n_nodes; i++) list_statistics(graph, &graph->nodes[i], &plain);
+  graph->plain_floats = plain;
   return LS_OK;
 }
 
@@ -93,6 +125,14 @@ size_t graph_weight_floats(const graph_t *graph) {
 
 size_t graph_buffer_floats(const graph_t *graph) {
   return graph->buffer_floats;
+}
+
+size_t graph_trained_floats(const graph_t *graph) {
+  return graph->trained_floats;
+}
+
+size_t graph_plain_floats(const graph_t *graph) {
+  return graph->plain_floats;
 }
 
 int64_t graph_parameters(const graph_t *graph) {
@@ -141,7 +181,7 @@ void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t c
 }
 
 ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *out, ls_error *error) {
-  size_t bytes = (size_t)graph->parameters * sizeof(float);
+  size_t bytes = graph->plain_floats * sizeof(float);
   float *plain = malloc(bytes);
   if (plain == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory (%zu bytes) for the checksum of the parameters", bytes);

@@ -1,4 +1,4 @@
-/* The network in double, one row at a time, by the ops' plain definitions: what kernels and gradients are
+/* The network in double, node after node, by the ops' plain definitions: what kernels and gradients are
  * checked against. Slow and simple on purpose. */
 #include "model/graph.h"
 
@@ -7,13 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* values[i]: the value of node i for one row; values[0] holds the row's inputs already. */
-static void reference_row(const graph_t *graph, const double *plain, const pass_t *pass, int64_t row,
-                          double *const *values) {
-  for (size_t i = 1; i < graph->n_nodes; i++) {
-    const node_t *node = &graph->nodes[i];
-    const double *x[NODE_MAX_INPUTS] = {values[node->inputs[0]], values[node->inputs[1]]};
-    node->op->reference(node, plain, pass, row, x, values[i]);
+/* values[i]: the value of node i for all rows; values[0] holds the inputs already. */
+static void reference_node(const graph_t *graph, const node_t *node, const double *plain, const pass_t *pass,
+                           int64_t rows, double *const *values) {
+  double *y = values[node->number];
+  if (node->op->reference_rows != NULL) {
+    node->op->reference_rows(node, plain, pass, rows, values[node->inputs[0]], y);
+    return;
+  }
+  for (int64_t r = 0; r < rows; r++) {
+    const double *x[NODE_MAX_INPUTS];
+    for (int k = 0; k < NODE_MAX_INPUTS; k++)
+      x[k] = values[node->inputs[k]] + r * graph->nodes[node->inputs[k]].width;
+    node->op->reference(node, plain, pass, pass->row + r, x, y + r * node->width);
   }
 }
 
@@ -21,19 +27,17 @@ ls_status graph_reference(const graph_t *graph, const double *plain, int64_t row
                           const pass_t *pass, double *y, ls_error *error) {
   arena_t arena = {0};
   ls_status status = LS_OK;
-  int64_t inputs = graph_inputs(graph), outputs = graph_outputs(graph);
-  double **values = arena_new(&arena, graph->n_nodes, sizeof *values);
-  for (size_t i = 0; values != NULL && i < graph->n_nodes; i++) {
-    values[i] = arena_new(&arena, (size_t)graph->nodes[i].width, sizeof(double));
+  size_t n = graph->n_nodes;
+  double **values = arena_new(&arena, n, sizeof *values);
+  for (size_t i = 0; values != NULL && i < n; i++) {
+    values[i] = arena_new(&arena, (size_t)(rows * graph->nodes[i].width), sizeof(double));
     if (values[i] == NULL) values = NULL;
   }
   if (values == NULL)
     TRY_OR_DONE(error_set(error, LS_NO_MEMORY, "no memory for the network's values in double"));
-  for (int64_t r = 0; r < rows; r++) {
-    memcpy(values[0], x + r * inputs, (size_t)inputs * sizeof *x);
-    reference_row(graph, plain, pass, pass->row + r, values);
-    memcpy(y + r * outputs, values[graph->n_nodes - 1], (size_t)outputs * sizeof *y);
-  }
+  memcpy(values[0], x, (size_t)(rows * graph_inputs(graph)) * sizeof *x);
+  for (size_t i = 1; i < n; i++) reference_node(graph, &graph->nodes[i], plain, pass, rows, values);
+  memcpy(y, values[n - 1], (size_t)(rows * graph_outputs(graph)) * sizeof *y);
 done:
   arena_free(&arena);
   return status;

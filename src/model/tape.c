@@ -26,6 +26,11 @@ static float *buffer(tape_t *tape, int64_t rows, int64_t width) {
   return arena_new(&tape->arena, (size_t)rows, (size_t)width * sizeof(float));
 }
 
+static float *records(tape_t *tape, const node_t *node, int64_t rows) {
+  int64_t slices = rows / tape->slice_rows, each = tape_records(tape);
+  return buffer(tape, slices * each, RECORD_FLOATS(node->width));
+}
+
 /* From the last node to the first, because a delta may lie in a later node's buffer. */
 static bool take_buffers(tape_t *tape, int64_t rows) {
   const graph_t *graph = tape->graph;
@@ -34,6 +39,7 @@ static bool take_buffers(tape_t *tape, int64_t rows) {
     if ((tape->values[i] = buffer(tape, rows, node->width)) == NULL) return false;
     if (tape->slice_rows == 0) continue;
     if (node->op->keeps_factors && (tape->factors[i] = buffer(tape, rows, node->width)) == NULL) return false;
+    if (node->op->keeps_record && (tape->records[i] = records(tape, node, rows)) == NULL) return false;
     if (node->op == &op_dense) {
       tape->columns[i] = buffer(tape, rows, node->layout.in);
       tape->panels[i] = buffer(tape, rows, node->layout.padded_out);
@@ -47,7 +53,8 @@ static bool take_buffers(tape_t *tape, int64_t rows) {
 }
 
 static bool take_tables(tape_t *tape) {
-  float ***tables[] = {&tape->values, &tape->deltas, &tape->factors, &tape->columns, &tape->panels};
+  float ***tables[] = {&tape->values,  &tape->deltas,  &tape->factors,
+                       &tape->records, &tape->columns, &tape->panels};
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
     if ((*tables[i] = arena_new(&tape->arena, tape->graph->n_nodes, sizeof(float *))) == NULL) return false;
   return true;

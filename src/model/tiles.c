@@ -1,5 +1,6 @@
 /* The gradient vector cut into tiles: pieces that are computed on their own and folded over a rank's shards
- * while they are in cache. A layer's weights are cut as its layout says; its bias is one tile. */
+ * while they are in cache. A layer's weights are cut as its layout says; any other array is
+ * one tile. */
 #include "model/graph.h"
 
 #include "model/graph_impl.h"
@@ -17,6 +18,7 @@ static size_t count_pieces(const graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
     if (node->op == &op_dense) n += (size_t)dense_tiles(&node->layout) + node->has_bias;
+    n += 2 * (size_t)node->op->has_scale + 2 * (size_t)node->op->keeps_record;
   }
   return n;
 }
@@ -33,12 +35,23 @@ static void cut_weight(graph_t *graph, const node_t *node) {
   }
 }
 
-static void cut_bias(graph_t *graph, const node_t *node) {
-  graph->pieces[graph->n_pieces++] = (piece_t){.place = {.offset = node->bias,
-                                                         .floats = (size_t)node->width,
-                                                         .cost = flops_per_read * (double)node->width},
-                                               .node = node->number,
-                                               .is_bias = true};
+/* An array of as many values as the node, whole. */
+static piece_t *cut_columns(graph_t *graph, const node_t *node, size_t offset) {
+  piece_t *piece = &graph->pieces[graph->n_pieces++];
+  *piece = (piece_t){.place = {.offset = offset,
+                               .floats = (size_t)node->width,
+                               .cost = flops_per_read * (double)node->width},
+                     .node = node->number,
+                     .kind = PIECE_SUM};
+  return piece;
+}
+
+static void cut_statistics(graph_t *graph, const node_t *node) {
+  piece_t *mean = cut_columns(graph, node, node->mean);
+  piece_t *variance = cut_columns(graph, node, node->variance);
+  mean->kind = variance->kind = PIECE_STATISTIC;
+  mean->record = RECORD_SUM;
+  variance->record = RECORD_SQUARES;
 }
 
 ls_status tiles_cut(graph_t *graph, ls_error *error) {
@@ -47,8 +60,15 @@ ls_status tiles_cut(graph_t *graph, ls_error *error) {
   if (graph->pieces == NULL) return no_memory(error);
   for (size_t i = 0; i < graph->n_nodes; i++)
     if (graph->nodes[i].op == &op_dense) cut_weight(graph, &graph->nodes[i]);
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    if (node->op == &op_dense && node->has_bias) cut_columns(graph, node, node->bias);
+    if (!node->op->has_scale) continue;
+    cut_columns(graph, node, node->scale)->kind = PIECE_PRODUCT;
+    cut_columns(graph, node, node->shift);
+  }
   for (size_t i = 0; i < graph->n_nodes; i++)
-    if (graph->nodes[i].op == &op_dense && graph->nodes[i].has_bias) cut_bias(graph, &graph->nodes[i]);
+    if (graph->nodes[i].op->keeps_record) cut_statistics(graph, &graph->nodes[i]);
   for (size_t i = 0; i < graph->n_pieces; i++)
     if (graph->pieces[i].place.floats > graph->largest_piece)
       graph->largest_piece = graph->pieces[i].place.floats;

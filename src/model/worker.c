@@ -4,6 +4,7 @@
 
 #include "model/graph_impl.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ struct graph_worker {
   bool train;
   kernels_t *kernels; /* by node */
   float *scratch;     /* (rows, widest delta that is added to) */
-  float *bias;        /* (largest tile): a bias's gradient on its way to being added */
+  float *bias;        /* (largest tile): sums over columns on their way to being added */
   arena_t arena;
 };
 
@@ -85,6 +86,12 @@ static float *at_row(float *const *buffers, const node_t *node, int64_t row) {
   return first == NULL ? NULL : first + row * node->width;
 }
 
+/* The k-th record of the slice that begins at `slice`. */
+static float *record_of(const tape_t *tape, const node_t *node, int64_t slice, int64_t k) {
+  int64_t first = slice / tape->slice_rows * tape_records(tape);
+  return tape->records[node->number] + (first + k) * RECORD_FLOATS(node->width);
+}
+
 static call_t prepare(const graph_worker_t *worker, const node_t *node, const float *parameters, tape_t *tape,
                       int64_t row) {
   call_t call = {.node = node,
@@ -96,9 +103,14 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
                  .dy = at_row(tape->deltas, node, row)};
   for (int k = 0; k < node->op->n_inputs; k++)
     call.x[k] = at_row(tape->values, &worker->graph->nodes[node->inputs[k]], row);
-  if (tape->columns[node->number] == NULL) return call;
+  if (tape->slice_rows == 0) return call;
   call.slice_rows = tape->slice_rows;
   call.slice_row = row % tape->slice_rows;
+  if (tape->records[node->number] != NULL) {
+    assert(worker->rows >= RECORD_EVERY || worker->rows == tape->slice_rows);
+    call.record = record_of(tape, node, row - call.slice_row, call.slice_row / RECORD_EVERY);
+  }
+  if (tape->columns[node->number] == NULL) return call;
   call.columns = tape->columns[node->number] + (row - call.slice_row) * node->layout.in;
   call.panels = tape->panels[node->number] + (row - call.slice_row) * node->layout.padded_out;
   return call;
@@ -145,14 +157,42 @@ static void sum_columns(int64_t rows, int64_t width, const float *restrict dz, f
     for (int64_t j = 0; j < width; j++) out[j] += dz[i * width + j];
 }
 
+/* The same of dy times what the scale multiplied. */
+static void sum_products(int64_t rows, int64_t width, const float *restrict dy, const float *restrict factors,
+                         float *restrict out) {
+  memset(out, 0, (size_t)width * sizeof *out);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < width; j++) out[j] += dy[i * width + j] * factors[i * width + j];
+}
+
+/* A row of the records of a slice, call after call. */
+static void sum_records(const tape_t *tape, const node_t *node, int64_t slice, int which,
+                        float *restrict out) {
+  memset(out, 0, (size_t)node->width * sizeof *out);
+  for (int64_t k = 0; k < tape_records(tape); k++) {
+    const float *record = record_of(tape, node, slice, k) + RECORD_HEAD + which * node->width;
+    for (int64_t j = 0; j < node->width; j++) out[j] += record[j];
+  }
+}
+
+/* All but weights: sums over the slice that begins at `row`. */
+static void sum_piece(const tape_t *tape, const piece_t *piece, const node_t *node, int64_t row, float *out) {
+  if (piece->kind == PIECE_STATISTIC)
+    sum_records(tape, node, row, piece->record, out);
+  else if (piece->kind == PIECE_PRODUCT)
+    sum_products(tape->slice_rows, node->width, at_row(tape->deltas, node, row),
+                 at_row(tape->factors, node, row), out);
+  else
+    sum_columns(tape->slice_rows, node->width, at_row(tape->deltas, node, row), out);
+}
+
 void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, bool add,
                          float *out) {
   const graph_t *graph = worker->graph;
   const piece_t *piece = &graph->pieces[tile];
   const node_t *node = &graph->nodes[piece->node];
-  if (piece->is_bias) {
-    const float *dz = at_row(tape->deltas, node, row);
-    sum_columns(tape->slice_rows, node->width, dz, add ? worker->bias : out);
+  if (piece->kind != PIECE_WEIGHT) {
+    sum_piece(tape, piece, node, row, add ? worker->bias : out);
     if (add) add_to(out, worker->bias, (size_t)node->width);
     return;
   }

@@ -214,6 +214,7 @@ ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error 
   engine->floats = graph_floats(inputs->graph);
   engine->blocks = engine->floats / GRAPH_BLOCK;
   engine->weight_blocks = graph_weight_floats(inputs->graph) / GRAPH_BLOCK;
+  engine->trained_blocks = graph_trained_floats(inputs->graph) / GRAPH_BLOCK;
   status = create_parts(engine, error);
 done:
   if (status != LS_OK) {
@@ -335,6 +336,18 @@ static void do_step(engine_t *engine, worker_t *worker, int thread, const step_t
   node_wait(engine, worker);
 }
 
+/* Needed, and found, only for running statistics. */
+static int64_t step_freedom(const engine_t *engine, int64_t t) {
+  const partition_t partition = engine->in.train->partition;
+  int64_t batch = engine->in.settings->train.global_batch_size, calls = 0;
+  if (engine->trained_blocks == engine->blocks) return 0;
+  for (int s = 0; s < partition.shards; s++) {
+    int64_t rows = slice_begin(partition, batch, s, t + 1) - slice_begin(partition, batch, s, t);
+    calls += (rows + engine->shape.block_rows - 1) / engine->shape.block_rows;
+  }
+  return step_rows(partition, batch, t) - calls;
+}
+
 ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
                      ls_error *error) {
   const partition_t partition = engine->in.train->partition;
@@ -349,6 +362,7 @@ ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates
       step_t step = {.step = t,
                      .updates = updates_before + (t - from),
                      .rows = step_rows(partition, batch, t),
+                     .freedom = step_freedom(engine, t),
                      .want_norm = want_norm && t == to - 1};
       do_step(engine, worker, thread, &step, error);
       worker_record(engine, worker, thread, &step, engine->timed + (t - from));

@@ -65,7 +65,7 @@ struct engine {
   slice_shape_t shape;
   bool shared;      /* reduce: shared */
   int nodes, lanes; /* as the update sees them: 1 and 1 with reduce: mpi */
-  size_t floats, blocks, weight_blocks;
+  size_t floats, blocks, weight_blocks, trained_blocks; /* behind the latter: running statistics */
 
   window_t *parameter_window, *partial_window, *control_window; /* NULL with reduce: mpi */
   float *parameters;
@@ -103,6 +103,7 @@ typedef struct {
   int64_t step;    /* of the epoch */
   int64_t updates; /* before this one, in the whole run */
   int64_t rows;    /* of the whole batch */
+  int64_t freedom; /* those less one for each kernel call that has some: degrees of freedom of a variance */
   bool want_norm;
 } step_t;
 

@@ -33,6 +33,8 @@ static ls_status write_vector(store_t *store, const graph_t *graph, const char *
   for (size_t i = 0; i < graph_parameter_count(graph) && status == LS_OK; i++) {
     const parameter_t *array = graph_parameter(graph, i);
     char name[160];
+    if (array->is_statistic && strcmp(folder, "parameters") != 0)
+      continue; /* an optimiser has no state of it */
     snprintf(name, sizeof name, "%s/%s", folder, array->name);
     status = graph_unpack(graph, i, vector, plain, error);
     if (status == LS_OK)
@@ -64,6 +66,8 @@ static ls_status read_vector(const store_t *store, const graph_t *graph, const c
   for (size_t i = 0; i < graph_parameter_count(graph) && status == LS_OK; i++) {
     const parameter_t *array = graph_parameter(graph, i);
     char name[160];
+    if (array->is_statistic && strcmp(folder, "parameters") != 0)
+      continue; /* an optimiser has no state of it */
     snprintf(name, sizeof name, "%s/%s", folder, array->name);
     status = check_shape(store, name, array, error);
     if (status == LS_OK) status = store_read_rows(store, name, 0, array->shape[0], STORE_F32, plain, error);

@@ -63,7 +63,8 @@ static void do_block(engine_t *engine, worker_t *worker, const step_t *step, int
                  .seed = engine->in.settings->train.seed,
                  .step = (uint64_t)step->updates,
                  .shard = (uint64_t)(engine->in.layout->first_shard + s),
-                 .row = row};
+                 .row = row,
+                 .padding = shape->block_rows - n};
   graph_forward(worker->kernels, engine->parameters, engine->tape, at, &pass);
   engine->block_loss[s * shape->blocks + b] = block_losses(engine, worker, rows, n, at);
   worker_mark(worker, PHASE_FORWARD);

@@ -108,9 +108,11 @@ static ls_status make_network(trainer_t *trainer, int64_t features, ls_error *er
   const settings_t *settings = trainer->settings;
   trainer->loss = loss_find(settings->loss.name);
   trainer->optimizer = optimizer_find(settings->optimizer.name);
+  int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
   const loss_params_t params = loss_params(settings);
   ls_status status =
       graph_create(settings->model.layers, settings->model.n_layers, features, &trainer->graph, error);
+  if (status == LS_OK) status = graph_check_rows(trainer->graph, rows, error);
   if (status == LS_OK) status = loss_check(trainer->loss, &params, graph_outputs(trainer->graph), error);
   if (status == LS_OK)
     status = class_weights_check(settings, trainer->loss, graph_outputs(trainer->graph), error);

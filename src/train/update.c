@@ -242,8 +242,17 @@ static void apply(engine_t *engine, const optimizer_step_t *step, size_t first, 
                             g, states);
 }
 
+/* Floats [first, first + n) that are running statistics: no gradient, and not the optimiser's. */
+static bool step_statistics(engine_t *engine, const step_t *step, size_t first, size_t n, const float *sum) {
+  if (first < engine->trained_blocks * GRAPH_BLOCK) return false;
+  graph_step_statistics(engine->in.graph, first, n, sum, (double)step->rows, (double)step->freedom,
+                        engine->parameters + first);
+  return true;
+}
+
 void update_floats(engine_t *engine, worker_t *worker, const step_t *step, const optimizer_step_t *update,
                    size_t first, size_t count, const float *sum) {
+  if (step_statistics(engine, step, first, count, sum)) return;
   for (size_t i = 0; i < count; i += GRAPH_BLOCK) {
     size_t n = count - i < GRAPH_BLOCK ? count - i : GRAPH_BLOCK;
     mean_gradient(engine, first + i, n, sum + i, 1.0F / (float)step->rows, worker->gradient);
@@ -330,15 +339,17 @@ static void update_with_norm(engine_t *engine, worker_t *worker, int thread, con
   size_t first = engine->slice.first;
   for (size_t b = part.first; b < part.first + part.count; b++) {
     float *g = worker->gradient;
-    mean_gradient(engine, b * GRAPH_BLOCK, GRAPH_BLOCK, sum_block(&engine->total, b, worker->stack),
-                  1.0F / (float)step->rows, g);
+    const float *sum = sum_block(&engine->total, b, worker->stack);
+    engine->control->norms[b] = 0;
+    if (step_statistics(engine, step, b * GRAPH_BLOCK, GRAPH_BLOCK, sum)) continue;
+    mean_gradient(engine, b * GRAPH_BLOCK, GRAPH_BLOCK, sum, 1.0F / (float)step->rows, g);
     engine->control->norms[b] = block_square(g);
     memcpy(gradient + (b - first) * GRAPH_BLOCK, g, GRAPH_BLOCK * sizeof *g);
   }
   double norm = global_norm(engine, worker, thread, error), most = engine->in.settings->train.clip_norm;
   if (thread == 0) engine->norm = norm;
   float shrink = most > 0 && norm > most ? (float)(most / norm) : 1.0F;
-  for (size_t b = part.first; b < part.first + part.count; b++) {
+  for (size_t b = part.first; b < part.first + part.count && b < engine->trained_blocks; b++) {
     float *g = gradient + (b - first) * GRAPH_BLOCK;
     if (shrink < 1.0F)
       for (size_t i = 0; i < GRAPH_BLOCK; i++) g[i] *= shrink;

@@ -20,6 +20,10 @@
   { .kind = LAYER_ACTIVATION, .activation = (f) }
 #define SOFTMAX()                                                                                            \
   { .kind = LAYER_SOFTMAX }
+#define LAYER_NORM()                                                                                         \
+  { .kind = LAYER_LAYER_NORM, .epsilon = 1e-5 }
+#define BATCH_NORM()                                                                                         \
+  { .kind = LAYER_BATCH_NORM, .epsilon = 1e-5, .momentum = 0.1 }
 #define DROPOUT(p)                                                                                           \
   { .kind = LAYER_DROPOUT, .rate = (p) }
 #define RESIDUAL(list)                                                                                       \
@@ -68,6 +72,7 @@ static inline void network_randomise(network_t *net) {
     float *array = calloc(n, sizeof *array);
     random_normal(&stream, n, drawn);
     for (size_t k = 0; k < n; k++) array[k] = (float)(1.5 * drawn[k] / sqrt((double)parameter->fan_in));
+    for (size_t k = 0; k < n && parameter->is_statistic; k++) array[k] = 0.5F + fabsf(array[k]);
     CHECK(graph_pack(net->graph, i, array, net->vector, error));
     free(array);
     free(drawn);
@@ -88,7 +93,7 @@ static inline network_t network_create(const layer_settings_t *layers, size_t n_
   net.n = (size_t)graph_parameters(net.graph);
   net.vector = aligned_alloc(64, graph_buffer_floats(net.graph) * sizeof(float));
   memset(net.vector, 0, graph_buffer_floats(net.graph) * sizeof(float));
-  net.plain = calloc(net.n, sizeof(double));
+  net.plain = calloc(graph_plain_floats(net.graph), sizeof(double));
   net.x = calloc((size_t)(rows * inputs), sizeof(double));
   network_randomise(&net);
   random_stream_t stream = {.seed = 11, .purpose = RANDOM_INIT};
@@ -183,7 +188,8 @@ static inline void network_check_gradient(network_t *net, const char *loss_name,
   const loss_params_t params = any_params;
   targets_t t = targets_create(loss, net->rows, net->outputs);
   float *vector = aligned_alloc(64, graph_floats(net->graph) * sizeof *vector);
-  double *gradient = calloc(net->n, sizeof *gradient), *numeric = calloc(net->n, sizeof *numeric);
+  double *gradient = calloc(graph_plain_floats(net->graph), sizeof *gradient),
+         *numeric = calloc(net->n, sizeof *numeric);
   memset(vector, 0, graph_floats(net->graph) * sizeof *vector);
   double value = network_gradient(net, loss, &params, &t, vector);
   double expected = network_reference_loss(net, loss, &params, &t);

@@ -49,6 +49,57 @@ Test(gradient, of_softmax_within_and_at_the_end) {
   CHECK_GRADIENT(layers, 7, 6, "mse", "softmax");
 }
 
+Test(gradient, of_layer_norm_first_within_and_last) {
+  layer_settings_t block[] = {LAYER_NORM(), DENSE(9, "tanh")};
+  layer_settings_t layers[] = {LAYER_NORM(), DENSE(9, "tanh"), RESIDUAL(block), DENSE(5, "identity"),
+                               LAYER_NORM()};
+  CHECK_GRADIENT(layers, 7, 6, "mse", "layer norm");
+}
+
+Test(gradient, of_batch_norm_first_within_and_last) {
+  layer_settings_t block[] = {BATCH_NORM(), DENSE(9, "tanh")};
+  layer_settings_t layers[] = {BATCH_NORM(), DENSE(9, "tanh"), RESIDUAL(block), DENSE(5, "identity"),
+                               BATCH_NORM()};
+  CHECK_GRADIENT(layers, 7, 6, "mse", "batch norm");
+}
+
+Test(gradient, of_batch_norm_with_running_statistics) {
+  layer_settings_t layers[] = {DENSE(9, "tanh"), BATCH_NORM(), DENSE(3, "identity")};
+  network_t net = network_create(layers, COUNT(layers), 5, 8);
+  net.pass.training = false;
+  network_check_gradient(&net, "mse", "batch norm with running statistics");
+  network_destroy(&net);
+}
+
+/* Rows that are padding have deltas of zero, and whatever lies in them does not matter. */
+Test(gradient, of_batch_norm_leaves_padding_out) {
+  enum { ROWS = 8, COUNTED = 5 };
+  layer_settings_t layers[] = {DENSE(9, "tanh"), BATCH_NORM(), DENSE(3, "identity")};
+  const loss_t *loss = loss_find("mse");
+  network_t padded = network_create(layers, COUNT(layers), 4, ROWS);
+  network_t bare = network_create(layers, COUNT(layers), 4, COUNTED);
+  size_t floats = graph_floats(bare.graph);
+  float *expected = calloc(floats, sizeof *expected), *found = calloc(floats, sizeof *found);
+  targets_t t = targets_create(loss, ROWS, 3);
+  memcpy(tape_input(bare.tape, 0), tape_input(padded.tape, 0), COUNTED * 4 * sizeof(float));
+  double value = network_gradient(&bare, loss, &any_params, &t, expected);
+  padded.pass.padding = ROWS - COUNTED;
+  graph_forward(padded.worker, padded.vector, padded.tape, 0, &padded.pass);
+  memset(tape_output_delta(padded.tape, 0), 0, ROWS * 3 * sizeof(float));
+  double again = loss->evaluate(&any_params, COUNTED, 3, tape_output(padded.tape, 0), targets_from(&t, 0),
+                                tape_output_delta(padded.tape, 0));
+  graph_backward(padded.worker, padded.vector, padded.tape, 0);
+  for (size_t i = 0; i < graph_tiles(padded.graph); i++)
+    graph_tile_gradient(padded.worker, padded.tape, 0, i, false, found + graph_tile(padded.graph, i).offset);
+  cr_assert_float_eq(again, value, 1e-5 * value);
+  for (size_t i = 0; i < floats; i++) cr_assert_float_eq(found[i], expected[i], 1e-4, "element %zu", i);
+  free(expected);
+  free(found);
+  targets_destroy(&t);
+  network_destroy(&padded);
+  network_destroy(&bare);
+}
+
 Test(gradient, behind_a_step_on_the_inputs) {
   layer_settings_t layers[] = {ACTIVATION("step"), DENSE(5, "tanh"), DENSE(2, "identity")};
   CHECK_GRADIENT(layers, 6, 5, "mse", "step on the inputs");

@@ -224,6 +224,46 @@ Test(parameters, checksum_is_that_of_the_plain_arrays) {
   }
 }
 
+Test(parameters, of_norms_come_with_biases_and_statistics_last) {
+  layer_settings_t layers[] = {BATCH_NORM(), DENSE(6, "relu"), LAYER_NORM(), DENSE(2, "identity")};
+  network_t net = network_create(layers, COUNT(layers), 4, 8);
+  const char *names[] = {"batch_norm1/scale", "batch_norm1/shift",   "dense1/weight", "dense1/bias",
+                         "layer_norm1/scale", "layer_norm1/shift",   "dense2/weight", "dense2/bias",
+                         "batch_norm1/mean",  "batch_norm1/variance"};
+  cr_assert_eq(graph_parameter_count(net.graph), COUNT(names));
+  for (size_t i = 0; i < COUNT(names); i++) cr_expect_str_eq(graph_parameter(net.graph, i)->name, names[i]);
+  cr_expect_str_eq(graph_parameter(net.graph, 0)->init, "ones");
+  cr_expect_eq(graph_parameters(net.graph), 8 + 30 + 12 + 14);
+  cr_expect_eq(graph_plain_floats(net.graph), 8 + 30 + 12 + 14 + 8);
+  cr_expect_eq(graph_floats(net.graph) - graph_trained_floats(net.graph), GRAPH_BLOCK);
+  network_destroy(&net);
+}
+
+/* Two steps by hand: r <- (1 - momentum) r + momentum found, variances by their degrees of freedom. */
+Test(parameters, running_statistics_are_averages_of_what_is_found) {
+  layer_settings_t layers[] = {BATCH_NORM(), DENSE(2, "identity")};
+  network_t net = network_create(layers, COUNT(layers), 3, 8);
+  float block[GRAPH_BLOCK] = {0}, sums[GRAPH_BLOCK] = {0}, *mean = block, *variance = block + 16;
+  const size_t offset = graph_trained_floats(net.graph);
+  for (int j = 0; j < 3; j++) {
+    mean[j] = 2;
+    variance[j] = 4;
+    sums[j] = 30;
+    sums[16 + j] = 32;
+  }
+  graph_step_statistics(net.graph, offset, GRAPH_BLOCK, sums, 10, 8, block);
+  cr_expect_float_eq(mean[1], 0.9 * 2 + 0.1 * 3, 1e-6);
+  cr_expect_float_eq(variance[2], 0.9 * 4 + 0.1 * 4, 1e-6);
+  graph_step_statistics(net.graph, offset, GRAPH_BLOCK, sums, 10, 0, block);
+  cr_expect_float_eq(mean[1], 0.9 * 2.1 + 0.1 * 3, 1e-6);
+  cr_expect_float_eq(variance[2], 4, 1e-6);
+  cr_expect(block[3] == 0 && block[19] == 0, "padding stays zero");
+  ls_error error = {0};
+  cr_expect_eq(graph_check_rows(net.graph, 1, &error), LS_BAD_SETTINGS);
+  cr_expect_eq(graph_check_rows(net.graph, 2, &error), LS_OK);
+  network_destroy(&net);
+}
+
 /* ---- what it refuses, what it prints ---- */
 
 static void refuse(layer_settings_t *layers, size_t n, const char *const *words, size_t n_words) {

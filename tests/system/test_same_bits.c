@@ -126,15 +126,19 @@ Test(same_bits, in_any_kind_of_layer) {
              "data: {file: data.h5, validation: 0.15, scaling: standard}\n"
              "model:\n"
              "  layers:\n"
+             "    - batch_norm\n"
              "    - dense: {units: 37, activation: hard_swish}\n"
+             "    - layer_norm\n"
              "    - dense: {units: 21, activation: mish}\n"
-             "    - residual: [{dense: {units: 21, activation: hard_sigmoid}}, softmax]\n"
+             "    - residual: [{batch_norm: {momentum: 0.3}}, {dense: {units: 21, activation: "
+             "hard_sigmoid}}, softmax]\n"
              "    - dense: %d\n"
              "loss: cross_entropy\n"
              "optimizer: {name: adam, learning_rate: 0.01}\n"
              "train: {epochs: 2, global_batch_size: 86}\n",
              CLASSES);
   COMPARE(6, "", {1, 1, 0}, {1, 3, 0}, {3, 1, 0}, {2, 2, 1});
+  COMPARE(2, "train.global_batch_size=400", {1, 1, 0}, {1, 3, 0}, {2, 1, 0}); /* slices of two calls */
 }
 
 Test(same_bits, of_losses_of_margins_and_of_two_outputs_a_target) {
