@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs Python with the modules that look at lockstep's files: the first of `python3` on PATH and the system's
-# /usr/bin/python3 that has h5py, numpy and matplotlib.
+# /usr/bin/python3 that has h5py, numpy, matplotlib and PyYAML.
 #   scripts/python.sh SCRIPT ARGUMENTS…      scripts/python.sh - <<'END' … END
 set -euo pipefail
 
@@ -8,7 +8,7 @@ set -euo pipefail
 missing() {
   "$1" -c '
 from importlib.util import find_spec
-print(*[name for name in ("h5py", "numpy", "matplotlib") if find_spec(name) is None])' 2>/dev/null ||
+print(*[name for name in ("h5py", "numpy", "matplotlib", "yaml") if find_spec(name) is None])' 2>/dev/null ||
     echo "Python itself"
 }
 
@@ -21,5 +21,5 @@ for python in python3 /usr/bin/python3; do
   reasons+=("$python lacks $lacking")
 done
 printf 'python.sh: %s\n' "${reasons[@]}" >&2
-echo "python.sh: Debian and Ubuntu have them as python3-h5py python3-numpy python3-matplotlib" >&2
+echo "python.sh: Debian and Ubuntu have them as python3-h5py python3-numpy python3-matplotlib python3-yaml" >&2
 exit 1

@@ -1,0 +1,171 @@
+"""What the report says, in its order: results of each study first, then how they came about, then where.
+
+The rules are those of Hoefler and Belli, "Scientific Benchmarking of Parallel Computing Systems" (SC'15): the base case
+in absolute figures, medians with intervals and all repeats shown, no means of ratios, the environment and what was not
+controlled.
+"""
+from study import draw, words
+from study.analysis import analyse
+from study.document import Document
+from study.plan import RULES
+from study.results import Results
+from study.words import time_with_interval, with_interval
+
+BASE_CLOCK = {
+    "idle": "The cores that a run left over were idle. A core beside idle cores runs at a higher clock and has caches "
+            "and memory to itself, so the one-core base is flattered, and efficiencies are lower bounds as far as that "
+            "goes; `other_cores: busy` takes the clock out of the comparison.",
+    "busy": "The cores that a run left over were kept busy with products of small matrices in their own caches, so "
+            "that the clock is that of a machine at work in all runs. Memory was not shared with other work.",
+}
+
+
+def percent(value):
+    return f"{value:.1%}"
+
+
+def rows_with_interval(estimate):
+    return f"{estimate.value:,.0f} [{estimate.low:,.0f}, {estimate.high:,.0f}]"
+
+
+def case_rows(part, peak_known):
+    for case in part.cases:
+        row = [case.layout, case.reduce, case.cores, f"{case.batch:,}", time_with_interval(case.time),
+               f"{words.milli(case.runs.min())} – {words.milli(case.runs.max())}", f"{case.rate:,.0f}",
+               with_interval(case.speedup), with_interval(case.efficiency),
+               with_interval(case.serial, 2) if case.serial is not None else "",
+               percent(case.exposed.value)]
+        yield row + ([percent(case.peak_share)] if peak_known else [])
+
+
+def case_table(document, part, peak_known):
+    header = ["nodes x ranks x threads", "reduce", "cores", "batch", "time per step", "repeats", "rows/s", "speed-up",
+              "efficiency", "Karp–Flatt", "exposed communication"]
+    document.table(header + (["of peak"] if peak_known else []), list(case_rows(part, peak_known)))
+
+
+def fit_lines(part):
+    law = ("Amdahl's law, S = 1 / (s + (1 − s) / p)," if part.scaling == "strong"
+           else "Gustafson's law, S = p − s (p − 1),")
+    for reduce, fit in part.fits.items():
+        if fit is None:
+            continue
+        several = len([p for p in part.best[reduce] if p > 1]) > 1
+        bounded = part.scaling == "strong" and fit.value > 0
+        limit = f"; its limit is a speed-up of {1 / fit.value:.3g}" if bounded else ""
+        note = "" if several else "; through one point, so it is that point said otherwise, not a test of the law"
+        yield f"{law} for `reduce: {reduce}`: s = {with_interval(fit)}{limit}{note}."
+
+
+def study_text(part):
+    network = f"{part.parameters:,} parameters, {part.flops_per_row:,.0f} operations a row in training"
+    if part.scaling == "strong":
+        return (f"Strong scaling: the same step of {part.base.batch:,} rows in {part.base.shards} shards on all "
+                f"layouts; {network}.")
+    rate = part.plan["learning_rate"]
+    return (f"Weak scaling: {part.plan['rows_per_core']} rows a core in shards of {part.plan['rows_per_shard']}; "
+            f"{network}. Learning rate: {rate['value']:g} on one core, on k cores {RULES[rate['rule']]} "
+            f"(rule: {rate['rule']}).")
+
+
+def target_table(document, part):
+    rows = []
+    for t in part.targets:
+        row = [t["cores"], f"{t['batch']:,}", len(t["rows"])]
+        if t["estimate"] is None:
+            rows.append(row + ["by some reached within the first epoch, or not at all", "", ""])
+        else:
+            rows.append(row + [rows_with_interval(t["estimate"]), time_with_interval(t["step"]),
+                               time_with_interval(t["time"])])
+    document.heading(3, f"{part.name}: time to a target loss")
+    document.text(f"Rows until the validation loss has come down to {part.plan['target_loss']:g}, on the line between "
+                  "the ends of epochs; one training for each seed. The layout changes nothing in that, only the batch "
+                  "does. The time is these rows by the time per step of the fastest layout with so many cores.")
+    document.table(["cores", "batch", "seeds", "rows to the target", "time per step", "time to the target"], rows)
+
+
+def study_section(document, part, folder, root, peak_known):
+    document.heading(2, f"{part.name}: {part.scaling} scaling")
+    document.text(study_text(part), *words.limits(part))
+    case_table(document, part, peak_known)
+    document.items(list(fit_lines(part)) or ["Only one number of cores: nothing to fit."])
+    document.figure(draw.scaling(part, folder), root,
+                    f"{part.name}: lines join the fastest layouts, bars are 95 % intervals of the median, small dots "
+                    "are the medians of single repeats of all layouts.")
+    document.figure(draw.phases(part, folder, peak_known), root,
+                    f"{part.name}: phases of a step, in the run with the median time.")
+    document.figure(draw.steps(part, folder), root, f"{part.name}: every measured step.")
+    if part.targets:
+        target_table(document, part)
+        if sum(t["estimate"] is not None for t in part.targets) > 1:
+            document.figure(draw.targets(part, folder), root,
+                            f"{part.name}: what the larger batch costs in rows, and what is left of the speed-up.")
+    elif part.scaling == "weak":
+        document.text("**No target loss was given, so this says how fast rows go by, not how fast anything is "
+                      "learned**: with the batch grows the number of rows that a loss takes. `target_loss` in the "
+                      "study's file adds it.")
+
+
+def method_section(document, facts, results):
+    document.heading(2, "How it was measured")
+    count = len(results.points["cores"])
+    steps = ", ".join(f"{plan['steps']} ({name})" for name, plan in facts["studies"].items())
+    items = [
+        f"{facts['repeats']} repeats of every case, each a process of its own; round by round, every round in an order "
+        f"of its own (seed {facts['seed']}); {count} runs in all.",
+        f"Of each run the first {facts['warmup_steps']} steps are left out as warm-up, and so many are kept: {steps}, but "
+        "for the last one of an epoch where it has fewer rows. A step is from gathering rows to the end of the update, "
+        "waiting included; set-up, validation and files are not in it.",
+        "A run counts as one number, the median of its steps; a case is the median over its runs. Intervals are 95 % "
+        "percentile bootstraps over runs (10,000 resamples); with five runs that is about their range. Speed-ups and "
+        "efficiencies are ratios of medians, with intervals from resampling both.",
+        "Speed-up and efficiency are against the fastest one-core case, which is printed in absolute figures.",
+        "Phases are means over all threads and over the middle half of the steps (between the quartiles of their times) "
+        "of the run with the median time, so that they add up to about the time per step. Core time is that times the "
+        "cores.",
+        "Exposed communication: the share of the steps in which messages between nodes (or `MPI_Allreduce`) held up a "
+        "rank.",
+        BASE_CLOCK[facts["other_cores"]],
+        "Not controlled: other users of the machine, its temperature, and where the system places the threads of a run "
+        "within the cores given to it.",
+    ]
+    if facts["left_out"]:
+        items.append(f"Left out, having more threads than the {facts['cores_per_node']} cores of a node: "
+                     f"{', '.join(facts['left_out'])}.")
+    if (results.points["nodes"] > 1).any() and any("ranks_per_node" in c for c in results.points["command"]):
+        items.append("**Nodes are groups of ranks on one machine** here (`parallel.ranks_per_node`): their messages go "
+                     "through memory and say nothing of a network.")
+    if facts["missing"]:
+        items.append(f"**{facts['missing']} runs are missing**: the study was not finished.")
+    if results.points["load"].max() > 0.5 + results.points["cores"].max():
+        items.append(f"The load average reached {results.points['load'].max():.1f} before a run: the machine was not "
+                     "quiet.")
+    document.items(items)
+
+
+def environment_section(document, results):
+    document.heading(2, "Where it was measured")
+    if len(results.environments) > 1:
+        document.text(f"**{len(results.environments)} different machines or programs**: figures from different ones "
+                      "cannot be compared. study.h5 says which run had which.")
+    for facts in results.environments:
+        document.table(["", ""], [[key, f"`{value}`"] for key, value in facts.items()], words=True)
+    document.text("The command of the first run:", f"`{results.points['command'][0]}`")
+
+
+def write(path):
+    """report.md, report.html and figures/ beside study.h5."""
+    results, root = Results(path), path.parent
+    facts = results.facts
+    peak = facts.get("peak_fp32_gflops_per_core")
+    document = Document(f"Scaling study {facts['name']}")
+    began = min(results.points["started"])
+    document.text(f"`{facts['config']}`, measured from {began} on {results.environments[0]['host']}, "
+                  f"{results.environments[0].get('Model name', 'unknown CPU')}"
+                  + (f", {peak:.4g} GFLOP/s a core in single precision (`lockstep bench`)" if peak else "") + ".")
+    for part in analyse(results):
+        study_section(document, part, root / "figures", root, peak is not None)
+    method_section(document, facts, results)
+    environment_section(document, results)
+    document.write(root)
+    return root / "report.html"
