@@ -29,6 +29,8 @@ def run(study, arguments):
     measure.prepare(study)
     measure.measure_peak(study)
     points = study.points()
+    if arguments.nodes in (None, max(case.nodes for case in study.cases)):
+        measure.measure_network(study, launcher)
     if arguments.nodes is None and arguments.repeat is None:
         measure.measure_all(study, launcher, points)
         results.collect(study)

@@ -8,6 +8,7 @@ results      study.h5 and CSV from the measurements, and back
 stats        medians, intervals by the bootstrap
 laws         efficiency, Karp-Flatt, Amdahl, Gustafson, time to a target loss
 analysis     from results to the figures of the report
+prediction   the exchange between nodes by latency and bandwidth, beside what was measured
 words        what limits the scaling, said in words
 draw         the pictures
 document     paragraphs, tables and pictures as Markdown and as HTML

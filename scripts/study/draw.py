@@ -181,6 +181,31 @@ def steps(part, folder):
     return save(figure, folder, f"{part.name}-steps")
 
 
+def prediction(part, predicted, folder):
+    """The model beside the measurements, and beyond them, where it is a prediction alone."""
+    figure, panels = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
+    cases = [case for case in part.cases if case.reduce == "shared"]
+    inside = [n <= predicted.measured_nodes for n in predicted.nodes]
+    first_beyond = inside.index(False)
+    for axes, values in ((panels[0], predicted.step), (panels[1], predicted.exchange)):
+        values = np.array(values) * 1e3
+        axes.plot(predicted.nodes[:first_beyond], values[:first_beyond], color=COLOURS[1], label="model")
+        axes.plot(predicted.nodes[first_beyond - 1:], values[first_beyond - 1:], ":", color=COLOURS[1],
+                  label="prediction, not measured")
+        axes.axvspan(predicted.measured_nodes * 1.1, predicted.nodes[-1] * 1.25, color="#f2f2f2", zorder=0)
+        cores_axis(axes, predicted.nodes)
+        axes.set_xlabel("nodes")
+    panels[0].plot([c.nodes for c in cases], [c.time.value * 1e3 for c in cases], "o", color=COLOURS[0], markersize=4,
+                   label="measured")
+    panels[1].plot([c.nodes for c in cases], [c.exposed.value * c.time.value * 1e3 for c in cases], "o",
+                   color=COLOURS[0], markersize=4, label="measured")
+    panels[0].set_ylim(0, None)
+    panels[0].set_title("ms per step", loc="left")
+    panels[1].set_title("ms of exposed communication per step", loc="left")
+    panels[0].legend(fontsize=8)
+    return save(figure, folder, f"{part.name}-prediction")
+
+
 def targets(part, folder):
     """Weak scaling is worth what the target loss costs: rows to it, and time."""
     known = [t for t in part.targets if t["estimate"] is not None]

@@ -169,6 +169,19 @@ def measure_peak(study):
             write_whole(path, json.dumps({"peak_fp32_gflops_per_core": peak}))
 
 
+def measure_network(study, launcher):
+    """Latency and bandwidth, on the case with the most nodes; kept with the points like the peak."""
+    path = study.out / "points" / "network.json"
+    case = max(study.cases, key=lambda c: (c.nodes, c.ranks))
+    if path.exists() or case.nodes < 2:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    words = launcher.words(case) + [study.program, "bench", "--network", "--json", str(path)]
+    if launcher.kind == "mpirun":
+        words.append(f"--ranks-per-node={case.ranks}")
+    subprocess.run(words, env=run_environment(), capture_output=True, check=False, stdin=subprocess.DEVNULL)
+
+
 def prepare(study):
     if not pathlib.Path(study.config).exists():
         fail(f"{study.path}: config: there is no {study.config}; paths are from where you stand")

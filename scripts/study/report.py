@@ -8,6 +8,7 @@ from study import draw, words
 from study.analysis import analyse
 from study.document import Document
 from study.plan import RULES
+from study.prediction import predict
 from study.results import Results
 from study.words import time_with_interval, with_interval
 
@@ -84,7 +85,26 @@ def target_table(document, part):
     document.table(["cores", "batch", "seeds", "rows to the target", "time per step", "time to the target"], rows)
 
 
-def study_section(document, part, folder, root, peak_known):
+def prediction_section(document, part, predicted, network, folder, root):
+    line = network["exchange"]
+    document.heading(3, f"{part.name}: predicted against measured")
+    document.text(f"By `lockstep bench --network` on {network['nodes']} nodes an exchange takes "
+                  f"{words.milli(line['alpha'])} and {1e-9 / line['beta']:.3g} GB/s. From that follows, with the time of "
+                  f"one node, X(N) = 2 (N − 1) α + 2 V (N − 1) / N β for the exchange. **Beyond "
+                  f"{predicted.measured_nodes} nodes this is a prediction**, without waiting for the slowest node and "
+                  "without other traffic.")
+    measured = {n: min((c for c in part.cases if c.nodes == n and c.reduce == "shared"), key=lambda c: c.time.value,
+                       default=None) for n in predicted.nodes}
+    document.table(["nodes", "exchange, model", "step, model", "step, measured"],
+                   [[n, words.milli(x), words.milli(t),
+                     time_with_interval(measured[n].time) if measured[n] else "prediction"]
+                    for n, x, t in zip(predicted.nodes, predicted.exchange, predicted.step)])
+    document.figure(draw.prediction(part, predicted, folder), root,
+                    f"{part.name}: the model of the exchange beside the measurements, and beyond them.")
+
+
+def study_section(document, part, folder, root, facts):
+    peak_known = facts.get("peak_fp32_gflops_per_core") is not None
     document.heading(2, f"{part.name}: {part.scaling} scaling")
     document.text(study_text(part), *words.limits(part))
     case_table(document, part, peak_known)
@@ -95,6 +115,9 @@ def study_section(document, part, folder, root, peak_known):
     document.figure(draw.phases(part, folder, peak_known), root,
                     f"{part.name}: phases of a step, in the run with the median time.")
     document.figure(draw.steps(part, folder), root, f"{part.name}: every measured step.")
+    predicted = predict(part, facts.get("network"))
+    if predicted is not None:
+        prediction_section(document, part, predicted, facts["network"], folder, root)
     if part.targets:
         target_table(document, part)
         if sum(t["estimate"] is not None for t in part.targets) > 1:
@@ -164,7 +187,7 @@ def write(path):
                   f"{results.environments[0].get('Model name', 'unknown CPU')}"
                   + (f", {peak:.4g} GFLOP/s a core in single precision (`lockstep bench`)" if peak else "") + ".")
     for part in analyse(results):
-        study_section(document, part, root / "figures", root, peak is not None)
+        study_section(document, part, root / "figures", root, facts)
     method_section(document, facts, results)
     environment_section(document, results)
     document.write(root)

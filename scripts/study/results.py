@@ -99,9 +99,11 @@ def collect(study):
     if missing:
         print(f"{missing} of {len(points)} runs are missing: the report is of what is there")
     facts = plan_facts(study) | {"missing": missing}
-    peak = study.out / "points" / "peak.json"
+    peak, network = study.out / "points" / "peak.json", study.out / "points" / "network.json"
     if peak.exists():
         facts |= json.loads(peak.read_text(encoding="utf-8"))
+    if network.exists():
+        facts["network"] = json.loads(network.read_text(encoding="utf-8"))
     write_csv(study.out / "steps.csv", rows)
     pad(rows)
     path, temporary = study.out / "study.h5", study.out / f"study.h5.tmp-{os.getpid()}"

@@ -39,7 +39,7 @@ typedef struct {
 } command_t;
 
 extern const command_t command_import, command_check, command_train, command_eval, command_predict,
-    command_info, command_diff, command_solve;
+    command_info, command_diff, command_solve, command_bench;
 
 enum { ANY_NUMBER = 1 << 30 };
 

@@ -11,8 +11,8 @@
 #include <string.h>
 
 static const command_t *const commands[] = {
-    &command_import, &command_check,   &command_train, &command_solve,
-    &command_eval,   &command_predict, &command_info,  &command_diff,
+    &command_import,  &command_check, &command_train, &command_solve, &command_eval,
+    &command_predict, &command_info,  &command_diff,  &command_bench,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(SCALING).parent))
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 
-from study import laws, stats  # noqa: E402
+from study import laws, prediction, stats  # noqa: E402
 
 STUDY = """
 config: net.yaml
@@ -103,6 +103,12 @@ class Formulas(unittest.TestCase):
         for value in values:  # the distribution, value by value
             self.assertAlmostEqual(np.mean(drawn == value), every.count(value) / len(every), delta=0.02)
         self.assertEqual(stats.interval(drawn), tuple(np.percentile(every, [2.5, 97.5])))
+
+    def test_exchange_of_a_worked_example(self):
+        # measured on 3 nodes: 40 us for four messages each, 1 ns a byte
+        network = {"nodes": 3, "exchange": {"alpha": 40e-6, "beta": 1e-9}}
+        # 8 MB on 5 nodes: 8 messages of 10 us, and 2 x 6.4 MB
+        self.assertAlmostEqual(prediction.exchange_seconds(network, 8e6, 5), 80e-6 + 12.8e-3)
 
     def test_rows_to_a_target_lie_on_the_line_between_epochs(self):
         self.assertAlmostEqual(laws.rows_to_target([100, 200, 300], [1.0, 0.8, 0.4], 0.5), 275)
