@@ -61,8 +61,8 @@ static bool same_arrays(const graph_t *a, const graph_t *b) {
   return n == m;
 }
 
-static ls_status compare_parameters(const model_t *a, const model_t *b, comparison_t *comparison,
-                                    ls_error *error) {
+static ls_status compare_parameters(const model_t *a, const model_t *b, int64_t member,
+                                    comparison_t *comparison, ls_error *error) {
   for (size_t i = 0; i < graph_parameter_count(a->graph); i++) {
     const parameter_t *array = graph_parameter(a->graph, i);
     size_t bytes = (size_t)array_values(array) * sizeof(float);
@@ -72,8 +72,8 @@ static ls_status compare_parameters(const model_t *a, const model_t *b, comparis
     comparison->b = malloc(bytes);
     if (comparison->a == NULL || comparison->b == NULL)
       return error_set(error, LS_NO_MEMORY, "no memory to compare %s", array->name);
-    TRY(graph_unpack(a->graph, i, a->parameters, comparison->a, error));
-    TRY(graph_unpack(b->graph, i, b->parameters, comparison->b, error));
+    TRY(graph_unpack(a->graph, i, a->members[member], comparison->a, error));
+    TRY(graph_unpack(b->graph, i, b->members[member], comparison->b, error));
     compare_array(array, comparison);
   }
   return LS_OK;
@@ -83,7 +83,14 @@ static ls_status compare_models(const model_t *a, const model_t *b, bool *same, 
   comparison_t comparison = {0};
   *same = same_arrays(a->graph, b->graph);
   if (!*same) return LS_OK;
-  ls_status status = compare_parameters(a, b, &comparison, error);
+  if (a->n_members != b->n_members) {
+    printf("the ensembles differ: %" PRId64 " and %" PRId64 " members\n", a->n_members, b->n_members);
+    *same = false;
+    return LS_OK;
+  }
+  ls_status status = LS_OK;
+  for (int64_t m = 0; m < a->n_members && status == LS_OK; m++)
+    status = compare_parameters(a, b, m, &comparison, error);
   free(comparison.a);
   free(comparison.b);
   if (status != LS_OK) return status;
@@ -188,9 +195,12 @@ static ls_status compare_histories(const char *words[2], bool *same, ls_error *e
 
 /* ---- the command ---- */
 
-static bool is_directory(const char *path) {
+/* A run that has trained; what was solved or put together from members has none. */
+static bool has_history(const char *word) {
+  char path[4096];
   struct stat info;
-  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+  snprintf(path, sizeof path, "%s/history.h5", word);
+  return stat(path, &info) == 0;
 }
 
 static ls_status run(const session_t *session, void *input, ls_error *error) {
@@ -199,7 +209,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   bool same_parameters = false, same_history = true;
   (void)session;
   TRY(compare_files(words, &same_parameters, error));
-  if (is_directory(words[0]) && is_directory(words[1])) TRY(compare_histories(words, &same_history, error));
+  if (has_history(words[0]) && has_history(words[1])) TRY(compare_histories(words, &same_history, error));
   if (same_parameters && same_history) return LS_OK;
   fflush(stdout);
   return error_set(error, LS_FAILED, "%s and %s are not bit-identical", words[0], words[1]);

@@ -226,9 +226,11 @@ static ls_status evaluate(const session_t *session, const eval_arguments_t *a, r
   metrics_t metrics = {0};
   ls_status status = world_agree(session->world, choose_rows(a, ready, &place, error), error);
   if (status == LS_OK) status = load(session, ready, place.bit, &data, error);
+  const mixture_t mixture = {.members = (const float *const *)ready->model->members,
+                             .n_members = ready->model->n_members};
   if (status == LS_OK)
-    status = evaluator_run(ready->evaluator, session->world, loaded_split(data, place.bit),
-                           ready->model->parameters, &metrics, error);
+    status = evaluator_run(ready->evaluator, session->world, loaded_split(data, place.bit), &mixture,
+                           &metrics, error);
   if (status == LS_OK) status = show(session, a, ready, place.name, &metrics, error);
   metrics_free(&metrics);
   dataset_destroy(&data);

@@ -101,6 +101,7 @@ static ls_status print_model(const store_t *store, ls_error *error) {
   printf("%-20s %" PRId64 ", outputs %" PRId64 ", loss %s\n", "inputs", model->inputs,
          graph_outputs(model->graph), model->loss->name);
   printf("%-20s %d\n", "shards", model->shards);
+  if (model->n_members > 1) printf("%-20s %" PRId64 "\n", "members", model->n_members);
   printf("%-20s %s\n", "parameters_checksum", model->checksum);
   if (status == LS_OK) status = print_text(store, "libraries", error);
   if (status == LS_OK) status = print_text(store, "cpu", error);

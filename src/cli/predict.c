@@ -12,16 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_OUT = 256, KEY_X };
+enum { KEY_OUT = 256, KEY_X, KEY_SAMPLES };
 
 typedef struct {
   arguments_t arguments;
   const char *out, *x;
+  int64_t samples; /* of dropout masks; 0: dropout off */
 } predict_arguments_t;
 
 static const struct argp_option options[] = {
     {"out", KEY_OUT, "FILE", 0, "where predictions go: FILE.csv or FILE.h5", 0},
     {"x", KEY_X, "PATH", 0, "array of features in DATA.h5 (x, test/x or train/x)", 0},
+    {"samples", KEY_SAMPLES, "N", 0,
+     "Monte-Carlo dropout: the mean and the spread of N predictions with dropout on", 0},
     {0},
 };
 
@@ -48,6 +51,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_X:
     a->x = arg;
     return 0;
+  case KEY_SAMPLES:
+    if (text_int64(arg, &a->samples) && a->samples >= 1 && a->samples <= 100000) return 0;
+    return arguments_refuse(&a->arguments, "--samples: '%.60s' is no number from 1 to 100000", arg);
   case ARGP_KEY_END:
     return check_output(a);
   default:
@@ -144,12 +150,18 @@ static void put_names(FILE *out, const answers_t *answers, const char *what, int
   }
 }
 
+/* Part i of the values; false past the last. Deviations are none of them. */
+static bool value_part(const answers_t *answers, size_t i, loss_part_t *out) {
+  const model_t *model = answers->model;
+  if (i >= loss_parts(model->loss, &answers->params)) return false;
+  *out = loss_part(model->loss, &answers->params, graph_outputs(model->graph), i);
+  return !out->is_deviation;
+}
+
 static void put_header(FILE *out, const answers_t *answers) {
   fputs(answers->is_classes ? "row,class" : "row", out);
-  for (size_t i = 0; i < loss_parts(answers->model->loss, &answers->params); i++) {
-    loss_part_t part = loss_part(answers->model->loss, &answers->params, answers->outputs, i);
-    put_names(out, answers, part.name, part.width);
-  }
+  loss_part_t part;
+  for (size_t i = 0; value_part(answers, i, &part); i++) put_names(out, answers, part.name, part.width);
   for (int d = 0; d < DEVIATIONS; d++)
     if (is_known(answers, &deviations[d])) put_names(out, answers, deviations[d].name, answers->outputs);
   fputc('\n', out);
@@ -230,10 +242,8 @@ static ls_status write_part(store_t *store, const answers_t *answers, const loss
 
 static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
   const model_t *model = answers->model;
-  for (size_t i = 0; i < loss_parts(model->loss, &answers->params); i++) {
-    loss_part_t part = loss_part(model->loss, &answers->params, answers->outputs, i);
-    TRY(write_part(store, answers, &part, error));
-  }
+  loss_part_t part;
+  for (size_t i = 0; value_part(answers, i, &part); i++) TRY(write_part(store, answers, &part, error));
   TRY(write_deviations(store, answers, error));
   TRY(store_write_text(store, "/", "parameters_checksum", model->checksum, error));
   if (!answers->is_classes) return LS_OK;
@@ -307,17 +317,17 @@ static ls_status collect_all(const session_t *session, const split_t *split, con
   return LS_OK;
 }
 
-static ls_status predict_rows(const session_t *session, ready_t *ready, const char *path,
+static ls_status predict_rows(const session_t *session, const predict_arguments_t *a, ready_t *ready,
                               const split_t *split, ls_error *error) {
   predictions_t mine = {0}, all = {0};
-  ls_status status =
-      predictions_make(ready->model, ready->evaluator, split, ready->layout.threads, &mine, error);
+  ls_status status = predictions_make(ready->model, ready->evaluator, split, ready->layout.threads,
+                                      a->samples, &mine, error);
   status = world_agree(session->world, status, error);
   if (status == LS_OK) status = collect_all(session, split, &mine, &all, error);
   if (status == LS_OK) {
     if (session->is_root) {
       answers_t answers = answers_of(ready->model, &all);
-      status = is_hdf5(path) ? write_hdf5(path, &answers, error) : write_csv(path, &answers, error);
+      status = is_hdf5(a->out) ? write_hdf5(a->out, &answers, error) : write_csv(a->out, &answers, error);
     }
     status = world_agree(session->world, status, error);
   }
@@ -333,7 +343,7 @@ static ls_status predict(const session_t *session, const predict_arguments_t *a,
   TRY(world_agree(session->world, find_x(file, a->x, &x, error), error));
   TRY(dataset_load_features(session->world, file, x, ready->model->inputs, ready->layout.shards, &data,
                             error));
-  ls_status status = predict_rows(session, ready, a->out, &data->test, error);
+  ls_status status = predict_rows(session, a, ready, &data->test, error);
   if (status == LS_OK)
     log_info(&session->log, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows, file, x,
              a->out);

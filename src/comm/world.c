@@ -118,22 +118,9 @@ ls_status world_group(world_t *world, int ranks_per_node, ls_error *error) {
 
 /* ---- life ---- */
 
-ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) {
-  int provided = 0;
-  TRY(mpi_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread", error));
-  if (provided < MPI_THREAD_FUNNELED) {
-    MPI_Finalize();
-    return error_set(error, LS_COMM,
-                     "this MPI library gives no thread support (MPI_THREAD_FUNNELED is needed for OpenMP)");
-  }
-  world_t *world = calloc(1, sizeof *world);
-  if (world == NULL) {
-    MPI_Finalize();
-    return error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
-  }
+/* From a world that has its communicator to one that knows its nodes. */
+static ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   world->all = world->node = world->lane = MPI_COMM_NULL;
-  MPI_Comm_dup(MPI_COMM_WORLD, &world->start);
-  MPI_Comm_set_errhandler(world->start, MPI_ERRORS_RETURN); /* inherited by all that is split from it */
   MPI_Comm_size(world->start, &world->size);
   world->node_of = calloc((size_t)world->size, sizeof *world->node_of);
   world->hosts = calloc((size_t)world->size, sizeof *world->hosts);
@@ -150,15 +137,51 @@ ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) 
   return LS_OK;
 }
 
+ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) {
+  int provided = 0;
+  TRY(mpi_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread", error));
+  if (provided < MPI_THREAD_FUNNELED) {
+    MPI_Finalize();
+    return error_set(error, LS_COMM,
+                     "this MPI library gives no thread support (MPI_THREAD_FUNNELED is needed for OpenMP)");
+  }
+  world_t *world = calloc(1, sizeof *world);
+  if (world == NULL) {
+    MPI_Finalize();
+    return error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
+  }
+  MPI_Comm_dup(MPI_COMM_WORLD, &world->start);
+  MPI_Comm_set_errhandler(world->start, MPI_ERRORS_RETURN); /* inherited by all that is split from it */
+  return world_fill(world, out, error);
+}
+
+ls_status world_split(world_t *world, int parts, int *part, world_t **out, ls_error *error) {
+  world_t *own = calloc(1, sizeof *own);
+  ls_status status = own == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
+  status = world_agree(world, status, error);
+  if (status == LS_OK) {
+    int number = (int)((int64_t)world->rank * parts / world->size);
+    own->is_part = true;
+    status = mpi_check(MPI_Comm_split(world->all, number, world->rank, &own->start), "MPI_Comm_split", error);
+    if (status == LS_OK) *part = number;
+  }
+  if (status != LS_OK) {
+    free(own);
+    return status;
+  }
+  return world_agree(world, world_fill(own, out, error), error);
+}
+
 void world_destroy(world_t **world) {
   if (world == NULL || *world == NULL) return;
+  bool is_last = !(*world)->is_part;
   free_groups(*world);
   MPI_Comm_free(&(*world)->start);
   free((*world)->node_of);
   free((*world)->hosts);
   free(*world);
   *world = NULL;
-  MPI_Finalize();
+  if (is_last) MPI_Finalize();
 }
 
 /* ---- questions ---- */

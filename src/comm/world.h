@@ -19,6 +19,11 @@ typedef struct world world_t;
 ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error);
 void world_destroy(world_t **world);
 
+/* Cuts the ranks into `parts` runs of neighbours, 1 to world_size of them, and makes a world of the part that
+ * this rank is in, as if those ranks had been started alone. *part: its number. Collective over `world`,
+ * which stays as it is; *out is caller-owned, and world_destroy of it leaves MPI running. */
+ls_status world_split(world_t *world, int parts, int *part, world_t **out, ls_error *error);
+
 /* Regroups ranks into nodes of at most ranks_per_node (0: all that share memory). Collective, before anything
  * that depends on nodes is made. */
 ls_status world_group(world_t *world, int ranks_per_node, ls_error *error);

@@ -14,6 +14,7 @@ struct world {
   MPI_Comm node;  /* the ranks that share memory */
   MPI_Comm lane;  /* the ranks of the same place; MPI_COMM_NULL where this rank's place has no lane */
   int rank, size;
+  bool is_part; /* of another world, which ends MPI */
   int node_index, nodes;
   int place, places, lanes;
   int host_ranks;

@@ -64,6 +64,7 @@ typedef struct {
     const char *weights, *valid_weights, *test_weights; /* paths of how much each row counts, or "none" */
     double validation;            /* share of the training rows kept for validation, in [0, 1) */
     const char *validation_group; /* a group's name instead of a share, else NULL */
+    int64_t validation_seed;      /* of the choice of validation rows, or SETTINGS_AUTO: train.seed */
     const char *shuffle;          /* full, blocks, none */
     scaling_settings_t scaling, target_scaling;
   } data;
@@ -106,6 +107,7 @@ typedef struct {
     int64_t steps;  /* the run ends after so many updates, within an epoch too; 0: by epochs alone */
     int64_t global_batch_size;
     uint64_t seed;
+    int64_t members;   /* networks of an ensemble, with seeds seed, seed + 1, ...; 1: a single network */
     double l1, l2;     /* penalties l1 |w| + l2/2 w^2, on weights, not biases */
     double clip_norm;  /* global norm of the gradient at most this; 0: no clipping */
     int64_t log_every; /* steps between logged steps; 0: epochs only */

@@ -173,7 +173,9 @@ static ls_status choose_rows(const loading_t *load, bool **chosen, ls_error *err
   if (choice == NULL)
     return error_set(error, LS_NO_MEMORY, "%s: no memory to choose validation rows",
                      load->settings->data.file);
-  validation_choice(n, load->settings->data.validation, load->settings->train.seed, choice);
+  int64_t own = load->settings->data.validation_seed;
+  uint64_t seed = own == SETTINGS_AUTO ? load->settings->train.seed : (uint64_t)own;
+  validation_choice(n, load->settings->data.validation, seed, choice);
   *chosen = choice;
   return LS_OK;
 }

@@ -95,6 +95,7 @@ float *tape_output_delta(tape_t *tape, int64_t row); /* dL/d output, to be fille
 /* What a forward pass needs to know beside the values. */
 typedef struct {
   bool training;       /* dropout on */
+  bool sampling;       /* dropout on, but all else as in use: Monte-Carlo dropout */
   uint64_t seed, step; /* of the dropout stream */
   uint64_t shard;
   int64_t row;     /* of the first row within the shard's slice */

@@ -146,7 +146,7 @@ static void dropout_row(const call_t *call, int64_t r) {
 }
 
 static void dropout_forward(const call_t *call) {
-  if (call->pass->training && call->node->rate > 0) {
+  if ((call->pass->training || call->pass->sampling) && call->node->rate > 0) {
     for (int64_t r = 0; r < call->rows; r++) dropout_row(call, r);
     return;
   }
@@ -165,7 +165,7 @@ static void dropout_backward(const call_t *call, int input, float *dx) {
 static void dropout_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
                               const double *const *x, double *y) {
   (void)plain;
-  if (!pass->training) {
+  if (!pass->training && !pass->sampling) {
     memcpy(y, x[0], (size_t)node->width * sizeof(double));
     return;
   }

@@ -5,6 +5,7 @@
 
 #include "data/shard.h"
 #include "math/tree.h"
+#include "model/mixture.h"
 
 #include <math.h>
 #include <omp.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 typedef struct {
+  int64_t number;
   graph_worker_t *kernels;
   tape_t *tape;
   uint32_t rows[EVALUATE_ROWS];
@@ -46,12 +48,15 @@ typedef struct {
   evaluator_t *evaluator;
   const split_t *split;
   gather_t gather;
-  const float *parameters;
+  const mixture_t *mixture;
+  int64_t parts;      /* of it: forward passes of a block */
+  float *outputs;     /* (threads, parts, EVALUATE_ROWS, outputs), several parts */
   int64_t width;      /* sums per block: the loss, and TARGET_SUMS per target of a regression */
   const float *shift; /* (targets): the first row's */
   int64_t *begin;     /* (shards + 1): first block of each own shard */
   double *sums;       /* (blocks, width) */
   float *predictions; /* (rows, outputs), or NULL when sums are wanted */
+  float *deviation;   /* the same over parts, or NULL */
   atomic_long next;
 } job_t;
 
@@ -75,6 +80,7 @@ static ls_status create_kernels(evaluator_t *evaluator, ls_error *error) {
     ls_error own = {0};
     omp_set_num_threads(1);
     worker_t *worker = &evaluator->workers[omp_get_thread_num()];
+    worker->number = omp_get_thread_num();
     if (graph_worker_create(evaluator->graph, EVALUATE_ROWS, false, &worker->kernels, &own) != LS_OK) {
 #pragma omp critical
       {
@@ -222,6 +228,46 @@ static int shard_of_block(const job_t *job, long block) {
   return s;
 }
 
+/* The outputs of one part of the mixture, on the tape. `row` is that of the block in its shard. */
+static const float *part_outputs(const job_t *job, worker_t *worker, int64_t part, int shard, int64_t row) {
+  const mixture_t *mixture = job->mixture;
+  int64_t samples = mixture->samples > 0 ? mixture->samples : 1;
+  const uint64_t first_step = UINT64_C(1) << 63; /* of the dropout stream; training does not get there */
+  pass_t pass = {.sampling = mixture->samples > 0,
+                 .seed = mixture->seed,
+                 .step = first_step + (uint64_t)(part % samples),
+                 .shard = (uint64_t)(job->split->first_shard + shard),
+                 .row = row};
+  graph_forward(worker->kernels, mixture->members[part / samples], worker->tape, 0, &pass);
+  return tape_output(worker->tape, 0);
+}
+
+/* The outputs of the mixture for the block on the tape; job->outputs holds those of its parts, when there are
+ * several. */
+static float *mixed_outputs(const job_t *job, worker_t *worker, int shard, int64_t row) {
+  int64_t values = EVALUATE_ROWS * graph_outputs(job->evaluator->graph);
+  float *out = tape_output(worker->tape, 0), *outputs = job->outputs + worker->number * job->parts * values;
+  for (int64_t p = 0; p < job->parts; p++) {
+    const float *z = part_outputs(job, worker, p, shard, row);
+    if (job->parts > 1) memcpy(outputs + p * values, z, (size_t)values * sizeof *z);
+  }
+  if (job->parts > 1)
+    mixture_outputs(job->evaluator->loss, job->parts, EVALUATE_ROWS, values / EVALUATE_ROWS, outputs, out);
+  return out;
+}
+
+/* How far the parts' predictions for n rows lie apart, in original units. */
+static void write_deviation(const job_t *job, const worker_t *worker, int64_t n, float *deviation) {
+  const evaluator_t *evaluator = job->evaluator;
+  int64_t width = graph_outputs(evaluator->graph), values = EVALUATE_ROWS * width;
+  float *outputs = job->outputs + worker->number * job->parts * values;
+  loss_predict(evaluator->loss, &evaluator->params, job->parts * EVALUATE_ROWS, width, outputs);
+  mixture_deviation(job->parts, n * width, values, outputs, deviation);
+  for (int64_t i = 0; i < n * width && evaluator->targets->n > 0; i++)
+    deviation[i] =
+        (float)((double)deviation[i] / fabs(evaluator->targets->scale[i % width % evaluator->n_targets]));
+}
+
 /* Predictions of n rows as a user wants to see them, in the targets' own units. */
 static void write_predictions(const evaluator_t *evaluator, int64_t n, const float *z, float *out) {
   const loss_params_t *params = &evaluator->params;
@@ -250,10 +296,10 @@ static void do_block(job_t *job, worker_t *worker, long block, const int64_t *fi
   float *x = tape_input(worker->tape, 0);
   gather_range(&job->gather, row, n, x);
   memset(x + n * features, 0, (size_t)((EVALUATE_ROWS - n) * features) * sizeof *x);
-  graph_forward(worker->kernels, job->parameters, worker->tape, 0, &(pass_t){.training = false});
-  float *z = tape_output(worker->tape, 0);
+  float *z = mixed_outputs(job, worker, s, row - first_row[s]);
   if (job->predictions != NULL) {
     write_predictions(evaluator, n, z, job->predictions + row * width);
+    if (job->deviation != NULL) write_deviation(job, worker, n, job->deviation + row * width);
     return;
   }
   for (int64_t i = 0; i < n; i++) worker->rows[i] = (uint32_t)(row + i);
@@ -279,7 +325,13 @@ static ls_status job_create(job_t *job, arena_t *arena, int64_t **first_row, ls_
     return error_set(error, LS_NO_MEMORY, "no memory for evaluation");
   int64_t blocks = cut_blocks(job->split, job->begin, *first_row);
   job->sums = arena_new(arena, (size_t)(blocks * job->width), sizeof *job->sums);
-  return job->sums != NULL ? LS_OK : error_set(error, LS_NO_MEMORY, "no memory for evaluation");
+  int64_t samples = job->mixture->samples > 0 ? job->mixture->samples : 1;
+  job->parts = job->mixture->n_members * samples;
+  size_t outputs = (size_t)(job->evaluator->threads * EVALUATE_ROWS * graph_outputs(job->evaluator->graph));
+  job->outputs = arena_new(arena, job->parts > 1 ? outputs * (size_t)job->parts : 0, sizeof *job->outputs);
+  return job->sums != NULL && job->outputs != NULL
+             ? LS_OK
+             : error_set(error, LS_NO_MEMORY, "no memory for evaluation");
 }
 
 static void walk(job_t *job, const int64_t *first_row) {
@@ -369,8 +421,8 @@ static ls_status share_shift(const job_t *job, world_t *world, float *shift, ls_
   return world_broadcast(world, shift, (size_t)job->evaluator->n_targets * sizeof *shift, 0, error);
 }
 
-ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split, const float *parameters,
-                        metrics_t *metrics, ls_error *error) {
+ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,
+                        const mixture_t *mixture, metrics_t *metrics, ls_error *error) {
   arena_t arena = {0};
   int64_t *first_row = NULL, width = evaluator->n_targets;
   double *sums = NULL;
@@ -378,7 +430,7 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
       .rows = split->partition.rows, .classes = evaluator->classes, .top_k = evaluator->top_k};
   job_t job = {.evaluator = evaluator,
                .split = split,
-               .parameters = parameters,
+               .mixture = mixture,
                .width = 1 + (evaluator->classes > 0 ? 0 : width * TARGET_SUMS)};
   float *shift = arena_new(&arena, (size_t)width, sizeof *shift);
   ls_status status = shift == NULL ? error_set(error, LS_NO_MEMORY, "no memory for evaluation") : LS_OK;
@@ -402,12 +454,16 @@ done:
   return status;
 }
 
-ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const float *parameters, float *out,
-                            ls_error *error) {
+ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const mixture_t *mixture,
+                            float *out, float *deviation, ls_error *error) {
   arena_t arena = {0};
   int64_t *first_row = NULL;
-  job_t job = {
-      .evaluator = evaluator, .split = split, .parameters = parameters, .width = 1, .predictions = out};
+  job_t job = {.evaluator = evaluator,
+               .split = split,
+               .mixture = mixture,
+               .width = 1,
+               .predictions = out,
+               .deviation = deviation};
   ls_status status = job_create(&job, &arena, &first_row, error);
   if (status == LS_OK) walk(&job, first_row);
   gather_free(&job.gather);

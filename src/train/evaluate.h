@@ -13,6 +13,15 @@ enum { EVALUATE_ROWS = 128 }; /* rows of one forward call */
 
 typedef struct evaluator evaluator_t;
 
+/* Whose outputs are meant: those of a network, or of the mixture of several, each of them taken with
+ * `samples` dropout masks (0: without dropout), which follow from seed, shard and row. All borrowed. */
+typedef struct {
+  const float *const *members; /* (n_members): parameter vectors */
+  int64_t n_members;
+  int64_t samples;
+  uint64_t seed;
+} mixture_t;
+
 /* Kernels and buffers for `threads` threads. Not collective. Arguments are borrowed for its life. `targets`
  * is the target scaler (metrics are in original units). */
 ls_status evaluator_create(const graph_t *graph, const loss_t *loss, const loss_params_t *params,
@@ -20,14 +29,14 @@ ls_status evaluator_create(const graph_t *graph, const loss_t *loss, const loss_
                            evaluator_t **out, ls_error *error);
 void evaluator_destroy(evaluator_t **evaluator);
 
-/* Metrics of `parameters` on a split (targets of the split already scaled). Every rank gets them. Collective.
+/* Metrics of a mixture on a split (targets of the split already scaled). Every rank gets them. Collective.
  * metrics is caller-owned (metrics_free). */
-ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split, const float *parameters,
-                        metrics_t *metrics, ls_error *error);
+ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,
+                        const mixture_t *mixture, metrics_t *metrics, ls_error *error);
 
 /* Predictions for this rank's resident rows of a split: out (split->rows, outputs), in original units or as
- * probabilities. Not collective. */
-ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const float *parameters, float *out,
-                            ls_error *error);
+ * probabilities; and, unless NULL, their standard deviation over the parts of the mixture. Not collective. */
+ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const mixture_t *mixture,
+                            float *out, float *deviation, ls_error *error);
 
 #endif

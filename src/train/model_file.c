@@ -87,16 +87,69 @@ static ls_status write_settings(store_t *store, const settings_t *settings, ls_e
   return status;
 }
 
+ls_status model_checksum(const model_parts_t *parts, char hex[17], ls_error *error) {
+  uint64_t sum = 0;
+  if (parts->members == NULL) {
+    TRY(graph_checksum(parts->graph, parts->parameters, &sum, error));
+  } else {
+    size_t n = (size_t)parts->n_members;
+    uint64_t *sums = malloc(n * sizeof *sums);
+    if (sums == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the checksum of an ensemble");
+    ls_status status = LS_OK;
+    for (size_t m = 0; m < n && status == LS_OK; m++)
+      status = graph_checksum(parts->graph, parts->members[m], &sums[m], error);
+    if (status == LS_OK) sum = store_checksum(sums, n * sizeof *sums);
+    free(sums);
+    TRY(status);
+  }
+  snprintf(hex, 17, "%016" PRIx64, sum);
+  return LS_OK;
+}
+
 static ls_status write_origin(store_t *store, const model_parts_t *parts, ls_error *error) {
   char libraries[512], cpu[256], checksum[17];
-  uint64_t sum = 0;
   host_libraries(", ", libraries, sizeof libraries);
   host_cpu(cpu, sizeof cpu);
-  TRY(graph_checksum(parts->graph, parts->parameters, &sum, error));
-  snprintf(checksum, sizeof checksum, "%016" PRIx64, sum);
+  TRY(model_checksum(parts, checksum, error));
   TRY(store_write_text(store, "/", "parameters_checksum", checksum, error));
   TRY(store_write_text(store, "/", "libraries", libraries, error));
   return store_write_text(store, "/", "cpu", cpu, error);
+}
+
+/* ---- the members of an ensemble: the first lies where a single network lies ---- */
+
+static void member_folder(int64_t member, char out[64]) {
+  snprintf(out, 64, member == 0 ? "parameters" : "members/%" PRId64, member + 1);
+}
+
+static ls_status write_members(store_t *store, const model_parts_t *parts, ls_error *error) {
+  TRY(store_write_int(store, "/", "members", parts->n_members, error));
+  for (int64_t m = 1; m < parts->n_members; m++) {
+    char folder[64];
+    member_folder(m, folder);
+    TRY(write_vector(store, parts->graph, folder, parts->members[m], error));
+  }
+  return LS_OK;
+}
+
+static ls_status read_members(const store_t *store, model_t *model, ls_error *error) {
+  size_t bytes = graph_floats(model->graph) * sizeof(float);
+  model->n_members = 1;
+  if (store_has_attribute(store, "/", "members"))
+    TRY(store_read_int(store, "/", "members", &model->n_members, error));
+  model->members = calloc((size_t)model->n_members, sizeof *model->members);
+  for (int64_t m = 0; m < model->n_members; m++) {
+    char folder[64];
+    if (model->members != NULL) model->members[m] = aligned_alloc(ARENA_ALIGNMENT, bytes);
+    if (model->members == NULL || model->members[m] == NULL)
+      return error_set(error, LS_NO_MEMORY, "%s: no memory for %.1f MB of parameters", store_path(store),
+                       (double)bytes / 1e6);
+    memset(model->members[m], 0, bytes);
+    member_folder(m, folder);
+    TRY(read_vector(store, model->graph, folder, model->members[m], error));
+  }
+  model->parameters = model->members[0];
+  return LS_OK;
 }
 
 /* ---- the posterior of a Bayesian linear regression ---- */
@@ -163,6 +216,7 @@ static ls_status write_model(store_t *store, const model_parts_t *parts, ls_erro
     TRY(store_write(store, "class_weights", STORE_F64, 1, &parts->class_weights->n,
                     parts->class_weights->values, error));
   TRY(write_vector(store, parts->graph, "parameters", parts->parameters, error));
+  if (parts->members != NULL) TRY(write_members(store, parts, error));
   if (parts->posterior != NULL && parts->posterior->inputs > 0)
     TRY(write_posterior(store, parts->posterior, error));
   TRY(scaler_write(parts->features, store, "scaling/features", error));
@@ -343,13 +397,7 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
                    &model->graph, error));
   if (store_has(store, "posterior"))
     TRY(read_posterior(store, model->inputs, graph_outputs(model->graph), &model->posterior, error));
-  size_t bytes = graph_floats(model->graph) * sizeof(float);
-  model->parameters = aligned_alloc(ARENA_ALIGNMENT, bytes);
-  if (model->parameters == NULL)
-    return error_set(error, LS_NO_MEMORY, "%s: no memory for %.1f MB of parameters", store_path(store),
-                     (double)bytes / 1e6);
-  memset(model->parameters, 0, bytes);
-  return read_vector(store, model->graph, "parameters", model->parameters, error);
+  return read_members(store, model, error);
 }
 
 ls_status model_read(const char *path, const settings_choices_t *choices, model_t **out, ls_error *error) {
@@ -374,7 +422,8 @@ void model_destroy(model_t **model) {
   scaler_free(&(*model)->features);
   scaler_free(&(*model)->targets);
   posterior_free(&(*model)->posterior);
-  free((*model)->parameters);
+  for (int64_t m = 0; (*model)->members != NULL && m < (*model)->n_members; m++) free((*model)->members[m]);
+  free((*model)->members);
   free((*model)->class_names);
   free((*model)->class_weights.values);
   free(*model);

@@ -21,7 +21,9 @@ typedef struct {
   graph_t *graph;
   const loss_t *loss;
   scaler_t features, targets;
-  float *parameters;     /* the parameter vector, graph_floats, malloc'd and 64-byte aligned */
+  float **members;       /* (n_members): parameter vectors, graph_floats each, malloc'd and 64-byte aligned */
+  int64_t n_members;     /* of an ensemble; 1 when it is none */
+  float *parameters;     /* members[0] */
   posterior_t posterior; /* of its weights; inputs == 0 when there is none */
   char **class_names;    /* NULL when none; one malloc'd block */
   size_t n_classes;
@@ -58,6 +60,9 @@ typedef struct {
   size_t n_classes;
   const position_t *position;
   const float *parameters;
+  const float *const
+      *members; /* (n_members): of an ensemble, members[0] == parameters; NULL when it is none */
+  int64_t n_members;
   const posterior_t *posterior; /* NULL, or empty, when there is none */
 } model_parts_t;
 
@@ -68,6 +73,10 @@ typedef struct {
   const double *epoch_loss;   /* (shards): loss sums of the current epoch */
   const history_t *history;
 } checkpoint_parts_t;
+
+/* parameters_checksum as it stands in files: of the parameters; of an ensemble, of its members' checksums in
+ * their order, eight bytes each. */
+ls_status model_checksum(const model_parts_t *parts, char hex[17], ls_error *error);
 
 /* Writes a model file, or a checkpoint when `extra` is given. Rank 0 only. */
 ls_status model_write(const char *path, const model_parts_t *parts, const checkpoint_parts_t *extra,

@@ -10,11 +10,13 @@ void predictions_free(predictions_t *predictions) {
   *predictions = (predictions_t){0};
 }
 
-static ls_status make_room(bool has_deviations, predictions_t *predictions, ls_error *error) {
+static ls_status make_room(bool has_aleatoric, bool has_epistemic, predictions_t *predictions,
+                           ls_error *error) {
   float **const arrays[] = {&predictions->mean, &predictions->aleatoric, &predictions->epistemic};
+  const bool wanted[] = {true, has_aleatoric, has_epistemic};
   size_t n = (size_t)(predictions->rows * predictions->outputs);
-  for (int i = 0; i < (has_deviations ? 3 : 1); i++)
-    if ((*arrays[i] = arena_new(&predictions->arena, n, sizeof(float))) == NULL)
+  for (int i = 0; i < 3; i++)
+    if (wanted[i] && (*arrays[i] = arena_new(&predictions->arena, n, sizeof(float))) == NULL)
       return error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows",
                        predictions->rows);
   return LS_OK;
@@ -74,13 +76,59 @@ static ls_status posterior_deviations(const model_t *model, const split_t *split
   return status;
 }
 
+static bool has_dropout(const layer_settings_t *layers, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (layers[i].rate > 0 || has_dropout(layers[i].layers, layers[i].n_layers)) return true;
+  return false;
+}
+
+/* A network whose outputs are means and deviations: the first become the predictions, the second the
+ * aleatoric part, once the spread of the means, which a mixture's deviations hold too, is taken out. In
+ * place: a row becomes shorter. */
+static ls_status part_deviations(const model_t *model, predictions_t *predictions, ls_error *error) {
+  const loss_params_t params = loss_params(model->settings);
+  int64_t outputs = predictions->outputs, k = loss_targets(model->loss, &params, outputs);
+  bool has_deviations =
+      loss_parts(model->loss, &params) == 2 && loss_part(model->loss, &params, outputs, 1).is_deviation;
+  if (!has_deviations) return LS_OK;
+  predictions->aleatoric = arena_new(&predictions->arena, (size_t)(predictions->rows * k), sizeof(float));
+  if (predictions->aleatoric == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows",
+                     predictions->rows);
+  for (int64_t r = 0; r < predictions->rows; r++)
+    for (int64_t i = 0; i < k; i++) {
+      const float *row = predictions->mean + r * outputs;
+      float *spread = predictions->epistemic;
+      double whole = (double)row[k + i], between = spread != NULL ? (double)spread[r * outputs + i] : 0;
+      predictions->aleatoric[r * k + i] = (float)sqrt(fmax(whole * whole - between * between, 0));
+    }
+  for (int64_t r = 0; r < predictions->rows; r++)
+    for (int64_t i = 0; i < k; i++) {
+      predictions->mean[r * k + i] = predictions->mean[r * outputs + i];
+      if (predictions->epistemic != NULL)
+        predictions->epistemic[r * k + i] = predictions->epistemic[r * outputs + i];
+    }
+  predictions->outputs = k;
+  return LS_OK;
+}
+
 ls_status predictions_make(const model_t *model, evaluator_t *evaluator, const split_t *split, int threads,
-                           predictions_t *out, ls_error *error) {
+                           int64_t samples, predictions_t *out, ls_error *error) {
+  const settings_t *settings = model->settings;
   predictions_t predictions = {.rows = split->rows, .outputs = graph_outputs(model->graph)};
-  bool is_bayesian = model->posterior.inputs > 0;
-  ls_status status = make_room(is_bayesian, &predictions, error);
+  const mixture_t mixture = {.members = (const float *const *)model->members,
+                             .n_members = model->n_members,
+                             .samples = samples,
+                             .seed = settings->train.seed};
+  bool is_bayesian = model->posterior.inputs > 0, is_mixture = model->n_members > 1 || samples > 1;
+  if (samples > 0 && !has_dropout(settings->model.layers, settings->model.n_layers))
+    return error_set(error, LS_USAGE,
+                     "--samples: this network has no dropout, so all samples would be the same");
+  ls_status status = make_room(is_bayesian, is_bayesian || is_mixture, &predictions, error);
   if (status == LS_OK)
-    status = evaluator_predict(evaluator, split, model->parameters, predictions.mean, error);
+    status = evaluator_predict(evaluator, split, &mixture, predictions.mean,
+                               is_mixture ? predictions.epistemic : NULL, error);
+  if (status == LS_OK) status = part_deviations(model, &predictions, error);
   if (status == LS_OK && is_bayesian)
     status = posterior_deviations(model, split, threads, &predictions, error);
   if (status != LS_OK) {

@@ -14,9 +14,10 @@ typedef struct {
   arena_t arena;
 } predictions_t;
 
-/* Not collective. *out is caller-owned (predictions_free). */
+/* `samples`: dropout masks that each network is taken with; 0: none. LS_USAGE when the network has no
+ * dropout. Not collective. *out is caller-owned (predictions_free). */
 ls_status predictions_make(const model_t *model, evaluator_t *evaluator, const split_t *split, int threads,
-                           predictions_t *out, ls_error *error);
+                           int64_t samples, predictions_t *out, ls_error *error);
 void predictions_free(predictions_t *predictions);
 
 #endif

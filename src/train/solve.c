@@ -109,31 +109,6 @@ static ls_status solve(trainer_t *trainer, ls_error *error) {
   return engine_set_parameters(trainer->engine, trainer->vector, error);
 }
 
-/* The loss on a split, and a line about it. Collective. */
-static ls_status judge_split(trainer_t *trainer, const char *name, const split_t *split, double *loss,
-                             ls_error *error) {
-  metrics_t metrics = {0};
-  FILE *out = trainer->options->log->out;
-  *loss = NAN;
-  if (split->partition.rows == 0) return LS_OK;
-  TRY(evaluator_run(trainer->evaluator, trainer->world, split, engine_parameters(trainer->engine), &metrics,
-                    error));
-  *loss = metrics.loss;
-  if (out != NULL) {
-    fprintf(out, "%s ", name);
-    metrics_print_line(&metrics, out);
-    fputc('\n', out);
-  }
-  metrics_free(&metrics);
-  return LS_OK;
-}
-
-static ls_status judge(trainer_t *trainer, ls_error *error) {
-  const dataset_t *dataset = trainer->dataset;
-  TRY(judge_split(trainer, "train", &dataset->train, &trainer->solution->train_loss, error));
-  return judge_split(trainer, "valid", &dataset->valid, &trainer->solution->valid_loss, error);
-}
-
 ls_status solve_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error) {
   solution_t solution = {.fit = {.rank = 0}};
@@ -145,7 +120,7 @@ ls_status solve_run(world_t *world, const settings_t *settings, const train_opti
   TRY(check_network(settings, error));
   ls_status status = training_setup(&trainer, error);
   if (status == LS_OK) status = solve(&trainer, error);
-  if (status == LS_OK) status = judge(&trainer, error);
+  if (status == LS_OK) status = trainer_judge(&trainer, error);
   if (status == LS_OK) status = training_end(&trainer, error);
   training_teardown(&trainer);
   regression_free(&solution.fit);

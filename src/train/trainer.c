@@ -19,6 +19,15 @@ ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error) {
   return world_agree(trainer->world, status, error);
 }
 
+ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error) {
+  const float *parameters = engine_parameters(trainer->engine);
+  mixture_t mixture = {.members = &parameters, .n_members = 1};
+  if (trainer->members != NULL)
+    mixture = (mixture_t){.members = (const float *const *)trainer->members,
+                          .n_members = trainer->settings->train.members};
+  return evaluator_run(trainer->evaluator, trainer->world, split, &mixture, metrics, error);
+}
+
 model_parts_t trainer_model(const trainer_t *trainer) {
   return (model_parts_t){.settings = trainer->settings,
                          .graph = trainer->graph,
@@ -28,6 +37,8 @@ model_parts_t trainer_model(const trainer_t *trainer) {
                          .class_names = trainer->dataset->class_names,
                          .n_classes = trainer->dataset->n_classes,
                          .position = &trainer->position,
+                         .members = (const float *const *)trainer->members,
+                         .n_members = trainer->settings->train.members,
                          .posterior = trainer->solution != NULL ? &trainer->solution->fit.posterior : NULL,
                          .parameters = engine_parameters(trainer->engine)};
 }
@@ -249,9 +260,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
   double loss = mean_loss(trainer, trainer->dataset->train.partition.rows);
   TRY(check_finite(trainer, loss, error));
-  if (has_valid)
-    TRY(evaluator_run(trainer->evaluator, trainer->world, valid_split, engine_parameters(trainer->engine),
-                      &valid, error));
+  if (has_valid) TRY(trainer_evaluate(trainer, valid_split, &valid, error));
   position->epoch++;
   position->step_in_epoch = 0;
   if (has_valid && valid.loss < position->best_loss && keeps_checkpoints(trainer)) {
@@ -304,8 +313,8 @@ static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
   return end_epoch(trainer, position->seconds - before, error);
 }
 
-ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,
-                    ls_error *error) {
+ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
+                        ls_error *error) {
   trainer_t trainer = {.world = world, .settings = settings, .options = options, .began = clock_seconds()};
   ls_status status = training_setup(&trainer, error);
   if (status == LS_OK) status = judge_epochs(&trainer, error);

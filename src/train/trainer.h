@@ -15,8 +15,9 @@ typedef struct {
   bool live;        /* log->out is a terminal: show a live line */
 } train_options_t;
 
-/* Trains, evaluates and writes the run directory runs/NAME. A fresh run moves an earlier one of that name to
- * NAME.previous, once settings and data have been found good. Collective. */
+/* Trains, evaluates and writes the run directory runs/NAME; with train.members > 1 each member in a run of
+ * its own first, runs/NAME-member-M. A fresh run moves an earlier one of that name to NAME.previous, once
+ * settings and data have been found good. Collective. */
 ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error);
 

@@ -11,9 +11,9 @@
 #include "train/stop_rules.h"
 #include "train/trainer.h"
 
-/* What `lockstep solve` found in place of training. */
+/* What stands in place of training: a closed form, or the members of an ensemble, and what that is worth. */
 typedef struct {
-  regression_t fit;              /* rank 0 */
+  regression_t fit;              /* rank 0, `lockstep solve` alone; weights NULL: none */
   double train_loss, valid_loss; /* NaN: no such rows */
 } solution_t;
 
@@ -41,7 +41,8 @@ typedef struct {
   size_t history_rows;                 /* of it that history.h5 holds */
   double history_time;                 /* when history.h5 was written */
   solution_t *solution;                /* NULL when the run trains */
-  report_t report;                     /* rank 0 */
+  float **members; /* (settings->train.members): of an ensemble that has been trained, or NULL */
+  report_t report; /* rank 0 */
   stop_reason_t stop;
   double seconds_before[PHASES]; /* at the start of the epoch */
   double began;
@@ -52,6 +53,16 @@ bool is_root(const trainer_t *trainer);
 
 /* What rank 0 did alone becomes everyone's result. Collective. */
 ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error);
+
+/* Metrics of the present parameters, or of the ensemble, on a split. Collective. */
+ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error);
+
+/* Trains one network, a run from settings to summary: train_run without ensembles. Collective. */
+ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
+                        ls_error *error);
+
+/* Fills the losses of trainer->solution, with a line about each split. Collective. */
+ls_status trainer_judge(trainer_t *trainer, ls_error *error);
 
 /* What makes the model file of the present parameters. */
 model_parts_t trainer_model(const trainer_t *trainer);

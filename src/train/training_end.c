@@ -42,9 +42,12 @@ static void summary_test(FILE *out, const metrics_t *test) {
 static void summary_solution(FILE *out, const trainer_t *trainer) {
   const solution_t *solution = trainer->solution;
   const regression_t *fit = &solution->fit;
-  json_text(out, false, "method", trainer->settings->solve.method);
-  json_integer(out, false, "rank", fit->rank);
-  if (isfinite(fit->condition)) json_number(out, false, "condition", fit->condition);
+  if (trainer->members != NULL) json_integer(out, false, "members", trainer->settings->train.members);
+  if (fit->weights != NULL) {
+    json_text(out, false, "method", trainer->settings->solve.method);
+    json_integer(out, false, "rank", fit->rank);
+  }
+  if (fit->weights != NULL && isfinite(fit->condition)) json_number(out, false, "condition", fit->condition);
   if (fit->evidence != NULL) {
     double evidence = 0;
     for (int64_t k = 0; k < graph_outputs(trainer->graph); k++) evidence += fit->evidence[k];
@@ -69,10 +72,9 @@ static void summary_losses(FILE *out, const trainer_t *trainer) {
 static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics_t *test, ls_error *error) {
   const position_t *position = &trainer->position;
   const world_t *world = trainer->world;
-  uint64_t sum = 0;
+  const model_parts_t parts = trainer_model(trainer);
   char checksum[17];
-  TRY(graph_checksum(trainer->graph, engine_parameters(trainer->engine), &sum, error));
-  snprintf(checksum, sizeof checksum, "%016" PRIx64, sum);
+  TRY(model_checksum(&parts, checksum, error));
   fputc('{', out);
   json_text(out, true, "status", "done");
   if (trainer->solution == NULL) json_text(out, false, "reason", stop_name(trainer->stop));
@@ -135,6 +137,30 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
   return LS_OK;
 }
 
+/* The loss on a split, and a line about it. Collective. */
+static ls_status judge_split(trainer_t *trainer, const char *name, const split_t *split, double *loss,
+                             ls_error *error) {
+  metrics_t metrics = {0};
+  FILE *out = trainer->options->log->out;
+  *loss = NAN;
+  if (split->partition.rows == 0) return LS_OK;
+  TRY(trainer_evaluate(trainer, split, &metrics, error));
+  *loss = metrics.loss;
+  if (out != NULL) {
+    fprintf(out, "%s ", name);
+    metrics_print_line(&metrics, out);
+    fputc('\n', out);
+  }
+  metrics_free(&metrics);
+  return LS_OK;
+}
+
+ls_status trainer_judge(trainer_t *trainer, ls_error *error) {
+  const dataset_t *dataset = trainer->dataset;
+  TRY(judge_split(trainer, "train", &dataset->train, &trainer->solution->train_loss, error));
+  return judge_split(trainer, "valid", &dataset->valid, &trainer->solution->valid_loss, error);
+}
+
 ls_status training_end(trainer_t *trainer, ls_error *error) {
   metrics_t test = {0};
   const split_t *split = &trainer->dataset->test;
@@ -145,9 +171,7 @@ ls_status training_end(trainer_t *trainer, ls_error *error) {
     TRY(timing_write(trainer->world, trainer->engine, path, error));
   }
   TRY(restore_best(trainer, error));
-  if (has_test)
-    TRY(evaluator_run(trainer->evaluator, trainer->world, split, engine_parameters(trainer->engine), &test,
-                      error));
+  if (has_test) TRY(trainer_evaluate(trainer, split, &test, error));
   ls_status status = write_results(trainer, has_test ? &test : NULL, error);
   metrics_free(&test);
   return trainer_agree(trainer, status, error);

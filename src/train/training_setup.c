@@ -33,6 +33,7 @@ static ls_status check_resumed(const trainer_t *trainer, const settings_t *store
   if (stored->train.seed != now->train.seed) changed = "train.seed";
   if (strcmp(stored->data.shuffle, now->data.shuffle) != 0) changed = "data.shuffle";
   if (stored->data.validation != now->data.validation) changed = "data.validation";
+  if (stored->data.validation_seed != now->data.validation_seed) changed = "data.validation_seed";
   if (strcmp(stored->optimizer.name, now->optimizer.name) != 0) changed = "optimizer.name";
   if (changed == NULL) return LS_OK;
   return error_set(

@@ -49,6 +49,7 @@ static settings_t settings_for(const char *path) {
   s.data.valid_x = "valid/x", s.data.valid_y = "valid/y";
   s.data.test_x = "test/x", s.data.test_y = "test/y";
   s.data.validation = 0.2;
+  s.data.validation_seed = SETTINGS_AUTO;
   s.train.seed = 3;
   return s;
 }

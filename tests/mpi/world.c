@@ -26,6 +26,26 @@ static void check_group(world_t *world, int per_node) {
   CHECK_OK(world_barrier(world, &error));
 }
 
+/* Parts are worlds of their own: ranks counted from 0, neighbours together, sums within. */
+static void check_parts(world_t *world, int parts) {
+  ls_error error = {0};
+  world_t *own = NULL;
+  int part = -1, size = world_size(world), before = 0, count = 0;
+  CHECK_OK(world_split(world, parts, &part, &own, &error));
+  for (int r = 0; r < size; r++) {
+    int of_r = r * parts / size;
+    count += of_r == part;
+    before += of_r == part && r < world_rank(world);
+  }
+  CHECK(part == world_rank(world) * parts / size, "rank %d is in part %d", world_rank(world), part);
+  CHECK(world_size(own) == count && world_rank(own) == before, "%d of %d", world_rank(own), world_size(own));
+  int64_t sum = 1;
+  CHECK_OK(world_sum_i64(own, &sum, 1, &error));
+  CHECK(sum == count, "%d ranks, not %d", (int)sum, count);
+  world_destroy(&own);
+  CHECK_OK(world_barrier(world, &error));
+}
+
 /* Whoever fails, all get the status and the message of the lowest rank that failed, and its number. */
 static void check_agreement(world_t *world) {
   int size = world_size(world), rank = world_rank(world);
@@ -149,6 +169,7 @@ int main(int argc, char **argv) {
     return EXIT_FAILURE;
   }
   check_group(world, 0);
+  for (int parts = 1; parts <= world_size(world); parts++) check_parts(world, parts);
   for (int per_node = 0; per_node <= 4; per_node++) {
     CHECK_OK(world_group(world, per_node, &error));
     check_group(world, per_node);

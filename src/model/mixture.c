@@ -1,0 +1,117 @@
+/* Mixtures by loss. Sums over networks are taken in their order, in double. */
+#include "model/mixture.h"
+
+#include <math.h>
+#include <string.h>
+
+/* One row: z of network m is at z + m * stride. */
+typedef void (*mix_t)(int64_t n, int64_t width, const float *z, int64_t stride, float *out);
+
+static void mix_mean(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
+  for (int64_t i = 0; i < width; i++) {
+    double sum = 0;
+    for (int64_t m = 0; m < n; m++) sum += (double)z[m * stride + i];
+    out[i] = (float)(sum / (double)n);
+  }
+}
+
+/* log sum_i exp(z_i) */
+static double log_sum(int64_t width, const float *z) {
+  double most = (double)z[0], sum = 0;
+  for (int64_t i = 1; i < width; i++) most = fmax(most, (double)z[i]);
+  for (int64_t i = 0; i < width; i++) sum += exp((double)z[i] - most);
+  return most + log(sum);
+}
+
+/* log of the mean over m of softmax(z_m)_i: the softmax of that is the mean. Logarithms are kept all the way,
+ * so a class that no network believes in does not become impossible. */
+static void mix_softmax(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
+  for (int64_t i = 0; i < width; i++) {
+    double most = -INFINITY, sum = 0; /* sum of exp(term - most) so far */
+    for (int64_t m = 0; m < n; m++) {
+      double term = (double)z[m * stride + i] - log_sum(width, z + m * stride);
+      if (term > most) {
+        sum = sum * exp(most - term) + 1;
+        most = term;
+      } else {
+        sum += exp(term - most);
+      }
+    }
+    out[i] = (float)(most + log(sum / (double)n));
+  }
+}
+
+/* log(1 + exp(z)) */
+static double softplus(double z) {
+  return fmax(z, 0) + log1p(exp(-fabs(z)));
+}
+
+/* log p - log(1 - p) with p the mean over m of the logistic function s(z_m); log s(z) = -softplus(-z). */
+static void mix_logistic(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
+  for (int64_t i = 0; i < width; i++) {
+    double yes = 0, no = 0, most_yes = -INFINITY, most_no = -INFINITY;
+    for (int64_t m = 0; m < n; m++) {
+      most_yes = fmax(most_yes, -softplus(-(double)z[m * stride + i]));
+      most_no = fmax(most_no, -softplus((double)z[m * stride + i]));
+    }
+    for (int64_t m = 0; m < n; m++) {
+      yes += exp(-softplus(-(double)z[m * stride + i]) - most_yes);
+      no += exp(-softplus((double)z[m * stride + i]) - most_no);
+    }
+    out[i] = (float)(most_yes + log(yes) - most_no - log(no));
+  }
+}
+
+/* log of the mean of exp(z_m): the logarithm of the mean rate. */
+static void mix_rate(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
+  for (int64_t i = 0; i < width; i++) {
+    double most = -INFINITY, sum = 0;
+    for (int64_t m = 0; m < n; m++) most = fmax(most, (double)z[m * stride + i]);
+    for (int64_t m = 0; m < n; m++) sum += exp((double)z[m * stride + i] - most);
+    out[i] = (float)(most + log(sum / (double)n));
+  }
+}
+
+/* The normal distribution with the mixture's mean and variance: mean of the means, and mean of the variances
+ * plus the variance of the means (Lakshminarayanan et al. 2017). */
+static void mix_normal(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
+  int64_t k = width / 2; /* k means, then k logarithms of variances */
+  mix_mean(n, k, z, stride, out);
+  for (int64_t i = 0; i < k; i++) {
+    double variance = 0;
+    for (int64_t m = 0; m < n; m++) {
+      double d = (double)z[m * stride + i] - (double)out[i];
+      variance += exp((double)z[m * stride + k + i]) + d * d;
+    }
+    out[k + i] = (float)log(variance / (double)n);
+  }
+}
+
+static const struct {
+  const char *loss;
+  mix_t mix;
+} mixture_table[] = {
+    {"cross_entropy", mix_softmax},
+    {"binary_cross_entropy", mix_logistic},
+    {"poisson_nll", mix_rate},
+    {"gaussian_nll", mix_normal},
+};
+
+void mixture_outputs(const loss_t *loss, int64_t n, int64_t rows, int64_t width, const float *z, float *out) {
+  mix_t mix = mix_mean;
+  for (size_t i = 0; i < sizeof mixture_table / sizeof mixture_table[0]; i++)
+    if (strcmp(mixture_table[i].loss, loss->name) == 0) mix = mixture_table[i].mix;
+  for (int64_t r = 0; r < rows; r++) mix(n, width, z + r * width, rows * width, out + r * width);
+}
+
+void mixture_deviation(int64_t n, int64_t values, int64_t stride, const float *p, float *deviation) {
+  for (int64_t i = 0; i < values; i++) {
+    double sum = 0, squares = 0;
+    for (int64_t m = 0; m < n; m++) sum += (double)p[m * stride + i];
+    for (int64_t m = 0; m < n; m++) {
+      double d = (double)p[m * stride + i] - sum / (double)n;
+      squares += d * d;
+    }
+    deviation[i] = (float)sqrt(squares / (double)n);
+  }
+}

@@ -1,0 +1,146 @@
+/* Runs of one network, and of an ensemble of several (Lakshminarayanan, Pritzel and Blundell 2017).
+ *
+ * The members of an ensemble are ordinary runs, NAME-member-1 and so on, which differ in their seeds alone:
+ * initial weights, order of rows, dropout. Groups of ranks train members side by side where that is no slower
+ * than all ranks training one after the other; since a run has the same bits on any layout, nobody can tell
+ * afterwards. The run NAME itself trains nothing: it collects the members' parameters, judges their mixture
+ * and writes it as one model. */
+#include "train/trainer_impl.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- one member ---- */
+
+typedef struct {
+  settings_t settings; /* borrows everything from the ensemble's but the name */
+  char name[512];
+} member_t;
+
+/* Validation rows are the same for all members: a mixture is judged on rows that none has seen. */
+static ls_status member_settings(const settings_t *ensemble, int64_t member, int threads, member_t *out,
+                                 ls_error *error) {
+  int length = snprintf(out->name, sizeof out->name, "%s-member-%" PRId64, ensemble->name, member + 1);
+  if (length >= (int)sizeof out->name)
+    return error_set(error, LS_BAD_SETTINGS, "name: too long for an ensemble");
+  out->settings = *ensemble;
+  out->settings.name = out->name;
+  out->settings.train.seed = ensemble->train.seed + (uint64_t)member;
+  out->settings.train.members = 1;
+  out->settings.parallel.threads = threads;
+  if (ensemble->data.validation_seed == SETTINGS_AUTO)
+    out->settings.data.validation_seed = (int64_t)(ensemble->train.seed & ((UINT64_C(1) << 53) - 1));
+  return LS_OK;
+}
+
+/* ---- groups of ranks ---- */
+
+/* The number of groups with which `members` are done soonest: ceil(members / g) rounds, each as long as a
+ * group of floor(ranks / g) takes. Of equal ones the largest, whose ranks wait least for each other. */
+static int group_count(int64_t members, int ranks) {
+  int best = 1;
+  double soonest = INFINITY;
+  for (int g = 1; g <= ranks && g <= members; g++) {
+    double rounds = (double)((members + g - 1) / g), time = rounds / (ranks / g);
+    if (time > soonest) continue;
+    soonest = time;
+    best = g;
+  }
+  return best;
+}
+
+/* Members part, part + groups, ... on the ranks of `world`. */
+static ls_status train_some(world_t *world, const settings_t *settings, int part, int groups, int threads,
+                            const train_options_t *options, ls_error *error) {
+  for (int64_t m = part; m < settings->train.members; m += groups) {
+    member_t member;
+    TRY(member_settings(settings, m, threads, &member, error));
+    log_info(options->log, "member %" PRId64 " of %" PRId64, m + 1, settings->train.members);
+    TRY(train_network(world, &member.settings, options, error));
+  }
+  return LS_OK;
+}
+
+static ls_status train_members(world_t *world, const settings_t *settings, const train_options_t *options,
+                               ls_error *error) {
+  int groups = group_count(settings->train.members, world_size(world)), part = 0;
+  layout_t layout;
+  TRY(layout_plan(world, settings, 0, &layout, error)); /* how many threads a rank has beside all others */
+  if (groups == 1) return train_some(world, settings, 0, 1, layout.threads, options, error);
+  world_t *group = NULL;
+  TRY(world_split(world, groups, &part, &group, error));
+  ls_status status = train_some(group, settings, part, groups, layout.threads, options, error);
+  world_destroy(&group);
+  return world_agree(world, status, error);
+}
+
+/* ---- the mixture ---- */
+
+/* Rank 0 reads the model of a member, all get it. */
+static ls_status load_member(trainer_t *trainer, int64_t m, ls_error *error) {
+  size_t bytes = graph_floats(trainer->graph) * sizeof(float);
+  trainer->members[m] = aligned_alloc(ARENA_ALIGNMENT, bytes);
+  ls_status status = LS_OK;
+  if (trainer->members[m] == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory for member %" PRId64 " (%.1f MB)", m + 1,
+                       (double)bytes / 1e6);
+  if (status == LS_OK && is_root(trainer)) {
+    member_t member;
+    run_directory_t run;
+    char path[RUN_FILE_SIZE];
+    memset(trainer->members[m], 0, bytes);
+    status = member_settings(trainer->settings, m, 1, &member, error);
+    if (status == LS_OK) status = run_directory_of(&member.settings, &run, error);
+    if (status == LS_OK) {
+      run_file(&run, "model.h5", path);
+      status = model_read_parameters(path, trainer->graph, trainer->members[m], error);
+    }
+  }
+  TRY(trainer_agree(trainer, status, error));
+  return trainer_share(trainer, trainer->members[m], error);
+}
+
+static ls_status load_members(trainer_t *trainer, ls_error *error) {
+  int64_t n = trainer->settings->train.members;
+  float **members = calloc((size_t)n, sizeof *members);
+  ls_status status = members == NULL ? error_set(error, LS_NO_MEMORY, "no memory for an ensemble") : LS_OK;
+  trainer->members = members;
+  TRY(trainer_agree(trainer, status, error));
+  for (int64_t m = 0; m < n; m++) TRY(load_member(trainer, m, error));
+  return engine_set_parameters(trainer->engine, members[0], error);
+}
+
+static void free_members(trainer_t *trainer) {
+  for (int64_t m = 0; trainer->members != NULL && m < trainer->settings->train.members; m++)
+    free(trainer->members[m]);
+  free(trainer->members);
+}
+
+static ls_status collect_members(world_t *world, const settings_t *settings, const log_t *log,
+                                 ls_error *error) {
+  solution_t solution = {.fit = {.rank = 0}};
+  const train_options_t options = {.log = log};
+  trainer_t trainer = {.world = world,
+                       .settings = settings,
+                       .options = &options,
+                       .solution = &solution,
+                       .began = clock_seconds()};
+  ls_status status = training_setup(&trainer, error);
+  if (status == LS_OK) status = load_members(&trainer, error);
+  if (status == LS_OK) status = trainer_judge(&trainer, error);
+  if (status == LS_OK) status = training_end(&trainer, error);
+  training_teardown(&trainer);
+  free_members(&trainer);
+  return status;
+}
+
+ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,
+                    ls_error *error) {
+  if (settings->train.members == 1) return train_network(world, settings, options, error);
+  TRY(train_members(world, settings, options, error));
+  return collect_members(world, settings, options->log, error);
+}
