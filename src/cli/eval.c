@@ -1,6 +1,7 @@
 /* lockstep eval: what a trained model is worth on rows of a dataset file: its own, or another. */
 #include "cli/command.h"
 
+#include "base/text.h"
 #include "data/dataset.h"
 #include "store/store.h"
 #include "train/history.h"
@@ -10,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SPLIT = 256, KEY_X, KEY_Y, KEY_JSON };
+enum { KEY_SPLIT = 256, KEY_X, KEY_Y, KEY_JSON, KEY_TEMPERATURE };
 enum { GROUP_PATH_SIZE = 512 };
 
 typedef struct {
   arguments_t arguments;
   const char *split, *x, *y, *json;
-  const char *data; /* NULL: the file that the model was trained on */
+  const char *temperature; /* a number, or fit: on the validation rows */
+  const char *data;        /* NULL: the file that the model was trained on */
 } eval_arguments_t;
 
 static const struct argp_option options[] = {
@@ -24,6 +26,8 @@ static const struct argp_option options[] = {
     {"x", KEY_X, "PATH", 0, "array of features in the file, instead of a split", 0},
     {"y", KEY_Y, "PATH", 0, "array of labels or targets beside it", 0},
     {"json", KEY_JSON, "FILE", 0, "write the figures to FILE as JSON too", 0},
+    {"temperature", KEY_TEMPERATURE, "T", 0,
+     "divide logits by T; fit: by the T for which the loss on the validation rows is least", 0},
     {0},
 };
 
@@ -50,6 +54,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     return 0;
   case KEY_JSON:
     a->json = arg;
+    return 0;
+  case KEY_TEMPERATURE:
+    a->temperature = arg;
     return 0;
   case ARGP_KEY_END:
     if ((a->x == NULL) != (a->y == NULL)) return arguments_refuse(&a->arguments, "--x and --y go together");
@@ -144,6 +151,17 @@ static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, place_t 
 
 /* ---- results ---- */
 
+static void json_coverage(const metrics_t *metrics, FILE *out) {
+  fprintf(out, ", \"%s\": [", metrics->coverage.is_quantile ? "quantiles" : "coverage");
+  for (int i = 0; i < metrics->coverage.n; i++) {
+    fputs(i > 0 ? ", {" : "{", out);
+    json_number(out, true, "nominal", metrics->coverage.nominal[i]);
+    json_number(out, false, "observed", metrics_coverage(metrics, i));
+    fputc('}', out);
+  }
+  fputc(']', out);
+}
+
 static void json_figures(const metrics_t *metrics, FILE *out) {
   if (metrics->classes > 0) json_number(out, false, "accuracy", metrics_accuracy(metrics));
   if (metrics->top_k > 0) {
@@ -155,6 +173,8 @@ static void json_figures(const metrics_t *metrics, FILE *out) {
     json_number(out, false, "rmse", metrics->rmse);
     json_number(out, false, "r2", metrics->r2);
   }
+  if (metrics->coverage.n > 0) json_coverage(metrics, out);
+  if (metrics->calibration.is_known) calibration_json(&metrics->calibration, out);
   if (metrics->classes == 0) return;
   fputs(", \"confusion\": [", out);
   for (int64_t c = 0; c < metrics->classes; c++)
@@ -167,8 +187,8 @@ static void json_figures(const metrics_t *metrics, FILE *out) {
   fputc(']', out);
 }
 
-static ls_status write_json(const char *path, const char *file, const char *rows, const metrics_t *metrics,
-                            ls_error *error) {
+static ls_status write_json(const char *path, const char *file, const char *rows, double temperature,
+                            const metrics_t *metrics, ls_error *error) {
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
@@ -177,6 +197,7 @@ static ls_status write_json(const char *path, const char *file, const char *rows
   json_text(out, true, "file", file);
   json_text(out, false, "split", rows);
   json_integer(out, false, "rows", metrics->rows);
+  if (temperature > 0) json_number(out, false, "temperature", temperature);
   json_number(out, false, "loss", metrics->loss);
   json_figures(metrics, out);
   fputs("}\n", out);
@@ -187,12 +208,14 @@ static ls_status write_json(const char *path, const char *file, const char *rows
 }
 
 static ls_status show(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
-                      const char *rows, const metrics_t *metrics, ls_error *error) {
+                      const char *rows, double temperature, const metrics_t *metrics, ls_error *error) {
   ls_status status = LS_OK;
   if (session->is_root) {
+    if (temperature > 0) printf("temperature %.6g\n", temperature);
     printf("%s, %s: ", ready->settings->data.file, rows);
     metrics_print(metrics, ready->model->class_names, stdout);
-    if (a->json != NULL) status = write_json(a->json, ready->settings->data.file, rows, metrics, error);
+    if (a->json != NULL)
+      status = write_json(a->json, ready->settings->data.file, rows, temperature, metrics, error);
   }
   return world_agree(session->world, status, error);
 }
@@ -219,19 +242,53 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
   return row_weights_apply(session->world, &model->class_weights, *data, split, error);
 }
 
+/* The temperature at which the loss on the validation rows is least, those that training has put aside.
+ * Collective. */
+static ls_status fit_temperature(const session_t *session, const ready_t *ready, const mixture_t *mixture,
+                                 double *temperature, ls_error *error) {
+  dataset_t *data = NULL;
+  ls_status status = load(session, ready, SPLIT_VALID, &data, error);
+  if (status != LS_OK) error_prefix(error, status, "--temperature fit needs validation rows");
+  if (status == LS_OK)
+    status = evaluator_fit_temperature(ready->evaluator, session->world, &data->valid, mixture, temperature,
+                                       error);
+  dataset_destroy(&data);
+  return status;
+}
+
+/* What --temperature says; 0 when it is not there. Before rows are chosen, which changes the settings.
+ * Collective. */
+static ls_status find_temperature(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
+                                  const mixture_t *mixture, double *temperature, ls_error *error) {
+  if (a->temperature == NULL) return LS_OK;
+  if (!loss_gives_probabilities(ready->model->loss))
+    return error_set(error, LS_USAGE,
+                     "--temperature is for probabilities of classes, and the loss %s gives none",
+                     ready->model->loss->name);
+  if (strcmp(a->temperature, "fit") == 0) return fit_temperature(session, ready, mixture, temperature, error);
+  if (text_double(a->temperature, temperature) && *temperature >= TEMPERATURE_LEAST &&
+      *temperature <= TEMPERATURE_MOST)
+    return LS_OK;
+  return error_set(error, LS_USAGE, "--temperature: '%.60s' is neither fit nor a number from %g to %d",
+                   a->temperature, TEMPERATURE_LEAST, TEMPERATURE_MOST);
+}
+
 static ls_status evaluate(const session_t *session, const eval_arguments_t *a, ready_t *ready,
                           ls_error *error) {
   place_t place = {0};
   dataset_t *data = NULL;
   metrics_t metrics = {0};
+  const model_t *model = ready->model;
+  mixture_t mixture = {.members = (const float *const *)model->members,
+                       .n_members = model->n_members,
+                       .posterior = model->posterior.inputs > 0 ? &model->posterior : NULL};
+  TRY(find_temperature(session, a, ready, &mixture, &mixture.temperature, error));
   ls_status status = world_agree(session->world, choose_rows(a, ready, &place, error), error);
   if (status == LS_OK) status = load(session, ready, place.bit, &data, error);
-  const mixture_t mixture = {.members = (const float *const *)ready->model->members,
-                             .n_members = ready->model->n_members};
   if (status == LS_OK)
     status = evaluator_run(ready->evaluator, session->world, loaded_split(data, place.bit), &mixture,
                            &metrics, error);
-  if (status == LS_OK) status = show(session, a, ready, place.name, &metrics, error);
+  if (status == LS_OK) status = show(session, a, ready, place.name, mixture.temperature, &metrics, error);
   metrics_free(&metrics);
   dataset_destroy(&data);
   return status;

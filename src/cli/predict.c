@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_OUT = 256, KEY_X, KEY_SAMPLES };
+enum { KEY_OUT = 256, KEY_X, KEY_SAMPLES, KEY_TEMPERATURE };
 
 typedef struct {
   arguments_t arguments;
   const char *out, *x;
-  int64_t samples; /* of dropout masks; 0: dropout off */
+  asking_t asking;
 } predict_arguments_t;
 
 static const struct argp_option options[] = {
@@ -25,6 +25,7 @@ static const struct argp_option options[] = {
     {"x", KEY_X, "PATH", 0, "array of features in DATA.h5 (x, test/x or train/x)", 0},
     {"samples", KEY_SAMPLES, "N", 0,
      "Monte-Carlo dropout: the mean and the spread of N predictions with dropout on", 0},
+    {"temperature", KEY_TEMPERATURE, "T", 0, "divide logits by T, as `eval --temperature fit` finds it", 0},
     {0},
 };
 
@@ -52,8 +53,15 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     a->x = arg;
     return 0;
   case KEY_SAMPLES:
-    if (text_int64(arg, &a->samples) && a->samples >= 1 && a->samples <= 100000) return 0;
+    if (text_int64(arg, &a->asking.samples) && a->asking.samples >= 1 && a->asking.samples <= 100000)
+      return 0;
     return arguments_refuse(&a->arguments, "--samples: '%.60s' is no number from 1 to 100000", arg);
+  case KEY_TEMPERATURE:
+    if (text_double(arg, &a->asking.temperature) && a->asking.temperature >= TEMPERATURE_LEAST &&
+        a->asking.temperature <= TEMPERATURE_MOST)
+      return 0;
+    return arguments_refuse(&a->arguments, "--temperature: '%.60s' is no number from %g to %d", arg,
+                            TEMPERATURE_LEAST, TEMPERATURE_MOST);
   case ARGP_KEY_END:
     return check_output(a);
   default:
@@ -321,7 +329,7 @@ static ls_status predict_rows(const session_t *session, const predict_arguments_
                               const split_t *split, ls_error *error) {
   predictions_t mine = {0}, all = {0};
   ls_status status = predictions_make(ready->model, ready->evaluator, split, ready->layout.threads,
-                                      a->samples, &mine, error);
+                                      &a->asking, &mine, error);
   status = world_agree(session->world, status, error);
   if (status == LS_OK) status = collect_all(session, split, &mine, &all, error);
   if (status == LS_OK) {

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define VALUES(name) TARGET_VALUES, loss_##name, loss_##name##_reference, false
 #define LABELS(name) TARGET_LABELS, loss_##name, loss_##name##_reference, true
@@ -62,6 +63,10 @@ static int64_t outputs_per_target(const loss_t *loss, const loss_params_t *param
 
 bool loss_is_regression(const loss_t *loss) {
   return loss->target == TARGET_VALUES && !loss->is_classification;
+}
+
+bool loss_gives_probabilities(const loss_t *loss) {
+  return strcmp(loss->prediction, "probability") == 0;
 }
 
 int64_t loss_classes(const loss_t *loss, int64_t outputs) {

@@ -52,6 +52,8 @@ ls_status loss_check(const loss_t *loss, const loss_params_t *params, int64_t ou
 
 /* A regression is judged by errors in units of the targets, and its targets may be scaled. */
 bool loss_is_regression(const loss_t *loss);
+/* Whether predictions are probabilities of classes. */
+bool loss_gives_probabilities(const loss_t *loss);
 /* How many classes (labels; 2 for one output) or target values (else) belong to so many outputs. */
 int64_t loss_classes(const loss_t *loss, int64_t outputs);
 int64_t loss_targets(const loss_t *loss, const loss_params_t *params, int64_t outputs);

@@ -1,7 +1,7 @@
 /* Evaluation: threads take fixed blocks of rows of the rank's shards, forward only. Sums of losses and errors
  * are kept per block, added per shard in order of blocks and over shards by the tree; counts are integers and
  * need no order. So metrics, too, have the same bits on any layout. */
-#include "train/evaluate.h"
+#include "train/evaluate_impl.h"
 
 #include "data/shard.h"
 #include "math/tree.h"
@@ -9,56 +9,8 @@
 
 #include <math.h>
 #include <omp.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct {
-  int64_t number;
-  graph_worker_t *kernels;
-  tape_t *tape;
-  uint32_t rows[EVALUATE_ROWS];
-  int32_t labels[EVALUATE_ROWS];
-  float *values; /* (EVALUATE_ROWS, targets) */
-  float weights[EVALUATE_ROWS];
-  float *predictions; /* (EVALUATE_ROWS, outputs): regression, where they are not the outputs themselves */
-  int64_t *confusion; /* (classes, classes) */
-  int64_t correct, in_top_k;
-} worker_t;
-
-struct evaluator {
-  const graph_t *graph;
-  const loss_t *loss;
-  loss_params_t params;
-  const scaler_t *features, *targets;
-  int threads;
-  int64_t top_k;     /* 0: not counted */
-  int64_t classes;   /* of the confusion matrix, 0 for regression */
-  int64_t n_targets; /* values a row, for losses of values */
-  worker_t *workers;
-  arena_t arena;
-};
-
-/* Sums over rows of one target: |e|, e^2, d, d^2, where e is the error and d the target's distance from a
- * value that all ranks know, so that the variance does not suffer from a large offset. */
-enum { SUM_ABSOLUTE, SUM_SQUARE, SUM_DISTANCE, SUM_DISTANCE_SQUARE, TARGET_SUMS };
-
-/* What one evaluation needs; constant but for sums. */
-typedef struct {
-  evaluator_t *evaluator;
-  const split_t *split;
-  gather_t gather;
-  const mixture_t *mixture;
-  int64_t parts;      /* of it: forward passes of a block */
-  float *outputs;     /* (threads, parts, EVALUATE_ROWS, outputs), several parts */
-  int64_t width;      /* sums per block: the loss, and TARGET_SUMS per target of a regression */
-  const float *shift; /* (targets): the first row's */
-  int64_t *begin;     /* (shards + 1): first block of each own shard */
-  double *sums;       /* (blocks, width) */
-  float *predictions; /* (rows, outputs), or NULL when sums are wanted */
-  float *deviation;   /* the same over parts, or NULL */
-  atomic_long next;
-} job_t;
 
 /* ---- set-up ---- */
 
@@ -67,7 +19,10 @@ static ls_status worker_create(evaluator_t *evaluator, worker_t *worker, ls_erro
   worker->values = arena_new(&evaluator->arena, EVALUATE_ROWS * outputs, sizeof(float));
   worker->predictions = arena_new(&evaluator->arena, EVALUATE_ROWS * outputs, sizeof(float));
   worker->confusion = arena_new(&evaluator->arena, classes * classes, sizeof *worker->confusion);
-  if (worker->values == NULL || worker->predictions == NULL || worker->confusion == NULL)
+  worker->scratch = arena_new(&evaluator->arena, (size_t)graph_inputs(evaluator->graph), sizeof(double));
+  worker->variance = arena_new(&evaluator->arena, outputs, sizeof(double));
+  if (worker->values == NULL || worker->predictions == NULL || worker->confusion == NULL ||
+      worker->scratch == NULL || worker->variance == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for evaluation");
   return tape_create(evaluator->graph, EVALUATE_ROWS, 0, &worker->tape, error);
 }
@@ -134,92 +89,6 @@ void evaluator_destroy(evaluator_t **evaluator) {
   *evaluator = NULL;
 }
 
-/* ---- counting ---- */
-
-/* The label's rank among the outputs: how many are larger (of equal ones, the first counts as larger). */
-static int64_t place_of(const float *z, int64_t width, int32_t label) {
-  int64_t place = 0;
-  for (int64_t k = 0; k < width; k++) place += z[k] > z[label] || (z[k] == z[label] && k < label);
-  return place;
-}
-
-static int64_t largest(const float *z, int64_t width) {
-  int64_t best = 0;
-  for (int64_t k = 1; k < width; k++)
-    if (z[k] > z[best]) best = k;
-  return best;
-}
-
-/* One output tells two classes apart by its sign, several by the largest. */
-static void count_labels(const job_t *job, worker_t *worker, const float *z, int64_t n) {
-  int64_t classes = job->evaluator->classes, outputs = graph_outputs(job->evaluator->graph);
-  for (int64_t i = 0; i < n; i++, z += outputs) {
-    int64_t called = outputs == 1 ? z[0] > 0 : largest(z, outputs);
-    worker->confusion[worker->labels[i] * classes + called]++;
-    worker->correct += called == worker->labels[i];
-    if (job->evaluator->top_k > 0)
-      worker->in_top_k += place_of(z, outputs, worker->labels[i]) < job->evaluator->top_k;
-  }
-}
-
-/* Each output is a decision between 0 and 1: a logit above 0 says 1. */
-static void count_binary(worker_t *worker, const float *z, int64_t decisions) {
-  for (int64_t i = 0; i < decisions; i++) {
-    int truth = worker->values[i] > 0.5F, called = z[i] > 0;
-    worker->confusion[truth * 2 + called]++;
-    worker->correct += truth == called;
-  }
-}
-
-/* The n predictions that errors are taken of, row by row; `stride` floats apart. */
-static const float *point_predictions(const evaluator_t *evaluator, worker_t *worker, const float *z,
-                                      int64_t n, int64_t stride) {
-  const loss_params_t *params = &evaluator->params;
-  int64_t first = loss_part(evaluator->loss, params, stride, loss_point(evaluator->loss, params)).first;
-  if (evaluator->loss->predict == NULL) return z + first;
-  memcpy(worker->predictions, z, (size_t)(n * stride) * sizeof *z);
-  loss_predict(evaluator->loss, params, n, stride, worker->predictions);
-  return worker->predictions + first;
-}
-
-static void sum_errors(const job_t *job, worker_t *worker, const float *z, int64_t n, double *sums) {
-  int64_t width = job->evaluator->n_targets, stride = graph_outputs(job->evaluator->graph);
-  const float *found = point_predictions(job->evaluator, worker, z, n, stride);
-  for (int64_t i = 0; i < n * width; i++) {
-    double *sum = sums + i % width * TARGET_SUMS;
-    double e = (double)found[i / width * stride + i % width] - (double)worker->values[i];
-    double d = (double)worker->values[i] - (double)job->shift[i % width];
-    sum[SUM_ABSOLUTE] += fabs(e);
-    sum[SUM_SQUARE] += e * e;
-    sum[SUM_DISTANCE] += d;
-    sum[SUM_DISTANCE_SQUARE] += d * d;
-  }
-}
-
-static void judge(const job_t *job, worker_t *worker, const float *z, int64_t n, double *sums) {
-  const evaluator_t *evaluator = job->evaluator;
-  int64_t width = graph_outputs(evaluator->graph);
-  target_t target = {0};
-  if (evaluator->loss->target == TARGET_LABELS) {
-    gather_labels(&job->gather, worker->rows, n, worker->labels);
-    target.labels = worker->labels;
-  } else {
-    gather_targets(&job->gather, worker->rows, n, worker->values);
-    target.values = worker->values;
-  }
-  if (job->split->weights != NULL) {
-    gather_weights(&job->gather, worker->rows, n, worker->weights);
-    target.weights = worker->weights;
-  }
-  sums[0] = loss_evaluate(evaluator->loss, &evaluator->params, n, width, z, target, NULL);
-  if (target.labels != NULL)
-    count_labels(job, worker, z, n);
-  else if (evaluator->classes > 0)
-    count_binary(worker, z, n * width);
-  else
-    sum_errors(job, worker, z, n, sums + 1);
-}
-
 /* ---- the walk over blocks ---- */
 
 static int shard_of_block(const job_t *job, long block) {
@@ -253,6 +122,8 @@ static float *mixed_outputs(const job_t *job, worker_t *worker, int shard, int64
   }
   if (job->parts > 1)
     mixture_outputs(job->evaluator->loss, job->parts, EVALUATE_ROWS, values / EVALUATE_ROWS, outputs, out);
+  if (job->mixture->temperature > 0)
+    for (int64_t i = 0; i < values; i++) out[i] = (float)((double)out[i] / job->mixture->temperature);
   return out;
 }
 
@@ -303,7 +174,7 @@ static void do_block(job_t *job, worker_t *worker, long block, const int64_t *fi
     return;
   }
   for (int64_t i = 0; i < n; i++) worker->rows[i] = (uint32_t)(row + i);
-  judge(job, worker, z, n, job->sums + block * job->width);
+  judge_block(job, worker, z, n, job->sums + block * job->width);
 }
 
 /* Where each own shard's rows and blocks begin. Returns the number of blocks. */
@@ -367,52 +238,6 @@ static ls_status add_sums(const job_t *job, world_t *world, arena_t *arena, doub
   return LS_OK;
 }
 
-/* Counts of all threads and ranks; confusion[classes^2], then correct and in_top_k. */
-static ls_status add_counts(const evaluator_t *evaluator, world_t *world, metrics_t *metrics,
-                            ls_error *error) {
-  size_t cells = (size_t)(evaluator->classes * evaluator->classes);
-  int64_t *counts = calloc(cells + 2, sizeof *counts);
-  ls_status status = counts == NULL ? error_set(error, LS_NO_MEMORY, "no memory for evaluation") : LS_OK;
-  TRY_OR_DONE(world_agree(world, status, error));
-  for (int t = 0; t < evaluator->threads; t++) {
-    const worker_t *worker = &evaluator->workers[t];
-    for (size_t i = 0; i < cells; i++) counts[i] += worker->confusion[i];
-    counts[cells] += worker->correct;
-    counts[cells + 1] += worker->in_top_k;
-  }
-  TRY_OR_DONE(world_sum_i64(world, counts, cells + 2, error));
-  metrics->correct = counts[cells];
-  metrics->in_top_k = counts[cells + 1];
-  metrics->confusion = counts;
-  counts = NULL;
-done:
-  free(counts);
-  return status;
-}
-
-/* In original units an error is the scaled one divided by the scale; R2 does not change with scale. */
-static void regression_metrics(const evaluator_t *evaluator, const double *sums, metrics_t *metrics) {
-  int64_t width = evaluator->n_targets;
-  double n = (double)metrics->rows;
-  metrics->targets = width;
-  for (int64_t k = 0; k < width; k++, sums += TARGET_SUMS) {
-    double scale = evaluator->targets->n > 0 ? fabs(evaluator->targets->scale[k]) : 1;
-    double total = sums[SUM_DISTANCE_SQUARE] - sums[SUM_DISTANCE] * sums[SUM_DISTANCE] / n;
-    metrics->mae += sums[SUM_ABSOLUTE] / scale / n / (double)width;
-    metrics->rmse += sums[SUM_SQUARE] / scale / scale / n / (double)width;
-    metrics->r2 += (total > 0 ? 1 - sums[SUM_SQUARE] / total : NAN) / (double)width;
-  }
-  metrics->rmse = sqrt(metrics->rmse);
-}
-
-static void clear_counts(evaluator_t *evaluator) {
-  for (int t = 0; t < evaluator->threads; t++) {
-    worker_t *worker = &evaluator->workers[t];
-    worker->correct = worker->in_top_k = 0;
-    memset(worker->confusion, 0, (size_t)(evaluator->classes * evaluator->classes) * sizeof(int64_t));
-  }
-}
-
 /* The first row's targets, which rank 0 has. */
 static ls_status share_shift(const job_t *job, world_t *world, float *shift, ls_error *error) {
   const split_t *split = job->split;
@@ -428,25 +253,17 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
   double *sums = NULL;
   metrics_t result = {
       .rows = split->partition.rows, .classes = evaluator->classes, .top_k = evaluator->top_k};
-  job_t job = {.evaluator = evaluator,
-               .split = split,
-               .mixture = mixture,
-               .width = 1 + (evaluator->classes > 0 ? 0 : width * TARGET_SUMS)};
+  job_t job = {.evaluator = evaluator, .split = split, .mixture = mixture, .width = judge_width(evaluator)};
   float *shift = arena_new(&arena, (size_t)width, sizeof *shift);
   ls_status status = shift == NULL ? error_set(error, LS_NO_MEMORY, "no memory for evaluation") : LS_OK;
   if (status == LS_OK) status = job_create(&job, &arena, &first_row, error);
   TRY_OR_DONE(world_agree(world, status, error));
   TRY_OR_DONE(share_shift(&job, world, shift, error));
   job.shift = shift;
-  clear_counts(evaluator);
+  judge_begin(&job);
   walk(&job, first_row);
   TRY_OR_DONE(add_sums(&job, world, &arena, &sums, error));
-  result.loss = sums[0] / (double)result.rows;
-  result.decisions = evaluator->loss->target == TARGET_LABELS ? result.rows : result.rows * width;
-  if (evaluator->classes > 0)
-    TRY_OR_DONE(add_counts(evaluator, world, &result, error));
-  else
-    regression_metrics(evaluator, sums + 1, &result);
+  TRY_OR_DONE(judge_finish(&job, world, sums, &result, error));
   *metrics = result;
 done:
   gather_free(&job.gather);
@@ -469,4 +286,45 @@ ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const 
   gather_free(&job.gather);
   arena_free(&arena);
   return status;
+}
+
+/* ---- temperature ---- */
+
+/* The loss at temperature exp(log_temperature). */
+static ls_status loss_at(evaluator_t *evaluator, world_t *world, const split_t *split, mixture_t mixture,
+                         double log_temperature, double *loss, ls_error *error) {
+  metrics_t metrics = {0};
+  mixture.temperature = exp(log_temperature);
+  TRY(evaluator_run(evaluator, world, split, &mixture, &metrics, error));
+  *loss = metrics.loss;
+  metrics_free(&metrics);
+  return LS_OK;
+}
+
+/* Golden section (Kiefer 1953) on the logarithm of T: the loss has one minimum, since it is convex in 1 / T.
+ */
+ls_status evaluator_fit_temperature(evaluator_t *evaluator, world_t *world, const split_t *split,
+                                    const mixture_t *mixture, double *temperature, ls_error *error) {
+  const double ratio = (sqrt(5.0) - 1) / 2, tolerance = 1e-5;
+  double low = log(TEMPERATURE_LEAST), high = log(TEMPERATURE_MOST);
+  double a = high - ratio * (high - low), b = low + ratio * (high - low), loss_a = 0, loss_b = 0;
+  TRY(loss_at(evaluator, world, split, *mixture, a, &loss_a, error));
+  TRY(loss_at(evaluator, world, split, *mixture, b, &loss_b, error));
+  while (high - low > tolerance) {
+    if (loss_a <= loss_b) { /* the minimum is in [low, b], and a becomes its upper inner point */
+      high = b;
+      b = a;
+      loss_b = loss_a;
+      a = high - ratio * (high - low);
+      TRY(loss_at(evaluator, world, split, *mixture, a, &loss_a, error));
+    } else {
+      low = a;
+      a = b;
+      loss_a = loss_b;
+      b = low + ratio * (high - low);
+      TRY(loss_at(evaluator, world, split, *mixture, b, &loss_b, error));
+    }
+  }
+  *temperature = exp((low + high) / 2);
+  return LS_OK;
 }

@@ -7,6 +7,7 @@
 #include "data/gather.h"
 #include "model/graph.h"
 #include "model/loss.h"
+#include "model/regression.h"
 #include "train/metrics.h"
 
 enum { EVALUATE_ROWS = 128 }; /* rows of one forward call */
@@ -20,7 +21,12 @@ typedef struct {
   int64_t n_members;
   int64_t samples;
   uint64_t seed;
+  double temperature;           /* logits are divided by it (Guo et al. 2017); 0: they are not */
+  const posterior_t *posterior; /* of a linear model's weights, for its intervals; NULL: none */
 } mixture_t;
+
+enum { TEMPERATURE_MOST = 100 };
+#define TEMPERATURE_LEAST 0.01
 
 /* Kernels and buffers for `threads` threads. Not collective. Arguments are borrowed for its life. `targets`
  * is the target scaler (metrics are in original units). */
@@ -33,6 +39,10 @@ void evaluator_destroy(evaluator_t **evaluator);
  * metrics is caller-owned (metrics_free). */
 ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,
                         const mixture_t *mixture, metrics_t *metrics, ls_error *error);
+
+/* The temperature at which the loss on a split is least: for losses that give probabilities. Collective. */
+ls_status evaluator_fit_temperature(evaluator_t *evaluator, world_t *world, const split_t *split,
+                                    const mixture_t *mixture, double *temperature, ls_error *error);
 
 /* Predictions for this rank's resident rows of a split: out (split->rows, outputs), in original units or as
  * probabilities; and, unless NULL, their standard deviation over the parts of the mixture. Not collective. */

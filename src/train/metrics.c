@@ -31,6 +31,10 @@ double metrics_recall(const metrics_t *metrics, int64_t c) {
   return were == 0 ? NAN : (double)metrics->confusion[c * metrics->classes + c] / (double)were;
 }
 
+double metrics_coverage(const metrics_t *metrics, int i) {
+  return (double)metrics->coverage.inside[i] / (double)(metrics->rows * metrics->targets);
+}
+
 void metrics_print_line(const metrics_t *metrics, FILE *out) {
   fprintf(out, "loss %.6g", metrics->loss);
   if (metrics->classes > 0) fprintf(out, "  accuracy %.4f", metrics_accuracy(metrics));
@@ -69,12 +73,21 @@ static void print_confusion(const metrics_t *metrics, char *const *class_names, 
   fputc('\n', out);
 }
 
+static void print_coverage(const metrics_t *metrics, FILE *out) {
+  fprintf(out, "\n%10s %10s\n", metrics->coverage.is_quantile ? "level" : "interval",
+          metrics->coverage.is_quantile ? "below" : "inside");
+  for (int i = 0; i < metrics->coverage.n; i++)
+    fprintf(out, "%10g %10.4f\n", metrics->coverage.nominal[i], metrics_coverage(metrics, i));
+}
+
 void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out) {
   enum { MOST_CLASSES = 32 }; /* more do not fit a screen */
   fprintf(out, "rows %" PRId64 "  ", metrics->rows);
   metrics_print_line(metrics, out);
   fputc('\n', out);
+  if (metrics->coverage.n > 0) print_coverage(metrics, out);
   if (metrics->classes == 0) return;
+  if (metrics->calibration.is_known) calibration_print(&metrics->calibration, out);
   print_classes(metrics, class_names, out);
   if (metrics->classes <= MOST_CLASSES) print_confusion(metrics, class_names, out);
 }

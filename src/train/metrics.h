@@ -2,9 +2,22 @@
 #ifndef TRAIN_METRICS_H
 #define TRAIN_METRICS_H
 
+#include "train/calibration.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+enum { COVERAGE_LEVELS = 32 };
+
+/* How many targets lie inside of the intervals that should hold a share `nominal` of them; for quantiles,
+ * below the level `nominal`. */
+typedef struct {
+  int n; /* 0: the model gives no intervals */
+  bool is_quantile;
+  double nominal[COVERAGE_LEVELS];
+  int64_t inside[COVERAGE_LEVELS];
+} coverage_t;
 
 typedef struct {
   int64_t rows;
@@ -21,6 +34,8 @@ typedef struct {
   int64_t targets;
   double mae, rmse;
   double r2; /* mean over targets of 1 - residual / total sum of squares; NaN when a target is constant */
+  calibration_t calibration; /* classification */
+  coverage_t coverage;       /* regression; over rows x targets */
 } metrics_t;
 
 void metrics_free(metrics_t *metrics);
@@ -29,6 +44,9 @@ double metrics_top_k(const metrics_t *metrics);
 /* Of one class; NaN when it was never predicted, or never there. */
 double metrics_precision(const metrics_t *metrics, int64_t class_number);
 double metrics_recall(const metrics_t *metrics, int64_t class_number);
+
+/* Share of the targets inside of interval i. */
+double metrics_coverage(const metrics_t *metrics, int i);
 
 /* As text: one line, or everything with the confusion matrix and per-class figures (class_names may be NULL).
  */

@@ -113,15 +113,20 @@ static ls_status part_deviations(const model_t *model, predictions_t *prediction
 }
 
 ls_status predictions_make(const model_t *model, evaluator_t *evaluator, const split_t *split, int threads,
-                           int64_t samples, predictions_t *out, ls_error *error) {
+                           const asking_t *asking, predictions_t *out, ls_error *error) {
   const settings_t *settings = model->settings;
   predictions_t predictions = {.rows = split->rows, .outputs = graph_outputs(model->graph)};
   const mixture_t mixture = {.members = (const float *const *)model->members,
                              .n_members = model->n_members,
-                             .samples = samples,
+                             .samples = asking->samples,
+                             .temperature = asking->temperature,
                              .seed = settings->train.seed};
-  bool is_bayesian = model->posterior.inputs > 0, is_mixture = model->n_members > 1 || samples > 1;
-  if (samples > 0 && !has_dropout(settings->model.layers, settings->model.n_layers))
+  bool is_bayesian = model->posterior.inputs > 0, is_mixture = model->n_members > 1 || asking->samples > 1;
+  if (asking->temperature > 0 && !loss_gives_probabilities(model->loss))
+    return error_set(error, LS_USAGE,
+                     "--temperature is for probabilities of classes, and the loss %s gives none",
+                     model->loss->name);
+  if (asking->samples > 0 && !has_dropout(settings->model.layers, settings->model.n_layers))
     return error_set(error, LS_USAGE,
                      "--samples: this network has no dropout, so all samples would be the same");
   ls_status status = make_room(is_bayesian, is_bayesian || is_mixture, &predictions, error);

@@ -14,10 +14,16 @@ typedef struct {
   arena_t arena;
 } predictions_t;
 
-/* `samples`: dropout masks that each network is taken with; 0: none. LS_USAGE when the network has no
- * dropout. Not collective. *out is caller-owned (predictions_free). */
+/* How a model is asked. */
+typedef struct {
+  int64_t samples;    /* dropout masks that each network is taken with; 0: none */
+  double temperature; /* that logits are divided by; 0: they are not */
+} asking_t;
+
+/* LS_USAGE when the network has no dropout to sample, or no probabilities to temper. Not collective. *out is
+ * caller-owned (predictions_free). */
 ls_status predictions_make(const model_t *model, evaluator_t *evaluator, const split_t *split, int threads,
-                           int64_t samples, predictions_t *out, ls_error *error);
+                           const asking_t *asking, predictions_t *out, ls_error *error);
 void predictions_free(predictions_t *predictions);
 
 #endif

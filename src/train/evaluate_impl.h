@@ -1,0 +1,77 @@
+/* Inside of evaluation: what evaluate.c, which walks over rows, and judge.c, which counts what it finds,
+ * share. */
+#ifndef TRAIN_EVALUATE_IMPL_H
+#define TRAIN_EVALUATE_IMPL_H
+
+#include "train/evaluate.h"
+
+#include <stdatomic.h>
+
+typedef struct {
+  int64_t number;
+  graph_worker_t *kernels;
+  tape_t *tape;
+  uint32_t rows[EVALUATE_ROWS];
+  int32_t labels[EVALUATE_ROWS];
+  float *values; /* (EVALUATE_ROWS, targets) */
+  float weights[EVALUATE_ROWS];
+  float *predictions; /* (EVALUATE_ROWS, outputs): regression, where they are not the outputs themselves */
+  double *scratch;    /* (inputs), of a posterior */
+  double *variance;   /* (targets), the same */
+  int64_t *confusion; /* (classes, classes) */
+  int64_t correct, in_top_k;
+  int64_t bin_decisions[CALIBRATION_BINS], bin_correct[CALIBRATION_BINS];
+  int64_t inside[COVERAGE_LEVELS];
+} worker_t;
+
+struct evaluator {
+  const graph_t *graph;
+  const loss_t *loss;
+  loss_params_t params;
+  const scaler_t *features, *targets;
+  int threads;
+  int64_t top_k;     /* 0: not counted */
+  int64_t classes;   /* of the confusion matrix, 0 for regression */
+  int64_t n_targets; /* values a row, for losses of values */
+  worker_t *workers;
+  arena_t arena;
+};
+
+/* Sums over rows of one target: |e|, e^2, d, d^2, where e is the error and d the target's distance from a
+ * value that all ranks know, so that the variance does not suffer from a large offset. */
+enum { SUM_ABSOLUTE, SUM_SQUARE, SUM_DISTANCE, SUM_DISTANCE_SQUARE, TARGET_SUMS };
+
+/* What one evaluation needs; constant but for sums. */
+typedef struct {
+  evaluator_t *evaluator;
+  const split_t *split;
+  gather_t gather;
+  const mixture_t *mixture;
+  int64_t parts;  /* of it: forward passes of a block */
+  float *outputs; /* (threads, parts, EVALUATE_ROWS, outputs), several parts */
+  int64_t
+      width; /* sums per block: the loss; TARGET_SUMS per target of a regression, confidences of classes */
+  const float *shift;  /* (targets): the first row's */
+  int64_t *begin;      /* (shards + 1): first block of each own shard */
+  double *sums;        /* (blocks, width) */
+  float *predictions;  /* (rows, outputs), or NULL when sums are wanted */
+  float *deviation;    /* the same over parts, or NULL */
+  coverage_t coverage; /* what is counted of it, if anything */
+  atomic_long next;
+} job_t;
+
+/* Compares n rows of outputs z with their targets, which lie at worker->rows: counts go to the worker, sums
+ * to `sums` (job->width). The features are in the worker's tape. */
+void judge_block(const job_t *job, worker_t *worker, const float *z, int64_t n, double *sums);
+
+/* Sums of a block for this loss: the first is the loss itself. */
+int64_t judge_width(const evaluator_t *evaluator);
+
+/* Sets all counts of all workers to zero, and what is counted of intervals. */
+void judge_begin(job_t *job);
+
+/* From counts and the sums over all rows to metrics, whose rows are known. Collective. */
+ls_status judge_finish(const job_t *job, world_t *world, const double *sums, metrics_t *metrics,
+                       ls_error *error);
+
+#endif
