@@ -35,6 +35,7 @@ typedef struct {
   bool in_order;       /* words belong to the option before them */
   bool is_parallel;    /* collective; else rank 0 works alone */
   bool shows_settings; /* --help ends with the settings */
+  bool takes_signals;  /* looks for them by signals_take, in place of being ended by them */
   ls_status (*run)(const session_t *session, void *options, ls_error *error);
 } command_t;
 

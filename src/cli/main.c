@@ -2,6 +2,7 @@
  * code of the status. Only this file decides that the program is over. */
 #include "cli/command.h"
 
+#include "base/signals.h"
 #include "base/text.h"
 #include "train/choices.h"
 #include "train/host.h"
@@ -90,6 +91,12 @@ static bool answer_at_once(int argc, char **argv) {
 
 /* ---- work ---- */
 
+/* Before MPI starts, which may take a while. */
+static void note_signals(int argc, char **argv) {
+  const command_t *command = NULL;
+  if (argc > 1 && find_command(argv[1], &command, NULL) == LS_OK && command->takes_signals) signals_note();
+}
+
 /* All ranks agree on the arguments before any of them begins. */
 static ls_status prepare(const session_t *session, int argc, char **argv, const command_t **command,
                          arguments_t **options, ls_error *error) {
@@ -131,6 +138,7 @@ int main(int argc, char **argv) {
   ls_error error = {0};
   session_t session = {0};
   if (answer_at_once(argc, argv)) return report(flush_results(&error), &error);
+  note_signals(argc, argv);
   ls_status status = world_create(&argc, &argv, &session.world, &error);
   if (status != LS_OK) return report(status, &error);
   session.is_root = world_rank(session.world) == 0;

@@ -1,6 +1,7 @@
 /* lockstep train. */
 #include "cli/command.h"
 
+#include "comm/launch.h"
 #include "train/trainer.h"
 
 #include <stdio.h>
@@ -39,7 +40,8 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   train_options_t train = {.resume = a->resume,
                            .timing = a->timing,
                            .log = &session->log,
-                           .live = session->is_root && isatty(STDERR_FILENO) == 1};
+                           .live = session->is_root && isatty(STDERR_FILENO) == 1,
+                           .job_end = launch_job_end()};
   ls_status status = train_run(session->world, settings, &train, error);
   settings_destroy(&settings);
   return status;
@@ -49,8 +51,11 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
-    .doc = "Trains the network of a file of settings; what comes of it lies in runs/NAME.\v"
-           "Under mpirun or srun all ranks train together; the result has the same bits on any layout."};
+    .doc =
+        "Trains the network of a file of settings; what comes of it lies in runs/NAME.\v"
+        "Under mpirun or srun all ranks train together; the result has the same bits on any layout. "
+        "SIGTERM, SIGINT or SIGUSR1 to any rank, train.time_limit and the end of a SLURM job make it save a "
+        "checkpoint and end with exit code 75; --resume then goes on to the same bits."};
 
 const command_t command_train = {
     .name = "train",
@@ -61,5 +66,6 @@ const command_t command_train = {
     .most = ANY_NUMBER,
     .is_parallel = true,
     .shows_settings = true,
+    .takes_signals = true,
     .run = run,
 };

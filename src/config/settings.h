@@ -112,6 +112,7 @@ typedef struct {
     double clip_norm;  /* global norm of the gradient at most this; 0: no clipping */
     int64_t log_every; /* steps between logged steps; 0: epochs only */
     int64_t top_k;     /* k of the top-k accuracy */
+    double time_limit; /* seconds from the start of the program to a checkpoint and exit code 75; 0: none */
   } train;
   struct {
     double tol;           /* training loss fallen by less than this ... */

@@ -32,6 +32,15 @@ void report_start(report_t *report, int64_t step, const char *layout) {
   fputs("}\n", report->jsonl);
 }
 
+void report_stop(report_t *report, int64_t step, const char *reason) {
+  if (report->jsonl == NULL) return;
+  fputc('{', report->jsonl);
+  json_text(report->jsonl, true, "event", "stop");
+  json_integer(report->jsonl, false, "step", step);
+  json_text(report->jsonl, false, "reason", reason);
+  fputs("}\n", report->jsonl);
+}
+
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm) {
   if (report->jsonl == NULL) return;
   fputc('{', report->jsonl);

@@ -28,6 +28,9 @@ void report_start(report_t *report, int64_t step, const char *layout);
 /* A step that was asked to be logged. */
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm);
 
+/* The run ends, for this reason: a name of stop.h. */
+void report_stop(report_t *report, int64_t step, const char *reason);
+
 /* The live bar: share of the epoch done, loss so far, rows per second, seconds to the end of the run. */
 void report_live(const report_t *report, int64_t epoch, double share, double loss, double rows_per_second,
                  double eta);

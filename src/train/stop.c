@@ -1,9 +1,11 @@
 #include "train/stop.h"
 
 static const struct {
-  const char *name, *text;
+  const char *name;
+  ls_status status;
+  const char *text;
 } reasons[STOPS] = {
-#define STOP_ROW(code, name, text) [code] = {name, text},
+#define STOP_ROW(code, name, status, text) [code] = {name, status, text},
     STOP_REASONS(STOP_ROW)
 #undef STOP_ROW
 };
@@ -14,4 +16,8 @@ const char *stop_name(stop_reason_t reason) {
 
 const char *stop_text(stop_reason_t reason) {
   return reasons[reason].text;
+}
+
+ls_status stop_status(stop_reason_t reason) {
+  return reasons[reason].status;
 }

@@ -52,6 +52,7 @@ static bool keeps_checkpoints(const trainer_t *trainer) {
 /* Collective: the optimiser's state is spread over all ranks. */
 static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
   ls_status status = LS_OK;
+  double began = clock_seconds();
   for (int k = 0; k < trainer->optimizer->states; k++)
     TRY(engine_get_state(trainer->engine, k, trainer->states[k], error));
   TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
@@ -67,7 +68,14 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
     if (status == LS_OK)
       run_prune(&trainer->run, trainer->settings->checkpoint.keep, trainer->position.best_step);
   }
-  return trainer_agree(trainer, status, error);
+  TRY(trainer_agree(trainer, status, error));
+  stop_watch_saved(&trainer->watch, clock_seconds() - began);
+  return LS_OK;
+}
+
+/* Asked to stop before training has come to its end. */
+static bool is_requested(const trainer_t *trainer) {
+  return stop_status(trainer->stop) == LS_STOPPED;
 }
 
 /* ---- an epoch ---- */
@@ -106,27 +114,35 @@ static int64_t rows_of_run(const trainer_t *trainer) {
   return by_steps > 0 && by_steps < by_epochs ? by_steps : by_epochs;
 }
 
-/* Runs to `stop`. Where somebody watches, rank 0 comes up for air four times a second: only it does, since
- * nothing collective happens there. */
-static ls_status run_to(trainer_t *trainer, int64_t stop, int64_t steps, ls_error *error) {
+static void show_progress(const trainer_t *trainer, int64_t steps) {
+  const position_t *position = &trainer->position;
+  double rate = (double)position->rows / position->seconds;
+  report_live(&trainer->report, position->epoch + 1, (double)position->step_in_epoch / (double)steps,
+              engine_live_loss(trainer->engine), rate,
+              (double)(rows_of_run(trainer) - position->rows) / rate);
+}
+
+/* Runs to `end`, and comes up a few times a second to look whether the run is to stop. If it is, one more
+ * step is done: its norm tells whether the parameters are worth keeping. */
+static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error *error) {
   position_t *position = &trainer->position;
   partition_t partition = trainer->dataset->train.partition;
-  int64_t batch = trainer->settings->train.global_batch_size, chunk = trainer->report.live ? 1 : stop;
-  while (position->step_in_epoch < stop) {
-    int64_t at = position->step_in_epoch, to = stop - at < chunk ? stop : at + chunk;
+  int64_t batch = trainer->settings->train.global_batch_size;
+  while (position->step_in_epoch < end) {
+    int64_t at = position->step_in_epoch, most = is_requested(trainer) ? 1 : trainer->watch.steps_left;
+    int64_t to = end - at < most ? end : at + most;
+    if (is_requested(trainer)) end = to;
     double began = clock_seconds();
-    TRY(engine_run(trainer->engine, at, to, position->step, to == stop, error));
-    double took = clock_seconds() - began;
+    TRY(engine_run(trainer->engine, at, to, position->step, to == end, error));
+    position->seconds += clock_seconds() - began;
     for (int64_t t = at; t < to; t++) position->rows += step_rows(partition, batch, t);
-    position->seconds += took;
     position->step += to - at;
     position->step_in_epoch = to;
-    if (!trainer->report.live) continue;
-    double rate = (double)position->rows / position->seconds;
-    double left = (double)(rows_of_run(trainer) - position->rows);
-    report_live(&trainer->report, position->epoch + 1, (double)to / (double)steps,
-                engine_live_loss(trainer->engine), rate, left / rate);
-    chunk = took > 0.25 ? chunk / 2 + 1 : took < 0.1 ? 2 * chunk : chunk;
+    if (is_requested(trainer)) continue;
+    trainer->watch.steps_left -= to - at;
+    if (trainer->watch.steps_left > 0) continue;
+    TRY(stop_watch_look(&trainer->watch, trainer->world, &trainer->stop, error));
+    if (trainer->report.live) show_progress(trainer, steps);
   }
   return LS_OK;
 }
@@ -166,7 +182,7 @@ static ls_status check_so_far(trainer_t *trainer, ls_error *error) {
 static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error) {
   const settings_t *settings = trainer->settings;
   position_t *position = &trainer->position;
-  while (position->step_in_epoch < steps && !is_cut_off(trainer)) {
+  while (position->step_in_epoch < steps && !is_cut_off(trainer) && !is_requested(trainer)) {
     TRY(run_to(trainer, next_stop(trainer, steps), steps, error));
     if (settings->train.log_every > 0 && position->step % settings->train.log_every == 0)
       TRY(log_step(trainer, position->step_in_epoch, error));
@@ -178,12 +194,12 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
   return LS_OK;
 }
 
-/* An epoch that train.steps cuts off is neither validated nor a row of the history; its last checkpoint is
- * one within an epoch, from which a run with more steps goes on. */
+/* An epoch that train.steps or a request cuts off is neither validated nor a row of the history; its last
+ * checkpoint is one within an epoch, from which a run goes on. */
 static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
-  trainer->stop = STOP_STEPS;
+  if (is_cut_off(trainer)) trainer->stop = STOP_STEPS;
   TRY(check_so_far(trainer, error));
-  return keeps_checkpoints(trainer) ? save_checkpoint(trainer, error) : LS_OK;
+  return keeps_checkpoints(trainer) || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
 static void fill_row(const trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
@@ -244,7 +260,7 @@ static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
   if (reason == STOP_NOT && trainer->position.epoch >= trainer->settings->train.epochs) reason = STOP_EPOCHS;
   if (reason == STOP_NOT && is_cut_off(trainer)) reason = STOP_STEPS;
   TRY(world_broadcast(trainer->world, &reason, sizeof reason, 0, error));
-  trainer->stop = reason;
+  if (reason != STOP_NOT) trainer->stop = reason;
   if (reason != STOP_NOT && reason != STOP_EPOCHS)
     log_info(trainer->options->log, "training ends after epoch %" PRId64 ": %s", trainer->position.epoch,
              stop_text(reason));
@@ -278,7 +294,8 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
       settings->checkpoint.every_epochs > 0 && position->epoch % settings->checkpoint.every_epochs == 0;
   due =
       due || (settings->checkpoint.every_steps > 0 && position->step % settings->checkpoint.every_steps == 0);
-  return keeps_checkpoints(trainer) && (due || better || last) ? save_checkpoint(trainer, error) : LS_OK;
+  bool kept = keeps_checkpoints(trainer) && (due || better || last);
+  return kept || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
 /* A schedule that watches the loss learns what the epochs so far have brought; rank 0 has their history. */
@@ -320,7 +337,8 @@ ls_status train_network(world_t *world, const settings_t *settings, const train_
   if (status == LS_OK) status = judge_epochs(&trainer, error);
   while (status == LS_OK && trainer.stop == STOP_NOT) status = train_epoch(&trainer, error);
   status = save_last_history(&trainer, status, error);
-  if (status == LS_OK) status = training_end(&trainer, error);
+  if (status == LS_OK)
+    status = is_requested(&trainer) ? training_stopped(&trainer, error) : training_end(&trainer, error);
   training_teardown(&trainer);
   return status;
 }

@@ -9,6 +9,7 @@
 #include "train/report.h"
 #include "train/row_weights.h"
 #include "train/stop_rules.h"
+#include "train/stop_watch.h"
 #include "train/trainer.h"
 
 /* What stands in place of training: a closed form, or the members of an ensemble, and what that is worth. */
@@ -44,6 +45,7 @@ typedef struct {
   float **members; /* (settings->train.members): of an ensemble that has been trained, or NULL */
   report_t report; /* rank 0 */
   stop_reason_t stop;
+  stop_watch_t watch;
   double seconds_before[PHASES]; /* at the start of the epoch */
   double began;
 } trainer_t;
@@ -79,5 +81,8 @@ void training_teardown(trainer_t *trainer);
 
 /* After the last epoch: the best parameters, the test, model.h5 and summary.json. Collective. */
 ls_status training_end(trainer_t *trainer, ls_error *error);
+
+/* After a stop before that, with a checkpoint: summary.json, and LS_STOPPED with the reason. Collective. */
+ls_status training_stopped(trainer_t *trainer, ls_error *error);
 
 #endif

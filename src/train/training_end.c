@@ -1,5 +1,6 @@
 /* The end of a run: the best parameters, by validation loss, take the place of the last ones; the test rows
- * are looked at once; the model and the summary are written. */
+ * are looked at once; the model and the summary are written. A run that was stopped before leaves its
+ * checkpoint and a summary. */
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
@@ -76,7 +77,8 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   char checksum[17];
   TRY(model_checksum(&parts, checksum, error));
   fputc('{', out);
-  json_text(out, true, "status", "done");
+  bool is_done = stop_status(trainer->stop) == LS_OK;
+  json_text(out, true, "status", is_done ? "done" : "stopped");
   if (trainer->solution == NULL) json_text(out, false, "reason", stop_name(trainer->stop));
   json_text(out, false, "name", trainer->settings->name);
   json_integer(out, false, "steps", position->step);
@@ -92,14 +94,15 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
     json_number(out, false, "rows_per_second", (double)position->rows / position->seconds);
   summary_losses(out, trainer);
   if (test != NULL) summary_test(out, test);
-  json_integer(out, false, "model_step", position->best_step >= 0 ? position->best_step : position->step);
+  if (is_done)
+    json_integer(out, false, "model_step", position->best_step >= 0 ? position->best_step : position->step);
   json_text(out, false, "parameters_checksum", checksum);
   json_number(out, false, "flops_per_row", graph_flops_per_row(trainer->graph));
   fputs("}\n", out);
   return LS_OK;
 }
 
-static ls_status write_summary(const trainer_t *trainer, const metrics_t *test, ls_error *error) {
+static ls_status write_summary(trainer_t *trainer, const metrics_t *test, ls_error *error) {
   char path[RUN_FILE_SIZE], *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
@@ -110,6 +113,8 @@ static ls_status write_summary(const trainer_t *trainer, const metrics_t *test, 
   run_file(&trainer->run, "summary.json", path);
   if (status == LS_OK) status = store_write_file(path, text, error);
   free(text);
+  if (trainer->stop != STOP_NOT)
+    report_stop(&trainer->report, trainer->position.step, stop_name(trainer->stop));
   return status;
 }
 
@@ -175,4 +180,17 @@ ls_status training_end(trainer_t *trainer, ls_error *error) {
   ls_status status = write_results(trainer, has_test ? &test : NULL, error);
   metrics_free(&test);
   return trainer_agree(trainer, status, error);
+}
+
+ls_status training_stopped(trainer_t *trainer, ls_error *error) {
+  const position_t *position = &trainer->position;
+  char reason[160], path[RUN_FILE_SIZE];
+  ls_status status = is_root(trainer) ? write_summary(trainer, NULL, error) : LS_OK;
+  TRY(trainer_agree(trainer, status, error));
+  stop_watch_text(&trainer->watch, trainer->stop, trainer->world, reason, sizeof reason);
+  run_checkpoint(&trainer->run, position->step, path);
+  return error_set(error, stop_status(trainer->stop),
+                   "stopped after step %" PRId64 ", in epoch %" PRId64 " of %" PRId64
+                   ": %s. All of it is in %s; the same command with --resume goes on from there",
+                   position->step, position->epoch + 1, trainer->settings->train.epochs, reason, path);
 }

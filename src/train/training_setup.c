@@ -267,7 +267,11 @@ ls_status training_setup(trainer_t *trainer, ls_error *error) {
   TRY(load_data(trainer, error));
   TRY(make_engines(trainer, error));
   TRY(load_parameters(trainer, error));
-  return trainer_agree(trainer, open_run(trainer, error), error);
+  TRY(trainer_agree(trainer, open_run(trainer, error), error));
+  double vectors = 1 + trainer->optimizer->states;
+  stop_watch_begin(&trainer->watch, trainer->began, settings->train.time_limit, trainer->options->job_end,
+                   vectors * (double)graph_floats(trainer->graph) * sizeof(float));
+  return LS_OK;
 }
 
 void training_teardown(trainer_t *trainer) {

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -116,22 +117,32 @@ static bool descends_from(pid_t pid, pid_t ancestor) {
   return false;
 }
 
-/* SIGKILL to all descendants with this name, or whatever their name. */
-static void kill_descendants(pid_t ancestor, const char *wanted) {
+/* A signal to the first `most` descendants with this name, or whatever their name. Returns how many there
+ * were. */
+static int signal_descendants(pid_t ancestor, const char *wanted, int number, int most) {
   DIR *processes = opendir("/proc");
-  if (processes == NULL) return;
-  for (struct dirent *entry; (entry = readdir(processes)) != NULL;) {
+  int n = 0;
+  if (processes == NULL) return 0;
+  for (struct dirent *entry; n < most && (entry = readdir(processes)) != NULL;) {
     char name[64] = "";
     pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
     if (pid <= 1 || pid == ancestor || !descends_from(pid, ancestor)) continue;
     parent_of(pid, name);
-    if (wanted == NULL || strcmp(name, wanted) == 0) kill(pid, SIGKILL);
+    if (wanted == NULL || strcmp(name, wanted) == 0) n += kill(pid, number) == 0;
   }
   closedir(processes);
+  return n;
+}
+
+int run_signal_ranks(pid_t launcher, int number, int most) {
+  char name[64];
+  parent_of(launcher, name);
+  if (strcmp(name, "lockstep") == 0) return kill(launcher, number) == 0;
+  return signal_descendants(launcher, "lockstep", number, most);
 }
 
 void run_kill_ranks(pid_t launcher) {
-  kill_descendants(launcher, "lockstep");
+  run_signal_ranks(launcher, SIGKILL, ANY_RANKS);
 }
 
 static const char *read_text(const char *path, char text[TEXT_SIZE]) {
@@ -153,7 +164,7 @@ static result_t finish(pid_t pid, double began, double limit) {
     if (!ended) nap();
   }
   if (!ended) {
-    kill_descendants(pid, NULL);
+    signal_descendants(pid, NULL, SIGKILL, INT_MAX);
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
   } else {

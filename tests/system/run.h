@@ -32,7 +32,10 @@ result_t run_well(int ranks, const char *format, ...) __attribute__((format(prin
 /* In two steps, for those who want to interfere. */
 pid_t run_start(int ranks, const char *format, ...) __attribute__((format(printf, 2, 3)));
 result_t run_finish(pid_t launcher, double limit);
-/* SIGKILL to every lockstep process under the launcher. */
+/* A signal to at most so many lockstep processes under the launcher (or to it, when it is one); returns to
+ * how many. SIGKILL to all of them. */
+enum { ANY_RANKS = 1 << 20 };
+int run_signal_ranks(pid_t launcher, int number, int most);
 void run_kill_ranks(pid_t launcher);
 
 /* ---- what it left ---- */

@@ -1,0 +1,39 @@
+#include "base/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static const struct {
+  int number;
+  const char *name;
+} noted[] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGUSR1, "SIGUSR1"}};
+
+enum { NOTED = sizeof noted / sizeof noted[0] };
+
+/* The only variable of the program that is not on a stack or in memory that somebody owns: a handler has no
+ * other way to tell what it saw. */
+static volatile sig_atomic_t last;
+
+static void note(int number) {
+  last = number;
+}
+
+void signals_note(void) {
+  struct sigaction now, ours = {.sa_handler = note, .sa_flags = SA_RESTART};
+  sigemptyset(&ours.sa_mask);
+  for (size_t i = 0; i < NOTED; i++)
+    if (sigaction(noted[i].number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+      sigaction(noted[i].number, &ours, NULL);
+}
+
+int signals_take(void) {
+  int number = last;
+  last = 0;
+  return number;
+}
+
+const char *signals_name(int number) {
+  for (size_t i = 0; i < NOTED; i++)
+    if (noted[i].number == number) return noted[i].name;
+  return "a signal";
+}

@@ -1,0 +1,80 @@
+#include "train/stop_watch.h"
+
+#include "base/clock.h"
+#include "base/signals.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
+
+#define LOOK_SECONDS 0.25 /* between two looks, about: what a request waits at most, a step more or less */
+
+/* Until a checkpoint has been timed: a slow disk, and what opening and syncing files takes. */
+#define GUESS_BYTES_PER_SECOND 100e6
+#define GUESS_SECONDS          0.1
+
+/* After the last checkpoint a job has to end its ranks and to requeue itself before it is killed. */
+#define JOB_END_SECONDS 15.0
+
+void stop_watch_begin(stop_watch_t *watch, double began, double time_limit, int64_t job_end,
+                      double checkpoint_bytes) {
+  double now = clock_seconds();
+  *watch = (stop_watch_t){.steps_left = 1,
+                          .steps_between = 1,
+                          .last_look = now,
+                          .longest = LOOK_SECONDS,
+                          .save = GUESS_SECONDS + checkpoint_bytes / GUESS_BYTES_PER_SECOND};
+  for (int r = 0; r < STOPS; r++) watch->deadlines[r] = INFINITY;
+  if (time_limit > 0) watch->deadlines[STOP_TIME_LIMIT] = began + time_limit;
+  if (job_end > 0)
+    watch->deadlines[STOP_JOB_END] = now + difftime((time_t)job_end, time(NULL)) - JOB_END_SECONDS;
+}
+
+void stop_watch_saved(stop_watch_t *watch, double seconds) {
+  if (seconds > watch->save) watch->save = seconds;
+}
+
+/* What this rank knows. A deadline is met when the next look could be too late to save before it. */
+static stop_reason_t own_reason(stop_watch_t *watch, double now) {
+  stop_reason_t reason = STOP_NOT;
+  for (int r = 0; r < STOPS; r++)
+    if (now + watch->longest + 2 * watch->save > watch->deadlines[r]) reason = (stop_reason_t)r;
+  if (watch->signal == 0) watch->signal = signals_take();
+  return watch->signal != 0 ? STOP_SIGNAL : reason;
+}
+
+/* Steps to the next look, by what the last ones took: by halves and doubles, since a clock is coarse. */
+static int64_t pace(const stop_watch_t *watch, double took) {
+  if (took > LOOK_SECONDS) return watch->steps_between / 2 + 1;
+  return took < LOOK_SECONDS / 2 ? 2 * watch->steps_between : watch->steps_between;
+}
+
+/* Which rank the signal came to, and which it was. */
+static ls_status find_signal(stop_watch_t *watch, world_t *world, ls_error *error) {
+  int64_t first = watch->signal != 0 ? world_rank(world) : world_size(world);
+  TRY(world_min_i64(world, &first, 1, error));
+  watch->rank = (int)first;
+  return world_broadcast(world, &watch->signal, sizeof watch->signal, watch->rank, error);
+}
+
+ls_status stop_watch_look(stop_watch_t *watch, world_t *world, stop_reason_t *stop, ls_error *error) {
+  double now = clock_seconds(), took = now - watch->last_look;
+  if (took > watch->longest) watch->longest = took;
+  watch->last_look = now;
+  int64_t told[] = {own_reason(watch, now), world_rank(world) == 0 ? pace(watch, took) : 0};
+  TRY(world_max_i64(world, told, 2, error));
+  watch->steps_left = watch->steps_between = told[1];
+  if (told[0] == STOP_NOT) return LS_OK;
+  if (told[0] == STOP_SIGNAL) TRY(find_signal(watch, world, error));
+  *stop = (stop_reason_t)told[0];
+  return LS_OK;
+}
+
+void stop_watch_text(const stop_watch_t *watch, stop_reason_t reason, const world_t *world, char *out,
+                     size_t size) {
+  if (reason != STOP_SIGNAL)
+    snprintf(out, size, "%s", stop_text(reason));
+  else
+    snprintf(out, size, "%s came to rank %d on %s", signals_name(watch->signal), watch->rank,
+             world_host(world, watch->rank));
+}

@@ -1,0 +1,47 @@
+/* Signals are noted until they are asked for, and do nothing else. */
+#include "base/signals.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+Test(signals, are_noted_until_they_are_taken) {
+  signals_note();
+  cr_assert_eq(signals_take(), 0);
+  kill(getpid(), SIGTERM);
+  kill(getpid(), SIGTERM);
+  cr_assert_eq(signals_take(), SIGTERM);
+  cr_assert_eq(signals_take(), 0, "a signal counts once");
+  kill(getpid(), SIGUSR1);
+  cr_assert_eq(signals_take(), SIGUSR1);
+  kill(getpid(), SIGINT);
+  cr_assert_eq(signals_take(), SIGINT);
+}
+
+static void *raise_in_thread(void *number) {
+  raise(*(int *)number);
+  return NULL;
+}
+
+Test(signals, are_noted_whichever_thread_they_come_to) {
+  pthread_t thread;
+  int number = SIGTERM;
+  signals_note();
+  cr_assert_eq(pthread_create(&thread, NULL, raise_in_thread, &number), 0);
+  pthread_join(thread, NULL);
+  cr_assert_eq(signals_take(), SIGTERM);
+}
+
+Test(signals, that_are_ignored_stay_ignored) {
+  signal(SIGINT, SIG_IGN);
+  signals_note();
+  kill(getpid(), SIGINT);
+  cr_assert_eq(signals_take(), 0);
+}
+
+Test(signals, have_names) {
+  cr_assert_str_eq(signals_name(SIGTERM), "SIGTERM");
+  cr_assert_str_eq(signals_name(SIGUSR1), "SIGUSR1");
+  cr_assert_str_eq(signals_name(0), "a signal");
+}
