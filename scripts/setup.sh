@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
 # nothing is missing.
-#   scripts/setup.sh [--clang]     --clang: also what building with clang and checking the format need
+#   scripts/setup.sh [--clang] [--slurm]
+# --clang: also what building with clang and checking the format need; --slurm: a SLURM for the tests to start and end
 set -euo pipefail
 
 packages=(
@@ -15,8 +16,9 @@ packages=(
 for argument in "$@"; do
   case $argument in
     --clang) packages+=(clang libomp-dev clang-format) ;;
+    --slurm) packages+=(slurm-wlm munge) ;;
     *)
-      echo "setup: unknown option $argument; there is --clang" >&2
+      echo "setup: unknown option $argument; there are --clang and --slurm" >&2
       exit 2
       ;;
   esac

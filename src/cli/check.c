@@ -223,5 +223,6 @@ const command_t command_check = {
     .most = ANY_NUMBER,
     .is_parallel = true,
     .shows_settings = true,
+    .fills_job = true,
     .run = run,
 };

@@ -4,6 +4,7 @@
 #define CLI_COMMAND_H
 
 #include "base/log.h"
+#include "comm/launch.h"
 #include "comm/world.h"
 #include "config/settings.h"
 #include "train/evaluate.h"
@@ -15,6 +16,7 @@
 /* Where a command runs. Results go to stdout, by the root alone; messages to the log. */
 typedef struct {
   world_t *world;
+  launch_t launch;
   bool is_root; /* rank 0 */
   log_t log;    /* stderr on rank 0, silent elsewhere */
 } session_t;
@@ -35,6 +37,7 @@ typedef struct {
   bool in_order;       /* words belong to the option before them */
   bool is_parallel;    /* collective; else rank 0 works alone */
   bool shows_settings; /* --help ends with the settings */
+  bool fills_job;      /* all tasks of a job are to be its ranks */
   bool takes_signals;  /* looks for them by signals_take, in place of being ended by them */
   ls_status (*run)(const session_t *session, void *options, ls_error *error);
 } command_t;

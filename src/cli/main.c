@@ -113,6 +113,8 @@ static ls_status run_command(const session_t *session, int argc, char **argv, ls
   const command_t *command = NULL;
   arguments_t *options = NULL;
   ls_status status = prepare(session, argc, argv, &command, &options, error);
+  if (status == LS_OK && command->fills_job)
+    status = launch_check_tasks(&session->launch, session->world, error);
   if (status == LS_OK && command->is_parallel)
     status = command->run(session, options, error);
   else if (status == LS_OK)
@@ -134,13 +136,22 @@ static int report(ls_status status, const ls_error *error) {
   return ls_status_exit_code(status);
 }
 
+/* Starts MPI, and refuses processes that were started together and do not know of each other. */
+static ls_status start(session_t *session, int *argc, char ***argv, ls_error *error) {
+  TRY(launch_check_library(&session->launch, error));
+  TRY(world_create(argc, argv, &session->world, error));
+  ls_status status = launch_check_ranks(&session->launch, session->world, error);
+  if (status != LS_OK) world_destroy(&session->world);
+  return status;
+}
+
 int main(int argc, char **argv) {
   ls_error error = {0};
-  session_t session = {0};
+  session_t session = {.launch = launch_read()};
   if (answer_at_once(argc, argv)) return report(flush_results(&error), &error);
   note_signals(argc, argv);
-  ls_status status = world_create(&argc, &argv, &session.world, &error);
-  if (status != LS_OK) return report(status, &error);
+  ls_status status = start(&session, &argc, &argv, &error);
+  if (status != LS_OK) return session.launch.rank == 0 ? report(status, &error) : ls_status_exit_code(status);
   session.is_root = world_rank(session.world) == 0;
   session.log.out = session.is_root ? stderr : NULL;
   status = run_command(&session, argc, argv, &error);

@@ -30,5 +30,6 @@ const command_t command_solve = {
     .most = ANY_NUMBER,
     .is_parallel = true,
     .shows_settings = true,
+    .fills_job = true,
     .run = run,
 };

@@ -1,7 +1,6 @@
 /* lockstep train. */
 #include "cli/command.h"
 
-#include "comm/launch.h"
 #include "train/trainer.h"
 
 #include <stdio.h>
@@ -66,6 +65,7 @@ const command_t command_train = {
     .most = ANY_NUMBER,
     .is_parallel = true,
     .shows_settings = true,
+    .fills_job = true,
     .takes_signals = true,
     .run = run,
 };

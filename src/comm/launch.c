@@ -2,7 +2,26 @@
 
 #include "base/text.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+/* By which variables launchers tell a process their count; the first that is there is the innermost. */
+static const struct {
+  const char *name, *ranks, *rank, *remedy;
+} launchers[] = {
+    {"mpirun of Open MPI", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK",
+     "start it with the mpiexec of the library that it was built with"},
+    {"mpiexec of MPICH or a relative", "PMI_SIZE", "PMI_RANK",
+     "start it with the mpirun of the library that it was built with"},
+    {"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID",
+     "start it with `srun --mpi=pmix` (`srun --mpi=list` tells what this SLURM has; MPICH also takes pmi2), "
+     "or "
+     "with mpirun inside the job"},
+};
+enum { LAUNCHERS = sizeof launchers / sizeof launchers[0], SRUN = LAUNCHERS - 1 };
 
 /* The number that a variable holds, or `otherwise`. */
 static int64_t number_of(const char *variable, int64_t otherwise) {
@@ -10,6 +29,75 @@ static int64_t number_of(const char *variable, int64_t otherwise) {
   int64_t number = otherwise;
   if (text != NULL) text_int64(text, &number);
   return number;
+}
+
+static int count_of(const char *variable, int otherwise) {
+  int64_t number = number_of(variable, otherwise);
+  return number >= 0 && number <= INT_MAX ? (int)number : otherwise;
+}
+
+launch_t launch_read(void) {
+  launch_t launch = {.ranks = 1, .job_tasks = count_of("SLURM_NTASKS", 0)};
+  for (int i = 0; i < LAUNCHERS && launch.launcher == NULL; i++) {
+    if (getenv(launchers[i].ranks) == NULL) continue;
+    launch.launcher = launchers[i].name;
+    launch.remedy = launchers[i].remedy;
+    launch.ranks = count_of(launchers[i].ranks, 1);
+    launch.rank = count_of(launchers[i].rank, 0);
+    launch.is_step = i == SRUN;
+  }
+  return launch;
+}
+
+/* ---- do they fit ---- */
+
+/* Variables of any process management interface: PMI_RANK, PMIX_NAMESPACE … */
+static bool has_pmi(void) {
+  for (char **variable = environ; *variable != NULL; variable++)
+    if (strncmp(*variable, "PMI", 3) == 0) return true;
+  return false;
+}
+
+static ls_status refuse_strangers(const launch_t *launch, ls_error *error) {
+  char library[128];
+  world_library_version(library, sizeof library);
+  return error_set(
+      error, LS_USAGE,
+      "%s started %d processes, but they do not find each other: this program was built with %s; %s",
+      launch->launcher, launch->ranks, library, launch->remedy);
+}
+
+ls_status launch_check_library(const launch_t *launch, ls_error *error) {
+  static const char open_mpi[] = "Open MPI";
+  char library[128];
+  world_library_version(library, sizeof library);
+  bool needs_pmi =
+      launch->is_step && launch->ranks > 1 && strncmp(library, open_mpi, sizeof open_mpi - 1) == 0;
+  return needs_pmi && !has_pmi() ? refuse_strangers(launch, error) : LS_OK;
+}
+
+ls_status launch_check_ranks(const launch_t *launch, const world_t *world, ls_error *error) {
+  return launch->ranks == world_size(world) ? LS_OK : refuse_strangers(launch, error);
+}
+
+/* Rank 0 judges for all: on other nodes mpirun's own daemons are tasks of SLURM, and hand on what it told
+ * those. */
+ls_status launch_check_tasks(const launch_t *launch, world_t *world, ls_error *error) {
+  int tasks = launch->is_step || getenv("SLURM_STEP_ID") != NULL ? 0 : launch->job_tasks;
+  TRY(world_broadcast(world, &tasks, sizeof tasks, 0, error));
+  if (tasks == 0 || tasks == world_size(world)) return LS_OK;
+  return error_set(
+      error, LS_USAGE,
+      "%d rank(s) in a SLURM job of %d task(s): start them with `srun --mpi=pmix`, or with mpirun "
+      "without a number, which start as many as the job has; if %d are meant, say so with "
+      "SLURM_NTASKS=%d in front of the command",
+      world_size(world), tasks, world_size(world), world_size(world));
+}
+
+/* ---- what the batch system gave ---- */
+
+int launch_cpus_per_task(void) {
+  return count_of("SLURM_CPUS_PER_TASK", 0);
 }
 
 int64_t launch_job_end(void) {

@@ -189,7 +189,8 @@ static const key_row_t rows[] = {
     {"solve.lambda", &type_number, FIELD(solve.lambda), "1",
      .meaning = "ridge: penalty lambda w^2 on weights, beside the sum of squared errors", NOT_NEGATIVE},
     {"parallel.threads", &type_integer, FIELD(parallel.threads), "auto",
-     .meaning = "threads of a rank; auto: the cores of a node divided among its ranks",
+     .meaning =
+         "threads of a rank; auto: CPUs of a SLURM task, or the cores of a node divided among its ranks",
      .range = {.low = 1, .high = 65536}, .or_auto = true},
     {"parallel.shards", &type_integer, FIELD(parallel.shards), "auto",
      .meaning = "shards of the run; auto: by the global batch alone, 32 to 256 rows each",

@@ -1,6 +1,7 @@
 /* Threads and cores: what the launcher bound each rank to, and what follows from it. */
 #include "train/layout.h"
 
+#include "comm/launch.h"
 #include "data/shard.h"
 
 #include <sched.h>
@@ -60,13 +61,33 @@ static int threads_auto(const world_t *world, const layout_t *layout) {
   return share < 1 ? 1 : share;
 }
 
+/* Under SLURM a rank's threads are the CPUs of its task. */
+static ls_status check_cpus(const layout_t *layout, int cpus, ls_error *error) {
+  if (cpus == 0) return LS_OK;
+  if (layout->threads != cpus)
+    return error_set(
+        error, LS_USAGE,
+        "parallel.threads=%d, but SLURM gives each task %d CPU(s): leave parallel.threads out, or ask "
+        "for --cpus-per-task=%d; if %d are meant, say so with SLURM_CPUS_PER_TASK=%d in front of the "
+        "command",
+        layout->threads, cpus, layout->threads, layout->threads, layout->threads);
+  if (layout->cores_allowed >= cpus) return LS_OK;
+  return error_set(
+      error, LS_USAGE,
+      "SLURM gives each task %d CPUs, but this rank is bound to %d: give --cpus-per-task=%d to srun "
+      "too, which does not take it from sbatch; with mpirun of Open MPI --map-by slot:PE=%d "
+      "--bind-to core",
+      cpus, layout->cores_allowed, cpus, cpus);
+}
+
 ls_status layout_plan(world_t *world, const settings_t *settings, int stored_shards, layout_t *out,
                       ls_error *error) {
   layout_t layout = {0};
   TRY(count_cores(world, &layout, error));
   int64_t batch = settings->train.global_batch_size;
-  layout.threads = settings->parallel.threads == SETTINGS_AUTO ? threads_auto(world, &layout)
-                                                               : (int)settings->parallel.threads;
+  int cpus = launch_cpus_per_task(), fair = cpus > 0 ? cpus : threads_auto(world, &layout);
+  layout.threads = settings->parallel.threads == SETTINGS_AUTO ? fair : (int)settings->parallel.threads;
+  TRY(world_agree(world, check_cpus(&layout, cpus, error), error));
   layout.shards = stored_shards > 0                            ? stored_shards
                   : settings->parallel.shards == SETTINGS_AUTO ? shards_auto(batch)
                                                                : (int)settings->parallel.shards;

@@ -17,9 +17,9 @@ typedef struct {
                         cores  idle; empty when all is well */
 } layout_t;
 
-/* Threads: parallel.threads, or the cores of the host divided among its ranks. Shards: `stored_shards` when >
- * 0 (of a checkpoint), else parallel.shards, else by the batch. LS_BAD_SETTINGS when shards do not suit.
- * Collective. */
+/* Threads: parallel.threads, or what SLURM gives to a task, or the cores of the host divided among its ranks.
+ * Shards: `stored_shards` when > 0 (of a checkpoint), else parallel.shards, else by the batch.
+ * LS_BAD_SETTINGS when shards do not suit, LS_USAGE when SLURM gave another number of CPUs. Collective. */
 ls_status layout_plan(world_t *world, const settings_t *settings, int stored_shards, layout_t *out,
                       ls_error *error);
 

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# A real SLURM, started for this test: jobs of slurm/*.sbatch are preempted, requeued and finish with the bits of a run
+# that was left alone; both launchers work; what does not fit together is one error with the remedy.
+#   slurm.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM
+set -euo pipefail
+root=$1
+# shellcheck source=tests/slurm/cluster.sh
+source "$root/tests/slurm/cluster.sh"
+
+why=$(cluster_lacks)
+if [[ -n $why ]]; then
+  echo "no SLURM can be started here: $why"
+  exit 77
+fi
+
+place=$(mktemp -d /tmp/lockstep-slurm-XXXXXX)
+chmod 755 "$place" # munged wants its socket to be within reach of all
+trap 'cluster_stop; rm -rf "$place"' EXIT
+cd "$place"
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 LOCKSTEP=$2 LOCKSTEP_ROOT=$root
+cluster_start "$place/slurm" 2
+
+fail() {
+  echo "$1" >&2
+  tail -n 40 ./*.out "$cluster"/slurm*.log >&2
+  exit 1
+}
+
+# wait_until SECONDS COMMAND…
+wait_until() {
+  local tries=$((20 * $1))
+  shift
+  until "$@"; do
+    ((tries-- > 0)) || fail "this did not come true: $*"
+    sleep 0.05
+  done
+}
+
+# summary RUN KEY: a word of summary.json
+summary() {
+  sed -n "s/.*\"$2\": *\"\{0,1\}\([^\",}]*\).*/\1/p" "runs/$1/summary.json" 2>/dev/null | head -n 1
+}
+
+has_stopped() { [[ $(grep -c '"event": "stop"' "runs/$1/log.jsonl" 2>/dev/null) -ge $2 ]]; }
+has_begun() { [[ $(grep -cE '"event": "(start|resume)"' "runs/$1/log.jsonl" 2>/dev/null) -ge $2 ]]; }
+has_ended() { [[ -z $(squeue --noheader --jobs "$1" 2>/dev/null) ]]; }
+
+"$LOCKSTEP" import --make spirals --rows 4000 --seed 1 data.h5 >/dev/null
+cat >config.yaml <<'END'
+data: {file: data.h5, scaling: standard}
+model:
+  layers:
+    - dense: {units: 64, activation: tanh}
+    - dense: {units: 64, activation: tanh}
+    - dense: {units: 2}
+loss: cross_entropy
+train: {epochs: 100, global_batch_size: 32}
+parallel: {shards: 4}
+checkpoint: {every: 50 epochs}
+END
+
+# refused TEXT COMMAND…: exit code 2 and one message, which says this.
+refused() {
+  local text=$1 code=0
+  shift
+  "$@" >refused.out 2>&1 || code=$?
+  [[ $code -eq 2 ]] || fail "exit code $code, not 2: $*"
+  [[ $(grep -c '^lockstep: ' refused.out) -eq 1 ]] || fail "not one message: $*"
+  grep -qF -- "$text" refused.out || fail "nothing of '$text': $*"
+}
+
+# What does not fit together; while the other job waits to be started again.
+refused_together() {
+  refused '--mpi=pmix' srun --mpi=none --ntasks=2 "$LOCKSTEP" check config.yaml
+  refused '--cpus-per-task=2' \
+    srun --mpi=pmix --ntasks=2 --cpus-per-task=1 "$LOCKSTEP" check config.yaml parallel.threads=2
+  refused 'SLURM_NTASKS=1' salloc --quiet --ntasks=2 mpirun -n 1 "$LOCKSTEP" check config.yaml
+}
+
+# ---- preempted twice ----
+
+"$LOCKSTEP" train config.yaml name=whole parallel.threads=1 2>/dev/null
+job=$(sbatch --parsable --ntasks=2 --cpus-per-task=1 --time=5 --output=preempted.out \
+  "$root/slurm/train.sbatch" config.yaml name=preempted)
+wait_until 20 has_begun preempted 1
+scancel --signal=TERM "$job" # to the ranks, as preemption does
+wait_until 20 has_stopped preempted 1
+[[ $(summary preempted reason) == signal ]] || fail "the reason is '$(summary preempted reason)', not signal"
+refused_together
+wait_until 20 has_begun preempted 2
+scancel --batch --signal=USR1 "$job" # to the script, as --signal=B:USR1@… does
+wait_until 20 has_stopped preempted 2
+wait_until 30 has_ended "$job"
+[[ $(summary preempted status) == done ]] || fail "the job has not finished its training"
+[[ $(grep -c '"event": "resume"' runs/preempted/log.jsonl) -eq 2 ]] || fail "it was not resumed twice"
+"$LOCKSTEP" diff runs/whole runs/preempted || fail "other bits than those of the run that was left alone"
+
+# ---- the same bits on other layouts, by mpirun inside the job ----
+
+job=$(LAYOUTS="1x1x1 1x2x1" LOCKSTEP_LAUNCHER=mpirun sbatch --parsable --array=0-1%1 --ntasks=2 --cpus-per-task=1 --time=5 \
+  --output=scaling.out "$root/slurm/scaling.sbatch" config.yaml train.epochs=3)
+wait_until 30 has_ended "$job"
+"$LOCKSTEP" diff runs/config-1x1x1 runs/config-1x2x1 || fail "other bits on another layout"
