@@ -5,6 +5,7 @@
 #include "data/dataset.h"
 #include "train/choices.h"
 #include "train/engine.h"
+#include "train/preflight.h"
 #include "train/row_weights.h"
 
 #include <inttypes.h>
@@ -169,6 +170,35 @@ static void print_advice(const check_t *check) {
   }
 }
 
+/* What this rank will take of its host, and the run of its file system: each checkpoint holds the parameters
+ * and the optimiser's state, and model.h5 the parameters. One checkpoint more is there while the newest is
+ * written, and the best may be another. */
+static preflight_needs_t find_needs(const check_t *check) {
+  const settings_t *settings = check->settings;
+  const engine_memory_t *memory = &check->memory;
+  double vector = (double)graph_floats(check->graph) * sizeof(float);
+  bool is_shared = strcmp(settings->parallel.reduce, "shared") == 0;
+  double parameters = world_place(check->session->world) == 0 ? memory->parameters : 0;
+  const rank_t *rank = &check->ranks[world_rank(check->session->world)];
+  int vectors = 1 + optimizer_find(settings->optimizer.name)->states;
+  return (preflight_needs_t){.directory = settings->runs,
+                             .files = vector * (1 + (double)(settings->checkpoint.keep + 2) * vectors),
+                             .memory = rank->data + rank->private + parameters,
+                             .shared = is_shared ? memory->partials + parameters : 0};
+}
+
+/* The machine, and how to use all of it. Collective. */
+static ls_status print_hosts(const check_t *check, ls_error *error) {
+  const session_t *session = check->session;
+  preflight_needs_t needs = find_needs(check);
+  char line[128];
+  TRY(preflight_hosts(session->world, &check->layout, &needs, session->is_root ? stdout : NULL, &session->log,
+                      error));
+  preflight_launch_line(session->world, &check->layout, line, sizeof line);
+  if (session->is_root) printf("launch  %s lockstep train …, to use all cores\n", line);
+  return LS_OK;
+}
+
 /* ---- the command ---- */
 
 static ls_status examine(check_t *check, ls_error *error) {
@@ -198,6 +228,10 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
     print_data(&check);
     print_ranks(&check);
     print_memory(&check);
+    fflush(stdout);
+  }
+  if (status == LS_OK) status = print_hosts(&check, error);
+  if (status == LS_OK && session->is_root) {
     fflush(stdout);
     print_advice(&check);
   }

@@ -24,6 +24,20 @@ void host_cpu(char *out, size_t size) {
   fclose(file);
 }
 
+void host_isa(char *out, size_t size) {
+#if defined(__x86_64__)
+  snprintf(out, size, "%s",
+           __builtin_cpu_supports("avx512f") ? "avx512"
+           : __builtin_cpu_supports("avx2")  ? "avx2"
+           : __builtin_cpu_supports("avx")   ? "avx"
+                                             : "sse2");
+#elif defined(__aarch64__)
+  snprintf(out, size, "asimd");
+#else
+  snprintf(out, size, "unknown");
+#endif
+}
+
 void host_libraries(const char *separator, char *out, size_t size) {
 #ifdef __clang__
   const char *compiler = "clang " __clang_version__;

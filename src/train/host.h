@@ -7,6 +7,9 @@
 /* The CPU's name, "unknown" when the system does not say. */
 void host_cpu(char *out, size_t size);
 
+/* The widest vectors that this CPU computes with: avx512, avx2, avx, sse2, or the architecture's own. */
+void host_isa(char *out, size_t size);
+
 /* The program, its compiler and its libraries, each with its version and `separator` between them: "lockstep
  * 0.1.0, gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, oneDNN 2.6.3 (…)". */
 void host_libraries(const char *separator, char *out, size_t size);

@@ -6,6 +6,7 @@
 #include "data/shard.h"
 #include "model/init.h"
 #include "train/choices.h"
+#include "train/preflight.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -253,6 +254,19 @@ static ls_status open_run(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
+static double checkpoint_bytes(const trainer_t *trainer) {
+  return (double)graph_floats(trainer->graph) * sizeof(float) * (1 + trainer->optimizer->states);
+}
+
+/* Once memory has been taken: what is left to go wrong is the file system, and bits on CPUs that differ. */
+static ls_status look_at_hosts(trainer_t *trainer, ls_error *error) {
+  const settings_t *settings = trainer->settings;
+  preflight_needs_t needs = {.directory = settings->runs,
+                             .files = (double)(settings->checkpoint.keep + 2) * checkpoint_bytes(trainer)};
+  return preflight_hosts(trainer->world, &trainer->layout, &needs, trainer->options->log->out,
+                         trainer->options->log, error);
+}
+
 ls_status training_setup(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
   dataset_shape_t shape = {0};
@@ -267,10 +281,10 @@ ls_status training_setup(trainer_t *trainer, ls_error *error) {
   TRY(load_data(trainer, error));
   TRY(make_engines(trainer, error));
   TRY(load_parameters(trainer, error));
+  TRY(look_at_hosts(trainer, error));
   TRY(trainer_agree(trainer, open_run(trainer, error), error));
-  double vectors = 1 + trainer->optimizer->states;
   stop_watch_begin(&trainer->watch, trainer->began, settings->train.time_limit, trainer->options->job_end,
-                   vectors * (double)graph_floats(trainer->graph) * sizeof(float));
+                   checkpoint_bytes(trainer));
   return LS_OK;
 }
 

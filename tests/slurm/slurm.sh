@@ -91,7 +91,7 @@ wait_until 20 has_begun preempted 2
 scancel --batch --signal=USR1 "$job" # to the script, as --signal=B:USR1@… does
 wait_until 20 has_stopped preempted 2
 wait_until 30 has_ended "$job"
-[[ $(summary preempted status) == done ]] || fail "the job has not finished its training"
+[[ $(summary preempted status) == "done" ]] || fail "the job has not finished its training"
 [[ $(grep -c '"event": "resume"' runs/preempted/log.jsonl) -eq 2 ]] || fail "it was not resumed twice"
 "$LOCKSTEP" diff runs/whole runs/preempted || fail "other bits than those of the run that was left alone"
 

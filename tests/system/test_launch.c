@@ -3,8 +3,10 @@
 #include "system/run.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void set_up(void) {
   place_make();
@@ -49,4 +51,28 @@ Test(launch, gives_a_rank_as_many_threads_as_its_task_has_cpus) {
   setenv("SLURM_CPUS_PER_TASK", "60000", 1);
   result = run(ALONE, "check config.yaml");
   expect_refused(&result, "this rank is bound to");
+}
+
+/* The machine as the operating system tells it. */
+Test(launch, shows_the_host_and_a_line_that_uses_all_its_cores) {
+  char expected[256];
+  gethostname(expected, sizeof expected);
+  result_t result = run_well(2, "check config.yaml parallel.threads=1");
+  const char *at = strstr(result.out, "\nhost    ");
+  cr_assert_not_null(at, "%s", result.out);
+  cr_assert_eq(strncmp(at + 9, expected, strlen(expected)), 0, "%s", at);
+  snprintf(expected, sizeof expected, ": 2 ranks x 1 thread on ");
+  cr_assert_not_null(strstr(at, expected), "%s", at);
+  snprintf(expected, sizeof expected, " of %ld cores", sysconf(_SC_NPROCESSORS_ONLN));
+  cr_assert_not_null(strstr(at, expected), "%s", at);
+  cr_assert_not_null(strstr(at, "\nlaunch  mp"), "%s", at);
+}
+
+/* A thousand million checkpoints do not fit on any disk. */
+Test(launch, warns_of_a_file_system_that_will_be_full) {
+  result_t result = run_well(ALONE,
+                             "check config.yaml model.layers='[{dense: 4000}, {dense: 4000}, {dense: %d}]' "
+                             "checkpoint.keep=1000000000",
+                             CLASSES);
+  cr_assert_not_null(strstr(result.err, "the file system of runs has"), "%s", result.err);
 }
