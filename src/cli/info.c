@@ -1,6 +1,7 @@
 /* lockstep info: what is in a dataset file, a model, a checkpoint or a run directory. */
 #include "cli/command.h"
 
+#include "data/dataset.h"
 #include "store/store.h"
 #include "train/choices.h"
 
@@ -12,15 +13,21 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { KEY_SETTINGS = 256, KEY_REFERENCE };
+enum { KEY_SETTINGS = 256, KEY_REFERENCE, KEY_GRAPH, KEY_DOT };
 
 typedef struct {
   arguments_t arguments;
-  bool settings, reference;
+  bool settings, reference, graph, dot;
 } info_arguments_t;
 
 static const struct argp_option options[] = {
     {"settings", KEY_SETTINGS, NULL, 0, "print the settings stored in a model, as YAML", 0},
+    {"graph", KEY_GRAPH, NULL, 0,
+     "print the computation graph, forward and backward, of a model, or of a file of settings (.yaml), "
+     "behind "
+     "which SECTION.KEY=VALUE may follow",
+     0},
+    {"dot", KEY_DOT, NULL, 0, "with --graph: in the language of Graphviz", 0},
     {"reference", KEY_REFERENCE, NULL, 0, "print the reference of all settings, as Markdown", 0},
     {0},
 };
@@ -34,7 +41,16 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_REFERENCE:
     a->reference = true;
     return 0;
+  case KEY_GRAPH:
+    a->graph = true;
+    return 0;
+  case KEY_DOT:
+    a->dot = true;
+    return 0;
   case ARGP_KEY_END:
+    if (a->dot && !a->graph) return arguments_refuse(&a->arguments, "--dot goes with --graph");
+    if (a->arguments.n > 1 && !a->graph)
+      return arguments_refuse(&a->arguments, "'%.80s' is one word too many", a->arguments.words[1]);
     if (a->arguments.n == 0 && !a->reference)
       return arguments_refuse(&a->arguments, "name a dataset, model, checkpoint or run directory");
     return 0;
@@ -169,11 +185,52 @@ static ls_status print_run(const char *directory, ls_error *error) {
   return LS_OK;
 }
 
-static ls_status run(const session_t *session, void *input, ls_error *error) {
-  const info_arguments_t *a = input;
+/* ---- the computation graph ---- */
+
+static void put_graph(const graph_t *graph, bool dot) {
+  if (dot)
+    graph_print_dot(graph, stdout);
+  else
+    graph_print_passes(graph, stdout);
+}
+
+/* Of settings: the number of inputs is known from their data. Collective. */
+static ls_status graph_of_settings(const session_t *session, const info_arguments_t *a, ls_error *error) {
+  settings_t *settings = NULL;
+  graph_t *graph = NULL;
+  dataset_shape_t shape = {0};
+  char **words = a->arguments.words;
+  TRY(settings_everywhere(session, words[0], words + 1, a->arguments.n - 1, &settings, error));
+  ls_status status = dataset_describe(session->world, settings, &shape, error);
+  if (status == LS_OK)
+    status = graph_create(settings->model.layers, settings->model.n_layers, shape.features, &graph, error);
+  if (status == LS_OK && session->is_root) put_graph(graph, a->dot);
+  graph_destroy(&graph);
+  settings_destroy(&settings);
+  return status;
+}
+
+static ls_status graph_of_model(const char *word, bool dot, ls_error *error) {
+  model_t *model = NULL;
+  char path[4096];
+  TRY(model_path(word, path, sizeof path, error));
+  TRY(model_read(path, settings_choices(), &model, error));
+  put_graph(model->graph, dot);
+  model_destroy(&model);
+  return LS_OK;
+}
+
+static bool is_yaml(const char *word) {
+  const char *dot = strrchr(word, '.');
+  return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+/* ---- the command ---- */
+
+/* Rank 0 alone. */
+static ls_status show(const info_arguments_t *a, ls_error *error) {
   struct stat info;
   char path[4096];
-  (void)session;
   if (a->reference) {
     settings_reference(stdout, settings_choices(), true);
     return LS_OK;
@@ -185,9 +242,18 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   return print_file(path, a->settings, error);
 }
 
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const info_arguments_t *a = input;
+  const char *word = a->arguments.n > 0 ? a->arguments.words[0] : "";
+  if (a->graph && is_yaml(word)) return graph_of_settings(session, a, error);
+  ls_status status = LS_OK;
+  if (session->is_root) status = a->graph ? graph_of_model(word, a->dot, error) : show(a, error);
+  return world_agree(session->world, status, error);
+}
+
 static const struct argp argp = {.options = options,
                                  .parser = parse_key,
-                                 .args_doc = "FILE",
+                                 .args_doc = "FILE [SECTION.KEY=VALUE...]",
                                  .doc = "Shows what is in a dataset file, a model, a checkpoint or a run "
                                         "directory."};
 
@@ -196,6 +262,7 @@ const command_t command_info = {
     .meaning = "what is in a dataset, model, checkpoint or run",
     .argp = &argp,
     .options_size = sizeof(info_arguments_t),
-    .most = 1,
+    .most = ANY_NUMBER,
+    .is_parallel = true,
     .run = run,
 };

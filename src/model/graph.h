@@ -80,6 +80,11 @@ ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *ou
 /* A line per layer: name, shape, activation, parameters, FLOPs per row. */
 void graph_print(const graph_t *graph, FILE *out);
 
+/* The computation graph, forward and backward: as text, a line per op in the order of either walk, or for
+ * Graphviz. */
+void graph_print_passes(const graph_t *graph, FILE *out);
+void graph_print_dot(const graph_t *graph, FILE *out);
+
 /* ---- the tape: what forward leaves for backward ---- */
 
 /* Values of every node for `rows` rows; node by node, row-major. With slice_rows > 0, deltas too, and what

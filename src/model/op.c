@@ -65,6 +65,8 @@ static void dense_reference(const node_t *node, const double *plain, const pass_
 }
 
 const op_t op_dense = {.name = "dense",
+                       .formula = "y = f(x W' + b)",
+                       .derivative = "dz = dy f'(z), dx = dz W, dW = dz' x, db = sum of dz over rows",
                        .n_inputs = 1,
                        .in_place = -1,
                        .create = dense_create,
@@ -99,6 +101,8 @@ static void activation_reference(const node_t *node, const double *plain, const 
 }
 
 const op_t op_activation = {.name = "activation",
+                            .formula = "y = f(x)",
+                            .derivative = "dx = dy f'(x)",
                             .n_inputs = 1,
                             .in_place = 0,
                             .create = activation_create,
@@ -177,6 +181,8 @@ static void dropout_reference(const node_t *node, const double *plain, const pas
 }
 
 const op_t op_dropout = {.name = "dropout",
+                         .formula = "y = m x, m = 0 with probability rate, else 1/(1 - rate)",
+                         .derivative = "dx = m dy",
                          .n_inputs = 1,
                          .keeps_factors = true,
                          .in_place = 0,
@@ -206,6 +212,8 @@ static void add_reference(const node_t *node, const double *plain, const pass_t 
 }
 
 const op_t op_add = {.name = "add",
+                     .formula = "y = x1 + x2",
+                     .derivative = "dx1 = dy, dx2 = dy",
                      .n_inputs = 2,
                      .in_place = 1, /* f(x): the walk hands dy to x first */
                      .forward = add_forward,

@@ -76,6 +76,7 @@ enum { RECORD_HEAD = 16, RECORD_EVERY = 64 };
 
 struct op {
   const char *name;
+  const char *formula, *derivative; /* for people: y from x, and the deltas from dy; op_input: none */
   int n_inputs;
   bool has_scale;     /* has the parameters scale and shift; factors are then what the scale multiplies */
   bool keeps_record;  /* wants a record of each call, and running statistics in the parameter vector */

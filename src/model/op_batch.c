@@ -118,15 +118,19 @@ static void batch_norm_reference(const node_t *node, const double *plain, const 
   }
 }
 
-const op_t op_batch_norm = {.name = "batch_norm",
-                            .n_inputs = 1,
-                            .has_scale = true,
-                            .keeps_record = true,
-                            .keeps_factors = true,
-                            .in_place = -1,
-                            .forward = batch_norm_forward,
-                            .backward = batch_norm_backward,
-                            .reference_rows = batch_norm_reference};
+const op_t op_batch_norm = {
+    .name = "batch_norm",
+    .formula = "y = scale (x - mean) / deviation + shift, over the rows of a call",
+    .derivative = "with h = (x - mean) / deviation: dx = scale (dy - mean dy - h mean of dy h) / deviation, "
+                  "dscale = sum of dy h, dshift = sum of dy",
+    .n_inputs = 1,
+    .has_scale = true,
+    .keeps_record = true,
+    .keeps_factors = true,
+    .in_place = -1,
+    .forward = batch_norm_forward,
+    .backward = batch_norm_backward,
+    .reference_rows = batch_norm_reference};
 
 /* ---- running statistics ---- */
 

@@ -40,6 +40,8 @@ static void softmax_reference(const node_t *node, const double *plain, const pas
 }
 
 const op_t op_softmax = {.name = "softmax",
+                         .formula = "y_i = exp(x_i) / sum_j exp(x_j)",
+                         .derivative = "dx_i = y_i (dy_i - sum_j y_j dy_j)",
                          .n_inputs = 1,
                          .in_place = 0,
                          .forward = softmax_forward,
@@ -102,11 +104,15 @@ static void layer_norm_reference(const node_t *node, const double *plain, const 
            plain[node->plain_shift + (size_t)i];
 }
 
-const op_t op_layer_norm = {.name = "layer_norm",
-                            .n_inputs = 1,
-                            .has_scale = true,
-                            .keeps_factors = true,
-                            .in_place = -1,
-                            .forward = layer_norm_forward,
-                            .backward = layer_norm_backward,
-                            .reference = layer_norm_reference};
+const op_t op_layer_norm = {
+    .name = "layer_norm",
+    .formula = "y = scale (x - mean) / deviation + shift, over the values of a row",
+    .derivative = "with h = (x - mean) / deviation: dx = scale (dy - mean dy - h mean of dy h) / deviation, "
+                  "dscale = sum of dy h, dshift = sum of dy",
+    .n_inputs = 1,
+    .has_scale = true,
+    .keeps_factors = true,
+    .in_place = -1,
+    .forward = layer_norm_forward,
+    .backward = layer_norm_backward,
+    .reference = layer_norm_reference};

@@ -1,0 +1,114 @@
+/* The computation graph for people: as text and in the language of Graphviz. Forward, values flow from ops to
+ * those that use them; backward, deltas flow the other way, and where a value was used more than once they
+ * are added up. */
+#include "model/graph.h"
+
+#include "model/graph_impl.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* "f = relu", "rate 0.2", or nothing. */
+static void detail_text(const node_t *node, char *out, size_t size) {
+  out[0] = '\0';
+  if (node->activation != NULL) snprintf(out, size, "f = %s", node->activation->name);
+  if (node->op == &op_dropout) snprintf(out, size, "rate %g", node->rate);
+}
+
+/* "dense1 dense2": the nodes whose values this one takes, or only those that want a delta from it. */
+static void inputs_text(const graph_t *graph, const node_t *node, bool deltas, char *out, size_t size) {
+  size_t length = 0;
+  out[0] = '\0';
+  for (int k = 0; k < node->op->n_inputs; k++) {
+    const node_t *input = &graph->nodes[node->inputs[k]];
+    if (deltas && !input->needs_delta) continue;
+    int n = snprintf(out + length, size - length, "%s%s%s", length > 0 ? ", " : "", input->name,
+                     deltas && node->adds_to[k] ? " (added to the one that is there)" : "");
+    length += n > 0 && (size_t)n < size - length ? (size_t)n : 0;
+  }
+}
+
+/* "W (64, 13) b (64)" for the arrays of a node. */
+static void parameters_text(const graph_t *graph, const node_t *node, char *out, size_t size) {
+  size_t length = 0;
+  out[0] = '\0';
+  for (size_t i = 0; i < graph->n_arrays; i++) {
+    const parameter_t *about = &graph->arrays[i].about;
+    const char *name = strchr(about->name, '/') + 1;
+    if (graph->arrays[i].node != node->number) continue;
+    int n = about->dims == 2 ? snprintf(out + length, size - length, "%s%s (%" PRId64 ", %" PRId64 ")",
+                                        length > 0 ? ", " : "", name, about->shape[0], about->shape[1])
+                             : snprintf(out + length, size - length, "%s%s (%" PRId64 ")",
+                                        length > 0 ? ", " : "", name, about->shape[0]);
+    length += n > 0 && (size_t)n < size - length ? (size_t)n : 0;
+  }
+}
+
+static void print_forward(const graph_t *graph, const node_t *node, FILE *out) {
+  char from[160], detail[64], parameters[160];
+  inputs_text(graph, node, false, from, sizeof from);
+  detail_text(node, detail, sizeof detail);
+  parameters_text(graph, node, parameters, sizeof parameters);
+  fprintf(out, "%3zu  %-14s (rows, %" PRId64 ")", node->number, node->name, node->width);
+  if (from[0] != '\0') fprintf(out, "  from %s: %s", from, node->op->formula);
+  if (detail[0] != '\0') fprintf(out, ", %s", detail);
+  if (parameters[0] != '\0') fprintf(out, "; %s", parameters);
+  fputc('\n', out);
+}
+
+static void print_backward(const graph_t *graph, const node_t *node, FILE *out) {
+  char to[200];
+  inputs_text(graph, node, true, to, sizeof to);
+  fprintf(out, "%3zu  %-14s %s", node->number, node->name, node->op->derivative);
+  fprintf(out, to[0] != '\0' ? "; delta to %s\n" : "; no delta goes on\n", to);
+}
+
+void graph_print_passes(const graph_t *graph, FILE *out) {
+  fputs("forward\n", out);
+  for (size_t i = 0; i < graph->n_nodes; i++) print_forward(graph, &graph->nodes[i], out);
+  fprintf(out, "     loss           from %s and the targets\n", graph_output_node(graph)->name);
+  fputs("\nbackward (dy: the delta of an op's output, dL/dy)\n", out);
+  fprintf(out, "     loss           dL/dy; delta to %s\n", graph_output_node(graph)->name);
+  for (size_t i = graph->n_nodes; i-- > 1;)
+    if (graph->nodes[i].needs_delta) print_backward(graph, &graph->nodes[i], out);
+}
+
+/* ---- Graphviz ---- */
+
+static void dot_node(const graph_t *graph, const node_t *node, FILE *out) {
+  char detail[64], parameters[160];
+  detail_text(node, detail, sizeof detail);
+  parameters_text(graph, node, parameters, sizeof parameters);
+  fprintf(out, "  n%zu [label=\"%s", node->number, node->name);
+  if (node->op->formula != NULL) fprintf(out, "\\n%s", node->op->formula);
+  if (detail[0] != '\0') fprintf(out, "\\n%s", detail);
+  if (parameters[0] != '\0') fprintf(out, "\\n%s", parameters);
+  fputs("\"];\n", out);
+}
+
+/* A solid edge for the value, with its width; a dashed one back for the delta. */
+static void dot_edges(const graph_t *graph, const node_t *node, FILE *out) {
+  for (int k = 0; k < node->op->n_inputs; k++) {
+    const node_t *input = &graph->nodes[node->inputs[k]];
+    fprintf(out, "  n%zu -> n%zu [label=\"%" PRId64 "\"];\n", input->number, node->number, input->width);
+    if (input->needs_delta)
+      fprintf(out, "  n%zu -> n%zu [style=dashed, color=\"#d55e00\", constraint=false];\n", node->number,
+              input->number);
+  }
+}
+
+void graph_print_dot(const graph_t *graph, FILE *out) {
+  const node_t *last = graph_output_node(graph);
+  fputs("digraph network {\n"
+        "  node [shape=box, fontname=\"sans-serif\"];\n"
+        "  edge [fontname=\"sans-serif\"];\n",
+        out);
+  for (size_t i = 0; i < graph->n_nodes; i++) dot_node(graph, &graph->nodes[i], out);
+  fputs("  loss [shape=ellipse];\n", out);
+  for (size_t i = 1; i < graph->n_nodes; i++) dot_edges(graph, &graph->nodes[i], out);
+  fprintf(out,
+          "  n%zu -> loss [label=\"%" PRId64 "\"];\n"
+          "  loss -> n%zu [style=dashed, color=\"#d55e00\", constraint=false];\n"
+          "}\n",
+          last->number, last->width, last->number);
+}
