@@ -18,6 +18,7 @@ typedef enum {
   RANDOM_DROPOUT = 4,    /* dropout masks: time = step */
   RANDOM_IMPORT = 5,     /* shuffling once at import */
   RANDOM_SYNTHETIC = 6,  /* synthetic data: shard = row, time = what is drawn */
+  RANDOM_GRADCHECK = 7,  /* parameters whose gradient is checked: shard = parameter array */
 } random_purpose_t;
 
 /* What a stream of numbers is for; the position in it is the caller's. */

@@ -2,7 +2,10 @@
  * the same line, and one of them says what is wrong with it. */
 #include "cli/command.h"
 
+#include "base/text.h"
+
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,4 +62,15 @@ ls_status arguments_parse(const command_t *command, int argc, char **argv, argum
   if (code == ENOMEM) return error_set(error, LS_NO_MEMORY, "no memory to read the arguments");
   return error_set(error, LS_USAGE, "%s (`lockstep %s --help` explains)", options->error.message,
                    command->name);
+}
+
+error_t arguments_count(arguments_t *arguments, const char *option, const char *text, int64_t least,
+                        int64_t *out) {
+  if (text_int64(text, out) && *out >= least) return 0;
+  return arguments_refuse(arguments, "--%s: '%.60s' is not a whole number from %d", option, text, (int)least);
+}
+
+error_t arguments_positive(arguments_t *arguments, const char *option, const char *text, double *out) {
+  if (text_double(text, out) && *out > 0 && isfinite(*out)) return 0;
+  return arguments_refuse(arguments, "--%s: '%.60s' is not a number above 0", option, text);
 }

@@ -43,7 +43,7 @@ typedef struct {
 } command_t;
 
 extern const command_t command_import, command_check, command_train, command_eval, command_predict,
-    command_info, command_diff, command_solve, command_bench;
+    command_info, command_diff, command_solve, command_gradcheck, command_lr_find, command_bench;
 
 enum { ANY_NUMBER = 1 << 30 };
 
@@ -59,6 +59,11 @@ error_t arguments_key(int key, char *arg, struct argp_state *state);
 /* For parsers: stops with LS_USAGE and this message. */
 error_t arguments_refuse(arguments_t *arguments, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* For parsers: the value of an option that is a whole number from `least`, or a number above 0. */
+error_t arguments_count(arguments_t *arguments, const char *option, const char *text, int64_t least,
+                        int64_t *out);
+error_t arguments_positive(arguments_t *arguments, const char *option, const char *text, double *out);
 
 /* ---- settings.c ---- */
 

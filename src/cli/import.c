@@ -78,17 +78,9 @@ static error_t read_shares(import_arguments_t *a, char *text) {
 }
 
 /* A whole number from `least` on. */
-static error_t read_count(import_arguments_t *a, const char *option, const char *text, int64_t least,
-                          int64_t *out) {
-  if (!text_int64(text, out) || *out < least)
-    return arguments_refuse(&a->arguments, "--%s: '%.60s' is not a whole number from %d", option, text,
-                            (int)least);
-  return 0;
-}
-
 static error_t read_shuffle(import_arguments_t *a, const char *text) {
   int64_t seed = 0;
-  error_t failed = read_count(a, "shuffle", text, 0, &seed);
+  error_t failed = arguments_count(&a->arguments, "shuffle", text, 0, &seed);
   a->import.shuffle = true;
   a->import.shuffle_seed = (uint64_t)seed;
   return failed;
@@ -102,16 +94,16 @@ static error_t read_made(import_arguments_t *a, int key, const char *text) {
   switch (key) {
   case KEY_ROWS:
     a->made_with = "rows";
-    return read_count(a, "rows", text, 1, &set->rows);
+    return arguments_count(&a->arguments, "rows", text, 1, &set->rows);
   case KEY_FEATURES:
     a->made_with = "features";
-    return read_count(a, "features", text, 1, &set->features);
+    return arguments_count(&a->arguments, "features", text, 1, &set->features);
   case KEY_CLASSES:
     a->made_with = "classes";
-    return read_count(a, "classes", text, 1, &set->classes);
+    return arguments_count(&a->arguments, "classes", text, 1, &set->classes);
   case KEY_SEED:
     a->made_with = "seed";
-    failed = read_count(a, "seed", text, 0, &seed);
+    failed = arguments_count(&a->arguments, "seed", text, 0, &seed);
     set->seed = (uint64_t)seed;
     return failed;
   default:

@@ -12,8 +12,8 @@
 #include <string.h>
 
 static const command_t *const commands[] = {
-    &command_import,  &command_check, &command_train, &command_solve, &command_eval,
-    &command_predict, &command_info,  &command_diff,  &command_bench,
+    &command_import,    &command_check,   &command_train, &command_solve, &command_eval,  &command_predict,
+    &command_gradcheck, &command_lr_find, &command_info,  &command_diff,  &command_bench,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

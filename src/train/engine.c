@@ -276,23 +276,28 @@ void engine_set_state(engine_t *engine, int k, const float *vector) {
          engine->slice.count * GRAPH_BLOCK * sizeof *vector);
 }
 
-ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *error) {
+/* The slices of all ranks as one vector on rank 0. */
+static ls_status gather_slices(engine_t *engine, const float *slice, float *vector, ls_error *error) {
   world_t *world = engine->in.world;
   size_t ranks = (size_t)world_size(world), *sizes = calloc(ranks, sizeof *sizes), at = 0;
   float *pieces = world_rank(world) == 0 ? malloc(engine->floats * sizeof *pieces) : NULL;
   ls_status status = LS_OK;
   if (sizes == NULL || (world_rank(world) == 0 && pieces == NULL))
-    status = error_set(error, LS_NO_MEMORY, "no memory to collect the optimiser's state (%.1f MB)",
+    status = error_set(error, LS_NO_MEMORY, "no memory to collect a vector from all ranks (%.1f MB)",
                        (double)engine->floats * sizeof *pieces / 1e6);
   TRY_OR_DONE(world_agree(world, status, error));
   for (size_t r = 0; r < ranks; r++) sizes[r] = engine->slices[r].count * GRAPH_BLOCK * sizeof *pieces;
-  TRY_OR_DONE(world_gather_pieces(world, engine->states[k], sizes, pieces, 0, error));
+  TRY_OR_DONE(world_gather_pieces(world, slice, sizes, pieces, 0, error));
   for (size_t r = 0; r < ranks && pieces != NULL; at += engine->slices[r].count * GRAPH_BLOCK, r++)
     memcpy(vector + engine->slices[r].first * GRAPH_BLOCK, pieces + at, sizes[r]);
 done:
   free(pieces);
   free(sizes);
   return status;
+}
+
+ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *error) {
+  return gather_slices(engine, engine->states[k], vector, error);
 }
 
 /* ---- epochs and steps ---- */
@@ -348,8 +353,9 @@ static int64_t step_freedom(const engine_t *engine, int64_t t) {
   return step_rows(partition, batch, t) - calls;
 }
 
-ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
-                     ls_error *error) {
+/* What all steps of a call have in common is in `like`. */
+static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, step_t like,
+                           ls_error *error) {
   const partition_t partition = engine->in.train->partition;
   int64_t batch = engine->in.settings->train.global_batch_size;
 #pragma omp parallel num_threads(engine->in.layout->threads)
@@ -363,7 +369,8 @@ ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates
                      .updates = updates_before + (t - from),
                      .rows = step_rows(partition, batch, t),
                      .freedom = step_freedom(engine, t),
-                     .want_norm = want_norm && t == to - 1};
+                     .want_norm = like.want_norm && t == to - 1,
+                     .keep = like.keep};
       do_step(engine, worker, thread, &step, error);
       worker_record(engine, worker, thread, &step, engine->timed + (t - from));
       if (atomic_load_explicit(&engine->control->failed, memory_order_relaxed)) break;
@@ -374,6 +381,17 @@ ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates
   if (!atomic_load(&engine->control->failed)) return LS_OK;
   return error->status != LS_OK ? error->status
                                 : error_set(error, LS_COMM, "the exchange of gradients failed");
+}
+
+ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
+                     ls_error *error) {
+  return run_steps(engine, from, to, updates_before, (step_t){.want_norm = want_norm}, error);
+}
+
+ls_status engine_gradient(engine_t *engine, int64_t step, int64_t updates_before, float *vector,
+                          ls_error *error) {
+  TRY(run_steps(engine, step, step + 1, updates_before, (step_t){.keep = true}, error));
+  return gather_slices(engine, engine->gradient, vector, error);
 }
 
 static ls_status gather_losses(engine_t *engine, const double *own, double *sums, ls_error *error) {
@@ -424,6 +442,11 @@ double engine_norm(const engine_t *engine) {
 
 double engine_learning_rate(const engine_t *engine, int64_t updates_before) {
   return schedule_learning_rate(engine->schedule, &engine->rates, updates_before);
+}
+
+void engine_set_schedule(engine_t *engine, const schedule_t *schedule, const schedule_plan_t *plan) {
+  engine->schedule = schedule;
+  engine->rates = *plan;
 }
 
 void engine_set_plateau(engine_t *engine, double share) {

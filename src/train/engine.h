@@ -17,6 +17,7 @@
 #include "model/graph.h"
 #include "model/loss.h"
 #include "optim/optimizer.h"
+#include "optim/schedule.h"
 #include "train/layout.h"
 
 typedef struct engine engine_t;
@@ -74,6 +75,17 @@ void engine_begin_epoch(engine_t *engine, int64_t epoch);
 ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
                      ls_error *error);
 
+/* The mean gradient (penalties added, not clipped) of step `step` of the epoch at the present parameters, by
+ * the same kernels and sums as a step, whole on rank 0 (vector may be NULL elsewhere). Nothing is updated.
+ * Collective. */
+ls_status engine_gradient(engine_t *engine, int64_t step, int64_t updates_before, float *vector,
+                          ls_error *error);
+/* What own shard s gives to a step of the epoch: returns how many rows, at most slice_rows; x (n, inputs) and
+ * labels (n) or values (n, width), as the loss takes them; weights (n), 1 where all count the same. Not
+ * collective. */
+int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *labels, float *values,
+                    float *weights);
+
 /* Loss sums per shard, all (S) on every rank: of the last step, or of the epoch so far. Collective. */
 ls_status engine_step_loss(engine_t *engine, double *sums, ls_error *error);
 ls_status engine_epoch_loss(engine_t *engine, double *sums, ls_error *error);
@@ -85,6 +97,8 @@ double engine_live_loss(const engine_t *engine);
 
 double engine_norm(const engine_t *engine); /* of the last step that wanted it, before clipping */
 double engine_learning_rate(const engine_t *engine, int64_t updates_before);
+/* Another course of the learning rate, from the next step on. Every rank gives the same; borrowed. */
+void engine_set_schedule(engine_t *engine, const schedule_t *schedule, const schedule_plan_t *plan);
 /* reduce_on_plateau: the share of the base rate from the next step on. Every rank gives the same. */
 void engine_set_plateau(engine_t *engine, double share);
 

@@ -5,7 +5,6 @@
 #include "comm/barrier.h"
 #include "comm/window.h"
 #include "math/tree.h"
-#include "optim/schedule.h"
 #include "train/engine.h"
 
 /* One thread's own things, on cache lines of its own. */
@@ -105,6 +104,7 @@ typedef struct {
   int64_t rows;    /* of the whole batch */
   int64_t freedom; /* those less one for each kernel call that has some: degrees of freedom of a variance */
   bool want_norm;
+  bool keep; /* leave the gradient in engine->gradient and update nothing */
 } step_t;
 
 /* The three phases, each called by all threads of a rank. With update_while_folding the fold does the update

@@ -43,6 +43,20 @@ static double block_losses(engine_t *engine, worker_t *worker, const uint32_t *r
                        delta);
 }
 
+int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *labels, float *values,
+                    float *weights) {
+  int64_t begin = 0, n = slice_of(engine, s, &(step_t){.step = step}, &begin);
+  const uint32_t *rows = engine->order + engine->shard_begin[s] + begin;
+  gather_features(&engine->gather, rows, n, x);
+  if (engine->in.loss->target == TARGET_LABELS)
+    gather_labels(&engine->gather, rows, n, labels);
+  else
+    gather_targets(&engine->gather, rows, n, values);
+  for (int64_t i = 0; i < n; i++) weights[i] = 1;
+  if (engine->in.train->weights != NULL) gather_weights(&engine->gather, rows, n, weights);
+  return n;
+}
+
 /* Block b of own shard s: gather, forward, loss, backward. */
 static void do_block(engine_t *engine, worker_t *worker, const step_t *step, int s, int64_t b) {
   const slice_shape_t *shape = &engine->shape;

@@ -11,6 +11,7 @@
 #include "train/stop_rules.h"
 #include "train/stop_watch.h"
 #include "train/trainer.h"
+#include "train/training.h"
 
 /* What stands in place of training: a closed form, or the members of an ensemble, and what that is worth. */
 typedef struct {
@@ -19,7 +20,7 @@ typedef struct {
 } solution_t;
 
 /* Everything a run holds, in the order in which it is made. */
-typedef struct {
+typedef struct trainer {
   world_t *world;
   const settings_t *settings;
   const train_options_t *options;

@@ -267,11 +267,10 @@ static ls_status look_at_hosts(trainer_t *trainer, ls_error *error) {
                          trainer->options->log, error);
 }
 
-ls_status training_setup(trainer_t *trainer, ls_error *error) {
+/* All that comes before the first step, but for the run directory. */
+static ls_status prepare(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
   dataset_shape_t shape = {0};
-  TRY(trainer_agree(trainer, run_directory_of(settings, &trainer->run, error), error));
-  TRY(find_checkpoint(trainer, error));
   TRY(dataset_describe(trainer->world, settings, &shape, error));
   int64_t ranks_per_node = settings->parallel.ranks_per_node;
   TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
@@ -280,11 +279,17 @@ ls_status training_setup(trainer_t *trainer, ls_error *error) {
   TRY(make_network(trainer, shape.features, error));
   TRY(load_data(trainer, error));
   TRY(make_engines(trainer, error));
-  TRY(load_parameters(trainer, error));
+  return load_parameters(trainer, error);
+}
+
+ls_status training_setup(trainer_t *trainer, ls_error *error) {
+  TRY(trainer_agree(trainer, run_directory_of(trainer->settings, &trainer->run, error), error));
+  TRY(find_checkpoint(trainer, error));
+  TRY(prepare(trainer, error));
   TRY(look_at_hosts(trainer, error));
   TRY(trainer_agree(trainer, open_run(trainer, error), error));
-  stop_watch_begin(&trainer->watch, trainer->began, settings->train.time_limit, trainer->options->job_end,
-                   checkpoint_bytes(trainer));
+  stop_watch_begin(&trainer->watch, trainer->began, trainer->settings->train.time_limit,
+                   trainer->options->job_end, checkpoint_bytes(trainer));
   return LS_OK;
 }
 
@@ -300,4 +305,33 @@ void training_teardown(trainer_t *trainer) {
   free(trainer->class_weights.values);
   dataset_destroy(&trainer->dataset);
   graph_destroy(&trainer->graph);
+}
+
+ls_status training_open(world_t *world, const settings_t *settings, training_t *out, ls_error *error) {
+  static const train_options_t options = {0};
+  trainer_t *trainer = calloc(1, sizeof *trainer);
+  ls_status status = trainer == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a training") : LS_OK;
+  TRY_OR_DONE(world_agree(world, status, error));
+  *trainer = (trainer_t){.world = world, .settings = settings, .options = &options};
+  TRY_OR_DONE(prepare(trainer, error));
+  *out = (training_t){.world = world,
+                      .settings = settings,
+                      .layout = &trainer->layout,
+                      .graph = trainer->graph,
+                      .loss = trainer->loss,
+                      .loss_params = loss_params(settings),
+                      .partition = trainer->dataset->train.partition,
+                      .engine = trainer->engine,
+                      .trainer = trainer};
+done:
+  if (status != LS_OK && trainer != NULL) training_teardown(trainer);
+  if (status != LS_OK) free(trainer);
+  return status;
+}
+
+void training_close(training_t *training) {
+  if (training->trainer == NULL) return;
+  training_teardown(training->trainer);
+  free(training->trainer);
+  training->trainer = NULL;
 }

@@ -331,21 +331,28 @@ static double global_norm(engine_t *engine, worker_t *worker, int thread, ls_err
   return sqrt(tree_sum(engine->control->norms, (int)engine->blocks, 1));
 }
 
+/* The mean gradient of a part of the slice, to where it waits; squares of its blocks for the norm. */
+static void keep_gradient(engine_t *engine, worker_t *worker, const step_t *step, slice_t part) {
+  for (size_t b = part.first; b < part.first + part.count; b++) {
+    float *g = worker->gradient;
+    const float *sum = sum_block(&engine->total, b, worker->stack);
+    memset(g, 0, GRAPH_BLOCK * sizeof *g);
+    if (b < engine->trained_blocks)
+      mean_gradient(engine, b * GRAPH_BLOCK, GRAPH_BLOCK, sum, 1.0F / (float)step->rows, g);
+    else if (!step->keep)
+      step_statistics(engine, step, b * GRAPH_BLOCK, GRAPH_BLOCK, sum);
+    engine->control->norms[b] = block_square(g);
+    memcpy(engine->gradient + (b - engine->slice.first) * GRAPH_BLOCK, g, GRAPH_BLOCK * sizeof *g);
+  }
+}
+
 /* When the norm is wanted the gradient waits in memory until it is known; else each block is summed, averaged
  * and applied while it is in cache. */
 static void update_with_norm(engine_t *engine, worker_t *worker, int thread, const step_t *step, slice_t part,
                              const optimizer_step_t *update, ls_error *error) {
   float *gradient = engine->gradient;
   size_t first = engine->slice.first;
-  for (size_t b = part.first; b < part.first + part.count; b++) {
-    float *g = worker->gradient;
-    const float *sum = sum_block(&engine->total, b, worker->stack);
-    engine->control->norms[b] = 0;
-    if (step_statistics(engine, step, b * GRAPH_BLOCK, GRAPH_BLOCK, sum)) continue;
-    mean_gradient(engine, b * GRAPH_BLOCK, GRAPH_BLOCK, sum, 1.0F / (float)step->rows, g);
-    engine->control->norms[b] = block_square(g);
-    memcpy(gradient + (b - first) * GRAPH_BLOCK, g, GRAPH_BLOCK * sizeof *g);
-  }
+  keep_gradient(engine, worker, step, part);
   double norm = global_norm(engine, worker, thread, error), most = engine->in.settings->train.clip_norm;
   if (thread == 0) engine->norm = norm;
   float shrink = most > 0 && norm > most ? (float)(most / norm) : 1.0F;
@@ -364,7 +371,7 @@ static bool needs_norm(const engine_t *engine, const step_t *step) {
 }
 
 bool update_while_folding(const engine_t *engine, const step_t *step) {
-  return engine->shared && world_size(engine->in.world) == 1 && !needs_norm(engine, step);
+  return engine->shared && world_size(engine->in.world) == 1 && !step->keep && !needs_norm(engine, step);
 }
 
 optimizer_step_t update_settings(const engine_t *engine, const step_t *step) {
@@ -388,6 +395,10 @@ void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *
   if (!engine->shared) reduce_by_library(engine, worker, thread, error);
   if (engine->nodes > 1) exchange_sums(engine, worker, thread, error);
   slice_t part = part_of(engine->slice, thread, engine->in.layout->threads);
+  if (step->keep) {
+    keep_gradient(engine, worker, step, part);
+    return;
+  }
   if (needs_norm(engine, step)) {
     update_with_norm(engine, worker, thread, step, part, &update, error);
   } else {

@@ -1,0 +1,88 @@
+/* lockstep gradcheck. */
+#include "cli/command.h"
+
+#include "study/gradcheck.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { KEY_ROWS = 256, KEY_ELEMENTS, KEY_TOLERANCE };
+
+typedef struct {
+  arguments_t arguments;
+  int64_t rows, elements; /* 0: the default */
+  bool all;
+  double tolerance;
+} gradcheck_arguments_t;
+
+static const struct argp_option options[] = {
+    {"rows", KEY_ROWS, "N", 0, "rows of the batch that the gradient is of; default 32", 0},
+    {"elements", KEY_ELEMENTS, "N|all", 0, "parameters looked at in each block; default 20", 0},
+    {"tolerance", KEY_TOLERANCE, "X", 0,
+     "largest error, as a share of the block's largest gradient; default 1e-4", 0},
+    {0},
+};
+
+static error_t parse_key(int key, char *arg, struct argp_state *state) {
+  gradcheck_arguments_t *a = state->input;
+  switch (key) {
+  case KEY_ROWS:
+    return arguments_count(&a->arguments, "rows", arg, 1, &a->rows);
+  case KEY_ELEMENTS:
+    a->all = strcmp(arg, "all") == 0;
+    return a->all ? 0 : arguments_count(&a->arguments, "elements", arg, 1, &a->elements);
+  case KEY_TOLERANCE:
+    return arguments_positive(&a->arguments, "tolerance", arg, &a->tolerance);
+  default:
+    return arguments_key(key, arg, state);
+  }
+}
+
+enum { MOST_SHARDS = 16 };
+
+/* A smaller batch, since the loss is computed anew for each parameter, in shards enough for some ranks. */
+static void shrink(settings_t *settings, int64_t rows) {
+  if (settings->train.global_batch_size > rows) settings->train.global_batch_size = rows;
+  rows = settings->train.global_batch_size;
+  if (settings->parallel.shards == SETTINGS_AUTO || settings->parallel.shards > rows)
+    settings->parallel.shards = rows < MOST_SHARDS ? rows : MOST_SHARDS;
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const gradcheck_arguments_t *a = input;
+  const gradcheck_options_t check = {.elements = a->all            ? 0
+                                                 : a->elements > 0 ? a->elements
+                                                                   : 20,
+                                     .tolerance = a->tolerance > 0 ? a->tolerance : 1e-4};
+  settings_t *settings = NULL;
+  TRY(settings_everywhere(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1,
+                          &settings, error));
+  shrink(settings, a->rows > 0 ? a->rows : 32);
+  settings->train.l1 = settings->train.l2 = 0; /* penalties are no part of the network */
+  ls_status status = gradcheck_run(session->world, settings, &check, stdout, error);
+  settings_destroy(&settings);
+  return status;
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_key,
+    .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
+    .doc = "Compares the gradient of the network of a file of settings, at its initial parameters and on its "
+           "own "
+           "data, with central differences of the loss in double precision.\v"
+           "Prints, for each block of parameters, the worst of those looked at. `kinks` counts those where "
+           "the loss "
+           "has no derivative (a relu at 0) and which are left out. Exit code 1 when a gradient is off."};
+
+const command_t command_gradcheck = {
+    .name = "gradcheck",
+    .meaning = "the network's gradient against central differences",
+    .argp = &argp,
+    .options_size = sizeof(gradcheck_arguments_t),
+    .fewest = 1,
+    .most = ANY_NUMBER,
+    .is_parallel = true,
+    .shows_settings = true,
+    .run = run,
+};

@@ -1,0 +1,102 @@
+/* lockstep lr-find. */
+#include "cli/command.h"
+
+#include "study/lr_find.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+enum { KEY_LOW = 256, KEY_HIGH, KEY_STEPS, KEY_OUT };
+
+typedef struct {
+  arguments_t arguments;
+  lr_find_options_t find; /* 0: the default */
+  const char *out;
+} lr_find_arguments_t;
+
+static const struct argp_option options[] = {
+    {"low", KEY_LOW, "RATE", 0, "first rate; default 1e-6", 0},
+    {"high", KEY_HIGH, "RATE", 0, "last rate; default 10", 0},
+    {"steps", KEY_STEPS, "N", 0, "steps from the first to the last; default 100", 0},
+    {"out", KEY_OUT, "FILE", 0, "where the curve goes, in HDF5; default lr-find.h5", 0},
+    {0},
+};
+
+static error_t parse_key(int key, char *arg, struct argp_state *state) {
+  lr_find_arguments_t *a = state->input;
+  switch (key) {
+  case KEY_LOW:
+    return arguments_positive(&a->arguments, "low", arg, &a->find.low);
+  case KEY_HIGH:
+    return arguments_positive(&a->arguments, "high", arg, &a->find.high);
+  case KEY_STEPS:
+    return arguments_count(&a->arguments, "steps", arg, 2, &a->find.steps);
+  case KEY_OUT:
+    a->out = arg;
+    return 0;
+  case ARGP_KEY_END:
+    if (a->find.low == 0) a->find.low = 1e-6;
+    if (a->find.high == 0) a->find.high = 10;
+    if (a->find.steps == 0) a->find.steps = 100;
+    if (a->out == NULL) a->out = "lr-find.h5";
+    if (a->find.low < a->find.high) return 0;
+    return arguments_refuse(&a->arguments, "--low %g is not below --high %g", a->find.low, a->find.high);
+  default:
+    return arguments_key(key, arg, state);
+  }
+}
+
+static void print_rate(const char *what, double rate) {
+  if (isnan(rate))
+    printf("%-16s %s\n", what, "none");
+  else
+    printf("%-16s %.3g\n", what, rate);
+}
+
+static ls_status show(const lr_find_arguments_t *a, const lr_find_t *found, ls_error *error) {
+  TRY(lr_find_write(found, a->out, error));
+  printf("%-16s %" PRId64 ", rates from %.3g to %.3g\n", "steps", found->n, found->rates[0],
+         found->rates[found->n - 1]);
+  print_rate("steepest fall at", found->steepest);
+  print_rate("smallest loss at", found->smallest);
+  print_rate("divergence at", found->divergence);
+  printf("%-16s %s\n", "curve", a->out);
+  return LS_OK;
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const lr_find_arguments_t *a = input;
+  settings_t *settings = NULL;
+  lr_find_t found = {0};
+  TRY(settings_everywhere(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1,
+                          &settings, error));
+  ls_status status = lr_find_run(session->world, settings, &a->find, &found, error);
+  if (status == LS_OK)
+    status = world_agree(session->world, session->is_root ? show(a, &found, error) : LS_OK, error);
+  lr_find_free(&found);
+  settings_destroy(&settings);
+  return status;
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_key,
+    .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
+    .doc = "Trains for a few steps with a learning rate that grows from one to the next, and tells at which "
+           "rate the "
+           "loss falls fastest, where it is smallest, and from where on training breaks (Smith 2017).\v"
+           "The network is trained in memory; runs and models stay as they are. "
+           "scripts/plot_lr_find.py draws the curve."};
+
+const command_t command_lr_find = {
+    .name = "lr-find",
+    .meaning = "find a learning rate by the range test",
+    .argp = &argp,
+    .options_size = sizeof(lr_find_arguments_t),
+    .fewest = 1,
+    .most = ANY_NUMBER,
+    .is_parallel = true,
+    .shows_settings = true,
+    .run = run,
+};
