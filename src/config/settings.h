@@ -85,8 +85,9 @@ typedef struct {
     double momentum;
     bool nesterov;
     double beta1, beta2, epsilon;
-    double alpha;        /* rmsprop: decay of the mean square, in [0, 1) */
-    double weight_decay; /* adamw: decoupled, on weights, not biases */
+    double alpha;             /* rmsprop: decay of the mean square, in [0, 1) */
+    double weight_decay;      /* adamw, lars, lamb: on weights, not biases */
+    double trust_coefficient; /* lars: > 0 */
   } optimizer;
   struct {
     const char *name;

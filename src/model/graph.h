@@ -64,6 +64,12 @@ typedef struct {
 size_t graph_parameter_count(const graph_t *graph);
 const parameter_t *graph_parameter(const graph_t *graph, size_t i);
 
+/* Where array i lies in the vector: `floats` with the padding of its layout, both multiples of 16. */
+typedef struct {
+  size_t offset, floats;
+} extent_t;
+extent_t graph_extent(const graph_t *graph, size_t i);
+
 /* Parameter array i between the vector and a plain row-major array. Any vector of the same layout may be
  * passed (gradient, optimiser state). Not for the step loop. */
 ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain, ls_error *error);

@@ -147,6 +147,13 @@ const parameter_t *graph_parameter(const graph_t *graph, size_t i) {
   return &graph->arrays[i].about;
 }
 
+extent_t graph_extent(const graph_t *graph, size_t i) {
+  const array_t *array = &graph->arrays[i];
+  const node_t *node = &graph->nodes[array->node];
+  size_t floats = array->about.is_weight ? (size_t)node->layout.elements : array->count;
+  return (extent_t){array->offset, round_up(floats, BIAS_START)};
+}
+
 ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain, ls_error *error) {
   const array_t *array = &graph->arrays[i];
   (void)error;

@@ -125,53 +125,129 @@ static void proximal_update(const optimizer_step_t *step, bool decay, size_t n, 
   }
 }
 
+/* ---- layer-wise ---- */
+
+/* trust = c |w| / (|g| + lambda |w|);  1 where a norm is zero. */
+static double lars_trust(const optimizer_step_t *step, double w_norm, double u_norm) {
+  if (w_norm == 0 || u_norm == 0) return 1;
+  return step->trust_coefficient * w_norm / (u_norm + step->weight_decay * w_norm);
+}
+
+/* b <- mu b + lr trust (g + lambda w),  w <- w - b;  b starts at 0. */
+static void lars_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                        const float *restrict g, float *restrict const *state) {
+  float *restrict b = state[0];
+  const float rate = (float)(step->learning_rate * step->trust), mu = (float)step->momentum;
+  const float lambda = decay ? (float)step->weight_decay : 0.0f;
+  for (size_t i = 0; i < n; i++) {
+    b[i] = mu * b[i] + rate * (g[i] + lambda * w[i]);
+    w[i] -= b[i];
+  }
+}
+
+/* m and v as in adam,  u = m / (1 - b1^t) / (sqrt(v) / sqrt(1 - b2^t) + eps) + lambda w. */
+static void lamb_direction(const optimizer_step_t *step, bool decay, size_t n, const float *restrict w,
+                           float *restrict g, float *restrict const *state) {
+  float *restrict m = state[0], *restrict v = state[1];
+  const double t = (double)step->step;
+  const float b1 = (float)step->beta1, c1 = (float)(1.0 - step->beta1);
+  const float b2 = (float)step->beta2, c2 = (float)(1.0 - step->beta2);
+  const float mean = (float)(1.0 / (1.0 - pow(step->beta1, t)));
+  const float root = (float)(1.0 / sqrt(1.0 - pow(step->beta2, t)));
+  const float eps = (float)step->epsilon, lambda = decay ? (float)step->weight_decay : 0.0f;
+  for (size_t i = 0; i < n; i++) {
+    m[i] = b1 * m[i] + c1 * g[i];
+    v[i] = b2 * v[i] + c2 * (g[i] * g[i]);
+    g[i] = mean * m[i] / (sqrtf(v[i]) * root + eps) + lambda * w[i];
+  }
+}
+
+/* trust = |w| / |u|;  1 where a norm is zero. */
+static double lamb_trust(const optimizer_step_t *step, double w_norm, double u_norm) {
+  (void)step;
+  return w_norm == 0 || u_norm == 0 ? 1 : w_norm / u_norm;
+}
+
+/* w <- w - lr trust u. */
+static void lamb_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
+                        const float *restrict u, float *restrict const *state) {
+  const float rate = (float)(step->learning_rate * step->trust);
+  (void)decay;
+  (void)state;
+  for (size_t i = 0; i < n; i++) w[i] -= rate * u[i];
+}
+
 static const optimizer_t optimizer_table[] = {
     {"sgd",
      "b <- momentum b + g, w <- w - lr b; nesterov: w <- w - lr (g + momentum b) (Sutskever et al. 2013)",
      1,
      {"momentum"},
      sgd_update,
-     NULL},
+     NULL,
+     {0}},
     {"adam",
      "w <- w - lr m' / (sqrt(v') + epsilon), m' and v' the bias-corrected running means of g and g^2 with "
      "beta1 and beta2 (Kingma and Ba 2015)",
      2,
      {"m", "v"},
      adam_update,
-     NULL},
+     NULL,
+     {0}},
     {"adamw",
      "adam after w <- (1 - lr weight_decay) w, on weights, not biases (Loshchilov and Hutter 2019)",
      2,
      {"m", "v"},
      adamw_update,
-     NULL},
+     NULL,
+     {0}},
     {"adagrad",
      "s <- s + g^2, w <- w - lr g / (sqrt(s) + epsilon) (Duchi et al. 2011)",
      1,
      {"s"},
      adagrad_update,
-     NULL},
+     NULL,
+     {0}},
     {"rmsprop",
      "v the running mean of g^2 with alpha, b <- momentum b + g / (sqrt(v) + epsilon), w <- w - lr b "
-     "(Tieleman "
-     "and Hinton 2012)",
+     "(Tieleman and Hinton 2012)",
      2,
      {"v", "b"},
      rmsprop_update,
-     NULL},
+     NULL,
+     {0}},
     {"nadam",
      "adam with Nesterov's look ahead: the mean gradient as it will be one step later (Dozat 2016)",
      2,
      {"m", "v"},
      nadam_update,
-     nadam_prepare},
+     nadam_prepare,
+     {0}},
     {"proximal",
      "w <- S(w - lr g, lr train.l1) on weights, S(v, t) = sign(v) max(|v| - t, 0): l1 makes weights zero "
      "(Daubechies et al. 2004)",
      0,
      {NULL},
      proximal_update,
-     NULL},
+     NULL,
+     {0}},
+    {"lars",
+     "for large batches: b <- momentum b + lr r (g + weight_decay w), w <- w - b, with r = trust_coefficient "
+     "|w| / "
+     "(|g| + weight_decay |w|) of each weight matrix (You et al. 2017)",
+     1,
+     {"b"},
+     lars_update,
+     NULL,
+     {NULL, lars_trust}},
+    {"lamb",
+     "for large batches: u = m' / (sqrt(v') + epsilon) + weight_decay w, w <- w - lr r u, with m' and v' of "
+     "adam and "
+     "r = |w| / |u| of each weight matrix (You et al. 2020)",
+     2,
+     {"m", "v"},
+     lamb_update,
+     NULL,
+     {lamb_direction, lamb_trust}},
 };
 
 enum { OPTIMIZERS = sizeof optimizer_table / sizeof optimizer_table[0] };

@@ -57,6 +57,11 @@ done:
   return status;
 }
 
+/* The barrier, and the sums that threads of a node tell each other. */
+static size_t control_bytes(const engine_t *engine) {
+  return sizeof(control_t) + (engine->blocks + 2 * engine->trust.n_pieces) * sizeof(double);
+}
+
 static ls_status create_shared(engine_t *engine, ls_error *error) {
   world_t *world = engine->in.world;
   size_t vector = engine->floats * sizeof(float);
@@ -65,8 +70,7 @@ static ls_status create_shared(engine_t *engine, ls_error *error) {
   TRY(window_create(world, first ? buffer : 0, "the parameters", &engine->parameter_window, error));
   TRY(window_create(world, (size_t)engine->n_pieces * vector, "the partial sums of gradients",
                     &engine->partial_window, error));
-  TRY(window_create(world, first ? sizeof(control_t) + engine->blocks * sizeof(double) : 0, "the barrier",
-                    &engine->control_window, error));
+  TRY(window_create(world, first ? control_bytes(engine) : 0, "the barrier", &engine->control_window, error));
   engine->parameters = window_segment(engine->parameter_window, 0);
   engine->partials = window_segment(engine->partial_window, world_place(world));
   engine->control = window_segment(engine->control_window, 0);
@@ -79,7 +83,7 @@ static ls_status create_shared(engine_t *engine, ls_error *error) {
 static ls_status create_private(engine_t *engine, ls_error *error) {
   engine->parameters = arena_new(&engine->arena, graph_buffer_floats(engine->in.graph), sizeof(float));
   engine->partials = arena_new(&engine->arena, engine->floats * (size_t)engine->n_pieces, sizeof(float));
-  engine->control = arena_new(&engine->arena, 1, sizeof(control_t) + engine->blocks * sizeof(double));
+  engine->control = arena_new(&engine->arena, 1, control_bytes(engine));
   if (engine->parameters == NULL || engine->partials == NULL || engine->control == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for parameters and gradients (%.1f MB)",
                      (double)engine->floats * sizeof(float) * (1 + engine->n_pieces) / 1e6);
@@ -187,7 +191,9 @@ static ls_status create_parts(engine_t *engine, ls_error *error) {
   world_t *world = engine->in.world;
   const layout_t *layout = engine->in.layout;
   engine->n_pieces = tree_cover(layout->shards, layout->first_shard, layout->own_shards, engine->pieces);
-  TRY(world_agree(world, check_size(engine, error), error));
+  ls_status status = check_size(engine, error);
+  if (status == LS_OK) status = trust_plan(engine, error);
+  TRY(world_agree(world, status, error));
   if (engine->shared)
     TRY(create_shared(engine, error));
   else

@@ -54,6 +54,22 @@ typedef struct {
   size_t lane_first, lane_count;                                 /* blocks of this lane's slices */
 } exchange_t;
 
+/* Layer-wise optimisers: every array of weights is cut at the borders of blocks, in order of offset. The
+ * squares of w and u over piece p are at [2 p] and [2 p + 1] of the control's squares; an array's norm adds
+ * its pieces in the tree. */
+typedef struct {
+  size_t array;
+  size_t offset, floats; /* in the vector */
+} trust_piece_t;
+typedef struct {
+  trust_piece_t *pieces;
+  size_t n_pieces;     /* 0: the optimiser is not layer-wise */
+  size_t *array_first; /* (arrays + 1): first piece of each */
+  size_t *block_first; /* (blocks + 1) */
+  double *squares;     /* (2 n_pieces): shared by the node */
+  int *counts;         /* (nodes): doubles of this lane's slices, for the exchange */
+} trust_t;
+
 struct engine {
   engine_inputs_t in;
   const optimizer_t *optimizer;
@@ -80,6 +96,7 @@ struct engine {
   float *states[OPTIMIZER_MAX_STATES]; /* (slice) */
   float *gradient; /* (slice): where it waits while its norm is found; with reduce: mpi also the sum */
   exchange_t exchange;
+  trust_t trust;
 
   tape_t *tape;
   uint32_t *order;                /* (resident rows): resident row that comes k-th, shard by shard */
@@ -124,6 +141,23 @@ void update_floats(engine_t *engine, worker_t *worker, const step_t *step, const
 
 /* Set-up of the update: plans, slices, exchange. Collective. */
 ls_status update_create(engine_t *engine, ls_error *error);
+
+/* Layer-wise optimisers (trust.c): the plan, and the share of the control that its squares take, before
+ * anything is made; the rest of it when slices are known; the update itself, from the gradient that waits in
+ * engine->gradient. */
+ls_status trust_plan(engine_t *engine, ls_error *error);
+ls_status trust_create(engine_t *engine, ls_error *error);
+void trust_update(engine_t *engine, worker_t *worker, int thread, slice_t part, const optimizer_step_t *step,
+                  ls_error *error);
+
+/* What update.c lends to trust.c. */
+slice_t slice_number(const engine_t *engine, int lane, int node);
+/* Doubles of all blocks, or pieces, become known to the whole node, and to other nodes: `lane` is where those
+ * of this lane's slices begin. */
+void share_squares(engine_t *engine, worker_t *worker, int thread, double *lane, const int *counts,
+                   ls_error *error);
+/* Sum of squares of n floats, n a multiple of 8, in eight lanes that are added in a fixed order. */
+double sum_squares(const float *g, size_t n);
 
 /* Adds the seconds since the last mark to a phase. */
 void worker_mark(worker_t *worker, engine_phase_t phase);

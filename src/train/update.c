@@ -12,7 +12,7 @@
 
 /* ---- set-up ---- */
 
-static slice_t slice_number(const engine_t *engine, int lane, int node) {
+slice_t slice_number(const engine_t *engine, int lane, int node) {
   size_t parts = (size_t)(engine->lanes * engine->nodes), i = (size_t)(lane * engine->nodes + node);
   size_t first = engine->blocks * i / parts;
   return (slice_t){first, engine->blocks * (i + 1) / parts - first};
@@ -160,6 +160,7 @@ static ls_status slice_buffers(engine_t *engine, ls_error *error) {
 ls_status update_create(engine_t *engine, ls_error *error) {
   TRY(plan_slices(engine, error));
   TRY(slice_buffers(engine, error));
+  TRY(trust_create(engine, error));
   if (!engine->shared) { /* the sum over ranks is the library's; what is left is one vector */
     tree_node_t whole = {0, 1};
     TRY(sum_create(engine, 1, &whole, 1, &engine->total, error));
@@ -225,10 +226,9 @@ static void mean_gradient(const engine_t *engine, size_t first, size_t n, const 
   }
 }
 
-/* Sum of squares of a block, in eight lanes that are added in a fixed order. */
-static double block_square(const float *g) {
+double sum_squares(const float *g, size_t n) {
   double lanes[8] = {0};
-  for (size_t i = 0; i < GRAPH_BLOCK; i += 8)
+  for (size_t i = 0; i < n; i += 8)
     for (size_t k = 0; k < 8; k++) lanes[k] += (double)g[i + k] * (double)g[i + k];
   return tree_sum(lanes, 8, 1);
 }
@@ -316,19 +316,37 @@ static void exchange_parameters(engine_t *engine, worker_t *worker, int thread, 
   graph_transpose(engine->in.graph, engine->parameters, part.first * GRAPH_BLOCK, part.count * GRAPH_BLOCK);
 }
 
-/* |g| over all parameters, the same on every thread: squares of blocks, added in the tree. */
-static double global_norm(engine_t *engine, worker_t *worker, int thread, ls_error *error) {
+void share_squares(engine_t *engine, worker_t *worker, int thread, double *lane, const int *counts,
+                   ls_error *error) {
   worker_mark(worker, PHASE_UPDATE);
   node_wait(engine, worker);
-  if (engine->nodes > 1) {
-    double *lane = engine->control->norms + engine->exchange.lane_first;
-    if (thread == 0 && world_place(engine->in.world) < engine->lanes &&
-        world_lane_gather_f64(engine->in.world, lane, engine->exchange.norm_counts, error) != LS_OK)
-      atomic_store(&engine->control->failed, 1);
-    worker_mark(worker, PHASE_EXCHANGE);
-    node_wait(engine, worker);
-  }
+  if (engine->nodes == 1) return;
+  if (thread == 0 && world_place(engine->in.world) < engine->lanes &&
+      world_lane_gather_f64(engine->in.world, lane, counts, error) != LS_OK)
+    atomic_store(&engine->control->failed, 1);
+  worker_mark(worker, PHASE_EXCHANGE);
+  node_wait(engine, worker);
+}
+
+/* |g| over all parameters, the same on every thread: squares of blocks, added in the tree. */
+static double global_norm(engine_t *engine, worker_t *worker, int thread, ls_error *error) {
+  share_squares(engine, worker, thread, engine->control->norms + engine->exchange.lane_first,
+                engine->exchange.norm_counts, error);
   return sqrt(tree_sum(engine->control->norms, (int)engine->blocks, 1));
+}
+
+/* Whether the norm of the whole gradient must be known before any of it is applied. */
+static bool needs_norm(const engine_t *engine, const step_t *step) {
+  return step->want_norm || engine->in.settings->train.clip_norm > 0;
+}
+
+/* Whether the whole gradient must be there before any of it is applied. */
+static bool gradient_waits(const engine_t *engine, const step_t *step) {
+  return step->keep || engine->trust.n_pieces > 0 || needs_norm(engine, step);
+}
+
+bool update_while_folding(const engine_t *engine, const step_t *step) {
+  return engine->shared && world_size(engine->in.world) == 1 && !gradient_waits(engine, step);
 }
 
 /* The mean gradient of a part of the slice, to where it waits; squares of its blocks for the norm. */
@@ -341,37 +359,33 @@ static void keep_gradient(engine_t *engine, worker_t *worker, const step_t *step
       mean_gradient(engine, b * GRAPH_BLOCK, GRAPH_BLOCK, sum, 1.0F / (float)step->rows, g);
     else if (!step->keep)
       step_statistics(engine, step, b * GRAPH_BLOCK, GRAPH_BLOCK, sum);
-    engine->control->norms[b] = block_square(g);
+    engine->control->norms[b] = sum_squares(g, GRAPH_BLOCK);
     memcpy(engine->gradient + (b - engine->slice.first) * GRAPH_BLOCK, g, GRAPH_BLOCK * sizeof *g);
   }
 }
 
-/* When the norm is wanted the gradient waits in memory until it is known; else each block is summed, averaged
- * and applied while it is in cache. */
-static void update_with_norm(engine_t *engine, worker_t *worker, int thread, const step_t *step, slice_t part,
-                             const optimizer_step_t *update, ls_error *error) {
-  float *gradient = engine->gradient;
-  size_t first = engine->slice.first;
-  keep_gradient(engine, worker, step, part);
+/* The gradient that waits, cut to clip_norm. */
+static void clip(engine_t *engine, worker_t *worker, int thread, slice_t part, ls_error *error) {
   double norm = global_norm(engine, worker, thread, error), most = engine->in.settings->train.clip_norm;
   if (thread == 0) engine->norm = norm;
-  float shrink = most > 0 && norm > most ? (float)(most / norm) : 1.0F;
-  for (size_t b = part.first; b < part.first + part.count && b < engine->trained_blocks; b++) {
-    float *g = gradient + (b - first) * GRAPH_BLOCK;
-    if (shrink < 1.0F)
-      for (size_t i = 0; i < GRAPH_BLOCK; i++) g[i] *= shrink;
-    apply(engine, update, b * GRAPH_BLOCK, GRAPH_BLOCK, g);
+  if (most <= 0 || !(norm > most)) return;
+  float shrink = (float)(most / norm);
+  float *g = engine->gradient + (part.first - engine->slice.first) * GRAPH_BLOCK;
+  for (size_t i = 0; i < part.count * GRAPH_BLOCK; i++) g[i] *= shrink;
+}
+
+/* The update from the gradient that waits in memory. */
+static void update_waiting(engine_t *engine, worker_t *worker, int thread, const step_t *step, slice_t part,
+                           const optimizer_step_t *update, ls_error *error) {
+  if (needs_norm(engine, step)) clip(engine, worker, thread, part, error);
+  if (engine->trust.n_pieces > 0) {
+    trust_update(engine, worker, thread, part, update, error);
+    return;
   }
+  for (size_t b = part.first; b < part.first + part.count && b < engine->trained_blocks; b++)
+    apply(engine, update, b * GRAPH_BLOCK, GRAPH_BLOCK,
+          engine->gradient + (b - engine->slice.first) * GRAPH_BLOCK);
   graph_transpose(engine->in.graph, engine->parameters, part.first * GRAPH_BLOCK, part.count * GRAPH_BLOCK);
-}
-
-/* Whether the whole gradient must be known before any of it is applied. */
-static bool needs_norm(const engine_t *engine, const step_t *step) {
-  return step->want_norm || engine->in.settings->train.clip_norm > 0;
-}
-
-bool update_while_folding(const engine_t *engine, const step_t *step) {
-  return engine->shared && world_size(engine->in.world) == 1 && !step->keep && !needs_norm(engine, step);
 }
 
 optimizer_step_t update_settings(const engine_t *engine, const step_t *step) {
@@ -384,6 +398,7 @@ optimizer_step_t update_settings(const engine_t *engine, const step_t *step) {
                              .epsilon = settings->optimizer.epsilon,
                              .alpha = settings->optimizer.alpha,
                              .weight_decay = settings->optimizer.weight_decay,
+                             .trust_coefficient = settings->optimizer.trust_coefficient,
                              .l1 = settings->train.l1,
                              .step = step->updates + 1};
   optimizer_prepare(engine->optimizer, &update);
@@ -395,12 +410,10 @@ void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *
   if (!engine->shared) reduce_by_library(engine, worker, thread, error);
   if (engine->nodes > 1) exchange_sums(engine, worker, thread, error);
   slice_t part = part_of(engine->slice, thread, engine->in.layout->threads);
-  if (step->keep) {
+  if (gradient_waits(engine, step)) {
     keep_gradient(engine, worker, step, part);
-    return;
-  }
-  if (needs_norm(engine, step)) {
-    update_with_norm(engine, worker, thread, step, part, &update, error);
+    if (step->keep) return;
+    update_waiting(engine, worker, thread, step, part, &update, error);
   } else {
     for (size_t b = part.first; b < part.first + part.count; b++)
       update_floats(engine, worker, step, &update, b * GRAPH_BLOCK, GRAPH_BLOCK,

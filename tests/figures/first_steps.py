@@ -111,6 +111,43 @@ class Momentum:
             a -= self.rate * b
 
 
+class Lamb:
+    """You et al. 2020; matrices have a trust ratio and decay, biases neither."""
+
+    def __init__(self, arrays, rate=0.02, beta1=0.9, beta2=0.999, epsilon=1e-6, decay=0.1):
+        self.m, self.v, self.t = [np.zeros_like(a) for a in arrays], [np.zeros_like(a) for a in arrays], 0
+        self.rate, self.beta1, self.beta2, self.epsilon, self.decay = rate, beta1, beta2, epsilon, decay
+
+    def update(self, arrays, gradients):
+        self.t += 1
+        for a, g, m, v in zip(arrays, gradients, self.m, self.v):
+            m += (1 - self.beta1) * (g - m)
+            v += (1 - self.beta2) * (g * g - v)
+            u = (m / (1 - self.beta1**self.t)) / (np.sqrt(v / (1 - self.beta2**self.t)) + self.epsilon)
+            if a.ndim == 2:
+                u += self.decay * a
+                u *= np.linalg.norm(a) / np.linalg.norm(u)
+            a -= self.rate * u
+
+
+class Lars:
+    """You et al. 2017; matrices have a trust ratio and decay, biases neither."""
+
+    def __init__(self, arrays, rate=0.5, momentum=0.9, coefficient=0.05, decay=0.1):
+        self.b, self.rate, self.momentum = [np.zeros_like(a) for a in arrays], rate, momentum
+        self.coefficient, self.decay = coefficient, decay
+
+    def update(self, arrays, gradients):
+        for a, g, b in zip(arrays, gradients, self.b):
+            trust, decay = 1, 0
+            if a.ndim == 2:
+                size, decay = np.linalg.norm(a), self.decay
+                trust = self.coefficient * size / (np.linalg.norm(g) + decay * size)
+            b *= self.momentum
+            b += self.rate * trust * (g + decay * a)
+            a -= b
+
+
 def replay(model_path, data_path, activations, loss, optimizer):
     with h5py.File(model_path) as model, h5py.File(data_path) as data:
         arrays = []
@@ -142,6 +179,8 @@ def main():
         for name, y, words, activations, loss, optimizer in (
             ("adam_cross_entropy", "labels", (), ("tanh", "relu", "identity"), cross_entropy, Adam),
             ("momentum_mse", "targets", ("--regression",), ("relu", "tanh", "identity"), mse, Momentum),
+            ("lamb_cross_entropy", "labels", (), ("tanh", "relu", "identity"), cross_entropy, Lamb),
+            ("lars_mse", "targets", ("--regression",), ("relu", "tanh", "identity"), mse, Lars),
         ):
             run(place, "import", "--train", here / "features.csv", here / f"{y}.csv", f"{name}.h5", *words)
             run(place, "train", here / f"{name}.yaml", "train.epochs=0")

@@ -38,6 +38,15 @@ Test(first_steps, of_adam_and_cross_entropy_are_those_of_numpy) {
   check(2, "adam_cross_entropy", adam_cross_entropy);
 }
 
+Test(first_steps, of_lamb_and_lars_are_those_of_numpy) {
+  run_well(ALONE, "import --train %s/figures/features.csv %s/figures/labels.csv lamb_cross_entropy.h5",
+           TESTS_FOLDER, TESTS_FOLDER);
+  check(2, "lamb_cross_entropy", lamb_cross_entropy);
+  run_well(ALONE, "import --train %s/figures/features.csv %s/figures/targets.csv lars_mse.h5 --regression",
+           TESTS_FOLDER, TESTS_FOLDER);
+  check(ALONE, "lars_mse", lars_mse);
+}
+
 Test(first_steps, of_momentum_and_mse_are_those_of_numpy) {
   run_well(ALONE,
            "import --train %s/figures/features.csv %s/figures/targets.csv momentum_mse.h5 --regression",

@@ -16,6 +16,8 @@ static const optimizer_step_t base = {.learning_rate = 0.01,
                                       .beta2 = 0.999,
                                       .epsilon = 1e-8,
                                       .alpha = 0.99,
+                                      .trust_coefficient = 0.01,
+                                      .trust = 0.5,
                                       .weight_decay = 0.1};
 
 static double uniform(uint64_t *state) {
@@ -39,6 +41,13 @@ typedef struct {
   float w[N], a[N], b[N];
 } vectors_t;
 
+/* One slice, both passes where the optimiser has two; its trust is that of the step. */
+static void update(const optimizer_t *optimizer, const optimizer_step_t *step, bool decay, size_t n, float *w,
+                   float *g, float *const *state) {
+  if (optimizer->layerwise.direction != NULL) optimizer->layerwise.direction(step, decay, n, w, g, state);
+  optimizer->update(step, decay, n, w, g, state);
+}
+
 /* STEPS updates; a slice is as many elements as `slice`, but for the last. */
 static void run(const optimizer_t *optimizer, optimizer_step_t step, bool decay, size_t slice,
                 vectors_t *out) {
@@ -52,7 +61,7 @@ static void run(const optimizer_t *optimizer, optimizer_step_t step, bool decay,
     for (size_t first = 0; first < N; first += slice) {
       size_t n = N - first < slice ? N - first : slice;
       float *const state[] = {out->a + first, out->b + first};
-      optimizer->update(&step, decay, n, out->w + first, g + first, state);
+      update(optimizer, &step, decay, n, out->w + first, g + first, state);
     }
   }
 }
@@ -244,10 +253,19 @@ Test(optimizer, zeros_with_zero_gradients_stay_zero) {
       optimizer_step_t step = base;
       step.step = t;
       optimizer_prepare(optimizer_find(choice.name), &step);
-      optimizer_find(choice.name)->update(&step, true, 40, w, g, state);
+      update(optimizer_find(choice.name), &step, true, 40, w, g, state);
     }
     for (int k = 0; k < 40; k++) cr_assert(w[k] == 0.0f && a[k] == 0.0f && b[k] == 0.0f, "%s", choice.name);
   }
+}
+
+Test(optimizer, trust_is_the_ratio_of_the_norms) {
+  const optimizer_step_t step = {.trust_coefficient = 0.01, .weight_decay = 0.5};
+  const layerwise_t lars = optimizer_find("lars")->layerwise, lamb = optimizer_find("lamb")->layerwise;
+  cr_assert_float_eq(lars.trust(&step, 4, 6), 0.01 * 4 / (6 + 0.5 * 4), 1e-15);
+  cr_assert_float_eq(lamb.trust(&step, 3, 6), 0.5, 1e-15);
+  cr_assert(lars.trust(&step, 0, 6) == 1 && lars.trust(&step, 4, 0) == 1, "nothing to scale by");
+  cr_assert(lamb.trust(&step, 0, 6) == 1 && lamb.trust(&step, 4, 0) == 1, "nothing to scale by");
 }
 
 Test(optimizer, names_and_states) {
@@ -260,6 +278,6 @@ Test(optimizer, names_and_states) {
     cr_assert_leq(optimizer->states, OPTIMIZER_MAX_STATES);
     for (int k = 0; k < optimizer->states; k++) cr_assert_not_null(optimizer->state_names[k]);
   }
-  cr_assert_eq(n, 7);
+  cr_assert_eq(n, 9);
   cr_assert_null(optimizer_find("adamax"));
 }

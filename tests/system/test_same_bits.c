@@ -149,6 +149,15 @@ Test(same_bits, of_losses_of_margins_and_of_two_outputs_a_target) {
           {1, 3, 0}, {3, 1, 0});
 }
 
+/* Norms of whole layers are sums over threads, ranks and nodes; layers share blocks and are cut by them. */
+Test(same_bits, with_layerwise_optimisers) {
+  regression();
+  COMPARE(6, "'optimizer={name: lamb, learning_rate: 0.02}' train.clip_norm=0.5", {1, 1, 0}, {3, 1, 2},
+          {1, 3, 0});
+  COMPARE(5, "'optimizer={name: lars, learning_rate: 0.5, momentum: 0.9, trust_coefficient: 0.02}'",
+          {1, 2, 0}, {5, 1, 3}, {2, 2, 1});
+}
+
 /* The textbook reduction adds in another order: close, not equal, and a different way through the program. */
 Test(same_bits, and_the_textbook_reduction_comes_close) {
   classification("");
