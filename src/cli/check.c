@@ -23,7 +23,8 @@ typedef struct {
 } rank_t;
 
 typedef struct {
-  const settings_t *settings;
+  const settings_t *settings; /* from examine on: own */
+  settings_t own;             /* for the rows that there are */
   const session_t *session;
   const loss_t *loss;
   dataset_shape_t shape;
@@ -206,8 +207,10 @@ static ls_status examine(check_t *check, ls_error *error) {
   const settings_t *settings = check->settings;
   if (settings->parallel.ranks_per_node != SETTINGS_AUTO)
     TRY(world_group(world, (int)settings->parallel.ranks_per_node, error));
-  TRY(layout_plan(world, settings, 0, &check->layout, error));
   TRY(dataset_describe(world, settings, &check->shape, error));
+  check->own = settings_for_rows(settings, check->shape.train_rows);
+  settings = check->settings = &check->own;
+  TRY(layout_plan(world, settings, 0, &check->layout, error));
   check->loss = loss_find(settings->loss.name);
   ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->shape.features,
                                   &check->graph, error);

@@ -42,7 +42,8 @@ enum { MOST_SHARDS = 16 };
 
 /* A smaller batch, since the loss is computed anew for each parameter, in shards enough for some ranks. */
 static void shrink(settings_t *settings, int64_t rows) {
-  if (settings->train.global_batch_size > rows) settings->train.global_batch_size = rows;
+  if (settings->train.global_batch_size > rows || settings->train.global_batch_size == SETTINGS_ALL)
+    settings->train.global_batch_size = rows;
   rows = settings->train.global_batch_size;
   if (settings->parallel.shards == SETTINGS_AUTO || settings->parallel.shards > rows)
     settings->parallel.shards = rows < MOST_SHARDS ? rows : MOST_SHARDS;

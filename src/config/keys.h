@@ -58,8 +58,8 @@ struct value_type {
   yaml_value_t *(*write)(arena_t *arena, const key_row_t *row, const void *field); /* NULL: no memory */
 };
 
-extern const value_type_t type_number, type_integer, type_seed, type_bool, type_text, type_name, type_choice,
-    type_numbers;
+extern const value_type_t type_number, type_integer, type_batch, type_seed, type_bool, type_text, type_name,
+    type_choice, type_numbers;
 /* These fill several fields; theirs is the settings_t (range: the scaling_settings_t). */
 extern const value_type_t type_validation, type_range, type_every, type_layers;
 

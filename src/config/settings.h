@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 enum { SETTINGS_AUTO = -1 }; /* what an integer key holds for "auto" */
+enum { SETTINGS_ALL = -1 };  /* what train.global_batch_size holds for "all" */
 
 typedef enum {
   LAYER_DENSE,
@@ -106,7 +107,7 @@ typedef struct {
   struct {
     int64_t epochs; /* >= 0; 0 saves the initial model */
     int64_t steps;  /* the run ends after so many updates, within an epoch too; 0: by epochs alone */
-    int64_t global_batch_size;
+    int64_t global_batch_size; /* or SETTINGS_ALL: as many as there are training rows */
     uint64_t seed;
     int64_t members;   /* networks of an ensemble, with seeds seed, seed + 1, ...; 1: a single network */
     double l1, l2;     /* penalties l1 |w| + l2/2 w^2, on weights, not biases */

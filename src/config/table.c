@@ -150,8 +150,9 @@ static const key_row_t rows[] = {
     {"train.steps", &type_integer, FIELD(train.steps), "0",
      .meaning = "updates after which the run ends, within an epoch too; 0: when its epochs are done",
      .range = {.low = 0, .high = INT32_MAX}},
-    {"train.global_batch_size", &type_integer, FIELD(train.global_batch_size), "128",
-     .meaning = "rows of a step, all ranks together", .range = {.low = 1, .high = INT32_MAX}},
+    {"train.global_batch_size", &type_batch, FIELD(train.global_batch_size), "128",
+     .meaning = "rows of a step, all ranks together; all: every training row, full-batch descent",
+     .range = {.low = 1, .high = INT32_MAX}},
     {"train.seed", &type_seed, FIELD(train.seed), "1", .meaning = "seed of everything random"},
     {"train.members", &type_integer, FIELD(train.members), "1",
      .meaning =

@@ -130,6 +130,27 @@ static yaml_value_t *write_integer(arena_t *arena, const key_row_t *row, const v
 
 const value_type_t type_integer = {"a whole number", read_integer, write_integer};
 
+/* ---- batch: int64_t, SETTINGS_ALL for all ---- */
+
+static ls_status read_batch(const setting_t *setting, void *field) {
+  const char *text = NULL;
+  int64_t number = SETTINGS_ALL;
+  TRY(read_scalar(setting, "a whole number or all", &text));
+  if (strcmp(text, "all") != 0) {
+    if (!text_int64(text, &number)) return refuse_value(setting, "a whole number or all");
+    TRY(check_range(setting, (double)number));
+  }
+  *(int64_t *)field = number;
+  return LS_OK;
+}
+
+static yaml_value_t *write_batch(arena_t *arena, const key_row_t *row, const void *field) {
+  if (*(const int64_t *)field == SETTINGS_ALL) return yaml_new_text(arena, "all");
+  return write_integer(arena, row, field);
+}
+
+const value_type_t type_batch = {"a whole number or all", read_batch, write_batch};
+
 /* ---- seed: uint64_t ---- */
 
 static ls_status read_seed(const setting_t *setting, void *field) {

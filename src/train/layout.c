@@ -80,6 +80,12 @@ static ls_status check_cpus(const layout_t *layout, int cpus, ls_error *error) {
       cpus, layout->cores_allowed, cpus, cpus);
 }
 
+settings_t settings_for_rows(const settings_t *settings, int64_t training_rows) {
+  settings_t own = *settings;
+  if (own.train.global_batch_size == SETTINGS_ALL) own.train.global_batch_size = training_rows;
+  return own;
+}
+
 ls_status layout_plan(world_t *world, const settings_t *settings, int stored_shards, layout_t *out,
                       ls_error *error) {
   layout_t layout = {0};

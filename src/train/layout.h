@@ -17,6 +17,10 @@ typedef struct {
                         cores  idle; empty when all is well */
 } layout_t;
 
+/* The settings with the number of training rows for `train.global_batch_size: all`, once it is known. A copy,
+ * which borrows what the original owns. */
+settings_t settings_for_rows(const settings_t *settings, int64_t training_rows);
+
 /* Threads: parallel.threads, or what SLURM gives to a task, or the cores of the host divided among its ranks.
  * Shards: `stored_shards` when > 0 (of a checkpoint), else parallel.shards, else by the batch.
  * LS_BAD_SETTINGS when shards do not suit, LS_USAGE when SLURM gave another number of CPUs. Collective. */

@@ -22,7 +22,8 @@ typedef struct {
 /* Everything a run holds, in the order in which it is made. */
 typedef struct trainer {
   world_t *world;
-  const settings_t *settings;
+  const settings_t *settings; /* from prepare on: own */
+  settings_t own;             /* for the rows that there are */
   const train_options_t *options;
   run_directory_t run;
   bool resumed;

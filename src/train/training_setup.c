@@ -269,9 +269,10 @@ static ls_status look_at_hosts(trainer_t *trainer, ls_error *error) {
 
 /* All that comes before the first step, but for the run directory. */
 static ls_status prepare(trainer_t *trainer, ls_error *error) {
-  const settings_t *settings = trainer->settings;
   dataset_shape_t shape = {0};
-  TRY(dataset_describe(trainer->world, settings, &shape, error));
+  TRY(dataset_describe(trainer->world, trainer->settings, &shape, error));
+  trainer->own = settings_for_rows(trainer->settings, shape.train_rows);
+  const settings_t *settings = trainer->settings = &trainer->own;
   int64_t ranks_per_node = settings->parallel.ranks_per_node;
   TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
   TRY(layout_plan(trainer->world, settings, trainer->position.shards, &trainer->layout, error));
@@ -315,7 +316,7 @@ ls_status training_open(world_t *world, const settings_t *settings, training_t *
   *trainer = (trainer_t){.world = world, .settings = settings, .options = &options};
   TRY_OR_DONE(prepare(trainer, error));
   *out = (training_t){.world = world,
-                      .settings = settings,
+                      .settings = trainer->settings,
                       .layout = &trainer->layout,
                       .graph = trainer->graph,
                       .loss = trainer->loss,

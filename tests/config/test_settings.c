@@ -234,3 +234,16 @@ Test(settings, the_reference_names_every_key_and_every_name) {
     free(text);
   }
 }
+
+Test(settings, a_batch_may_be_all_rows) {
+  settings_t *s = parsed(MINIMAL, (const char *const[]){"train.global_batch_size=all", NULL});
+  cr_assert_eq(s->train.global_batch_size, SETTINGS_ALL);
+  char *text = dumped(s);
+  cr_assert_not_null(strstr(text, "global_batch_size: all"), "%s", text);
+  free(text);
+  settings_destroy(&s);
+  assert_refused(MINIMAL "train: {global_batch_size: -1}\n", NULL,
+                 "runs/t.yaml:6: train.global_batch_size: out of", "");
+  assert_refused(MINIMAL "train: {global_batch_size: most}\n", NULL,
+                 "runs/t.yaml:6: train.global_batch_size: exp", "all");
+}

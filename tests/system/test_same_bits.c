@@ -149,6 +149,14 @@ Test(same_bits, of_losses_of_margins_and_of_two_outputs_a_target) {
           {1, 3, 0}, {3, 1, 0});
 }
 
+/* One step an epoch, as many rows as there are: the same as naming their number. */
+Test(same_bits, in_full_batches) {
+  regression();
+  outcome_t all = COMPARE(8, "train.global_batch_size=all", {1, 1, 0}, {3, 1, 2});
+  outcome_t named = COMPARE(8, "train.global_batch_size=861", {1, 2, 0});
+  outcome_expect_same(&all, &named, "861 of 861 rows");
+}
+
 /* Norms of whole layers are sums over threads, ranks and nodes; layers share blocks and are cut by them. */
 Test(same_bits, with_layerwise_optimisers) {
   regression();
