@@ -248,6 +248,16 @@ static const optimizer_t optimizer_table[] = {
      lamb_update,
      NULL,
      {lamb_direction, lamb_trust}},
+    {"lbfgs",
+     "full batches: along -H g, H from the last ten changes of w and g, as far as a line search says (Liu "
+     "and Nocedal "
+     "1989)",
+     2 * LBFGS_PAIRS,
+     {"s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9",
+      "y0", "y1", "y2", "y3", "y4", "y5", "y6", "y7", "y8", "y9"},
+     NULL,
+     NULL,
+     {0}},
 };
 
 enum { OPTIMIZERS = sizeof optimizer_table / sizeof optimizer_table[0] };

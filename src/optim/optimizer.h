@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OPTIMIZER_MAX_STATES = 2 };
+enum { LBFGS_PAIRS = 10, OPTIMIZER_MAX_STATES = 2 * LBFGS_PAIRS };
 
 /* What an update needs beside the slice; the same for all slices of a step. */
 typedef struct {
@@ -48,9 +48,9 @@ typedef struct {
 typedef struct {
   const char *name;
   const char *meaning;                           /* the formula and its source */
-  int states;                                    /* state vectors it keeps: 0, 1 or 2 */
+  int states;                                    /* state vectors it keeps */
   const char *state_names[OPTIMIZER_MAX_STATES]; /* as in checkpoints */
-  optimizer_update_t update;
+  optimizer_update_t update;                     /* NULL: no function of a slice (lbfgs) */
   void (*prepare)(optimizer_step_t *step); /* works out what an update needs once a step; NULL: nothing */
   layerwise_t layerwise;
 } optimizer_t;

@@ -199,6 +199,7 @@ static ls_status create_parts(engine_t *engine, ls_error *error) {
   else
     TRY(world_agree(world, create_private(engine, error), error));
   TRY(world_agree(world, update_create(engine, error), error));
+  TRY(world_agree(world, lbfgs_create(engine, error), error));
   TRY(world_agree(world, create_rows(engine, error), error));
   return world_agree(world, create_workers(engine, error), error);
 }
@@ -314,6 +315,7 @@ void engine_begin_epoch(engine_t *engine, int64_t epoch) {
   order_t order = ORDER_FULL;
   order_parse(settings->data.shuffle, &order, NULL);
   engine->steps_done = 0;
+  if (engine->lbfgs != NULL) epoch = 0; /* the same sums, to the bit, whenever the same point is evaluated */
 #pragma omp parallel for schedule(dynamic) num_threads(layout->threads)
   for (int s = 0; s < layout->own_shards; s++) {
     int64_t begin = engine->shard_begin[s], n = engine->shard_begin[s + 1] - begin;
@@ -391,7 +393,12 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
 
 ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
                      ls_error *error) {
+  if (engine->lbfgs != NULL) return lbfgs_run(engine, from, to, error);
   return run_steps(engine, from, to, updates_before, (step_t){.want_norm = want_norm}, error);
+}
+
+ls_status engine_evaluate(engine_t *engine, int64_t step, ls_error *error) {
+  return run_steps(engine, step, step + 1, 0, (step_t){.keep = true}, error);
 }
 
 ls_status engine_gradient(engine_t *engine, int64_t step, int64_t updates_before, float *vector,

@@ -70,6 +70,8 @@ typedef struct {
   int *counts;         /* (nodes): doubles of this lane's slices, for the exchange */
 } trust_t;
 
+typedef struct lbfgs lbfgs_t;
+
 struct engine {
   engine_inputs_t in;
   const optimizer_t *optimizer;
@@ -97,6 +99,7 @@ struct engine {
   float *gradient; /* (slice): where it waits while its norm is found; with reduce: mpi also the sum */
   exchange_t exchange;
   trust_t trust;
+  lbfgs_t *lbfgs; /* NULL for other optimisers */
 
   tape_t *tape;
   uint32_t *order;                /* (resident rows): resident row that comes k-th, shard by shard */
@@ -149,6 +152,13 @@ ls_status trust_plan(engine_t *engine, ls_error *error);
 ls_status trust_create(engine_t *engine, ls_error *error);
 void trust_update(engine_t *engine, worker_t *worker, int thread, slice_t part, const optimizer_step_t *step,
                   ls_error *error);
+
+/* L-BFGS (lbfgs.c), when the optimiser is that: what it needs beside states, after update_create; and steps
+ * [from, to) of an epoch. Collective. */
+ls_status lbfgs_create(engine_t *engine, ls_error *error);
+ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, ls_error *error);
+/* Losses and gradient of a step at the present parameters, left in step_loss and gradient. Collective. */
+ls_status engine_evaluate(engine_t *engine, int64_t step, ls_error *error);
 
 /* What update.c lends to trust.c. */
 slice_t slice_number(const engine_t *engine, int lane, int node);

@@ -233,6 +233,7 @@ Test(optimizer, same_bits_however_the_vector_is_cut) {
   choice_t choice;
   for (size_t i = 0; optimizer_choice(i, &choice); i++) {
     const optimizer_t *optimizer = optimizer_find(choice.name);
+    if (optimizer->update == NULL) continue;
     run(optimizer, base, true, N, whole);
     const size_t slices[] = {16, 48, 512, 7, 1};
     for (size_t k = 0; k < sizeof slices / sizeof slices[0]; k++) {
@@ -247,6 +248,7 @@ Test(optimizer, same_bits_however_the_vector_is_cut) {
 Test(optimizer, zeros_with_zero_gradients_stay_zero) {
   choice_t choice;
   for (size_t i = 0; optimizer_choice(i, &choice); i++) {
+    if (optimizer_find(choice.name)->update == NULL) continue;
     float w[40] = {0}, g[40] = {0}, a[40] = {0}, b[40] = {0};
     float *const state[] = {a, b};
     for (int t = 1; t <= 3; t++) {
@@ -278,6 +280,6 @@ Test(optimizer, names_and_states) {
     cr_assert_leq(optimizer->states, OPTIMIZER_MAX_STATES);
     for (int k = 0; k < optimizer->states; k++) cr_assert_not_null(optimizer->state_names[k]);
   }
-  cr_assert_eq(n, 9);
+  cr_assert_eq(n, 10);
   cr_assert_null(optimizer_find("adamax"));
 }
