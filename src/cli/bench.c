@@ -1,28 +1,32 @@
-/* lockstep bench: what the machine can do, to compare runs with. */
+/* lockstep bench: what the machine can do, and a network on it; or the network between ranks alone. */
 #include "cli/command.h"
 
 #include "store/store.h"
+#include "study/bench.h"
 #include "study/network.h"
 #include "train/history.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEY_NETWORK = 256, KEY_JSON, KEY_RANKS_PER_NODE };
+enum { KEY_NETWORK = 256, KEY_JSON, KEY_RANKS_PER_NODE, KEY_SECONDS };
 
 typedef struct {
   arguments_t arguments;
   bool network;
   const char *json;
   int64_t ranks_per_node; /* 0: all that share memory */
+  double seconds;         /* 0: the default */
 } bench_arguments_t;
 
 static const struct argp_option options[] = {
     {"network", KEY_NETWORK, NULL, 0,
-     "latency and bandwidth between ranks of a node, of different nodes, and of the exchange of gradients",
+     "in place of CONFIG: latency and bandwidth between ranks of a node, of different nodes, and of the "
+     "exchange of gradients",
      0},
     {"ranks-per-node", KEY_RANKS_PER_NODE, "N", 0,
-     "groups of N ranks stand for nodes, as parallel.ranks_per_node", 0},
+     "with --network: groups of N ranks stand for nodes, as parallel.ranks_per_node", 0},
+    {"seconds", KEY_SECONDS, "S", 0, "with CONFIG: how long each part is measured, about; default 0.5", 0},
     {"json", KEY_JSON, "FILE", 0, "write the figures to FILE as JSON too", 0},
     {0},
 };
@@ -36,8 +40,12 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   } else if (key == KEY_RANKS_PER_NODE) {
     if (!text_int64(arg, &a->ranks_per_node) || a->ranks_per_node < 1)
       return arguments_refuse(&a->arguments, "--ranks-per-node=%.40s: a number from 1 is needed", arg);
-  } else if (key == ARGP_KEY_END && !a->network) {
-    return arguments_refuse(&a->arguments, "bench: say what to measure: --network");
+  } else if (key == KEY_SECONDS) {
+    return arguments_positive(&a->arguments, "seconds", arg, &a->seconds);
+  } else if (key == ARGP_KEY_END && a->network == (a->arguments.n > 0)) {
+    return arguments_refuse(&a->arguments, "bench: say what to measure: CONFIG, or --network without one");
+  } else if (key == ARGP_KEY_END) {
+    if (a->seconds == 0) a->seconds = 0.5;
   } else {
     return arguments_key(key, arg, state);
   }
@@ -90,38 +98,57 @@ static ls_status write_json(const session_t *session, const char *path,
   return status;
 }
 
-static ls_status run(const session_t *session, void *input, ls_error *error) {
-  const bench_arguments_t *a = input;
+static ls_status run_network(const session_t *session, const bench_arguments_t *a, ls_error *error) {
   network_line_t lines[NETWORK_LEVEL_COUNT];
-  ls_status status = LS_OK;
   TRY(world_group(session->world, (int)a->ranks_per_node, error));
   if (world_size(session->world) < 2)
-    status = error_set(error, LS_USAGE,
-                       "bench --network needs two ranks or more: mpirun -n 2 lockstep bench --network");
-  TRY(status);
+    return error_set(error, LS_USAGE,
+                     "bench --network needs two ranks or more: mpirun -n 2 lockstep bench --network");
   TRY(network_measure(session->world, lines, error));
-  if (session->is_root) {
-    print_lines(lines);
-    if (a->json != NULL) status = write_json(session, a->json, lines, error);
-  }
+  if (!session->is_root) return LS_OK;
+  print_lines(lines);
+  return a->json == NULL ? LS_OK : write_json(session, a->json, lines, error);
+}
+
+static ls_status run_config(const session_t *session, const bench_arguments_t *a, ls_error *error) {
+  settings_t *settings = NULL;
+  bench_t bench;
+  TRY(settings_everywhere(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1,
+                          &settings, error));
+  ls_status status = bench_run(session->world, settings, a->seconds, &bench, error);
+  settings_destroy(&settings);
+  if (status != LS_OK || !session->is_root) return status;
+  bench_print(&bench, stdout);
+  return a->json == NULL ? LS_OK : bench_write_json(&bench, a->json, error);
+}
+
+static ls_status run(const session_t *session, void *input, ls_error *error) {
+  const bench_arguments_t *a = input;
+  ls_status status = a->network ? run_network(session, a, error) : run_config(session, a, error);
+  fflush(stdout);
   return world_agree(session->world, status, error);
 }
 
-static const struct argp argp = {.options = options,
-                                 .parser = parse_key,
-                                 .doc =
-                                     "Measures the machine.\v"
-                                     "--network, under mpirun or srun with the layout of a run: messages "
-                                     "from 8 bytes to 4 MiB, and the exchange "
-                                     "of gradients between nodes, each fitted by a latency and a bandwidth."};
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_key,
+    .args_doc = "CONFIG [SECTION.KEY=VALUE...]\n--network",
+    .doc =
+        "Measures the machine and the network of CONFIG on it, all threads of all ranks at once: the peak of "
+        "the cores, memory, what ranks and threads cost each other, each layer's passes, and whole steps by "
+        "phase; and says what bounds the step. Or, with --network, messages from 8 bytes to 4 MiB and the "
+        "exchange of gradients between nodes, each fitted by a latency and a bandwidth.\v"
+        "Start it like the run that it is about, with mpirun or srun, on an idle machine. No file of a run "
+        "is touched."};
 
 const command_t command_bench = {
     .name = "bench",
-    .meaning = "measure the machine",
+    .meaning = "measure the machine, and a network's steps on it",
     .argp = &argp,
     .options_size = sizeof(bench_arguments_t),
     .fewest = 0,
-    .most = 0,
+    .most = ANY_NUMBER,
     .is_parallel = true,
+    .shows_settings = true,
     .run = run,
 };

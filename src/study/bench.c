@@ -1,0 +1,260 @@
+/* The order of a measurement, and what is said of it. */
+#include "study/bench.h"
+
+#include "base/clock.h"
+#include "data/dataset.h"
+#include "store/store.h"
+#include "study/bench_impl.h"
+#include "train/history.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- measuring ---- */
+
+/* Seconds since this process began: field 22 of /proc/self/stat is when, in clock ticks since boot. */
+static double process_seconds(void) {
+  char text[1024];
+  struct timespec now;
+  FILE *file = fopen("/proc/self/stat", "r");
+  if (file == NULL) return 0;
+  size_t n = fread(text, 1, sizeof text - 1, file);
+  fclose(file);
+  text[n] = '\0';
+  char *at = strrchr(text, ')'); /* the name before it may hold anything */
+  for (int field = 2; at != NULL && field < 22; field++) at = strchr(at + 1, ' ');
+  if (at == NULL || clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - strtod(at, NULL) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Everything that a run does before its second step. */
+static ls_status start_up(world_t *world, const settings_t *settings, training_t *training, bench_t *out,
+                          ls_error *error) {
+  TRY(training_open(world, settings, training, error));
+  engine_begin_epoch(training->engine, 0);
+  ls_status status = engine_run(training->engine, 0, 1, 0, false, error);
+  out->startup = process_seconds();
+  return status;
+}
+
+/* The training features once more, from the page cache. */
+static ls_status load_rate(world_t *world, const settings_t *settings, const training_t *training,
+                           bench_t *out, ls_error *error) {
+  dataset_t *dataset = NULL;
+  double began = clock_seconds(), bytes = 0;
+  TRY(dataset_load_features(world, settings->data.file, settings->data.x, graph_inputs(training->graph),
+                            training->layout->shards, &dataset, error));
+  double seconds = clock_seconds() - began;
+  double mine = (double)dataset->resident_bytes;
+  dataset_destroy(&dataset);
+  TRY(sum_over_ranks(world, mine, &bytes, error));
+  out->load_rate = bytes / seconds;
+  return LS_OK;
+}
+
+static ls_status measure(const team_t *team, const training_t *training, bench_t *out, ls_error *error) {
+  TRY(bench_machine(team, out, error));
+  TRY(bench_node(team, out, error));
+  TRY(bench_layers(team, training, out, error));
+  return bench_steps(team, training, out, error);
+}
+
+ls_status bench_run(world_t *world, const settings_t *settings, double seconds, bench_t *out,
+                    ls_error *error) {
+  bench_t bench = {.nodes = 0};
+  training_t training = {0};
+  team_t team = {0};
+  double threads = 0;
+  ls_status status = start_up(world, settings, &training, &bench, error);
+  TRY_OR_DONE(status);
+  TRY_OR_DONE(team_create(world, training.layout->threads, seconds, &team, error));
+  TRY_OR_DONE(measure(&team, &training, &bench, error));
+  TRY_OR_DONE(load_rate(world, settings, &training, &bench, error));
+  TRY_OR_DONE(sum_over_ranks(world, training.layout->threads, &threads, error));
+  bench.nodes = world_nodes(world);
+  bench.ranks = world_size(world);
+  bench.threads = (int)threads;
+  TRY_OR_DONE(world_broadcast(world, &bench, sizeof bench, 0, error));
+  *out = bench;
+done:
+  if (team.window != NULL) team_destroy(&team);
+  if (training.engine != NULL) training_close(&training);
+  return status;
+}
+
+/* ---- for people ---- */
+
+static void print_machine(const bench_t *b, FILE *out) {
+  double core = b->peak_fp32 / b->threads;
+  fprintf(out, "machine     %d node(s), %d rank(s), %d thread(s)\n", b->nodes, b->ranks, b->threads);
+  fprintf(out, "peak        %.1f GFLOP/s in fp32, %.1f a thread\n", b->peak_fp32 / 1e9, core / 1e9);
+  if (b->peak_bf16 > 0) fprintf(out, "            %.1f GFLOP/s in bf16\n", b->peak_bf16 / 1e9);
+  fprintf(out, "memory      %.1f GB/s, all threads\n", b->bandwidth / 1e9);
+  if (b->cross_read > 0)
+    fprintf(out,
+            "cores       read what another wrote at %.1f GB/s (their own lines at %.1f), write what another "
+            "read at %.1f\n",
+            b->cross_read / 1e9, b->own_read / 1e9, b->cross_write / 1e9);
+  fprintf(out, "barrier     %.2f us, all threads of a node\n", b->barrier * 1e6);
+  fprintf(out, "start-up    %.2f s from the launch of a rank to the end of its first step\n", b->startup);
+  fprintf(out, "reading     %.1f MB/s of training features\n", b->load_rate / 1e6);
+}
+
+static void print_reductions(const bench_t *b, FILE *out) {
+  if (b->n_reductions == 0) return;
+  fprintf(out, "\n%-16s %14s %16s %8s\n", "sum over ranks", "window, us", "MPI_Allreduce", "ratio");
+  for (size_t i = 0; i < b->n_reductions; i++) {
+    const bench_reduction_t *r = &b->reductions[i];
+    fprintf(out, "%13zu KB %14.1f %16.1f %8.1f\n", r->bytes / 1024, r->window * 1e6, r->library * 1e6,
+            r->library / r->window);
+  }
+}
+
+static void print_layers(const bench_t *b, FILE *out) {
+  double core = b->peak_fp32 / b->threads;
+  fprintf(out,
+          "\nshares of a thread's peak, %" PRId64 " rows a call, weight gradients over %" PRId64 " rows\n",
+          b->block_rows, b->slice_rows);
+  fprintf(out, "%-12s %14s %10s %14s %17s\n", "layer", "size", "forward", "backward-data",
+          "backward-weights");
+  for (size_t i = 0; i < b->n_layers; i++) {
+    const bench_layer_t *layer = &b->layers[i];
+    char size[48], data[16] = "-";
+    snprintf(size, sizeof size, "%" PRId64 "-%" PRId64, layer->in, layer->out);
+    if (layer->backward_data > 0) snprintf(data, sizeof data, "%.2f", layer->backward_data / core);
+    fprintf(out, "%-12.12s %14s %10.2f %14s %17.2f\n", layer->name, size, layer->forward / core, data,
+            layer->backward_weights / core);
+  }
+}
+
+static void print_steps(const bench_t *b, FILE *out) {
+  fprintf(out,
+          "\nstep        %.1f us, %.0f rows/s, %.1f GFLOP/s: %.2f of the peak (%" PRId64 " steps measured)\n",
+          b->step_seconds * 1e6, b->rows, b->flops / 1e9, b->flops / b->peak_fp32, b->steps);
+  fprintf(out, "%-12s %12s %8s\n", "phase", "us", "share");
+  for (int p = 0; p < PHASES; p++)
+    fprintf(out, "%-12s %12.1f %8.3f\n", engine_phase_name((engine_phase_t)p), b->phases[p] * 1e6,
+            b->phases[p] / b->step_seconds);
+  double update = b->phases[PHASE_UPDATE];
+  if (update > 0)
+    fprintf(out, "sums+update %.2f ns a parameter, %.1f GB/s: %.1f times what memory gives\n",
+            update / (double)b->parameters * 1e9, b->update_bytes / update / 1e9,
+            b->update_bytes / update / b->bandwidth);
+}
+
+/* What the step waits for, and what helps. */
+static const char *verdict(const bench_t *b) {
+  static const char *const words[PHASES] = {
+      [PHASE_GATHER] = "the step is bound by gathering rows: store features in fewer bytes (uint8, float32)",
+      [PHASE_UPDATE] = "the step is bound by summing gradients and updating parameters, that is by memory: a "
+                       "larger train.global_batch_size makes updates rarer",
+      [PHASE_EXCHANGE] = "the step is bound by the exchange between nodes: a larger train.global_batch_size "
+                         "makes it rarer",
+      [PHASE_WAIT] = "the step is bound by threads that wait for each other: its work is too small or uneven "
+                     "for so many, or other processes use the cores"};
+  double share = b->flops / b->peak_fp32, most = 0.2;
+  const char *found = NULL;
+  for (int p = 0; p < PHASES; p++)
+    if (words[p] != NULL && b->phases[p] / b->step_seconds > most) {
+      most = b->phases[p] / b->step_seconds;
+      found = words[p];
+    }
+  if (found != NULL) return found;
+  if (share >= 0.75) return "the step is bound by floating-point work, as it should be";
+  return "the step is bound by its kernels, which run below the peak: layers are narrow, or shards have few "
+         "rows (parallel.shards, train.global_batch_size)";
+}
+
+void bench_print(const bench_t *bench, FILE *out) {
+  print_machine(bench, out);
+  print_reductions(bench, out);
+  print_layers(bench, out);
+  print_steps(bench, out);
+  fprintf(out, "\n%s\n", verdict(bench));
+}
+
+/* ---- for programs ---- */
+
+static void write_layers(const bench_t *b, FILE *file) {
+  fputs(", \"layers\": [", file);
+  for (size_t i = 0; i < b->n_layers; i++) {
+    const bench_layer_t *layer = &b->layers[i];
+    fputs(i > 0 ? ", {" : "{", file);
+    json_text(file, true, "name", layer->name);
+    json_integer(file, false, "in", layer->in);
+    json_integer(file, false, "out", layer->out);
+    json_number(file, false, "forward_gflops", layer->forward / 1e9);
+    if (layer->backward_data > 0)
+      json_number(file, false, "backward_data_gflops", layer->backward_data / 1e9);
+    json_number(file, false, "backward_weights_gflops", layer->backward_weights / 1e9);
+    fputc('}', file);
+  }
+  fputc(']', file);
+}
+
+static void write_reductions(const bench_t *b, FILE *file) {
+  fputs(", \"reductions\": [", file);
+  for (size_t i = 0; i < b->n_reductions; i++) {
+    fputs(i > 0 ? ", {" : "{", file);
+    json_integer(file, true, "bytes", (int64_t)b->reductions[i].bytes);
+    json_number(file, false, "window_seconds", b->reductions[i].window);
+    json_number(file, false, "allreduce_seconds", b->reductions[i].library);
+    fputc('}', file);
+  }
+  fputc(']', file);
+}
+
+static void write_object(const bench_t *b, FILE *file) {
+  const struct {
+    const char *key;
+    double value;
+  } numbers[] = {{"peak_fp32_gflops", b->peak_fp32 / 1e9},
+                 {"peak_fp32_gflops_per_core", b->peak_fp32 / b->threads / 1e9},
+                 {"peak_bf16_gflops", b->peak_bf16 / 1e9},
+                 {"memory_gb_per_second", b->bandwidth / 1e9},
+                 {"cross_read_gb_per_second", b->cross_read / 1e9},
+                 {"cross_write_gb_per_second", b->cross_write / 1e9},
+                 {"own_read_gb_per_second", b->own_read / 1e9},
+                 {"barrier_seconds", b->barrier},
+                 {"startup_seconds", b->startup},
+                 {"load_mb_per_second", b->load_rate / 1e6},
+                 {"step_seconds", b->step_seconds},
+                 {"rows_per_second", b->rows},
+                 {"gflops", b->flops / 1e9},
+                 {"fraction_of_peak", b->flops / b->peak_fp32},
+                 {"update_bytes", b->update_bytes}};
+  fputc('{', file);
+  json_integer(file, true, "nodes", b->nodes);
+  json_integer(file, false, "ranks", b->ranks);
+  json_integer(file, false, "threads", b->threads);
+  json_integer(file, false, "parameters", b->parameters);
+  json_integer(file, false, "steps", b->steps);
+  json_integer(file, false, "block_rows", b->block_rows);
+  json_integer(file, false, "slice_rows", b->slice_rows);
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    json_number(file, false, numbers[i].key, numbers[i].value);
+  for (int p = 0; p < PHASES; p++) {
+    char key[32];
+    snprintf(key, sizeof key, "seconds_%s", engine_phase_name((engine_phase_t)p));
+    json_number(file, false, key, b->phases[p]);
+  }
+  write_layers(b, file);
+  write_reductions(b, file);
+  json_text(file, false, "verdict", verdict(b));
+  fputs("}\n", file);
+}
+
+ls_status bench_write_json(const bench_t *bench, const char *path, ls_error *error) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the figures");
+  write_object(bench, out);
+  ls_status status = fclose(out) == 0 ? LS_OK : error_set(error, LS_NO_MEMORY, "no memory for the figures");
+  if (status == LS_OK) status = store_write_file(path, text, error);
+  free(text);
+  return status;
+}

@@ -1,0 +1,139 @@
+/* The machine alone: multipliers and memory, all threads at once. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "math/peak.h"
+#include "study/bench_impl.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+/* ---- the team ---- */
+
+/* Numbers the threads of the node, rank by rank. */
+static ls_status number_threads(team_t *team, ls_error *error) {
+  world_t *world = team->world;
+  int size = world_size(world), *threads = malloc((size_t)size * sizeof *threads);
+  ls_status status =
+      threads == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
+  TRY_OR_DONE(world_agree(world, status, error));
+  TRY_OR_DONE(world_gather(world, &team->threads, sizeof *threads, threads, error));
+  for (int r = 0; r < size; r++) {
+    if (world_node_of(world, r) != world_node(world)) continue;
+    team->all += threads[r];
+    if (r < world_rank(world)) team->first += threads[r];
+  }
+done:
+  free(threads);
+  return status;
+}
+
+ls_status team_create(world_t *world, int threads, double seconds, team_t *out, ls_error *error) {
+  team_t team = {.world = world, .threads = threads, .seconds = seconds};
+  bool first = world_place(world) == 0;
+  TRY(number_threads(&team, error));
+  TRY(window_create(world, first ? 2 * sizeof(barrier_t) : 0, "the barriers", &team.window, error));
+  team.barrier = window_segment(team.window, 0);
+  team.places = team.barrier + 1;
+  if (first) {
+    barrier_init(team.barrier, team.all);
+    barrier_init(team.places, world_places(world));
+  }
+  ls_status status = world_barrier(world, error);
+  if (status == LS_OK)
+    *out = team;
+  else
+    team_destroy(&team);
+  return status;
+}
+
+void team_destroy(team_t *team) {
+  window_destroy(&team->window);
+}
+
+static int compare(const void *a, const void *b) {
+  const double *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+double median(double *values, int n) {
+  qsort(values, (size_t)n, sizeof *values, compare);
+  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+ls_status sum_over_ranks(world_t *world, double mine, double *out, ls_error *error) {
+  int size = world_size(world);
+  double *all = malloc((size_t)size * sizeof *all);
+  ls_status status = all == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
+  TRY_OR_DONE(world_agree(world, status, error));
+  TRY_OR_DONE(world_gather(world, &mine, sizeof mine, all, error));
+  *out = 0;
+  for (int r = 0; r < size; r++) *out += all[r];
+done:
+  free(all);
+  return status;
+}
+
+/* ---- multipliers ---- */
+
+typedef double (*peak_t)(int64_t rounds);
+
+/* FLOP/s of this thread, while the others do the same. */
+static double measure_peak(const team_t *team, peak_t peak) {
+  double rates[REPEATS];
+  int64_t rounds = 1 << 16;
+  for (;; rounds *= 2) { /* as many as take a part's time, and warm the core meanwhile */
+    double began = clock_seconds();
+    if (peak(rounds) == 0) return 0;
+    if (clock_seconds() - began > team->seconds / (2 * REPEATS)) break;
+  }
+  for (int i = 0; i < REPEATS; i++) {
+    barrier_wait(team->barrier);
+    double began = clock_seconds(), flops = peak(rounds);
+    rates[i] = flops / (clock_seconds() - began);
+  }
+  return median(rates, REPEATS);
+}
+
+/* ---- memory ---- */
+
+enum { STREAM_FLOATS = 1 << 23 }; /* 32 MB each: more than a core's share of any cache */
+
+/* c = a + b over arrays that no cache holds; bytes/s of this thread. */
+static double measure_stream(const team_t *team, float *restrict c, const float *restrict a,
+                             const float *restrict b) {
+  double rates[REPEATS];
+  for (int i = 0; i < REPEATS; i++) {
+    barrier_wait(team->barrier);
+    double began = clock_seconds();
+    for (size_t k = 0; k < STREAM_FLOATS; k++) c[k] = a[k] + b[k];
+    rates[i] = 3.0 * STREAM_FLOATS * sizeof *c / (clock_seconds() - began);
+  }
+  return median(rates, REPEATS);
+}
+
+/* Three arrays for each thread of this rank, one after the other. */
+static float *stream_memory(const team_t *team, arena_t *arena) {
+  return arena_new(arena, (size_t)team->threads * 3 * STREAM_FLOATS, sizeof(float));
+}
+
+ls_status bench_machine(const team_t *team, bench_t *out, ls_error *error) {
+  arena_t arena = {0};
+  double fp32 = 0, bf16 = 0, bandwidth = 0;
+  float *memory = stream_memory(team, &arena);
+  ls_status status = memory == NULL ? error_set(error, LS_NO_MEMORY, "no memory to measure memory") : LS_OK;
+  TRY_OR_DONE(world_agree(team->world, status, error));
+#pragma omp parallel num_threads(team->threads) reduction(+ : fp32, bf16, bandwidth)
+  {
+    float *own = memory + (size_t)omp_get_thread_num() * 3 * STREAM_FLOATS;
+    omp_set_num_threads(1);
+    fp32 += measure_peak(team, peak_fp32);
+    bf16 += measure_peak(team, peak_bf16);
+    bandwidth += measure_stream(team, own, own + STREAM_FLOATS, own + 2 * STREAM_FLOATS);
+  }
+  TRY_OR_DONE(sum_over_ranks(team->world, fp32, &out->peak_fp32, error));
+  TRY_OR_DONE(sum_over_ranks(team->world, bf16, &out->peak_bf16, error));
+  TRY_OR_DONE(sum_over_ranks(team->world, bandwidth, &out->bandwidth, error));
+done:
+  arena_free(&arena);
+  return status;
+}

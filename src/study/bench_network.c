@@ -1,0 +1,197 @@
+/* The user's network: each layer's passes alone, and whole steps with their phases. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "math/dense.h"
+#include "math/tree.h"
+#include "study/bench_impl.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+/* ---- layers ---- */
+
+/* One thread's copy of a layer and of the rows of a call and of a slice. */
+typedef struct {
+  dense_layout_t layout;
+  int64_t rows, slice_rows;
+  float *x, *y, *w, *transposed, *columns, *panels, *tile;
+} layer_t;
+
+static bool layer_create(const parameter_t *weight, const slice_shape_t *shape, arena_t *arena,
+                         layer_t *out) {
+  layer_t layer = {.layout = dense_layout(weight->shape[1], weight->shape[0]),
+                   .rows = shape->block_rows,
+                   .slice_rows = shape->padded};
+  const struct {
+    float **array;
+    int64_t floats;
+  } arrays[] = {{&layer.x, layer.rows * layer.layout.in},
+                {&layer.y, layer.rows * layer.layout.out},
+                {&layer.w, layer.layout.elements},
+                {&layer.transposed, dense_transposed_floats(&layer.layout)},
+                {&layer.columns, layer.slice_rows * layer.layout.in},
+                {&layer.panels, layer.slice_rows * layer.layout.padded_out},
+                {&layer.tile, DENSE_TILE_FLOATS}};
+  for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+    float *array = arena_new(arena, (size_t)arrays[i].floats, sizeof(float));
+    if (array == NULL) return false;
+    *arrays[i].array = array;
+  }
+  *out = layer;
+  return true;
+}
+
+/* All operands are zero: no kernel here is faster or slower for it. */
+typedef void (*pass_run_t)(const layer_t *layer);
+
+static void run_forward(const layer_t *layer) {
+  dense_forward(&layer->layout, activation_find("relu"), layer->rows, layer->x, layer->w, NULL, layer->y);
+}
+
+static void run_backward_data(const layer_t *layer) {
+  dense_backward_data(&layer->layout, layer->rows, layer->y, layer->transposed, layer->x);
+}
+
+static void run_backward_weights(const layer_t *layer) {
+  for (int64_t i = 0; i < dense_tiles(&layer->layout); i++) {
+    dense_tile_t tile = dense_tile(&layer->layout, i);
+    dense_backward_weights(&tile, layer->slice_rows, layer->columns, layer->panels, true, layer->tile);
+  }
+}
+
+/* FLOP/s of this thread, while the others do the same. */
+static double measure_pass(const team_t *team, const layer_t *layer, int64_t rows, pass_run_t run) {
+  double rates[REPEATS];
+  double flops = 2.0 * (double)rows * (double)layer->layout.in * (double)layer->layout.out;
+  for (int i = 0; i < REPEATS; i++) {
+    int64_t calls = 0;
+    barrier_wait(team->barrier);
+    double began = clock_seconds(), seconds = 0;
+    for (; seconds < team->seconds / (3 * REPEATS); seconds = clock_seconds() - began, calls++) run(layer);
+    rates[i] = flops * (double)calls / seconds;
+  }
+  return median(rates, REPEATS);
+}
+
+static ls_status measure_layer(const team_t *team, const parameter_t *weight, const slice_shape_t *shape,
+                               bool hands_on, bench_layer_t *out, ls_error *error) {
+  double rates[3] = {0};
+  bool short_of_memory = false;
+#pragma omp parallel num_threads(team->threads) reduction(+ : rates[:3]) reduction(|| : short_of_memory)
+  {
+    arena_t arena = {0};
+    layer_t layer = {0};
+    omp_set_num_threads(1);
+    short_of_memory = !layer_create(weight, shape, &arena, &layer);
+    if (!short_of_memory) {
+      rates[0] += measure_pass(team, &layer, layer.rows, run_forward);
+      if (hands_on) rates[1] += measure_pass(team, &layer, layer.rows, run_backward_data);
+      rates[2] += measure_pass(team, &layer, layer.slice_rows, run_backward_weights);
+    }
+    arena_free(&arena);
+  }
+  ls_status status = short_of_memory ? error_set(error, LS_NO_MEMORY, "no memory to measure a layer") : LS_OK;
+  TRY(world_agree(team->world, status, error));
+  double threads = 0, *figures[] = {&out->forward, &out->backward_data, &out->backward_weights};
+  TRY(sum_over_ranks(team->world, team->threads, &threads, error));
+  for (int i = 0; i < 3; i++) {
+    TRY(sum_over_ranks(team->world, rates[i], figures[i], error));
+    *figures[i] /= threads;
+  }
+  out->in = weight->shape[1];
+  out->out = weight->shape[0];
+  memcpy(out->name, weight->name, sizeof out->name);
+  char *slash = strrchr(out->name, '/');
+  if (slash != NULL) *slash = '\0';
+  return LS_OK;
+}
+
+ls_status bench_layers(const team_t *team, const training_t *training, bench_t *out, ls_error *error) {
+  const graph_t *graph = training->graph;
+  slice_shape_t shape = slice_shape(training->settings->train.global_batch_size, training->layout->shards);
+  out->block_rows = shape.block_rows;
+  out->slice_rows = shape.padded;
+  for (size_t i = 0; i < graph_parameter_count(graph) && out->n_layers < BENCH_LAYERS; i++) {
+    const parameter_t *parameter = graph_parameter(graph, i);
+    if (!parameter->is_weight || parameter->dims != 2) continue;
+    bench_layer_t *layer = &out->layers[out->n_layers];
+    TRY(measure_layer(team, parameter, &shape, out->n_layers > 0, layer, error));
+    out->n_layers++;
+  }
+  return LS_OK;
+}
+
+/* ---- steps ---- */
+
+/* What a walk over the steps of epoch after epoch knows of where it is. */
+typedef struct {
+  const training_t *training;
+  int64_t per_epoch, done;
+} walk_t;
+
+static ls_status walk_on(walk_t *walk, int64_t steps, ls_error *error) {
+  engine_t *engine = walk->training->engine;
+  while (steps > 0) {
+    int64_t at = walk->done % walk->per_epoch,
+            n = walk->per_epoch - at < steps ? walk->per_epoch - at : steps;
+    if (at == 0) engine_begin_epoch(engine, walk->done / walk->per_epoch);
+    TRY(engine_run(engine, at, at + n, walk->done, false, error));
+    walk->done += n;
+    steps -= n;
+  }
+  return LS_OK;
+}
+
+/* Bytes that one step's sums and update read and write at the least: all partial sums of a node but where one
+ * rank has none, the optimiser's state, the parameters. */
+static double update_bytes(const training_t *training, double parameters) {
+  const world_t *world = training->world;
+  int states = optimizer_find(training->settings->optimizer.name)->states;
+  double vectors = 2.0 * states + 2.0;
+  if (world_size(world) > 1)
+    for (int r = 0; r < world_size(world); r++) {
+      tree_node_t pieces[TREE_MAX_PIECES];
+      int shards = training->layout->shards, size = world_size(world);
+      vectors += tree_cover(shards, rank_first_shard(shards, size, r), rank_shards(shards, size, r), pieces);
+    }
+  return vectors * parameters * sizeof(float);
+}
+
+ls_status bench_steps(const team_t *team, const training_t *training, bench_t *out, ls_error *error) {
+  world_t *world = training->world;
+  int64_t batch = training->settings->train.global_batch_size;
+  walk_t walk = {training, epoch_steps(training->partition, batch),
+                 1}; /* one is done: that of the start-up */
+  double before[PHASES], after[PHASES], began = clock_seconds();
+  TRY(walk_on(&walk, 2, error));
+  double step = (clock_seconds() - began) / 2;
+  int64_t chunk = (int64_t)fmax(1, fmin(1e6, team->seconds / fmax(step, 1e-6)));
+  TRY(world_broadcast(world, &chunk, sizeof chunk, 0, error));
+  TRY(walk_on(&walk, (chunk + 3) / 4, error));
+
+  double seconds[REPEATS], rows = 0;
+  engine_seconds(training->engine, before);
+  for (int i = 0; i < REPEATS; i++) {
+    int64_t first = walk.done;
+    TRY(world_barrier(world, error));
+    began = clock_seconds();
+    TRY(walk_on(&walk, chunk, error));
+    seconds[i] = clock_seconds() - began;
+    for (int64_t t = first; t < walk.done; t++)
+      rows += (double)step_rows(training->partition, batch, t % walk.per_epoch);
+  }
+  engine_seconds(training->engine, after);
+  double n = (double)(chunk * REPEATS);
+  for (int p = 0; p < PHASES; p++) {
+    TRY(sum_over_ranks(world, (after[p] - before[p]) / n, &out->phases[p], error));
+    out->phases[p] /= world_size(world);
+  }
+  out->steps = chunk * REPEATS;
+  out->step_seconds = median(seconds, REPEATS) / (double)chunk;
+  out->rows = rows / n / out->step_seconds;
+  out->flops = out->rows * graph_flops_per_row(training->graph);
+  out->parameters = graph_parameters(training->graph);
+  out->update_bytes = update_bytes(training, (double)out->parameters);
+  return LS_OK;
+}
