@@ -79,9 +79,10 @@ void dense_panels(const dense_layout_t *layout, int64_t slice_rows, int64_t row,
                   const float *dy, float *panels);
 
 /* One tile of dW = dyᵀ x over a slice, or with `add` the sum of what dw holds and that: dw is the tile alone
- * (tile.elements floats, layout order). The same bits whether a product is added here or computed apart and
+ * (tile.elements floats, layout order). next_panels: of the slice that comes after this one, whose part of
+ * the tile is fetched meanwhile, or NULL. The same bits whether a product is added here or computed apart and
  * added afterwards. Padding in dw becomes, and stays, zero. */
 void dense_backward_weights(const dense_tile_t *tile, int64_t slice_rows, const float *columns,
-                            const float *panels, bool add, float *dw);
+                            const float *panels, const float *next_panels, bool add, float *dw);
 
 #endif

@@ -27,7 +27,10 @@ double peak_fp32(int64_t rounds) {
   vector_t sums[SUMS], a = {0}, b = {0};
   __asm__ volatile("" : "+x"(a), "+x"(b)); /* unknown to the compiler, zero to the multipliers */
   UNROLL
-  for (int i = 0; i < SUMS; i++) sums[i] = a;
+  for (int i = 0; i < SUMS; i++) {
+    sums[i] = a;
+    __asm__ volatile("" : "+x"(sums[i])); /* each a sum of its own */
+  }
   for (int64_t r = 0; r < rounds; r++) UNROLL
   for (int i = 0; i < SUMS; i++) sums[i] = sums[i] * a + b;
   keep(sums);

@@ -49,7 +49,7 @@ struct tape {
   float **records; /* by node, slice by slice; NULL where not kept */
   /* by node, NULL for all but dense: what the gradient of the weights reads, slice by slice */
   float **columns, **panels;
-  int64_t slice_rows; /* 0: no training */
+  int64_t rows, slice_rows; /* slice_rows 0: no training */
   arena_t arena;
 };
 

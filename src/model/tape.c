@@ -64,6 +64,7 @@ ls_status tape_create(const graph_t *graph, int64_t rows, int64_t slice_rows, ta
   tape_t *tape = calloc(1, sizeof *tape);
   if (tape != NULL) {
     tape->graph = graph;
+    tape->rows = rows;
     tape->slice_rows = slice_rows;
   }
   if (tape == NULL || !take_tables(tape) || !take_buffers(tape, rows)) {

@@ -196,6 +196,8 @@ void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row
     if (add) add_to(out, worker->bias, (size_t)node->width);
     return;
   }
+  const float *panels = tape->panels[node->number] + row * node->layout.padded_out;
+  bool last = row + tape->slice_rows >= tape->rows;
   dense_backward_weights(&piece->dense, tape->slice_rows, tape->columns[node->number] + row * node->layout.in,
-                         tape->panels[node->number] + row * node->layout.padded_out, add, out);
+                         panels, last ? NULL : panels + tape->slice_rows * node->layout.padded_out, add, out);
 }

@@ -85,7 +85,7 @@ static void run_forward(layer_t *layer, const char *activation, bool has_bias) {
 
 static void run_tile(const layer_t *layer, int64_t i, bool add, float *dw) {
   dense_tile_t tile = dense_tile(&layer->layout, i);
-  dense_backward_weights(&tile, layer->shape.rows, layer->columns, layer->panels, add, dw);
+  dense_backward_weights(&tile, layer->shape.rows, layer->columns, layer->panels, NULL, add, dw);
 }
 
 static void compute_gradient(layer_t *layer) {
