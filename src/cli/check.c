@@ -5,6 +5,8 @@
 #include "data/dataset.h"
 #include "train/choices.h"
 #include "train/engine.h"
+#include "train/evaluate.h"
+#include "train/host.h"
 #include "train/preflight.h"
 #include "train/row_weights.h"
 
@@ -19,7 +21,8 @@ typedef struct {
   int node;
   int64_t rows;   /* training rows */
   double data;    /* bytes of all its rows */
-  double private; /* bytes: partial sums, optimiser state, tape */
+  double program; /* bytes: the program and its libraries, ready to compute */
+  double private; /* bytes: partial sums, optimiser state, tape, whole vectors */
 } rank_t;
 
 typedef struct {
@@ -70,28 +73,60 @@ static int64_t own_rows(int64_t rows, const layout_t *layout) {
          shard_first(partition, layout->first_shard);
 }
 
-static rank_t describe_rank(const check_t *check) {
-  static const double element_bytes[] = {[ELEMENT_U8] = 1, [ELEMENT_F32] = 4, [ELEMENT_F64] = 8};
+/* Bytes of this rank's rows: the rows themselves, or the buffer that they pass through, and their order. */
+static double data_bytes(const check_t *check) {
   const dataset_shape_t *shape = &check->shape;
   const layout_t *layout = &check->layout;
-  double row = (double)shape->features * element_bytes[shape->type];
+  double limit = (double)check->settings->data.memory_limit;
+  double row = (double)shape->features * (double)element_size(shape->type);
   if (check->loss->target != TARGET_NONE)
     row += 4 * (double)(check->loss->target == TARGET_LABELS ? 1 : shape->y_width);
-  int64_t all = own_rows(shape->train_rows, layout) + own_rows(shape->valid_rows, layout) +
-                own_rows(shape->test_rows, layout);
+  int64_t train = own_rows(shape->train_rows, layout);
+  int64_t all = train + own_rows(shape->valid_rows, layout) + own_rows(shape->test_rows, layout);
+  bool is_streamed = limit > 0 && row * (double)all > limit;
+  bool is_ordered = !is_streamed || strcmp(check->settings->data.shuffle, "full") == 0;
+  return (is_streamed ? limit : row * (double)all) + (is_ordered ? 4 * (double)train : 0);
+}
+
+/* What a rank takes before it has rows or parameters: kernels are made as in training, and then it is looked.
+ * Collective. */
+static ls_status measure_program(check_t *check, double *bytes, ls_error *error) {
+  const settings_t *settings = check->settings;
+  const loss_params_t params = loss_params(settings);
+  const scaler_t none = {.name = "none"};
+  slice_shape_t slice = slice_shape(settings->train.global_batch_size, check->layout.shards);
+  evaluator_t *evaluator = NULL;
+  graph_worker_t *worker = NULL;
+  ls_status status = evaluator_create(check->graph, check->loss, &params, &none, &none, check->layout.threads,
+                                      settings->train.top_k, &evaluator, error);
+  if (status == LS_OK)
+    status = graph_worker_create(check->graph, slice.block_rows, slice.padded, &worker, error);
+  status = world_agree(check->session->world, status, error);
+  *bytes = host_memory().now;
+  graph_worker_destroy(&worker);
+  evaluator_destroy(&evaluator);
+  TRY(status);
+  return world_barrier(check->session->world, error);
+}
+
+static rank_t describe_rank(const check_t *check, double program) {
+  const engine_memory_t *memory = &check->memory;
   rank_t rank;
   memset(&rank, 0, sizeof rank); /* padding too: it travels as bytes */
-  rank.layout = *layout;
+  rank.layout = check->layout;
   rank.node = world_node(check->session->world);
-  rank.rows = own_rows(shape->train_rows, layout);
-  rank.data = row * (double)all;
-  rank.private = check->memory.partials + check->memory.states + check->memory.tape;
+  rank.rows = own_rows(check->shape.train_rows, &check->layout);
+  rank.data = data_bytes(check);
+  rank.program = program;
+  rank.private = memory->partials + memory->states + memory->tape + memory->files;
   return rank;
 }
 
 static ls_status gather_ranks(check_t *check, ls_error *error) {
   world_t *world = check->session->world;
-  rank_t mine = describe_rank(check);
+  double program = 0;
+  TRY(measure_program(check, &program, error));
+  rank_t mine = describe_rank(check, program);
   check->ranks = calloc((size_t)world_size(world), sizeof *check->ranks);
   ls_status status = LS_OK;
   if (check->ranks == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
@@ -138,7 +173,7 @@ static void print_ranks(const check_t *check) {
              rank->layout.first_shard + rank->layout.own_shards - 1);
     printf("%5d %5d  %-24.24s %6d %8d %12s %10" PRId64 " %10.1f\n", r, rank->node, world_host(world, r),
            rank->layout.cores_allowed, rank->layout.threads, shards, rank->rows,
-           (rank->data + rank->private) / 1e6);
+           (rank->program + rank->data + rank->private) / 1e6);
     if (rank->rows > most) most = rank->rows;
     sum += rank->rows;
   }
@@ -149,12 +184,16 @@ static void print_ranks(const check_t *check) {
 static void print_memory(const check_t *check) {
   const world_t *world = check->session->world;
   const engine_memory_t *memory = &check->memory;
-  printf("memory  rank 0: data %.1f MB, partial sums %.1f MB, optimiser %.1f MB, activations %.1f MB\n",
-         check->ranks[0].data / 1e6, memory->partials / 1e6, memory->states / 1e6, memory->tape / 1e6);
+  printf(
+      "memory  rank 0: program %.1f MB, data %.1f MB, partial sums %.1f MB, optimiser %.1f MB, activations "
+      "%.1f MB, files %.1f MB\n",
+      check->ranks[0].program / 1e6, check->ranks[0].data / 1e6, memory->partials / 1e6, memory->states / 1e6,
+      memory->tape / 1e6, memory->files / 1e6);
   for (int node = 0; node < world_nodes(world); node++) {
     double bytes = memory->parameters;
     for (int r = 0; r < world_size(world); r++)
-      if (check->ranks[r].node == node) bytes += check->ranks[r].data + check->ranks[r].private;
+      if (check->ranks[r].node == node)
+        bytes += check->ranks[r].program + check->ranks[r].data + check->ranks[r].private;
     printf("        node %d: %.1f MB, parameters (%.1f MB) included\n", node, bytes / 1e6,
            memory->parameters / 1e6);
   }
@@ -184,7 +223,7 @@ static preflight_needs_t find_needs(const check_t *check) {
   int vectors = 1 + optimizer_find(settings->optimizer.name)->states;
   return (preflight_needs_t){.directory = settings->runs,
                              .files = vector * (1 + (double)(settings->checkpoint.keep + 2) * vectors),
-                             .memory = rank->data + rank->private + parameters,
+                             .memory = rank->program + rank->data + rank->private + parameters,
                              .shared = is_shared ? memory->partials + parameters : 0};
 }
 

@@ -2,7 +2,7 @@
 #include "cli/command.h"
 
 #include "base/text.h"
-#include "data/dataset.h"
+#include "data/stream.h"
 #include "store/store.h"
 #include "train/history.h"
 
@@ -237,8 +237,7 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* the same on all ranks */
   split_t *split = loaded_split(*data, bit);
   if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);
-  if (split->targets != NULL && model->targets.n > 0)
-    scaler_apply(&model->targets, split->rows, split->targets);
+  split_scale_targets(split, &model->targets);
   return row_weights_apply(session->world, &model->class_weights, *data, split, error);
 }
 

@@ -11,12 +11,22 @@ enum {
   NAP_NANOSECONDS = 50000,
 };
 
-static void relax(void) {
+static void spin(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
+}
+
+void barrier_relax(int tries) {
+  if (tries < SPINS) {
+    spin();
+  } else if (tries < SPINS + YIELDS) {
+    sched_yield();
+  } else {
+    nanosleep(&(struct timespec){0, NAP_NANOSECONDS}, NULL);
+  }
 }
 
 void barrier_init(barrier_t *barrier, int participants) {
@@ -33,13 +43,6 @@ void barrier_wait(barrier_t *barrier) {
     atomic_store_explicit(&barrier->round, round + 1, memory_order_release);
     return;
   }
-  for (int tries = 0; atomic_load_explicit(&barrier->round, memory_order_acquire) == round; tries++) {
-    if (tries < SPINS) {
-      relax();
-    } else if (tries < SPINS + YIELDS) {
-      sched_yield();
-    } else {
-      nanosleep(&(struct timespec){0, NAP_NANOSECONDS}, NULL);
-    }
-  }
+  for (int tries = 0; atomic_load_explicit(&barrier->round, memory_order_acquire) == round; tries++)
+    barrier_relax(tries);
 }

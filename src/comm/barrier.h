@@ -21,4 +21,8 @@ void barrier_init(barrier_t *barrier, int participants);
 /* Thread-safe; all participants must call it. */
 void barrier_wait(barrier_t *barrier);
 
+/* How one waits here: the try number `tries` (from 0) spins, yields or sleeps. For loops that wait for
+ * something else. */
+void barrier_relax(int tries);
+
 #endif

@@ -59,7 +59,7 @@ struct value_type {
 };
 
 extern const value_type_t type_number, type_integer, type_batch, type_seed, type_bool, type_text, type_name,
-    type_choice, type_numbers;
+    type_choice, type_numbers, type_bytes;
 /* These fill several fields; theirs is the settings_t (range: the scaling_settings_t). */
 extern const value_type_t type_validation, type_range, type_every, type_layers;
 

@@ -67,6 +67,7 @@ typedef struct {
     const char *validation_group; /* a group's name instead of a share, else NULL */
     int64_t validation_seed;      /* of the choice of validation rows, or SETTINGS_AUTO: train.seed */
     const char *shuffle;          /* full, blocks, none */
+    int64_t memory_limit;         /* bytes of rows that a rank holds; 0: no limit */
     scaling_settings_t scaling, target_scaling;
   } data;
   struct {

@@ -70,6 +70,8 @@ static const key_row_t rows[] = {
      .range = {.low = 0, .high = 9007199254740991.0}, .or_auto = true},
     {"data.shuffle", &type_choice, FIELD(data.shuffle), "full", .meaning = "order of the training rows",
      .list = shuffle_choice},
+    {"data.memory_limit", &type_bytes, FIELD(data.memory_limit), "none",
+     .meaning = "the most that a rank holds of the data in memory; what is more is read while it is used"},
     {"data.scaling.name", &type_choice, FIELD(data.scaling.name), "none",
      .meaning = "scaling of features, fitted on the training rows", CHOICES(scaling)},
     {"data.scaling.range", &type_range, FIELD(data.scaling), "[0, 1]",

@@ -1,8 +1,9 @@
 /* A dataset file as a rank sees it. Rank 0 makes the plan from the headers and gives it to all; then each
  * rank reads its own rows, and all agree on how that went before anybody goes on. */
-#include "data/dataset_impl.h"
+#include "data/stream_impl.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,17 @@ ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_s
 
 /* ---- this rank's rows ---- */
 
+typedef struct {
+  world_t *world;
+  const char *file;
+  const store_t *store;
+  const plan_t *plan;
+  const request_t *request;
+  const bool *chosen; /* validation rows of the training arrays, NULL without a share */
+  int shards;
+  int64_t limit; /* bytes of rows in memory, 0: any */
+} loading_t;
+
 /* The k-th row (from 0) that is chosen or not, as `wanted` says; `end` when there are not so many. */
 static int64_t find_row(const bool *chosen, bool wanted, int64_t k, int64_t end) {
   for (int64_t i = 0; i < end; i++)
@@ -72,82 +84,108 @@ static rows_t rows_of_array(const source_t *source, const bool *chosen, bool wan
   return (rows_t){begin, last + 1, chosen, wanted};
 }
 
-static ls_status deal(world_t *world, const store_t *store, const source_t *source, int shards,
-                      split_t *split, ls_error *error) {
-  int rank = world_rank(world), ranks = world_size(world);
-  split->partition = (partition_t){source->rows, shards};
-  split->first_shard = rank_first_shard(shards, ranks, rank);
-  split->shards = rank_shards(shards, ranks, rank);
-  split->rows = shard_first(split->partition, split->first_shard + split->shards) -
-                shard_first(split->partition, split->first_shard);
+/* Rows of a split that rank r holds. */
+static int64_t rows_of_rank(const loading_t *load, const source_t *source, int r) {
+  partition_t partition = {source->rows, load->shards};
+  int ranks = world_size(load->world), first = rank_first_shard(load->shards, ranks, r);
+  return shard_first(partition, first + rank_shards(load->shards, ranks, r)) - shard_first(partition, first);
+}
+
+static ls_status deal(const loading_t *load, const source_t *source, split_t *split, ls_error *error) {
+  int rank = world_rank(load->world), ranks = world_size(load->world);
+  split->partition = (partition_t){source->rows, load->shards};
+  split->first_shard = rank_first_shard(load->shards, ranks, rank);
+  split->shards = rank_shards(load->shards, ranks, rank);
+  split->rows = rows_of_rank(load, source, rank);
   split->features = source->features;
   split->type = source->type;
   if (split->rows > UINT32_MAX)
     return error_set(error, LS_BAD_DATA,
                      "%s: %" PRId64 " rows are too many for one rank (at most 2^32 - 1): start "
                      "more ranks",
-                     store_path(store), split->rows);
+                     load->file, split->rows);
   return LS_OK;
 }
 
-static ls_status take_memory(dataset_t *dataset, const store_t *store, size_t count, size_t size, void *out,
-                             ls_error *error) {
-  void *memory = arena_new(&dataset->arena, count, size);
-  if (memory == NULL)
-    return error_set(error, LS_NO_MEMORY,
-                     "%s: no memory for this rank's rows (%.1f GiB more): start more ranks on more nodes",
-                     store_path(store), (double)count * (double)size / 0x1p30);
-  memcpy(out, &memory, sizeof memory);
-  return LS_OK;
+static bool is_asked(const loading_t *load, int which) {
+  return (load->request->splits & 1 << which) != 0 && load->plan->split[which].there;
 }
 
-static ls_status read_x(dataset_t *dataset, const store_t *store, const char *x, rows_t rows,
-                        const source_t *source, split_t *split, ls_error *error) {
-  size_t row_size = (size_t)split->features * element_size(split->type);
-  TRY(take_memory(dataset, store, (size_t)split->rows, row_size, &split->x, error));
-  return rows_read_features(store, x, rows, source, split->x, error);
+static size_t row_bytes(const loading_t *load, const source_t *source) {
+  size_t y[] = {[TARGET_NONE] = 0,
+                [TARGET_LABELS] = sizeof(int32_t),
+                [TARGET_VALUES] = (size_t)source->y_width * sizeof(float)};
+  return (size_t)source->features * element_size(source->type) + y[load->request->targets.kind];
 }
 
-static ls_status read_y(dataset_t *dataset, const store_t *store, const char *y, rows_t rows,
-                        const source_t *source, const request_t *request, split_t *split, ls_error *error) {
-  size_t n = (size_t)split->rows;
-  if (request->targets.kind == TARGET_LABELS) {
-    TRY(take_memory(dataset, store, n, sizeof(int32_t), &split->labels, error));
-    return rows_read_labels(store, y, rows, source, request->targets.width, split->labels, error);
+/* Either no rank streams or all do, so that all meet in the same places. */
+static bool is_over_limit(const loading_t *load) {
+  for (int r = 0; r < world_size(load->world) && load->limit > 0; r++) {
+    double bytes = 0;
+    for (int which = 0; which < SPLITS; which++) {
+      const source_t *source = &load->plan->split[which];
+      if (!is_asked(load, which)) continue;
+      bytes += (double)rows_of_rank(load, source, r) * (double)row_bytes(load, source);
+    }
+    if (bytes > (double)load->limit) return true;
   }
-  split->width = source->y_width;
-  TRY(take_memory(dataset, store, n, (size_t)split->width * sizeof(float), &split->targets, error));
-  return rows_read_targets(store, y, rows, source, request->targets, split->targets, error);
+  return false;
 }
 
 /* ---- loading ---- */
 
-typedef struct {
-  world_t *world;
-  const settings_t *settings;
-  const store_t *store;
-  const plan_t *plan;
-  const request_t *request;
-  const bool *chosen; /* validation rows of the training arrays, NULL without a share */
-  int shards;
-} loading_t;
+static ls_status read_array(dataset_t *dataset, const loading_t *load, const row_format_t *format,
+                            const rows_t *rows, int64_t n, void *out, ls_error *error) {
+  void *memory = arena_new(&dataset->arena, (size_t)n, format->row_size);
+  if (memory == NULL)
+    return error_set(error, LS_NO_MEMORY,
+                     "%s: no memory for this rank's rows (%.1f GiB more): start more ranks on more nodes, or "
+                     "set data.memory_limit",
+                     load->file, (double)n * (double)format->row_size / 0x1p30);
+  TRY(rows_read(load->store, *format, *rows, memory, error));
+  memcpy(out, &memory, sizeof memory);
+  return LS_OK;
+}
 
-static ls_status load_split(const loading_t *load, int which, dataset_t *dataset, split_t *split,
-                            ls_error *error) {
+/* x and y (NULL: none) of a split, to memory or as a stream. */
+static ls_status load_arrays(dataset_t *dataset, const loading_t *load, const row_format_t *x,
+                             const row_format_t *y, const rows_t *rows, split_t *split, ls_error *error) {
+  if (dataset->reader != NULL) return stream_create(dataset->reader, load->store, rows, x, y, split, error);
+  TRY(read_array(dataset, load, x, rows, split->rows, &split->x, error));
+  if (y == NULL) return LS_OK;
+  bool is_labels = load->request->targets.kind == TARGET_LABELS;
+  return read_array(dataset, load, y, rows, split->rows,
+                    is_labels ? (void *)&split->labels : (void *)&split->targets, error);
+}
+
+/* Weights are put in proportion to each other before they are used, so all of them must be there. */
+static ls_status load_weights(dataset_t *dataset, const loading_t *load, const split_names_t *names,
+                              const rows_t *rows, split_t *split, ls_error *error) {
+  if (names->weights[0] == '\0') return LS_OK;
+  if (split->stream != NULL)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "%s: rows have weights only where all of them are in memory: raise data.memory_limit, "
+                     "start more ranks, or leave data.memory_limit out",
+                     names->weights_key);
+  row_format_t format = weights_format(names->weights);
+  return read_array(dataset, load, &format, rows, split->rows, &split->weights, error);
+}
+
+static ls_status load_split(const loading_t *load, const split_names_t *names, int which, dataset_t *dataset,
+                            split_t *split, ls_error *error) {
   const source_t *source = &load->plan->split[which];
-  if ((load->request->splits & 1 << which) == 0 || !source->there) return LS_OK;
   bool shared = load->plan->by_share && which != TEST;
-  split_names_t names;
-  split_names(load->settings, shared ? TRAIN : which, &names);
-  TRY(deal(load->world, load->store, source, load->shards, split, error));
+  TRY(deal(load, source, split, error));
   rows_t rows = rows_of_array(source, shared ? load->chosen : NULL, which == VALID,
                               shard_first(split->partition, split->first_shard), split->rows);
-  TRY(read_x(dataset, load->store, names.x, rows, source, split, error));
-  if (load->request->targets.kind == TARGET_NONE) return LS_OK;
-  TRY(read_y(dataset, load->store, names.y, rows, source, load->request, split, error));
-  if (names.weights[0] == '\0') return LS_OK;
-  TRY(take_memory(dataset, load->store, (size_t)split->rows, sizeof(float), &split->weights, error));
-  return rows_read_weights(load->store, names.weights, rows, split->weights, error);
+  row_format_t x = features_format(names->x, source), y;
+  target_kind_t kind = load->request->targets.kind;
+  if (kind == TARGET_NONE) return load_arrays(dataset, load, &x, NULL, &rows, split, error);
+  if (kind == TARGET_VALUES) split->width = source->y_width;
+  y = kind == TARGET_LABELS ? labels_format(names->y, source, load->request->targets.width)
+                            : targets_format(names->y, source, load->request->targets);
+  TRY(load_arrays(dataset, load, &x, &y, &rows, split, error));
+  return load_weights(dataset, load, names, &rows, split, error);
 }
 
 static ls_status load_class_names(const store_t *store, dataset_t *dataset, ls_error *error) {
@@ -166,33 +204,42 @@ static ls_status load_class_names(const store_t *store, dataset_t *dataset, ls_e
   return LS_OK;
 }
 
-static ls_status choose_rows(const loading_t *load, bool **chosen, ls_error *error) {
+static ls_status choose_rows(loading_t *load, const settings_t *settings, bool **chosen, ls_error *error) {
   if (!load->plan->by_share) return LS_OK;
   int64_t n = load->plan->split[TRAIN].array_rows;
   bool *choice = malloc((size_t)n);
   if (choice == NULL)
-    return error_set(error, LS_NO_MEMORY, "%s: no memory to choose validation rows",
-                     load->settings->data.file);
-  int64_t own = load->settings->data.validation_seed;
-  uint64_t seed = own == SETTINGS_AUTO ? load->settings->train.seed : (uint64_t)own;
-  validation_choice(n, load->settings->data.validation, seed, choice);
-  *chosen = choice;
+    return error_set(error, LS_NO_MEMORY, "%s: no memory to choose validation rows", load->file);
+  int64_t own = settings->data.validation_seed;
+  uint64_t seed = own == SETTINGS_AUTO ? settings->train.seed : (uint64_t)own;
+  validation_choice(n, settings->data.validation, seed, choice);
+  load->chosen = *chosen = choice;
   return LS_OK;
 }
 
+/* Opens the file, and the reader where one is needed. */
+static ls_status open_file(loading_t *load, dataset_t *dataset, store_t **store, ls_error *error) {
+  TRY(store_open(load->file, store, error));
+  load->store = *store;
+  if (!is_over_limit(load)) return LS_OK;
+  return reader_create(load->file, load->limit, &dataset->arena, &dataset->reader, error);
+}
+
 /* Not collective. */
-static ls_status load_rows(loading_t *load, dataset_t *dataset, ls_error *error) {
+static ls_status load_rows(loading_t *load, const settings_t *settings, dataset_t *dataset, ls_error *error) {
   store_t *store = NULL;
   bool *chosen = NULL;
+  split_t *const splits[SPLITS] = {&dataset->train, &dataset->valid, &dataset->test};
   ls_status status = LS_OK;
-  TRY_OR_DONE(store_open(load->settings->data.file, &store, error));
-  TRY_OR_DONE(choose_rows(load, &chosen, error));
-  load->store = store;
-  load->chosen = chosen;
+  TRY_OR_DONE(open_file(load, dataset, &store, error));
+  TRY_OR_DONE(choose_rows(load, settings, &chosen, error));
   dataset->features = load->plan->split[TRAIN].features;
-  TRY_OR_DONE(load_split(load, TRAIN, dataset, &dataset->train, error));
-  TRY_OR_DONE(load_split(load, VALID, dataset, &dataset->valid, error));
-  TRY_OR_DONE(load_split(load, TEST, dataset, &dataset->test, error));
+  for (int which = 0; which < SPLITS; which++) {
+    split_names_t names;
+    if (!is_asked(load, which)) continue;
+    split_names(settings, load->plan->by_share && which == VALID ? TRAIN : which, &names);
+    TRY_OR_DONE(load_split(load, &names, which, dataset, splits[which], error));
+  }
   TRY_OR_DONE(load_class_names(store, dataset, error));
 done:
   store_close(&store);
@@ -224,15 +271,20 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
   request_t request = {splits, targets};
   dataset_t *dataset = NULL;
   TRY(plan_everywhere(world, settings, &request, &plan, error));
-  loading_t load = {
-      .world = world, .settings = settings, .plan = &plan, .request = &request, .shards = shards};
+  loading_t load = {.world = world,
+                    .file = settings->data.file,
+                    .plan = &plan,
+                    .request = &request,
+                    .shards = shards,
+                    .limit = settings->data.memory_limit};
   ls_status status = dataset_new(&dataset, error);
-  if (status == LS_OK) status = load_rows(&load, dataset, error);
+  if (status == LS_OK) status = load_rows(&load, settings, dataset, error);
   return finish(world, status, dataset, out, error);
 }
 
 void dataset_destroy(dataset_t **dataset) {
   if (dataset == NULL || *dataset == NULL) return;
+  reader_destroy(&(*dataset)->reader);
   arena_free(&(*dataset)->arena);
   free(*dataset);
   *dataset = NULL;
@@ -252,29 +304,29 @@ static ls_status plan_features(const char *file, const char *x, int64_t features
   return status;
 }
 
-static ls_status load_features(world_t *world, const char *file, const char *x, const source_t *source,
-                               int shards, dataset_t *dataset, ls_error *error) {
+static ls_status load_features(loading_t *load, const char *x, dataset_t *dataset, ls_error *error) {
   store_t *store = NULL;
-  split_t *split = &dataset->test;
-  TRY(store_open(file, &store, error));
-  ls_status status = deal(world, store, source, shards, split, error);
-  dataset->features = source->features;
-  int64_t first = shard_first(split->partition, split->first_shard);
-  rows_t rows = rows_of_array(source, NULL, false, first, split->rows);
-  if (status == LS_OK) status = read_x(dataset, store, x, rows, source, split, error);
+  split_names_t names = {0};
+  snprintf(names.x, sizeof names.x, "%s", x);
+  dataset->features = load->plan->split[TEST].features;
+  ls_status status = open_file(load, dataset, &store, error);
+  if (status == LS_OK) status = load_split(load, &names, TEST, dataset, &dataset->test, error);
   store_close(&store);
   return status;
 }
 
 ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features, int shards,
-                                dataset_t **out, ls_error *error) {
+                                int64_t limit, dataset_t **out, ls_error *error) {
   plan_t plan;
   dataset_t *dataset = NULL;
   ls_status status = LS_OK;
   memset(&plan, 0, sizeof plan);
   if (world_rank(world) == 0) status = plan_features(file, x, features, &plan.split[TEST], error);
   TRY(share_plan(world, status, &plan, error));
+  const request_t request = {.splits = SPLIT_TEST};
+  loading_t load = {
+      .world = world, .file = file, .plan = &plan, .request = &request, .shards = shards, .limit = limit};
   status = dataset_new(&dataset, error);
-  if (status == LS_OK) status = load_features(world, file, x, &plan.split[TEST], shards, dataset, error);
+  if (status == LS_OK) status = load_features(&load, x, dataset, error);
   return finish(world, status, dataset, out, error);
 }

@@ -1,4 +1,5 @@
-/* A dataset file as a rank sees it: the rows of its own shards, in memory as they are in the file.
+/* A dataset file as a rank sees it: the rows of its own shards, in memory as they are in the file, or read
+ * again and again by a thread (data/stream.h) when they are more than data.memory_limit.
  *
  * x stays in its element type (bytes stay bytes); conversion and scaling happen when a batch is gathered.
  * Labels become int32, targets float. Everything read is checked: NaN and infinity in x or y, labels outside
@@ -18,18 +19,21 @@
 /* How x lies in memory: u8 as it is; i8, i16, u16, f16, f32 as f32 (exact); wider types as f64. */
 typedef enum { ELEMENT_U8, ELEMENT_F32, ELEMENT_F64 } element_t;
 
-/* One split, this rank's part of it. */
+typedef struct stream stream_t;
+
+/* One split, this rank's part of it. Resident row r is row r of x and of labels or targets. */
 typedef struct {
   partition_t partition;   /* of the whole split; rows == 0: there is none */
   int first_shard, shards; /* this rank's */
-  int64_t rows;            /* resident: those of this rank's shards, in order */
+  int64_t rows;            /* those of this rank's shards, in order */
   int64_t features;
   element_t type;
-  void *x;         /* (rows, features) */
-  int32_t *labels; /* (rows), TARGET_LABELS; else NULL */
-  float *targets;  /* (rows, width), TARGET_VALUES, unscaled; else NULL */
-  int64_t width;   /* of the targets */
-  float *weights;  /* (rows): how much each row counts, 0 or more; NULL: all the same, 1 */
+  void *x;          /* (rows, features) */
+  int32_t *labels;  /* (rows), TARGET_LABELS; else NULL */
+  float *targets;   /* (rows, width), TARGET_VALUES, unscaled; else NULL */
+  int64_t width;    /* of the targets */
+  float *weights;   /* (rows): how much each row counts, 0 or more; NULL: all the same, 1 */
+  stream_t *stream; /* NULL: all rows are resident; else x, labels and targets are a buffer that they pass */
 } split_t;
 
 typedef struct {
@@ -39,6 +43,7 @@ typedef struct {
   size_t n_classes;
   size_t resident_bytes; /* of this rank */
   arena_t arena;         /* owns all of the above */
+  struct reader *reader; /* of the streams, NULL without */
 } dataset_t;
 
 /* What a dataset looks like before it is read. */
@@ -58,7 +63,8 @@ ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_s
 enum { SPLIT_TRAIN = 1, SPLIT_VALID = 2, SPLIT_TEST = 4 };
 
 /* Reads this rank's part of the asked splits (SPLIT_ bits; valid and test only when there). Each rank reads
- * only the slab of rows between its first and its last, in bounded pieces. Validation rows are chosen by
+ * only the slab of rows between its first and its last, in bounded pieces; where any rank's part is larger
+ * than data.memory_limit, all ranks make streams instead. Validation rows are chosen by
  * validation_choice before rows are dealt to shards. For TARGET_LABELS y is labels, or one-hot (n, width),
  * which becomes labels; for TARGET_VALUES y must be (n, width), or (n) when width is 1. Collective (errors
  * agree). *out is caller-owned. */
@@ -71,9 +77,12 @@ void dataset_destroy(dataset_t **dataset);
  * for rows [0, n). */
 void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen);
 
-/* One array of rows without targets, for predict: the rows of this rank's shards, as the split `test`.
- * Collective. */
+/* One array of rows without targets, for predict: the rows of this rank's shards, as the split `test`,
+ * streamed when they are more than `limit` bytes (0: never). Collective. */
 ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features, int shards,
-                                dataset_t **out, ls_error *error);
+                                int64_t limit, dataset_t **out, ls_error *error);
+
+/* Bytes of one. */
+size_t element_size(element_t type);
 
 #endif

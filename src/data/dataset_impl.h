@@ -56,15 +56,35 @@ typedef struct {
   bool wanted;
 } rows_t;
 
-ls_status rows_read_features(const store_t *store, const char *x, rows_t rows, const source_t *source,
-                             void *out, ls_error *error);
-ls_status rows_read_labels(const store_t *store, const char *y, rows_t rows, const source_t *source,
-                           int64_t classes, int32_t *out, ls_error *error);
-ls_status rows_read_targets(const store_t *store, const char *y, rows_t rows, const source_t *source,
-                            target_request_t targets, float *out, ls_error *error);
-ls_status rows_read_weights(const store_t *store, const char *weights, rows_t rows, float *out,
-                            ls_error *error);
+/* Rows of an array on their way to memory: how they are read, what they must be, what they become. */
+typedef struct piece piece_t;
+typedef ls_status (*row_check_t)(const piece_t *piece, int64_t i, ls_error *error);
+typedef struct {
+  char name[ARRAY_NAME_SIZE];
+  store_type_t type;        /* as which they are read */
+  int64_t width;            /* elements of a row as it is read */
+  target_request_t targets; /* labels: width tells how many there are; values: where they may lie */
+  size_t row_size;          /* bytes of a row in memory */
+  row_check_t check;        /* of row i of a piece; NULL: any will do */
+  void (*put)(const piece_t *piece, int64_t i, void *out); /* NULL: a row stays as it was read */
+} row_format_t;
 
-size_t element_size(element_t type);
+/* Some rows as they were read, from row `first` of the array on. */
+struct piece {
+  const char *path; /* of the file, for messages */
+  const row_format_t *format;
+  const void *values;
+  int64_t first;
+};
+
+row_format_t features_format(const char *x, const source_t *source);
+row_format_t labels_format(const char *y, const source_t *source, int64_t classes);
+row_format_t targets_format(const char *y, const source_t *source, target_request_t targets);
+row_format_t weights_format(const char *weights);
+
+/* Checks row i of the piece and puts it at out; LS_BAD_DATA names file, array, row and column. */
+ls_status row_take(const piece_t *piece, int64_t i, void *out, ls_error *error);
+
+ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void *out, ls_error *error);
 
 #endif

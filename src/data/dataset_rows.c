@@ -1,195 +1,86 @@
-/* Rows read and checked: a slab of the file in bounded pieces, of which the wanted rows are kept. Every value
+/* Rows read and checked: a slab of the file in bounded pieces, of which the wanted rows are kept. Every row
  * is looked at once, here, so that nothing later has to wonder about NaN or a label out of range. */
 #include "data/dataset_impl.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 64 << 20 };
-
-/* ---- pieces ---- */
-
-/* A piece in memory: n rows from row `first` of the array on. */
-typedef struct {
-  const store_t *store;
-  const char *name;
-  const void *values;
-  int64_t first, n, width;
-} piece_t;
-
-/* Checks the piece and writes its wanted rows to out; returns where the next ones go. */
-typedef struct reader reader_t;
-struct reader {
-  ls_status (*take)(reader_t *reader, const piece_t *piece, ls_error *error);
-  rows_t rows;
-  target_request_t targets; /* labels: how many there are; values: where they may lie */
-  size_t out_size;          /* bytes of a row in memory */
-  char *out;
-};
-
-static bool is_wanted(const rows_t *rows, int64_t row) {
-  return rows->chosen == NULL || rows->chosen[row] == rows->wanted;
-}
-
-static ls_status read_pieces(const store_t *store, const char *name, int64_t width, store_type_t type,
-                             reader_t *reader, ls_error *error) {
-  int64_t first = reader->rows.first, end = reader->rows.end;
-  int64_t row_bytes = width * (int64_t)store_type_size(type);
-  int64_t step = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
-  if (step > end - first) step = end - first;
-  if (step == 0) return LS_OK;
-  void *values = malloc((size_t)(step * row_bytes));
-  if (values == NULL)
-    return error_set(error, LS_NO_MEMORY, "%s: no memory for %" PRId64 " rows of %s", store_path(store), step,
-                     name);
-  ls_status status = LS_OK;
-  for (; first < end && status == LS_OK; first += step) {
-    piece_t piece = {store, name, values, first, end - first < step ? end - first : step, width};
-    status = store_read_rows(store, name, first, piece.n, type, values, error);
-    if (status == LS_OK) status = reader->take(reader, &piece, error);
-  }
-  free(values);
-  return status;
-}
-
-/* Rows that need no change but a choice. */
-static void copy_wanted(reader_t *reader, const piece_t *piece) {
-  const char *row = piece->values;
-  for (int64_t i = 0; i < piece->n; i++, row += reader->out_size) {
-    if (!is_wanted(&reader->rows, piece->first + i)) continue;
-    memcpy(reader->out, row, reader->out_size);
-    reader->out += reader->out_size;
-  }
-}
+enum { PIECE_BYTES = 4 << 20 };
 
 /* ---- finite values ---- */
 
-static ls_status not_finite(const piece_t *piece, int64_t element, double value, ls_error *error) {
+static ls_status not_finite(const piece_t *piece, int64_t i, int64_t column, double value, ls_error *error) {
   return error_set(error, LS_BAD_DATA,
-                   "%s: %s holds %s in row %" PRId64 ", column %" PRId64 " (counted from 0)",
-                   store_path(piece->store), piece->name, isnan(value) ? "NaN" : "infinity",
-                   piece->first + element / piece->width, element % piece->width);
+                   "%s: %s holds %s in row %" PRId64 ", column %" PRId64 " (counted from 0)", piece->path,
+                   piece->format->name, isnan(value) ? "NaN" : "infinity", piece->first + i, column);
 }
 
 /* x - x is 0 for finite x alone; the first loop has no exit, so that it runs in vectors. */
 #define CHECK_FINITE(type)                                                                                   \
-  static ls_status check_##type(const piece_t *piece, ls_error *error) {                                     \
-    const type *x = piece->values;                                                                           \
-    int64_t n = piece->n * piece->width;                                                                     \
+  static ls_status check_##type(const piece_t *piece, int64_t i, ls_error *error) {                          \
+    int64_t width = piece->format->width;                                                                    \
+    const type *x = (const type *)piece->values + i * width;                                                 \
     int bad = 0;                                                                                             \
-    for (int64_t i = 0; i < n; i++) bad |= x[i] - x[i] != 0;                                                 \
-    for (int64_t i = 0; i < n && bad; i++)                                                                   \
-      if (!isfinite(x[i])) return not_finite(piece, i, (double)x[i], error);                                 \
+    for (int64_t c = 0; c < width; c++) bad |= x[c] - x[c] != 0;                                             \
+    for (int64_t c = 0; c < width && bad; c++)                                                               \
+      if (!isfinite(x[c])) return not_finite(piece, i, c, (double)x[c], error);                              \
     return LS_OK;                                                                                            \
   }
 CHECK_FINITE(float)
 CHECK_FINITE(double)
 
-/* ---- features and targets ---- */
-
-static ls_status take_bytes(reader_t *reader, const piece_t *piece, ls_error *error) {
-  (void)error;
-  copy_wanted(reader, piece);
-  return LS_OK;
-}
-
-static ls_status take_floats(reader_t *reader, const piece_t *piece, ls_error *error) {
-  TRY(check_float(piece, error));
-  copy_wanted(reader, piece);
-  return LS_OK;
-}
-
-static ls_status take_doubles(reader_t *reader, const piece_t *piece, ls_error *error) {
-  TRY(check_double(piece, error));
-  copy_wanted(reader, piece);
-  return LS_OK;
-}
-
-ls_status rows_read_features(const store_t *store, const char *x, rows_t rows, const source_t *source,
-                             void *out, ls_error *error) {
-  static const struct {
-    store_type_t type;
-    ls_status (*take)(reader_t *reader, const piece_t *piece, ls_error *error);
-  } table[] = {
-      [ELEMENT_U8] = {STORE_U8, take_bytes},
-      [ELEMENT_F32] = {STORE_F32, take_floats},
-      [ELEMENT_F64] = {STORE_F64, take_doubles},
-  };
-  size_t row_size = (size_t)source->features * element_size(source->type);
-  reader_t reader = {table[source->type].take, rows, {0}, row_size, out};
-  return read_pieces(store, x, source->features, table[source->type].type, &reader, error);
-}
-
 /* Values that a loss can only take between two bounds. */
-static ls_status take_bounded(reader_t *reader, const piece_t *piece, ls_error *error) {
-  const float *values = piece->values;
-  const double low = reader->targets.low, high = reader->targets.high;
+static ls_status check_bounded(const piece_t *piece, int64_t i, ls_error *error) {
+  int64_t width = piece->format->width;
+  const float *values = (const float *)piece->values + i * width;
+  const double low = piece->format->targets.low, high = piece->format->targets.high;
   char bounds[64];
-  TRY(check_float(piece, error));
-  snprintf(bounds, sizeof bounds, isinf(high) ? "at least %g" : "in [%g, %g]", low, high);
-  for (int64_t i = 0; i < piece->n * piece->width; i++)
-    if (!((double)values[i] >= low && (double)values[i] <= high))
-      return error_set(error, LS_BAD_DATA,
-                       "%s: %s holds %g in row %" PRId64 ", column %" PRId64
-                       " (counted from 0), but its values must be %s",
-                       store_path(piece->store), piece->name, (double)values[i],
-                       piece->first + i / piece->width, i % piece->width, bounds);
-  copy_wanted(reader, piece);
-  return LS_OK;
-}
-
-ls_status rows_read_targets(const store_t *store, const char *y, rows_t rows, const source_t *source,
-                            target_request_t targets, float *out, ls_error *error) {
-  bool bounded = targets.low != 0 || targets.high != 0;
-  reader_t reader = {bounded ? take_bounded : take_floats, rows, targets,
-                     (size_t)source->y_width * sizeof(float), (char *)out};
-  return read_pieces(store, y, source->y_width, STORE_F32, &reader, error);
-}
-
-ls_status rows_read_weights(const store_t *store, const char *weights, rows_t rows, float *out,
-                            ls_error *error) {
-  const source_t source = {.y_width = 1};
-  const target_request_t request = {.kind = TARGET_VALUES, .width = 1, .low = 0, .high = INFINITY};
-  return rows_read_targets(store, weights, rows, &source, request, out, error);
-}
-
-/* ---- labels ---- */
-
-static ls_status bad_label(const piece_t *piece, int64_t i, double label, int64_t classes, ls_error *error) {
-  if (label != floor(label) || !isfinite(label))
+  TRY(check_float(piece, i, error));
+  for (int64_t c = 0; c < width; c++) {
+    if ((double)values[c] >= low && (double)values[c] <= high) continue;
+    snprintf(bounds, sizeof bounds, isinf(high) ? "at least %g" : "in [%g, %g]", low, high);
     return error_set(error, LS_BAD_DATA,
-                     "%s: %s row %" PRId64 " (counted from 0) is %g, not a whole number, so not "
-                     "a label",
-                     store_path(piece->store), piece->name, piece->first + i, label);
-  return error_set(error, LS_BAD_DATA,
-                   "%s: %s row %" PRId64 " (counted from 0) has label %.0f, but the network knows %" PRId64
-                   " classes, with the labels 0 to %" PRId64,
-                   store_path(piece->store), piece->name, piece->first + i, label, classes, classes - 1);
-}
-
-static void put_label(reader_t *reader, int64_t row, int32_t label) {
-  if (!is_wanted(&reader->rows, row)) return;
-  memcpy(reader->out, &label, sizeof label);
-  reader->out += sizeof label;
-}
-
-/* Integers of up to 53 bits are exact in double, and larger ones are no labels. */
-static ls_status take_labels(reader_t *reader, const piece_t *piece, ls_error *error) {
-  const double *labels = piece->values;
-  for (int64_t i = 0; i < piece->n; i++) {
-    double label = labels[i];
-    if (!(label >= 0 && label < (double)reader->targets.width && label == floor(label)))
-      return bad_label(piece, i, label, reader->targets.width, error);
-    put_label(reader, piece->first + i, (int32_t)label);
+                     "%s: %s holds %g in row %" PRId64 ", column %" PRId64
+                     " (counted from 0), but its values must be %s",
+                     piece->path, piece->format->name, (double)values[c], piece->first + i, c, bounds);
   }
   return LS_OK;
 }
 
+/* ---- labels ---- */
+
+static ls_status bad_label(const piece_t *piece, int64_t i, double label, ls_error *error) {
+  int64_t classes = piece->format->targets.width;
+  if (label != floor(label) || !isfinite(label))
+    return error_set(error, LS_BAD_DATA,
+                     "%s: %s row %" PRId64 " (counted from 0) is %g, not a whole number, so not "
+                     "a label",
+                     piece->path, piece->format->name, piece->first + i, label);
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s row %" PRId64 " (counted from 0) has label %.0f, but the network knows %" PRId64
+                   " classes, with the labels 0 to %" PRId64,
+                   piece->path, piece->format->name, piece->first + i, label, classes, classes - 1);
+}
+
+/* Integers of up to 53 bits are exact in double, and larger ones are no labels. */
+static ls_status check_label(const piece_t *piece, int64_t i, ls_error *error) {
+  double label = ((const double *)piece->values)[i];
+  bool is_label = label >= 0 && label < (double)piece->format->targets.width && label == floor(label);
+  return is_label ? LS_OK : bad_label(piece, i, label, error);
+}
+
+static void put_label(const piece_t *piece, int64_t i, void *out) {
+  int32_t label = (int32_t)((const double *)piece->values)[i];
+  memcpy(out, &label, sizeof label);
+}
+
 /* The column of the only 1 among zeros, or -1. */
-static int64_t hot_column(const double *row, int64_t width) {
-  int64_t hot = -1;
+static int64_t hot_column(const piece_t *piece, int64_t i) {
+  int64_t width = piece->format->width, hot = -1;
+  const double *row = (const double *)piece->values + i * width;
   for (int64_t k = 0; k < width; k++) {
     if (row[k] == 0) continue;
     if (row[k] != 1 || hot >= 0) return -1;
@@ -198,26 +89,115 @@ static int64_t hot_column(const double *row, int64_t width) {
   return hot;
 }
 
-static ls_status take_one_hot(reader_t *reader, const piece_t *piece, ls_error *error) {
-  const double *rows = piece->values;
-  for (int64_t i = 0; i < piece->n; i++) {
-    int64_t hot = hot_column(rows + i * piece->width, piece->width);
-    if (hot < 0)
-      return error_set(error, LS_BAD_DATA,
-                       "%s: %s row %" PRId64 " (counted from 0) is not one-hot: one 1 and else 0 in %" PRId64
-                       " columns",
-                       store_path(piece->store), piece->name, piece->first + i, piece->width);
-    put_label(reader, piece->first + i, (int32_t)hot);
+static ls_status check_one_hot(const piece_t *piece, int64_t i, ls_error *error) {
+  if (hot_column(piece, i) >= 0) return LS_OK;
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s row %" PRId64 " (counted from 0) is not one-hot: one 1 and else 0 in %" PRId64
+                   " columns",
+                   piece->path, piece->format->name, piece->first + i, piece->format->width);
+}
+
+static void put_hot(const piece_t *piece, int64_t i, void *out) {
+  int32_t label = (int32_t)hot_column(piece, i);
+  memcpy(out, &label, sizeof label);
+}
+
+/* ---- formats ---- */
+
+row_format_t features_format(const char *x, const source_t *source) {
+  static const struct {
+    store_type_t type;
+    row_check_t check;
+  } table[] = {
+      [ELEMENT_U8] = {STORE_U8, NULL},
+      [ELEMENT_F32] = {STORE_F32, check_float},
+      [ELEMENT_F64] = {STORE_F64, check_double},
+  };
+  row_format_t format = {.type = table[source->type].type,
+                         .width = source->features,
+                         .row_size = (size_t)source->features * element_size(source->type),
+                         .check = table[source->type].check};
+  snprintf(format.name, sizeof format.name, "%s", x);
+  return format;
+}
+
+row_format_t labels_format(const char *y, const source_t *source, int64_t classes) {
+  bool one_hot = source->y_width > 1;
+  row_format_t format = {.type = STORE_F64,
+                         .width = source->y_width,
+                         .targets = {.width = classes},
+                         .row_size = sizeof(int32_t),
+                         .check = one_hot ? check_one_hot : check_label,
+                         .put = one_hot ? put_hot : put_label};
+  snprintf(format.name, sizeof format.name, "%s", y);
+  return format;
+}
+
+row_format_t targets_format(const char *y, const source_t *source, target_request_t targets) {
+  bool bounded = targets.low != 0 || targets.high != 0;
+  row_format_t format = {.type = STORE_F32,
+                         .width = source->y_width,
+                         .targets = targets,
+                         .row_size = (size_t)source->y_width * sizeof(float),
+                         .check = bounded ? check_bounded : check_float};
+  snprintf(format.name, sizeof format.name, "%s", y);
+  return format;
+}
+
+row_format_t weights_format(const char *weights) {
+  const source_t source = {.y_width = 1};
+  const target_request_t request = {.kind = TARGET_VALUES, .width = 1, .low = 0, .high = INFINITY};
+  return targets_format(weights, &source, request);
+}
+
+ls_status row_take(const piece_t *piece, int64_t i, void *out, ls_error *error) {
+  const row_format_t *format = piece->format;
+  const char *row = (const char *)piece->values + (size_t)i * format->row_size;
+  if (format->check != NULL) TRY(format->check(piece, i, error));
+  if (format->put != NULL)
+    format->put(piece, i, out);
+  else if (row != out)
+    memcpy(out, row, format->row_size);
+  return LS_OK;
+}
+
+/* ---- pieces ---- */
+
+static bool is_wanted(const rows_t *rows, int64_t row) {
+  return rows->chosen == NULL || rows->chosen[row] == rows->wanted;
+}
+
+/* Reads a piece and puts its wanted rows at *out, which moves on behind them. */
+static ls_status read_piece(const store_t *store, const piece_t *piece, void *values, int64_t n,
+                            const rows_t *rows, char **out, ls_error *error) {
+  TRY(store_read_rows(store, piece->format->name, piece->first, n, piece->format->type, values, error));
+  for (int64_t i = 0; i < n; i++) {
+    if (!is_wanted(rows, piece->first + i)) continue;
+    TRY(row_take(piece, i, *out, error));
+    *out += piece->format->row_size;
   }
   return LS_OK;
 }
 
-ls_status rows_read_labels(const store_t *store, const char *y, rows_t rows, const source_t *source,
-                           int64_t classes, int32_t *out, ls_error *error) {
-  reader_t reader = {source->y_width == 1 ? take_labels : take_one_hot,
-                     rows,
-                     {.kind = TARGET_LABELS, .width = classes},
-                     sizeof *out,
-                     (char *)out};
-  return read_pieces(store, y, source->y_width, STORE_F64, &reader, error);
+/* Where all rows are wanted as they lie in the file, they are read to their place at once. */
+ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void *out, ls_error *error) {
+  int64_t row_bytes = format.width * (int64_t)store_type_size(format.type);
+  int64_t step = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
+  bool in_place = rows.chosen == NULL && format.put == NULL;
+  if (step > rows.end - rows.first) step = rows.end - rows.first;
+  if (step == 0) return LS_OK;
+  void *values = in_place ? NULL : malloc((size_t)(step * row_bytes));
+  if (values == NULL && !in_place)
+    return error_set(error, LS_NO_MEMORY, "%s: no memory for %" PRId64 " rows of %s", store_path(store), step,
+                     format.name);
+  ls_status status = LS_OK;
+  char *to = out;
+  for (int64_t first = rows.first; first < rows.end && status == LS_OK; first += step) {
+    int64_t n = rows.end - first < step ? rows.end - first : step;
+    void *read = in_place ? to : values;
+    piece_t piece = {store_path(store), &format, read, first};
+    status = read_piece(store, &piece, read, n, &rows, &to, error);
+  }
+  free(values);
+  return status;
 }

@@ -1,6 +1,7 @@
 /* Scalers: fitted by all ranks on their shards' rows, applied to floats, kept in files. Columns are fitted in
  * groups, so that the sums of all shards fit into little memory however many columns there are. */
 #include "data/scaler_fit.h"
+#include "data/stream.h"
 #include "math/tree.h"
 
 #include <inttypes.h>
@@ -37,7 +38,7 @@ void scaler_free(scaler_t *scaler) {
 typedef struct {
   world_t *world;
   const split_t *split;
-  table_t table;      /* this rank's rows of the group's columns */
+  table_t table;      /* resident rows, the group's columns */
   int64_t columns;    /* in the group */
   double *scratch;    /* fit_scratch */
   double *mine, *all; /* (shards, 2 columns): of this rank's shards, of all */
@@ -46,14 +47,36 @@ typedef struct {
   size_t *sizes; /* (ranks), of what each rank gives to a gather */
 } fit_t;
 
-/* This rank's shard number j (from 0), as a part of the table. */
-static table_t shard_table(const fit_t *fit, int j) {
-  table_t table = fit->table;
-  int64_t first = shard_first(fit->split->partition, fit->split->first_shard + j) -
-                  shard_first(fit->split->partition, fit->split->first_shard);
-  table.rows = shard_rows(fit->split->partition, fit->split->first_shard + j);
-  table.first_column += first * table.stride;
-  return table;
+/* What a pass does with rows of this rank's shard number j (from 0). */
+typedef void (*visit_t)(fit_t *fit, int j, const table_t *table);
+
+/* The rows of a part, shard by shard. */
+static void visit_part(fit_t *fit, const part_t *part, visit_t visit) {
+  const split_t *split = fit->split;
+  int64_t begin = 0;
+  for (int j = 0; j < split->shards; j++) {
+    int64_t end = begin + shard_rows(split->partition, split->first_shard + j);
+    int64_t first = part->first > begin ? part->first : begin;
+    int64_t last = part->first + part->rows < end ? part->first + part->rows : end;
+    table_t table = fit->table;
+    table.first_column += (part->resident + first - part->first) * table.stride;
+    table.rows = last - first;
+    if (table.rows > 0) visit(fit, j, &table);
+    begin = end;
+  }
+}
+
+/* All rows of this rank once. Collective. */
+static ls_status visit_rows(fit_t *fit, visit_t visit, ls_error *error) {
+  part_t part = {0};
+  parts_begin(fit->split);
+  ls_status status = parts_next(fit->split, &part, error);
+  while (status == LS_OK && part.rows > 0) {
+    visit_part(fit, &part, visit);
+    status = parts_next(fit->split, &part, error);
+  }
+  parts_end(fit->split);
+  return world_agree(fit->world, status, error);
 }
 
 /* all[0 .. width) = sum over the shards of all ranks of mine, width doubles each, by the tree. */
@@ -66,9 +89,15 @@ static ls_status sum_shards(fit_t *fit, int64_t width, ls_error *error) {
   return LS_OK;
 }
 
+static void visit_range(fit_t *fit, int j, const table_t *table) {
+  (void)j;
+  fit_range(table, fit->scratch, fit->mine, fit->mine + fit->columns);
+}
+
 static ls_status find_range(fit_t *fit, ls_error *error) {
   int64_t n = fit->columns;
-  fit_range(&fit->table, fit->scratch, fit->mine, fit->mine + n);
+  fit_no_range(n, fit->mine, fit->mine + n);
+  TRY(visit_rows(fit, visit_range, error));
   TRY(world_gather(fit->world, fit->mine, 2 * (size_t)n * sizeof(double), fit->ranges, error));
   memcpy(fit->low, fit->ranges, (size_t)n * sizeof(double));
   memcpy(fit->high, fit->ranges + n, (size_t)n * sizeof(double));
@@ -82,22 +111,30 @@ static ls_status find_range(fit_t *fit, ls_error *error) {
   return LS_OK;
 }
 
+static void clear_sums(fit_t *fit, int64_t width) {
+  memset(fit->mine, 0, (size_t)(fit->split->shards * width) * sizeof *fit->mine);
+}
+
+static void visit_sums(fit_t *fit, int j, const table_t *table) {
+  fit_sums(table, fit->scratch, fit->mine + j * fit->columns);
+}
+
 static ls_status find_mean(fit_t *fit, ls_error *error) {
   int64_t n = fit->columns;
-  for (int j = 0; j < fit->split->shards; j++) {
-    table_t table = shard_table(fit, j);
-    fit_sums(&table, fit->scratch, fit->mine + j * n);
-  }
+  clear_sums(fit, n);
+  TRY(visit_rows(fit, visit_sums, error));
   TRY(sum_shards(fit, n, error));
   for (int64_t c = 0; c < n; c++) fit->mean[c] = fit->all[c] / (double)fit->split->partition.rows;
   return LS_OK;
 }
 
+static void visit_squares(fit_t *fit, int j, const table_t *table) {
+  fit_squares(table, fit->mean, fit->scratch, fit->mine + 2 * j * fit->columns);
+}
+
 static ls_status find_squares(fit_t *fit, ls_error *error) {
-  for (int j = 0; j < fit->split->shards; j++) {
-    table_t table = shard_table(fit, j);
-    fit_squares(&table, fit->mean, fit->scratch, fit->mine + 2 * j * fit->columns);
-  }
+  clear_sums(fit, 2 * fit->columns);
+  TRY(visit_rows(fit, visit_squares, error));
   return sum_shards(fit, 2 * fit->columns, error);
 }
 

@@ -26,8 +26,8 @@ ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings,
                              scaler_t *out, ls_error *error);
 void scaler_free(scaler_t *scaler);
 
-/* In place, n rows of scaler->n columns. Targets of a split are scaled once, after fitting; predictions are
- * unscaled. */
+/* In place, n rows of scaler->n columns. Targets of a split are scaled by split_scale_targets
+ * (data/stream.h), after fitting; predictions are unscaled. */
 void scaler_apply(const scaler_t *scaler, int64_t rows, float *values);
 void scaler_invert(const scaler_t *scaler, int64_t rows, float *values);
 

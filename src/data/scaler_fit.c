@@ -37,11 +37,14 @@ static void widen_range(int64_t n, const double *restrict row, double *restrict 
   }
 }
 
-void fit_range(const table_t *table, double *scratch, double *low, double *high) {
-  for (int64_t c = 0; c < table->columns; c++) {
+void fit_no_range(int64_t columns, double *low, double *high) {
+  for (int64_t c = 0; c < columns; c++) {
     low[c] = INFINITY;
     high[c] = -INFINITY;
   }
+}
+
+void fit_range(const table_t *table, double *scratch, double *low, double *high) {
   for (int64_t r = 0; r < table->rows; r++) {
     row_read(table, r, scratch);
     widen_range(table->columns, scratch, low, high);
@@ -66,7 +69,6 @@ static void add_differences(int64_t n, const double *restrict row, const double 
 void fit_sums(const table_t *table, double *scratch, double *sums) {
   int64_t n = table->columns;
   double *row = scratch, *block = scratch + n;
-  memset(sums, 0, (size_t)n * sizeof *sums);
   for (int64_t first = 0; first < table->rows; first += FIT_BLOCK_ROWS) {
     int64_t end = first + FIT_BLOCK_ROWS < table->rows ? first + FIT_BLOCK_ROWS : table->rows;
     memset(block, 0, (size_t)n * sizeof *block);
@@ -81,7 +83,6 @@ void fit_sums(const table_t *table, double *scratch, double *sums) {
 void fit_squares(const table_t *table, const double *mean, double *scratch, double *sums) {
   int64_t n = table->columns;
   double *row = scratch, *block = scratch + n;
-  memset(sums, 0, 2 * (size_t)n * sizeof *sums);
   for (int64_t first = 0; first < table->rows; first += FIT_BLOCK_ROWS) {
     int64_t end = first + FIT_BLOCK_ROWS < table->rows ? first + FIT_BLOCK_ROWS : table->rows;
     memset(block, 0, 2 * (size_t)n * sizeof *block);

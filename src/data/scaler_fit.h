@@ -19,13 +19,17 @@ enum { FIT_BLOCK_ROWS = 256 };
 /* Doubles of scratch that the functions below need. */
 size_t fit_scratch(int64_t columns);
 
-/* low[c] and high[c], the range of column c; +inf and -inf when there are no rows. */
+/* The functions that follow add a table to what they are given: a shard's rows may come in several tables,
+ * cut after multiples of FIT_BLOCK_ROWS, without any bit changing. */
+
+/* low[c] and high[c], the range of column c: to begin with +inf and -inf, by fit_no_range. */
+void fit_no_range(int64_t columns, double *low, double *high);
 void fit_range(const table_t *table, double *scratch, double *low, double *high);
 
-/* sums[c] = sum of x[c]. */
+/* sums[c] += sum of x[c]. */
 void fit_sums(const table_t *table, double *scratch, double *sums);
 
-/* d = x - mean: sums[c] = sum of d[c], sums[columns + c] = sum of d[c]^2. */
+/* d = x - mean: sums[c] += sum of d[c], sums[columns + c] += sum of d[c]^2. */
 void fit_squares(const table_t *table, const double *mean, double *scratch, double *sums);
 
 /* What is known of all rows after both passes. */

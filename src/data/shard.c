@@ -2,7 +2,6 @@
  * part j when n things are dealt out as evenly as can be, the first parts getting one more. */
 #include "data/shard.h"
 
-#include "base/random.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -103,50 +102,62 @@ ls_status shards_check(int64_t batch, int shards, int ranks, ls_error *error) {
 
 /* ---- order ---- */
 
-static void order_none(const random_stream_t *stream, int64_t n, uint32_t *out) {
-  (void)stream;
-  for (int64_t i = 0; i < n; i++) out[i] = (uint32_t)i;
-}
-
-static void order_full(const random_stream_t *stream, int64_t n, uint32_t *out) {
-  random_permutation(stream, (size_t)n, out);
-}
-
-/* The order of the blocks waits at the end of `out`: as many rows as there are blocks to come, or more, come
- * after every block, so an entry is read before rows are written over it. Block b has a stream of its own,
- * named by (shard, b + 1). */
-static void order_blocks(const random_stream_t *stream, int64_t n, uint32_t *out) {
-  int64_t blocks = (n + ORDER_BLOCK_ROWS - 1) / ORDER_BLOCK_ROWS;
-  uint32_t *block_order = out + (n - blocks);
-  random_permutation(stream, (size_t)blocks, block_order);
-  uint32_t *at = out;
-  for (int64_t k = 0; k < blocks; k++) {
-    int64_t block = block_order[k];
-    int64_t first = block * ORDER_BLOCK_ROWS;
-    int64_t rows = n - first < ORDER_BLOCK_ROWS ? n - first : ORDER_BLOCK_ROWS;
-    random_stream_t inner = *stream;
-    inner.shard |= (uint64_t)(block + 1) << 32;
-    random_permutation(&inner, (size_t)rows, at);
-    for (int64_t i = 0; i < rows; i++) at[i] += (uint32_t)first;
-    at += rows;
-  }
-}
-
 typedef struct {
   choice_t choice;
-  void (*fill)(const random_stream_t *stream, int64_t n, uint32_t *out);
+  bool in_blocks; /* of ORDER_BLOCK_ROWS, else one block is the whole shard */
+  bool permuted;
 } order_row_t;
 
 static const order_row_t order_table[] = {
-    [ORDER_NONE] = {{"none", "as they lie in the file"}, order_none},
+    [ORDER_NONE] = {{"none", "as they lie in the file"}, true, false},
     [ORDER_BLOCKS] = {{"blocks", "blocks of 1024 rows in random order, rows permuted within each"},
-                      order_blocks},
-    [ORDER_FULL] = {{"full", "a random permutation"}, order_full},
+                      true,
+                      true},
+    [ORDER_FULL] = {{"full", "a random permutation"}, false, true},
 };
 
+int64_t order_block_rows(order_t order, int64_t n) {
+  return order_table[order].in_blocks && n > ORDER_BLOCK_ROWS ? ORDER_BLOCK_ROWS : n;
+}
+
+int64_t order_blocks(order_t order, int64_t n) {
+  return n == 0 ? 0 : (n - 1) / order_block_rows(order, n) + 1;
+}
+
+void order_begin(order_walk_t *walk, order_t order, uint64_t seed, int64_t epoch, int shard, int64_t n,
+                 uint32_t *block_order) {
+  *walk = (order_walk_t){.order = order,
+                         .stream = {seed, RANDOM_SHUFFLE, (uint64_t)epoch, (uint64_t)shard},
+                         .n = n,
+                         .block_order = block_order};
+  if (order == ORDER_BLOCKS) random_permutation(&walk->stream, (size_t)order_blocks(order, n), block_order);
+}
+
+/* A block's rows are permuted by a stream of their own, named by (shard, block + 1); the shard's own stream
+ * puts the blocks in order, or the rows where the shard is one block. */
+int64_t order_next(order_walk_t *walk, uint32_t *out) {
+  if (walk->next == order_blocks(walk->order, walk->n)) return 0;
+  int64_t block = walk->order == ORDER_BLOCKS ? walk->block_order[walk->next] : walk->next;
+  int64_t rows = order_block_rows(walk->order, walk->n), first = block * rows;
+  if (walk->n - first < rows) rows = walk->n - first;
+  walk->next++;
+  if (!order_table[walk->order].permuted) {
+    for (int64_t i = 0; i < rows; i++) out[i] = (uint32_t)(first + i);
+    return rows;
+  }
+  random_stream_t inner = walk->stream;
+  if (walk->order == ORDER_BLOCKS) inner.shard |= (uint64_t)(block + 1) << 32;
+  random_permutation(&inner, (size_t)rows, out);
+  for (int64_t i = 0; i < rows; i++) out[i] += (uint32_t)first;
+  return rows;
+}
+
+/* The order of the blocks waits at the end of `out`: as many rows as there are blocks to come, or more, come
+ * after every block, so an entry is read before rows are written over it. */
 void order_fill(order_t order, uint64_t seed, int64_t epoch, int shard, int64_t n, uint32_t *out) {
-  random_stream_t stream = {seed, RANDOM_SHUFFLE, (uint64_t)epoch, (uint64_t)shard};
-  order_table[order].fill(&stream, n, out);
+  order_walk_t walk;
+  order_begin(&walk, order, seed, epoch, shard, n, out + (n - order_blocks(order, n)));
+  for (int64_t rows; (rows = order_next(&walk, out)) > 0;) out += rows;
 }
 
 static bool order_choice(size_t i, choice_t *out) {

@@ -8,6 +8,7 @@
 #define DATA_SHARD_H
 
 #include "base/error.h"
+#include "base/random.h"
 
 #include <stdint.h>
 
@@ -52,6 +53,25 @@ enum { ORDER_BLOCK_ROWS = 1024 };
  * k-th. full: a random permutation; blocks: blocks of ORDER_BLOCK_ROWS in random order, rows within each
  * permuted; none: as they lie. */
 void order_fill(order_t order, uint64_t seed, int64_t epoch, int shard, int64_t n, uint32_t *out);
+
+/* The same order block by block, for those who do not hold all of it. */
+typedef struct {
+  order_t order;
+  random_stream_t stream;
+  int64_t n, next;       /* rows; the block that comes next */
+  uint32_t *block_order; /* (order_blocks), borrowed */
+} order_walk_t;
+
+/* Blocks of an order, and rows of the largest: 1024, but all n of them with full. */
+int64_t order_blocks(order_t order, int64_t n);
+int64_t order_block_rows(order_t order, int64_t n);
+
+/* block_order is the caller's memory for order_blocks entries. */
+void order_begin(order_walk_t *walk, order_t order, uint64_t seed, int64_t epoch, int shard, int64_t n,
+                 uint32_t *block_order);
+
+/* The rows of the next block, in order; how many they are, 0 at the end. */
+int64_t order_next(order_walk_t *walk, uint32_t *out);
 
 /* By name (full, blocks, none). */
 ls_status order_parse(const char *name, order_t *out, ls_error *error);

@@ -94,6 +94,43 @@ ls_status store_describe(const store_t *store, const char *name, store_array_t *
   return LS_OK;
 }
 
+/* ---- the place in the file ---- */
+
+/* Enumerations differ from integers here, and are left to the library. */
+static bool store_type_of(hid_t dataset, store_type_t *out) {
+  hid_t type = H5Dget_type(dataset);
+  bool found = false;
+  for (int k = 0; k < STORE_TYPES && !found; k++) {
+    found = H5Tequal(type, hdf5_type((store_type_t)k)) > 0;
+    if (found) *out = (store_type_t)k;
+  }
+  hdf5_close(type);
+  return found;
+}
+
+static bool in_one_piece(hid_t dataset) {
+  hid_t list = H5Dget_create_plist(dataset);
+  bool one = H5Pget_layout(list) == H5D_CONTIGUOUS && H5Pget_external_count(list) == 0;
+  hdf5_close(list);
+  return one;
+}
+
+/* An array that was declared and never written has no place yet. */
+ls_status store_locate(const store_t *store, const char *name, store_place_t *out, ls_error *error) {
+  hid_t dataset = H5I_INVALID_HID;
+  store_place_t place = {0};
+  TRY(array_open(store, name, &dataset, NULL, error));
+  if (in_one_piece(dataset) && store_type_of(dataset, &place.type)) {
+    haddr_t offset = H5Dget_offset(dataset);
+    place.is_plain = offset != HADDR_UNDEF;
+    place.offset = place.is_plain ? (int64_t)offset : 0;
+  }
+  H5Eclear2(H5E_DEFAULT);
+  hdf5_close(dataset);
+  *out = place;
+  return LS_OK;
+}
+
 /* ---- slabs of rows ---- */
 
 static herr_t select_rows(hid_t space, int dims, const hsize_t *shape, int64_t first, int64_t count) {

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { STORE_U8, STORE_I32, STORE_I64, STORE_U64, STORE_F32, STORE_F64 } store_type_t;
+typedef enum { STORE_U8, STORE_I32, STORE_I64, STORE_U64, STORE_F32, STORE_F64, STORE_TYPES } store_type_t;
 
 /* Bytes of one element. */
 size_t store_type_size(store_type_t type);
@@ -50,6 +50,15 @@ ls_status store_describe(const store_t *store, const char *name, store_array_t *
 /* Rows [first, first + count) of an array, converted by HDF5 to `type`, into out (count * row elements). */
 ls_status store_read_rows(const store_t *store, const char *name, int64_t first, int64_t count,
                           store_type_t type, void *out, ls_error *error);
+
+/* Where the elements of an array lie in the file, for those who read it again and again without the library:
+ * is_plain when they lie in one piece, as they are and as one of the store's types; else nothing is known. */
+typedef struct {
+  bool is_plain;
+  store_type_t type;
+  int64_t offset; /* in bytes, of the first element */
+} store_place_t;
+ls_status store_locate(const store_t *store, const char *name, store_place_t *out, ls_error *error);
 
 /* Attributes of the object at `name` ("/" for the file). Read functions give LS_BAD_DATA when missing.
  * Texts are malloc'd and caller-owned. */

@@ -46,7 +46,7 @@ static ls_status load_rate(world_t *world, const settings_t *settings, const tra
   dataset_t *dataset = NULL;
   double began = clock_seconds(), bytes = 0;
   TRY(dataset_load_features(world, settings->data.file, settings->data.x, graph_inputs(training->graph),
-                            training->layout->shards, &dataset, error));
+                            training->layout->shards, 0, &dataset, error));
   double seconds = clock_seconds() - began;
   double mine = (double)dataset->resident_bytes;
   dataset_destroy(&dataset);

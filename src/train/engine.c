@@ -91,14 +91,21 @@ static ls_status create_private(engine_t *engine, ls_error *error) {
   return LS_OK;
 }
 
+static order_t order_of(const settings_t *settings) {
+  order_t order = ORDER_FULL;
+  order_parse(settings->data.shuffle, &order, NULL);
+  return order;
+}
+
 /* What the rows phase needs beside kernels. */
 static ls_status create_rows(engine_t *engine, ls_error *error) {
   const layout_t *layout = engine->in.layout;
   size_t own = (size_t)layout->own_shards;
   TRY(gather_create(engine->in.train, engine->in.features, &engine->gather, error));
+  size_t ordered = engine->stream == NULL ? (size_t)engine->in.train->rows : 0;
   TRY(tape_create(engine->in.graph, layout->own_shards * engine->shape.padded, engine->shape.padded,
                   &engine->tape, error));
-  engine->order = arena_new(&engine->arena, (size_t)engine->in.train->rows, sizeof *engine->order);
+  engine->order = arena_new(&engine->arena, ordered, sizeof *engine->order);
   engine->shard_begin = arena_new(&engine->arena, own + 1, sizeof *engine->shard_begin);
   engine->block_loss = arena_new(&engine->arena, own * (size_t)engine->shape.blocks, sizeof(double));
   engine->step_loss = arena_new(&engine->arena, own, sizeof(double));
@@ -112,6 +119,9 @@ static ls_status create_rows(engine_t *engine, ls_error *error) {
     return error_set(error, LS_NO_MEMORY, "no memory for the order of %lld rows",
                      (long long)engine->in.train->rows);
   barrier_init(engine->team, layout->threads);
+  if (engine->stream != NULL)
+    TRY(stream_plan_steps(engine->stream, order_of(engine->in.settings), engine->in.settings->train.seed,
+                          engine->in.settings->train.global_batch_size, error));
   for (int s = 0; s < layout->own_shards; s++)
     engine->shard_begin[s + 1] =
         engine->shard_begin[s] + shard_rows(engine->in.train->partition, layout->first_shard + s);
@@ -135,6 +145,7 @@ static int deepest_fold(const engine_t *engine) {
 static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *error) {
   size_t rows = (size_t)engine->shape.block_rows;
   worker->labels = arena_new(&engine->arena, rows, sizeof *worker->labels);
+  worker->rows = arena_new(&engine->arena, rows, sizeof *worker->rows);
   worker->values = arena_new(&engine->arena, rows * (size_t)graph_outputs(engine->in.graph), sizeof(float));
   worker->weights = arena_new(&engine->arena, rows, sizeof *worker->weights);
   worker->levels = arena_new(
@@ -143,8 +154,9 @@ static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *er
   worker->gradient = arena_new(&engine->arena, GRAPH_BLOCK, sizeof(float));
   worker->timeline = arena_new(&engine->arena, (size_t)engine->in.timed_steps * PHASES, sizeof(double));
   worker->stack = arena_new(&engine->arena, (size_t)deepest_sum(engine) * GRAPH_BLOCK, sizeof(float));
-  if (worker->labels == NULL || worker->values == NULL || worker->weights == NULL || worker->levels == NULL ||
-      worker->tile == NULL || worker->gradient == NULL || worker->stack == NULL || worker->timeline == NULL)
+  if (worker->labels == NULL || worker->rows == NULL || worker->values == NULL || worker->weights == NULL ||
+      worker->levels == NULL || worker->tile == NULL || worker->gradient == NULL || worker->stack == NULL ||
+      worker->timeline == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for a thread's buffers");
   return LS_OK;
 }
@@ -208,7 +220,7 @@ ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error 
   engine_t *engine = aligned_alloc(_Alignof(engine_t), sizeof *engine);
   ls_status status = engine == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the engine") : LS_OK;
   TRY_OR_DONE(world_agree(inputs->world, status, error));
-  *engine = (engine_t){.in = *inputs};
+  *engine = (engine_t){.in = *inputs, .stream = inputs->train->stream};
   const settings_t *settings = inputs->settings;
   engine->optimizer = optimizer_find(settings->optimizer.name);
   engine->schedule = schedule_find(settings->schedule.name);
@@ -260,6 +272,7 @@ engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout
   return (engine_memory_t){.parameters = shared ? buffer : buffer * world_places(world),
                            .partials = n * vector,
                            .states = vector * (states + 1) / parts,
+                           .files = world_rank(world) == 0 ? vector * (states + 3) : 0,
                            .tape = (double)(layout->own_shards * shape.padded) *
                                    (double)graph_tape_floats(graph, true) * sizeof(float)};
 }
@@ -312,10 +325,13 @@ ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *err
 void engine_begin_epoch(engine_t *engine, int64_t epoch) {
   const layout_t *layout = engine->in.layout;
   const settings_t *settings = engine->in.settings;
-  order_t order = ORDER_FULL;
-  order_parse(settings->data.shuffle, &order, NULL);
+  order_t order = order_of(settings);
   engine->steps_done = 0;
   if (engine->lbfgs != NULL) epoch = 0; /* the same sums, to the bit, whenever the same point is evaluated */
+  engine->epoch = epoch;
+  engine->stream_step = -1;
+  memset(engine->epoch_loss, 0, (size_t)layout->own_shards * sizeof(double));
+  if (engine->stream != NULL) return;
 #pragma omp parallel for schedule(dynamic) num_threads(layout->threads)
   for (int s = 0; s < layout->own_shards; s++) {
     int64_t begin = engine->shard_begin[s], n = engine->shard_begin[s + 1] - begin;
@@ -323,7 +339,35 @@ void engine_begin_epoch(engine_t *engine, int64_t epoch) {
     order_fill(order, settings->train.seed, epoch, layout->first_shard + s, n, rows);
     for (int64_t i = 0; i < n; i++) rows[i] += (uint32_t)begin;
   }
-  memset(engine->epoch_loss, 0, (size_t)layout->own_shards * sizeof(double));
+}
+
+/* ---- streamed rows ---- */
+
+/* The reader goes on to read for the steps from `from` on. */
+static void begin_reading(engine_t *engine, int64_t from) {
+  if (engine->stream == NULL) return;
+  if (engine->stream_step == from)
+    stream_resume(engine->stream);
+  else
+    stream_begin_steps(engine->stream, engine->epoch, from);
+}
+
+/* Told between two barriers of the node's threads, so that all of them see it after the same step. A reader
+ * that failed ends the run on all nodes. By one thread of each rank. */
+static void tell_failed_reader(engine_t *engine, ls_error *error) {
+  int64_t failed = stream_failed(engine->stream) ? READER_FAILED : 0;
+  bool is_alone = engine->shared ? engine->nodes == 1 : world_size(engine->in.world) == 1;
+  if (!is_alone && world_max_i64(engine->in.world, &failed, 1, error) != LS_OK) failed = EXCHANGE_FAILED;
+  if (failed != 0) atomic_store(&engine->control->failed, (int)failed);
+}
+
+/* Between runs the reader leaves the files to others. What went wrong on one rank is told by all. */
+static ls_status end_reading(engine_t *engine, int64_t to, ls_error *error) {
+  if (engine->stream == NULL) return LS_OK;
+  stream_rest(engine->stream);
+  engine->stream_step = to;
+  if (atomic_load(&engine->control->failed) != READER_FAILED) return LS_OK;
+  return world_agree(engine->in.world, stream_status(engine->stream, error), error);
 }
 
 void team_wait(engine_t *engine, worker_t *worker) {
@@ -338,13 +382,17 @@ void node_wait(engine_t *engine, worker_t *worker) {
 
 /* The counters that deal out work are set back where nobody uses them: two phases before they are needed. */
 static void do_step(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error) {
+  bool alone = update_while_folding(engine, step);
   rows_phase(engine, worker, step);
   team_wait(engine, worker);
   if (thread == 0) atomic_store_explicit(&engine->next_block, 0, memory_order_relaxed);
+  if (thread == 0 && engine->stream != NULL) stream_release(engine->stream, step->step);
+  if (thread == 0 && engine->stream != NULL && alone) tell_failed_reader(engine, error);
   fold_phase(engine, worker, step);
   node_wait(engine, worker);
   if (thread == 0) atomic_store_explicit(&engine->next_tile, 0, memory_order_relaxed);
-  if (update_while_folding(engine, step)) return;
+  if (alone) return;
+  if (thread == 0 && engine->stream != NULL) tell_failed_reader(engine, error);
   update_phase(engine, worker, thread, step, error);
   node_wait(engine, worker);
 }
@@ -366,6 +414,7 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
                            ls_error *error) {
   const partition_t partition = engine->in.train->partition;
   int64_t batch = engine->in.settings->train.global_batch_size;
+  begin_reading(engine, from);
 #pragma omp parallel num_threads(engine->in.layout->threads)
   {
     int thread = omp_get_thread_num();
@@ -386,6 +435,7 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
   }
   engine->steps_done = to;
   engine->timed += to - from;
+  TRY(end_reading(engine, to, error));
   if (!atomic_load(&engine->control->failed)) return LS_OK;
   return error->status != LS_OK ? error->status
                                 : error_set(error, LS_COMM, "the exchange of gradients failed");

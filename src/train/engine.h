@@ -14,6 +14,7 @@
 #include "comm/world.h"
 #include "config/settings.h"
 #include "data/gather.h"
+#include "data/stream.h"
 #include "model/graph.h"
 #include "model/loss.h"
 #include "optim/optimizer.h"
@@ -53,6 +54,7 @@ typedef struct {
   double partials;   /* per rank */
   double states;     /* per rank: its share of the optimiser's state */
   double tape;       /* per rank */
+  double files;      /* rank 0: whole vectors of parameters and state, on their way to files */
 } engine_memory_t;
 engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout, const graph_t *graph,
                               const world_t *world);
@@ -110,6 +112,7 @@ void engine_set_plateau(engine_t *engine, double share);
   X(PHASE_FOLD, "fold")                                                                                      \
   X(PHASE_UPDATE, "update")                                                                                  \
   X(PHASE_EXCHANGE, "exchange")                                                                              \
+  X(PHASE_READ, "read")                                                                                      \
   X(PHASE_WAIT, "wait")
 typedef enum {
 #define ENGINE_PHASE_CODE(code, name) code,

@@ -11,6 +11,7 @@
 typedef struct {
   _Alignas(64) graph_worker_t *kernels;
   int32_t *labels; /* (block_rows) */
+  uint32_t *rows;  /* (block_rows): where streamed rows are */
   float *values;   /* (block_rows, outputs) */
   float *weights;  /* (block_rows) */
   float *levels;   /* (depth of the tree, largest tile): where right-hand subtrees wait */
@@ -37,11 +38,14 @@ typedef struct {
   size_t first, count; /* in blocks of GRAPH_BLOCK */
 } slice_t;
 
+/* Why steps ended early: this node's exchange with others, or, as all nodes know, some rank's reader. */
+enum { EXCHANGE_FAILED = 1, READER_FAILED = 2 };
+
 /* What the threads of all ranks of a node share beside parameters: lives in a window (or, with reduce: mpi,
  * in plain memory, since then each rank is a node of its own). */
 typedef struct {
   barrier_t barrier;
-  _Alignas(64) atomic_int failed; /* an exchange with other nodes failed */
+  _Alignas(64) atomic_int failed; /* 0, EXCHANGE_FAILED (1) or READER_FAILED */
   _Alignas(64) double norms[];    /* per parameter block: sum of squares of the gradient */
 } control_t;
 
@@ -102,7 +106,9 @@ struct engine {
   lbfgs_t *lbfgs; /* NULL for other optimisers */
 
   tape_t *tape;
-  uint32_t *order;                /* (resident rows): resident row that comes k-th, shard by shard */
+  stream_t *stream;               /* of the training rows, NULL when they are in memory */
+  int64_t epoch, stream_step;     /* the epoch's number; the step that the stream's walk comes to, -1: none */
+  uint32_t *order;                /* (rows): resident row that comes k-th, shard by shard; without a stream */
   int64_t *shard_begin;           /* (own shards + 1): first resident row of each own shard */
   int64_t steps_done;             /* of the epoch */
   int64_t timed;                  /* steps on the timelines */

@@ -158,14 +158,16 @@ static void write_predictions(const evaluator_t *evaluator, int64_t n, const flo
   }
 }
 
-static void do_block(job_t *job, worker_t *worker, long block, const int64_t *first_row) {
+static void do_block(job_t *job, worker_t *worker, long block) {
   const evaluator_t *evaluator = job->evaluator;
+  const int64_t *first_row = job->first_row;
   int s = shard_of_block(job, block);
   int64_t row = first_row[s] + (block - job->begin[s]) * EVALUATE_ROWS;
   int64_t n = first_row[s + 1] - row < EVALUATE_ROWS ? first_row[s + 1] - row : EVALUATE_ROWS;
   int64_t features = graph_inputs(evaluator->graph), width = graph_outputs(evaluator->graph);
   float *x = tape_input(worker->tape, 0);
-  gather_range(&job->gather, row, n, x);
+  int64_t resident = job->part.resident + row - job->part.first;
+  gather_range(&job->gather, resident, n, x);
   memset(x + n * features, 0, (size_t)((EVALUATE_ROWS - n) * features) * sizeof *x);
   float *z = mixed_outputs(job, worker, s, row - first_row[s]);
   if (job->predictions != NULL) {
@@ -173,28 +175,29 @@ static void do_block(job_t *job, worker_t *worker, long block, const int64_t *fi
     if (job->deviation != NULL) write_deviation(job, worker, n, job->deviation + row * width);
     return;
   }
-  for (int64_t i = 0; i < n; i++) worker->rows[i] = (uint32_t)(row + i);
+  for (int64_t i = 0; i < n; i++) worker->rows[i] = (uint32_t)(resident + i);
   judge_block(job, worker, z, n, job->sums + block * job->width);
 }
 
 /* Where each own shard's rows and blocks begin. Returns the number of blocks. */
-static int64_t cut_blocks(const split_t *split, int64_t *begin, int64_t *first_row) {
+static int64_t cut_blocks(job_t *job) {
+  const split_t *split = job->split;
   for (int s = 0; s < split->shards; s++) {
     int64_t rows = shard_rows(split->partition, split->first_shard + s);
-    begin[s + 1] = begin[s] + (rows + EVALUATE_ROWS - 1) / EVALUATE_ROWS;
-    first_row[s + 1] = first_row[s] + rows;
+    job->begin[s + 1] = job->begin[s] + (rows + EVALUATE_ROWS - 1) / EVALUATE_ROWS;
+    job->first_row[s + 1] = job->first_row[s] + rows;
   }
-  return begin[split->shards];
+  return job->begin[split->shards];
 }
 
-static ls_status job_create(job_t *job, arena_t *arena, int64_t **first_row, ls_error *error) {
+static ls_status job_create(job_t *job, arena_t *arena, ls_error *error) {
   size_t shards = (size_t)job->split->shards;
   TRY(gather_create(job->split, job->evaluator->features, &job->gather, error));
   job->begin = arena_new(arena, shards + 1, sizeof *job->begin);
-  *first_row = arena_new(arena, shards + 1, sizeof **first_row);
-  if (job->begin == NULL || *first_row == NULL)
+  job->first_row = arena_new(arena, shards + 1, sizeof *job->first_row);
+  if (job->begin == NULL || job->first_row == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for evaluation");
-  int64_t blocks = cut_blocks(job->split, job->begin, *first_row);
+  int64_t blocks = cut_blocks(job);
   job->sums = arena_new(arena, (size_t)(blocks * job->width), sizeof *job->sums);
   int64_t samples = job->mixture->samples > 0 ? job->mixture->samples : 1;
   job->parts = job->mixture->n_members * samples;
@@ -205,14 +208,33 @@ static ls_status job_create(job_t *job, arena_t *arena, int64_t **first_row, ls_
              : error_set(error, LS_NO_MEMORY, "no memory for evaluation");
 }
 
-static void walk(job_t *job, const int64_t *first_row) {
-  long blocks = (long)job->begin[job->split->shards];
+/* The first block that does not begin before `row`; parts end where blocks do. */
+static long block_at(const job_t *job, int64_t row) {
+  int s = 0;
+  while (s < job->split->shards && job->first_row[s + 1] <= row) s++;
+  if (s == job->split->shards) return (long)job->begin[s];
+  return (long)(job->begin[s] + (row - job->first_row[s] + EVALUATE_ROWS - 1) / EVALUATE_ROWS);
+}
+
+static void walk(job_t *job) {
+  long end = block_at(job, job->part.first + job->part.rows);
+  atomic_store(&job->next, block_at(job, job->part.first));
 #pragma omp parallel num_threads(job->evaluator->threads)
   {
     omp_set_num_threads(1);
     worker_t *worker = &job->evaluator->workers[omp_get_thread_num()];
-    for (long b; (b = atomic_fetch_add(&job->next, 1)) < blocks;) do_block(job, worker, b, first_row);
+    for (long b; (b = atomic_fetch_add(&job->next, 1)) < end;) do_block(job, worker, b);
   }
+}
+
+/* From the part that is there to the last. */
+static ls_status walk_parts(job_t *job, ls_error *error) {
+  ls_status status = LS_OK;
+  while (status == LS_OK && job->part.rows > 0) {
+    walk(job);
+    status = parts_next(job->split, &job->part, error);
+  }
+  return status;
 }
 
 /* ---- from counts and sums to metrics ---- */
@@ -238,31 +260,41 @@ static ls_status add_sums(const job_t *job, world_t *world, arena_t *arena, doub
   return LS_OK;
 }
 
-/* The first row's targets, which rank 0 has. */
+/* The first row's targets, which rank 0 has in its first part. */
 static ls_status share_shift(const job_t *job, world_t *world, float *shift, ls_error *error) {
   const split_t *split = job->split;
-  if (split->targets != NULL && split->rows > 0 && split->first_shard == 0)
-    memcpy(shift, split->targets, (size_t)split->width * sizeof *shift);
+  if (split->targets != NULL && job->part.rows > 0 && split->first_shard == 0)
+    memcpy(shift, split->targets + job->part.resident * split->width, (size_t)split->width * sizeof *shift);
   return world_broadcast(world, shift, (size_t)job->evaluator->n_targets * sizeof *shift, 0, error);
+}
+
+/* Everything that is collective in an evaluation. */
+static ls_status judge_split(job_t *job, world_t *world, float *shift, arena_t *arena, double **sums,
+                             ls_error *error) {
+  TRY(world_agree(world, parts_next(job->split, &job->part, error), error));
+  TRY(share_shift(job, world, shift, error));
+  job->shift = shift;
+  judge_begin(job);
+  TRY(world_agree(world, walk_parts(job, error), error));
+  return add_sums(job, world, arena, sums, error);
 }
 
 ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,
                         const mixture_t *mixture, metrics_t *metrics, ls_error *error) {
   arena_t arena = {0};
-  int64_t *first_row = NULL, width = evaluator->n_targets;
+  int64_t width = evaluator->n_targets;
   double *sums = NULL;
   metrics_t result = {
       .rows = split->partition.rows, .classes = evaluator->classes, .top_k = evaluator->top_k};
   job_t job = {.evaluator = evaluator, .split = split, .mixture = mixture, .width = judge_width(evaluator)};
   float *shift = arena_new(&arena, (size_t)width, sizeof *shift);
   ls_status status = shift == NULL ? error_set(error, LS_NO_MEMORY, "no memory for evaluation") : LS_OK;
-  if (status == LS_OK) status = job_create(&job, &arena, &first_row, error);
+  if (status == LS_OK) status = job_create(&job, &arena, error);
   TRY_OR_DONE(world_agree(world, status, error));
-  TRY_OR_DONE(share_shift(&job, world, shift, error));
-  job.shift = shift;
-  judge_begin(&job);
-  walk(&job, first_row);
-  TRY_OR_DONE(add_sums(&job, world, &arena, &sums, error));
+  parts_begin(split);
+  status = judge_split(&job, world, shift, &arena, &sums, error);
+  parts_end(split);
+  if (status != LS_OK) goto done;
   TRY_OR_DONE(judge_finish(&job, world, sums, &result, error));
   *metrics = result;
 done:
@@ -274,15 +306,17 @@ done:
 ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const mixture_t *mixture,
                             float *out, float *deviation, ls_error *error) {
   arena_t arena = {0};
-  int64_t *first_row = NULL;
   job_t job = {.evaluator = evaluator,
                .split = split,
                .mixture = mixture,
                .width = 1,
                .predictions = out,
                .deviation = deviation};
-  ls_status status = job_create(&job, &arena, &first_row, error);
-  if (status == LS_OK) walk(&job, first_row);
+  ls_status status = job_create(&job, &arena, error);
+  parts_begin(split);
+  if (status == LS_OK) status = parts_next(split, &job.part, error);
+  if (status == LS_OK) status = walk_parts(&job, error);
+  parts_end(split);
   gather_free(&job.gather);
   arena_free(&arena);
   return status;

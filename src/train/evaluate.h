@@ -44,7 +44,7 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
 ls_status evaluator_fit_temperature(evaluator_t *evaluator, world_t *world, const split_t *split,
                                     const mixture_t *mixture, double *temperature, ls_error *error);
 
-/* Predictions for this rank's resident rows of a split: out (split->rows, outputs), in original units or as
+/* Predictions for this rank's rows of a split: out (split->rows, outputs), in original units or as
  * probabilities; and, unless NULL, their standard deviation over the parts of the mixture. Not collective. */
 ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const mixture_t *mixture,
                             float *out, float *deviation, ls_error *error);

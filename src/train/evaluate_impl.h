@@ -3,6 +3,7 @@
 #ifndef TRAIN_EVALUATE_IMPL_H
 #define TRAIN_EVALUATE_IMPL_H
 
+#include "data/stream.h"
 #include "train/evaluate.h"
 
 #include <stdatomic.h>
@@ -53,11 +54,13 @@ typedef struct {
       width; /* sums per block: the loss; TARGET_SUMS per target of a regression, confidences of classes */
   const float *shift;  /* (targets): the first row's */
   int64_t *begin;      /* (shards + 1): first block of each own shard */
+  int64_t *first_row;  /* (shards + 1): first row of each, of this rank's */
+  part_t part;         /* which rows are resident */
   double *sums;        /* (blocks, width) */
   float *predictions;  /* (rows, outputs), or NULL when sums are wanted */
   float *deviation;    /* the same over parts, or NULL */
   coverage_t coverage; /* what is counted of it, if anything */
-  atomic_long next;
+  atomic_long next;    /* block */
 } job_t;
 
 /* Compares n rows of outputs z with their targets, which lie at worker->rows: counts go to the worker, sums

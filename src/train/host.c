@@ -51,3 +51,22 @@ void host_libraries(const char *separator, char *out, size_t size) {
   snprintf(out, size, "lockstep %s%s%s%s%s%sHDF5 %s%s%s%s%s", LOCKSTEP_VERSION, separator, compiler,
            separator, mpi, separator, store_library_version(), separator, eltwise, separator, linear);
 }
+
+/* The figure behind `key` in a file of /proc, which gives it in kB; 0 when it is not there. */
+static double read_kilobytes(const char *path, const char *key) {
+  char line[256];
+  double kilobytes = 0;
+  FILE *file = fopen(path, "r");
+  if (file == NULL) return 0;
+  while (fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), " %lf kB", &kilobytes) == 1) break;
+  fclose(file);
+  return kilobytes * 1024;
+}
+
+host_memory_t host_memory(void) {
+  static const char status[] = "/proc/self/status";
+  double now = read_kilobytes("/proc/self/smaps_rollup", "Pss:");
+  double given_back = read_kilobytes(status, "VmHWM:") - read_kilobytes(status, "VmRSS:");
+  return (host_memory_t){now, now > 0 ? now + given_back : 0};
+}

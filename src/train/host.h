@@ -1,4 +1,5 @@
-/* What bits depend on beside the settings: recorded in every checkpoint. */
+/* What is to be known of the machine and the program: what bits depend on beside the settings, recorded in
+ * every checkpoint, and the memory that is taken. */
 #ifndef TRAIN_HOST_H
 #define TRAIN_HOST_H
 
@@ -18,5 +19,13 @@ void host_libraries(const char *separator, char *out, size_t size);
  * "unknown" outside a checkout), and the compiler's flags but those for warnings; cmake/Build.cmake defines
  * them. */
 extern const char host_commit[], host_flags[];
+
+/* Bytes that this process holds now, and the most that it has held. Of pages that several processes share,
+ * each counts its part (the kernel's Pss), so that the sum over ranks counts them once; what was given back
+ * since the peak counts as the process's own. 0 where the system does not say. */
+typedef struct {
+  double now, peak;
+} host_memory_t;
+host_memory_t host_memory(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "train/normal.h"
 
 #include "data/shard.h"
+#include "data/stream.h"
 #include "math/gram.h"
 #include "math/tree.h"
 
@@ -33,6 +34,7 @@ struct normal {
   tree_node_t pieces[TREE_MAX_PIECES];
   int n_pieces;
   double *partials; /* (n_pieces, elements): this rank's subtrees */
+  part_t part;      /* the rows that are resident */
 };
 
 static ls_status no_memory(double bytes, ls_error *error) {
@@ -41,7 +43,7 @@ static ls_status no_memory(double bytes, ls_error *error) {
 
 /* ---- leaves ---- */
 
-/* Rows [first, first + n) less their means, features beside targets. All threads of the team. */
+/* Resident rows [first, first + n) less their means, features beside targets. All threads of the team. */
 static void fill_block(const normal_t *normal, int64_t first, int64_t n) {
   const split_t *split = normal->split;
   int64_t targets = split->width, features = normal->columns - targets;
@@ -72,11 +74,8 @@ static void add_products(const normal_t *normal, int64_t n, double *leaf) {
     gram_add(n, normal->width, normal->z, tile, leaf);
 }
 
-static void make_leaf(const normal_t *normal, int shard, double *leaf) {
-  partition_t partition = normal->split->partition;
-  int64_t first = shard_first(partition, shard) - shard_first(partition, normal->split->first_shard);
-  int64_t rows = shard_rows(partition, shard);
-  memset(leaf, 0, normal->elements * sizeof *leaf);
+/* Blocks of a shard's rows, `first` the first of them in memory, onto a leaf. */
+static void add_blocks(const normal_t *normal, int64_t first, int64_t rows, double *leaf) {
 #pragma omp parallel num_threads(normal->threads)
   for (int64_t at = 0; at < rows; at += BLOCK_ROWS) {
     int64_t n = rows - at < BLOCK_ROWS ? rows - at : BLOCK_ROWS;
@@ -85,19 +84,47 @@ static void make_leaf(const normal_t *normal, int shard, double *leaf) {
   }
 }
 
+/* Leaves are made in the order of the rows, so that parts come by as they are wanted; a block is never cut by
+ * them (PART_ROWS). */
+static ls_status make_leaf(normal_t *normal, int shard, double *leaf, ls_error *error) {
+  partition_t partition = normal->split->partition;
+  part_t *part = &normal->part;
+  int64_t first = shard_first(partition, shard) - shard_first(partition, normal->split->first_shard);
+  int64_t end = first + shard_rows(partition, shard);
+  memset(leaf, 0, normal->elements * sizeof *leaf);
+  while (first < end) {
+    if (first == part->first + part->rows) TRY(parts_next(normal->split, part, error));
+    int64_t part_end = part->first + part->rows, n = (part_end < end ? part_end : end) - first;
+    add_blocks(normal, part->resident + first - part->first, n, leaf);
+    first += n;
+  }
+  return LS_OK;
+}
+
 /* ---- the tree ---- */
 
 /* out = the sum over the leaves [lo, lo + n). */
-static void fold(const normal_t *normal, int lo, int n, double *levels, double *restrict out) {
-  if (n == 1) {
-    make_leaf(normal, lo, out);
-    return;
-  }
+static ls_status fold(normal_t *normal, int lo, int n, double *levels, double *restrict out,
+                      ls_error *error) {
+  if (n == 1) return make_leaf(normal, lo, out, error);
   int left = tree_split(n);
   double *restrict right = levels;
-  fold(normal, lo, left, levels, out);
-  fold(normal, lo + left, n - left, levels + normal->elements, right);
+  TRY(fold(normal, lo, left, levels, out, error));
+  TRY(fold(normal, lo + left, n - left, levels + normal->elements, right, error));
   for (size_t i = 0; i < normal->elements; i++) out[i] += right[i];
+  return LS_OK;
+}
+
+/* This rank's subtrees, from left to right. */
+static ls_status fold_pieces(normal_t *normal, ls_error *error) {
+  ls_status status = LS_OK;
+  normal->part = (part_t){0};
+  parts_begin(normal->split);
+  for (int k = 0; k < normal->n_pieces && status == LS_OK; k++)
+    status = fold(normal, normal->pieces[k].lo, normal->pieces[k].n, normal->levels,
+                  normal->partials + (size_t)k * normal->elements, error);
+  parts_end(normal->split);
+  return status;
 }
 
 /* How rank 0 adds up the subtrees of all ranks, `at_once` elements of each at a time. */
@@ -181,9 +208,7 @@ static ls_status sum_rows(normal_t *normal, add_t add, size_t elements, double *
           ? no_memory((double)(levels + (size_t)normal->n_pieces) * (double)elements * 8, error)
           : plan_collect(normal, &arena, &collect, error);
   TRY_OR_DONE(world_agree(normal->world, status, error));
-  for (int k = 0; k < normal->n_pieces; k++)
-    fold(normal, normal->pieces[k].lo, normal->pieces[k].n, normal->levels,
-         normal->partials + (size_t)k * elements);
+  TRY_OR_DONE(world_agree(normal->world, fold_pieces(normal, error), error));
   status = collect_pieces(normal, &collect, total, error);
 done:
   arena_free(&arena);

@@ -1,6 +1,8 @@
 /* Predictions with what is known of their uncertainty. */
 #include "train/predict.h"
 
+#include "data/stream.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <omp.h>
@@ -50,27 +52,39 @@ static float original(const scaler_t *targets, int64_t k, double variance) {
   return (float)(sqrt(variance) / scale);
 }
 
-static ls_status posterior_deviations(const model_t *model, const split_t *split, int threads,
-                                      predictions_t *predictions, ls_error *error) {
+/* The rows that are resident. */
+static void resident_deviations(const model_t *model, const gather_t *gather, const part_t *part, int threads,
+                                row_t *rows, predictions_t *predictions) {
   const posterior_t *posterior = &model->posterior;
   int64_t outputs = posterior->outputs;
-  gather_t gather = {0};
-  arena_t arena = {0};
-  row_t *rows = NULL;
-  ls_status status = gather_create(split, &model->features, &gather, error);
-  if (status == LS_OK) status = make_rows(posterior, threads, &arena, &rows, error);
-  if (status == LS_OK) {
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t r = 0; r < split->rows; r++) {
-      row_t *row = &rows[omp_get_thread_num()];
-      gather_range(&gather, r, 1, row->x);
-      posterior_variance(posterior, row->x, row->scratch, row->variance);
-      for (int64_t k = 0; k < outputs; k++) {
-        predictions->aleatoric[r * outputs + k] = original(&model->targets, k, posterior->noise[k]);
-        predictions->epistemic[r * outputs + k] = original(&model->targets, k, row->variance[k]);
-      }
+  for (int64_t i = 0; i < part->rows; i++) {
+    row_t *row = &rows[omp_get_thread_num()];
+    gather_range(gather, part->resident + i, 1, row->x);
+    posterior_variance(posterior, row->x, row->scratch, row->variance);
+    for (int64_t k = 0; k < outputs; k++) {
+      int64_t at = (part->first + i) * outputs + k;
+      predictions->aleatoric[at] = original(&model->targets, k, posterior->noise[k]);
+      predictions->epistemic[at] = original(&model->targets, k, row->variance[k]);
     }
   }
+}
+
+static ls_status posterior_deviations(const model_t *model, const split_t *split, int threads,
+                                      predictions_t *predictions, ls_error *error) {
+  gather_t gather = {0};
+  arena_t arena = {0};
+  part_t part = {0};
+  row_t *rows = NULL;
+  ls_status status = gather_create(split, &model->features, &gather, error);
+  if (status == LS_OK) status = make_rows(&model->posterior, threads, &arena, &rows, error);
+  parts_begin(split);
+  if (status == LS_OK) status = parts_next(split, &part, error);
+  while (status == LS_OK && part.rows > 0) {
+    resident_deviations(model, &gather, &part, threads, rows, predictions);
+    status = parts_next(split, &part, error);
+  }
+  parts_end(split);
   gather_free(&gather);
   arena_free(&arena);
   return status;

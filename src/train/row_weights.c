@@ -51,11 +51,19 @@ done:
   return status;
 }
 
+static ls_status refuse_stream(ls_error *error) {
+  return error_set(
+      error, LS_BAD_SETTINGS,
+      "loss.class_weights need all rows in memory: raise data.memory_limit, start more ranks, or "
+      "leave data.memory_limit out");
+}
+
 ls_status class_weights_find(world_t *world, const settings_t *settings, const loss_t *loss, int64_t outputs,
                              const split_t *train, class_weights_t *out, ls_error *error) {
   const numbers_t *given = &settings->loss.class_weights;
   class_weights_t weights = {.n = loss_weighted_classes(loss, outputs)};
   if (is_word(given, "none")) return LS_OK;
+  if (train->stream != NULL) return refuse_stream(error);
   weights.values = calloc((size_t)weights.n, sizeof *weights.values);
   ls_status status = LS_OK;
   if (weights.values == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the weights of classes");
@@ -108,6 +116,7 @@ ls_status row_weights_apply(world_t *world, const class_weights_t *classes, data
   bool own = split->weights != NULL; /* the same on every rank: an array of 0 rows is not NULL */
   double total = 0;
   if (split->partition.rows == 0 || (!own && classes->values == NULL)) return LS_OK;
+  if (split->stream != NULL) return refuse_stream(error); /* the same on every rank */
   TRY(world_agree(world, take_memory(dataset, split, error), error));
   for (int64_t i = 0; i < split->rows && classes->values != NULL; i++)
     split->weights[i] *= (float)classes->values[class_of_row(split, i)];

@@ -22,6 +22,15 @@ static int64_t slice_of(const engine_t *engine, int s, const step_t *step, int64
   return slice_begin(engine->in.train->partition, batch, shard, step->step + 1) - *begin;
 }
 
+/* Where the rows are that own shard s gives from `position` of its order on: n resident rows. */
+static const uint32_t *rows_at(engine_t *engine, worker_t *worker, const step_t *step, int s,
+                               int64_t position, int64_t n) {
+  if (engine->stream == NULL) return engine->order + engine->shard_begin[s] + position;
+  stream_rows(engine->stream, step->step, s, position, n, worker->rows);
+  worker_mark(worker, PHASE_READ);
+  return worker->rows;
+}
+
 /* Targets of n rows, then the loss sum and its gradient for them; rows up to block_rows get zero gradient. */
 static double block_losses(engine_t *engine, worker_t *worker, const uint32_t *rows, int64_t n, int64_t at) {
   int64_t width = graph_outputs(engine->in.graph);
@@ -66,7 +75,7 @@ static void do_block(engine_t *engine, worker_t *worker, const step_t *step, int
   int64_t n = count - row < shape->block_rows ? count - row : shape->block_rows;
   if (n < 0) n = 0;
   int64_t features = graph_inputs(engine->in.graph);
-  const uint32_t *rows = engine->order + engine->shard_begin[s] + begin + row;
+  const uint32_t *rows = rows_at(engine, worker, step, s, begin + row, n);
 
   float *x = tape_input(engine->tape, at);
   gather_features(&engine->gather, rows, n, x);

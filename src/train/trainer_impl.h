@@ -50,6 +50,7 @@ typedef struct trainer {
   stop_watch_t watch;
   double seconds_before[PHASES]; /* at the start of the epoch */
   double began;
+  int64_t memory_bytes; /* the most that all ranks have held; known at the end */
 } trainer_t;
 
 /* Whether this rank is the one that reads and writes the run's files. */

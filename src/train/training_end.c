@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "data/shard.h"
 #include "store/store.h"
+#include "train/host.h"
 #include "train/timing.h"
 
 #include <inttypes.h>
@@ -89,6 +90,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   json_integer(out, false, "nodes", world_nodes(world));
   json_integer(out, false, "ranks", world_size(world));
   json_integer(out, false, "threads", trainer->layout.threads);
+  if (trainer->memory_bytes > 0) json_integer(out, false, "memory_bytes", trainer->memory_bytes);
   json_number(out, false, "seconds", clock_seconds() - trainer->began);
   if (position->seconds > 0)
     json_number(out, false, "rows_per_second", (double)position->rows / position->seconds);
@@ -166,6 +168,13 @@ ls_status trainer_judge(trainer_t *trainer, ls_error *error) {
   return judge_split(trainer, "valid", &dataset->valid, &trainer->solution->valid_loss, error);
 }
 
+/* All ranks look at the same time, so that shared pages are shared by all. */
+static ls_status measure_memory(trainer_t *trainer, ls_error *error) {
+  TRY(world_barrier(trainer->world, error));
+  trainer->memory_bytes = (int64_t)host_memory().peak;
+  return world_sum_i64(trainer->world, &trainer->memory_bytes, 1, error);
+}
+
 ls_status training_end(trainer_t *trainer, ls_error *error) {
   metrics_t test = {0};
   const split_t *split = &trainer->dataset->test;
@@ -177,6 +186,7 @@ ls_status training_end(trainer_t *trainer, ls_error *error) {
   }
   TRY(restore_best(trainer, error));
   if (has_test) TRY(trainer_evaluate(trainer, split, &test, error));
+  TRY(measure_memory(trainer, error));
   ls_status status = write_results(trainer, has_test ? &test : NULL, error);
   metrics_free(&test);
   return trainer_agree(trainer, status, error);

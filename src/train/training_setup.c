@@ -78,10 +78,6 @@ static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
                             &trainer->targets, error);
 }
 
-static void scale_targets(const scaler_t *scaler, split_t *split) {
-  if (scaler->n > 0 && split->targets != NULL) scaler_apply(scaler, split->rows, split->targets);
-}
-
 static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
   dataset_t *dataset = trainer->dataset;
   TRY(class_weights_find(trainer->world, trainer->settings, trainer->loss, graph_outputs(trainer->graph),
@@ -100,9 +96,9 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(make_scalers(trainer, error));
   TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0,
                        trainer->loss->is_classification, error));
-  scale_targets(&trainer->targets, &trainer->dataset->train);
-  scale_targets(&trainer->targets, &trainer->dataset->valid);
-  scale_targets(&trainer->targets, &trainer->dataset->test);
+  split_scale_targets(&trainer->dataset->train, &trainer->targets);
+  split_scale_targets(&trainer->dataset->valid, &trainer->targets);
+  split_scale_targets(&trainer->dataset->test, &trainer->targets);
   return weigh_rows(trainer, error);
 }
 

@@ -161,6 +161,25 @@ static void assert_comes_back(const char *text, const char *const *overrides) {
   free(second);
 }
 
+Test(settings, sizes_have_units) {
+  static const struct {
+    const char *override;
+    int64_t bytes;
+  } cases[] = {{"data.memory_limit=none", 0},
+               {"data.memory_limit=800MB", 800000000},
+               {"data.memory_limit='800 mb'", 800000000},
+               {"data.memory_limit=1.5GiB", INT64_C(3) << 29},
+               {"data.memory_limit=2TiB", INT64_C(1) << 41},
+               {"data.memory_limit=12345B", 12345}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const char *const overrides[] = {cases[i].override, NULL};
+    settings_t *s = parsed(MINIMAL, overrides);
+    cr_assert_eq(s->data.memory_limit, cases[i].bytes, "%s", cases[i].override);
+    settings_destroy(&s);
+    assert_comes_back(MINIMAL, overrides);
+  }
+}
+
 Test(settings, a_dump_reads_back_to_the_same_settings) {
   assert_comes_back(MINIMAL, NULL);
   assert_comes_back(FULL, NULL);

@@ -227,8 +227,9 @@ Test(dataset, only_the_wanted_rows_are_kept_in_file_order) {
   for (int wanted = 0; wanted < 2; wanted++) {
     rows_t rows = {5, 31, chosen, wanted};
     int k = 0;
-    cr_assert_eq(rows_read_features(store, "train/x", rows, &plan.split[TRAIN], x, &error), LS_OK);
-    cr_assert_eq(rows_read_labels(store, "train/y", rows, &plan.split[TRAIN], 4, labels, &error), LS_OK);
+    cr_assert_eq(rows_read(store, features_format("train/x", &plan.split[TRAIN]), rows, x, &error), LS_OK);
+    cr_assert_eq(rows_read(store, labels_format("train/y", &plan.split[TRAIN], 4), rows, labels, &error),
+                 LS_OK);
     for (int i = 5; i < 31; i++) {
       if (chosen[i] != wanted) continue;
       cr_assert_eq(labels[k], i % 4);
@@ -244,7 +245,7 @@ static void labels_fail(const char *y, int64_t width, int64_t outputs, const cha
   static int32_t labels[N];
   source_t source = {.y_width = width};
   ls_error error = {0};
-  cr_assert_eq(rows_read_labels(store, y, all_rows, &source, outputs, labels, &error), LS_BAD_DATA);
+  cr_assert_eq(rows_read(store, labels_format(y, &source, outputs), all_rows, labels, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, part), "no '%s' in: %s", part, error.message);
   cr_assert_not_null(strstr(error.message, y), "%s", error.message);
   cr_assert_not_null(strstr(error.message, path), "%s", error.message);
@@ -257,7 +258,7 @@ Test(dataset, labels_are_whole_numbers_within_the_outputs) {
   ls_error error = {0};
   for (int i = 0; i < N; i++) y[i] = i % 5;
   array("whole", STORE_F64, N, 1, y);
-  cr_assert_eq(rows_read_labels(store, "whole", all_rows, &source, 5, labels, &error), LS_OK);
+  cr_assert_eq(rows_read(store, labels_format("whole", &source, 5), all_rows, labels, &error), LS_OK);
   for (int i = 0; i < N; i++) cr_assert_eq(labels[i], i % 5);
   labels_fail("whole", 1, 4, "row 4 (counted from 0) has label 4, but the network knows 4 classes");
   const double bad[] = {2.5, NAN, -1, 1e300, INFINITY};
@@ -278,7 +279,7 @@ Test(dataset, one_hot_rows_become_labels_and_nothing_else_does) {
   ls_error error = {0};
   for (int i = 0; i < N; i++) y[i * 4 + i * 7 % 4] = 1;
   array("hot", STORE_F32, N, 4, y);
-  cr_assert_eq(rows_read_labels(store, "hot", all_rows, &source, 4, labels, &error), LS_OK);
+  cr_assert_eq(rows_read(store, labels_format("hot", &source, 4), all_rows, labels, &error), LS_OK);
   for (int i = 0; i < N; i++) cr_assert_eq(labels[i], i * 7 % 4);
   const float bad[][4] = {{0, 0, 0, 0}, {1, 0, 1, 0}, {0, 0.5f, 0.5f, 0}, {0, 2, 0, 0}, {NAN, 1, 0, 0}};
   for (int i = 0; i < 5; i++) {
@@ -297,12 +298,13 @@ Test(dataset, values_that_a_loss_cannot_take_are_named) {
   rows_t all = {0, N, NULL, false};
   x[17 * F + 1] = 1.5F;
   array("x", STORE_F32, N, F, x);
-  cr_assert_eq(rows_read_targets(store, "x", all, &source, (target_request_t){TARGET_VALUES, F, 0, INFINITY},
-                                 out, &error),
+  cr_assert_eq(rows_read(store,
+                         targets_format("x", &source, (target_request_t){TARGET_VALUES, F, 0, INFINITY}), all,
+                         out, &error),
                LS_OK);
-  cr_assert_eq(
-      rows_read_targets(store, "x", all, &source, (target_request_t){TARGET_VALUES, F, 0, 1}, out, &error),
-      LS_BAD_DATA);
+  cr_assert_eq(rows_read(store, targets_format("x", &source, (target_request_t){TARGET_VALUES, F, 0, 1}), all,
+                         out, &error),
+               LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "1.5 in row 17, column 1"), "%s", error.message);
   cr_assert_not_null(strstr(error.message, "[0, 1]"), "%s", error.message);
 }
@@ -318,12 +320,13 @@ Test(dataset, nan_and_infinity_are_named_by_row_and_column) {
   wide[12 * F] = -INFINITY;
   array("x", STORE_F32, N, F, x);
   array("wide", STORE_F64, N, F, wide);
-  cr_assert_eq(rows_read_features(store, "x", late, &narrow_source, out, &error), LS_BAD_DATA);
+  cr_assert_eq(rows_read(store, features_format("x", &narrow_source), late, out, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "NaN in row 41, column 2"), "%s", error.message);
-  cr_assert_eq(rows_read_targets(store, "x", late, &narrow_source, (target_request_t){TARGET_VALUES, 1, 0, 0},
-                                 out, &error),
+  cr_assert_eq(rows_read(store,
+                         targets_format("x", &narrow_source, (target_request_t){TARGET_VALUES, F, 0, 0}),
+                         late, out, &error),
                LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "NaN in row 41, column 2"), "%s", error.message);
-  cr_assert_eq(rows_read_features(store, "wide", late, &wide_source, wide_out, &error), LS_BAD_DATA);
+  cr_assert_eq(rows_read(store, features_format("wide", &wide_source), late, wide_out, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "infinity in row 12, column 0"), "%s", error.message);
 }

@@ -21,8 +21,10 @@ static scaler_t fit(const char *name, double a, double b, const table_t *table, 
   static double values[3][1000];
   scaler_t scaler = {
       .name = name, .n = table->columns, .shift = values[0], .scale = values[1], .offset = values[2]};
+  fit_no_range(table->columns, low, high);
   fit_range(table, scratch, low, high);
   for (int pass = 0; pass < 2; pass++) {
+    memset(sums, 0, 2 * n * (size_t)shards * sizeof *sums);
     for (int j = 0; j < shards; j++) {
       table_t part = *table;
       part.first_column += shard_first(partition, j) * table->stride;

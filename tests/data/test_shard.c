@@ -125,6 +125,23 @@ Test(shard, every_order_visits_every_row_once_and_is_a_function_of_its_arguments
   }
 }
 
+Test(shard, an_order_block_by_block_is_the_same_order) {
+  enum { MOST = 5000 };
+  static uint32_t whole[MOST], blocks[MOST], block_order[MOST];
+  const int64_t counts[] = {0, 1, 1023, 1024, 1025, MOST};
+  const order_t orders[] = {ORDER_NONE, ORDER_BLOCKS, ORDER_FULL};
+  EACH(order_t, order, orders) EACH(int64_t, n, counts) {
+    order_walk_t walk;
+    int64_t at = 0, count = 0;
+    order_fill(order, 7, 3, 5, n, whole);
+    order_begin(&walk, order, 7, 3, 5, n, block_order);
+    for (int64_t rows; (rows = order_next(&walk, blocks + at)) > 0; at += rows, count++)
+      cr_assert_leq(rows, order_block_rows(order, n));
+    cr_assert(at == n && count == order_blocks(order, n));
+    cr_assert_eq(memcmp(whole, blocks, (size_t)n * sizeof *whole), 0);
+  }
+}
+
 Test(shard, order_none_is_as_they_lie_and_blocks_stay_together) {
   enum { N = 4 * ORDER_BLOCK_ROWS + 100 };
   static uint32_t order[N];

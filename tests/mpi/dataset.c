@@ -96,6 +96,7 @@ static void check_scaler(world_t *world, const settings_t *settings, const datas
   }
   partition_t p = {rows, S};
   for (int pass = 0; pass < 2; pass++) {
+    memset(sums, 0, sizeof sums);
     for (int j = 0; j < S; j++) {
       table_t table = {x + shard_first(p, j) * F, ELEMENT_F64, shard_rows(p, j), F, 0, F};
       if (pass == 0) fit_sums(&table, scratch, sums + j * F);
@@ -145,7 +146,7 @@ static void check_errors(world_t *world, settings_t settings) {
 static void check_features(world_t *world, const char *path) {
   dataset_t *data = NULL;
   ls_error error = {0};
-  CHECK(dataset_load_features(world, path, "test/x", F, S, &data, &error) == LS_OK, "%s", error.message);
+  CHECK(dataset_load_features(world, path, "test/x", F, S, 0, &data, &error) == LS_OK, "%s", error.message);
   if (data != NULL) {
     int64_t first = shard_first(data->test.partition, data->test.first_shard);
     const double *x = data->test.x;
@@ -153,7 +154,7 @@ static void check_features(world_t *world, const char *path) {
       CHECK(x[i * F] == feature(first + i, 0), "row %ld", (long)i);
   }
   dataset_destroy(&data);
-  CHECK(dataset_load_features(world, path, "test/x", F + 1, S, &data, &error) == LS_BAD_DATA, "%s",
+  CHECK(dataset_load_features(world, path, "test/x", F + 1, S, 0, &data, &error) == LS_BAD_DATA, "%s",
         error.message);
 }
 

@@ -219,6 +219,13 @@ result_t run_command(const char *format, ...) {
   return run_finish(pid, LIMIT_SECONDS);
 }
 
+const char *run_python(void) {
+  static const char *const names[] = {"python3", "/usr/bin/python3", "/usr/local/bin/python3"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (run_command("%s -c 'import h5py, numpy'", names[i]).code == 0) return names[i];
+  return NULL;
+}
+
 result_t run_well(int ranks, const char *format, ...) {
   va_list args;
   va_start(args, format);

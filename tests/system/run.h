@@ -26,6 +26,8 @@ result_t run(int ranks, const char *format, ...) __attribute__((format(printf, 2
 result_t run_command(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The words that launch lockstep with so many ranks, for commands that wrap it. */
 const char *run_launcher(int ranks);
+/* The first Python that has h5py and numpy, or NULL. */
+const char *run_python(void);
 /* The same as `run`, and the test fails with its messages when it does not end with 0. */
 result_t run_well(int ranks, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

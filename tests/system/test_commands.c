@@ -253,16 +253,8 @@ Test(commands, help_and_version_answer_without_work) {
     cr_expect_not_null(strstr(result.out, lines[i]), "no %s in\n%s", lines[i], result.out);
 }
 
-/* The first Python that has h5py, or NULL. */
-static const char *python(void) {
-  static const char *const names[] = {"python3", "/usr/bin/python3", "/usr/local/bin/python3"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (run_command("%s -c 'import h5py, numpy'", names[i]).code == 0) return names[i];
-  return NULL;
-}
-
 Test(commands, h5py_reads_every_file_and_numpy_predicts_the_same) {
-  const char *interpreter = python();
+  const char *interpreter = run_python();
   if (interpreter == NULL) cr_skip_test("no Python with h5py and numpy here");
   train_flowers(2);
   run_well(ALONE, "predict runs/flowers flowers.h5 --x test/x --out p.h5");

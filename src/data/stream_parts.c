@@ -1,0 +1,88 @@
+/* The walk over a split's rows as they lie. A part fills one half of the buffer while the other is looked at.
+ * Parts end so that whoever cuts shards into blocks of up to PART_ROWS rows finds every block in one part. */
+#include "data/stream_impl.h"
+
+enum { MOST_PART = 1 << 16 }; /* rows: the first part is waited for */
+
+/* The end of the part that begins at row `first`. */
+static int64_t end_of_part(const stream_t *stream, int64_t first) {
+  int64_t end = first + stream->half, begin = 0;
+  if (end >= stream->rows) return stream->rows;
+  for (int s = 0; s < stream->shards; s++) {
+    int64_t rows = shard_rows(stream->partition, stream->first_shard + s);
+    if (end < begin + rows) break;
+    begin += rows;
+  }
+  return begin + (end - begin) / PART_ROWS * PART_ROWS;
+}
+
+static read_t read_parts(stream_t *stream, ls_error *error) {
+  reader_t *reader = stream->reader;
+  int64_t ready = atomic_load_explicit(&reader->ready, memory_order_relaxed);
+  if (stream->part_first == stream->rows) return READ_ALL;
+  if (ready - atomic_load_explicit(&reader->released, memory_order_acquire) == 2) return READ_NO_ROOM;
+  int64_t rows[TAKE_ROWS], left = stream->part_end - stream->part_filled;
+  uint32_t slots[TAKE_ROWS];
+  int64_t n = left < TAKE_ROWS ? left : TAKE_ROWS;
+  for (int64_t i = 0; i < n; i++) {
+    rows[i] = stream->part_filled + i;
+    slots[i] = (uint32_t)(ready % 2 * stream->half + rows[i] - stream->part_first);
+  }
+  if (stream_take(stream, rows, slots, n, error) != LS_OK) return READ_FAILED;
+  stream->part_filled += n;
+  if (stream->part_filled < stream->part_end) return READ_SOMETHING;
+  stream->part_first = stream->part_end;
+  stream->part_end = end_of_part(stream, stream->part_first);
+  atomic_store_explicit(&reader->ready, ready + 1, memory_order_release);
+  return READ_SOMETHING;
+}
+
+/* ---- the consumer's side ---- */
+
+void parts_begin(const split_t *split) {
+  stream_t *stream = split->stream;
+  if (stream == NULL) return;
+  reader_begin(stream, read_parts, 0);
+  stream->half = stream->slots / 2 / PART_ROWS * PART_ROWS;
+  if (stream->half > MOST_PART) stream->half = MOST_PART;
+  stream->part_first = stream->part_filled = 0;
+  stream->part_end = end_of_part(stream, 0);
+  stream->next_wanted = stream->wanted_first = 0;
+  reader_resume(stream->reader);
+}
+
+static ls_status next_streamed(stream_t *stream, part_t *part, ls_error *error) {
+  reader_t *reader = stream->reader;
+  int64_t number = stream->next_wanted, first = stream->wanted_first;
+  atomic_store_explicit(&reader->released, number, memory_order_release);
+  *part = (part_t){.first = first};
+  if (first == stream->rows) return LS_OK;
+  reader_wait(reader, number);
+  if (atomic_load_explicit(&reader->ready, memory_order_acquire) <= number)
+    return stream_status(stream, error);
+  stream->next_wanted = number + 1;
+  stream->wanted_first = end_of_part(stream, first);
+  part->rows = stream->wanted_first - first;
+  part->resident = number % 2 * stream->half;
+  return LS_OK;
+}
+
+/* Rows in memory are one part, from an empty part (or none before) to the end. */
+ls_status parts_next(const split_t *split, part_t *part, ls_error *error) {
+  if (split->stream != NULL) return next_streamed(split->stream, part, error);
+  int64_t first = part->first + part->rows;
+  *part = (part_t){.first = first, .rows = split->rows - first, .resident = first};
+  return LS_OK;
+}
+
+void parts_end(const split_t *split) {
+  if (split->stream != NULL) reader_rest(split->stream->reader);
+}
+
+void split_scale_targets(split_t *split, const scaler_t *scaler) {
+  if (scaler->n == 0 || split->targets == NULL) return;
+  if (split->stream != NULL)
+    split->stream->scaler = scaler;
+  else
+    scaler_apply(scaler, split->rows, split->targets);
+}
