@@ -156,7 +156,7 @@ int main(int argc, char **argv) {
   session.log.out = session.is_root ? stderr : NULL;
   status = run_command(&session, argc, argv, &error);
   if (status == LS_OK) status = flush_results(&error);
-  int code = session.is_root ? report(status, &error) : ls_status_exit_code(status);
+  int code = world_reports(session.world) ? report(status, &error) : ls_status_exit_code(status);
   world_destroy(&session.world);
   return code;
 }

@@ -2,32 +2,10 @@
  * wait for the round to change. */
 #include "comm/barrier.h"
 
-#include <sched.h>
-#include <time.h>
+#include "base/clock.h"
+#include "comm/idle.h"
 
-enum {
-  SPINS = 4000,  /* some 20 to 100 us: a neighbour that is only a little late */
-  YIELDS = 2000, /* then let others have the core: some may be who we wait for */
-  NAP_NANOSECONDS = 50000,
-};
-
-static void spin(void) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
-void barrier_relax(int tries) {
-  if (tries < SPINS) {
-    spin();
-  } else if (tries < SPINS + YIELDS) {
-    sched_yield();
-  } else {
-    nanosleep(&(struct timespec){0, NAP_NANOSECONDS}, NULL);
-  }
-}
+#include <limits.h>
 
 void barrier_init(barrier_t *barrier, int participants) {
   atomic_init(&barrier->waiting, 0);
@@ -35,14 +13,21 @@ void barrier_init(barrier_t *barrier, int participants) {
   barrier->participants = participants;
 }
 
-void barrier_wait(barrier_t *barrier) {
+bool barrier_wait(barrier_t *barrier, double limit) {
   unsigned round = atomic_load_explicit(&barrier->round, memory_order_relaxed);
   int before = atomic_fetch_add_explicit(&barrier->waiting, 1, memory_order_acq_rel);
   if (before + 1 == barrier->participants) {
     atomic_store_explicit(&barrier->waiting, 0, memory_order_relaxed);
     atomic_store_explicit(&barrier->round, round + 1, memory_order_release);
-    return;
+    return true;
   }
-  for (int tries = 0; atomic_load_explicit(&barrier->round, memory_order_acquire) == round; tries++)
-    barrier_relax(tries);
+  double asleep = 0; /* since when */
+  for (int tries = 0; atomic_load_explicit(&barrier->round, memory_order_acquire) == round;
+       tries += tries < INT_MAX) {
+    if (!idle(tries) || limit <= 0) continue;
+    double now = clock_seconds();
+    if (asleep <= 0) asleep = now;
+    if (now - asleep > limit) return false;
+  }
+  return true;
 }

@@ -15,6 +15,7 @@
 enum { ALIGNMENT = 64 };
 
 struct window {
+  const world_t *world;
   MPI_Win win;
   int places;
   void **segments; /* (places) */
@@ -97,6 +98,7 @@ ls_status window_create(world_t *world, size_t bytes, const char *what, window_t
   window_t *window = calloc(1, sizeof *window);
   ls_status status = window == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a window") : LS_OK;
   TRY_OR_DONE(world_agree(world, status, error));
+  window->world = world;
   window->win = MPI_WIN_NULL;
   status = open_window(world, whole, window, error);
   if (status != LS_OK) error_prefix(error, status, "no shared memory for %s (%zu bytes)", what, whole);
@@ -112,7 +114,7 @@ done:
 
 void window_destroy(window_t **window) {
   if (window == NULL || *window == NULL) return;
-  if ((*window)->win != MPI_WIN_NULL) {
+  if ((*window)->win != MPI_WIN_NULL && !(*window)->world->lost) { /* lost: nobody comes to close it */
     MPI_Win_unlock_all((*window)->win);
     MPI_Win_free(&(*window)->win);
   }

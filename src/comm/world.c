@@ -1,17 +1,14 @@
-/* Ranks, nodes and lanes, and the few collectives that training needs.
+/* Ranks, nodes and lanes: how a job begins and ends, and who is who in it.
  *
  * MPI numbers ranks as the launcher pleases; here they are renumbered so that a node's ranks are neighbours,
  * since neighbouring shards fold into few subtrees. Every communicator returns errors instead of aborting, so
  * that the program ends through main with a message. */
 #include "comm/world_impl.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { CHUNK = 1 << 30 }; /* MPI counts are ints: larger pieces go in several messages */
 
 ls_status mpi_check(int code, const char *what, ls_error *error) {
   if (code == MPI_SUCCESS) return LS_OK;
@@ -123,9 +120,10 @@ static ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   world->all = world->node = world->lane = MPI_COMM_NULL;
   MPI_Comm_size(world->start, &world->size);
   world->node_of = calloc((size_t)world->size, sizeof *world->node_of);
+  world->offsets = calloc(2 * (size_t)world->size, sizeof *world->offsets);
   world->hosts = calloc((size_t)world->size, sizeof *world->hosts);
   ls_status status = LS_OK;
-  if (world->node_of == NULL || world->hosts == NULL)
+  if (world->node_of == NULL || world->offsets == NULL || world->hosts == NULL)
     status = error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
   else
     status = world_group(world, 0, error);
@@ -161,7 +159,7 @@ ls_status world_split(world_t *world, int parts, int *part, world_t **out, ls_er
   status = world_agree(world, status, error);
   if (status == LS_OK) {
     int number = (int)((int64_t)world->rank * parts / world->size);
-    own->is_part = true;
+    own->whole = world;
     status = mpi_check(MPI_Comm_split(world->all, number, world->rank, &own->start), "MPI_Comm_split", error);
     if (status == LS_OK) *part = number;
   }
@@ -172,16 +170,30 @@ ls_status world_split(world_t *world, int parts, int *part, world_t **out, ls_er
   return world_agree(world, world_fill(own, out, error), error);
 }
 
+/* What a part has found out holds for the whole. */
+static void world_lose(world_t *whole, const world_t *part) {
+  whole->lost = true;
+  whole->reports = part->reports;
+  whole->why = part->why;
+  if (whole->timeout <= 0) whole->timeout = part->timeout;
+}
+
 void world_destroy(world_t **world) {
   if (world == NULL || *world == NULL) return;
-  bool is_last = !(*world)->is_part;
-  free_groups(*world);
-  MPI_Comm_free(&(*world)->start);
-  free((*world)->node_of);
-  free((*world)->hosts);
-  free(*world);
+  world_t *own = *world, *whole = own->whole;
+  if (own->lost && whole == NULL) world_end_job(own);
+  if (own->lost) { /* the whole, of which ranks are lost, has the last word */
+    world_lose(whole, own);
+  } else {
+    free_groups(own);
+    MPI_Comm_free(&own->start);
+  }
+  free(own->node_of);
+  free(own->offsets);
+  free(own->hosts);
+  free(own);
   *world = NULL;
-  if (is_last) MPI_Finalize();
+  if (whole == NULL) MPI_Finalize();
 }
 
 /* ---- questions ---- */
@@ -232,159 +244,4 @@ void world_library_version(char *out, size_t size) {
   MPI_Get_library_version(text, &length);
   text[strcspn(text, "\n,")] = '\0';
   snprintf(out, size, "%s", text);
-}
-
-/* ---- agreement ---- */
-
-ls_status world_agree(world_t *world, ls_status status, ls_error *error) {
-  ls_error local = {0};
-  if (error == NULL) error = &local;
-  int failed = status != LS_OK ? world->rank : world->size, first = 0;
-  TRY(mpi_check(MPI_Allreduce(&failed, &first, 1, MPI_INT, MPI_MIN, world->all), "MPI_Allreduce", error));
-  if (first == world->size) return LS_OK;
-  ls_error theirs = *error;
-  theirs.status = status;
-  if (world->rank == first && theirs.message[0] == '\0')
-    error_set(&theirs, status, "%s", ls_status_text(status));
-  TRY(mpi_check(MPI_Bcast(&theirs, sizeof theirs, MPI_BYTE, first, world->all), "MPI_Bcast", error));
-  *error = theirs;
-  if (world->size > 1) {
-    size_t used = strlen(error->message);
-    snprintf(error->message + used, sizeof error->message - used, " (rank %d on %s)", first,
-             world->hosts[first]);
-  }
-  return theirs.status;
-}
-
-/* ---- collectives over all ranks ---- */
-
-ls_status world_broadcast(world_t *world, void *bytes, size_t size, int root, ls_error *error) {
-  char *at = bytes;
-  for (size_t done = 0; done < size; done += CHUNK) {
-    int count = (int)(size - done < CHUNK ? size - done : CHUNK);
-    TRY(mpi_check(MPI_Bcast(at + done, count, MPI_BYTE, root, world->all), "MPI_Bcast", error));
-  }
-  return LS_OK;
-}
-
-ls_status world_barrier(world_t *world, ls_error *error) {
-  return mpi_check(MPI_Barrier(world->all), "MPI_Barrier", error);
-}
-
-ls_status world_gather(world_t *world, const void *mine, size_t size, void *all, ls_error *error) {
-  return mpi_check(MPI_Allgather(mine, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, world->all),
-                   "MPI_Allgather", error);
-}
-
-static ls_status send_chunks(world_t *world, const char *bytes, size_t size, int root, ls_error *error) {
-  for (size_t done = 0; done < size; done += CHUNK) {
-    int count = (int)(size - done < CHUNK ? size - done : CHUNK);
-    TRY(mpi_check(MPI_Send(bytes + done, count, MPI_BYTE, root, 0, world->all), "MPI_Send", error));
-  }
-  return LS_OK;
-}
-
-static ls_status receive_chunks(world_t *world, char *bytes, size_t size, int from, ls_error *error) {
-  for (size_t done = 0; done < size; done += CHUNK) {
-    int count = (int)(size - done < CHUNK ? size - done : CHUNK);
-    TRY(mpi_check(MPI_Recv(bytes + done, count, MPI_BYTE, from, 0, world->all, MPI_STATUS_IGNORE), "MPI_Recv",
-                  error));
-  }
-  return LS_OK;
-}
-
-/* Used at set-up and when saving, so the plain way through the root is good enough. */
-ls_status world_gather_pieces(world_t *world, const void *mine, const size_t *sizes, void *all, int root,
-                              ls_error *error) {
-  int collector = root < 0 ? 0 : root;
-  size_t total = 0;
-  for (int r = 0; r < world->size; r++) {
-    if (world->rank == collector && r != collector)
-      TRY(receive_chunks(world, (char *)all + total, sizes[r], r, error));
-    else if (world->rank == collector && sizes[r] > 0)
-      memmove((char *)all + total, mine, sizes[r]);
-    else if (world->rank == r)
-      TRY(send_chunks(world, mine, sizes[r], collector, error));
-    total += sizes[r];
-  }
-  return root < 0 ? world_broadcast(world, all, total, collector, error) : LS_OK;
-}
-
-static ls_status reduce_in_place(world_t *world, void *values, size_t n, size_t element, MPI_Datatype type,
-                                 MPI_Op op, ls_error *error) {
-  size_t most = (size_t)CHUNK / element;
-  for (size_t done = 0; done < n; done += most) {
-    int count = (int)(n - done < most ? n - done : most);
-    void *at = (char *)values + done * element;
-    TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, at, count, type, op, world->all), "MPI_Allreduce", error));
-  }
-  return LS_OK;
-}
-
-ls_status world_sum_f32(world_t *world, float *values, size_t n, ls_error *error) {
-  return reduce_in_place(world, values, n, sizeof *values, MPI_FLOAT, MPI_SUM, error);
-}
-
-ls_status world_sum_i64(world_t *world, int64_t *values, size_t n, ls_error *error) {
-  return reduce_in_place(world, values, n, sizeof *values, MPI_INT64_T, MPI_SUM, error);
-}
-
-ls_status world_max_i64(world_t *world, int64_t *values, size_t n, ls_error *error) {
-  return reduce_in_place(world, values, n, sizeof *values, MPI_INT64_T, MPI_MAX, error);
-}
-
-ls_status world_min_i64(world_t *world, int64_t *values, size_t n, ls_error *error) {
-  return reduce_in_place(world, values, n, sizeof *values, MPI_INT64_T, MPI_MIN, error);
-}
-
-/* ---- lanes ---- */
-
-/* Where each node's piece starts; LS_COMM when the pieces are too large for MPI's int counts. */
-static ls_status offsets_of(const int *counts, int n, int *offsets, ls_error *error) {
-  int64_t at = 0;
-  for (int i = 0; i < n; i++) {
-    offsets[i] = (int)at;
-    at += counts[i];
-    if (at > INT_MAX)
-      return error_set(
-          error, LS_COMM,
-          "a lane's slice has more than 2^31 floats: use more ranks per node, so that slices are "
-          "smaller");
-  }
-  return LS_OK;
-}
-
-ls_status world_lane_all_to_all(world_t *world, const float *send, const int *send_counts, float *receive,
-                                const int *receive_counts, ls_error *error) {
-  int *offsets = malloc(2 * (size_t)world->nodes * sizeof *offsets);
-  if (offsets == NULL) return error_set(error, LS_NO_MEMORY, "no memory for an exchange between nodes");
-  int *from = offsets, *to = offsets + world->nodes;
-  ls_status status = offsets_of(send_counts, world->nodes, from, error);
-  if (status == LS_OK) status = offsets_of(receive_counts, world->nodes, to, error);
-  if (status == LS_OK)
-    status = mpi_check(MPI_Alltoallv(send, send_counts, from, MPI_FLOAT, receive, receive_counts, to,
-                                     MPI_FLOAT, world->lane),
-                       "MPI_Alltoallv", error);
-  free(offsets);
-  return status;
-}
-
-static ls_status lane_gather(world_t *world, void *all, const int *counts, MPI_Datatype type,
-                             ls_error *error) {
-  int *offsets = malloc((size_t)world->nodes * sizeof *offsets);
-  if (offsets == NULL) return error_set(error, LS_NO_MEMORY, "no memory for an exchange between nodes");
-  ls_status status = offsets_of(counts, world->nodes, offsets, error);
-  if (status == LS_OK)
-    status = mpi_check(MPI_Allgatherv(MPI_IN_PLACE, 0, type, all, counts, offsets, type, world->lane),
-                       "MPI_Allgatherv", error);
-  free(offsets);
-  return status;
-}
-
-ls_status world_lane_gather(world_t *world, float *all, const int *counts, ls_error *error) {
-  return lane_gather(world, all, counts, MPI_FLOAT, error);
-}
-
-ls_status world_lane_gather_f64(world_t *world, double *all, const int *counts, ls_error *error) {
-  return lane_gather(world, all, counts, MPI_DOUBLE, error);
 }

@@ -15,7 +15,8 @@
 
 typedef struct world world_t;
 
-/* Starts MPI. Collective. *out is caller-owned (world_destroy ends MPI). */
+/* Starts MPI. Collective. *out is caller-owned (world_destroy ends MPI; see world_abandon for when it does
+ * not). */
 ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error);
 void world_destroy(world_t **world);
 
@@ -27,6 +28,23 @@ ls_status world_split(world_t *world, int parts, int *part, world_t **out, ls_er
 /* Regroups ranks into nodes of at most ranks_per_node (0: all that share memory). Collective, before anything
  * that depends on nodes is made. */
 ls_status world_group(world_t *world, int ranks_per_node, ls_error *error);
+
+/* From now on nobody waits longer than so many seconds (0, as at first: for ever) for another rank in the
+ * collective calls below: those return LS_COMM then, with the names of the nodes that do not answer. Not
+ * collective, but the same on all ranks. */
+void world_set_timeout(world_t *world, double seconds);
+double world_timeout(const world_t *world);
+
+/* For a rank that has found elsewhere that others do not come (`why`: a barrier in memory, an exchange of
+ * another rank of its node): looks for nodes that do not answer, as a call that has waited too long does, and
+ * returns LS_COMM with what it found. After that, as after such a call, ranks are lost and nothing
+ * communicates any more: every collective call returns the same error at once, windows stay open, and
+ * world_destroy ends the job by MPI_Abort. Not collective. */
+ls_status world_abandon(world_t *world, const char *why, ls_error *error);
+
+/* Whether this is the rank that tells the user of failures: rank 0, or when ranks are lost the first of those
+ * that are left. */
+bool world_reports(const world_t *world);
 
 int world_rank(const world_t *world);
 int world_size(const world_t *world);

@@ -134,6 +134,7 @@ typedef struct {
     int64_t shards;         /* S, or SETTINGS_AUTO */
     const char *reduce;     /* shared, mpi */
     int64_t ranks_per_node; /* ranks that share one copy of the parameters, or SETTINGS_AUTO: all of a node */
+    double timeout;         /* seconds that a rank waits for another before the job ends; 0: for ever */
   } parallel;
   struct {
     int64_t every_epochs; /* 0 when every_steps is set */

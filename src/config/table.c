@@ -205,6 +205,10 @@ static const key_row_t rows[] = {
     {"parallel.ranks_per_node", &type_integer, FIELD(parallel.ranks_per_node), "auto",
      .meaning = "ranks that share one copy of the parameters; auto: all of a node",
      .range = {.low = 1, .high = 1048576}, .or_auto = true},
+    {"parallel.timeout", &type_number, FIELD(parallel.timeout), "300",
+     .meaning = "seconds that a rank waits for others before it ends the job and names the nodes that do not "
+                "answer; 0: for ever",
+     NOT_NEGATIVE},
     {"checkpoint.every", &type_every, 0, "1 epoch", .meaning = "when checkpoints are written"},
     {"checkpoint.keep", &type_integer, FIELD(checkpoint.keep), "2", .meaning = "newest checkpoints kept",
      .range = {.low = 1, .high = INT32_MAX}},

@@ -1,6 +1,6 @@
 /* The reader: a thread that fills the buffer while there is room, and naps while there is none. Those who
  * take rows out tell it by a counter, not by a call: the steps of training must not enter the system. */
-#include "comm/barrier.h"
+#include "comm/idle.h"
 #include "data/stream_impl.h"
 
 #include <errno.h>
@@ -93,7 +93,7 @@ void reader_wait(const reader_t *reader, int64_t number) {
   for (int tries = 0; atomic_load_explicit(&reader->ready, memory_order_acquire) <= number &&
                       atomic_load_explicit(&reader->failed, memory_order_acquire) == 0;
        tries++)
-    barrier_relax(tries);
+    idle(tries);
 }
 
 /* ---- life ---- */

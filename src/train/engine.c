@@ -370,14 +370,24 @@ static ls_status end_reading(engine_t *engine, int64_t to, ls_error *error) {
   return world_agree(engine->in.world, stream_status(engine->stream, error), error);
 }
 
-void team_wait(engine_t *engine, worker_t *worker) {
-  barrier_wait(engine->team);
+/* False when the others have not come in time. */
+static bool wait_at(engine_t *engine, worker_t *worker, barrier_t *barrier) {
+  bool came = barrier_wait(barrier, world_timeout(engine->in.world));
+  if (!came) atomic_store(&engine->control->failed, EXCHANGE_FAILED);
   worker_mark(worker, PHASE_WAIT);
+  return came;
 }
 
-void node_wait(engine_t *engine, worker_t *worker) {
-  barrier_wait(&engine->control->barrier);
-  worker_mark(worker, PHASE_WAIT);
+bool team_wait(engine_t *engine, worker_t *worker) {
+  return wait_at(engine, worker, engine->team);
+}
+
+bool node_wait(engine_t *engine, worker_t *worker) {
+  return wait_at(engine, worker, &engine->control->barrier);
+}
+
+bool step_failed(const engine_t *engine) {
+  return atomic_load_explicit(&engine->control->failed, memory_order_relaxed) != 0;
 }
 
 /* The counters that deal out work are set back where nobody uses them: two phases before they are needed. */
@@ -389,7 +399,7 @@ static void do_step(engine_t *engine, worker_t *worker, int thread, const step_t
   if (thread == 0 && engine->stream != NULL) stream_release(engine->stream, step->step);
   if (thread == 0 && engine->stream != NULL && alone) tell_failed_reader(engine, error);
   fold_phase(engine, worker, step);
-  node_wait(engine, worker);
+  if (!node_wait(engine, worker)) return;
   if (thread == 0) atomic_store_explicit(&engine->next_tile, 0, memory_order_relaxed);
   if (alone) return;
   if (thread == 0 && engine->stream != NULL) tell_failed_reader(engine, error);
@@ -430,15 +440,14 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
                      .keep = like.keep};
       do_step(engine, worker, thread, &step, error);
       worker_record(engine, worker, thread, &step, engine->timed + (t - from));
-      if (atomic_load_explicit(&engine->control->failed, memory_order_relaxed)) break;
+      if (step_failed(engine)) break;
     }
   }
   engine->steps_done = to;
   engine->timed += to - from;
   TRY(end_reading(engine, to, error));
-  if (!atomic_load(&engine->control->failed)) return LS_OK;
-  return error->status != LS_OK ? error->status
-                                : error_set(error, LS_COMM, "the exchange of gradients failed");
+  if (!step_failed(engine)) return LS_OK;
+  return world_abandon(engine->in.world, "ranks of this node do not come to the end of a step", error);
 }
 
 ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,

@@ -180,7 +180,9 @@ void worker_mark(worker_t *worker, engine_phase_t phase);
 /* Puts the step, which has just ended, at place `at` of the worker's timeline. */
 void worker_record(engine_t *engine, worker_t *worker, int thread, const step_t *step, int64_t at);
 /* Waits for this rank's threads, or for all threads of the node, and counts it as waiting. */
-void team_wait(engine_t *engine, worker_t *worker);
-void node_wait(engine_t *engine, worker_t *worker);
+bool team_wait(engine_t *engine, worker_t *worker);
+bool node_wait(engine_t *engine, worker_t *worker); /* false: in vain */
+/* Whether somebody has waited in vain: the step, and the run with it, is over. */
+bool step_failed(const engine_t *engine);
 
 #endif

@@ -280,6 +280,7 @@ static ls_status prepare(trainer_t *trainer, ls_error *error) {
 }
 
 ls_status training_setup(trainer_t *trainer, ls_error *error) {
+  world_set_timeout(trainer->world, trainer->settings->parallel.timeout);
   TRY(trainer_agree(trainer, run_directory_of(trainer->settings, &trainer->run, error), error));
   TRY(find_checkpoint(trainer, error));
   TRY(prepare(trainer, error));

@@ -2,6 +2,7 @@
  * several ranks together, more of them than there are cores. */
 #include "comm/window.h"
 
+#include "base/clock.h"
 #include "comm/barrier.h"
 #include "mpi/check.h"
 
@@ -69,9 +70,9 @@ static void *count(void *context) {
   thread_t *thread = context;
   for (int round = 1; round <= ROUNDS; round++) {
     thread->shared->counters[thread->index] = round;
-    barrier_wait(&thread->shared->barrier);
+    thread->wrong += !barrier_wait(&thread->shared->barrier, 0);
     for (int i = 0; i < thread->participants; i++) thread->wrong += thread->shared->counters[i] != round;
-    barrier_wait(&thread->shared->barrier);
+    thread->wrong += !barrier_wait(&thread->shared->barrier, 30);
   }
   return NULL;
 }
@@ -100,6 +101,16 @@ static void check_barrier(world_t *world) {
   window_destroy(&window);
 }
 
+/* Who is left alone waits as long as was said, and no longer. */
+static void check_barrier_limit(void) {
+  barrier_t barrier;
+  barrier_init(&barrier, 2);
+  double began = clock_seconds();
+  bool came = barrier_wait(&barrier, 0.2);
+  double waited = clock_seconds() - began;
+  CHECK(!came && waited >= 0.2 && waited < 5, "%d after %.2f s", came, waited);
+}
+
 int main(int argc, char **argv) {
   world_t *world = NULL;
   ls_error error = {0};
@@ -112,6 +123,7 @@ int main(int argc, char **argv) {
     check_window(world);
     check_barrier(world);
   }
+  check_barrier_limit();
   check_refusal(world);
   world_destroy(&world);
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
