@@ -9,16 +9,21 @@ if [[ $EUID -eq 0 ]]; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 
-# build DIR [CMake options]: configure and build, quietly as long as all goes well.
+# build DIR [CMake options] [-- TARGET]: configure and build, quietly as long as all goes well.
 build() {
-  local directory=$1 log
+  local directory=$1 log options=() target=all
   shift
+  while [[ $# -gt 0 && $1 != -- ]]; do
+    options+=("$1")
+    shift
+  done
+  if [[ $# -gt 0 ]]; then target=$2; fi
   mkdir -p "$directory"
   # asked here, not when this file is read: set-up may have brought Ninja in between
   if command -v ninja >/dev/null; then export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}; fi
   log=$directory/build.log
   echo "building $directory"
-  if ! { cmake -S . -B "$directory" "$@" && cmake --build "$directory" --parallel "$(nproc)"; } >"$log" 2>&1; then
+  if ! { cmake -S . -B "$directory" "${options[@]}" && cmake --build "$directory" --target "$target" --parallel "$(nproc)"; } >"$log" 2>&1; then
     cat "$log" >&2
     echo "the build in $directory failed" >&2
     return 1

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
 # nothing is missing.
-#   scripts/setup.sh [--clang] [--slurm]
-# --clang: also what building with clang and checking the format need; --slurm: a SLURM for the tests to start and end
+#   scripts/setup.sh [--clang] [--slurm] [--mpich]
+# --clang: also what building with clang and checking the format need; --slurm: a SLURM for the tests to start and end;
+# --mpich: a second MPI library
 set -euo pipefail
 
 packages=(
   gcc libc6-dev cmake ninja-build make git
   libopenmpi-dev openmpi-bin libhdf5-dev libdnnl-dev liblapacke-dev
   libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev
-  libcriterion-dev                                              # tests
+  libcriterion-dev iproute2                                     # tests
   python3-numpy python3-h5py python3-matplotlib python3-yaml    # looking at files and figures
   dataset-fashion-mnist python3-sklearn                         # data
 )
@@ -17,8 +18,9 @@ for argument in "$@"; do
   case $argument in
     --clang) packages+=(clang libomp-dev clang-format) ;;
     --slurm) packages+=(slurm-wlm munge) ;;
+    --mpich) packages+=(libmpich-dev mpich) ;;
     *)
-      echo "setup: unknown option $argument; there are --clang and --slurm" >&2
+      echo "setup: unknown option $argument; there are --clang, --slurm and --mpich" >&2
       exit 2
       ;;
   esac
