@@ -68,12 +68,16 @@ void dense_panels(const dense_layout_t *layout, int64_t slice_rows, int64_t row,
   }
 }
 
+/* Inputs of x that are fetched before they are needed: a large batch does not stay in any cache. */
+enum { FETCHED_AHEAD = 48 };
+
 void dense_backward_weights(const dense_tile_t *tile, int64_t slice_rows, const float *columns,
                             const float *panels, const float *next_panels, bool add, float *dw) {
   const product_t product = {.rows = tile->inputs,
                              .depth = slice_rows,
                              .a = columns + tile->first_input * slice_rows,
                              .a_stride = slice_rows,
+                             .ahead = FETCHED_AHEAD,
                              .b = panels + tile->first_output * slice_rows,
                              .next =
                                  next_panels == NULL ? NULL : next_panels + tile->first_output * slice_rows,

@@ -39,6 +39,7 @@ typedef struct {
   const float *a, *b;
   const float *fetch; /* its share of the next panel, `lines` cache lines for each STRETCH of depth */
   int64_t lines;
+  int64_t ahead; /* floats from a to what is fetched of it; 0: nothing */
   float *c;
 } block_t;
 
@@ -65,6 +66,9 @@ INLINE void multiply(const int rows, const block_t *block, sums_t *sums) {
     int64_t left = block->depth - k, lines = block->lines;
     for (int64_t i = 0; i < lines; i++)
       __builtin_prefetch(block->fetch + (k / STRETCH * lines + i) * LINE, 0, 2);
+    for (int r = 0; r < rows && block->ahead > 0; r++)
+      for (int64_t i = 0; i < STRETCH; i += LINE)
+        __builtin_prefetch(block->a + block->ahead + r * block->a_stride + k + i, 0, 2);
     multiply_stretch(rows, left < STRETCH ? left : STRETCH, block->a + k, block->a_stride,
                      block->b + k * PANEL, sums);
   }
@@ -119,6 +123,7 @@ INLINE walk_t walk_begin(const product_t *product) {
                            .a = product->a,
                            .b = product->b,
                            .fetch = product->next,
+                           .ahead = product->ahead * product->a_stride,
                            .c = product->c},
                  .left = blocks,
                  .rows = product->rows / blocks,

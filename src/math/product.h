@@ -23,7 +23,8 @@ typedef struct {
   int64_t rows, depth;
   const float *a; /* (rows, depth), rows a_stride floats apart */
   int64_t a_stride;
-  const float *b;    /* (depth, PRODUCT_PANEL), dense */
+  int64_t ahead;  /* rows of a that are fetched so far ahead of those that are multiplied; 0: a is in cache */
+  const float *b; /* (depth, PRODUCT_PANEL), dense */
   const float *next; /* the b that the caller multiplies with after this, fetched meanwhile; or NULL */
   float *c;          /* (rows, columns), rows c_stride floats apart */
   int64_t c_stride;
