@@ -93,12 +93,13 @@ static double data_bytes(const check_t *check) {
 static ls_status measure_program(check_t *check, double *bytes, ls_error *error) {
   const settings_t *settings = check->settings;
   const loss_params_t params = loss_params(settings);
-  const scaler_t none = {.name = "none"};
+  const features_t features = {0};
+  const scaler_t targets = {.name = "none"};
   slice_shape_t slice = slice_shape(settings->train.global_batch_size, check->layout.shards);
   evaluator_t *evaluator = NULL;
   graph_worker_t *worker = NULL;
-  ls_status status = evaluator_create(check->graph, check->loss, &params, &none, &none, check->layout.threads,
-                                      settings->train.top_k, &evaluator, error);
+  ls_status status = evaluator_create(check->graph, check->loss, &params, &features, &targets,
+                                      check->layout.threads, settings->train.top_k, &evaluator, error);
   if (status == LS_OK)
     status = graph_worker_create(check->graph, slice.block_rows, slice.padded, &worker, error);
   status = world_agree(check->session->world, status, error);
@@ -148,6 +149,8 @@ static void print_data(const check_t *check) {
          " features, %s in memory\n",
          settings->data.file, shape->train_rows, shape->valid_rows, shape->test_rows, shape->features,
          types[shape->type]);
+  if (strcmp(settings->data.missing, "drop") == 0)
+    puts("        rows with missing values, which will be dropped, are still counted here");
   printf("steps   %" PRId64 " an epoch of %" PRId64 " rows (the last has %" PRId64 "), %" PRId64
          " in %" PRId64 " epochs\n",
          steps, batch, step_rows(partition, batch, steps - 1), steps * settings->train.epochs,
@@ -241,7 +244,19 @@ static ls_status print_hosts(const check_t *check, ls_error *error) {
 
 /* ---- the command ---- */
 
+/* Rows are read only where their categories make the width of the network. */
+static ls_status find_inputs(const check_t *check, int64_t *inputs, ls_error *error) {
+  features_t features = {0};
+  *inputs = features_inputs(check->settings, check->shape.features);
+  if (*inputs > 0) return LS_OK;
+  TRY(features_fit_file(check->session->world, check->settings, check->layout.shards, &features, error));
+  *inputs = features.inputs;
+  features_free(&features);
+  return LS_OK;
+}
+
 static ls_status examine(check_t *check, ls_error *error) {
+  int64_t inputs = 0;
   world_t *world = check->session->world;
   const settings_t *settings = check->settings;
   if (settings->parallel.ranks_per_node != SETTINGS_AUTO)
@@ -250,9 +265,10 @@ static ls_status examine(check_t *check, ls_error *error) {
   check->own = settings_for_rows(settings, check->shape.train_rows);
   settings = check->settings = &check->own;
   TRY(layout_plan(world, settings, 0, &check->layout, error));
+  TRY(find_inputs(check, &inputs, error));
   check->loss = loss_find(settings->loss.name);
-  ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->shape.features,
-                                  &check->graph, error);
+  ls_status status =
+      graph_create(settings->model.layers, settings->model.n_layers, inputs, &check->graph, error);
   if (status == LS_OK) status = check_targets(check, error);
   TRY(world_agree(world, status, error));
   check->memory = engine_memory(settings, &check->layout, check->graph, world);

@@ -10,7 +10,15 @@
 
 enum { MOST_SPLITS = 16, MOST_WORDS = 3 * MOST_SPLITS };
 enum { KEY_TRAIN = 256, KEY_VALID, KEY_TEST, KEY_LABEL, KEY_SPLIT, KEY_SHUFFLE, KEY_REGRESSION };
-enum { KEY_HEADER = KEY_REGRESSION + 1, KEY_DELIMITER, KEY_MAKE, KEY_ROWS, KEY_FEATURES, KEY_CLASSES };
+enum {
+  KEY_MISSING = KEY_REGRESSION + 1,
+  KEY_HEADER,
+  KEY_DELIMITER,
+  KEY_MAKE,
+  KEY_ROWS,
+  KEY_FEATURES,
+  KEY_CLASSES
+};
 enum { KEY_NOISE = KEY_CLASSES + 1, KEY_SEED, KEY_SOURCE };
 
 /* A word and the option before it: --train, --valid or --test, else NULL. */
@@ -38,6 +46,8 @@ static const struct argp_option options[] = {
     {"label", KEY_LABEL, "COLUMN", 0,
      "CSV: column of labels, by name or by number (from 0; -1 is the last); text becomes classes", 2},
     {"regression", KEY_REGRESSION, NULL, 0, "CSV: labels are targets, not classes", 2},
+    {"missing", KEY_MISSING, NULL, 0,
+     "CSV: empty cells, NA, NaN and ? among the features become NaN, for data.missing to treat", 2},
     {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names columns (auto)", 2},
     {"delimiter", KEY_DELIMITER, "C", 0, "CSV: character between cells, or tab or space (found out)", 2},
     {"make", KEY_MAKE, "KIND", 0, "make a synthetic set, one of", 3},
@@ -229,6 +239,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     return 0;
   case KEY_REGRESSION:
     a->import.regression = true;
+    return 0;
+  case KEY_MISSING:
+    a->import.missing = true;
     return 0;
   case KEY_HEADER:
     return read_header(a, arg);

@@ -114,7 +114,7 @@ static ls_status print_model(const store_t *store, ls_error *error) {
   ls_status status = print_text(store, "format", error);
   printf("%-20s %s\n", "name", model->settings->name);
   printf("%-20s %" PRId64 ", after %" PRId64 " epochs\n", "step", model->step, model->epoch);
-  printf("%-20s %" PRId64 ", outputs %" PRId64 ", loss %s\n", "inputs", model->inputs,
+  printf("%-20s %" PRId64 ", outputs %" PRId64 ", loss %s\n", "inputs", model->features.inputs,
          graph_outputs(model->graph), model->loss->name);
   printf("%-20s %d\n", "shards", model->shards);
   if (model->n_members > 1) printf("%-20s %" PRId64 "\n", "members", model->n_members);
@@ -122,7 +122,7 @@ static ls_status print_model(const store_t *store, ls_error *error) {
   if (status == LS_OK) status = print_text(store, "libraries", error);
   if (status == LS_OK) status = print_text(store, "cpu", error);
   if (status == LS_OK) status = print_texts(store, "class_names", error);
-  print_scaler("feature scaling", &model->features);
+  print_scaler("feature scaling", &model->features.scaler);
   print_scaler("target scaling", &model->targets);
   putchar('\n');
   graph_print(model->graph, stdout);

@@ -75,8 +75,8 @@ void ready_close(ready_t *ready) {
 }
 
 ls_status ready_check_features(const ready_t *ready, const char *file, int64_t features, ls_error *error) {
-  if (features == ready->model->inputs) return LS_OK;
+  if (features == ready->model->features.columns) return LS_OK;
   return error_set(error, LS_BAD_DATA,
                    "%s: a row has %" PRId64 " features, but the network was trained on %" PRId64, file,
-                   features, ready->model->inputs);
+                   features, ready->model->features.columns);
 }

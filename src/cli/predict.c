@@ -349,7 +349,8 @@ static ls_status predict(const session_t *session, const predict_arguments_t *a,
   const char *file = a->arguments.words[1], *x = NULL;
   dataset_t *data = NULL;
   TRY(world_agree(session->world, find_x(file, a->x, &x, error), error));
-  TRY(dataset_load_features(session->world, file, x, ready->model->inputs, ready->layout.shards,
+  TRY(dataset_load_features(session->world, file, x, ready->model->features.columns,
+                            ready->model->features.fill != NULL, ready->layout.shards,
                             ready->settings->data.memory_limit, &data, error));
   ls_status status = predict_rows(session, a, ready, &data->test, error);
   if (status == LS_OK)

@@ -44,7 +44,7 @@ typedef struct layer_settings {
 } layer_settings_t;
 
 typedef struct {
-  const char *name; /* none, minmax, standard */
+  const char *name; /* none, minmax, standard, maxabs, robust, one_hot */
   double low, high; /* minmax: the range, default 0 and 1 */
 } scaling_settings_t;
 
@@ -54,6 +54,12 @@ typedef struct {
   const double *values;
   size_t n;
 } numbers_t;
+
+/* What data.scaling.columns says of some columns of x. */
+typedef struct {
+  const char *columns; /* a name, an index (from 0; -1 is the last), or FIRST-LAST */
+  scaling_settings_t scaling;
+} column_scaling_t;
 
 typedef struct {
   const char *name;
@@ -69,6 +75,9 @@ typedef struct {
     const char *shuffle;          /* full, blocks, none */
     int64_t memory_limit;         /* bytes of rows that a rank holds; 0: no limit */
     scaling_settings_t scaling, target_scaling;
+    column_scaling_t *columns; /* whose scaling is another than `scaling` */
+    size_t n_columns;
+    const char *missing; /* NaN in x: error, drop, mean */
   } data;
   struct {
     layer_settings_t *layers; /* required */

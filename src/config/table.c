@@ -46,6 +46,25 @@ static bool class_weights_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool missing_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"error", "ends the run with row and column"},
+      {"drop", "the row is left out; an error in `predict`"},
+      {"mean", "the mean of the column's training rows, or no category"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
+static const key_row_t scaling_rows[] = {
+    {"name", &type_choice, offsetof(scaling_settings_t, name), NULL, .meaning = "scaling of these columns",
+     CHOICES(scaling)},
+    {"range", &type_range, 0, "[0, 1]", .meaning = "minmax: where the smallest and largest value go"},
+};
+
+const key_table_t scaling_keys = {scaling_rows, sizeof scaling_rows / sizeof scaling_rows[0]};
+
 static const key_row_t rows[] = {
     {"name", &type_name, FIELD(name), name_from_file, .meaning = "the run directory is RUNS/NAME"},
     {"runs", &type_text, FIELD(runs), "runs", .meaning = "directory of run directories"},
@@ -76,10 +95,14 @@ static const key_row_t rows[] = {
      .meaning = "scaling of features, fitted on the training rows", CHOICES(scaling)},
     {"data.scaling.range", &type_range, FIELD(data.scaling), "[0, 1]",
      .meaning = "minmax: where the smallest and largest value go"},
+    {"data.scaling.columns", &type_columns, 0, "{}",
+     .meaning = "columns scaled in another way, by name, index or FIRST-LAST: `{age: robust, 3-5: one_hot}`"},
     {"data.target_scaling.name", &type_choice, FIELD(data.target_scaling.name), "none",
      .meaning = "scaling of targets, undone in predictions", CHOICES(scaling)},
     {"data.target_scaling.range", &type_range, FIELD(data.target_scaling), "[0, 1]",
      .meaning = "minmax: where the smallest and largest value go"},
+    {"data.missing", &type_choice, FIELD(data.missing), "error", .meaning = "what becomes of NaN in x",
+     .list = missing_choice},
     {"model.layers", &type_layers, 0, NULL, .meaning = "list of layers, from input to output"},
     {"loss.name", &type_choice, FIELD(loss.name), NULL, .meaning = "loss function", CHOICES(loss)},
     {"loss.delta", &type_number, FIELD(loss.delta), "1",

@@ -58,8 +58,15 @@ static ls_status bad_cell(const table_t *table, size_t column, const char *cell,
 
 static ls_status parse_number(const table_t *table, size_t column, double *out, ls_error *error) {
   const char *cell = table->record.cells[column];
+  bool is_feature = (int64_t)column != table->label && !table->options->is_y;
+  if (is_missing(cell) && table->options->missing && is_feature) {
+    *out = NAN;
+    return LS_OK;
+  }
   if (is_missing(cell))
-    return bad_cell(table, column, cell, "is a missing value; fill it in or leave the row out", error);
+    return bad_cell(table, column, cell,
+                    "is a missing value; fill it in or leave the row out, or import features with --missing",
+                    error);
   if (!text_double(cell, out))
     return bad_cell(table, column, cell,
                     "is not a number; a column of classes is named by --label, a line of names by --header",

@@ -63,25 +63,25 @@ typedef struct {
   const store_t *store;
   const plan_t *plan;
   const request_t *request;
-  const bool *chosen; /* validation rows of the training arrays, NULL without a share */
+  const row_choice_t *choice;
   int shards;
   int64_t limit; /* bytes of rows in memory, 0: any */
 } loading_t;
 
-/* The k-th row (from 0) that is chosen or not, as `wanted` says; `end` when there are not so many. */
-static int64_t find_row(const bool *chosen, bool wanted, int64_t k, int64_t end) {
+/* The k-th row (from 0) of a kind; `end` when there are not so many. */
+static int64_t find_row(const uint8_t *kinds, uint8_t wanted, int64_t k, int64_t end) {
   for (int64_t i = 0; i < end; i++)
-    if (chosen[i] == wanted && k-- == 0) return i;
+    if (kinds[i] == wanted && k-- == 0) return i;
   return end;
 }
 
 /* Rows [first, first + n) of a split as rows of its array. */
-static rows_t rows_of_array(const source_t *source, const bool *chosen, bool wanted, int64_t first,
+static rows_t rows_of_array(const source_t *source, const uint8_t *kinds, uint8_t wanted, int64_t first,
                             int64_t n) {
-  if (chosen == NULL || n == 0) return (rows_t){first, first + n, NULL, false};
-  int64_t begin = find_row(chosen, wanted, first, source->array_rows);
-  int64_t last = begin + find_row(chosen + begin, wanted, n - 1, source->array_rows - begin);
-  return (rows_t){begin, last + 1, chosen, wanted};
+  if (kinds == NULL || n == 0) return (rows_t){first, first + n, NULL, ROW_KEPT};
+  int64_t begin = find_row(kinds, wanted, first, source->array_rows);
+  int64_t last = begin + find_row(kinds + begin, wanted, n - 1, source->array_rows - begin);
+  return (rows_t){begin, last + 1, kinds, wanted};
 }
 
 /* Rows of a split that rank r holds. */
@@ -174,9 +174,9 @@ static ls_status load_weights(dataset_t *dataset, const loading_t *load, const s
 static ls_status load_split(const loading_t *load, const split_names_t *names, int which, dataset_t *dataset,
                             split_t *split, ls_error *error) {
   const source_t *source = &load->plan->split[which];
-  bool shared = load->plan->by_share && which != TEST;
+  int array = array_of(load->plan, which);
   TRY(deal(load, source, split, error));
-  rows_t rows = rows_of_array(source, shared ? load->chosen : NULL, which == VALID,
+  rows_t rows = rows_of_array(source, load->choice->kinds[array], array == which ? ROW_KEPT : ROW_VALIDATES,
                               shard_first(split->partition, split->first_shard), split->rows);
   row_format_t x = features_format(names->x, source), y;
   target_kind_t kind = load->request->targets.kind;
@@ -188,32 +188,27 @@ static ls_status load_split(const loading_t *load, const split_names_t *names, i
   return load_weights(dataset, load, names, &rows, split, error);
 }
 
-static ls_status load_class_names(const store_t *store, dataset_t *dataset, ls_error *error) {
+/* An attribute with a list of names; NULL and 0 without it. */
+static ls_status load_names(const store_t *store, const char *key, dataset_t *dataset, char ***out, size_t *n,
+                            ls_error *error) {
   char **names = NULL;
-  size_t n = 0;
-  if (!store_has_attribute(store, "/", "class_names")) return LS_OK;
-  TRY(store_read_texts(store, "/", "class_names", &names, &n, error));
-  char **copies = arena_new(&dataset->arena, n + 1, sizeof *copies);
+  if (!store_has_attribute(store, "/", key)) return LS_OK;
+  TRY(store_read_texts(store, "/", key, &names, n, error));
+  char **copies = arena_new(&dataset->arena, *n + 1, sizeof *copies);
   bool copied = copies != NULL;
-  for (size_t i = 0; i < n && copied; i++)
+  for (size_t i = 0; i < *n && copied; i++)
     copied = (copies[i] = arena_text(&dataset->arena, names[i])) != NULL;
   free(names);
-  if (!copied) return error_set(error, LS_NO_MEMORY, "%s: no memory for the class names", store_path(store));
-  dataset->class_names = copies;
-  dataset->n_classes = n;
+  if (!copied) return error_set(error, LS_NO_MEMORY, "%s: no memory for %s", store_path(store), key);
+  *out = copies;
   return LS_OK;
 }
 
-static ls_status choose_rows(loading_t *load, const settings_t *settings, bool **chosen, ls_error *error) {
-  if (!load->plan->by_share) return LS_OK;
-  int64_t n = load->plan->split[TRAIN].array_rows;
-  bool *choice = malloc((size_t)n);
-  if (choice == NULL)
-    return error_set(error, LS_NO_MEMORY, "%s: no memory to choose validation rows", load->file);
-  int64_t own = settings->data.validation_seed;
-  uint64_t seed = own == SETTINGS_AUTO ? settings->train.seed : (uint64_t)own;
-  validation_choice(n, settings->data.validation, seed, choice);
-  load->chosen = *chosen = choice;
+static ls_status load_all_names(const store_t *store, dataset_t *dataset, ls_error *error) {
+  size_t n = 0;
+  TRY(load_names(store, "class_names", dataset, &dataset->class_names, &dataset->n_classes, error));
+  TRY(load_names(store, "feature_names", dataset, &dataset->feature_names, &n, error));
+  if ((int64_t)n != dataset->features) dataset->feature_names = NULL;
   return LS_OK;
 }
 
@@ -228,22 +223,19 @@ static ls_status open_file(loading_t *load, dataset_t *dataset, store_t **store,
 /* Not collective. */
 static ls_status load_rows(loading_t *load, const settings_t *settings, dataset_t *dataset, ls_error *error) {
   store_t *store = NULL;
-  bool *chosen = NULL;
   split_t *const splits[SPLITS] = {&dataset->train, &dataset->valid, &dataset->test};
   ls_status status = LS_OK;
   TRY_OR_DONE(open_file(load, dataset, &store, error));
-  TRY_OR_DONE(choose_rows(load, settings, &chosen, error));
   dataset->features = load->plan->split[TRAIN].features;
   for (int which = 0; which < SPLITS; which++) {
     split_names_t names;
     if (!is_asked(load, which)) continue;
-    split_names(settings, load->plan->by_share && which == VALID ? TRAIN : which, &names);
+    split_names(settings, array_of(load->plan, which), &names);
     TRY_OR_DONE(load_split(load, &names, which, dataset, splits[which], error));
   }
-  TRY_OR_DONE(load_class_names(store, dataset, error));
+  TRY_OR_DONE(load_all_names(store, dataset, error));
 done:
   store_close(&store);
-  free(chosen);
   return status;
 }
 
@@ -269,16 +261,21 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
                        int shards, dataset_t **out, ls_error *error) {
   plan_t plan;
   request_t request = {splits, targets};
+  row_choice_t choice = {0};
   dataset_t *dataset = NULL;
   TRY(plan_everywhere(world, settings, &request, &plan, error));
   loading_t load = {.world = world,
                     .file = settings->data.file,
                     .plan = &plan,
                     .request = &request,
+                    .choice = &choice,
                     .shards = shards,
                     .limit = settings->data.memory_limit};
-  ls_status status = dataset_new(&dataset, error);
+  ls_status status = rows_choose(world, settings, splits, &plan, &choice, error);
+  if (status == LS_OK) status = dataset_new(&dataset, error);
+  if (status == LS_OK) dataset->dropped = choice.dropped;
   if (status == LS_OK) status = load_rows(&load, settings, dataset, error);
+  row_choice_free(&choice);
   return finish(world, status, dataset, out, error);
 }
 
@@ -315,17 +312,25 @@ static ls_status load_features(loading_t *load, const char *x, dataset_t *datase
   return status;
 }
 
-ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features, int shards,
-                                int64_t limit, dataset_t **out, ls_error *error) {
+ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features,
+                                bool has_missing, int shards, int64_t limit, dataset_t **out,
+                                ls_error *error) {
   plan_t plan;
   dataset_t *dataset = NULL;
   ls_status status = LS_OK;
   memset(&plan, 0, sizeof plan);
   if (world_rank(world) == 0) status = plan_features(file, x, features, &plan.split[TEST], error);
   TRY(share_plan(world, status, &plan, error));
+  plan.split[TEST].has_missing = has_missing;
   const request_t request = {.splits = SPLIT_TEST};
-  loading_t load = {
-      .world = world, .file = file, .plan = &plan, .request = &request, .shards = shards, .limit = limit};
+  const row_choice_t choice = {0};
+  loading_t load = {.world = world,
+                    .file = file,
+                    .plan = &plan,
+                    .request = &request,
+                    .choice = &choice,
+                    .shards = shards,
+                    .limit = limit};
   status = dataset_new(&dataset, error);
   if (status == LS_OK) status = load_features(&load, x, dataset, error);
   return finish(world, status, dataset, out, error);

@@ -41,6 +41,8 @@ typedef struct {
   int64_t features;
   char **class_names; /* NULL when the file names none */
   size_t n_classes;
+  char **feature_names;  /* (features); NULL when the file names none, or another number of them */
+  int64_t dropped;       /* rows of all splits and ranks, for missing values */
   size_t resident_bytes; /* of this rank */
   arena_t arena;         /* owns all of the above */
   struct reader *reader; /* of the streams, NULL without */
@@ -48,9 +50,10 @@ typedef struct {
 
 /* What a dataset looks like before it is read. */
 typedef struct {
-  int64_t features;                          /* product of the dimensions of x after the first */
-  int64_t train_rows, valid_rows, test_rows; /* the validation share already taken out; 0: none */
-  bool has_y;                                /* of the training rows */
+  int64_t features; /* product of the dimensions of x after the first */
+  /* the validation share already taken out, rows with missing values still there; 0: none */
+  int64_t train_rows, valid_rows, test_rows;
+  bool has_y; /* of the training rows */
   bool y_is_integer;
   int64_t y_width; /* 1 for (n), k for (n, k) */
   element_t type;  /* in memory */
@@ -64,10 +67,10 @@ enum { SPLIT_TRAIN = 1, SPLIT_VALID = 2, SPLIT_TEST = 4 };
 
 /* Reads this rank's part of the asked splits (SPLIT_ bits; valid and test only when there). Each rank reads
  * only the slab of rows between its first and its last, in bounded pieces; where any rank's part is larger
- * than data.memory_limit, all ranks make streams instead. Validation rows are chosen by
- * validation_choice before rows are dealt to shards. For TARGET_LABELS y is labels, or one-hot (n, width),
- * which becomes labels; for TARGET_VALUES y must be (n, width), or (n) when width is 1. Collective (errors
- * agree). *out is caller-owned. */
+ * than data.memory_limit, all ranks make streams instead. Validation rows are chosen by validation_choice
+ * before rows are dealt to shards, after rows with missing values were dropped. For TARGET_LABELS y is
+ * labels, or one-hot (n, width), which becomes labels; for TARGET_VALUES y must be (n, width), or (n) when
+ * width is 1. Collective (errors agree). *out is caller-owned. */
 ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_request_t targets,
                        int shards, dataset_t **out, ls_error *error);
 void dataset_destroy(dataset_t **dataset);
@@ -78,9 +81,11 @@ void dataset_destroy(dataset_t **dataset);
 void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen);
 
 /* One array of rows without targets, for predict: the rows of this rank's shards, as the split `test`,
- * streamed when they are more than `limit` bytes (0: never). Collective. */
-ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features, int shards,
-                                int64_t limit, dataset_t **out, ls_error *error);
+ * streamed when they are more than `limit` bytes (0: never). NaN is an error unless missing values may be
+ * among them. Collective. */
+ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features,
+                                bool has_missing, int shards, int64_t limit, dataset_t **out,
+                                ls_error *error);
 
 /* Bytes of one. */
 size_t element_size(element_t type);

@@ -25,6 +25,7 @@ typedef struct {
   int64_t array_rows; /* of the arrays; more than rows where training and validation share them */
   int64_t features, y_width;
   element_t type;
+  bool has_missing; /* NaN in x is no error */
 } source_t;
 
 typedef struct {
@@ -39,6 +40,9 @@ void split_names(const settings_t *settings, int split, split_names_t *out);
 /* Reads the headers of everything that the settings name. */
 ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *out, ls_error *error);
 
+/* How many of n rows go to validation. */
+int64_t validation_rows(int64_t n, double share);
+
 /* Whether the targets of the asked splits are what is asked for. */
 ls_status plan_check(const store_t *store, const settings_t *settings, const plan_t *plan, int splits,
                      target_request_t targets, ls_error *error);
@@ -48,15 +52,19 @@ ls_status source_describe(const store_t *store, const char *x, source_t *out, ls
 
 /* ---- dataset_rows.c ---- */
 
-/* Which rows of an array a rank wants: those of [first, end) with chosen[row] == wanted, all when chosen is
+/* What becomes of a row of an array. */
+enum { ROW_KEPT, ROW_VALIDATES, ROW_DROPPED };
+
+/* Which rows of an array a rank wants: those of [first, end) with kinds[row] == wanted, all when kinds is
  * NULL. */
 typedef struct {
   int64_t first, end;
-  const bool *chosen;
-  bool wanted;
+  const uint8_t *kinds;
+  uint8_t wanted;
 } rows_t;
 
 /* Rows of an array on their way to memory: how they are read, what they must be, what they become. */
+typedef enum { GAPS_NEVER, GAPS_REFUSED, GAPS_TAKEN } gaps_t; /* NaN; refused: by data.missing */
 typedef struct piece piece_t;
 typedef ls_status (*row_check_t)(const piece_t *piece, int64_t i, ls_error *error);
 typedef struct {
@@ -64,8 +72,9 @@ typedef struct {
   store_type_t type;        /* as which they are read */
   int64_t width;            /* elements of a row as it is read */
   target_request_t targets; /* labels: width tells how many there are; values: where they may lie */
-  size_t row_size;          /* bytes of a row in memory */
-  row_check_t check;        /* of row i of a piece; NULL: any will do */
+  gaps_t gaps;
+  size_t row_size;                                         /* bytes of a row in memory */
+  row_check_t check;                                       /* of row i of a piece; NULL: any will do */
   void (*put)(const piece_t *piece, int64_t i, void *out); /* NULL: a row stays as it was read */
 } row_format_t;
 
@@ -86,5 +95,22 @@ row_format_t weights_format(const char *weights);
 ls_status row_take(const piece_t *piece, int64_t i, void *out, ls_error *error);
 
 ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void *out, ls_error *error);
+
+/* ---- dataset_choice.c ---- */
+
+/* What becomes of the rows of each split's arrays. */
+typedef struct {
+  uint8_t *kinds[SPLITS]; /* (array_rows): ROW_…; NULL: all rows are kept. malloc'd */
+  int64_t dropped;        /* rows of all splits */
+} row_choice_t;
+
+/* The split whose arrays hold a split's rows. */
+int array_of(const plan_t *plan, int which);
+
+/* Drops rows with missing values where data.missing says so, and chooses validation rows among the others;
+ * the plan's rows are those that are left. Collective. The caller frees the choice, also after an error. */
+ls_status rows_choose(world_t *world, const settings_t *settings, int splits, plan_t *plan,
+                      row_choice_t *choice, ls_error *error);
+void row_choice_free(row_choice_t *choice);
 
 #endif

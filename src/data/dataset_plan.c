@@ -131,14 +131,14 @@ static ls_status describe_split(const store_t *store, const split_names_t *names
 
 /* ---- validation rows out of the training rows ---- */
 
-static int64_t chosen_rows(int64_t n, double share) {
+int64_t validation_rows(int64_t n, double share) {
   return (int64_t)floor(share * (double)n + 0.5);
 }
 
 /* Algorithm S: row i is taken with probability (still to take) / (rows left), so exactly m rows are. */
 void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen) {
   random_stream_t stream = {seed, RANDOM_VALIDATION, 0, 0};
-  int64_t needed = chosen_rows(n, share);
+  int64_t needed = validation_rows(n, share);
   uint64_t words[4] = {0};
   for (int64_t i = 0; i < n; i++) {
     if (i % 4 == 0) random_words(&stream, (uint64_t)i / 4, words);
@@ -151,7 +151,7 @@ void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen) {
 static ls_status split_by_share(const store_t *store, const settings_t *settings, plan_t *plan,
                                 ls_error *error) {
   source_t *train = &plan->split[TRAIN], *valid = &plan->split[VALID];
-  int64_t n = chosen_rows(train->rows, settings->data.validation);
+  int64_t n = validation_rows(train->rows, settings->data.validation);
   if (n == 0 || n == train->rows)
     return error_set(error, LS_BAD_DATA,
                      "%s: data.validation is %g, which leaves none of %" PRId64 " training rows for %s",
@@ -174,6 +174,7 @@ ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *ou
     if (s == VALID && by_share) continue;
     split_names(settings, s, &names);
     TRY(describe_split(store, &names, source, error));
+    source->has_missing = strcmp(settings->data.missing, "error") != 0;
     if (source->there && source->rows == 0)
       return error_set(error, LS_BAD_DATA, "%s: %s has no rows", store_path(store), names.x);
     if (source->there && source->features != plan.split[TRAIN].features)

@@ -14,8 +14,11 @@ enum { PIECE_BYTES = 4 << 20 };
 
 static ls_status not_finite(const piece_t *piece, int64_t i, int64_t column, double value, ls_error *error) {
   return error_set(error, LS_BAD_DATA,
-                   "%s: %s holds %s in row %" PRId64 ", column %" PRId64 " (counted from 0)", piece->path,
-                   piece->format->name, isnan(value) ? "NaN" : "infinity", piece->first + i, column);
+                   "%s: %s holds %s in row %" PRId64 ", column %" PRId64 " (counted from 0)%s", piece->path,
+                   piece->format->name, isnan(value) ? "NaN" : "infinity", piece->first + i, column,
+                   isnan(value) && piece->format->gaps == GAPS_REFUSED
+                       ? "; data.missing says what becomes of missing features"
+                       : "");
 }
 
 /* x - x is 0 for finite x alone; the first loop has no exit, so that it runs in vectors. */
@@ -26,7 +29,8 @@ static ls_status not_finite(const piece_t *piece, int64_t i, int64_t column, dou
     int bad = 0;                                                                                             \
     for (int64_t c = 0; c < width; c++) bad |= x[c] - x[c] != 0;                                             \
     for (int64_t c = 0; c < width && bad; c++)                                                               \
-      if (!isfinite(x[c])) return not_finite(piece, i, c, (double)x[c], error);                              \
+      if (!isfinite(x[c]) && !(isnan(x[c]) && piece->format->gaps == GAPS_TAKEN))                            \
+        return not_finite(piece, i, c, (double)x[c], error);                                                 \
     return LS_OK;                                                                                            \
   }
 CHECK_FINITE(float)
@@ -116,6 +120,7 @@ row_format_t features_format(const char *x, const source_t *source) {
   row_format_t format = {.type = table[source->type].type,
                          .width = source->features,
                          .row_size = (size_t)source->features * element_size(source->type),
+                         .gaps = source->has_missing ? GAPS_TAKEN : GAPS_REFUSED,
                          .check = table[source->type].check};
   snprintf(format.name, sizeof format.name, "%s", x);
   return format;
@@ -164,7 +169,7 @@ ls_status row_take(const piece_t *piece, int64_t i, void *out, ls_error *error) 
 /* ---- pieces ---- */
 
 static bool is_wanted(const rows_t *rows, int64_t row) {
-  return rows->chosen == NULL || rows->chosen[row] == rows->wanted;
+  return rows->kinds == NULL || rows->kinds[row] == rows->wanted;
 }
 
 /* Reads a piece and puts its wanted rows at *out, which moves on behind them. */
@@ -183,7 +188,7 @@ static ls_status read_piece(const store_t *store, const piece_t *piece, void *va
 ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void *out, ls_error *error) {
   int64_t row_bytes = format.width * (int64_t)store_type_size(format.type);
   int64_t step = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
-  bool in_place = rows.chosen == NULL && format.put == NULL;
+  bool in_place = rows.kinds == NULL && format.put == NULL;
   if (step > rows.end - rows.first) step = rows.end - rows.first;
   if (step == 0) return LS_OK;
   void *values = in_place ? NULL : malloc((size_t)(step * row_bytes));

@@ -18,7 +18,7 @@ static void fill_bits(const rows_t *rows, uint64_t *bits, uint32_t *before) {
   uint32_t count = 0;
   for (int64_t i = 0; i < rows->end - rows->first; i++) {
     if (i % WORD == 0) before[i / WORD] = count;
-    if (rows->chosen[rows->first + i] != rows->wanted) continue;
+    if (rows->kinds[rows->first + i] != rows->wanted) continue;
     bits[i / WORD] |= (uint64_t)1 << i % WORD;
     count++;
   }
@@ -26,7 +26,7 @@ static void fill_bits(const rows_t *rows, uint64_t *bits, uint32_t *before) {
 
 ls_status row_map_make(const rows_t *rows, arena_t *arena, row_map_t *out, ls_error *error) {
   row_map_t map = {.first = rows->first};
-  if (rows->chosen != NULL) {
+  if (rows->kinds != NULL) {
     map.words = (rows->end - rows->first + WORD - 1) / WORD;
     uint64_t *bits = arena_new(arena, (size_t)map.words, sizeof *bits);
     uint32_t *before = arena_new(arena, (size_t)map.words, sizeof *before);

@@ -24,8 +24,9 @@ SCALE_ROW(float, scale_floats)
 static void scale_doubles(const gather_t *gather, int64_t row, float *restrict out) {
   int64_t n = gather->split->features;
   const double *restrict x = (const double *)gather->split->x + row * n;
-  const double *restrict shift = gather->scaler->shift, *restrict scale = gather->scaler->scale;
-  const double *restrict offset = gather->scaler->offset;
+  const double *restrict shift = gather->features->scaler.shift, *restrict scale =
+                                                                     gather->features->scaler.scale;
+  const double *restrict offset = gather->features->scaler.offset;
   for (int64_t c = 0; c < n; c++) out[c] = (float)((x[c] - shift[c]) * scale[c] + offset[c]);
 }
 
@@ -39,15 +40,42 @@ CONVERT_ROW(uint8_t, convert_bytes)
 CONVERT_ROW(float, convert_floats)
 CONVERT_ROW(double, convert_doubles)
 
+/* Rows with one-hot columns or missing values, one input after the other: a category's input is 1 in the rows
+ * that hold it, and a missing value is none of them. */
+#define ENCODE_ROW(type, name)                                                                               \
+  static void name(const gather_t *gather, int64_t row, float *restrict out) {                               \
+    const type *restrict x = (const type *)gather->split->x + row * gather->split->features;                 \
+    for (int64_t i = 0; i < gather->features->inputs; i++) {                                                 \
+      int64_t c = gather->features->source != NULL ? gather->features->source[i] : i;                        \
+      out[i] = encode(gather->features, i, c, (double)x[c]);                                                 \
+    }                                                                                                        \
+  }
+
+static float encode(const features_t *features, int64_t input, int64_t column, double x) {
+  const scaler_t *scaler = &features->scaler;
+  if (features->category != NULL && !isnan(features->category[input]))
+    return x == features->category[input] ? 1.0F : 0.0F;
+  if (isnan(x) && features->fill != NULL) x = features->fill[column];
+  if (scaler->n == 0) return (float)x;
+  return (float)((x - scaler->shift[column]) * scaler->scale[column] + scaler->offset[column]);
+}
+
+ENCODE_ROW(uint8_t, encode_bytes)
+ENCODE_ROW(float, encode_floats)
+ENCODE_ROW(double, encode_doubles)
+
 typedef void (*row_function_t)(const gather_t *gather, int64_t row, float *restrict out);
 
 static row_function_t row_function(const gather_t *gather) {
-  static const row_function_t functions[][2] = {
-      [ELEMENT_U8] = {convert_bytes, scale_bytes},
-      [ELEMENT_F32] = {convert_floats, scale_floats},
-      [ELEMENT_F64] = {convert_doubles, scale_doubles},
+  enum { CONVERT, SCALE, ENCODE };
+  static const row_function_t functions[][3] = {
+      [ELEMENT_U8] = {convert_bytes, scale_bytes, encode_bytes},
+      [ELEMENT_F32] = {convert_floats, scale_floats, encode_floats},
+      [ELEMENT_F64] = {convert_doubles, scale_doubles, encode_doubles},
   };
-  return functions[gather->split->type][gather->scale != NULL];
+  const features_t *features = gather->features;
+  bool encodes = features->source != NULL || features->fill != NULL;
+  return functions[gather->split->type][encodes ? ENCODE : gather->scale != NULL ? SCALE : CONVERT];
 }
 
 static size_t row_bytes(const split_t *split) {
@@ -66,7 +94,7 @@ static void prefetch_row(const split_t *split, int64_t row, size_t bytes) {
 void gather_features(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
   row_function_t fill = row_function(gather);
   size_t bytes = row_bytes(gather->split);
-  for (int64_t i = 0; i < n; i++, out += gather->split->features) {
+  for (int64_t i = 0; i < n; i++, out += gather->features->inputs) {
     if (i + 1 < n) prefetch_row(gather->split, rows[i + 1], bytes);
     fill(gather, rows[i], out);
   }
@@ -74,7 +102,7 @@ void gather_features(const gather_t *gather, const uint32_t *rows, int64_t n, fl
 
 void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out) {
   row_function_t fill = row_function(gather);
-  for (int64_t i = 0; i < n; i++) fill(gather, first + i, out + i * gather->split->features);
+  for (int64_t i = 0; i < n; i++) fill(gather, first + i, out + i * gather->features->inputs);
 }
 
 /* ---- targets ---- */
@@ -115,19 +143,19 @@ static ls_status float_parts(const scaler_t *scaler, gather_t *gather, ls_error 
   return LS_OK;
 }
 
-ls_status gather_create(const split_t *split, const scaler_t *scaler, gather_t *out, ls_error *error) {
-  gather_t gather = {.split = split, .scaler = scaler};
-  size_t n = (size_t)scaler->n;
-  if (n > 0 && scaler->n != split->features)
-    return error_set(error, LS_BAD_DATA, "the scaler is for %" PRId64 " features, but the rows have %" PRId64,
-                     scaler->n, split->features);
+ls_status gather_create(const split_t *split, const features_t *features, gather_t *out, ls_error *error) {
+  gather_t gather = {.split = split, .features = features};
+  size_t n = (size_t)features->scaler.n;
+  if (features->columns != split->features)
+    return error_set(error, LS_BAD_DATA, "the model is for %" PRId64 " features, but the rows have %" PRId64,
+                     features->columns, split->features);
   if (n > 0) {
     gather.shift = arena_new(&gather.arena, n, sizeof(float));
     gather.scale = arena_new(&gather.arena, n, sizeof(float));
     gather.offset = arena_new(&gather.arena, n, sizeof(float));
     bool has_memory = gather.shift != NULL && gather.scale != NULL && gather.offset != NULL;
     ls_status status = has_memory
-                           ? float_parts(scaler, &gather, error)
+                           ? float_parts(&features->scaler, &gather, error)
                            : error_set(error, LS_NO_MEMORY, "no memory to gather rows of %zu features", n);
     if (status != LS_OK) {
       arena_free(&gather.arena);

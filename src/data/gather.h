@@ -1,21 +1,22 @@
-/* The gather: rows of a batch, picked by index, converted to float and scaled in one vectorised pass. */
+/* The gather: rows of a batch, picked by index, converted to float and made the network's inputs in one pass.
+ */
 #ifndef DATA_GATHER_H
 #define DATA_GATHER_H
 
 #include "data/dataset.h"
-#include "data/scaler.h"
+#include "data/features.h"
 
 typedef struct {
   const split_t *split;          /* borrowed */
-  float *shift, *scale, *offset; /* (features), as float; NULL when the scaler is none */
-  const scaler_t *scaler;        /* borrowed; f64 rows are scaled in double */
+  float *shift, *scale, *offset; /* (features), as float; NULL when nothing is scaled */
+  const features_t *features;    /* borrowed; f64 rows are scaled in double */
   arena_t arena;
 } gather_t;
 
-ls_status gather_create(const split_t *split, const scaler_t *scaler, gather_t *out, ls_error *error);
+ls_status gather_create(const split_t *split, const features_t *features, gather_t *out, ls_error *error);
 void gather_free(gather_t *gather);
 
-/* out (n, features), row i = scaled row rows[i] of the split's resident rows. Thread-safe. */
+/* out (n, features->inputs), row i made of row rows[i] of the split's resident rows. Thread-safe. */
 void gather_features(const gather_t *gather, const uint32_t *rows, int64_t n, float *out);
 /* rows first .. first + n as they lie. */
 void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out);

@@ -118,7 +118,8 @@ static ls_status read_x(const import_options_t *options, part_t *part, ls_error 
   csv_options_t csv = {.label = part->input->y == NULL ? options->label : NULL,
                        .header = options->header,
                        .delimiter = options->delimiter,
-                       .regression = options->regression};
+                       .regression = options->regression,
+                       .missing = options->missing};
   TRY(read_input(path, &csv, &part->x, &part->table, &part->is_table, error));
   if (part->is_table) {
     move_array(&part->x, &part->table.values);
@@ -224,7 +225,8 @@ static bool fits_float(const import_array_t *array) {
   const double *values = array->values;
   int64_t n = array->shape[0] * import_array_width(array);
   for (int64_t i = 0; i < n; i++)
-    if (fabs(values[i]) > 3.4e38 || (double)(float)values[i] != values[i]) return false;
+    if (fabs(values[i]) > 3.4e38 || (!isnan(values[i]) && (double)(float)values[i] != values[i]))
+      return false;
   return true;
 }
 

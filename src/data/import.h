@@ -37,6 +37,7 @@ typedef struct {
                  and the label is a name above a number). A first line as in scikit-learn's files, "rows,
                  features, class names", is known by its figures unless 0 is given. */
   char delimiter; /* CSV: 0 finds out among , ; tab space; runs of spaces count as one */
+  bool missing;   /* CSV: empty cells, NA, NaN and ? among the features become NaN in place of being errors */
   bool shuffle;   /* each input, before it is split */
   uint64_t shuffle_seed;
   const char *source; /* attribute source, or NULL: the file names */

@@ -65,6 +65,7 @@ typedef struct {
   bool regression;
   int header;
   char delimiter;
+  bool missing;
   bool is_y; /* the file holds labels or targets alone */
 } csv_options_t;
 

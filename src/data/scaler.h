@@ -1,4 +1,5 @@
-/* Feature and target scaling: y = (x - shift) * scale + offset, per column, fitted on training rows alone. */
+/* Scaling of columns: y = (x - shift) * scale + offset, fitted on training rows alone. Targets have a scaler;
+ * that of features is part of features_t (data/features.h). */
 #ifndef DATA_SCALER_H
 #define DATA_SCALER_H
 
@@ -10,18 +11,17 @@
 #include "store/store.h"
 
 typedef struct {
-  const char *name;               /* none, minmax, standard */
-  int64_t n;                      /* columns; 0 for none */
+  const char *name;               /* of the scaling; where columns differ, of the others */
+  int64_t n;                      /* columns; 0: nothing is scaled */
   double *shift, *scale, *offset; /* (n) each */
   arena_t arena;
 } scaler_t;
 
 /* Fits on the training rows of all ranks. standard: mean and population standard deviation in two passes
  * (mean first, then squares of differences from it), sums per shard in double, added by the tree: the same
- * bits on any layout, sound for huge offsets. A constant column gets scale 1, so it becomes the offset.
- * Collective. */
-ls_status scaler_fit_features(world_t *world, const scaling_settings_t *settings, const split_t *train,
-                              scaler_t *out, ls_error *error);
+ * bits on any layout, sound for huge offsets. robust: quartiles are exact, found by counting
+ * (data/scaler_fit.h). A constant column gets scale 1, so that it becomes the offset (with maxabs: 1, -1 or
+ * 0). Collective. */
 ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
                              scaler_t *out, ls_error *error);
 void scaler_free(scaler_t *scaler);

@@ -45,8 +45,9 @@ static ls_status load_rate(world_t *world, const settings_t *settings, const tra
                            bench_t *out, ls_error *error) {
   dataset_t *dataset = NULL;
   double began = clock_seconds(), bytes = 0;
-  TRY(dataset_load_features(world, settings->data.file, settings->data.x, graph_inputs(training->graph),
-                            training->layout->shards, 0, &dataset, error));
+  bool has_missing = strcmp(settings->data.missing, "error") != 0;
+  TRY(dataset_load_features(world, settings->data.file, settings->data.x, training->features->columns,
+                            has_missing, training->layout->shards, 0, &dataset, error));
   double seconds = clock_seconds() - began;
   double mine = (double)dataset->resident_bytes;
   dataset_destroy(&dataset);

@@ -41,7 +41,7 @@ typedef struct {
   const graph_t *graph;
   const loss_t *loss;
   const split_t *train;
-  const scaler_t *features;
+  const features_t *features;
   int64_t timed_steps; /* room for the seconds of so many steps (timing.h); 0: they are not kept */
 } engine_inputs_t;
 

@@ -48,7 +48,7 @@ static ls_status create_kernels(evaluator_t *evaluator, ls_error *error) {
 }
 
 ls_status evaluator_create(const graph_t *graph, const loss_t *loss, const loss_params_t *params,
-                           const scaler_t *features, const scaler_t *targets, int threads, int64_t top_k,
+                           const features_t *features, const scaler_t *targets, int threads, int64_t top_k,
                            evaluator_t **out, ls_error *error) {
   evaluator_t *evaluator = calloc(1, sizeof *evaluator);
   if (evaluator == NULL) return error_set(error, LS_NO_MEMORY, "no memory for evaluation");

@@ -31,7 +31,7 @@ enum { TEMPERATURE_MOST = 100 };
 /* Kernels and buffers for `threads` threads. Not collective. Arguments are borrowed for its life. `targets`
  * is the target scaler (metrics are in original units). */
 ls_status evaluator_create(const graph_t *graph, const loss_t *loss, const loss_params_t *params,
-                           const scaler_t *features, const scaler_t *targets, int threads, int64_t top_k,
+                           const features_t *features, const scaler_t *targets, int threads, int64_t top_k,
                            evaluator_t **out, ls_error *error);
 void evaluator_destroy(evaluator_t **evaluator);
 

@@ -29,7 +29,8 @@ struct evaluator {
   const graph_t *graph;
   const loss_t *loss;
   loss_params_t params;
-  const scaler_t *features, *targets;
+  const features_t *features;
+  const scaler_t *targets;
   int threads;
   int64_t top_k;     /* 0: not counted */
   int64_t classes;   /* of the confusion matrix, 0 for regression */

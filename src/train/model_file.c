@@ -219,7 +219,7 @@ static ls_status write_model(store_t *store, const model_parts_t *parts, ls_erro
   if (parts->members != NULL) TRY(write_members(store, parts, error));
   if (parts->posterior != NULL && parts->posterior->inputs > 0)
     TRY(write_posterior(store, parts->posterior, error));
-  TRY(scaler_write(parts->features, store, "scaling/features", error));
+  TRY(features_write(parts->features, store, error));
   return scaler_write(parts->targets, store, "scaling/targets", error);
 }
 
@@ -382,21 +382,20 @@ static ls_status read_class_weights(const store_t *store, class_weights_t *weigh
 static ls_status read_model(const store_t *store, const settings_choices_t *choices, model_t *model,
                             ls_error *error) {
   TRY(read_settings(store, choices, &model->settings, error));
-  TRY(store_read_int(store, "/", "inputs", &model->inputs, error));
   TRY(store_read_int(store, "/", "step", &model->step, error));
   TRY(store_read_int(store, "/", "epoch", &model->epoch, error));
   TRY(read_int(store, "shards", &model->shards, error));
   TRY(read_checksum(store, model->checksum, error));
   if (store_has_attribute(store, "/", "class_names"))
     TRY(store_read_texts(store, "/", "class_names", &model->class_names, &model->n_classes, error));
-  TRY(scaler_read(store, "scaling/features", &model->features, error));
+  TRY(features_read(store, &model->features, error));
   TRY(scaler_read(store, "scaling/targets", &model->targets, error));
   TRY(read_class_weights(store, &model->class_weights, error));
   model->loss = loss_find(model->settings->loss.name);
-  TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->inputs,
+  TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->features.inputs,
                    &model->graph, error));
   if (store_has(store, "posterior"))
-    TRY(read_posterior(store, model->inputs, graph_outputs(model->graph), &model->posterior, error));
+    TRY(read_posterior(store, model->features.inputs, graph_outputs(model->graph), &model->posterior, error));
   return read_members(store, model, error);
 }
 
@@ -419,7 +418,7 @@ void model_destroy(model_t **model) {
   if (model == NULL || *model == NULL) return;
   settings_destroy(&(*model)->settings);
   graph_destroy(&(*model)->graph);
-  scaler_free(&(*model)->features);
+  features_free(&(*model)->features);
   scaler_free(&(*model)->targets);
   posterior_free(&(*model)->posterior);
   for (int64_t m = 0; (*model)->members != NULL && m < (*model)->n_members; m++) free((*model)->members[m]);

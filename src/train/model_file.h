@@ -7,7 +7,7 @@
 #define TRAIN_MODEL_FILE_H
 
 #include "config/settings.h"
-#include "data/scaler.h"
+#include "data/features.h"
 #include "model/graph.h"
 #include "model/loss.h"
 #include "model/regression.h"
@@ -20,7 +20,8 @@ typedef struct {
   settings_t *settings;
   graph_t *graph;
   const loss_t *loss;
-  scaler_t features, targets;
+  features_t features;
+  scaler_t targets;
   float **members;       /* (n_members): parameter vectors, graph_floats each, malloc'd and 64-byte aligned */
   int64_t n_members;     /* of an ensemble; 1 when it is none */
   float *parameters;     /* members[0] */
@@ -28,7 +29,6 @@ typedef struct {
   char **class_names;    /* NULL when none; one malloc'd block */
   size_t n_classes;
   class_weights_t class_weights;
-  int64_t inputs;
   int64_t step, epoch; /* of training when it was written */
   int shards;
   char checksum[17]; /* parameters_checksum, hex */
@@ -54,7 +54,8 @@ typedef struct {
 typedef struct {
   const settings_t *settings;
   const graph_t *graph;
-  const scaler_t *features, *targets;
+  const features_t *features;
+  const scaler_t *targets;
   const class_weights_t *class_weights; /* NULL: none */
   char *const *class_names;             /* NULL when there are none */
   size_t n_classes;

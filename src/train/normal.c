@@ -244,15 +244,15 @@ ls_status normal_equations(world_t *world, const gather_t *gather, int threads, 
                      .gather = gather,
                      .split = split,
                      .threads = threads,
-                     .columns = split->features + split->width,
-                     .width = gram_width(split->features + split->width)};
+                     .columns = gather->features->inputs + split->width,
+                     .width = gram_width(gather->features->inputs + split->width)};
   double *products = NULL;
   normal.n_pieces = tree_cover(split->partition.shards, split->first_shard, split->shards, normal.pieces);
   TRY(world_agree(world, make_buffers(&normal, arena, &products, error), error));
   if (has_bias) TRY(find_mean(&normal, products, error));
   TRY(sum_rows(&normal, add_products, (size_t)(normal.width * normal.width), products, error));
   *out = (normal_equations_t){.rows = split->partition.rows,
-                              .inputs = split->features,
+                              .inputs = gather->features->inputs,
                               .outputs = split->width,
                               .has_bias = has_bias,
                               .width = normal.width,

@@ -33,7 +33,9 @@ typedef struct trainer {
   const optimizer_t *optimizer;
   graph_t *graph;
   dataset_t *dataset;
-  scaler_t features, targets;
+  bool has_features; /* fitted, or read from the checkpoint */
+  features_t features;
+  scaler_t targets;
   class_weights_t class_weights;
   engine_t *engine;
   evaluator_t *evaluator;

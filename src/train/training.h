@@ -18,7 +18,8 @@ typedef struct {
   const graph_t *graph;
   const loss_t *loss;
   loss_params_t loss_params;
-  partition_t partition; /* of the training rows */
+  partition_t partition;      /* of the training rows */
+  const features_t *features; /* what becomes of them */
   engine_t *engine;
   struct trainer *trainer;
 } training_t;

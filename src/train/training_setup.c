@@ -33,6 +33,7 @@ static ls_status check_resumed(const trainer_t *trainer, const settings_t *store
   if (stored->train.global_batch_size != now->train.global_batch_size) changed = "train.global_batch_size";
   if (stored->train.seed != now->train.seed) changed = "train.seed";
   if (strcmp(stored->data.shuffle, now->data.shuffle) != 0) changed = "data.shuffle";
+  if (strcmp(stored->data.missing, now->data.missing) != 0) changed = "data.missing";
   if (stored->data.validation != now->data.validation) changed = "data.validation";
   if (stored->data.validation_seed != now->data.validation_seed) changed = "data.validation_seed";
   if (strcmp(stored->optimizer.name, now->optimizer.name) != 0) changed = "optimizer.name";
@@ -44,14 +45,16 @@ static ls_status check_resumed(const trainer_t *trainer, const settings_t *store
       changed, trainer->run.path);
 }
 
-/* Scalers come with the checkpoint: the model was trained in their units. Every rank reads them. */
+/* Features and scalers come with the checkpoint: the model was trained in their units. Every rank reads them.
+ */
 static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
   char path[RUN_FILE_SIZE], *text = NULL;
   store_t *store = NULL;
   settings_t *stored = NULL;
   run_checkpoint(&trainer->run, trainer->position.step, path);
   ls_status status = store_open(path, &store, error);
-  if (status == LS_OK) status = scaler_read(store, "scaling/features", &trainer->features, error);
+  if (status == LS_OK) status = features_read(store, &trainer->features, error);
+  trainer->has_features = status == LS_OK;
   if (status == LS_OK) status = scaler_read(store, "scaling/targets", &trainer->targets, error);
   if (status == LS_OK) status = store_read_text(store, "/", "settings", &text, error);
   if (status == LS_OK)
@@ -63,6 +66,20 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
   return status;
 }
 
+/* The network's inputs. They are known before rows are read, so that a mistake in the settings costs no
+ * reading, unless one-hot columns have as many as the rows have categories. */
+static ls_status find_inputs(trainer_t *trainer, int64_t columns, int64_t *inputs, ls_error *error) {
+  const settings_t *settings = trainer->settings;
+  if (trainer->resumed) TRY(trainer_agree(trainer, read_scalers(trainer, error), error));
+  *inputs = features_inputs(settings, columns);
+  if (*inputs == 0 && !trainer->has_features) {
+    TRY(features_fit_file(trainer->world, settings, trainer->layout.shards, &trainer->features, error));
+    trainer->has_features = true;
+  }
+  if (trainer->has_features) *inputs = trainer->features.inputs;
+  return LS_OK;
+}
+
 static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
   bool regression = loss_is_regression(trainer->loss) && !trainer->loss->fixed_units;
@@ -70,10 +87,10 @@ static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
     return error_set(error, LS_BAD_SETTINGS,
                      "data.target_scaling is for regression; %s takes %s: leave it out", trainer->loss->name,
                      trainer->loss->fixed_units ? "counts" : "classes");
-  if (trainer->resumed) return trainer_agree(trainer, read_scalers(trainer, error), error);
-  TRY(scaler_fit_features(trainer->world, &settings->data.scaling, &trainer->dataset->train,
-                          &trainer->features, error));
-  if (!regression) return LS_OK;
+  if (!trainer->has_features)
+    TRY(features_fit(trainer->world, settings, trainer->dataset, &trainer->features, error));
+  trainer->has_features = true;
+  if (!regression || trainer->resumed) return LS_OK;
   return scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->dataset->train,
                             &trainer->targets, error);
 }
@@ -102,14 +119,14 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
   return weigh_rows(trainer, error);
 }
 
-static ls_status make_network(trainer_t *trainer, int64_t features, ls_error *error) {
+static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *error) {
   const settings_t *settings = trainer->settings;
   trainer->loss = loss_find(settings->loss.name);
   trainer->optimizer = optimizer_find(settings->optimizer.name);
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
   const loss_params_t params = loss_params(settings);
   ls_status status =
-      graph_create(settings->model.layers, settings->model.n_layers, features, &trainer->graph, error);
+      graph_create(settings->model.layers, settings->model.n_layers, inputs, &trainer->graph, error);
   if (status == LS_OK) status = graph_check_rows(trainer->graph, rows, error);
   if (status == LS_OK) status = loss_check(trainer->loss, &params, graph_outputs(trainer->graph), error);
   if (status == LS_OK)
@@ -240,6 +257,9 @@ static ls_status open_run(trainer_t *trainer, ls_error *error) {
   report_start(&trainer->report, trainer->position.step, layout);
   log_info(trainer->options->log, "%s: %" PRId64 " rows, %" PRId64 " parameters, %s", trainer->settings->name,
            trainer->dataset->train.partition.rows, graph_parameters(trainer->graph), layout);
+  if (trainer->dataset->dropped > 0)
+    log_info(trainer->options->log, "%" PRId64 " rows with missing values are left out",
+             trainer->dataset->dropped);
   if (trainer->layout.advice[0] != '\0') log_warn(trainer->options->log, "%s", trainer->layout.advice);
   const position_t *position = &trainer->position;
   if (trainer->resumed && position->epoch >= trainer->settings->train.epochs)
@@ -266,6 +286,7 @@ static ls_status look_at_hosts(trainer_t *trainer, ls_error *error) {
 /* All that comes before the first step, but for the run directory. */
 static ls_status prepare(trainer_t *trainer, ls_error *error) {
   dataset_shape_t shape = {0};
+  int64_t inputs = 0;
   TRY(dataset_describe(trainer->world, trainer->settings, &shape, error));
   trainer->own = settings_for_rows(trainer->settings, shape.train_rows);
   const settings_t *settings = trainer->settings = &trainer->own;
@@ -273,7 +294,8 @@ static ls_status prepare(trainer_t *trainer, ls_error *error) {
   TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
   TRY(layout_plan(trainer->world, settings, trainer->position.shards, &trainer->layout, error));
   trainer->position.shards = trainer->layout.shards;
-  TRY(make_network(trainer, shape.features, error));
+  TRY(find_inputs(trainer, shape.features, &inputs, error));
+  TRY(make_network(trainer, inputs, error));
   TRY(load_data(trainer, error));
   TRY(make_engines(trainer, error));
   return load_parameters(trainer, error);
@@ -298,7 +320,7 @@ void training_teardown(trainer_t *trainer) {
   free(trainer->sums);
   evaluator_destroy(&trainer->evaluator);
   engine_destroy(&trainer->engine);
-  scaler_free(&trainer->features);
+  features_free(&trainer->features);
   scaler_free(&trainer->targets);
   free(trainer->class_weights.values);
   dataset_destroy(&trainer->dataset);
@@ -319,6 +341,7 @@ ls_status training_open(world_t *world, const settings_t *settings, training_t *
                       .loss = trainer->loss,
                       .loss_params = loss_params(settings),
                       .partition = trainer->dataset->train.partition,
+                      .features = &trainer->features,
                       .engine = trainer->engine,
                       .trainer = trainer};
 done:

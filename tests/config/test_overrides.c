@@ -36,6 +36,20 @@ Test(overrides, values_are_yaml) {
   settings_destroy(&s);
 }
 
+Test(overrides, columns_have_a_scaling_of_their_own) {
+  settings_t *s =
+      parsed(MINIMAL, OVERRIDES("data.scaling={name: standard, columns: {'the age': minmax, 3-5: one_hot}}",
+                                "data.scaling.columns.-1={name: minmax, range: [-1, 2]}"));
+  const column_scaling_t *columns = s->data.columns;
+  cr_assert_eq(s->data.n_columns, 3);
+  cr_assert_str_eq(columns[0].columns, "the age");
+  cr_assert(columns[0].scaling.low == 0 && columns[0].scaling.high == 1);
+  cr_assert_str_eq(columns[1].columns, "3-5");
+  cr_assert_str_eq(columns[1].scaling.name, "one_hot");
+  cr_assert(columns[2].scaling.low == -1 && columns[2].scaling.high == 2);
+  settings_destroy(&s);
+}
+
 Test(overrides, reach_into_a_short_form_and_replace_a_whole_table) {
   settings_t *s =
       parsed(MINIMAL "optimizer: sgd\n", OVERRIDES("optimizer.learning_rate=0.1", "loss.delta=2"));

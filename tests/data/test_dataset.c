@@ -20,6 +20,7 @@ static settings_t usual(void) {
   s.data.x = "train/x", s.data.y = "train/y";
   s.data.valid_x = "/valid/x", s.data.valid_y = "valid/y";
   s.data.test_x = "test/x", s.data.test_y = "/test/y";
+  s.data.missing = "error";
   return s;
 }
 
@@ -217,21 +218,21 @@ Test(dataset, elements_are_kept_as_narrow_as_is_exact) {
 
 Test(dataset, only_the_wanted_rows_are_kept_in_file_order) {
   settings_t settings = usual();
-  bool chosen[N] = {false};
+  uint8_t kinds[N] = {ROW_KEPT};
   static float x[N * F];
   static int32_t labels[N];
   ls_error error = {0};
   x_and_y("train/x", "train/y", N);
   plan_t plan = plan_of(&settings);
-  for (int i = 0; i < N; i += 3) chosen[i] = true;
-  for (int wanted = 0; wanted < 2; wanted++) {
-    rows_t rows = {5, 31, chosen, wanted};
+  for (int i = 0; i < N; i += 3) kinds[i] = ROW_VALIDATES;
+  for (uint8_t wanted = 0; wanted < 2; wanted++) {
+    rows_t rows = {5, 31, kinds, wanted};
     int k = 0;
     cr_assert_eq(rows_read(store, features_format("train/x", &plan.split[TRAIN]), rows, x, &error), LS_OK);
     cr_assert_eq(rows_read(store, labels_format("train/y", &plan.split[TRAIN], 4), rows, labels, &error),
                  LS_OK);
     for (int i = 5; i < 31; i++) {
-      if (chosen[i] != wanted) continue;
+      if (kinds[i] != wanted) continue;
       cr_assert_eq(labels[k], i % 4);
       for (int c = 0; c < F; c++) cr_assert_eq(x[k * F + c], (float)(i * F + c));
       k++;

@@ -34,10 +34,11 @@ Test(gather, rows_are_picked_converted_and_scaled) {
       for (int scaled = 0; scaled < 2; scaled++) {
         int64_t n = widths[w];
         split_t split = split_of((element_t)type, n);
-        scaler_t scaler = scaled ? scaler_of(n) : (scaler_t){.name = "none"};
+        features_t features = {.columns = n, .inputs = n};
+        features.scaler = scaled ? scaler_of(n) : (scaler_t){.name = "none"};
         gather_t gather;
         ls_error error = {0};
-        cr_assert_eq(gather_create(&split, &scaler, &gather, &error), LS_OK);
+        cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
         gather_features(&gather, rows, 5, out);
         for (int i = 0; i < 5; i++)
           for (int64_t c = 0; c < n; c++) {
@@ -53,10 +54,10 @@ Test(gather, a_range_is_the_rows_one_after_the_other) {
   static float some[4 * MOST], range[4 * MOST];
   const uint32_t rows[4] = {30, 31, 32, 33};
   split_t split = split_of(ELEMENT_U8, MOST);
-  scaler_t scaler = scaler_of(MOST);
+  features_t features = {.columns = MOST, .inputs = MOST, .scaler = scaler_of(MOST)};
   gather_t gather;
   ls_error error = {0};
-  cr_assert_eq(gather_create(&split, &scaler, &gather, &error), LS_OK);
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
   gather_features(&gather, rows, 4, some);
   gather_range(&gather, 30, 4, range);
   cr_assert_eq(memcmp(some, range, sizeof some), 0);
@@ -69,12 +70,39 @@ Test(gather, a_large_shift_that_is_no_float_loses_nothing) {
   float x[3] = {1e6f, 1e6f + 0.0625f, 1e6f + 0.125f}, out[3];
   double s = 1e6 + 0.0301, k = 20, o = 0;
   split_t split = {.rows = 3, .features = 1, .type = ELEMENT_F32, .x = x};
-  scaler_t scaler = {.name = "standard", .n = 1, .shift = &s, .scale = &k, .offset = &o};
+  features_t features = {.columns = 1,
+                         .inputs = 1,
+                         .scaler = {.name = "standard", .n = 1, .shift = &s, .scale = &k, .offset = &o}};
   gather_t gather;
   ls_error error = {0};
-  cr_assert_eq(gather_create(&split, &scaler, &gather, &error), LS_OK);
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
   gather_range(&gather, 0, 3, out);
   for (int i = 0; i < 3; i++) cr_assert_float_eq(out[i], ((double)x[i] - s) * k, 1e-6);
+  gather_free(&gather);
+}
+
+/* Columns: a number to be scaled, categories 2 and 7, a number as it is. */
+Test(gather, categories_take_the_place_of_their_column_and_means_that_of_missing_values) {
+  const float x[4][3] = {{3, 7, 1}, {NAN, 2, 8}, {1, 5, NAN}, {2, NAN, 4}};
+  double shifts[] = {2, 0, 0}, scales[] = {0.5, 1, 1}, offsets[] = {0.25, 0, 0}, fill[] = {1.5, 4, 6};
+  int64_t source[] = {0, 1, 1, 2};
+  double category[] = {NAN, 2, 7, NAN};
+  const float expected[4][4] = {{0.75f, 0, 1, 1}, {0, 1, 0, 8}, {-0.25f, 0, 0, 6}, {0.25f, 0, 0, 4}};
+  float out[4][4];
+  split_t split = {.rows = 4, .features = 3, .type = ELEMENT_F32, .x = (void *)x};
+  features_t features = {
+      .columns = 3,
+      .inputs = 4,
+      .scaler = {.name = "none", .n = 3, .shift = shifts, .scale = scales, .offset = offsets},
+      .fill = fill,
+      .source = source,
+      .category = category};
+  gather_t gather;
+  ls_error error = {0};
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
+  gather_range(&gather, 0, 4, out[0]);
+  for (int i = 0; i < 16; i++)
+    cr_expect_eq(out[i / 4][i % 4], expected[i / 4][i % 4], "row %d input %d", i / 4, i % 4);
   gather_free(&gather);
 }
 
@@ -93,9 +121,9 @@ Test(gather, labels_and_targets_follow_their_rows) {
 
 Test(gather, a_scaler_of_another_width_is_refused) {
   split_t split = split_of(ELEMENT_F32, 4);
-  scaler_t scaler = scaler_of(5);
+  features_t features = {.columns = 5, .inputs = 5, .scaler = scaler_of(5)};
   gather_t gather;
   ls_error error = {0};
-  cr_assert_eq(gather_create(&split, &scaler, &gather, &error), LS_BAD_DATA);
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "5 features"), "%s", error.message);
 }

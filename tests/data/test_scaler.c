@@ -11,35 +11,65 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MOST_COLUMNS = 8 };
+
+static table_t shard_of(const table_t *table, int shards, int j) {
+  partition_t partition = {table->rows, shards};
+  table_t part = *table;
+  part.first_column += shard_first(partition, j) * table->stride;
+  part.rows = shard_rows(partition, j);
+  return part;
+}
+
+static void find_quartiles(const table_t *table, int shards, const int64_t *present, double *scratch,
+                           double *quartiles) {
+  enum { EACH = SELECTED * SELECT_BINS };
+  selection_t selections[MOST_COLUMNS];
+  int64_t *bins = calloc((size_t)table->columns * EACH, sizeof *bins);
+  for (int64_t c = 0; c < table->columns; c++) select_begin(present[c], &selections[c]);
+  for (int digit = 0; digit < SELECT_DIGITS; digit++) {
+    memset(bins, 0, (size_t)table->columns * EACH * sizeof *bins);
+    for (int j = 0; j < shards; j++) {
+      table_t part = shard_of(table, shards, j);
+      fit_digits(&part, selections, digit, scratch, bins);
+    }
+    for (int64_t c = 0; c < table->columns; c++) select_digit(digit, bins + c * EACH, &selections[c]);
+  }
+  for (int64_t c = 0; c < table->columns; c++)
+    select_quartiles(present[c], &selections[c], quartiles + c * QUARTILES);
+  free(bins);
+}
+
 /* Fits all columns with rows dealt to S shards, as ranks do together. */
 static scaler_t fit(const char *name, double a, double b, const table_t *table, int shards) {
   size_t n = (size_t)table->columns;
-  partition_t partition = {table->rows, shards};
   double *scratch = calloc(fit_scratch(table->columns), sizeof(double));
   double *low = calloc(3 * n, sizeof(double)), *high = low + n, *mean = low + 2 * n;
   double *sums = calloc(2 * n * (size_t)shards, sizeof(double));
   static double values[3][1000];
   scaler_t scaler = {
       .name = name, .n = table->columns, .shift = values[0], .scale = values[1], .offset = values[2]};
+  int64_t present[MOST_COLUMNS] = {0};
   fit_no_range(table->columns, low, high);
-  fit_range(table, scratch, low, high);
+  fit_range(table, scratch, low, high, present);
   for (int pass = 0; pass < 2; pass++) {
     memset(sums, 0, 2 * n * (size_t)shards * sizeof *sums);
     for (int j = 0; j < shards; j++) {
-      table_t part = *table;
-      part.first_column += shard_first(partition, j) * table->stride;
-      part.rows = shard_rows(partition, j);
+      table_t part = shard_of(table, shards, j);
       if (pass == 0) fit_sums(&part, scratch, sums + (size_t)j * n);
       if (pass == 1) fit_squares(&part, mean, scratch, sums + 2 * (size_t)j * n);
     }
     tree_sum_vectors(sums, shards, n * (size_t)(pass + 1));
-    for (size_t c = 0; c < n && pass == 0; c++) mean[c] = sums[c] / (double)table->rows;
+    for (size_t c = 0; c < n && pass == 0; c++) mean[c] = sums[c] / (double)present[c];
   }
-  moments_t moments = {table->rows, low, high, mean, sums};
+  double quartiles[MOST_COLUMNS * QUARTILES];
+  find_quartiles(table, shards, present, scratch, quartiles);
+  moments_t moments = {present, low, high, mean, sums, quartiles};
   scaling_settings_t settings = {name, a, b};
+  method_t methods[MOST_COLUMNS];
+  for (size_t c = 0; c < n; c++) methods[c] = (method_t){scaling_find(name), &settings};
   ls_error error = {0};
-  cr_assert_eq(fit_finish(scaling_find(name), &moments, &settings, 0, table->columns, &scaler, &error), LS_OK,
-               "%s", error.message);
+  cr_assert_eq(fit_finish(methods, &moments, 0, table->columns, &scaler, &error), LS_OK, "%s", error.message);
   free(scratch);
   free(low);
   free(sums);
@@ -67,7 +97,7 @@ Test(scaler, standard_is_exact_for_huge_offsets_and_constant_columns) {
   static double x[N * C];
   fill(x);
   cr_assert_float_eq(deviation, sqrt(((double)N * N - 1) / 12), 1e-9);
-  table_t table = {x, ELEMENT_F64, N, C, 0, C};
+  table_t table = {x, ELEMENT_F64, N, C, 0, C, false};
   scaler_t s = fit("standard", 0, 1, &table, 64);
   cr_assert_float_eq(s.shift[0], 1e9 + (N - 1) / 2.0 / 1024, 2e-7);
   cr_assert_float_eq(s.scale[0] * deviation / 1024, 1, 1e-10);
@@ -83,7 +113,7 @@ Test(scaler, standard_is_exact_for_huge_offsets_and_constant_columns) {
 Test(scaler, minmax_reaches_both_ends) {
   static double x[N * C];
   fill(x);
-  table_t table = {x, ELEMENT_F64, N, C, 0, 3};
+  table_t table = {x, ELEMENT_F64, N, C, 0, 3, false};
   scaler_t s = fit("minmax", -1, 3, &table, 5);
   float ends[6] = {1e9f, 0.1f, 0, 1e9f, 0.1f, 1};
   scaler_apply(&s, 2, ends);
@@ -94,16 +124,67 @@ Test(scaler, minmax_reaches_both_ends) {
             "a constant column becomes the offset");
 }
 
+/* The k of column 0 are 0 .. N-1, so that quartile q lies at (N-1) q; half of column 2 is 0, but for one row.
+ */
+Test(scaler, robust_finds_the_quartiles_of_any_numbers) {
+  static double x[N * C];
+  fill(x);
+  table_t table = {x, ELEMENT_F64, N, C, 0, C, false};
+  for (int shards = 1; shards <= 64; shards += 21) {
+    scaler_t s = fit("robust", 0, 1, &table, shards);
+    cr_assert(s.shift[0] == 1e9 + (N - 1) / 2.0 / 1024 && s.scale[0] == 1 / ((N - 1) / 2.0 / 1024));
+    cr_assert(s.shift[1] == 0.1 && s.scale[1] == 1, "a constant column");
+    cr_assert(s.shift[2] == 0 && s.scale[2] == 1);
+    cr_assert(s.shift[3] == 0, "among negative numbers: %g", s.shift[3]);
+    cr_assert_float_eq(s.scale[3] * 1e100 * (N - 1) / 2, 1, 1e-15);
+    cr_assert_float_eq(s.shift[4] * 1e100, (N - 1) / 2.0, 1e-9);
+  }
+}
+
+/* n = 4: places 0.75, 1.5, 2.25. */
+Test(scaler, quartiles_between_two_values_are_interpolated) {
+  double x[] = {-8, 1, NAN, 5, 3};
+  table_t table = {x, ELEMENT_F64, 5, 1, 0, 1, true};
+  scaler_t s = fit("robust", 0, 1, &table, 2);
+  cr_assert(s.shift[0] == 2 && s.scale[0] == 1 / (3.5 - -1.25));
+}
+
+Test(scaler, maxabs_keeps_zero_and_reaches_one) {
+  double x[] = {0, 7, -3, 0, 7, 2, 0, 7, 1};
+  table_t table = {x, ELEMENT_F64, 3, 3, 0, 3, false};
+  scaler_t s = fit("maxabs", 0, 1, &table, 2);
+  cr_assert(s.shift[0] == 0 && s.shift[1] == 0 && s.shift[2] == 0);
+  cr_assert(s.scale[0] == 1 && s.scale[1] == 1.0 / 7 && s.scale[2] == 1.0 / 3);
+}
+
+/* What is missing has no say: the figures are those of the other rows. */
+Test(scaler, missing_values_are_passed_over) {
+  double x[] = {1, NAN, NAN, 4, 2, NAN, 3, 8, 6, 4}, without[] = {1, 2, 3, 6}, others[] = {4, 8, 4};
+  for (int k = 0; k < 2; k++) {
+    const char *name = k == 0 ? "standard" : "minmax";
+    table_t all = {x, ELEMENT_F64, 5, 2, 0, 2, true}, a = {without, ELEMENT_F64, 4, 1, 0, 1, false};
+    table_t b = {others, ELEMENT_F64, 3, 1, 0, 1, false};
+    scaler_t s = fit(name, 0, 1, &all, 3);
+    double shift[] = {s.shift[0], s.shift[1]}, scale[] = {s.scale[0], s.scale[1]};
+    s = fit(name, 0, 1, &a, 1);
+    cr_assert_float_eq(s.shift[0], shift[0], 1e-15);
+    cr_assert_float_eq(s.scale[0], scale[0], 1e-15);
+    s = fit(name, 0, 1, &b, 1);
+    cr_assert_float_eq(s.shift[0], shift[1], 1e-15);
+    cr_assert_float_eq(s.scale[0], scale[1], 1e-15);
+  }
+}
+
 Test(scaler, columns_in_groups_give_the_same_bits) {
   static double x[N * C];
   fill(x);
   double shift[C], scale[C];
-  table_t all = {x, ELEMENT_F64, N, C, 0, C};
+  table_t all = {x, ELEMENT_F64, N, C, 0, C, false};
   scaler_t s = fit("standard", 0, 1, &all, 12);
   memcpy(shift, s.shift, sizeof shift);
   memcpy(scale, s.scale, sizeof scale);
   for (int c = 0; c < C; c++) {
-    table_t one = {x, ELEMENT_F64, N, C, c, 1};
+    table_t one = {x, ELEMENT_F64, N, C, c, 1, false};
     s = fit("standard", 0, 1, &one, 12);
     cr_assert(s.shift[0] == shift[c] && s.scale[0] == scale[c]);
   }
@@ -117,7 +198,7 @@ Test(scaler, element_types_give_the_same_numbers) {
   const void *values[] = {bytes, floats, doubles};
   double shift[3], scale[3];
   for (int t = ELEMENT_U8; t <= ELEMENT_F64; t++) {
-    table_t table = {values[t], (element_t)t, N, 2, 0, 2};
+    table_t table = {values[t], (element_t)t, N, 2, 0, 2, false};
     scaler_t s = fit("standard", 0, 1, &table, 8);
     shift[t] = s.shift[1];
     scale[t] = s.scale[1];
@@ -127,7 +208,7 @@ Test(scaler, element_types_give_the_same_numbers) {
 
 Test(scaler, more_shards_than_rows_is_no_matter) {
   double x[] = {1, 3};
-  table_t table = {x, ELEMENT_F64, 2, 1, 0, 1};
+  table_t table = {x, ELEMENT_F64, 2, 1, 0, 1, false};
   scaler_t s = fit("standard", 0, 1, &table, 8);
   cr_assert(s.shift[0] == 2 && s.scale[0] == 1);
 }
@@ -135,11 +216,13 @@ Test(scaler, more_shards_than_rows_is_no_matter) {
 Test(scaler, what_cannot_be_scaled_is_an_error_with_its_column) {
   double low[] = {0, -1e308}, high[] = {1, 1.7e308};
   double values[6];
-  moments_t moments = {2, low, high, NULL, NULL};
+  int64_t present[] = {2, 2};
+  moments_t moments = {present, low, high, NULL, NULL, NULL};
   scaling_settings_t settings = {"minmax", 0, 1};
+  method_t methods[] = {{scaling_find("minmax"), &settings}, {scaling_find("minmax"), &settings}};
   scaler_t scaler = {.shift = values, .scale = values + 2, .offset = values + 4};
   ls_error error = {0};
-  cr_assert_eq(fit_finish(scaling_find("minmax"), &moments, &settings, 0, 2, &scaler, &error), LS_BAD_DATA);
+  cr_assert_eq(fit_finish(methods, &moments, 0, 2, &scaler, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "column 1 "), "%s", error.message);
 }
 

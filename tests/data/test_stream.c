@@ -61,12 +61,14 @@ typedef struct {
 /* A rank's split of all rows, or of those not chosen; targets t, or labels y. */
 static ls_status open_stream(fixture_t *f, int64_t limit, bool by_share, bool labels, ls_error *error) {
   store_t *store = NULL;
+  uint8_t kinds[N];
+  for (int64_t i = 0; i < N; i++) kinds[i] = chosen[i] ? ROW_VALIDATES : ROW_KEPT;
   *f = (fixture_t){.split = {.features = F, .type = ELEMENT_F32, .shards = S, .width = labels ? 0 : 2}};
   for (int64_t i = 0; i < N; i++)
     if (!by_share || !chosen[i]) f->array_row[f->split.rows++] = i;
   f->split.partition = (partition_t){f->split.rows, S};
   source_t source = {.features = F, .y_width = labels ? 1 : 2, .type = ELEMENT_F32};
-  rows_t rows = {f->array_row[0], f->array_row[f->split.rows - 1] + 1, by_share ? chosen : NULL, false};
+  rows_t rows = {f->array_row[0], f->array_row[f->split.rows - 1] + 1, by_share ? kinds : NULL, ROW_KEPT};
   row_format_t x = features_format("x", &source);
   row_format_t y = labels ? labels_format("y", &source, 7)
                           : targets_format("t", &source, (target_request_t){TARGET_VALUES, 2, 0, 0});

@@ -1,6 +1,7 @@
 /* Datasets and scalers under mpirun: together the ranks hold every row once and in order, a fitted scaler has
  * the same bits as one that each rank computes alone, and an error that one rank meets becomes everyone's. */
 #include "data/gather.h"
+#include "data/features.h"
 #include "data/scaler_fit.h"
 #include "math/tree.h"
 #include "mpi/check.h"
@@ -31,6 +32,22 @@ static void write_rows(store_t *store, const char *x, const char *y, int64_t row
   CHECK(store_write(store, y, STORE_U8, 1, &rows, labels, error) == LS_OK, "%s", error->message);
 }
 
+/* Columns: the number of the row; the same, missing in every fifth; -1, 0 or 1; missing in every fifth from 1
+ * on. */
+static void write_gaps(store_t *store, ls_error *error) {
+  static double values[N * F];
+  static uint8_t labels[N];
+  const int64_t rows = N;
+  for (int i = 0; i < N; i++) {
+    const double row[F] = {i, i % 5 == 0 ? (double)NAN : i, i % 3 - 1, i % 5 == 1 ? (double)NAN : 2 * i};
+    memcpy(values + (size_t)i * F, row, sizeof row);
+    labels[i] = (uint8_t)(i % CLASSES);
+  }
+  CHECK(store_write(store, "gaps/x", STORE_F64, 2, (int64_t[]){N, F}, values, error) == LS_OK, "%s",
+        error->message);
+  CHECK(store_write(store, "gaps/y", STORE_U8, 1, &rows, labels, error) == LS_OK, "%s", error->message);
+}
+
 static void write_file(const char *path) {
   ls_error error = {0};
   store_t *store = NULL;
@@ -38,6 +55,7 @@ static void write_file(const char *path) {
   write_rows(store, "train/x", "train/y", N, 0, &error);
   write_rows(store, "test/x", "test/y", T, 0, &error);
   write_rows(store, "spoiled/x", "spoiled/y", N, NAN, &error);
+  write_gaps(store, &error);
   store_write_texts(store, "/", "class_names", (const char *[]){"zero", "one"}, 2, &error);
   CHECK(store_publish(&store, &error) == LS_OK, "%s", error.message);
 }
@@ -50,6 +68,8 @@ static settings_t settings_for(const char *path) {
   s.data.test_x = "test/x", s.data.test_y = "test/y";
   s.data.validation = 0.2;
   s.data.validation_seed = SETTINGS_AUTO;
+  s.data.missing = "error";
+  s.data.scaling = (scaling_settings_t){"standard", 0, 1};
   s.train.seed = 3;
   return s;
 }
@@ -82,6 +102,84 @@ static void check_load(world_t *world, const settings_t *settings, const dataset
   CHECK(data->n_classes == 2 && strcmp(data->class_names[1], "one") == 0, "class names");
 }
 
+static int compare_doubles(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Columns with a scaling of their own: quartiles against sorting, categories against counting. Column 3 holds
+ * the numbers 3e6 + k / 7, of which those with whole numbers are few. */
+static void check_columns(world_t *world, settings_t *settings, const dataset_t *data, const double *x,
+                          int64_t rows) {
+  static double sorted[N];
+  ls_error error = {0};
+  features_t features = {0};
+  column_scaling_t columns[] = {{"1-2", {"robust", 0, 1}}, {"-1", {"none", 0, 1}}, {"7", {"one_hot", 0, 1}}};
+  settings->data.columns = columns;
+  settings->data.n_columns = 2;
+  CHECK(features_fit(world, settings, data, &features, &error) == LS_OK, "%s", error.message);
+  if (features.scaler.n != F) return;
+  for (int64_t i = 0; i < rows; i++) sorted[i] = x[i * F + 2];
+  qsort(sorted, (size_t)rows, sizeof *sorted, compare_doubles);
+  double places[] = {(double)(rows - 1) / 4, (double)(rows - 1) / 2, 3 * (double)(rows - 1) / 4}, q[3];
+  for (int k = 0; k < 3; k++) {
+    const double *at = sorted + (int)places[k];
+    q[k] = at[0] + (places[k] - floor(places[k])) * (at[1] - at[0]);
+  }
+  CHECK(features.scaler.shift[2] == q[1] && features.scaler.scale[2] == 1 / (q[2] - q[0]), "quartiles");
+  CHECK(features.scaler.scale[3] == 1 && features.scaler.shift[3] == 0 && features.scaler.offset[0] == -1,
+        "columns");
+  features_free(&features);
+  settings->data.n_columns = 3;
+  CHECK(features_fit(world, settings, data, &features, &error) == LS_BAD_SETTINGS, "%s", error.message);
+  CHECK(strstr(error.message, "no column '7'") != NULL, "%s", error.message);
+  columns[2].columns = "3";
+  CHECK(features_fit(world, settings, data, &features, &error) == LS_BAD_DATA, "%s", error.message);
+  CHECK(strstr(error.message, "column 3 ") != NULL, "%s", error.message);
+}
+
+/* The rows of one file with gaps: three fifths of them are whole. Class c's rows are 5 i + c. */
+static void check_missing(world_t *world, settings_t settings) {
+  dataset_t *data = NULL;
+  ls_error error = {0};
+  features_t features = {0};
+  column_scaling_t columns[] = {{"2", {"one_hot", 0, 1}}};
+  settings.data.x = "gaps/x", settings.data.y = "gaps/y";
+  settings.data.missing = "drop";
+  CHECK(dataset_load(world, &settings, SPLIT_TRAIN | SPLIT_VALID,
+                     (target_request_t){TARGET_LABELS, CLASSES, 0, 0}, S, &data, &error) == LS_OK,
+        "%s", error.message);
+  if (data == NULL) return;
+  CHECK(data->dropped == 2 * N / 5 + 1, "%ld rows dropped", (long)data->dropped);
+  int64_t left = N - data->dropped;
+  CHECK(data->train.partition.rows + data->valid.partition.rows == left &&
+            data->valid.partition.rows == (int64_t)floor(0.2 * (double)left + 0.5),
+        "%ld and %ld rows", (long)data->train.partition.rows, (long)data->valid.partition.rows);
+  for (int64_t i = 0; i < data->train.rows; i++) {
+    const double *row = (const double *)data->train.x + i * F;
+    int64_t number = (int64_t)row[0];
+    CHECK(number % 5 > 1 && data->train.labels[i] == number % CLASSES, "row %ld", (long)number);
+  }
+  dataset_destroy(&data);
+  settings.data.missing = "mean";
+  settings.data.validation = 0;
+  settings.data.columns = columns;
+  settings.data.n_columns = 1;
+  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, (target_request_t){TARGET_LABELS, CLASSES, 0, 0}, S,
+                     &data, &error) == LS_OK,
+        "%s", error.message);
+  CHECK(features_fit(world, &settings, data, &features, &error) == LS_OK, "%s", error.message);
+  CHECK(features.inputs == F + 2 && features.category[2] == -1 && features.category[3] == 0 &&
+            features.category[4] == 1,
+        "%ld inputs", (long)features.inputs);
+  double sum = 0;
+  for (int64_t i = 0; i < N; i++) sum += i % 5 == 0 ? 0 : (double)i;
+  if (features.fill != NULL)
+    CHECK(fabs(features.fill[1] - sum / (N - 201)) < 1e-9, "mean %g", features.fill[1]);
+  features_free(&features);
+  dataset_destroy(&data);
+}
+
 /* The sums over all training rows, as one rank alone would add them. */
 static void check_scaler(world_t *world, const settings_t *settings, const dataset_t *data) {
   static double x[N * F], sums[S * 2 * F];
@@ -98,31 +196,34 @@ static void check_scaler(world_t *world, const settings_t *settings, const datas
   for (int pass = 0; pass < 2; pass++) {
     memset(sums, 0, sizeof sums);
     for (int j = 0; j < S; j++) {
-      table_t table = {x + shard_first(p, j) * F, ELEMENT_F64, shard_rows(p, j), F, 0, F};
+      table_t table = {x + shard_first(p, j) * F, ELEMENT_F64, shard_rows(p, j), F, 0, F, false};
       if (pass == 0) fit_sums(&table, scratch, sums + j * F);
       if (pass == 1) fit_squares(&table, mean, scratch, sums + j * 2 * F);
     }
     tree_sum_vectors(sums, S, (size_t)F * (size_t)(pass + 1));
     for (int c = 0; c < F && pass == 0; c++) mean[c] = sums[c] / (double)rows;
   }
-  scaler_t scaler = {0};
+  features_t features = {0};
   ls_error error = {0};
-  scaling_settings_t standard = {"standard", 0, 1}, minmax = {"minmax", -1, 1};
-  CHECK(scaler_fit_features(world, &standard, &data->train, &scaler, &error) == LS_OK, "%s", error.message);
-  for (int c = 0; c < F && scaler.n == F; c++) {
+  settings_t changed = *settings;
+  CHECK(features_fit(world, settings, data, &features, &error) == LS_OK, "%s", error.message);
+  for (int c = 0; c < F && features.scaler.n == F; c++) {
     double n = (double)rows, d = sums[c];
-    CHECK(scaler.shift[c] == mean[c] + d / n, "shift %d", c);
-    CHECK(scaler.scale[c] == 1.0 / sqrt((sums[F + c] - d * d / n) / n), "scale %d", c);
+    CHECK(features.scaler.shift[c] == mean[c] + d / n, "shift %d", c);
+    CHECK(features.scaler.scale[c] == 1.0 / sqrt((sums[F + c] - d * d / n) / n), "scale %d", c);
   }
-  scaler_free(&scaler);
-  CHECK(scaler_fit_features(world, &minmax, &data->train, &scaler, &error) == LS_OK, "%s", error.message);
-  for (int c = 0; c < F && scaler.n == F; c++) {
+  features_free(&features);
+  changed.data.scaling = (scaling_settings_t){"minmax", -1, 1};
+  CHECK(features_fit(world, &changed, data, &features, &error) == LS_OK, "%s", error.message);
+  for (int c = 0; c < F && features.scaler.n == F; c++) {
     double low = INFINITY, high = -INFINITY;
     for (int64_t i = 0; i < rows; i++) low = fmin(low, x[i * F + c]), high = fmax(high, x[i * F + c]);
-    CHECK(scaler.shift[c] == low && scaler.scale[c] == 2 / (high - low) && scaler.offset[c] == -1,
+    CHECK(features.scaler.shift[c] == low && features.scaler.scale[c] == 2 / (high - low) &&
+              features.scaler.offset[c] == -1,
           "column %d", c);
   }
-  scaler_free(&scaler);
+  features_free(&features);
+  check_columns(world, &changed, data, x, rows);
 }
 
 /* Only the rank with the last rows meets the NaN. */
@@ -146,7 +247,8 @@ static void check_errors(world_t *world, settings_t settings) {
 static void check_features(world_t *world, const char *path) {
   dataset_t *data = NULL;
   ls_error error = {0};
-  CHECK(dataset_load_features(world, path, "test/x", F, S, 0, &data, &error) == LS_OK, "%s", error.message);
+  CHECK(dataset_load_features(world, path, "test/x", F, false, S, 0, &data, &error) == LS_OK, "%s",
+        error.message);
   if (data != NULL) {
     int64_t first = shard_first(data->test.partition, data->test.first_shard);
     const double *x = data->test.x;
@@ -154,7 +256,7 @@ static void check_features(world_t *world, const char *path) {
       CHECK(x[i * F] == feature(first + i, 0), "row %ld", (long)i);
   }
   dataset_destroy(&data);
-  CHECK(dataset_load_features(world, path, "test/x", F + 1, S, 0, &data, &error) == LS_BAD_DATA, "%s",
+  CHECK(dataset_load_features(world, path, "test/x", F + 1, false, S, 0, &data, &error) == LS_BAD_DATA, "%s",
         error.message);
 }
 
@@ -176,6 +278,7 @@ static void check_all(world_t *world, const char *path) {
   }
   dataset_destroy(&data);
   check_errors(world, settings);
+  check_missing(world, settings);
   check_features(world, path);
 }
 

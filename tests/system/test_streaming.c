@@ -59,6 +59,29 @@ Test(streaming, the_same_bits_in_regression_with_scaled_targets) {
   COMPARE("data.shuffle=full", "3 parallel.ranks_per_node=1");
 }
 
+/* Quartiles, categories and means are found in walks over the rows; dropped rows are no part of any. */
+Test(streaming, the_same_bits_with_columns_of_every_kind_and_gaps) {
+  FILE *table = fopen("table.csv", "w");
+  cr_assert_not_null(table);
+  fputs("size,ward,dose,ill\n", table);
+  for (int i = 0; i < 2 * ROWS; i++)
+    fprintf(table, i % 11 == 3 ? "%d,%d,,%d\n" : "%d,%d,%d.5,%d\n", i * 7919 % 1009, i * i % 5,
+            i % 11 == 3 ? i % 2 : i % 97, i % 2);
+  fclose(table);
+  run_well(ALONE, "import table.csv table.h5 --label ill --missing --split train=0.95,test=0.05");
+  write_text("config.yaml", "data:\n"
+                            "  file: table.h5\n"
+                            "  validation: 0.15\n"
+                            "  missing: mean\n"
+                            "  scaling: {name: robust, columns: {ward: one_hot}}\n"
+                            "model: {layers: [dense: {units: 8, activation: relu}, dense: 2]}\n"
+                            "loss: cross_entropy\n"
+                            "train: {epochs: 1, global_batch_size: 86}\n"
+                            "parallel: {shards: 6, threads: 1}\n");
+  COMPARE("data.missing=mean", "0 parallel.threads=2", "3 ");
+  COMPARE("data.missing=drop", "2 ");
+}
+
 /* The library reads what does not lie in one piece, while rank 0 writes checkpoints with it. */
 Test(streaming, the_same_bits_from_compressed_chunks) {
   const char *python = run_python();

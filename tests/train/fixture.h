@@ -47,7 +47,8 @@ typedef struct {
   graph_t *graph;
   size_t floats;
   float *parameters, *states[OPTIMIZER_MAX_STATES];
-  scaler_t features, targets;
+  features_t features;
+  scaler_t targets;
   history_t history;
   double epoch_loss[SHARDS];
 } network_t;
@@ -60,7 +61,7 @@ static inline float *network_vector(const network_t *net, uint64_t seed) {
 }
 
 static inline network_t network_make(void) {
-  network_t net = {.epoch_loss = {0.1, -2e300, 3e-300}};
+  network_t net = {.features = {.columns = INPUTS, .inputs = INPUTS}, .epoch_loss = {0.1, -2e300, 3e-300}};
   OK(settings_parse(settings_text, strlen(settings_text), "test", NULL, 0, settings_choices(), &net.settings,
                     error));
   OK(graph_create(net.settings->model.layers, net.settings->model.n_layers, INPUTS, &net.graph, error));

@@ -52,7 +52,7 @@ Test(model_file, a_model_is_self_contained) {
   OK(model_write("m.h5", &parts, NULL, error));
   model_t *model = NULL;
   OK(model_read("m.h5", settings_choices(), &model, error));
-  cr_expect_eq(model->inputs, INPUTS);
+  cr_expect_eq(model->features.inputs, INPUTS);
   cr_expect_eq(model->step, 123);
   cr_expect_eq(model->shards, SHARDS);
   cr_expect_str_eq(model->loss->name, "cross_entropy");

@@ -1,0 +1,21 @@
+/* A walk over this rank's rows of a split, shard by shard, whether they are in memory or streamed: what
+ * fitting is made of. */
+#ifndef DATA_VISIT_H
+#define DATA_VISIT_H
+
+#include "comm/world.h"
+#include "data/dataset.h"
+
+/* Rows [first, first + rows) of those that are resident; they belong to this rank's shard number `shard`
+ * (from 0). A shard's rows may come in several visits, in order, all but the last of a multiple of PART_ROWS
+ * rows (data/stream.h). */
+typedef struct {
+  int shard;
+  int64_t first, rows;
+} visit_t;
+
+/* Calls `take` for all of this rank's rows, each once. Collective. */
+ls_status split_visit(world_t *world, const split_t *split, void (*take)(void *context, const visit_t *visit),
+                      void *context, ls_error *error);
+
+#endif
