@@ -27,7 +27,6 @@ except ImportError as missing:
 def run(study, arguments):
     launcher = measure.Launcher(study, arguments.launcher)
     measure.prepare(study)
-    measure.measure_peak(study)
     points = study.points()
     if arguments.nodes in (None, max(case.nodes for case in study.cases)):
         measure.measure_network(study, launcher)

@@ -4,7 +4,7 @@ import dataclasses
 import numpy as np
 
 from study import laws
-from study.results import PHASES
+from study.results import PHASES, measured_steps
 from study.stats import Estimate, combine
 
 
@@ -25,7 +25,7 @@ class CaseFigures:
     speedup: Estimate = None
     efficiency: Estimate = None
     serial: Estimate = None  # Karp-Flatt; None on one core
-    peak_share: float = None  # None when no peak is known
+    peak_share: Estimate = None  # of the peak of its cores; None where a run has no peak beside it
 
     @property
     def rate(self):
@@ -52,11 +52,6 @@ class Part:
     # median (estimate), the fastest step and the time that follows
 
 
-def measured_steps(points, i, warmup, batch):
-    """Which steps of a run count: not the warm-up, and not the short last step of an epoch."""
-    return (np.arange(len(points["rows"][i])) >= warmup) & (points["rows"][i] == batch)
-
-
 def middle_half(seconds):
     """Which steps lie between the quartiles: without the rare step that something else delayed."""
     low, high = np.percentile(seconds, [25, 75])
@@ -77,18 +72,20 @@ def exposed_share(points, i, keep):
 def case_figures(points, chosen, warmup, generator):
     first = chosen[0]
     batch = int(points["batch"][first])
-    keep = [measured_steps(points, i, warmup, batch) for i in chosen]
+    keep = [measured_steps(points["rows"][i], warmup, batch) for i in chosen]
     steps = [points["seconds"][i][k] for i, k in zip(chosen, keep)]
     runs = np.array([np.median(s) for s in steps])
     middle = int(np.argsort(runs, kind="stable")[(len(runs) - 1) // 2])
     phases = phase_seconds(points, chosen[middle], keep[middle])
     exposed = [exposed_share(points, i, k) for i, k in zip(chosen, keep)]
+    shares = points["fraction_of_peak"][chosen]
     return CaseFigures(str(points["layout"][first]), str(points["reduce"][first]), int(points["cores"][first]),
                        int(points["nodes"][first]), batch, int(points["shards"][first]), steps, runs,
-                       Estimate.of_median(runs, generator), phases, Estimate.of_median(exposed, generator))
+                       Estimate.of_median(runs, generator), phases, Estimate.of_median(exposed, generator),
+                       peak_share=Estimate.of_median(shares, generator) if np.isfinite(shares).all() else None)
 
 
-def compare_with_base(part, peak):
+def compare_with_base(part):
     """Ratios are made of medians; none is a mean of ratios."""
     base = part.base.time
     for case in part.cases:
@@ -100,8 +97,6 @@ def compare_with_base(part, peak):
         case.efficiency = combine(lambda s, p=cores: s / p, case.speedup)
         if cores > 1:
             case.serial = combine(lambda s, p=cores: laws.karp_flatt(s, p), case.speedup)
-        if peak:
-            case.peak_share = case.rate * part.flops_per_row / (cores * peak * 1e9)
 
 
 def fastest(cases):
@@ -163,7 +158,7 @@ def analyse(results):
         if not ones:
             continue  # an interrupted study, before its first one-core run: nothing to compare with
         part.base = min(ones, key=lambda c: c.time.value)
-        compare_with_base(part, facts.get("peak_fp32_gflops_per_core"))
+        compare_with_base(part)
         part.best = {reduce: fastest(c for c in cases if c.reduce == reduce)
                      for reduce in facts["reduces"] if any(c.reduce == reduce for c in cases)}
         part.fits = {reduce: fit(part, best) for reduce, best in part.best.items()}

@@ -4,14 +4,16 @@ import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402 (the backend comes first)
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter  # noqa: E402
+from matplotlib.lines import Line2D  # noqa: E402
+from matplotlib.ticker import (FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator,  # noqa: E402
+                               PercentFormatter)
 
 from study import laws  # noqa: E402
 from study.results import PHASES  # noqa: E402
 
 # Colours that differ in lightness too (Okabe and Ito 2008).
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
-PHASE_COLOURS = dict(zip(PHASES, ["#56b4e9", "#0072b2", "#003f66", "#009e73", "#bbbbbb", "#d55e00", "#e69f00"]))
+PHASE_COLOURS = dict(zip(PHASES, ["#cc79a7", "#56b4e9", "#0072b2", "#003f66", "#009e73", "#bbbbbb", "#d55e00", "#e69f00"]))
 GREY = "#777777"
 
 plt.rcParams.update({"svg.hashsalt": "lockstep", "font.size": 9, "axes.titlesize": 10, "axes.grid": True,
@@ -27,10 +29,19 @@ def save(figure, folder, name):
     return folder / f"{name}.svg"
 
 
-def plain_ticks(axis):
-    """Numbers as they are, on a logarithmic axis too."""
-    for setter in (axis.set_major_formatter, axis.set_minor_formatter):
-        setter(FuncFormatter(lambda value, _: f"{value:g}"))
+def legend_below(figure, handles):
+    """In a strip of its own under all panels."""
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=8)
+    figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
+
+
+def plain_ticks(axis, values):
+    """A logarithmic axis with round numbers as they are, and some of them however narrow it is."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    narrow = max(values) < 4 * min(values)
+    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]) if narrow else LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def cores_axis(axes, cores):
@@ -42,45 +53,49 @@ def cores_axis(axes, cores):
     axes.set_xlabel("cores")
 
 
-def draw_line(axes, cases, colour, label, figure_of):
+def beside(cores, place):
+    """The place-th of several things at the same number of cores: to the right, to the left, further to the right …"""
+    return np.asarray(cores) * 1.025 ** ((place + 1) // 2 * (1 if place % 2 else -1))
+
+
+def draw_line(axes, cases, place, figure_of, factor=1, **style):
     """The fastest cases with their intervals; figure_of(case) is an Estimate."""
     estimates = [figure_of(case) for case in cases]
-    values = np.array([e.value for e in estimates])
-    errors = [values - [e.low for e in estimates], np.array([e.high for e in estimates]) - values]
-    axes.errorbar([case.cores for case in cases], values, yerr=np.maximum(errors, 0), color=colour, marker="o",
-                  markersize=4, capsize=3, linewidth=1.4, label=label, zorder=3)
+    values = np.array([[e.value, e.low, e.high] for e in estimates]) * factor
+    return axes.errorbar(beside([case.cores for case in cases], place), values[:, 0],
+                         yerr=np.abs(values[:, 1:] - values[:, :1]).T, color=COLOURS[place], markersize=4, capsize=3,
+                         linewidth=1.4, zorder=3, **{"marker": "o"} | style)
 
 
-def draw_repeats(axes, cases, colour, value_of):
-    """Every repeat of every layout, a little beside its place so that layouts do not hide each other."""
-    seen = {}
+def draw_repeats(axes, cases, value_of):
+    """Every repeat of every layout; further out than the lines, so that neither hides the other."""
+    reduces, seen = [], {}
     for case in cases:
-        place = seen[case.cores] = seen.get(case.cores, 0) + 1
-        x = case.cores * 1.03 ** (place if place % 2 else -place)
-        axes.plot(np.full(len(case.runs), x), value_of(case, case.runs), ".", color=colour, alpha=0.4, markersize=4,
-                  markeredgewidth=0)
+        if case.reduce not in reduces:
+            reduces.append(case.reduce)
+        place = seen[case.cores] = seen.get(case.cores, 3) + 1
+        colour = COLOURS[reduces.index(case.reduce)]
+        axes.plot(np.full(len(case.runs), beside(case.cores, place)), value_of(case), ".", color=colour, alpha=0.4,
+                  markersize=4, markeredgewidth=0)
 
 
-def per_rate(part, case, runs):
+def repeat_speedups(part, case):
     """Speed-ups of single repeats, against the base's median."""
     if part.scaling == "strong":
-        return laws.strong_speedup(part.base.time.value, runs)
-    return laws.weak_speedup(part.base.time.value, runs, case.cores)
+        return laws.strong_speedup(part.base.time.value, case.runs)
+    return laws.weak_speedup(part.base.time.value, case.runs, case.cores)
 
 
 def draw_times(axes, part, cores):
-    for (reduce, best), colour in zip(part.best.items(), COLOURS):
-        draw_repeats(axes, [c for c in part.cases if c.reduce == reduce], colour, lambda case, runs: runs * 1e3)
-        cases = list(best.values())
-        values = np.array([[c.time.value, c.time.low, c.time.high] for c in cases]) * 1e3
-        axes.errorbar([c.cores for c in cases], values[:, 0], yerr=np.abs(values[:, 1:] - values[:, :1]).T,
-                      color=colour, marker="o", markersize=4, capsize=3, linewidth=1.4, label=reduce, zorder=3)
+    draw_repeats(axes, part.cases, lambda case: case.runs * 1e3)
+    for place, best in enumerate(part.best.values()):
+        draw_line(axes, list(best.values()), place, lambda case: case.time, 1e3)
     base = part.base.time.value * 1e3
-    ideal = base / cores if part.scaling == "strong" else np.full(len(cores), base)
-    axes.plot(cores, ideal, "--", color=GREY, linewidth=1, label="ideal")
-    axes.set_yscale("log" if part.scaling == "strong" else "linear")
+    axes.plot(cores, base / cores if part.scaling == "strong" else np.full(len(cores), base), "--", color=GREY,
+              linewidth=1)
     if part.scaling == "strong":
-        plain_ticks(axes.yaxis)
+        plain_ticks(axes.yaxis, [1e3 * case.runs.min() for case in part.cases] +
+                    [1e3 * case.runs.max() for case in part.cases])
     else:
         axes.set_ylim(0, None)
     axes.set_title("ms per step", loc="left")
@@ -88,76 +103,102 @@ def draw_times(axes, part, cores):
 
 def draw_speedups(axes, part, cores):
     law, name = (laws.amdahl, "Amdahl") if part.scaling == "strong" else (laws.gustafson, "Gustafson")
-    for (reduce, best), colour in zip(part.best.items(), COLOURS):
-        draw_repeats(axes, [c for c in part.cases if c.reduce == reduce], colour,
-                     lambda case, runs: per_rate(part, case, runs))
-        draw_line(axes, list(best.values()), colour, reduce, lambda case: case.speedup)
+    draw_repeats(axes, part.cases, lambda case: repeat_speedups(part, case))
+    for place, (reduce, best) in enumerate(part.best.items()):
+        draw_line(axes, list(best.values()), place, lambda case: case.speedup)
         if part.fits[reduce] is not None:
-            axes.plot(cores, law(part.fits[reduce].value, cores), ":", color=colour, linewidth=1.2,
+            axes.plot(cores, law(part.fits[reduce].value, cores), ":", color=COLOURS[place], linewidth=1.2,
                       label=f"{name}, s = {part.fits[reduce].value:.3g}")
-    axes.plot(cores, cores, "--", color=GREY, linewidth=1, label="ideal")
-    axes.set_yscale("log", base=2)
-    plain_ticks(axes.yaxis)
-    axes.set_title("speed-up against one core" + ("" if part.scaling == "strong" else ", in rows/s"), loc="left")
+    axes.plot(cores, cores, "--", color=GREY, linewidth=1)
+    plain_ticks(axes.yaxis, [case.speedup.low for case in part.cases] + [max(cores)])
+    axes.set_title("speed-up" + ("" if part.scaling == "strong" else ", in rows per second"), loc="left")
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(loc="upper left", fontsize=8)
 
 
 def draw_efficiency(axes, part):
-    for (reduce, best), colour in zip(part.best.items(), COLOURS):
-        draw_line(axes, list(best.values()), colour, f"efficiency, {reduce}", lambda case: case.efficiency)
-        serial = [case for case in best.values() if case.serial is not None]
-        if serial:
-            axes.plot([c.cores for c in serial], [c.serial.value for c in serial], "s", color=colour, markersize=4,
-                      markerfacecolor="none", linestyle=":", label=f"Karp–Flatt, {reduce}")
+    for place, best in enumerate(part.best.values()):
+        draw_line(axes, list(best.values()), place, lambda case: case.efficiency)
     axes.axhline(1, color=GREY, linestyle="--", linewidth=1)
-    axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.set_title("efficiency and serial fraction", loc="left")
+    axes.set_ylim(0, None)
+    axes.set_title("efficiency", loc="left")
+
+
+def draw_serial(axes, part):
+    for place, best in enumerate(part.best.values()):
+        cases = [case for case in best.values() if case.serial is not None]
+        if cases:
+            draw_line(axes, cases, place, lambda case: case.serial, linestyle=":")
+    axes.axhline(0, color=GREY, linestyle="--", linewidth=1)
+    axes.set_title("Karp–Flatt serial fraction", loc="left")
 
 
 def scaling(part, folder):
-    """Time, speed-up, efficiency over cores."""
-    figure, panels = plt.subplots(1, 3, figsize=(10.5, 3.6), layout="constrained")
+    """Time, speed-up, efficiency and serial fraction over cores."""
+    figure, panels = plt.subplots(2, 2, figsize=(9, 6.6))
     all_cores = sorted({case.cores for case in part.cases})
     cores = np.geomspace(min(all_cores), max(all_cores), 50)
-    draw_times(panels[0], part, cores)
-    draw_speedups(panels[1], part, cores)
-    draw_efficiency(panels[2], part)
-    for axes in panels:
+    draw_times(panels[0, 0], part, cores)
+    draw_speedups(panels[0, 1], part, cores)
+    draw_efficiency(panels[1, 0], part)
+    draw_serial(panels[1, 1], part)
+    for axes in panels.flat:
         cores_axis(axes, all_cores)
-        axes.legend(fontsize=7.5)
+    handles = [Line2D([], [], color=colour, marker="o", markersize=4, label=f"reduce: {reduce}")
+               for reduce, colour in zip(part.best, COLOURS)]
+    handles += [Line2D([], [], color=GREY, linestyle="", marker=".", label="a repeat of any layout"),
+                Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="ideal")]
+    legend_below(figure, handles)
     return save(figure, folder, f"{part.name}-scaling")
 
 
-def phases(part, folder, peak_known):
-    """Where the time of a step goes: by the clock, and as core time against the base case."""
-    columns = 3 if peak_known else 2
-    height = 1.3 + 0.32 * len(part.cases)
-    figure, panels = plt.subplots(1, columns, figsize=(10.5, height), sharey=True,
-                                  gridspec_kw={"width_ratios": [3, 3, 1.6][:columns]})
+def stack_phases(panels, part):
+    """By the clock in the first panel, as core time against the base case in the second; the phases that there are."""
     base = sum(part.base.phases.values())
-    labels, places = [case.title for case in part.cases], np.arange(len(part.cases))
-    times = [case.cores if part.scaling == "strong" else 1 for case in part.cases]
-    left = np.zeros((2, len(part.cases)))
+    places, left = np.arange(len(part.cases)), np.zeros((2, len(part.cases)))
+    times = np.array([case.cores if part.scaling == "strong" else 1 for case in part.cases])
     for phase in PHASES:
         seconds = np.array([case.phases[phase] for case in part.cases])
+        if not seconds.any():
+            continue
         for row, widths in enumerate((seconds * 1e3, seconds * times / base)):
             panels[row].barh(places, widths, left=left[row], color=PHASE_COLOURS[phase], height=0.7, label=phase)
             left[row] += widths
     panels[0].set_title("ms per step", loc="left")
-    whose = "" if part.scaling == "strong" else " and core"
-    panels[1].set_title(f"core time per step{whose}, base case = 100 %", loc="left")
-    panels[1].axvline(1, color=GREY, linestyle="--", linewidth=1)
+    panels[1].set_title(("core time" if part.scaling == "strong" else "time of a core") + ", base = 100 %", loc="left")
+    panels[1].axvline(1, color="black", linestyle="--", linewidth=1)
     panels[1].xaxis.set_major_formatter(PercentFormatter(1))
+
+
+def draw_peak_shares(axes, part):
+    """With intervals, and in figures, since these are what is compared between papers."""
+    for place, case in enumerate(part.cases):
+        if case.peak_share is None:
+            continue
+        share = case.peak_share
+        axes.barh(place, share.value, color="#999999", height=0.7)
+        axes.errorbar(share.value, place, xerr=[[max(share.value - share.low, 0)], [max(share.high - share.value, 0)]],
+                      color="black", capsize=2, linewidth=1)
+        axes.text(0.02, place, f"{share.value:.0%}", va="center", color="white", fontsize=8, fontweight="bold")
+    axes.set_xlim(0, max([1] + [case.peak_share.high * 1.05 for case in part.cases if case.peak_share]))
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_title("of the cores' peak", loc="left")
+
+
+def phases(part, folder, peak_known):
+    """Where the time of a step goes, and how much of the peak that is."""
+    columns = 3 if peak_known else 2
+    figure, panels = plt.subplots(1, columns, figsize=(10.5, 1.4 + 0.32 * len(part.cases)), sharey=True,
+                                  width_ratios=[3, 3, 1.6][:columns])
+    stack_phases(panels, part)
     if peak_known:
-        panels[2].barh(places, [case.peak_share for case in part.cases], color=COLOURS[0], height=0.7)
-        panels[2].set_xlim(0, 1)
-        panels[2].xaxis.set_major_formatter(PercentFormatter(1))
-        panels[2].set_title("fraction of peak", loc="left")
-    panels[0].set_yticks(places, labels)
+        draw_peak_shares(panels[2], part)
+    panels[0].set_yticks(np.arange(len(part.cases)), [case.title for case in part.cases])
     panels[0].invert_yaxis()
     for axes in panels:
         axes.grid(axis="y", visible=False)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=len(PHASES), fontsize=8)
-    figure.tight_layout(rect=(0, 0.3 / height, 1, 1))
+        axes.xaxis.set_major_locator(MaxNLocator(5 if axes in panels[:2] else 3))
+    legend_below(figure, panels[0].get_legend_handles_labels()[0])
     return save(figure, folder, f"{part.name}-phases")
 
 
@@ -167,17 +208,16 @@ def steps(part, folder):
     colours = dict(zip(part.best, COLOURS))
     for place, case in enumerate(part.cases):
         for repeat, seconds in enumerate(case.steps):
-            y = place + 0.6 * ((repeat + 0.5) / len(case.steps) - 0.5)
-            colour = colours[case.reduce]
-            axes.plot(seconds * 1e3, np.full(len(seconds), y), ".", color=colour, alpha=0.35, markersize=4,
-                      markeredgewidth=0)
+            y = place + 0.7 * ((repeat + 0.5) / len(case.steps) - 0.5)
+            axes.plot(seconds * 1e3, np.full(len(seconds), y), ".", color=colours[case.reduce], alpha=0.35,
+                      markersize=4, markeredgewidth=0)
             axes.plot([np.median(seconds) * 1e3], [y], "|", color="black", markersize=5)
     axes.set_yticks(range(len(part.cases)), [case.title for case in part.cases])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.set_xscale("log")
-    plain_ticks(axes.xaxis)
-    axes.set_title("ms of every measured step, a line of dots for each repeat, | its median", loc="left")
+    every = np.concatenate([seconds for case in part.cases for seconds in case.steps]) * 1e3
+    plain_ticks(axes.xaxis, every)
+    axes.set_title("ms of every measured step; a line of dots for each repeat, its median a bar", loc="left")
     return save(figure, folder, f"{part.name}-steps")
 
 
@@ -206,28 +246,33 @@ def prediction(part, predicted, folder):
     return save(figure, folder, f"{part.name}-prediction")
 
 
+def draw_targets(axes, known, key):
+    """Medians over the seeds with their intervals."""
+    values = np.array([[t[key].value, t[key].low, t[key].high] for t in known])
+    axes.errorbar([t["cores"] for t in known], values[:, 0], yerr=np.abs(values[:, 1:] - values[:, :1]).T,
+                  color=COLOURS[0], marker="o", markersize=4, capsize=3, label="measured", zorder=3)
+    axes.set_ylim(0, 1.25 * values.max())
+
+
 def targets(part, folder):
     """Weak scaling is worth what the target loss costs: rows to it, and time."""
     known = [t for t in part.targets if t["estimate"] is not None]
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     cores = np.array([t["cores"] for t in known])
+    draw_targets(panels[0], known, "estimate")
+    draw_targets(panels[1], known, "time")
     for t in known:
-        panels[0].plot(np.full(len(t["rows"]), t["cores"]), t["rows"], ".", color=COLOURS[0], alpha=0.4)
-    for axes, key, factor in ((panels[0], "estimate", 1), (panels[1], "time", 1)):
-        values = np.array([[t[key].value, t[key].low, t[key].high] for t in known]) * factor
-        axes.errorbar(cores, values[:, 0], yerr=np.abs(values[:, 1:] - values[:, :1]).T, color=COLOURS[0], marker="o",
-                      markersize=4, capsize=3, label="measured")
-        axes.set_ylim(0, 1.15 * values.max())
-        cores_axis(axes, cores)
+        panels[0].plot(np.full(len(t["rows"]), beside(t["cores"], 1)), t["rows"], ".", color=COLOURS[0], alpha=0.5,
+                       label="a seed" if t is known[0] else None)
     rows, seconds = known[0]["estimate"].value, known[0]["time"].value
     panels[0].axhline(rows, color=GREY, linestyle="--", linewidth=1, label="if the batch did not matter")
+    panels[0].yaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
     hardware = [rows / t["batch"] * t["step"].value for t in known]
-    panels[1].plot(cores, hardware, ":", color=COLOURS[1], label="if the batch did not matter")
+    panels[1].plot(cores, hardware, ":", color=COLOURS[1], linewidth=1.8, zorder=4, label="if the batch did not matter")
     panels[1].plot(cores, seconds * cores[0] / cores, "--", color=GREY, linewidth=1, label="ideal")
     panels[0].set_title(f"rows to a validation loss of {part.plan['target_loss']:g}", loc="left")
     panels[1].set_title("seconds of training steps to it", loc="left")
     for axes in panels:
+        cores_axis(axes, cores)
         axes.legend(fontsize=8, loc="lower left")
     return save(figure, folder, f"{part.name}-target")
-
-

@@ -1,11 +1,9 @@
 """What a measurement depends on beside the study: the machine, the program, its libraries, its flags."""
-import json
 import os
 import pathlib
 import platform
 import re
 import subprocess
-import tempfile
 
 CPU_FILES = {  # what Linux lets one read of clocks and neighbours; absent on many virtual machines
     "governor": "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
@@ -57,14 +55,3 @@ def describe(program):
     facts |= {key: value for key, path in CPU_FILES.items() if (value := first_line(path)) is not None}
     facts |= {key: value for key, value in sorted(os.environ.items()) if VARIABLES.match(key)}
     return facts
-
-
-def peak_per_core(program):
-    """GFLOP/s of one core in fused products, single precision, by `lockstep bench`; None where it has no answer."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "bench.json"
-        output([program, "bench", "--json", str(path)])
-        try:
-            return json.loads(path.read_text(encoding="utf-8")).get("peak_fp32_gflops_per_core")
-        except (OSError, ValueError):
-            return None

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import time
 import h5py
 
 from study import environment
-from study.plan import fail
+from study.plan import as_override, fail
+
+PEAK_SECONDS = 0.05  # of each part of `lockstep bench`
 
 # What keeps another core busy: products of small matrices in its own cache, so that the clock falls as it does when all
 # cores work, and nothing else is taken from the cores that are measured.
@@ -48,6 +51,10 @@ class Launcher:
         binding = ["--bind-to", "none"] if self.is_open_mpi else ["-bind-to", "none"]
         return ["taskset", "-c", ",".join(map(str, own)), "mpirun", *binding, "-n", str(ranks)]
 
+    def grouping(self, case):
+        """On one machine groups of ranks that share no memory stand for nodes."""
+        return [f"parallel.ranks_per_node={case.ranks}"] if self.kind == "mpirun" and case.nodes > 1 else []
+
     def check(self, case):
         if self.kind == "mpirun" and case.cores > len(self.cores):
             fail(f"{case.study} {case.layout} needs {case.cores} cores, this machine has {len(self.cores)}; "
@@ -75,9 +82,7 @@ def command(study, launcher, point):
                                           f"runs={study.out / 'runs'}"]
     if point.seed is None:
         words.append("--timing")
-    if launcher.kind == "mpirun" and point.case.nodes > 1:  # groups of ranks that share no memory stand for nodes
-        words.append(f"parallel.ranks_per_node={point.case.ranks}")
-    return words + list(point.overrides)
+    return words + launcher.grouping(point.case) + list(point.overrides)
 
 
 def run_environment():
@@ -124,32 +129,65 @@ def write_whole(path, text):
     temporary.rename(path)
 
 
-def measure(study, launcher, point, facts):
-    words = command(study, launcher, point)
-    run = study.out / "runs" / point.name
-    load, started = os.getloadavg()[0], time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    with launcher.neighbours(point.case):
+def start(launcher, case, words):
+    """Runs the words, the case's other cores idle or busy; ends the study where they fail."""
+    with launcher.neighbours(case):
         done = subprocess.run(words, env=run_environment(), capture_output=True, text=True, check=False,
                               stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         sys.exit(f"scaling: {' '.join(words)}\nended with {done.returncode}:\n{done.stderr.strip()}")
-    record = {"name": point.name, "digest": point.digest, "started": started, "load": load,
+
+
+def measure(study, launcher, point, facts):
+    words = command(study, launcher, point)
+    run = study.out / "runs" / point.name
+    load, started, clock = os.getloadavg()[0], time.strftime("%Y-%m-%dT%H:%M:%S%z"), time.time()
+    start(launcher, point.case, words)
+    record = {"name": point.name, "digest": point.digest, "started": started, "clock": clock, "load": load,
               "command": " ".join(words), "environment": facts} | read_run(run, point)
     write_whole(point_path(study, point), json.dumps(record))
     shutil.rmtree(run)
     return record
 
 
+def peak_cases(study, cases):
+    """For each number of cores the case with the fewest ranks and rows, since `bench` is done sooner there."""
+    found = {}
+    for case in sorted(cases, key=lambda case: (case.nodes * case.ranks, study.batch(case), case.reduce != "shared")):
+        found.setdefault(case.cores, case)
+    return found.values()
+
+
+def measure_peaks(study, launcher, cases):
+    """What the cores can do at the most just now: `lockstep bench` with as many of them at work as the cases use. Each
+    time is kept beside the points, with its hour."""
+    for case in peak_cases(study, cases):
+        clock = time.time()
+        path = study.out / "points" / f"peak-{case.layout}-{clock:.3f}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bench = path.with_suffix(f".bench-{os.getpid()}")
+        words = launcher.words(case) + [study.program, "bench", study.config, f"--seconds={PEAK_SECONDS}",
+                                        f"--json={bench}", *launcher.grouping(case)]
+        start(launcher, case, words + [as_override(key, value) for key, value in study.overrides(case).items()])
+        figures = json.loads(bench.read_text(encoding="utf-8"))
+        bench.unlink()
+        write_whole(path, json.dumps({"layout": case.layout, "cores": case.cores, "host": platform.node(), "clock": clock,
+                                      "gflops_per_core": figures["peak_fp32_gflops_per_core"]}))
+
+
 def measure_all(study, launcher, points):
-    """What is not there yet, in order."""
+    """What is not there yet, in order; the peak before each round and behind the last."""
     facts = environment.describe(study.program)
     todo = [point for point in points if read_point(study, point) is None]
     if len(todo) < len(points):
         print(f"{len(points) - len(todo)} of {len(points)} runs are there already", flush=True)
     for point in todo:
         launcher.check(point.case)
-    began = time.monotonic()
+    began, round_now, cases = time.monotonic(), 0, {point.case for point in todo if point.seed is None}
     for number, point in enumerate(todo, 1):
+        if point.repeat != round_now:
+            measure_peaks(study, launcher, cases)
+            round_now = point.repeat
         record = measure(study, launcher, point, facts)
         if point.seed is None:
             seconds = sorted(record["timing"]["seconds"][study.warmup_steps:])
@@ -158,19 +196,12 @@ def measure_all(study, launcher, points):
             said = f"validation loss {record['history']['valid_loss'][-1]:.4f}"
         left = (time.monotonic() - began) / number * (len(todo) - number)
         print(f"[{number}/{len(todo)}] {point.name:40} {said}  {left:5.0f} s left", flush=True)
-
-
-def measure_peak(study):
-    """Kept with the points, so that it is measured once, before them."""
-    path = study.out / "points" / "peak.json"
-    if not path.exists():
-        peak = environment.peak_per_core(study.program)
-        if peak is not None:
-            write_whole(path, json.dumps({"peak_fp32_gflops_per_core": peak}))
+    if round_now > 0:  # no trainings came last
+        measure_peaks(study, launcher, cases)
 
 
 def measure_network(study, launcher):
-    """Latency and bandwidth, on the case with the most nodes; kept with the points like the peak."""
+    """Latency and bandwidth, on the case with the most nodes; kept with the points."""
     path = study.out / "points" / "network.json"
     case = max(study.cases, key=lambda c: (c.nodes, c.ranks))
     if path.exists() or case.nodes < 2:
@@ -179,7 +210,7 @@ def measure_network(study, launcher):
     words = launcher.words(case) + [study.program, "bench", "--network", "--json", str(path)]
     if launcher.kind == "mpirun":
         words.append(f"--ranks-per-node={case.ranks}")
-    subprocess.run(words, env=run_environment(), capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    start(launcher, case, words)
 
 
 def prepare(study):

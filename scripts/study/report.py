@@ -4,6 +4,8 @@ The rules are those of Hoefler and Belli, "Scientific Benchmarking of Parallel C
 in absolute figures, medians with intervals and all repeats shown, no means of ratios, the environment and what was not
 controlled.
 """
+import numpy as np
+
 from study import draw, words
 from study.analysis import analyse
 from study.document import Document
@@ -25,6 +27,10 @@ def percent(value):
     return f"{value:.1%}"
 
 
+def percent_with_interval(estimate):
+    return f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]"
+
+
 def rows_with_interval(estimate):
     return f"{estimate.value:,.0f} [{estimate.low:,.0f}, {estimate.high:,.0f}]"
 
@@ -36,7 +42,7 @@ def case_rows(part, peak_known):
                with_interval(case.speedup), with_interval(case.efficiency),
                with_interval(case.serial, 2) if case.serial is not None else "",
                percent(case.exposed.value)]
-        yield row + ([percent(case.peak_share)] if peak_known else [])
+        yield row + ([percent_with_interval(case.peak_share) if case.peak_share else "unknown"] if peak_known else [])
 
 
 def case_table(document, part, peak_known):
@@ -104,7 +110,7 @@ def prediction_section(document, part, predicted, network, folder, root):
 
 
 def study_section(document, part, folder, root, facts):
-    peak_known = facts.get("peak_fp32_gflops_per_core") is not None
+    peak_known = any(case.peak_share for case in part.cases)
     document.heading(2, f"{part.name}: {part.scaling} scaling")
     document.text(study_text(part), *words.limits(part))
     case_table(document, part, peak_known)
@@ -129,6 +135,21 @@ def study_section(document, part, folder, root, facts):
                       "study's file adds it.")
 
 
+def peak_lines(results):
+    """Of what peak shares are given, and how steady it was."""
+    if not results.peaks:
+        return
+    cores, rates = results.peaks["cores"], results.peaks["gflops_per_core"]
+    found = []
+    for p in np.unique(cores):
+        own = rates[cores == p]
+        found.append(f"{p} at work {np.median(own):.4g} GFLOP/s a core ({own.min():.4g} – {own.max():.4g}, "
+                     f"{len(own)} times)")
+    yield ("Peak: sums and products in registers in single precision, by `lockstep bench`, before each round and after "
+           f"the last: {', '.join(found)}. *Of peak* holds a run's median step against the larger of the peaks just "
+           "before and just after it, with as many cores at work.")
+
+
 def method_section(document, facts, results):
     document.heading(2, "How it was measured")
     count = len(results.points["cores"])
@@ -148,6 +169,7 @@ def method_section(document, facts, results):
         "cores.",
         "Exposed communication: the share of the steps in which messages between nodes (or `MPI_Allreduce`) held up a "
         "rank.",
+        *peak_lines(results),
         BASE_CLOCK[facts["other_cores"]],
         "Not controlled: other users of the machine, its temperature, and where the system places the threads of a run "
         "within the cores given to it.",
@@ -180,12 +202,10 @@ def write(path):
     """report.md, report.html and figures/ beside study.h5."""
     results, root = Results(path), path.parent
     facts = results.facts
-    peak = facts.get("peak_fp32_gflops_per_core")
     document = Document(f"Scaling study {facts['name']}")
     began = min(results.points["started"])
     document.text(f"`{facts['config']}`, measured from {began} on {results.environments[0]['host']}, "
-                  f"{results.environments[0].get('Model name', 'unknown CPU')}"
-                  + (f", {peak:.4g} GFLOP/s a core in single precision (`lockstep bench`)" if peak else "") + ".")
+                  f"{results.environments[0].get('Model name', 'unknown CPU')}.")
     for part in analyse(results):
         study_section(document, part, root / "figures", root, facts)
     method_section(document, facts, results)

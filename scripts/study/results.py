@@ -6,8 +6,13 @@
     /points/study, layout, reduce, started, command          (points) texts
     /points/nodes, ranks, threads, cores, repeat, batch, shards, environment    (points) integers
     /points/load, flops_per_row, parameters                  (points)
+    /points/peak_gflops_per_core, fraction_of_peak           (points): the peak by `lockstep bench` just before and just
+                                                             after, the larger; the share of it that the median step
+                                                             reached, over all its cores; NaN where there is no peak
     /points/rows, seconds, seconds_PHASE, seconds_exposed    (points, steps), the warm-up included; NaN beyond the
                                                              end of shorter runs
+    /peaks/layout, host                                      (measurements of the peak) texts
+    /peaks/cores, clock, gflops_per_core                     (measurements of the peak): clock in seconds since 1970
     /targets/study                                           (trainings) texts
     /targets/cores, batch, seed                              (trainings)
     /targets/rows, valid_loss                                (trainings, epochs): rows trained so far, and the loss
@@ -22,7 +27,7 @@ import numpy as np
 from study.measure import read_point
 from study.plan import fail
 
-PHASES = ["gather", "forward", "backward", "fold", "wait", "exchange", "update"]
+PHASES = ["read", "gather", "forward", "backward", "fold", "wait", "exchange", "update"]
 STEP_COLUMNS = ["rows", "seconds"] + [f"seconds_{phase}" for phase in PHASES] + ["seconds_exposed"]
 TEXTS = ["study", "layout", "reduce", "started", "command"]
 
@@ -35,7 +40,35 @@ def plan_facts(study):
             "reduces": study.reduces, "studies": study.parts}
 
 
-def point_row(study, point, record, environments):
+def read_peaks(study):
+    """Every measurement of the peak, in the order of time."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in (study.out / "points").glob("peak-*.json")]
+    return sorted(records, key=lambda record: record["clock"])
+
+
+def peak_around(peaks, case, record):
+    """GFLOP/s of a core: of the measurements before and after on so many cores of the same host the larger one, since
+    what else may be going on only lowers it."""
+    near = [p for p in peaks if p["cores"] == case.cores and p["host"] == record["environment"]["host"]]
+    before = [p["gflops_per_core"] for p in near if p["clock"] <= record["clock"]][-1:]
+    after = [p["gflops_per_core"] for p in near if p["clock"] > record["clock"]][:1]
+    return max(before + after, default=float("nan"))
+
+
+def measured_steps(rows, warmup, batch):
+    """Which steps of a run count: not the warm-up, and not the short last step of an epoch."""
+    rows = np.asarray(rows)
+    return (np.arange(len(rows)) >= warmup) & (rows == batch)
+
+
+def fraction_of_peak(study, row):
+    """FLOP/s in the run's median step over the peak of all its cores."""
+    keep = measured_steps(row["rows"], study.warmup_steps, row["batch"])
+    flops = row["batch"] * row["flops_per_row"] / np.median(np.array(row["seconds"])[keep])
+    return flops / (row["cores"] * row["peak_gflops_per_core"] * 1e9)
+
+
+def point_row(study, point, record, environments, peaks):
     case, facts = point.case, record["environment"]
     if facts not in environments:
         environments.append(facts)
@@ -43,8 +76,10 @@ def point_row(study, point, record, environments):
            "command": record["command"], "nodes": case.nodes, "ranks": case.ranks, "threads": case.threads,
            "cores": case.cores, "repeat": point.repeat, "batch": study.batch(case),
            "shards": record["summary"]["shards"], "environment": environments.index(facts), "load": record["load"],
-           "flops_per_row": record["summary"]["flops_per_row"], "parameters": record["summary"]["parameters"]}
-    return row | {name: record["timing"][name] for name in STEP_COLUMNS}
+           "flops_per_row": record["summary"]["flops_per_row"], "parameters": record["summary"]["parameters"],
+           "peak_gflops_per_core": peak_around(peaks, case, record)}
+    row |= {name: record["timing"][name] for name in STEP_COLUMNS}
+    return row | {"fraction_of_peak": fraction_of_peak(study, row)}
 
 
 def target_row(study, point, record):
@@ -84,13 +119,13 @@ def write_csv(path, rows):
 
 def collect(study):
     """From the points that there are; says how many are missing."""
-    points, environments, rows, targets = study.points(), [], [], []
+    points, environments, rows, targets, peaks = study.points(), [], [], [], read_peaks(study)
     for point in points:
         record = read_point(study, point)
         if record is None:
             continue
         if point.seed is None:
-            rows.append(point_row(study, point, record, environments))
+            rows.append(point_row(study, point, record, environments, peaks))
         else:
             targets.append(target_row(study, point, record))
     if not rows:
@@ -99,9 +134,7 @@ def collect(study):
     if missing:
         print(f"{missing} of {len(points)} runs are missing: the report is of what is there")
     facts = plan_facts(study) | {"missing": missing}
-    peak, network = study.out / "points" / "peak.json", study.out / "points" / "network.json"
-    if peak.exists():
-        facts |= json.loads(peak.read_text(encoding="utf-8"))
+    network = study.out / "points" / "network.json"
     if network.exists():
         facts["network"] = json.loads(network.read_text(encoding="utf-8"))
     write_csv(study.out / "steps.csv", rows)
@@ -113,6 +146,7 @@ def collect(study):
         file.attrs["environments"] = json.dumps(environments)
         write_table(file.create_group("points"), rows)
         write_table(file.create_group("targets"), targets)
+        write_table(file.create_group("peaks"), peaks)
     temporary.rename(path)
     return path
 
@@ -125,7 +159,8 @@ class Results:
             with h5py.File(path) as file:
                 self.facts = json.loads(file.attrs["settings"])
                 self.environments = json.loads(file.attrs["environments"])
-                self.points, self.targets = (self.read_table(file[name]) for name in ("points", "targets"))
+                self.points, self.targets, self.peaks = (self.read_table(file[name])
+                                                         for name in ("points", "targets", "peaks"))
         except OSError as error:
             fail(f"{path} cannot be read: {error}; `scaling.py collect` makes it")
 

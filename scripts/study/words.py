@@ -5,6 +5,7 @@ from study.results import PHASES
 KERNELS = ("the same arithmetic runs slower when more cores work: they share caches, memory bandwidth and the clock's "
            "budget")
 CAUSES = {
+    "read": "rows that are larger than memory come from the file; a larger `data.memory_limit` keeps more of them",
     "gather": "picking rows is bound by memory, which the cores share",
     "forward": KERNELS,
     "backward": KERNELS,
@@ -18,12 +19,16 @@ CAUSES = {
 }
 
 
+def unit_of(seconds):
+    """The unit that suits a time, and how many of it are a second."""
+    return next((unit, factor) for unit, factor in (("s", 1), ("ms", 1e3), ("µs", 1e6))
+                if abs(seconds) * factor >= 1 or unit == "µs")
+
+
 def milli(seconds):
     """A time in the unit that suits it."""
-    for unit, factor in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
-        if abs(seconds) * factor >= 1 or unit == "µs":
-            return f"{seconds * factor:.4g} {unit}"
-    return None
+    unit, factor = unit_of(seconds)
+    return f"{seconds * factor:.4g} {unit}"
 
 
 def with_interval(estimate, digits=3):
@@ -31,7 +36,8 @@ def with_interval(estimate, digits=3):
 
 
 def time_with_interval(estimate):
-    return f"{milli(estimate.value)} [{milli(estimate.low)}, {milli(estimate.high)}]"
+    unit, factor = unit_of(estimate.value)
+    return f"{estimate.value * factor:.4g} [{estimate.low * factor:.4g}, {estimate.high * factor:.4g}] {unit}"
 
 
 def extra_core_time(part, case):
@@ -46,6 +52,23 @@ def largest(part):
     """The fastest case on the most cores."""
     cores = max(case.cores for case in part.cases)
     return min((case for case in part.cases if case.cores == cores), key=lambda c: c.time.value)
+
+
+def of_peak(case):
+    """Behind a rate."""
+    cores = "a core's peak" if case.cores == 1 else f"the peak of {case.cores} cores"
+    return f", {case.peak_share.value:.1%} of {cores}" if case.peak_share else ""
+
+
+def describe_spread(part):
+    """Repeats of one case do the same work: where their times are far apart, something else was at work."""
+    worst = max(part.cases, key=lambda case: case.runs.max() / case.runs.min())
+    spread = worst.runs.max() / worst.runs.min()
+    if spread > 1.25:
+        wide = sum(case.runs.max() > 1.25 * case.runs.min() for case in part.cases)
+        yield (f"**The machine was not quiet**: in {wide} of {len(part.cases)} cases repeats of the same work are more "
+               f"than a quarter apart, the most in {worst.title}, by a factor of {spread:.3g}. What is said below "
+               "holds as far as the intervals go.")
 
 
 def describe_loss(part, case):
@@ -127,11 +150,11 @@ def limits(part):
     """The paragraphs on one study."""
     top, base = largest(part), part.base
     paragraphs = [f"Base case: {base.title} on one core, **{time_with_interval(base.time)} a step** of {base.batch} "
-                  f"rows, {base.rate:,.0f} rows/s."]
+                  f"rows, {base.rate:,.0f} rows/s{of_peak(base)}.", *describe_spread(part)]
     if top.cores > 1:
         paragraphs.append(
             f"The fastest on {top.cores} cores is {top.title}: {time_with_interval(top.time)} a step of {top.batch} "
-            f"rows, {top.rate:,.0f} rows/s; speed-up {with_interval(top.speedup)} of {top.cores}, efficiency "
+            f"rows, {top.rate:,.0f} rows/s{of_peak(top)}; speed-up {with_interval(top.speedup)} of {top.cores}, efficiency "
             f"{with_interval(top.efficiency)}.")
         paragraphs += list(describe_loss(part, top)) + list(describe_trend(part))
     paragraphs += list(describe_layouts(part)) + list(describe_reduce(part)) + list(describe_targets(part))

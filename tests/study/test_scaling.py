@@ -161,14 +161,19 @@ class Studies(unittest.TestCase):
         header = lines[0]
         return {cells[0]: dict(zip(header, cells)) for cells in lines[2:5]}
 
+    @staticmethod
+    def seconds(cell):
+        """Of "VALUE [LOW, HIGH] UNIT" the value."""
+        words = cell.split()
+        return float(words[0]) * UNITS[words[-1]]
+
     def check_table(self, heading, study, weak):
         medians, table = self.medians(study), self.table(heading)
         base = medians["1x1x1"][1]
         for layout, (batch, time) in medians.items():
             row, cores = table[layout], 1 if layout == "1x1x1" else 2
             speedup = base / time * (cores if weak else 1)
-            value, unit = row["time per step"].split()[:2]
-            self.assertAlmostEqual(float(value) * UNITS[unit] / time, 1, delta=1e-3)
+            self.assertAlmostEqual(self.seconds(row["time per step"]) / time, 1, delta=1e-3)
             self.assertEqual(row["batch"], str(32 * cores if weak else 64))
             self.assertAlmostEqual(float(row["rows/s"].replace(",", "")), batch / time, delta=1)
             for column, expected in (("speed-up", speedup), ("efficiency", speedup / cores)):
@@ -209,9 +214,7 @@ class Studies(unittest.TestCase):
                 continue
             self.assertAlmostEqual(float(rows.split()[0].replace(",", "")), expected, delta=0.5)
             step = min(time for layout, (_, time) in medians.items() if (layout == "1x1x1") == (cores == "1"))
-            value, unit = time.split()[:2]
-            self.assertAlmostEqual(float(value) * UNITS[unit] / (expected / int(batch) * step), 1,
-                                   delta=1e-3)
+            self.assertAlmostEqual(self.seconds(time) / (expected / int(batch) * step), 1, delta=1e-3)
         self.assertTrue(any("not at all" not in line[2] for line in lines), "no target was reached")
 
     def test_everything_is_in_the_results(self):
@@ -220,7 +223,7 @@ class Studies(unittest.TestCase):
             ends = 10 - np.isnan(file["points/seconds"][:]).sum(axis=1)
             self.assertEqual(set(zip(file["points/study"].asstr()[:], ends)), {("same", 10), ("grown", 7)})
             phases = sum(file[f"points/seconds_{p}"][:] for p in
-                         ("gather", "forward", "backward", "fold", "wait", "exchange", "update"))
+                         ("read", "gather", "forward", "backward", "fold", "wait", "exchange", "update"))
             np.testing.assert_allclose(phases, file["points/seconds"][:], rtol=1e-9)
             (facts,) = json.loads(file.attrs["environments"])
             self.assertEqual(file.attrs["study"], STUDY)
@@ -233,6 +236,31 @@ class Studies(unittest.TestCase):
         drawn = sorted(path.name for path in (self.out / "figures").iterdir())
         names = [f"{study}-{what}" for study in ("grown", "same") for what in ("phases", "scaling", "steps")]
         self.assertEqual(drawn, sorted(f"{n}.{e}" for n in names + ["grown-target"] for e in ("png", "svg")))
+
+    def test_share_of_the_peak_is_of_the_peak_beside_each_run(self):
+        with h5py.File(self.out / "study.h5") as file:
+            peaks = {name: array[:] for name, array in file["peaks"].items()}
+            points = {name: array[:] for name, array in file["points"].items()}
+        # before each of the three rounds and behind the last, with one core at work and with two
+        self.assertEqual(sorted(peaks["cores"]), [1] * 4 + [2] * 4)
+        self.assertTrue((np.diff(peaks["clock"]) > 0).all())
+        for cores in 1, 2:
+            rates = peaks["gflops_per_core"][peaks["cores"] == cores]
+            for i in np.flatnonzero(points["cores"] == cores):
+                r = points["repeat"][i]
+                self.assertEqual(points["peak_gflops_per_core"][i], max(rates[r - 1], rates[r]))
+        weights = 8 * 32 + 32 * 3  # 2 operations each, three times, but for the first layer's backward-data
+        with open(self.out / "steps.csv", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if int(row["step"]) > 1 and row["rows"] == row["batch"]]
+        for key, run in itertools.groupby(rows, lambda row: [row[k] for k in ("study", "layout", "repeat")]):
+            run = list(run)
+            step = statistics.median(float(row["seconds"]) for row in run)
+            flops = int(run[0]["batch"]) * (6 * weights - 2 * 8 * 32) / step
+            peak = 1e9 * float(run[0]["peak_gflops_per_core"]) * int(run[0]["cores"])
+            self.assertAlmostEqual(float(run[0]["fraction_of_peak"]) / (flops / peak), 1, places=6, msg=key)
+        for study in "same: strong", "grown: weak":
+            for row in self.table(f"{study} scaling").values():
+                self.assertRegex(row["of peak"], r"^\d+\.\d% \[\d+\.\d%, \d+\.\d%\]$")
 
     def test_order_is_random_and_each_round_has_every_case(self):
         with h5py.File(self.out / "study.h5") as file:
@@ -249,27 +277,27 @@ class Studies(unittest.TestCase):
             (tools / name).write_text(text, encoding="utf-8")
             (tools / name).chmod(0o755)
         pathlib.Path("array.yaml").write_text(
-            STUDY.split("  grown:")[0].replace("repeats: 3", "repeats: 2").replace("threads: [1, 2]", "threads: [1]"),
-            encoding="utf-8")
+            STUDY.split("  grown:")[0].replace("repeats: 3", "repeats: 2"), encoding="utf-8")
         points, words = pathlib.Path("studies/array/points"), ["--lockstep", PROGRAM]
         said = scaling("submit", *words, study="array.yaml", path=f"{tools.resolve()}:")
         self.assertIn("Submitted", said)
-        self.assertEqual(sorted(path.name for path in points.iterdir()),
-                         [f"same-1x{ranks}x1-shared-{repeat}.json" for ranks in (1, 2) for repeat in (1, 2)])
+        self.assertEqual(sorted(path.name for path in points.glob("same-*")),
+                         [f"same-{layout}-shared-{repeat}.json" for layout in ("1x1x1", "1x1x2", "1x2x1")
+                          for repeat in (1, 2)])
         record = json.loads((points / "same-1x2x1-shared-1.json").read_text(encoding="utf-8"))
         for word in ("srun --mpi=pmix", "--ntasks=2", "--cpus-per-task=1"):
             self.assertIn(word, record["command"])
         self.assertNotIn("missing", scaling("collect", study="array.yaml"))
         # one run is lost, one is of something else
-        before = {path.name: path.stat().st_mtime_ns for path in points.iterdir()}
+        before = {path.name: path.stat().st_mtime_ns for path in points.glob("same-*")}
         lost, other = points / "same-1x2x1-shared-2.json", points / "same-1x1x1-shared-1.json"
         lost.unlink()
         other.write_text(other.read_text(encoding="utf-8").replace('"digest": "', '"digest": "0'), encoding="utf-8")
-        self.assertIn("2 of 4 runs are missing", scaling("collect", study="array.yaml"))
+        self.assertIn("2 of 6 runs are missing", scaling("collect", study="array.yaml"))
         for repeat in "1", "2":
-            self.assertIn("1 of 2 runs are there already",
+            self.assertIn("2 of 3 runs are there already",
                           scaling("run", *words, "--repeat", repeat, study="array.yaml"))
-        after = {path.name: path.stat().st_mtime_ns for path in points.iterdir()}
+        after = {path.name: path.stat().st_mtime_ns for path in points.glob("same-*")}
         self.assertEqual({name for name in after if after[name] != before[name]}, {lost.name, other.name})
 
     def test_wrong_files_are_refused_with_the_key(self):
