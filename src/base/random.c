@@ -47,6 +47,16 @@ void random_normal(const random_stream_t *stream, size_t n, double *out) {
   }
 }
 
+/* i is taken with probability (still to take) / (left to look at), so exactly m are. */
+void random_subset(const random_stream_t *stream, int64_t n, int64_t m, bool *chosen) {
+  uint64_t words[4] = {0};
+  for (int64_t i = 0; i < n; i++) {
+    if (i % 4 == 0) random_words(stream, (uint64_t)i / 4, words);
+    chosen[i] = (double)(n - i) * unit_interval(words[i % 4]) < (double)m;
+    m -= chosen[i];
+  }
+}
+
 /* A word scaled to [0, bound) by the high half of a product: with 64 bits and bound < 2^32 the bias is below
  * 2^-32 (Lemire 2019, without the rejection). */
 static uint64_t below(uint64_t word, uint64_t bound) {

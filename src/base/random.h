@@ -8,6 +8,7 @@
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ typedef enum {
   RANDOM_IMPORT = 5,     /* shuffling once at import */
   RANDOM_SYNTHETIC = 6,  /* synthetic data: shard = row, time = what is drawn */
   RANDOM_GRADCHECK = 7,  /* parameters whose gradient is checked: shard = parameter array */
+  RANDOM_BASIS = 8, /* basis functions: time = what is drawn, shard = function; landmarks: position = row */
 } random_purpose_t;
 
 /* What a stream of numbers is for; the position in it is the caller's. */
@@ -40,6 +42,10 @@ void random_uniform(const random_stream_t *stream, size_t n, double *out);
 
 /* out[i] standard normal (Box and Muller 1958). */
 void random_normal(const random_stream_t *stream, size_t n, double *out);
+
+/* m of 0 .. n-1, every choice as likely as any other: chosen[i] says whether i is among them. Selection
+ * sampling (Knuth, TAOCP 2, 3.4.2, algorithm S). */
+void random_subset(const random_stream_t *stream, int64_t n, int64_t m, bool *chosen);
 
 /* A uniform random order of 0 .. n-1 (Fisher and Yates; Durstenfeld 1964), n < 2^32. */
 void random_permutation(const random_stream_t *stream, size_t n, uint32_t *order);

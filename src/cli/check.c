@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include "data/dataset.h"
+#include "data/features.h"
 #include "train/choices.h"
 #include "train/engine.h"
 #include "train/evaluate.h"
@@ -31,6 +32,7 @@ typedef struct {
   const session_t *session;
   const loss_t *loss;
   dataset_shape_t shape;
+  features_width_t width;
   layout_t layout;
   graph_t *graph;
   engine_memory_t memory;
@@ -73,7 +75,8 @@ static int64_t own_rows(int64_t rows, const layout_t *layout) {
          shard_first(partition, layout->first_shard);
 }
 
-/* Bytes of this rank's rows: the rows themselves, or the buffer that they pass through, and their order. */
+/* Bytes of this rank's rows: the rows themselves, or the buffer that they pass through, their order, and what
+ * basis functions need. */
 static double data_bytes(const check_t *check) {
   const dataset_shape_t *shape = &check->shape;
   const layout_t *layout = &check->layout;
@@ -85,7 +88,8 @@ static double data_bytes(const check_t *check) {
   int64_t all = train + own_rows(shape->valid_rows, layout) + own_rows(shape->test_rows, layout);
   bool is_streamed = limit > 0 && row * (double)all > limit;
   bool is_ordered = !is_streamed || strcmp(check->settings->data.shuffle, "full") == 0;
-  return (is_streamed ? limit : row * (double)all) + (is_ordered ? 4 * (double)train : 0);
+  return (is_streamed ? limit : row * (double)all) + (is_ordered ? 4 * (double)train : 0) +
+         basis_bytes(&check->settings->data.basis, check->width.encoded, check->width.inputs);
 }
 
 /* What a rank takes before it has rows or parameters: kernels are made as in training, and then it is looked.
@@ -149,6 +153,8 @@ static void print_data(const check_t *check) {
          " features, %s in memory\n",
          settings->data.file, shape->train_rows, shape->valid_rows, shape->test_rows, shape->features,
          types[shape->type]);
+  if (check->width.inputs != shape->features)
+    printf("inputs  %" PRId64 " of the network, made of these features\n", check->width.inputs);
   if (strcmp(settings->data.missing, "drop") == 0)
     puts("        rows with missing values, which will be dropped, are still counted here");
   printf("steps   %" PRId64 " an epoch of %" PRId64 " rows (the last has %" PRId64 "), %" PRId64
@@ -244,19 +250,7 @@ static ls_status print_hosts(const check_t *check, ls_error *error) {
 
 /* ---- the command ---- */
 
-/* Rows are read only where their categories make the width of the network. */
-static ls_status find_inputs(const check_t *check, int64_t *inputs, ls_error *error) {
-  features_t features = {0};
-  *inputs = features_inputs(check->settings, check->shape.features);
-  if (*inputs > 0) return LS_OK;
-  TRY(features_fit_file(check->session->world, check->settings, check->layout.shards, &features, error));
-  *inputs = features.inputs;
-  features_free(&features);
-  return LS_OK;
-}
-
 static ls_status examine(check_t *check, ls_error *error) {
-  int64_t inputs = 0;
   world_t *world = check->session->world;
   const settings_t *settings = check->settings;
   if (settings->parallel.ranks_per_node != SETTINGS_AUTO)
@@ -265,10 +259,10 @@ static ls_status examine(check_t *check, ls_error *error) {
   check->own = settings_for_rows(settings, check->shape.train_rows);
   settings = check->settings = &check->own;
   TRY(layout_plan(world, settings, 0, &check->layout, error));
-  TRY(find_inputs(check, &inputs, error));
+  TRY(features_find_width(world, settings, &check->shape, check->layout.shards, &check->width, error));
   check->loss = loss_find(settings->loss.name);
-  ls_status status =
-      graph_create(settings->model.layers, settings->model.n_layers, inputs, &check->graph, error);
+  ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->width.inputs,
+                                  &check->graph, error);
   if (status == LS_OK) status = check_targets(check, error);
   TRY(world_agree(world, status, error));
   check->memory = engine_memory(settings, &check->layout, check->graph, world);

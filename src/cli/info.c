@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include "data/dataset.h"
+#include "data/features.h"
 #include "store/store.h"
 #include "train/choices.h"
 
@@ -123,6 +124,10 @@ static ls_status print_model(const store_t *store, ls_error *error) {
   if (status == LS_OK) status = print_text(store, "cpu", error);
   if (status == LS_OK) status = print_texts(store, "class_names", error);
   print_scaler("feature scaling", &model->features.scaler);
+  const basis_t *basis = &model->features.basis;
+  if (basis->kind != NULL)
+    printf("%-20s %s, %" PRId64 " functions of %" PRId64 " features\n", "basis",
+           model->settings->data.basis.name, basis->outputs, basis->inputs);
   print_scaler("target scaling", &model->targets);
   putchar('\n');
   graph_print(model->graph, stdout);
@@ -187,11 +192,18 @@ static ls_status print_run(const char *directory, ls_error *error) {
 
 /* ---- the computation graph ---- */
 
-static void put_graph(const graph_t *graph, bool dot) {
+/* `features`: how many the basis functions, if there are any, are computed from. */
+static void put_graph(const graph_t *graph, const basis_settings_t *basis, int64_t features, bool dot) {
+  char text[256];
+  choice_t kind = {0};
+  basis_choice((size_t)choice_find(basis_choice, basis->name), &kind);
+  snprintf(text, sizeof text, "input: phi of %" PRId64 " features x by the basis %s, %s", features, kind.name,
+           kind.meaning);
+  const char *origin = strcmp(basis->name, "none") == 0 ? NULL : text;
   if (dot)
-    graph_print_dot(graph, stdout);
+    graph_print_dot(graph, origin, stdout);
   else
-    graph_print_passes(graph, stdout);
+    graph_print_passes(graph, origin, stdout);
 }
 
 /* Of settings: the number of inputs is known from their data. Collective. */
@@ -199,12 +211,15 @@ static ls_status graph_of_settings(const session_t *session, const info_argument
   settings_t *settings = NULL;
   graph_t *graph = NULL;
   dataset_shape_t shape = {0};
+  features_width_t width = {0};
   char **words = a->arguments.words;
   TRY(settings_everywhere(session, words[0], words + 1, a->arguments.n - 1, &settings, error));
   ls_status status = dataset_describe(session->world, settings, &shape, error);
   if (status == LS_OK)
-    status = graph_create(settings->model.layers, settings->model.n_layers, shape.features, &graph, error);
-  if (status == LS_OK && session->is_root) put_graph(graph, a->dot);
+    status = features_find_width(session->world, settings, &shape, world_size(session->world), &width, error);
+  if (status == LS_OK)
+    status = graph_create(settings->model.layers, settings->model.n_layers, width.inputs, &graph, error);
+  if (status == LS_OK && session->is_root) put_graph(graph, &settings->data.basis, width.encoded, a->dot);
   graph_destroy(&graph);
   settings_destroy(&settings);
   return status;
@@ -215,7 +230,7 @@ static ls_status graph_of_model(const char *word, bool dot, ls_error *error) {
   char path[4096];
   TRY(model_path(word, path, sizeof path, error));
   TRY(model_read(path, settings_choices(), &model, error));
-  put_graph(model->graph, dot);
+  put_graph(model->graph, &model->settings->data.basis, model->features.encoded, dot);
   model_destroy(&model);
   return LS_OK;
 }

@@ -114,6 +114,7 @@ static void put_lists(const page_t *page) {
   put_list(page, "activation", page->choices->activation);
   put_list(page, "init", page->choices->init);
   put_list(page, "scaling", page->choices->scaling);
+  put_list(page, "basis", page->choices->basis);
   put_list(page, "loss", page->choices->loss);
   put_list(page, "optimizer", page->choices->optimizer);
   put_list(page, "schedule", page->choices->schedule);

@@ -62,6 +62,15 @@ typedef struct {
 } column_scaling_t;
 
 typedef struct {
+  const char *name;  /* none, polynomial, fourier, rbf, polynomial_kernel, linear_kernel */
+  int64_t degree;    /* of polynomials, >= 1 */
+  bool interactions; /* polynomial: products of different features too */
+  int64_t size;      /* functions of the others, or SETTINGS_AUTO: one for each training row */
+  double gamma;      /* of kernels; 0: 1 / features */
+  double coef0;      /* polynomial_kernel */
+} basis_settings_t;
+
+typedef struct {
   const char *name;
   struct {
     const char *file;              /* HDF5 dataset file; required */
@@ -77,6 +86,7 @@ typedef struct {
     scaling_settings_t scaling, target_scaling;
     column_scaling_t *columns; /* whose scaling is another than `scaling` */
     size_t n_columns;
+    basis_settings_t basis;
     const char *missing; /* NaN in x: error, drop, mean */
   } data;
   struct {
@@ -156,7 +166,7 @@ typedef struct {
 
 /* The names that rooms above offer. */
 typedef struct {
-  choice_list_t activation, loss, optimizer, schedule, init, scaling, rate_scaling, stop_metric, solve;
+  choice_list_t basis, activation, loss, optimizer, schedule, init, scaling, rate_scaling, stop_metric, solve;
 } settings_choices_t;
 
 /* Reads the YAML file at path, applies overrides ("section.key=value", value in YAML syntax), fills defaults

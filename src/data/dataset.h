@@ -75,9 +75,8 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
                        int shards, dataset_t **out, ls_error *error);
 void dataset_destroy(dataset_t **dataset);
 
-/* Which rows of n go to validation: exactly floor(share * n + 0.5), by selection sampling (Knuth, TAOCP 2,
- * 3.4.2, algorithm S) with random numbers by row number, so that every rank finds the same ones. chosen[i]
- * for rows [0, n). */
+/* Which rows of n go to validation: exactly floor(share * n + 0.5), by random_subset, so that every rank
+ * finds the same ones. chosen[i] for rows [0, n). */
 void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen);
 
 /* One array of rows without targets, for predict: the rows of this rank's shards, as the split `test`,

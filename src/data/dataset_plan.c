@@ -135,17 +135,9 @@ int64_t validation_rows(int64_t n, double share) {
   return (int64_t)floor(share * (double)n + 0.5);
 }
 
-/* Algorithm S: row i is taken with probability (still to take) / (rows left), so exactly m rows are. */
 void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen) {
   random_stream_t stream = {seed, RANDOM_VALIDATION, 0, 0};
-  int64_t needed = validation_rows(n, share);
-  uint64_t words[4] = {0};
-  for (int64_t i = 0; i < n; i++) {
-    if (i % 4 == 0) random_words(&stream, (uint64_t)i / 4, words);
-    double u = (double)(words[i % 4] >> 11) * 0x1p-53;
-    chosen[i] = (double)(n - i) * u < (double)needed;
-    needed -= chosen[i];
-  }
+  random_subset(&stream, n, validation_rows(n, share), chosen);
 }
 
 static ls_status split_by_share(const store_t *store, const settings_t *settings, plan_t *plan,

@@ -3,6 +3,7 @@
 #include "data/features.h"
 
 #include "data/columns.h"
+#include "data/landmarks.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,6 +15,7 @@ static const char group[] = "scaling/features";
 
 void features_free(features_t *features) {
   scaler_free(&features->scaler);
+  basis_free(&features->basis);
   arena_free(&features->arena);
   *features = (features_t){0};
 }
@@ -22,18 +24,31 @@ static ls_status no_memory(const features_t *features, ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for features of %" PRId64 " columns", features->columns);
 }
 
-int64_t features_inputs(const settings_t *settings, int64_t columns) {
+features_width_t features_width(const settings_t *settings, int64_t columns, int64_t rows) {
   bool one_hot = scaling_find(settings->data.scaling.name)->is_one_hot;
   for (size_t i = 0; i < settings->data.n_columns; i++)
     one_hot |= scaling_find(settings->data.columns[i].scaling.name)->is_one_hot;
-  return one_hot ? 0 : columns;
+  bool all_rows = settings->data.basis.size == SETTINGS_AUTO && strcmp(settings->data.missing, "drop") == 0;
+  if (one_hot || all_rows) return (features_width_t){.columns = columns};
+  return (features_width_t){columns, columns, basis_width(&settings->data.basis, columns, rows)};
+}
+
+ls_status features_find_width(world_t *world, const settings_t *settings, const dataset_shape_t *shape,
+                              int shards, features_width_t *out, ls_error *error) {
+  features_t features = {0};
+  *out = features_width(settings, shape->features, shape->train_rows);
+  if (out->inputs > 0) return basis_check(&settings->data.basis, out->encoded, shape->train_rows, error);
+  TRY(features_fit_file(world, settings, shards, &features, error));
+  *out = (features_width_t){features.columns, features.encoded, features.inputs};
+  features_free(&features);
+  return LS_OK;
 }
 
 /* ---- fitting ---- */
 
 /* source and category, from the categories of all one-hot columns. */
 static ls_status expand(const categories_t *categories, features_t *features, ls_error *error) {
-  int64_t n = features->inputs = features->columns + categories_added(categories);
+  int64_t n = features->encoded = features->columns + categories_added(categories);
   if (categories->n_columns == 0) return LS_OK;
   features->source = arena_new(&features->arena, (size_t)n, sizeof *features->source);
   features->category = arena_new(&features->arena, (size_t)n, sizeof *features->category);
@@ -76,7 +91,8 @@ static ls_status fit(world_t *world, const settings_t *settings, const split_t *
   status = expand(&categories, features, error);
 done:
   categories_free(&categories);
-  return world_agree(world, status, error);
+  TRY(world_agree(world, status, error));
+  return landmarks_fit(world, settings, train, features, error);
 }
 
 ls_status features_fit(world_t *world, const settings_t *settings, const dataset_t *data, features_t *out,
@@ -90,7 +106,7 @@ ls_status features_fit(world_t *world, const settings_t *settings, const dataset
   free(methods);
   if (status != LS_OK) {
     features_free(&features);
-    return error_prefix(error, status, "data.scaling: x of the training rows");
+    return error_prefix(error, status, "x of the training rows");
   }
   *out = features;
   return LS_OK;
@@ -121,8 +137,9 @@ ls_status features_write(const features_t *features, store_t *store, ls_error *e
   TRY(scaler_write(&features->scaler, store, group, error));
   TRY(store_write_int(store, group, "columns", features->columns, error));
   TRY(write_array(store, "fill", STORE_F64, features->columns, features->fill, error));
-  TRY(write_array(store, "source", STORE_I64, features->inputs, features->source, error));
-  return write_array(store, "category", STORE_F64, features->inputs, features->category, error);
+  TRY(write_array(store, "source", STORE_I64, features->encoded, features->source, error));
+  TRY(write_array(store, "category", STORE_F64, features->encoded, features->category, error));
+  return basis_write(&features->basis, store, error);
 }
 
 /* An array that need not be there, of n numbers; n == 0: of any length. */
@@ -153,13 +170,17 @@ static ls_status read_features(const store_t *store, features_t *features, ls_er
   n = 0;
   TRY(read_array(store, "source", STORE_I64, features, &n, &features->source, error));
   TRY(read_array(store, "category", STORE_F64, features, &n, &features->category, error));
-  features->inputs = features->source != NULL ? n : features->columns;
+  features->encoded = features->source != NULL ? n : features->columns;
   bool fits = (features->source == NULL) == (features->category == NULL) &&
               (features->scaler.n == 0 || features->scaler.n == features->columns);
-  for (int64_t i = 0; i < features->inputs && features->source != NULL; i++)
+  for (int64_t i = 0; i < features->encoded && features->source != NULL; i++)
     fits &= features->source[i] >= 0 && features->source[i] < features->columns;
-  if (fits) return LS_OK;
-  return error_set(error, LS_BAD_DATA, "%s: the arrays of %s do not fit together", store_path(store), group);
+  if (!fits)
+    return error_set(error, LS_BAD_DATA, "%s: the arrays of %s do not fit together", store_path(store),
+                     group);
+  TRY(basis_read(store, features->encoded, &features->basis, error));
+  features->inputs = features->basis.outputs;
+  return LS_OK;
 }
 
 ls_status features_read(const store_t *store, features_t *out, ls_error *error) {

@@ -6,55 +6,53 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- rows ---- */
+/* ---- rows: values [first, first + n) of a row, converted and scaled ---- */
 
 /* y = (x - shift) scale + offset in float. Bytes and floats are exact in float; see float_parts about shift.
  */
 #define SCALE_ROW(type, name)                                                                                \
-  static void name(const gather_t *gather, int64_t row, float *restrict out) {                               \
-    int64_t n = gather->split->features;                                                                     \
-    const type *restrict x = (const type *)gather->split->x + row * n;                                       \
-    const float *restrict shift = gather->shift, *restrict scale = gather->scale;                            \
-    const float *restrict offset = gather->offset;                                                           \
+  static void name(const gather_t *gather, int64_t row, int64_t first, int64_t n, float *restrict out) {     \
+    const type *restrict x = (const type *)gather->split->x + row * gather->split->features + first;         \
+    const float *restrict shift = gather->shift + first, *restrict scale = gather->scale + first;            \
+    const float *restrict offset = gather->offset + first;                                                   \
     for (int64_t c = 0; c < n; c++) out[c] = ((float)x[c] - shift[c]) * scale[c] + offset[c];                \
   }
 SCALE_ROW(uint8_t, scale_bytes)
 SCALE_ROW(float, scale_floats)
 
-static void scale_doubles(const gather_t *gather, int64_t row, float *restrict out) {
-  int64_t n = gather->split->features;
-  const double *restrict x = (const double *)gather->split->x + row * n;
-  const double *restrict shift = gather->features->scaler.shift, *restrict scale =
-                                                                     gather->features->scaler.scale;
-  const double *restrict offset = gather->features->scaler.offset;
+static void scale_doubles(const gather_t *gather, int64_t row, int64_t first, int64_t n,
+                          float *restrict out) {
+  const scaler_t *scaler = &gather->features->scaler;
+  const double *restrict x = (const double *)gather->split->x + row * gather->split->features + first;
+  const double *restrict shift = scaler->shift + first, *restrict scale = scaler->scale + first;
+  const double *restrict offset = scaler->offset + first;
   for (int64_t c = 0; c < n; c++) out[c] = (float)((x[c] - shift[c]) * scale[c] + offset[c]);
 }
 
 #define CONVERT_ROW(type, name)                                                                              \
-  static void name(const gather_t *gather, int64_t row, float *restrict out) {                               \
-    int64_t n = gather->split->features;                                                                     \
-    const type *restrict x = (const type *)gather->split->x + row * n;                                       \
+  static void name(const gather_t *gather, int64_t row, int64_t first, int64_t n, float *restrict out) {     \
+    const type *restrict x = (const type *)gather->split->x + row * gather->split->features + first;         \
     for (int64_t c = 0; c < n; c++) out[c] = (float)x[c];                                                    \
   }
 CONVERT_ROW(uint8_t, convert_bytes)
 CONVERT_ROW(float, convert_floats)
 CONVERT_ROW(double, convert_doubles)
 
-/* Rows with one-hot columns or missing values, one input after the other: a category's input is 1 in the rows
- * that hold it, and a missing value is none of them. */
+/* Rows with one-hot columns or missing values, one value after the other: a category's is 1 in the rows that
+ * hold it, and a missing one is none of them. */
 #define ENCODE_ROW(type, name)                                                                               \
-  static void name(const gather_t *gather, int64_t row, float *restrict out) {                               \
+  static void name(const gather_t *gather, int64_t row, int64_t first, int64_t n, float *restrict out) {     \
     const type *restrict x = (const type *)gather->split->x + row * gather->split->features;                 \
-    for (int64_t i = 0; i < gather->features->inputs; i++) {                                                 \
-      int64_t c = gather->features->source != NULL ? gather->features->source[i] : i;                        \
-      out[i] = encode(gather->features, i, c, (double)x[c]);                                                 \
+    for (int64_t i = 0; i < n; i++) {                                                                        \
+      int64_t c = gather->features->source != NULL ? gather->features->source[first + i] : first + i;        \
+      out[i] = encode(gather->features, first + i, c, (double)x[c]);                                         \
     }                                                                                                        \
   }
 
-static float encode(const features_t *features, int64_t input, int64_t column, double x) {
+static float encode(const features_t *features, int64_t value, int64_t column, double x) {
   const scaler_t *scaler = &features->scaler;
-  if (features->category != NULL && !isnan(features->category[input]))
-    return x == features->category[input] ? 1.0F : 0.0F;
+  if (features->category != NULL && !isnan(features->category[value]))
+    return x == features->category[value] ? 1.0F : 0.0F;
   if (isnan(x) && features->fill != NULL) x = features->fill[column];
   if (scaler->n == 0) return (float)x;
   return (float)((x - scaler->shift[column]) * scaler->scale[column] + scaler->offset[column]);
@@ -64,7 +62,8 @@ ENCODE_ROW(uint8_t, encode_bytes)
 ENCODE_ROW(float, encode_floats)
 ENCODE_ROW(double, encode_doubles)
 
-typedef void (*row_function_t)(const gather_t *gather, int64_t row, float *restrict out);
+typedef void (*row_function_t)(const gather_t *gather, int64_t row, int64_t first, int64_t n,
+                               float *restrict out);
 
 static row_function_t row_function(const gather_t *gather) {
   enum { CONVERT, SCALE, ENCODE };
@@ -76,6 +75,39 @@ static row_function_t row_function(const gather_t *gather) {
   const features_t *features = gather->features;
   bool encodes = features->source != NULL || features->fill != NULL;
   return functions[gather->split->type][encodes ? ENCODE : gather->scale != NULL ? SCALE : CONVERT];
+}
+
+/* ---- basis functions: rows come a few at a time, a piece of their features after the other ---- */
+
+enum { BASIS_ROWS = 8, BASIS_PIECE = 256 };
+
+static void fill_basis(const gather_t *gather, row_function_t fill, const int64_t *rows, int64_t n,
+                       float *out) {
+  const basis_t *basis = &gather->features->basis;
+  float x[BASIS_ROWS][BASIS_PIECE];
+  if (basis_extends(basis)) {
+    for (int64_t r = 0; r < n; r++) fill(gather, rows[r], 0, basis->inputs, out + r * basis->outputs);
+    basis_extend(basis, n, out);
+    return;
+  }
+  memset(out, 0, (size_t)(n * basis->outputs) * sizeof *out);
+  for (int64_t first = 0; first < basis->inputs; first += BASIS_PIECE) {
+    int64_t count = basis->inputs - first < BASIS_PIECE ? basis->inputs - first : BASIS_PIECE;
+    for (int64_t r = 0; r < n; r++) fill(gather, rows[r], first, count, x[r]);
+    basis_add(basis, n, first, count, x[0], BASIS_PIECE, out);
+  }
+  basis_finish(basis, n, out);
+}
+
+/* Rows rows[0 .. n), or first .. first + n when rows is NULL. */
+static void fill_all(const gather_t *gather, const uint32_t *rows, int64_t first, int64_t n, float *out) {
+  row_function_t fill = row_function(gather);
+  int64_t some[BASIS_ROWS];
+  for (int64_t i = 0; i < n; i += BASIS_ROWS) {
+    int64_t count = n - i < BASIS_ROWS ? n - i : BASIS_ROWS;
+    for (int64_t r = 0; r < count; r++) some[r] = rows != NULL ? (int64_t)rows[i + r] : first + i + r;
+    fill_basis(gather, fill, some, count, out + i * gather->features->inputs);
+  }
 }
 
 static size_t row_bytes(const split_t *split) {
@@ -94,15 +126,25 @@ static void prefetch_row(const split_t *split, int64_t row, size_t bytes) {
 void gather_features(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
   row_function_t fill = row_function(gather);
   size_t bytes = row_bytes(gather->split);
-  for (int64_t i = 0; i < n; i++, out += gather->features->inputs) {
+  int64_t width = gather->features->inputs;
+  if (gather->features->basis.kind != NULL) {
+    fill_all(gather, rows, 0, n, out);
+    return;
+  }
+  for (int64_t i = 0; i < n; i++, out += width) {
     if (i + 1 < n) prefetch_row(gather->split, rows[i + 1], bytes);
-    fill(gather, rows[i], out);
+    fill(gather, rows[i], 0, width, out);
   }
 }
 
 void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out) {
   row_function_t fill = row_function(gather);
-  for (int64_t i = 0; i < n; i++) fill(gather, first + i, out + i * gather->features->inputs);
+  int64_t width = gather->features->inputs;
+  if (gather->features->basis.kind != NULL) {
+    fill_all(gather, NULL, first, n, out);
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) fill(gather, first + i, 0, width, out + i * width);
 }
 
 /* ---- targets ---- */

@@ -11,7 +11,7 @@ static void visit_part(const split_t *split, const part_t *part, take_t take, vo
     int64_t end = begin + shard_rows(split->partition, split->first_shard + s);
     int64_t first = part->first > begin ? part->first : begin;
     int64_t last = part->first + part->rows < end ? part->first + part->rows : end;
-    const visit_t visit = {s, part->resident + first - part->first, last - first};
+    const visit_t visit = {s, part->resident + first - part->first, first, last - first};
     if (visit.rows > 0) take(context, &visit);
     begin = end;
   }

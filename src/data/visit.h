@@ -6,12 +6,12 @@
 #include "comm/world.h"
 #include "data/dataset.h"
 
-/* Rows [first, first + rows) of those that are resident; they belong to this rank's shard number `shard`
- * (from 0). A shard's rows may come in several visits, in order, all but the last of a multiple of PART_ROWS
- * rows (data/stream.h). */
+/* Rows [first, first + rows) of those that are resident, rows [row, row + rows) of this rank's; they belong
+ * to its shard number `shard` (from 0). A shard's rows may come in several visits, in order, all but the last
+ * of a multiple of PART_ROWS rows (data/stream.h). */
 typedef struct {
   int shard;
-  int64_t first, rows;
+  int64_t first, row, rows;
 } visit_t;
 
 /* Calls `take` for all of this rank's rows, each once. Collective. */

@@ -87,9 +87,9 @@ ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *ou
 void graph_print(const graph_t *graph, FILE *out);
 
 /* The computation graph, forward and backward: as text, a line per op in the order of either walk, or for
- * Graphviz. */
-void graph_print_passes(const graph_t *graph, FILE *out);
-void graph_print_dot(const graph_t *graph, FILE *out);
+ * Graphviz. `origin` says where its inputs come from; NULL: they are the features. */
+void graph_print_passes(const graph_t *graph, const char *origin, FILE *out);
+void graph_print_dot(const graph_t *graph, const char *origin, FILE *out);
 
 /* ---- the tape: what forward leaves for backward ---- */
 

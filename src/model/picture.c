@@ -63,8 +63,9 @@ static void print_backward(const graph_t *graph, const node_t *node, FILE *out) 
   fprintf(out, to[0] != '\0' ? "; delta to %s\n" : "; no delta goes on\n", to);
 }
 
-void graph_print_passes(const graph_t *graph, FILE *out) {
+void graph_print_passes(const graph_t *graph, const char *origin, FILE *out) {
   fputs("forward\n", out);
+  if (origin != NULL) fprintf(out, "     %s\n", origin);
   for (size_t i = 0; i < graph->n_nodes; i++) print_forward(graph, &graph->nodes[i], out);
   fprintf(out, "     loss           from %s and the targets\n", graph_output_node(graph)->name);
   fputs("\nbackward (dy: the delta of an op's output, dL/dy)\n", out);
@@ -97,13 +98,14 @@ static void dot_edges(const graph_t *graph, const node_t *node, FILE *out) {
   }
 }
 
-void graph_print_dot(const graph_t *graph, FILE *out) {
+void graph_print_dot(const graph_t *graph, const char *origin, FILE *out) {
   const node_t *last = graph_output_node(graph);
   fputs("digraph network {\n"
         "  node [shape=box, fontname=\"sans-serif\"];\n"
         "  edge [fontname=\"sans-serif\"];\n",
         out);
   for (size_t i = 0; i < graph->n_nodes; i++) dot_node(graph, &graph->nodes[i], out);
+  if (origin != NULL) fprintf(out, "  origin [label=\"%s\"];\n  origin -> n0;\n", origin);
   fputs("  loss [shape=ellipse];\n", out);
   for (size_t i = 1; i < graph->n_nodes; i++) dot_edges(graph, &graph->nodes[i], out);
   fprintf(out,

@@ -1,5 +1,6 @@
 #include "train/choices.h"
 
+#include "data/basis.h"
 #include "data/scaler.h"
 #include "math/activation.h"
 #include "model/init.h"
@@ -16,6 +17,7 @@ const settings_choices_t *settings_choices(void) {
                                              .schedule = schedule_choice,
                                              .init = init_choice,
                                              .scaling = scaling_choice,
+                                             .basis = basis_choice,
                                              .rate_scaling = rate_scaling_choice,
                                              .stop_metric = stop_metric_choice,
                                              .solve = regression_choice};

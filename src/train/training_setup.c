@@ -34,6 +34,7 @@ static ls_status check_resumed(const trainer_t *trainer, const settings_t *store
   if (stored->train.seed != now->train.seed) changed = "train.seed";
   if (strcmp(stored->data.shuffle, now->data.shuffle) != 0) changed = "data.shuffle";
   if (strcmp(stored->data.missing, now->data.missing) != 0) changed = "data.missing";
+  if (!basis_is_same(&stored->data.basis, &now->data.basis)) changed = "data.basis";
   if (stored->data.validation != now->data.validation) changed = "data.validation";
   if (stored->data.validation_seed != now->data.validation_seed) changed = "data.validation_seed";
   if (strcmp(stored->optimizer.name, now->optimizer.name) != 0) changed = "optimizer.name";
@@ -67,11 +68,12 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
 }
 
 /* The network's inputs. They are known before rows are read, so that a mistake in the settings costs no
- * reading, unless one-hot columns have as many as the rows have categories. */
-static ls_status find_inputs(trainer_t *trainer, int64_t columns, int64_t *inputs, ls_error *error) {
+ * reading, unless only the rows can say how many there are. */
+static ls_status find_inputs(trainer_t *trainer, const dataset_shape_t *shape, int64_t *inputs,
+                             ls_error *error) {
   const settings_t *settings = trainer->settings;
   if (trainer->resumed) TRY(trainer_agree(trainer, read_scalers(trainer, error), error));
-  *inputs = features_inputs(settings, columns);
+  *inputs = features_width(settings, shape->features, shape->train_rows).inputs;
   if (*inputs == 0 && !trainer->has_features) {
     TRY(features_fit_file(trainer->world, settings, trainer->layout.shards, &trainer->features, error));
     trainer->has_features = true;
@@ -294,7 +296,7 @@ static ls_status prepare(trainer_t *trainer, ls_error *error) {
   TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
   TRY(layout_plan(trainer->world, settings, trainer->position.shards, &trainer->layout, error));
   trainer->position.shards = trainer->layout.shards;
-  TRY(find_inputs(trainer, shape.features, &inputs, error));
+  TRY(find_inputs(trainer, &shape, &inputs, error));
   TRY(make_network(trainer, inputs, error));
   TRY(load_data(trainer, error));
   TRY(make_engines(trainer, error));

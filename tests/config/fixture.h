@@ -22,6 +22,7 @@ NAME_LIST(test_losses, "mse", "cross_entropy", "huber")
 NAME_LIST(test_optimizers, "sgd", "adam", "adamw")
 NAME_LIST(test_schedules, "constant", "cosine", "step")
 NAME_LIST(test_inits, "glorot_uniform", "he_normal")
+NAME_LIST(test_bases, "none", "rbf")
 NAME_LIST(test_scalings, "none", "minmax", "standard", "one_hot")
 NAME_LIST(test_methods, "least_squares", "ridge")
 NAME_LIST(test_rate_scalings, "none", "linear", "sqrt")
@@ -33,6 +34,7 @@ static const settings_choices_t test_choices = {.activation = test_activations,
                                                 .schedule = test_schedules,
                                                 .init = test_inits,
                                                 .scaling = test_scalings,
+                                                .basis = test_bases,
                                                 .rate_scaling = test_rate_scalings,
                                                 .stop_metric = test_stop_metrics,
                                                 .solve = test_methods};
