@@ -2,6 +2,7 @@
 #ifndef BASE_TARGET_H
 #define BASE_TARGET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum {
@@ -10,12 +11,22 @@ typedef enum {
   TARGET_VALUES, /* numbers, as many a row as the loss makes of the network's outputs */
 } target_kind_t;
 
+/* A column of y: a class number in [0, classes), or, with no classes, a value in [low, high] unless both are
+ * 0. */
+typedef struct {
+  int64_t column;
+  int64_t classes;
+  double low, high;
+} target_column_t;
+
 /* What a loss asks of the data: labels in [0, width), or `width` values a row that lie in [low, high], unless
- * both are 0. */
+ * both are 0. Several heads ask for values, class numbers among them, column by column. */
 typedef struct {
   target_kind_t kind;
   int64_t width;
   double low, high;
+  const target_column_t *columns; /* (width): which columns of y the values are; NULL: all, as they lie */
+  bool all_columns;               /* y has no others */
 } target_request_t;
 
 /* The targets of some rows; of labels and values the one that the kind does not ask for is NULL. */

@@ -30,7 +30,7 @@ typedef struct {
   const settings_t *settings; /* from examine on: own */
   settings_t own;             /* for the rows that there are */
   const session_t *session;
-  const loss_t *loss;
+  objective_t objective;
   dataset_shape_t shape;
   features_width_t width;
   layout_t layout;
@@ -41,30 +41,17 @@ typedef struct {
 
 /* ---- does it fit together ---- */
 
-static ls_status check_targets(const check_t *check, ls_error *error) {
+static ls_status check_targets(check_t *check, ls_error *error) {
   const dataset_shape_t *shape = &check->shape;
-  const char *file = check->settings->data.file, *y = check->settings->data.y, *loss = check->loss->name;
-  const loss_params_t params = loss_params(check->settings);
-  int64_t outputs = graph_outputs(check->graph), width = shape->y_width;
-  int64_t wanted = loss_request(check->loss, &params, outputs).width;
-  bool is_labels = check->loss->target == TARGET_LABELS;
-  TRY(loss_check(check->loss, &params, outputs, error));
-  TRY(class_weights_check(check->settings, check->loss, outputs, error));
-  if (check->loss->target == TARGET_NONE) return LS_OK;
+  const settings_t *settings = check->settings;
+  char text[32];
+  TRY(objective_create(settings, graph_outputs(check->graph), &check->objective, error));
+  TRY(class_weights_check(settings, &check->objective, error));
+  const target_request_t request = objective_request(&check->objective);
   if (!shape->has_y)
     return error_set(error, LS_BAD_DATA, "%s: the loss %s needs a target for every row, and there is no %s",
-                     file, loss, y);
-  if (width == wanted || (is_labels && width == 1)) return LS_OK;
-  if (is_labels)
-    return error_set(error, LS_BAD_DATA,
-                     "%s: %s has %" PRId64
-                     " column(s), but the loss %s wants one label a row, or one-hot with a "
-                     "column for each of %" PRId64 " classes",
-                     file, y, width, loss, wanted);
-  return error_set(error, LS_BAD_DATA,
-                   "%s: %s has %" PRId64 " column(s), but the loss %s makes %" PRId64 " of %" PRId64
-                   " output(s)",
-                   file, y, width, loss, wanted, outputs);
+                     settings->data.file, objective_name(&check->objective, text), settings->data.y);
+  return dataset_check_width(settings->data.file, settings->data.y, shape->y_width, &request, error);
 }
 
 /* ---- this rank ---- */
@@ -82,8 +69,7 @@ static double data_bytes(const check_t *check) {
   const layout_t *layout = &check->layout;
   double limit = (double)check->settings->data.memory_limit;
   double row = (double)shape->features * (double)element_size(shape->type);
-  if (check->loss->target != TARGET_NONE)
-    row += 4 * (double)(check->loss->target == TARGET_LABELS ? 1 : shape->y_width);
+  row += 4 * (double)check->objective.targets; /* floats, or a label */
   int64_t train = own_rows(shape->train_rows, layout);
   int64_t all = train + own_rows(shape->valid_rows, layout) + own_rows(shape->test_rows, layout);
   bool is_streamed = limit > 0 && row * (double)all > limit;
@@ -96,13 +82,12 @@ static double data_bytes(const check_t *check) {
  * Collective. */
 static ls_status measure_program(check_t *check, double *bytes, ls_error *error) {
   const settings_t *settings = check->settings;
-  const loss_params_t params = loss_params(settings);
   const features_t features = {0};
   const scaler_t targets = {.name = "none"};
   slice_shape_t slice = slice_shape(settings->train.global_batch_size, check->layout.shards);
   evaluator_t *evaluator = NULL;
   graph_worker_t *worker = NULL;
-  ls_status status = evaluator_create(check->graph, check->loss, &params, &features, &targets,
+  ls_status status = evaluator_create(check->graph, &check->objective, &features, &targets,
                                       check->layout.threads, settings->train.top_k, &evaluator, error);
   if (status == LS_OK)
     status = graph_worker_create(check->graph, slice.block_rows, slice.padded, &worker, error);
@@ -260,7 +245,6 @@ static ls_status examine(check_t *check, ls_error *error) {
   settings = check->settings = &check->own;
   TRY(layout_plan(world, settings, 0, &check->layout, error));
   TRY(features_find_width(world, settings, &check->shape, check->layout.shards, &check->width, error));
-  check->loss = loss_find(settings->loss.name);
   ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->width.inputs,
                                   &check->graph, error);
   if (status == LS_OK) status = check_targets(check, error);
@@ -287,6 +271,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
     fflush(stdout);
     print_advice(&check);
   }
+  objective_free(&check.objective);
   graph_destroy(&check.graph);
   free(check.ranks);
   settings_destroy(&settings);

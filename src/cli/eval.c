@@ -187,6 +187,18 @@ static void json_figures(const metrics_t *metrics, FILE *out) {
   fputc(']', out);
 }
 
+static void json_heads(const metrics_t *metrics, FILE *out) {
+  fputs(", \"heads\": [", out);
+  for (size_t h = 0; h < metrics->n_heads; h++) {
+    fputs(h == 0 ? "{" : ", {", out);
+    json_text(out, true, "head", metrics->heads[h].name);
+    json_number(out, false, "loss", metrics->heads[h].loss);
+    json_figures(&metrics->heads[h], out);
+    fputc('}', out);
+  }
+  fputc(']', out);
+}
+
 static ls_status write_json(const char *path, const char *file, const char *rows, double temperature,
                             const metrics_t *metrics, ls_error *error) {
   char *text = NULL;
@@ -199,7 +211,10 @@ static ls_status write_json(const char *path, const char *file, const char *rows
   json_integer(out, false, "rows", metrics->rows);
   if (temperature > 0) json_number(out, false, "temperature", temperature);
   json_number(out, false, "loss", metrics->loss);
-  json_figures(metrics, out);
+  if (metrics->n_heads > 0)
+    json_heads(metrics, out);
+  else
+    json_figures(metrics, out);
   fputs("}\n", out);
   ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
                                       : error_set(error, LS_NO_MEMORY, "no memory for %s", path);
@@ -230,15 +245,13 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
                       ls_error *error) {
   const model_t *model = ready->model;
   const char *file = ready->settings->data.file;
-  const loss_params_t params = loss_params(model->settings);
-  TRY(dataset_load(session->world, ready->settings, bit,
-                   loss_request(model->loss, &params, graph_outputs(model->graph)), ready->layout.shards,
-                   data, error));
+  TRY(dataset_load(session->world, ready->settings, bit, objective_request(&model->objective),
+                   ready->layout.shards, data, error));
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* the same on all ranks */
   split_t *split = loaded_split(*data, bit);
   if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);
   split_scale_targets(split, &model->targets);
-  return row_weights_apply(session->world, &model->class_weights, *data, split, error);
+  return row_weights_apply(session->world, &model->class_weights, &model->objective, *data, split, error);
 }
 
 /* The temperature at which the loss on the validation rows is least, those that training has put aside.
@@ -260,10 +273,11 @@ static ls_status fit_temperature(const session_t *session, const ready_t *ready,
 static ls_status find_temperature(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
                                   const mixture_t *mixture, double *temperature, ls_error *error) {
   if (a->temperature == NULL) return LS_OK;
-  if (!loss_gives_probabilities(ready->model->loss))
+  char text[32];
+  if (!takes_temperature(&ready->model->objective))
     return error_set(error, LS_USAGE,
                      "--temperature is for probabilities of classes, and the loss %s gives none",
-                     ready->model->loss->name);
+                     objective_name(&ready->model->objective, text));
   if (strcmp(a->temperature, "fit") == 0) return fit_temperature(session, ready, mixture, temperature, error);
   if (text_double(a->temperature, temperature) && *temperature >= TEMPERATURE_LEAST &&
       *temperature <= TEMPERATURE_MOST)

@@ -109,14 +109,24 @@ static void print_scaler(const char *what, const scaler_t *scaler) {
          scaler->n, scaler->shift[0], scaler->scale[0], scaler->offset[0]);
 }
 
+static void print_heads(const objective_t *objective) {
+  for (size_t h = 0; h < objective->n && objective->n > 1; h++) {
+    const head_t *head = &objective->heads[h];
+    printf("%-20s %s, weight %g, outputs %" PRId64 " to %" PRId64 "\n", head->name, head->loss->name,
+           head->weight, head->first, head->first + head->outputs - 1);
+  }
+}
+
 static ls_status print_model(const store_t *store, ls_error *error) {
   model_t *model = NULL;
+  char text[32];
   TRY(model_read(store_path(store), settings_choices(), &model, error));
   ls_status status = print_text(store, "format", error);
   printf("%-20s %s\n", "name", model->settings->name);
   printf("%-20s %" PRId64 ", after %" PRId64 " epochs\n", "step", model->step, model->epoch);
   printf("%-20s %" PRId64 ", outputs %" PRId64 ", loss %s\n", "inputs", model->features.inputs,
-         graph_outputs(model->graph), model->loss->name);
+         graph_outputs(model->graph), objective_name(&model->objective, text));
+  print_heads(&model->objective);
   printf("%-20s %d\n", "shards", model->shards);
   if (model->n_members > 1) printf("%-20s %" PRId64 "\n", "members", model->n_members);
   printf("%-20s %s\n", "parameters_checksum", model->checksum);

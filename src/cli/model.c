@@ -47,10 +47,9 @@ static int shards_to_use(const ready_t *ready) {
 
 static ls_status make_ready(const session_t *session, ready_t *ready, ls_error *error) {
   const model_t *model = ready->model;
-  const loss_params_t params = loss_params(model->settings);
   TRY(layout_plan(session->world, ready->settings, shards_to_use(ready), &ready->layout, error));
   ls_status status =
-      evaluator_create(model->graph, model->loss, &params, &model->features, &model->targets,
+      evaluator_create(model->graph, &model->objective, &model->features, &model->targets,
                        ready->layout.threads, ready->settings->train.top_k, &ready->evaluator, error);
   return world_agree(session->world, status, error);
 }

@@ -1,5 +1,6 @@
 /* lockstep predict: the network's answers for rows without targets, as a table for people (CSV) or as arrays
  * (HDF5). Ranks predict their shards' rows, rank 0 collects and writes them in the file's order. */
+#include "cli/answers.h"
 #include "cli/command.h"
 
 #include "data/dataset.h"
@@ -69,207 +70,6 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   }
 }
 
-/* ---- what is written ---- */
-
-typedef struct {
-  const model_t *model;
-  loss_params_t params;
-  int64_t rows, outputs;
-  const float *values;                /* (rows, outputs) */
-  const float *aleatoric, *epistemic; /* the same, or NULL */
-  bool is_classes;                    /* one class a row, by the largest value, or the sign of a single one */
-  char *const *names;                 /* (classes), or NULL: classes have numbers */
-} answers_t;
-
-static answers_t answers_of(const model_t *model, const predictions_t *predictions) {
-  bool is_classes = model->loss->target == TARGET_LABELS;
-  bool has_names = is_classes && model->class_names != NULL &&
-                   model->n_classes == (size_t)loss_classes(model->loss, predictions->outputs);
-  return (answers_t){.model = model,
-                     .params = loss_params(model->settings),
-                     .rows = predictions->rows,
-                     .outputs = predictions->outputs,
-                     .values = predictions->mean,
-                     .aleatoric = predictions->aleatoric,
-                     .epistemic = predictions->epistemic,
-                     .is_classes = is_classes,
-                     .names = has_names ? model->class_names : NULL};
-}
-
-/* A standard deviation beside the values: of the prediction as a whole, and its two parts. */
-typedef struct {
-  const char *name;
-  bool aleatoric, epistemic; /* the parts in it */
-} deviation_t;
-
-enum { DEVIATIONS = 3 };
-
-static const deviation_t deviations[DEVIATIONS] = {
-    {"std", true, true}, {"aleatoric_std", true, false}, {"epistemic_std", false, true}};
-
-/* Whether the model says something of it. */
-static bool is_known(const answers_t *answers, const deviation_t *deviation) {
-  return (!deviation->aleatoric || answers->aleatoric != NULL) &&
-         (!deviation->epistemic || answers->epistemic != NULL);
-}
-
-static float deviation_at(const answers_t *answers, const deviation_t *deviation, int64_t i) {
-  float a = deviation->aleatoric ? answers->aleatoric[i] : 0,
-        e = deviation->epistemic ? answers->epistemic[i] : 0;
-  return hypotf(a, e);
-}
-
-/* The first of the largest; of a single score its sign. */
-static int32_t class_of(const answers_t *answers, int64_t row) {
-  const float *p = answers->values + row * answers->outputs;
-  int32_t best = 0;
-  if (answers->outputs == 1) return p[0] > 0;
-  for (int32_t c = 1; c < answers->outputs; c++)
-    if (p[c] > p[best]) best = c;
-  return best;
-}
-
-/* A cell of text: in quotes when it holds what CSV gives a meaning to (RFC 4180). */
-static void put_cell(FILE *out, const char *prefix, const char *text) {
-  bool quoted = strpbrk(text, ",\"\n\r") != NULL;
-  fprintf(out, "%s%s", quoted ? "\"" : "", prefix);
-  for (; *text != '\0'; text++) {
-    if (*text == '"') fputc('"', out);
-    fputc(*text, out);
-  }
-  if (quoted) fputc('"', out);
-}
-
-static void put_name(FILE *out, const char *prefix, const answers_t *answers, int64_t c) {
-  if (answers->names != NULL)
-    put_cell(out, prefix, answers->names[c]);
-  else
-    fprintf(out, "%s%" PRId64, prefix, c);
-}
-
-/* `width` columns, named what_OUTPUT, or what where there is one. */
-static void put_names(FILE *out, const answers_t *answers, const char *what, int64_t width) {
-  char prefix[sizeof(loss_part_t)];
-  snprintf(prefix, sizeof prefix, "%s_", what);
-  if (width == 1) fprintf(out, ",%s", what);
-  for (int64_t c = 0; c < width && width > 1; c++) {
-    fputc(',', out);
-    put_name(out, prefix, answers, c);
-  }
-}
-
-/* Part i of the values; false past the last. Deviations are none of them. */
-static bool value_part(const answers_t *answers, size_t i, loss_part_t *out) {
-  const model_t *model = answers->model;
-  if (i >= loss_parts(model->loss, &answers->params)) return false;
-  *out = loss_part(model->loss, &answers->params, graph_outputs(model->graph), i);
-  return !out->is_deviation;
-}
-
-static void put_header(FILE *out, const answers_t *answers) {
-  fputs(answers->is_classes ? "row,class" : "row", out);
-  loss_part_t part;
-  for (size_t i = 0; value_part(answers, i, &part); i++) put_names(out, answers, part.name, part.width);
-  for (int d = 0; d < DEVIATIONS; d++)
-    if (is_known(answers, &deviations[d])) put_names(out, answers, deviations[d].name, answers->outputs);
-  fputc('\n', out);
-}
-
-static void put_row(FILE *out, const answers_t *answers, int64_t row) {
-  int64_t first = row * answers->outputs, end = first + answers->outputs;
-  fprintf(out, "%" PRId64, row);
-  if (answers->is_classes) {
-    fputc(',', out);
-    put_name(out, "", answers, class_of(answers, row));
-  }
-  for (int64_t i = first; i < end; i++) fprintf(out, ",%.9g", (double)answers->values[i]);
-  for (int d = 0; d < DEVIATIONS; d++)
-    for (int64_t i = first; i < end && is_known(answers, &deviations[d]); i++)
-      fprintf(out, ",%.9g", (double)deviation_at(answers, &deviations[d], i));
-  fputc('\n', out);
-}
-
-static void put_table(FILE *out, const answers_t *answers) {
-  put_header(out, answers);
-  for (int64_t row = 0; row < answers->rows; row++) put_row(out, answers, row);
-}
-
-static ls_status write_csv(const char *path, const answers_t *answers, ls_error *error) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %s", path);
-  put_table(out, answers);
-  ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
-                                      : error_set(error, LS_NO_MEMORY,
-                                                  "no memory for %s; HDF5 (--out FILE.h5) takes less", path);
-  free(text);
-  return status;
-}
-
-static ls_status write_classes(store_t *store, const answers_t *answers, ls_error *error) {
-  int32_t *classes = malloc((size_t)answers->rows * sizeof *classes);
-  if (classes == NULL)
-    return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " classes", answers->rows);
-  for (int64_t row = 0; row < answers->rows; row++) classes[row] = class_of(answers, row);
-  ls_status status = store_write(store, "class", STORE_I32, 1, &answers->rows, classes, error);
-  free(classes);
-  return status;
-}
-
-static ls_status write_deviations(store_t *store, const answers_t *answers, ls_error *error) {
-  const int64_t shape[] = {answers->rows, answers->outputs};
-  int64_t n = shape[0] * shape[1];
-  float *values = malloc((size_t)n * sizeof *values + 1);
-  ls_status status = LS_OK;
-  if (values == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " deviations", n);
-  for (int d = 0; d < DEVIATIONS && status == LS_OK; d++) {
-    if (!is_known(answers, &deviations[d])) continue;
-    for (int64_t i = 0; i < n; i++) values[i] = deviation_at(answers, &deviations[d], i);
-    status = store_write(store, deviations[d].name, STORE_F32, 2, shape, values, error);
-  }
-  free(values);
-  return status;
-}
-
-/* The columns of a part, as an array of their own. */
-static ls_status write_part(store_t *store, const answers_t *answers, const loss_part_t *part,
-                            ls_error *error) {
-  const int64_t shape[] = {answers->rows, part->width};
-  if (part->width == answers->outputs)
-    return store_write(store, part->name, STORE_F32, 2, shape, answers->values, error);
-  float *values = malloc((size_t)(answers->rows * part->width) * sizeof *values + 1);
-  if (values == NULL) return error_set(error, LS_NO_MEMORY, "no memory for predictions");
-  for (int64_t i = 0; i < answers->rows; i++)
-    memcpy(values + i * part->width, answers->values + i * answers->outputs + part->first,
-           (size_t)part->width * sizeof *values);
-  ls_status status = store_write(store, part->name, STORE_F32, 2, shape, values, error);
-  free(values);
-  return status;
-}
-
-static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
-  const model_t *model = answers->model;
-  loss_part_t part;
-  for (size_t i = 0; value_part(answers, i, &part); i++) TRY(write_part(store, answers, &part, error));
-  TRY(write_deviations(store, answers, error));
-  TRY(store_write_text(store, "/", "parameters_checksum", model->checksum, error));
-  if (!answers->is_classes) return LS_OK;
-  if (answers->names != NULL)
-    TRY(store_write_texts(store, "/", "class_names", (const char *const *)answers->names, model->n_classes,
-                          error));
-  return write_classes(store, answers, error);
-}
-
-static ls_status write_hdf5(const char *path, const answers_t *answers, ls_error *error) {
-  store_t *store = NULL;
-  TRY(store_create(path, &store, error));
-  ls_status status = write_arrays(store, answers, error);
-  if (status == LS_OK) status = store_publish(&store, error);
-  store_close(&store);
-  return status;
-}
-
 /* ---- what is predicted ---- */
 
 /* The array of features: as named, else the first usual one that is there. Not collective. */
@@ -312,15 +112,15 @@ static ls_status collect_all(const session_t *session, const split_t *split, con
   const float *const from[] = {mine->mean, mine->aleatoric, mine->epistemic};
   float **const to[] = {&all->mean, &all->aleatoric, &all->epistemic};
   all->rows = session->is_root ? split->partition.rows : 0;
-  all->outputs = mine->outputs;
+  all->columns = mine->columns;
   for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
     if (from[i] == NULL) continue; /* the same on all ranks */
     ls_status status = LS_OK;
-    *to[i] = arena_new(&all->arena, (size_t)(all->rows * all->outputs), sizeof(float));
+    *to[i] = arena_new(&all->arena, (size_t)(all->rows * all->columns), sizeof(float));
     if (*to[i] == NULL)
       status = error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows", all->rows);
     TRY(world_agree(session->world, status, error));
-    TRY(collect(session, split, (size_t)mine->outputs * sizeof(float), from[i], *to[i], error));
+    TRY(collect(session, split, (size_t)mine->columns * sizeof(float), from[i], *to[i], error));
   }
   return LS_OK;
 }
@@ -334,8 +134,8 @@ static ls_status predict_rows(const session_t *session, const predict_arguments_
   if (status == LS_OK) status = collect_all(session, split, &mine, &all, error);
   if (status == LS_OK) {
     if (session->is_root) {
-      answers_t answers = answers_of(ready->model, &all);
-      status = is_hdf5(a->out) ? write_hdf5(a->out, &answers, error) : write_csv(a->out, &answers, error);
+      status = is_hdf5(a->out) ? answers_write_hdf5(a->out, ready->model, &all, error)
+                               : answers_write_csv(a->out, ready->model, &all, error);
     }
     status = world_agree(session->world, status, error);
   }

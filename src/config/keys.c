@@ -54,10 +54,10 @@ static void path_join(char out[PATH_SIZE], const char *prefix, const char *key) 
   snprintf(out, PATH_SIZE, "%.180s%s%.60s", prefix, prefix[0] == '\0' || key[0] == '\0' ? "" : ".", key);
 }
 
-static bool is_row(key_table_t table, const char *path) {
+static const key_row_t *find_row(key_table_t table, const char *path) {
   for (size_t i = 0; i < table.n; i++)
-    if (strcmp(table.rows[i].path, path) == 0) return true;
-  return false;
+    if (strcmp(table.rows[i].path, path) == 0) return &table.rows[i];
+  return NULL;
 }
 
 /* The rest of a row's path below a section, NULL when the row is not in it; the top is "". */
@@ -132,8 +132,9 @@ static ls_status refuse_unknown(const reading_t *reading, key_table_t table, con
 ls_status keys_open(const reading_t *reading, key_table_t table, const char *path, yaml_value_t *value) {
   char name[PATH_SIZE];
   path_join(name, path, "name");
-  if (path[0] == '\0' || value->kind != YAML_TEXT || yaml_is_null(value) || !is_row(table, name))
-    return LS_OK;
+  const key_row_t *row = find_row(table, path);
+  bool has_name = find_row(table, name) != NULL || (row != NULL && row->type == &type_losses);
+  if (path[0] == '\0' || value->kind != YAML_TEXT || yaml_is_null(value) || !has_name) return LS_OK;
   return yaml_nest(reading->scratch, value, "name") ? LS_OK : setting_no_memory(reading);
 }
 
@@ -150,7 +151,7 @@ static ls_status check_section(const reading_t *reading, key_table_t table, cons
   for (yaml_value_t *child = tree->first; child != NULL; child = child->next) {
     path_join(path, section, child->key);
     bool is_word = strchr(child->key, '.') == NULL;
-    if (is_word && is_row(table, path)) continue;
+    if (is_word && find_row(table, path) != NULL) continue;
     if (!is_word || !is_section(table, path)) return refuse_unknown(reading, table, prefix, section, child);
     TRY(check_section(reading, table, prefix, path, child));
   }

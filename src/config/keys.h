@@ -61,13 +61,16 @@ struct value_type {
 extern const value_type_t type_number, type_integer, type_batch, type_seed, type_bool, type_text, type_name,
     type_choice, type_numbers, type_bytes;
 /* These fill several fields; theirs is the settings_t (range: the scaling_settings_t). */
-extern const value_type_t type_validation, type_range, type_columns, type_every, type_layers;
+extern const value_type_t type_validation, type_range, type_columns, type_every, type_layers, type_losses;
 
 /* The keys of one scaling, which fill a scaling_settings_t: for columns that have their own. */
 extern const key_table_t scaling_keys;
 
 /* The settings of a run, in the order in which they are written. */
 extern const key_table_t settings_keys;
+
+/* The keys of a loss: `loss` is one such table, or a list of them. */
+extern const key_table_t loss_keys;
 
 /* What `name` defaults to stands in the file's name, not in the table. */
 extern const char name_from_file[];
@@ -90,8 +93,8 @@ ls_status keys_read(const reading_t *reading, key_table_t table, const char *pre
 /* Every row of *base as a YAML table; NULL: no memory. */
 yaml_value_t *keys_write(arena_t *arena, key_table_t table, bool is_flow, const void *base);
 
-/* `optimizer: sgd` stands for `optimizer: {name: sgd}`: turns a text at a path that has a row PATH.name into
- * that table. Other values stay. */
+/* `optimizer: sgd` stands for `optimizer: {name: sgd}`: turns a text at a path that has a row PATH.name, or
+ * at that of `loss`, into that table. Other values stay. */
 ls_status keys_open(const reading_t *reading, key_table_t table, const char *path, yaml_value_t *value);
 
 /* Sets `section.key=value` in the tree. */

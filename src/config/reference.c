@@ -38,16 +38,18 @@ static void value_text(const page_t *page, const key_row_t *row, char *out, size
            row->or_auto ? ", or auto" : "");
 }
 
-static void put_row(const page_t *page, const key_row_t *row) {
-  char value[640];
+/* `section` stands before the key's path, "" for none. */
+static void put_row(const page_t *page, const char *section, const key_row_t *row) {
+  char value[640], path[64];
+  snprintf(path, sizeof path, "%s%s%s", section, section[0] == '\0' ? "" : ".", row->path);
   value_text(page, row, value, sizeof value);
   if (!page->markdown) {
-    fprintf(page->out, "  %-28s %s", row->path, row->meaning);
+    fprintf(page->out, "  %-28s %s", path, row->meaning);
     fprintf(page->out, "\n  %-28s   %s (%s%s)\n", "", value, row->initial == NULL ? "required" : "default ",
             row->initial == NULL ? "" : row->initial);
     return;
   }
-  fprintf(page->out, "| `%s` | ", row->path);
+  fprintf(page->out, "| `%s` | ", path);
   put_text(page, value);
   if (row->initial == NULL || row->initial == name_from_file)
     fprintf(page->out, " | %s | ", row->initial == NULL ? "required" : row->initial);
@@ -61,6 +63,16 @@ static void put_table_head(const page_t *page) {
   if (page->markdown) fputs("| key | value | default | meaning |\n| --- | --- | --- | --- |\n", page->out);
 }
 
+/* A table, or a list of such tables. */
+static void put_losses(const page_t *page, const key_row_t *row) {
+  put_heading(page, 2, row->path);
+  if (!page->markdown) fputs("  ", page->out);
+  put_text(page, row->meaning);
+  fputs(page->markdown ? "\n\n" : "\n", page->out);
+  put_table_head(page);
+  for (size_t i = 0; i < loss_keys.n; i++) put_row(page, row->path, &loss_keys.rows[i]);
+}
+
 /* Rows come section by section. */
 static void put_sections(const page_t *page) {
   size_t length = 0;
@@ -68,6 +80,12 @@ static void put_sections(const page_t *page) {
   for (size_t i = 0; i < settings_keys.n; i++) {
     const char *path = settings_keys.rows[i].path;
     size_t dot = strchr(path, '.') == NULL ? 0 : strcspn(path, ".");
+    if (settings_keys.rows[i].type == &type_losses) {
+      put_losses(page, &settings_keys.rows[i]);
+      section = "";
+      length = 0;
+      continue;
+    }
     if (section == NULL || dot != length || strncmp(section, path, dot) != 0) {
       char title[64];
       snprintf(title, sizeof title, "%.*s", (int)dot, path);
@@ -76,7 +94,7 @@ static void put_sections(const page_t *page) {
     }
     section = path;
     length = dot;
-    put_row(page, &settings_keys.rows[i]);
+    put_row(page, "", &settings_keys.rows[i]);
   }
 }
 
@@ -93,7 +111,7 @@ static void put_layers(const page_t *page) {
     put_text(page, layer.meaning);
     fputs(page->markdown ? "\n\n" : "\n", page->out);
     if (layer.keys.n > 0) put_table_head(page);
-    for (size_t k = 0; k < layer.keys.n; k++) put_row(page, &layer.keys.rows[k]);
+    for (size_t k = 0; k < layer.keys.n; k++) put_row(page, "", &layer.keys.rows[k]);
   }
 }
 
@@ -120,6 +138,11 @@ static void put_lists(const page_t *page) {
   put_list(page, "schedule", page->choices->schedule);
   put_list(page, "schedule.scaling", page->choices->rate_scaling);
   put_list(page, "stop.metric", page->choices->stop_metric);
+  for (size_t i = 0; i < loss_keys.n; i++) {
+    char title[64];
+    snprintf(title, sizeof title, "loss.%s", loss_keys.rows[i].path);
+    put_list(page, title, loss_keys.rows[i].list);
+  }
   for (size_t i = 0; i < settings_keys.n; i++)
     put_list(page, settings_keys.rows[i].path, settings_keys.rows[i].list);
 }

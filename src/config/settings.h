@@ -61,6 +61,22 @@ typedef struct {
   scaling_settings_t scaling;
 } column_scaling_t;
 
+/* A loss, and the head that it is for: the outputs and the columns of y that it compares. A network with one
+ * loss has one head, which takes all. */
+typedef struct {
+  const char *name;        /* required */
+  double delta;            /* huber: where the square turns into a line, > 0 */
+  double label_smoothing;  /* share of a label that is spread over all classes, in [0, 1) */
+  numbers_t quantiles;     /* quantile: levels, in (0, 1) */
+  numbers_t class_weights; /* how much a row of each class counts; or none, balanced */
+  const char *head;        /* what the head is called, no two alike; or "auto" */
+  double weight;           /* of the loss in the total, >= 0 */
+  int64_t outputs;         /* of the last layer, or SETTINGS_AUTO: those that heads before it leave */
+  numbers_t targets;       /* columns of y, whole numbers; or auto: those behind the head before */
+} loss_settings_t;
+
+enum { MOST_HEADS = 16 };
+
 typedef struct {
   const char *name;  /* none, polynomial, fourier, rbf, polynomial_kernel, linear_kernel */
   int64_t degree;    /* of polynomials, >= 1 */
@@ -93,13 +109,8 @@ typedef struct {
     layer_settings_t *layers; /* required */
     size_t n_layers;
   } model;
-  struct {
-    const char *name;        /* required */
-    double delta;            /* huber: where the square turns into a line, > 0 */
-    double label_smoothing;  /* share of a label that is spread over all classes, in [0, 1) */
-    numbers_t quantiles;     /* quantile: levels, in (0, 1) */
-    numbers_t class_weights; /* how much a row of each class counts; or none, balanced */
-  } loss;
+  loss_settings_t *losses; /* required: one, or one for each head */
+  size_t n_losses;
   struct {
     const char *name;
     double learning_rate;

@@ -34,18 +34,6 @@ static bool reduce_choice(size_t i, choice_t *out) {
   return true;
 }
 
-static bool class_weights_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"none", "rows count the same, whatever their class"},
-      {"balanced",
-       "a row counts N / (K n), with n of the N training rows in its class, one of K: classes count the "
-       "same"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
 static bool missing_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
       {"error", "ends the run with row and column"},
@@ -118,18 +106,7 @@ static const key_row_t rows[] = {
     {"data.basis.coef0", &type_number, FIELD(data.basis.coef0), "1",
      .meaning = "polynomial_kernel: the constant"},
     {"model.layers", &type_layers, 0, NULL, .meaning = "list of layers, from input to output"},
-    {"loss.name", &type_choice, FIELD(loss.name), NULL, .meaning = "loss function", CHOICES(loss)},
-    {"loss.delta", &type_number, FIELD(loss.delta), "1",
-     .meaning = "huber: where the square turns into a line", POSITIVE},
-    {"loss.label_smoothing", &type_number, FIELD(loss.label_smoothing), "0",
-     .meaning = "cross_entropy, binary_cross_entropy: share of each label that is spread over all classes",
-     .range = {0, 1, .high_open = true}},
-    {"loss.class_weights", &type_numbers, FIELD(loss.class_weights), "none",
-     .meaning = "how much a row of each class counts: none, balanced, or a list with a number for each",
-     .list = class_weights_choice, .range = {0, .high = INFINITY}},
-    {"loss.quantiles", &type_numbers, FIELD(loss.quantiles), "[0.1, 0.5, 0.9]",
-     .meaning = "quantile: the levels, an output for each and every target",
-     .range = {0, 1, .low_open = true, .high_open = true}},
+    {"loss", &type_losses, 0, NULL, .meaning = "a loss with its keys, or a list of them, one for each head"},
     {"optimizer.name", &type_choice, FIELD(optimizer.name), "adam", .meaning = "optimiser",
      CHOICES(optimizer)},
     {"optimizer.learning_rate", &type_number, FIELD(optimizer.learning_rate), "0.001",

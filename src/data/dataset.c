@@ -111,10 +111,15 @@ static bool is_asked(const loading_t *load, int which) {
   return (load->request->splits & 1 << which) != 0 && load->plan->split[which].there;
 }
 
+/* Values of a row's targets in memory. */
+static int64_t target_width(const target_request_t *targets, const source_t *source) {
+  return targets->columns != NULL ? targets->width : source->y_width;
+}
+
 static size_t row_bytes(const loading_t *load, const source_t *source) {
   size_t y[] = {[TARGET_NONE] = 0,
                 [TARGET_LABELS] = sizeof(int32_t),
-                [TARGET_VALUES] = (size_t)source->y_width * sizeof(float)};
+                [TARGET_VALUES] = (size_t)target_width(&load->request->targets, source) * sizeof(float)};
   return (size_t)source->features * element_size(source->type) + y[load->request->targets.kind];
 }
 
@@ -181,7 +186,7 @@ static ls_status load_split(const loading_t *load, const split_names_t *names, i
   row_format_t x = features_format(names->x, source), y;
   target_kind_t kind = load->request->targets.kind;
   if (kind == TARGET_NONE) return load_arrays(dataset, load, &x, NULL, &rows, split, error);
-  if (kind == TARGET_VALUES) split->width = source->y_width;
+  if (kind == TARGET_VALUES) split->width = target_width(&load->request->targets, source);
   y = kind == TARGET_LABELS ? labels_format(names->y, source, load->request->targets.width)
                             : targets_format(names->y, source, load->request->targets);
   TRY(load_arrays(dataset, load, &x, &y, &rows, split, error));

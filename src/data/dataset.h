@@ -63,6 +63,10 @@ typedef struct {
 ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_shape_t *shape,
                            ls_error *error);
 
+/* Whether y (n, width) holds the targets that are asked for: LS_BAD_DATA. */
+ls_status dataset_check_width(const char *file, const char *y, int64_t width, const target_request_t *targets,
+                              ls_error *error);
+
 enum { SPLIT_TRAIN = 1, SPLIT_VALID = 2, SPLIT_TEST = 4 };
 
 /* Reads this rank's part of the asked splits (SPLIT_ bits; valid and test only when there). Each rank reads
@@ -70,7 +74,8 @@ enum { SPLIT_TRAIN = 1, SPLIT_VALID = 2, SPLIT_TEST = 4 };
  * than data.memory_limit, all ranks make streams instead. Validation rows are chosen by validation_choice
  * before rows are dealt to shards, after rows with missing values were dropped. For TARGET_LABELS y is
  * labels, or one-hot (n, width), which becomes labels; for TARGET_VALUES y must be (n, width), or (n) when
- * width is 1. Collective (errors agree). *out is caller-owned. */
+ * width is 1, or hold the columns that are asked for, which then lie side by side. Collective (errors agree).
+ * *out is caller-owned. */
 ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_request_t targets,
                        int shards, dataset_t **out, ls_error *error);
 void dataset_destroy(dataset_t **dataset);

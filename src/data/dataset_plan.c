@@ -188,20 +188,34 @@ static ls_status missing_y(const store_t *store, const split_names_t *names, ls_
                       names->x, names->y, names->y_key);
 }
 
-static ls_status check_width(const store_t *store, const char *y, int64_t width, target_request_t targets,
-                             ls_error *error) {
-  if (width == targets.width || (targets.kind == TARGET_LABELS && width == 1)) return LS_OK;
-  if (targets.kind == TARGET_LABELS)
+/* Several heads: every column that one of them takes. */
+static ls_status check_columns(const char *file, const char *y, int64_t width,
+                               const target_request_t *targets, ls_error *error) {
+  int64_t needed = 0;
+  for (int64_t c = 0; c < targets->width; c++)
+    if (targets->columns[c].column >= needed) needed = targets->columns[c].column + 1;
+  if (width == needed || (width > needed && !targets->all_columns)) return LS_OK;
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s has %" PRId64 " %s, but the heads of the network take %" PRId64
+                   ": loss.targets names the columns of a head",
+                   file, y, width, width == 1 ? "column" : "columns", needed);
+}
+
+ls_status dataset_check_width(const char *file, const char *y, int64_t width, const target_request_t *targets,
+                              ls_error *error) {
+  if (targets->columns != NULL) return check_columns(file, y, width, targets, error);
+  if (width == targets->width || (targets->kind == TARGET_LABELS && width == 1)) return LS_OK;
+  if (targets->kind == TARGET_LABELS)
     return error_set(error, LS_BAD_DATA,
                      "%s: %s has %" PRId64
                      " columns: labels are one integer a row, or one-hot with as many columns "
                      "as the network has outputs (%" PRId64 ")",
-                     store_path(store), y, width, targets.width);
+                     file, y, width, targets->width);
   return error_set(error, LS_BAD_DATA,
                    "%s: %s has %" PRId64 " %s but the network and its loss are for %" PRId64
                    " %s a row: make the last layer as wide as the targets need",
-                   store_path(store), y, width, width == 1 ? "column" : "columns", targets.width,
-                   targets.width == 1 ? "target" : "targets");
+                   file, y, width, width == 1 ? "column" : "columns", targets->width,
+                   targets->width == 1 ? "target" : "targets");
 }
 
 ls_status plan_check(const store_t *store, const settings_t *settings, const plan_t *plan, int splits,
@@ -213,7 +227,7 @@ ls_status plan_check(const store_t *store, const settings_t *settings, const pla
     if ((splits & 1 << s) == 0 || !source->there) continue;
     split_names(settings, plan->by_share && s == VALID ? TRAIN : s, &names);
     if (!source->has_y) return missing_y(store, &names, error);
-    TRY(check_width(store, names.y, source->y_width, targets, error));
+    TRY(dataset_check_width(store_path(store), names.y, source->y_width, &targets, error));
   }
   return LS_OK;
 }

@@ -36,28 +36,31 @@ static ls_status not_finite(const piece_t *piece, int64_t i, int64_t column, dou
 CHECK_FINITE(float)
 CHECK_FINITE(double)
 
+static ls_status out_of_bounds(const piece_t *piece, int64_t i, int64_t column, double value, double low,
+                               double high, ls_error *error) {
+  char bounds[64];
+  snprintf(bounds, sizeof bounds, isinf(high) ? "at least %g" : "in [%g, %g]", low, high);
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s holds %g in row %" PRId64 ", column %" PRId64
+                   " (counted from 0), but its values must be %s",
+                   piece->path, piece->format->name, value, piece->first + i, column, bounds);
+}
+
 /* Values that a loss can only take between two bounds. */
 static ls_status check_bounded(const piece_t *piece, int64_t i, ls_error *error) {
   int64_t width = piece->format->width;
   const float *values = (const float *)piece->values + i * width;
   const double low = piece->format->targets.low, high = piece->format->targets.high;
-  char bounds[64];
   TRY(check_float(piece, i, error));
-  for (int64_t c = 0; c < width; c++) {
-    if ((double)values[c] >= low && (double)values[c] <= high) continue;
-    snprintf(bounds, sizeof bounds, isinf(high) ? "at least %g" : "in [%g, %g]", low, high);
-    return error_set(error, LS_BAD_DATA,
-                     "%s: %s holds %g in row %" PRId64 ", column %" PRId64
-                     " (counted from 0), but its values must be %s",
-                     piece->path, piece->format->name, (double)values[c], piece->first + i, c, bounds);
-  }
+  for (int64_t c = 0; c < width; c++)
+    if (!((double)values[c] >= low && (double)values[c] <= high))
+      return out_of_bounds(piece, i, c, (double)values[c], low, high, error);
   return LS_OK;
 }
 
 /* ---- labels ---- */
 
-static ls_status bad_label(const piece_t *piece, int64_t i, double label, ls_error *error) {
-  int64_t classes = piece->format->targets.width;
+static ls_status bad_label(const piece_t *piece, int64_t i, double label, int64_t classes, ls_error *error) {
   if (label != floor(label) || !isfinite(label))
     return error_set(error, LS_BAD_DATA,
                      "%s: %s row %" PRId64 " (counted from 0) is %g, not a whole number, so not "
@@ -73,12 +76,37 @@ static ls_status bad_label(const piece_t *piece, int64_t i, double label, ls_err
 static ls_status check_label(const piece_t *piece, int64_t i, ls_error *error) {
   double label = ((const double *)piece->values)[i];
   bool is_label = label >= 0 && label < (double)piece->format->targets.width && label == floor(label);
-  return is_label ? LS_OK : bad_label(piece, i, label, error);
+  return is_label ? LS_OK : bad_label(piece, i, label, piece->format->targets.width, error);
 }
 
 static void put_label(const piece_t *piece, int64_t i, void *out) {
   int32_t label = (int32_t)((const double *)piece->values)[i];
   memcpy(out, &label, sizeof label);
+}
+
+/* Several heads: the columns that they take, class numbers and values. */
+static ls_status check_columns(const piece_t *piece, int64_t i, ls_error *error) {
+  const target_request_t *targets = &piece->format->targets;
+  for (int64_t c = 0; c < targets->width; c++) {
+    const target_column_t *column = &targets->columns[c];
+    double value = (double)((const float *)piece->values)[i * piece->format->width + column->column];
+    bool is_bounded = column->low != 0 || column->high != 0;
+    if (column->classes > 0) {
+      if (value >= 0 && value < (double)column->classes && value == floor(value)) continue;
+      ls_status status = bad_label(piece, i, value, column->classes, error);
+      return error_prefix(error, status, "column %" PRId64 " of y", column->column);
+    }
+    if (!isfinite(value)) return not_finite(piece, i, column->column, value, error);
+    if (is_bounded && !(value >= column->low && value <= column->high))
+      return out_of_bounds(piece, i, column->column, value, column->low, column->high, error);
+  }
+  return LS_OK;
+}
+
+static void put_columns(const piece_t *piece, int64_t i, void *out) {
+  const target_request_t *targets = &piece->format->targets;
+  const float *row = (const float *)piece->values + i * piece->format->width;
+  for (int64_t c = 0; c < targets->width; c++) ((float *)out)[c] = row[targets->columns[c].column];
 }
 
 /* The column of the only 1 among zeros, or -1. */
@@ -130,7 +158,7 @@ row_format_t labels_format(const char *y, const source_t *source, int64_t classe
   bool one_hot = source->y_width > 1;
   row_format_t format = {.type = STORE_F64,
                          .width = source->y_width,
-                         .targets = {.width = classes},
+                         .targets = {.kind = TARGET_LABELS, .width = classes},
                          .row_size = sizeof(int32_t),
                          .check = one_hot ? check_one_hot : check_label,
                          .put = one_hot ? put_hot : put_label};
@@ -139,12 +167,16 @@ row_format_t labels_format(const char *y, const source_t *source, int64_t classe
 }
 
 row_format_t targets_format(const char *y, const source_t *source, target_request_t targets) {
-  bool bounded = targets.low != 0 || targets.high != 0;
+  bool bounded = targets.low != 0 || targets.high != 0, chosen = targets.columns != NULL;
+  int64_t width = chosen ? targets.width : source->y_width;
   row_format_t format = {.type = STORE_F32,
                          .width = source->y_width,
                          .targets = targets,
-                         .row_size = (size_t)source->y_width * sizeof(float),
-                         .check = bounded ? check_bounded : check_float};
+                         .row_size = (size_t)width * sizeof(float),
+                         .check = chosen    ? check_columns
+                                  : bounded ? check_bounded
+                                            : check_float,
+                         .put = chosen ? put_columns : NULL};
   snprintf(format.name, sizeof format.name, "%s", y);
   return format;
 }

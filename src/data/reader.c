@@ -184,7 +184,7 @@ static ls_status lay_out(stream_t *stream, split_t *split, ls_error *error) {
   stream->x.slots = split->x = reader->buffer;
   if (!stream->has_y) return LS_OK;
   stream->y.slots = y;
-  if (stream->y.format.put != NULL)
+  if (stream->y.format.targets.kind == TARGET_LABELS)
     split->labels = (void *)y;
   else
     split->targets = (void *)y;

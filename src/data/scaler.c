@@ -32,6 +32,12 @@ void scaler_free(scaler_t *scaler) {
   *scaler = (scaler_t){.name = scaling_find("none")->choice.name};
 }
 
+void scaler_leave(scaler_t *scaler, int64_t c) {
+  if (scaler->n == 0) return;
+  scaler->shift[c] = scaler->offset[c] = 0;
+  scaler->scale[c] = 1;
+}
+
 /* ---- fitting ---- */
 
 /* One group of columns on its way through the passes. */
@@ -255,12 +261,10 @@ void scaler_apply(const scaler_t *scaler, int64_t rows, float *values) {
       values[c] = (float)(((double)values[c] - shift[c]) * scale[c] + offset[c]);
 }
 
-void scaler_invert(const scaler_t *scaler, int64_t rows, float *values) {
-  const double *restrict shift = scaler->shift, *restrict scale = scaler->scale,
-                         *restrict offset = scaler->offset;
-  for (int64_t r = 0; r < rows; r++, values += scaler->n)
-    for (int64_t c = 0; c < scaler->n; c++)
-      values[c] = (float)(((double)values[c] - offset[c]) / scale[c] + shift[c]);
+void scaler_invert(const scaler_t *scaler, int64_t first, int64_t n, float *values) {
+  const double *restrict shift = scaler->shift + first, *restrict scale = scaler->scale + first,
+                         *restrict offset = scaler->offset + first;
+  for (int64_t c = 0; c < n; c++) values[c] = (float)(((double)values[c] - offset[c]) / scale[c] + shift[c]);
 }
 
 /* ---- files ---- */

@@ -26,10 +26,14 @@ ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings,
                              scaler_t *out, ls_error *error);
 void scaler_free(scaler_t *scaler);
 
+/* Column c stays as it is: class numbers among the targets. */
+void scaler_leave(scaler_t *scaler, int64_t c);
+
 /* In place, n rows of scaler->n columns. Targets of a split are scaled by split_scale_targets
- * (data/stream.h), after fitting; predictions are unscaled. */
+ * (data/stream.h), after fitting. */
 void scaler_apply(const scaler_t *scaler, int64_t rows, float *values);
-void scaler_invert(const scaler_t *scaler, int64_t rows, float *values);
+/* Back, in place: the n values of one row that belong to columns first .. first + n. */
+void scaler_invert(const scaler_t *scaler, int64_t first, int64_t n, float *values);
 
 /* Arrays group/shift, group/scale, group/offset and attribute name. */
 ls_status scaler_write(const scaler_t *scaler, store_t *store, const char *group, ls_error *error);

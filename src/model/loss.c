@@ -46,11 +46,11 @@ const loss_t *loss_find(const char *name) {
   return i < 0 ? NULL : &loss_table[i];
 }
 
-loss_params_t loss_params(const settings_t *settings) {
-  return (loss_params_t){.delta = settings->loss.delta,
-                         .label_smoothing = settings->loss.label_smoothing,
-                         .levels = settings->loss.quantiles.values,
-                         .n_levels = settings->loss.quantiles.n};
+loss_params_t loss_params(const loss_settings_t *settings) {
+  return (loss_params_t){.delta = settings->delta,
+                         .label_smoothing = settings->label_smoothing,
+                         .levels = settings->quantiles.values,
+                         .n_levels = settings->quantiles.n};
 }
 
 /* ---- outputs and targets ---- */
@@ -140,11 +140,6 @@ double loss_evaluate(const loss_t *loss, const loss_params_t *params, int64_t ro
 }
 
 /* ---- predictions ---- */
-
-void loss_predict(const loss_t *loss, const loss_params_t *params, int64_t rows, int64_t width, float *z) {
-  if (loss->predict == NULL) return;
-  for (int64_t r = 0; r < rows; r++) loss->predict(params, width, z + r * width);
-}
 
 size_t loss_parts(const loss_t *loss, const loss_params_t *params) {
   return (size_t)outputs_per_target(loss, params);

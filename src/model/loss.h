@@ -24,7 +24,8 @@ typedef double (*loss_function_t)(const loss_params_t *params, int64_t rows, int
 /* One row in double, plainly. target: its values, or target[0] = label. */
 typedef double (*loss_reference_t)(const loss_params_t *params, int64_t width, const double *z,
                                    const double *target);
-/* One row of outputs becomes what a user wants to see, in place. */
+/* One row of outputs becomes what a user wants to see, in place: probabilities, rates, means and standard
+ * deviations. */
 typedef void (*loss_predict_t)(const loss_params_t *params, int64_t width, float *z);
 
 typedef struct {
@@ -45,7 +46,7 @@ const loss_t *loss_find(const char *name);
 bool loss_choice(size_t i, choice_t *out);
 
 /* What the settings say about it; borrows their lists. */
-loss_params_t loss_params(const settings_t *settings);
+loss_params_t loss_params(const loss_settings_t *settings);
 
 /* Whether the loss, its settings and a network of so many outputs go together: LS_BAD_SETTINGS. */
 ls_status loss_check(const loss_t *loss, const loss_params_t *params, int64_t outputs, ls_error *error);
@@ -66,11 +67,6 @@ target_request_t loss_request(const loss_t *loss, const loss_params_t *params, i
  */
 double loss_evaluate(const loss_t *loss, const loss_params_t *params, int64_t rows, int64_t width,
                      const float *z, target_t target, float *delta);
-
-/* Turns outputs (rows, width) into predictions, in place: probabilities for cross_entropy and
- * binary_cross_entropy, rates for poisson_nll, means and standard deviations for gaussian_nll, others
- * unchanged. */
-void loss_predict(const loss_t *loss, const loss_params_t *params, int64_t rows, int64_t width, float *z);
 
 /* Predictions in parts of neighbouring columns: all in one part but for gaussian_nll (prediction,
  * aleatoric_std) and quantile (one for each level). */

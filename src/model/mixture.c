@@ -97,11 +97,20 @@ static const struct {
     {"gaussian_nll", mix_normal},
 };
 
-void mixture_outputs(const loss_t *loss, int64_t n, int64_t rows, int64_t width, const float *z, float *out) {
-  mix_t mix = mix_mean;
+static mix_t mix_of(const loss_t *loss) {
   for (size_t i = 0; i < sizeof mixture_table / sizeof mixture_table[0]; i++)
-    if (strcmp(mixture_table[i].loss, loss->name) == 0) mix = mixture_table[i].mix;
-  for (int64_t r = 0; r < rows; r++) mix(n, width, z + r * width, rows * width, out + r * width);
+    if (strcmp(mixture_table[i].loss, loss->name) == 0) return mixture_table[i].mix;
+  return mix_mean;
+}
+
+void mixture_outputs(const objective_t *objective, int64_t n, int64_t rows, const float *z, float *out) {
+  int64_t width = objective->outputs;
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    mix_t mix = mix_of(head->loss);
+    for (int64_t at = head->first; at < rows * width; at += width)
+      mix(n, head->outputs, z + at, rows * width, out + at);
+  }
 }
 
 void mixture_deviation(int64_t n, int64_t values, int64_t stride, const float *p, float *deviation) {

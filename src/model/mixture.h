@@ -4,12 +4,12 @@
 #ifndef MODEL_MIXTURE_H
 #define MODEL_MIXTURE_H
 
-#include "model/loss.h"
+#include "model/objective.h"
 
-/* out (rows, width) = the outputs of the mixture of n networks with outputs z (n, rows, width): logits of the
- * mean probability for classes, mean and total variance for gaussian_nll, the logarithm of the mean rate for
- * poisson_nll, the mean of outputs for all else. Thread-safe. */
-void mixture_outputs(const loss_t *loss, int64_t n, int64_t rows, int64_t width, const float *z, float *out);
+/* out (rows, outputs) = the outputs of the mixture of n networks with outputs z (n, rows, outputs), head by
+ * head: logits of the mean probability for classes, mean and total variance for gaussian_nll, the logarithm
+ * of the mean rate for poisson_nll, the mean of outputs for all else. Thread-safe. */
+void mixture_outputs(const objective_t *objective, int64_t n, int64_t rows, const float *z, float *out);
 
 /* deviation[i], i < values: population standard deviation over m < n of p[m * stride + i]. Thread-safe. */
 void mixture_deviation(int64_t n, int64_t values, int64_t stride, const float *p, float *deviation);

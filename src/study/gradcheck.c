@@ -112,7 +112,7 @@ done:
 
 static ls_status read_batch(check_t *check, int s, ls_error *error) {
   const training_t *training = &check->training;
-  bool is_labels = training->loss->target == TARGET_LABELS;
+  bool is_labels = training->objective->has_labels;
   int64_t most = slice_rows(training->settings->train.global_batch_size, training->layout->shards);
   size_t inputs = (size_t)graph_inputs(training->graph), width = (size_t)check->width, n = (size_t)most;
   batch_t *batch = &check->batches[s];
@@ -144,9 +144,8 @@ static ls_status shard_loss(const check_t *check, int s, const double *parameter
   TRY(graph_reference(training->graph, parameters, batch->rows, batch->x, &pass, outputs, error));
   *sum = 0;
   for (int64_t r = 0; r < batch->rows; r++)
-    *sum += (double)batch->weights[r] * training->loss->reference(&training->loss_params, width,
-                                                                  outputs + r * width,
-                                                                  batch->targets + r * check->width);
+    *sum += (double)batch->weights[r] *
+            objective_reference(training->objective, outputs + r * width, batch->targets + r * check->width);
   return LS_OK;
 }
 
@@ -356,9 +355,7 @@ static ls_status make_buffers(check_t *check, ls_error *error) {
   int64_t rows = slice_rows(training->settings->train.global_batch_size, training->layout->shards);
   arena_t *arena = &check->arena;
   check->n_plain = graph_plain_floats(training->graph);
-  check->width = training->loss->target == TARGET_LABELS
-                     ? 1
-                     : loss_targets(training->loss, &training->loss_params, graph_outputs(training->graph));
+  check->width = training->objective->targets;
   check->batches = arena_new(arena, own, sizeof *check->batches);
   check->parameters = arena_new(arena, check->n_plain, sizeof(double));
   check->gradient = arena_new(arena, check->n_plain, sizeof(double));

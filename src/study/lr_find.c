@@ -99,7 +99,7 @@ static ls_status run_steps(const training_t *training, const lr_find_options_t *
     TRY(engine_step_loss(training->engine, sums, error));
     double rows = (double)step_rows(training->partition, batch, step);
     result->rates[i] = engine_learning_rate(training->engine, i);
-    result->losses[i] = tree_sum(sums, training->layout->shards, 1) / rows;
+    result->losses[i] = engine_total_loss(training->engine, sums) / rows;
     result->n = i + 1;
     if (is_broken(result, options->steps)) break;
   }
@@ -115,7 +115,7 @@ ls_status lr_find_run(world_t *world, const settings_t *settings, const lr_find_
                      settings->optimizer.name);
   TRY(training_open(world, settings, &training, error));
   size_t n = (size_t)options->steps;
-  double *sums = malloc((size_t)training.layout->shards * sizeof *sums);
+  double *sums = malloc((size_t)training.layout->shards * training.objective->n * sizeof *sums);
   lr_find_t result = {.rates = malloc(n * sizeof(double)),
                       .losses = malloc(n * sizeof(double)),
                       .smooth = malloc(n * sizeof(double))};

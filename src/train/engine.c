@@ -100,16 +100,16 @@ static order_t order_of(const settings_t *settings) {
 /* What the rows phase needs beside kernels. */
 static ls_status create_rows(engine_t *engine, ls_error *error) {
   const layout_t *layout = engine->in.layout;
-  size_t own = (size_t)layout->own_shards;
+  size_t own = (size_t)layout->own_shards, heads = engine->in.objective->n;
   TRY(gather_create(engine->in.train, engine->in.features, &engine->gather, error));
   size_t ordered = engine->stream == NULL ? (size_t)engine->in.train->rows : 0;
   TRY(tape_create(engine->in.graph, layout->own_shards * engine->shape.padded, engine->shape.padded,
                   &engine->tape, error));
   engine->order = arena_new(&engine->arena, ordered, sizeof *engine->order);
   engine->shard_begin = arena_new(&engine->arena, own + 1, sizeof *engine->shard_begin);
-  engine->block_loss = arena_new(&engine->arena, own * (size_t)engine->shape.blocks, sizeof(double));
-  engine->step_loss = arena_new(&engine->arena, own, sizeof(double));
-  engine->epoch_loss = arena_new(&engine->arena, own, sizeof(double));
+  engine->block_loss = arena_new(&engine->arena, own * heads * (size_t)engine->shape.blocks, sizeof(double));
+  engine->step_loss = arena_new(&engine->arena, own * heads, sizeof(double));
+  engine->epoch_loss = arena_new(&engine->arena, own * heads, sizeof(double));
   engine->team = arena_new(&engine->arena, 1, sizeof *engine->team);
   engine->timed_rows = arena_new(&engine->arena, (size_t)engine->in.timed_steps, sizeof *engine->timed_rows);
   engine->workers = arena_new(&engine->arena, (size_t)layout->threads, sizeof *engine->workers);
@@ -146,7 +146,7 @@ static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *er
   size_t rows = (size_t)engine->shape.block_rows;
   worker->labels = arena_new(&engine->arena, rows, sizeof *worker->labels);
   worker->rows = arena_new(&engine->arena, rows, sizeof *worker->rows);
-  worker->values = arena_new(&engine->arena, rows * (size_t)graph_outputs(engine->in.graph), sizeof(float));
+  worker->values = arena_new(&engine->arena, rows * (size_t)engine->in.objective->targets, sizeof(float));
   worker->weights = arena_new(&engine->arena, rows, sizeof *worker->weights);
   worker->levels = arena_new(
       &engine->arena, (size_t)deepest_fold(engine) * graph_largest_tile(engine->in.graph), sizeof(float));
@@ -225,7 +225,6 @@ ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error 
   engine->optimizer = optimizer_find(settings->optimizer.name);
   engine->schedule = schedule_find(settings->schedule.name);
   engine->rates = rate_plan(settings, inputs->train->partition);
-  engine->loss_params = loss_params(settings);
   engine->shape = slice_shape(settings->train.global_batch_size, inputs->layout->shards);
   engine->shared = strcmp(settings->parallel.reduce, "shared") == 0;
   engine->nodes = engine->shared ? world_nodes(inputs->world) : 1;
@@ -330,7 +329,7 @@ void engine_begin_epoch(engine_t *engine, int64_t epoch) {
   if (engine->lbfgs != NULL) epoch = 0; /* the same sums, to the bit, whenever the same point is evaluated */
   engine->epoch = epoch;
   engine->stream_step = -1;
-  memset(engine->epoch_loss, 0, (size_t)layout->own_shards * sizeof(double));
+  memset(engine->epoch_loss, 0, (size_t)layout->own_shards * engine->in.objective->n * sizeof(double));
   if (engine->stream != NULL) return;
 #pragma omp parallel for schedule(dynamic) num_threads(layout->threads)
   for (int s = 0; s < layout->own_shards; s++) {
@@ -469,11 +468,12 @@ ls_status engine_gradient(engine_t *engine, int64_t step, int64_t updates_before
 static ls_status gather_losses(engine_t *engine, const double *own, double *sums, ls_error *error) {
   world_t *world = engine->in.world;
   int ranks = world_size(world), shards = engine->in.layout->shards;
+  size_t heads = engine->in.objective->n;
   size_t *sizes = malloc((size_t)ranks * sizeof *sizes);
   ls_status status =
       sizes == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
   TRY_OR_DONE(world_agree(world, status, error));
-  for (int r = 0; r < ranks; r++) sizes[r] = (size_t)rank_shards(shards, ranks, r) * sizeof *own;
+  for (int r = 0; r < ranks; r++) sizes[r] = (size_t)rank_shards(shards, ranks, r) * heads * sizeof *own;
   status = world_gather_pieces(world, own, sizes, sums, -1, error);
 done:
   free(sizes);
@@ -490,7 +490,19 @@ ls_status engine_epoch_loss(engine_t *engine, double *sums, ls_error *error) {
 
 void engine_set_epoch_loss(engine_t *engine, const double *sums) {
   const layout_t *layout = engine->in.layout;
-  memcpy(engine->epoch_loss, sums + layout->first_shard, (size_t)layout->own_shards * sizeof *sums);
+  size_t heads = engine->in.objective->n;
+  memcpy(engine->epoch_loss, sums + (size_t)layout->first_shard * heads,
+         (size_t)layout->own_shards * heads * sizeof *sums);
+}
+
+double engine_head_loss(const engine_t *engine, const double *sums, size_t h) {
+  return tree_sum(sums + h, engine->in.layout->shards, engine->in.objective->n);
+}
+
+double engine_total_loss(const engine_t *engine, const double *sums) {
+  double losses[MOST_HEADS];
+  for (size_t h = 0; h < engine->in.objective->n; h++) losses[h] = engine_head_loss(engine, sums, h);
+  return objective_total(engine->in.objective, losses);
 }
 
 /* ---- figures ---- */
@@ -501,7 +513,7 @@ double engine_live_loss(const engine_t *engine) {
   double sum = 0;
   int64_t rows = 0;
   for (int s = 0; s < layout->own_shards; s++) {
-    sum += engine->epoch_loss[s];
+    sum += objective_total(engine->in.objective, engine->epoch_loss + (size_t)s * engine->in.objective->n);
     rows += slice_begin(partition, engine->in.settings->train.global_batch_size, layout->first_shard + s,
                         engine->steps_done);
   }

@@ -16,7 +16,7 @@
 #include "data/gather.h"
 #include "data/stream.h"
 #include "model/graph.h"
-#include "model/loss.h"
+#include "model/objective.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/layout.h"
@@ -39,7 +39,7 @@ typedef struct {
   const settings_t *settings;
   const layout_t *layout;
   const graph_t *graph;
-  const loss_t *loss;
+  const objective_t *objective;
   const split_t *train;
   const features_t *features;
   int64_t timed_steps; /* room for the seconds of so many steps (timing.h); 0: they are not kept */
@@ -88,11 +88,17 @@ ls_status engine_gradient(engine_t *engine, int64_t step, int64_t updates_before
 int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *labels, float *values,
                     float *weights);
 
-/* Loss sums per shard, all (S) on every rank: of the last step, or of the epoch so far. Collective. */
+/* Loss sums of every head by shard, all (S, heads) on every rank: of the last step, or of the epoch so far.
+ * Collective. */
 ls_status engine_step_loss(engine_t *engine, double *sums, ls_error *error);
 ls_status engine_epoch_loss(engine_t *engine, double *sums, ls_error *error);
-/* Restores the epoch's sums after a resume; all (S). */
+/* Restores the epoch's sums after a resume; all (S, heads). */
 void engine_set_epoch_loss(engine_t *engine, const double *sums);
+
+/* The sum over all shards of head h's loss, by the tree, from all sums (S, heads); and the weighted sum of
+ * the heads' losses. Pure. */
+double engine_head_loss(const engine_t *engine, const double *sums, size_t h);
+double engine_total_loss(const engine_t *engine, const double *sums);
 
 /* Mean loss of the epoch so far over this rank's own shards: for the live line. Not collective. */
 double engine_live_loss(const engine_t *engine);

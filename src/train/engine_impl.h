@@ -12,7 +12,7 @@ typedef struct {
   _Alignas(64) graph_worker_t *kernels;
   int32_t *labels; /* (block_rows) */
   uint32_t *rows;  /* (block_rows): where streamed rows are */
-  float *values;   /* (block_rows, outputs) */
+  float *values;   /* (block_rows, targets) */
   float *weights;  /* (block_rows) */
   float *levels;   /* (depth of the tree, largest tile): where right-hand subtrees wait */
   float *tile;     /* (largest tile): its sum over all shards, when nobody else needs it */
@@ -81,7 +81,6 @@ struct engine {
   const optimizer_t *optimizer;
   const schedule_t *schedule;
   schedule_plan_t rates;
-  loss_params_t loss_params;
   gather_t gather;
   slice_shape_t shape;
   bool shared;      /* reduce: shared */
@@ -113,8 +112,8 @@ struct engine {
   int64_t steps_done;             /* of the epoch */
   int64_t timed;                  /* steps on the timelines */
   int64_t *timed_rows;            /* (timed_steps): rows of each */
-  double *block_loss;             /* (own shards, blocks) */
-  double *step_loss, *epoch_loss; /* (own shards) */
+  double *block_loss;             /* (own shards, blocks, heads) */
+  double *step_loss, *epoch_loss; /* (own shards, heads) */
   double norm;
 
   worker_t *workers; /* (threads) */

@@ -15,15 +15,21 @@
 /* ---- set-up ---- */
 
 static ls_status worker_create(evaluator_t *evaluator, worker_t *worker, ls_error *error) {
-  size_t classes = (size_t)evaluator->classes, outputs = (size_t)graph_outputs(evaluator->graph);
-  worker->values = arena_new(&evaluator->arena, EVALUATE_ROWS * outputs, sizeof(float));
+  size_t outputs = (size_t)graph_outputs(evaluator->graph), heads = evaluator->objective->n;
+  worker->values =
+      arena_new(&evaluator->arena, EVALUATE_ROWS * (size_t)evaluator->objective->targets, sizeof(float));
   worker->predictions = arena_new(&evaluator->arena, EVALUATE_ROWS * outputs, sizeof(float));
-  worker->confusion = arena_new(&evaluator->arena, classes * classes, sizeof *worker->confusion);
+  worker->tallies = arena_new(&evaluator->arena, heads, sizeof *worker->tallies);
   worker->scratch = arena_new(&evaluator->arena, (size_t)graph_inputs(evaluator->graph), sizeof(double));
   worker->variance = arena_new(&evaluator->arena, outputs, sizeof(double));
-  if (worker->values == NULL || worker->predictions == NULL || worker->confusion == NULL ||
-      worker->scratch == NULL || worker->variance == NULL)
-    return error_set(error, LS_NO_MEMORY, "no memory for evaluation");
+  bool all = worker->values != NULL && worker->predictions != NULL && worker->tallies != NULL &&
+             worker->scratch != NULL && worker->variance != NULL;
+  for (size_t h = 0; all && h < heads; h++) {
+    size_t classes = (size_t)evaluator->judges[h].classes;
+    worker->tallies[h].confusion = arena_new(&evaluator->arena, classes * classes, sizeof(int64_t));
+    all = worker->tallies[h].confusion != NULL;
+  }
+  if (!all) return error_set(error, LS_NO_MEMORY, "no memory for evaluation");
   return tape_create(evaluator->graph, EVALUATE_ROWS, 0, &worker->tape, error);
 }
 
@@ -47,26 +53,20 @@ static ls_status create_kernels(evaluator_t *evaluator, ls_error *error) {
   return status;
 }
 
-ls_status evaluator_create(const graph_t *graph, const loss_t *loss, const loss_params_t *params,
-                           const features_t *features, const scaler_t *targets, int threads, int64_t top_k,
-                           evaluator_t **out, ls_error *error) {
+ls_status evaluator_create(const graph_t *graph, const objective_t *objective, const features_t *features,
+                           const scaler_t *targets, int threads, int64_t top_k, evaluator_t **out,
+                           ls_error *error) {
   evaluator_t *evaluator = calloc(1, sizeof *evaluator);
   if (evaluator == NULL) return error_set(error, LS_NO_MEMORY, "no memory for evaluation");
-  *evaluator = (evaluator_t){.graph = graph,
-                             .loss = loss,
-                             .params = *params,
-                             .features = features,
-                             .targets = targets,
-                             .threads = threads,
-                             .n_targets = loss_targets(loss, params, graph_outputs(graph))};
-  if (loss->is_classification) {
-    bool labels = loss->target == TARGET_LABELS;
-    evaluator->classes = labels ? loss_classes(loss, graph_outputs(graph)) : 2;
-    evaluator->top_k = labels && top_k > 1 && top_k < evaluator->classes ? top_k : 0;
-  }
+  *evaluator = (evaluator_t){
+      .graph = graph, .objective = objective, .features = features, .targets = targets, .threads = threads};
   ls_status status = LS_OK;
   evaluator->workers = arena_new(&evaluator->arena, (size_t)threads, sizeof *evaluator->workers);
-  if (evaluator->workers == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for evaluation");
+  evaluator->judges = arena_new(&evaluator->arena, objective->n, sizeof *evaluator->judges);
+  if (evaluator->workers == NULL || evaluator->judges == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory for evaluation");
+  else
+    judges_make(evaluator, top_k);
   for (int t = 0; t < threads && status == LS_OK; t++)
     status = worker_create(evaluator, &evaluator->workers[t], error);
   if (status == LS_OK) status = create_kernels(evaluator, error);
@@ -120,8 +120,7 @@ static float *mixed_outputs(const job_t *job, worker_t *worker, int shard, int64
     const float *z = part_outputs(job, worker, p, shard, row);
     if (job->parts > 1) memcpy(outputs + p * values, z, (size_t)values * sizeof *z);
   }
-  if (job->parts > 1)
-    mixture_outputs(job->evaluator->loss, job->parts, EVALUATE_ROWS, values / EVALUATE_ROWS, outputs, out);
+  if (job->parts > 1) mixture_outputs(job->evaluator->objective, job->parts, EVALUATE_ROWS, outputs, out);
   if (job->mixture->temperature > 0)
     for (int64_t i = 0; i < values; i++) out[i] = (float)((double)out[i] / job->mixture->temperature);
   return out;
@@ -130,32 +129,42 @@ static float *mixed_outputs(const job_t *job, worker_t *worker, int shard, int64
 /* How far the parts' predictions for n rows lie apart, in original units. */
 static void write_deviation(const job_t *job, const worker_t *worker, int64_t n, float *deviation) {
   const evaluator_t *evaluator = job->evaluator;
-  int64_t width = graph_outputs(evaluator->graph), values = EVALUATE_ROWS * width;
+  const objective_t *objective = evaluator->objective;
+  int64_t width = objective->outputs, values = EVALUATE_ROWS * width;
   float *outputs = job->outputs + worker->number * job->parts * values;
-  loss_predict(evaluator->loss, &evaluator->params, job->parts * EVALUATE_ROWS, width, outputs);
+  objective_predict(objective, job->parts * EVALUATE_ROWS, outputs);
   mixture_deviation(job->parts, n * width, values, outputs, deviation);
-  for (int64_t i = 0; i < n * width && evaluator->targets->n > 0; i++)
-    deviation[i] =
-        (float)((double)deviation[i] / fabs(evaluator->targets->scale[i % width % evaluator->n_targets]));
+  for (size_t h = 0; h < objective->n && evaluator->targets->n > 0; h++) {
+    const head_t *head = &objective->heads[h];
+    const double *scale = evaluator->targets->scale + head->first_target;
+    for (int64_t i = 0; i < n && loss_is_regression(head->loss); i++)
+      for (int64_t k = 0; k < head->outputs; k++) {
+        float *d = deviation + i * width + head->first + k;
+        *d = (float)((double)*d / fabs(scale[k % head->targets]));
+      }
+  }
+}
+
+/* The predictions of a head's regression in one row, from the units of scaled targets to their own. */
+static void unscale(const scaler_t *scaler, const head_t *head, float *row) {
+  for (size_t p = 0; p < loss_parts(head->loss, &head->params); p++) {
+    loss_part_t part = loss_part(head->loss, &head->params, head->outputs, p);
+    float *values = row + head->first + part.first;
+    if (!part.is_deviation) scaler_invert(scaler, head->first_target, part.width, values);
+    for (int64_t k = 0; k < part.width && part.is_deviation; k++)
+      values[k] = (float)((double)values[k] / fabs(scaler->scale[head->first_target + k]));
+  }
 }
 
 /* Predictions of n rows as a user wants to see them, in the targets' own units. */
 static void write_predictions(const evaluator_t *evaluator, int64_t n, const float *z, float *out) {
-  const loss_params_t *params = &evaluator->params;
-  const scaler_t *scaler = evaluator->targets;
-  int64_t width = graph_outputs(evaluator->graph);
-  memcpy(out, z, (size_t)(n * width) * sizeof *z);
-  loss_predict(evaluator->loss, params, n, width, out);
-  if (scaler->n == 0) return;
-  for (size_t p = 0; p < loss_parts(evaluator->loss, params); p++) {
-    loss_part_t part = loss_part(evaluator->loss, params, width, p);
-    for (int64_t i = 0; i < n; i++) {
-      float *row = out + i * width + part.first;
-      if (!part.is_deviation) scaler_invert(scaler, 1, row);
-      for (int64_t k = 0; k < part.width && part.is_deviation; k++)
-        row[k] = (float)((double)row[k] / fabs(scaler->scale[k]));
-    }
-  }
+  const objective_t *objective = evaluator->objective;
+  memcpy(out, z, (size_t)(n * objective->outputs) * sizeof *z);
+  objective_predict(objective, n, out);
+  if (evaluator->targets->n == 0) return;
+  for (size_t h = 0; h < objective->n; h++)
+    for (int64_t i = 0; i < n && loss_is_regression(objective->heads[h].loss); i++)
+      unscale(evaluator->targets, &objective->heads[h], out + i * objective->outputs);
 }
 
 static void do_block(job_t *job, worker_t *worker, long block) {
@@ -265,7 +274,7 @@ static ls_status share_shift(const job_t *job, world_t *world, float *shift, ls_
   const split_t *split = job->split;
   if (split->targets != NULL && job->part.rows > 0 && split->first_shard == 0)
     memcpy(shift, split->targets + job->part.resident * split->width, (size_t)split->width * sizeof *shift);
-  return world_broadcast(world, shift, (size_t)job->evaluator->n_targets * sizeof *shift, 0, error);
+  return world_broadcast(world, shift, (size_t)job->evaluator->objective->targets * sizeof *shift, 0, error);
 }
 
 /* Everything that is collective in an evaluation. */
@@ -282,13 +291,14 @@ static ls_status judge_split(job_t *job, world_t *world, float *shift, arena_t *
 ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,
                         const mixture_t *mixture, metrics_t *metrics, ls_error *error) {
   arena_t arena = {0};
-  int64_t width = evaluator->n_targets;
   double *sums = NULL;
-  metrics_t result = {
-      .rows = split->partition.rows, .classes = evaluator->classes, .top_k = evaluator->top_k};
-  job_t job = {.evaluator = evaluator, .split = split, .mixture = mixture, .width = judge_width(evaluator)};
-  float *shift = arena_new(&arena, (size_t)width, sizeof *shift);
-  ls_status status = shift == NULL ? error_set(error, LS_NO_MEMORY, "no memory for evaluation") : LS_OK;
+  metrics_t result = {.rows = split->partition.rows};
+  job_t job = {.evaluator = evaluator, .split = split, .mixture = mixture, .width = evaluator->n_sums};
+  float *shift = arena_new(&arena, (size_t)evaluator->objective->targets, sizeof *shift);
+  job.coverage = arena_new(&arena, evaluator->objective->n, sizeof *job.coverage);
+  ls_status status = shift == NULL || job.coverage == NULL
+                         ? error_set(error, LS_NO_MEMORY, "no memory for evaluation")
+                         : LS_OK;
   if (status == LS_OK) status = job_create(&job, &arena, error);
   TRY_OR_DONE(world_agree(world, status, error));
   parts_begin(split);
@@ -298,6 +308,7 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
   TRY_OR_DONE(judge_finish(&job, world, sums, &result, error));
   *metrics = result;
 done:
+  if (status != LS_OK) metrics_free(&result);
   gather_free(&job.gather);
   arena_free(&arena);
   return status;
@@ -323,6 +334,10 @@ ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const 
 }
 
 /* ---- temperature ---- */
+
+bool takes_temperature(const objective_t *objective) {
+  return objective->n == 1 && loss_gives_probabilities(objective->heads->loss);
+}
 
 /* The loss at temperature exp(log_temperature). */
 static ls_status loss_at(evaluator_t *evaluator, world_t *world, const split_t *split, mixture_t mixture,

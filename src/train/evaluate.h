@@ -6,7 +6,7 @@
 #include "data/dataset.h"
 #include "data/gather.h"
 #include "model/graph.h"
-#include "model/loss.h"
+#include "model/objective.h"
 #include "model/regression.h"
 #include "train/metrics.h"
 
@@ -30,15 +30,18 @@ enum { TEMPERATURE_MOST = 100 };
 
 /* Kernels and buffers for `threads` threads. Not collective. Arguments are borrowed for its life. `targets`
  * is the target scaler (metrics are in original units). */
-ls_status evaluator_create(const graph_t *graph, const loss_t *loss, const loss_params_t *params,
-                           const features_t *features, const scaler_t *targets, int threads, int64_t top_k,
-                           evaluator_t **out, ls_error *error);
+ls_status evaluator_create(const graph_t *graph, const objective_t *objective, const features_t *features,
+                           const scaler_t *targets, int threads, int64_t top_k, evaluator_t **out,
+                           ls_error *error);
 void evaluator_destroy(evaluator_t **evaluator);
 
 /* Metrics of a mixture on a split (targets of the split already scaled). Every rank gets them. Collective.
  * metrics is caller-owned (metrics_free). */
 ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,
                         const mixture_t *mixture, metrics_t *metrics, ls_error *error);
+
+/* Whether logits may be divided by a temperature: one head that gives probabilities. */
+bool takes_temperature(const objective_t *objective);
 
 /* The temperature at which the loss on a split is least: for losses that give probabilities. Collective. */
 ls_status evaluator_fit_temperature(evaluator_t *evaluator, world_t *world, const split_t *split,

@@ -8,6 +8,22 @@
 
 #include <stdatomic.h>
 
+/* What a worker counts of one head. */
+typedef struct {
+  int64_t *confusion; /* (classes, classes) */
+  int64_t correct, in_top_k;
+  int64_t bin_decisions[CALIBRATION_BINS], bin_correct[CALIBRATION_BINS];
+  int64_t inside[COVERAGE_LEVELS];
+} tally_t;
+
+/* How one head is judged. */
+typedef struct {
+  const head_t *head;
+  int64_t top_k;     /* 0: not counted */
+  int64_t classes;   /* of the confusion matrix, 0 for regression */
+  int64_t first_sum; /* where its sums begin among those of a block */
+} judge_t;
+
 typedef struct {
   int64_t number;
   graph_worker_t *kernels;
@@ -19,22 +35,18 @@ typedef struct {
   float *predictions; /* (EVALUATE_ROWS, outputs): regression, where they are not the outputs themselves */
   double *scratch;    /* (inputs), of a posterior */
   double *variance;   /* (targets), the same */
-  int64_t *confusion; /* (classes, classes) */
-  int64_t correct, in_top_k;
-  int64_t bin_decisions[CALIBRATION_BINS], bin_correct[CALIBRATION_BINS];
-  int64_t inside[COVERAGE_LEVELS];
+  tally_t *tallies;   /* (heads) */
 } worker_t;
 
 struct evaluator {
   const graph_t *graph;
-  const loss_t *loss;
-  loss_params_t params;
+  const objective_t *objective;
   const features_t *features;
   const scaler_t *targets;
   int threads;
-  int64_t top_k;     /* 0: not counted */
-  int64_t classes;   /* of the confusion matrix, 0 for regression */
-  int64_t n_targets; /* values a row, for losses of values */
+  judge_t *judges; /* (heads) */
+  int64_t n_sums;  /* of a block: the losses of heads, and then for each TARGET_SUMS for every target of a
+                    * regression, or the confidences of classes */
   worker_t *workers;
   arena_t arena;
 };
@@ -49,27 +61,26 @@ typedef struct {
   const split_t *split;
   gather_t gather;
   const mixture_t *mixture;
-  int64_t parts;  /* of it: forward passes of a block */
-  float *outputs; /* (threads, parts, EVALUATE_ROWS, outputs), several parts */
-  int64_t
-      width; /* sums per block: the loss; TARGET_SUMS per target of a regression, confidences of classes */
-  const float *shift;  /* (targets): the first row's */
-  int64_t *begin;      /* (shards + 1): first block of each own shard */
-  int64_t *first_row;  /* (shards + 1): first row of each, of this rank's */
-  part_t part;         /* which rows are resident */
-  double *sums;        /* (blocks, width) */
-  float *predictions;  /* (rows, outputs), or NULL when sums are wanted */
-  float *deviation;    /* the same over parts, or NULL */
-  coverage_t coverage; /* what is counted of it, if anything */
-  atomic_long next;    /* block */
+  int64_t parts;        /* of it: forward passes of a block */
+  float *outputs;       /* (threads, parts, EVALUATE_ROWS, outputs), several parts */
+  int64_t width;        /* sums per block */
+  const float *shift;   /* (targets): the first row's */
+  int64_t *begin;       /* (shards + 1): first block of each own shard */
+  int64_t *first_row;   /* (shards + 1): first row of each, of this rank's */
+  part_t part;          /* which rows are resident */
+  double *sums;         /* (blocks, width) */
+  float *predictions;   /* (rows, outputs), or NULL when sums are wanted */
+  float *deviation;     /* the same over parts, or NULL */
+  coverage_t *coverage; /* (heads): what is counted of it, if anything */
+  atomic_long next;     /* block */
 } job_t;
 
 /* Compares n rows of outputs z with their targets, which lie at worker->rows: counts go to the worker, sums
  * to `sums` (job->width). The features are in the worker's tape. */
 void judge_block(const job_t *job, worker_t *worker, const float *z, int64_t n, double *sums);
 
-/* Sums of a block for this loss: the first is the loss itself. */
-int64_t judge_width(const evaluator_t *evaluator);
+/* Fills the judges, which have room, and n_sums. */
+void judges_make(evaluator_t *evaluator, int64_t top_k);
 
 /* Sets all counts of all workers to zero, and what is counted of intervals. */
 void judge_begin(job_t *job);

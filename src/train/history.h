@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "store/store.h"
+#include "model/objective.h"
 #include "train/engine.h"
 
 #include <stdio.h>
@@ -31,24 +32,41 @@ enum {
   HISTORY_WIDTH = HISTORY_PHASES + PHASES
 };
 
+/* What a network with several heads has of each of them. */
+enum {
+  HEAD_TRAIN_LOSS,
+  HEAD_VALID_LOSS,
+  HEAD_VALID_ACCURACY,
+  HEAD_VALID_MAE,
+  HEAD_VALID_RMSE,
+  HEAD_VALID_R2,
+  HEAD_WIDTH
+};
+
 typedef struct {
   double values[HISTORY_WIDTH];
-  uint64_t checksum; /* of the parameters */
+  double heads[MOST_HEADS][HEAD_WIDTH]; /* of the heads, where there are several */
+  uint64_t checksum;                    /* of the parameters */
 } history_row_t;
 
-/* Rows of all epochs so far, rank 0 only. Starts as {0}. */
+/* Rows of all epochs so far, rank 0 only. Starts as {0} but for the objective. */
 typedef struct {
   history_row_t *rows;
   size_t n, capacity;
+  const objective_t *objective; /* borrowed; NULL: one head */
 } history_t;
+
+/* Heads that have columns of their own: 0 where there is one. */
+size_t history_heads(const history_t *history);
 
 ls_status history_add(history_t *history, const history_row_t *row, ls_error *error);
 void history_free(history_t *history);
 
-/* Replaces history.h5: one array per column, and parameters_checksum. */
+/* Replaces history.h5: one array per column, heads/NAME/COLUMN for several heads, and parameters_checksum. */
 ls_status history_write(const history_t *history, const char *path, ls_error *error);
 
-/* Within a checkpoint: arrays history/values and history/checksum. Reading appends to an empty history. */
+/* Within a checkpoint: arrays history/values, history/checksum and, for several heads, history/heads. Reading
+ * appends to an empty history, whose objective is known. */
 ls_status history_save(const history_t *history, store_t *store, ls_error *error);
 ls_status history_load(history_t *history, const store_t *store, ls_error *error);
 
@@ -58,6 +76,6 @@ void json_integer(FILE *out, bool first, const char *key, int64_t value);
 void json_text(FILE *out, bool first, const char *key, const char *value);
 
 /* The row of an epoch as one line of log.jsonl. */
-void history_log_row(FILE *log, const history_row_t *row);
+void history_log_row(FILE *log, const history_t *history, const history_row_t *row);
 
 #endif

@@ -3,10 +3,24 @@
 #include "train/evaluate_impl.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- counting ---- */
+
+/* Some rows as one head sees them: outputs and targets begin at its own. */
+typedef struct {
+  int64_t n;
+  const float *z;        /* row i at z + i outputs */
+  const float *values;   /* row i at values + i targets, class numbers among them; NULL: labels */
+  const int32_t *labels; /* (n) */
+  int64_t outputs, targets;
+} block_t;
+
+static int32_t label_of(const block_t *block, int64_t i) {
+  return block->labels != NULL ? block->labels[i] : (int32_t)block->values[i * block->targets];
+}
 
 /* The label's rank among the outputs: how many are larger (of equal ones, the first counts as larger). */
 static int64_t place_of(const float *z, int64_t width, int32_t label) {
@@ -29,55 +43,64 @@ static double softmax_at(int64_t width, const float *z, int64_t c) {
   return 1 / sum;
 }
 
-static void count_confidence(worker_t *worker, double confidence, bool is_correct, double *confidences) {
+static void count_confidence(tally_t *tally, double confidence, bool is_correct, double *confidences) {
   int bin = calibration_bin(confidence);
-  worker->bin_decisions[bin]++;
-  worker->bin_correct[bin] += is_correct;
+  tally->bin_decisions[bin]++;
+  tally->bin_correct[bin] += is_correct;
   confidences[bin] += confidence;
 }
 
 /* One output tells two classes apart by its sign, several by the largest. */
-static void count_labels(const job_t *job, worker_t *worker, const float *z, int64_t n, double *confidences) {
-  int64_t classes = job->evaluator->classes, outputs = graph_outputs(job->evaluator->graph);
-  for (int64_t i = 0; i < n; i++, z += outputs) {
+static void count_labels(const judge_t *judge, tally_t *tally, const block_t *block, double *confidences) {
+  int64_t outputs = judge->head->outputs;
+  const float *z = block->z;
+  for (int64_t i = 0; i < block->n; i++, z += block->outputs) {
+    int32_t label = label_of(block, i);
     int64_t called = outputs == 1 ? z[0] > 0 : largest(z, outputs);
-    worker->confusion[worker->labels[i] * classes + called]++;
-    worker->correct += called == worker->labels[i];
-    if (loss_gives_probabilities(job->evaluator->loss))
-      count_confidence(worker, softmax_at(outputs, z, called), called == worker->labels[i], confidences);
-    if (job->evaluator->top_k > 0)
-      worker->in_top_k += place_of(z, outputs, worker->labels[i]) < job->evaluator->top_k;
+    tally->confusion[label * judge->classes + called]++;
+    tally->correct += called == label;
+    if (loss_gives_probabilities(judge->head->loss))
+      count_confidence(tally, softmax_at(outputs, z, called), called == label, confidences);
+    if (judge->top_k > 0) tally->in_top_k += place_of(z, outputs, label) < judge->top_k;
   }
 }
 
 /* Each output is a decision between 0 and 1: a logit above 0 says 1. */
-static void count_binary(worker_t *worker, const float *z, int64_t decisions, double *confidences) {
-  for (int64_t i = 0; i < decisions; i++) {
-    int truth = worker->values[i] > 0.5F, called = z[i] > 0;
-    worker->confusion[truth * 2 + called]++;
-    worker->correct += truth == called;
-    count_confidence(worker, 1 / (1 + exp(-fabs((double)z[i]))), truth == called, confidences);
-  }
+static void count_binary(const judge_t *judge, tally_t *tally, const block_t *block, double *confidences) {
+  for (int64_t i = 0; i < block->n; i++)
+    for (int64_t k = 0; k < judge->head->outputs; k++) {
+      float z = block->z[i * block->outputs + k];
+      int truth = block->values[i * block->targets + k] > 0.5F, called = z > 0;
+      tally->confusion[truth * 2 + called]++;
+      tally->correct += truth == called;
+      count_confidence(tally, 1 / (1 + exp(-fabs((double)z))), truth == called, confidences);
+    }
 }
 
-/* The n predictions that errors are taken of, row by row; `stride` floats apart. */
-static const float *point_predictions(const evaluator_t *evaluator, worker_t *worker, const float *z,
-                                      int64_t n, int64_t stride) {
-  const loss_params_t *params = &evaluator->params;
-  int64_t first = loss_part(evaluator->loss, params, stride, loss_point(evaluator->loss, params)).first;
-  if (evaluator->loss->predict == NULL) return z + first;
-  memcpy(worker->predictions, z, (size_t)(n * stride) * sizeof *z);
-  loss_predict(evaluator->loss, params, n, stride, worker->predictions);
+/* The predictions that errors are taken of, row by row as outputs lie. */
+static const float *point_predictions(const judge_t *judge, worker_t *worker, const block_t *block) {
+  const head_t *head = judge->head;
+  int64_t first =
+      loss_part(head->loss, &head->params, head->outputs, loss_point(head->loss, &head->params)).first;
+  if (head->loss->predict == NULL) return block->z + first;
+  for (int64_t i = 0; i < block->n; i++) {
+    float *row = worker->predictions + i * block->outputs;
+    memcpy(row, block->z + i * block->outputs, (size_t)head->outputs * sizeof *row);
+    head->loss->predict(&head->params, head->outputs, row);
+  }
   return worker->predictions + first;
 }
 
-static void sum_errors(const job_t *job, worker_t *worker, const float *z, int64_t n, double *sums) {
-  int64_t width = job->evaluator->n_targets, stride = graph_outputs(job->evaluator->graph);
-  const float *found = point_predictions(job->evaluator, worker, z, n, stride);
-  for (int64_t i = 0; i < n * width; i++) {
+static void sum_errors(const job_t *job, const judge_t *judge, worker_t *worker, const block_t *block,
+                       double *sums) {
+  int64_t width = judge->head->targets;
+  const float *found = point_predictions(judge, worker, block),
+              *shift = job->shift + judge->head->first_target;
+  for (int64_t i = 0; i < block->n * width; i++) {
     double *sum = sums + i % width * TARGET_SUMS;
-    double e = (double)found[i / width * stride + i % width] - (double)worker->values[i];
-    double d = (double)worker->values[i] - (double)job->shift[i % width];
+    double t = (double)block->values[i / width * block->targets + i % width];
+    double e = (double)found[i / width * block->outputs + i % width] - t;
+    double d = t - (double)shift[i % width];
     sum[SUM_ABSOLUTE] += fabs(e);
     sum[SUM_SQUARE] += e * e;
     sum[SUM_DISTANCE] += d;
@@ -97,72 +120,81 @@ static const struct {
 enum { INTERVALS = sizeof intervals / sizeof intervals[0] };
 
 /* Which share of the targets lies below each level of a quantile, or inside of each interval. */
-static void name_levels(const job_t *job, coverage_t *coverage) {
-  const evaluator_t *evaluator = job->evaluator;
-  bool has_deviation = job->mixture->posterior != NULL || strcmp(evaluator->loss->name, "gaussian_nll") == 0;
-  coverage->is_quantile = strcmp(evaluator->loss->name, "quantile") == 0;
+static void name_levels(const job_t *job, const head_t *head, coverage_t *coverage) {
+  bool has_deviation = job->mixture->posterior != NULL || strcmp(head->loss->name, "gaussian_nll") == 0;
+  coverage->is_quantile = strcmp(head->loss->name, "quantile") == 0;
   if (coverage->is_quantile) {
-    coverage->n =
-        evaluator->params.n_levels < COVERAGE_LEVELS ? (int)evaluator->params.n_levels : COVERAGE_LEVELS;
-    for (int i = 0; i < coverage->n; i++) coverage->nominal[i] = evaluator->params.levels[i];
+    coverage->n = head->params.n_levels < COVERAGE_LEVELS ? (int)head->params.n_levels : COVERAGE_LEVELS;
+    for (int i = 0; i < coverage->n; i++) coverage->nominal[i] = head->params.levels[i];
   } else if (has_deviation) {
     coverage->n = INTERVALS;
     for (int i = 0; i < INTERVALS; i++) coverage->nominal[i] = intervals[i].nominal;
   }
 }
 
-static void count_interval(worker_t *worker, double error, double deviation) {
-  for (int i = 0; i < INTERVALS; i++) worker->inside[i] += fabs(error) <= intervals[i].half_width * deviation;
+static void count_interval(tally_t *tally, double error, double deviation) {
+  for (int i = 0; i < INTERVALS; i++) tally->inside[i] += fabs(error) <= intervals[i].half_width * deviation;
 }
 
 /* Errors in units of scaled targets, deviations as the posterior has them at the rows on the tape. */
-static void count_posterior(const job_t *job, worker_t *worker, const float *z, int64_t n) {
+static void count_posterior(const job_t *job, worker_t *worker, tally_t *tally, const block_t *block) {
   const posterior_t *posterior = job->mixture->posterior;
   const float *x = tape_input(worker->tape, 0);
-  for (int64_t r = 0; r < n; r++) {
+  for (int64_t r = 0; r < block->n; r++) {
     posterior_variance(posterior, x + r * posterior->inputs, worker->scratch, worker->variance);
     for (int64_t k = 0; k < posterior->outputs; k++) {
       int64_t i = r * posterior->outputs + k;
-      count_interval(worker, (double)z[i] - (double)worker->values[i],
+      count_interval(tally, (double)block->z[i] - (double)block->values[i],
                      sqrt(posterior->noise[k] + worker->variance[k]));
     }
   }
 }
 
 /* Outputs are means, then logarithms of variances. */
-static void count_gaussian(const job_t *job, worker_t *worker, const float *z, int64_t n) {
-  int64_t width = job->evaluator->n_targets;
-  for (int64_t i = 0; i < n * width; i++) {
-    const float *row = z + i / width * 2 * width + i % width;
-    count_interval(worker, (double)row[0] - (double)worker->values[i], exp(0.5 * (double)row[width]));
+static void count_gaussian(const judge_t *judge, tally_t *tally, const block_t *block) {
+  int64_t width = judge->head->targets;
+  for (int64_t i = 0; i < block->n * width; i++) {
+    const float *row = block->z + i / width * block->outputs + i % width;
+    double t = (double)block->values[i / width * block->targets + i % width];
+    count_interval(tally, (double)row[0] - t, exp(0.5 * (double)row[width]));
   }
 }
 
 /* Outputs are quantiles, level by level. */
-static void count_quantiles(const job_t *job, worker_t *worker, const float *z, int64_t n, int levels) {
-  int64_t width = job->evaluator->n_targets, outputs = graph_outputs(job->evaluator->graph);
-  for (int64_t i = 0; i < n * width; i++)
+static void count_quantiles(const judge_t *judge, tally_t *tally, const block_t *block, int levels) {
+  int64_t width = judge->head->targets;
+  for (int64_t i = 0; i < block->n * width; i++)
     for (int q = 0; q < levels; q++)
-      worker->inside[q] += worker->values[i] <= z[i / width * outputs + q * width + i % width];
-}
-
-static void judge_values(const job_t *job, worker_t *worker, const float *z, int64_t n, double *sums) {
-  sum_errors(job, worker, z, n, sums);
-  if (job->coverage.is_quantile)
-    count_quantiles(job, worker, z, n, job->coverage.n);
-  else if (job->mixture->posterior != NULL)
-    count_posterior(job, worker, z, n);
-  else if (job->coverage.n > 0)
-    count_gaussian(job, worker, z, n);
+      tally->inside[q] += block->values[i / width * block->targets + i % width] <=
+                          block->z[i / width * block->outputs + q * width + i % width];
 }
 
 /* ---- a block ---- */
 
+static void judge_head(const job_t *job, worker_t *worker, size_t h, const block_t *block, double *sums) {
+  const judge_t *judge = &job->evaluator->judges[h];
+  const coverage_t *coverage = &job->coverage[h];
+  tally_t *tally = &worker->tallies[h];
+  if (judge->head->loss->target == TARGET_LABELS) {
+    count_labels(judge, tally, block, sums);
+  } else if (judge->classes > 0) {
+    count_binary(judge, tally, block, sums);
+  } else {
+    sum_errors(job, judge, worker, block, sums);
+    if (coverage->is_quantile)
+      count_quantiles(judge, tally, block, coverage->n);
+    else if (job->mixture->posterior != NULL)
+      count_posterior(job, worker, tally, block);
+    else if (coverage->n > 0)
+      count_gaussian(judge, tally, block);
+  }
+}
+
 void judge_block(const job_t *job, worker_t *worker, const float *z, int64_t n, double *sums) {
   const evaluator_t *evaluator = job->evaluator;
-  int64_t width = graph_outputs(evaluator->graph);
+  const objective_t *objective = evaluator->objective;
   target_t target = {0};
-  if (evaluator->loss->target == TARGET_LABELS) {
+  if (objective->has_labels) {
     gather_labels(&job->gather, worker->rows, n, worker->labels);
     target.labels = worker->labels;
   } else {
@@ -173,29 +205,45 @@ void judge_block(const job_t *job, worker_t *worker, const float *z, int64_t n, 
     gather_weights(&job->gather, worker->rows, n, worker->weights);
     target.weights = worker->weights;
   }
-  sums[0] = loss_evaluate(evaluator->loss, &evaluator->params, n, width, z, target, NULL);
-  if (target.labels != NULL)
-    count_labels(job, worker, z, n, sums + 1);
-  else if (evaluator->classes > 0)
-    count_binary(worker, z, n * width, sums + 1);
-  else
-    judge_values(job, worker, z, n, sums + 1);
+  objective_evaluate(objective, n, z, target, NULL, sums);
+  for (size_t h = 0; h < objective->n; h++) {
+    const judge_t *judge = &evaluator->judges[h];
+    const block_t block = {.n = n,
+                           .z = z + judge->head->first,
+                           .values = target.values != NULL ? target.values + judge->head->first_target : NULL,
+                           .labels = target.labels,
+                           .outputs = objective->outputs,
+                           .targets = objective->targets};
+    judge_head(job, worker, h, &block, sums + judge->first_sum);
+  }
 }
 
-int64_t judge_width(const evaluator_t *evaluator) {
-  return 1 + (evaluator->classes > 0 ? CALIBRATION_BINS : evaluator->n_targets * TARGET_SUMS);
+void judges_make(evaluator_t *evaluator, int64_t top_k) {
+  const objective_t *objective = evaluator->objective;
+  evaluator->n_sums = (int64_t)objective->n;
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    judge_t *judge = &evaluator->judges[h];
+    bool labels = head->loss->target == TARGET_LABELS;
+    *judge = (judge_t){.head = head, .first_sum = evaluator->n_sums};
+    if (head->loss->is_classification) {
+      judge->classes = labels ? loss_classes(head->loss, head->outputs) : 2;
+      judge->top_k = labels && top_k > 1 && top_k < judge->classes ? top_k : 0;
+    }
+    evaluator->n_sums += judge->classes > 0 ? CALIBRATION_BINS : head->targets * TARGET_SUMS;
+  }
 }
 
 void judge_begin(job_t *job) {
   const evaluator_t *evaluator = job->evaluator;
-  name_levels(job, &job->coverage);
-  for (int t = 0; t < evaluator->threads; t++) {
-    worker_t *worker = &evaluator->workers[t];
-    worker->correct = worker->in_top_k = 0;
-    memset(worker->confusion, 0, (size_t)(evaluator->classes * evaluator->classes) * sizeof(int64_t));
-    memset(worker->bin_decisions, 0, sizeof worker->bin_decisions);
-    memset(worker->bin_correct, 0, sizeof worker->bin_correct);
-    memset(worker->inside, 0, sizeof worker->inside);
+  for (size_t h = 0; h < evaluator->objective->n; h++) {
+    size_t classes = (size_t)evaluator->judges[h].classes;
+    name_levels(job, evaluator->judges[h].head, &job->coverage[h]);
+    for (int t = 0; t < evaluator->threads; t++) {
+      tally_t *tally = &evaluator->workers[t].tallies[h];
+      memset(tally->confusion, 0, classes * classes * sizeof *tally->confusion);
+      *tally = (tally_t){.confusion = tally->confusion};
+    }
   }
 }
 
@@ -211,26 +259,26 @@ enum {
   COUNTS = COUNT_INSIDE + COVERAGE_LEVELS
 };
 
-static void add_worker(const worker_t *worker, size_t cells, int64_t *counts) {
+static void add_tally(const tally_t *tally, size_t cells, int64_t *counts) {
   int64_t *others = counts + cells;
-  for (size_t i = 0; i < cells; i++) counts[i] += worker->confusion[i];
-  others[COUNT_CORRECT] += worker->correct;
-  others[COUNT_TOP_K] += worker->in_top_k;
+  for (size_t i = 0; i < cells; i++) counts[i] += tally->confusion[i];
+  others[COUNT_CORRECT] += tally->correct;
+  others[COUNT_TOP_K] += tally->in_top_k;
   for (int b = 0; b < CALIBRATION_BINS; b++) {
-    others[COUNT_DECISIONS + b] += worker->bin_decisions[b];
-    others[COUNT_BIN_CORRECT + b] += worker->bin_correct[b];
+    others[COUNT_DECISIONS + b] += tally->bin_decisions[b];
+    others[COUNT_BIN_CORRECT + b] += tally->bin_correct[b];
   }
-  for (int i = 0; i < COVERAGE_LEVELS; i++) others[COUNT_INSIDE + i] += worker->inside[i];
+  for (int i = 0; i < COVERAGE_LEVELS; i++) others[COUNT_INSIDE + i] += tally->inside[i];
 }
 
-/* Counts of all threads and ranks; the confusion matrix becomes the metrics' own. */
-static ls_status add_counts(const job_t *job, world_t *world, metrics_t *metrics, ls_error *error) {
+/* Counts of all threads and ranks for head h; the confusion matrix becomes the metrics' own. */
+static ls_status add_counts(const job_t *job, size_t h, world_t *world, metrics_t *metrics, ls_error *error) {
   const evaluator_t *evaluator = job->evaluator;
-  size_t cells = (size_t)(evaluator->classes * evaluator->classes);
+  size_t cells = (size_t)(evaluator->judges[h].classes * evaluator->judges[h].classes);
   int64_t *counts = calloc(cells + COUNTS, sizeof *counts);
   ls_status status = counts == NULL ? error_set(error, LS_NO_MEMORY, "no memory for evaluation") : LS_OK;
   TRY_OR_DONE(world_agree(world, status, error));
-  for (int t = 0; t < evaluator->threads; t++) add_worker(&evaluator->workers[t], cells, counts);
+  for (int t = 0; t < evaluator->threads; t++) add_tally(&evaluator->workers[t].tallies[h], cells, counts);
   TRY_OR_DONE(world_sum_i64(world, counts, cells + COUNTS, error));
   const int64_t *others = counts + cells;
   metrics->correct = others[COUNT_CORRECT];
@@ -247,12 +295,13 @@ done:
 }
 
 /* In original units an error is the scaled one divided by the scale; R2 does not change with scale. */
-static void regression_metrics(const evaluator_t *evaluator, const double *sums, metrics_t *metrics) {
-  int64_t width = evaluator->n_targets;
+static void regression_metrics(const scaler_t *targets, const head_t *head, const double *sums,
+                               metrics_t *metrics) {
+  int64_t width = head->targets;
   double n = (double)metrics->rows;
   metrics->targets = width;
   for (int64_t k = 0; k < width; k++, sums += TARGET_SUMS) {
-    double scale = evaluator->targets->n > 0 ? fabs(evaluator->targets->scale[k]) : 1;
+    double scale = targets->n > 0 ? fabs(targets->scale[head->first_target + k]) : 1;
     double total = sums[SUM_DISTANCE_SQUARE] - sums[SUM_DISTANCE] * sums[SUM_DISTANCE] / n;
     metrics->mae += sums[SUM_ABSOLUTE] / scale / n / (double)width;
     metrics->rmse += sums[SUM_SQUARE] / scale / scale / n / (double)width;
@@ -261,19 +310,52 @@ static void regression_metrics(const evaluator_t *evaluator, const double *sums,
   metrics->rmse = sqrt(metrics->rmse);
 }
 
-ls_status judge_finish(const job_t *job, world_t *world, const double *sums, metrics_t *metrics,
-                       ls_error *error) {
-  const evaluator_t *evaluator = job->evaluator;
-  bool is_labels = evaluator->loss->target == TARGET_LABELS;
-  metrics->loss = sums[0] / (double)metrics->rows;
-  metrics->decisions = is_labels ? metrics->rows : metrics->rows * graph_outputs(evaluator->graph);
-  metrics->coverage = job->coverage;
-  TRY(add_counts(job, world, metrics, error));
-  if (evaluator->classes == 0) {
-    regression_metrics(evaluator, sums + 1, metrics);
+/* The metrics of head h, whose rows are known. Collective. */
+static ls_status finish_head(const job_t *job, size_t h, world_t *world, const double *sums,
+                             metrics_t *metrics, ls_error *error) {
+  const judge_t *judge = &job->evaluator->judges[h];
+  const head_t *head = judge->head;
+  metrics->loss = sums[h] / (double)metrics->rows;
+  metrics->classes = judge->classes;
+  metrics->top_k = judge->top_k;
+  metrics->decisions = head->loss->target == TARGET_LABELS ? metrics->rows : metrics->rows * head->outputs;
+  metrics->coverage = job->coverage[h];
+  snprintf(metrics->name, sizeof metrics->name, "%s", head->name);
+  TRY(add_counts(job, h, world, metrics, error));
+  sums += judge->first_sum;
+  if (judge->classes == 0) {
+    regression_metrics(job->evaluator->targets, head, sums, metrics);
     return LS_OK;
   }
-  metrics->calibration.is_known = loss_gives_probabilities(evaluator->loss);
-  memcpy(metrics->calibration.confidence, sums + 1, sizeof metrics->calibration.confidence);
+  metrics->calibration.is_known = loss_gives_probabilities(head->loss);
+  memcpy(metrics->calibration.confidence, sums, sizeof metrics->calibration.confidence);
+  return LS_OK;
+}
+
+/* The network as a whole has its loss, each of its heads all of its own. */
+static ls_status finish_heads(const job_t *job, world_t *world, const double *sums, metrics_t *metrics,
+                              ls_error *error) {
+  const objective_t *objective = job->evaluator->objective;
+  double losses[MOST_HEADS];
+  metrics->heads = calloc(objective->n, sizeof *metrics->heads);
+  ls_status status = LS_OK;
+  if (metrics->heads == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for evaluation");
+  TRY(world_agree(world, status, error));
+  metrics->n_heads = objective->n;
+  for (size_t h = 0; h < objective->n; h++) {
+    metrics->heads[h].rows = metrics->rows;
+    TRY(finish_head(job, h, world, sums, &metrics->heads[h], error));
+    losses[h] = metrics->heads[h].loss;
+  }
+  metrics->loss = objective_total(objective, losses);
+  return LS_OK;
+}
+
+ls_status judge_finish(const job_t *job, world_t *world, const double *sums, metrics_t *metrics,
+                       ls_error *error) {
+  const objective_t *objective = job->evaluator->objective;
+  if (objective->n > 1) return finish_heads(job, world, sums, metrics, error);
+  TRY(finish_head(job, 0, world, sums, metrics, error));
+  metrics->loss = objective_total(objective, &metrics->loss);
   return LS_OK;
 }

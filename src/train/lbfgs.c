@@ -20,8 +20,8 @@ struct lbfgs {
   float *w, *g, *d;     /* (slice): where the iteration began, the gradient there, the direction */
   double *own, *pieces; /* sums of own blocks, of all ranks' blocks in rank order */
   double *blocks;       /* (blocks): the same in the order of the vector */
-  double *losses;       /* (S): sums at the last evaluation */
-  double *start;        /* (S): the same where the iteration began */
+  double *losses;       /* (S, heads): sums at the last evaluation */
+  double *start;        /* the same where the iteration began */
   size_t *sizes;        /* (ranks): bytes of each rank's blocks */
   bool is_known;        /* value and gradient at the present parameters are known from the last line search */
   double value;         /* there */
@@ -58,6 +58,7 @@ ls_status lbfgs_create(engine_t *engine, ls_error *error) {
   if (engine->optimizer->update != NULL) return LS_OK;
   TRY(check_settings(engine, error));
   arena_t *arena = &engine->arena;
+  size_t n_losses = (size_t)engine->in.layout->shards * engine->in.objective->n;
   size_t ranks = (size_t)world_size(engine->in.world), floats = engine->slice.count * GRAPH_BLOCK;
   lbfgs_t *lbfgs = arena_new(arena, 1, sizeof *lbfgs);
   if (lbfgs == NULL) return error_set(error, LS_NO_MEMORY, "no memory for lbfgs");
@@ -68,8 +69,8 @@ ls_status lbfgs_create(engine_t *engine, ls_error *error) {
                      .own = arena_new(arena, engine->slice.count, sizeof(double)),
                      .pieces = arena_new(arena, engine->blocks, sizeof(double)),
                      .blocks = arena_new(arena, engine->blocks, sizeof(double)),
-                     .losses = arena_new(arena, (size_t)engine->in.layout->shards, sizeof(double)),
-                     .start = arena_new(arena, (size_t)engine->in.layout->shards, sizeof(double)),
+                     .losses = arena_new(arena, n_losses, sizeof(double)),
+                     .start = arena_new(arena, n_losses, sizeof(double)),
                      .sizes = arena_new(arena, ranks, sizeof(size_t))};
   if (lbfgs->w == NULL || lbfgs->g == NULL || lbfgs->d == NULL || lbfgs->own == NULL ||
       lbfgs->pieces == NULL || lbfgs->blocks == NULL || lbfgs->losses == NULL || lbfgs->start == NULL ||
@@ -175,7 +176,7 @@ static ls_status evaluate(engine_t *engine, int64_t step, double *value, ls_erro
     TRY(sum_blocks(engine, penalty_block, w, w, &penalty, error));
   }
   double rows = (double)step_rows(engine->in.train->partition, settings->train.global_batch_size, step);
-  *value = tree_sum(lbfgs->losses, engine->in.layout->shards, 1) / rows + penalty;
+  *value = engine_total_loss(engine, lbfgs->losses) / rows + penalty;
   return LS_OK;
 }
 
@@ -264,7 +265,8 @@ static ls_status iterate(engine_t *engine, int64_t step, ls_error *error) {
   bool moved = false;
   int pairs = 0;
   if (!lbfgs->is_known) TRY(evaluate(engine, step, &lbfgs->value, error));
-  memcpy(lbfgs->start, lbfgs->losses, (size_t)engine->in.layout->shards * sizeof(double));
+  memcpy(lbfgs->start, lbfgs->losses,
+         (size_t)engine->in.layout->shards * engine->in.objective->n * sizeof(double));
   memcpy(lbfgs->w, own_parameters(engine), lbfgs->floats * sizeof(float));
   memcpy(lbfgs->g, engine->gradient, lbfgs->floats * sizeof(float));
   TRY(dot(engine, lbfgs->g, lbfgs->g, &square, error));
@@ -285,7 +287,8 @@ ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, ls_error *error)
     TRY(iterate(engine, t, error));
     /* the loss of the step is that before it, as for all optimisers */
     engine_set_epoch_loss(engine, engine->lbfgs->start);
-    memcpy(engine->step_loss, engine->epoch_loss, (size_t)layout->own_shards * sizeof(double));
+    memcpy(engine->step_loss, engine->epoch_loss,
+           (size_t)layout->own_shards * engine->in.objective->n * sizeof(double));
   }
   engine->steps_done = to;
   return LS_OK;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 void metrics_free(metrics_t *metrics) {
+  for (size_t h = 0; h < metrics->n_heads; h++) free(metrics->heads[h].confusion);
+  free(metrics->heads);
   free(metrics->confusion);
   *metrics = (metrics_t){0};
 }
@@ -41,6 +43,11 @@ void metrics_print_line(const metrics_t *metrics, FILE *out) {
   if (metrics->top_k > 0) fprintf(out, "  top-%" PRId64 " %.4f", metrics->top_k, metrics_top_k(metrics));
   if (metrics->targets > 0)
     fprintf(out, "  MAE %.6g  RMSE %.6g  R2 %.4f", metrics->mae, metrics->rmse, metrics->r2);
+  for (size_t h = 0; h < metrics->n_heads; h++) {
+    fprintf(out, "  [%s: ", metrics->heads[h].name);
+    metrics_print_line(&metrics->heads[h], out);
+    fputc(']', out);
+  }
 }
 
 /* A class's name, or its number in `number`. */
@@ -80,14 +87,29 @@ static void print_coverage(const metrics_t *metrics, FILE *out) {
     fprintf(out, "%10g %10.4f\n", metrics->coverage.nominal[i], metrics_coverage(metrics, i));
 }
 
-void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out) {
+/* What does not fit a line. */
+static void print_details(const metrics_t *metrics, char *const *class_names, FILE *out) {
   enum { MOST_CLASSES = 32 }; /* more do not fit a screen */
-  fprintf(out, "rows %" PRId64 "  ", metrics->rows);
-  metrics_print_line(metrics, out);
-  fputc('\n', out);
   if (metrics->coverage.n > 0) print_coverage(metrics, out);
   if (metrics->classes == 0) return;
   if (metrics->calibration.is_known) calibration_print(&metrics->calibration, out);
   print_classes(metrics, class_names, out);
   if (metrics->classes <= MOST_CLASSES) print_confusion(metrics, class_names, out);
+}
+
+void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out) {
+  fprintf(out, "rows %" PRId64 "  ", metrics->rows);
+  if (metrics->n_heads == 0) {
+    metrics_print_line(metrics, out);
+    fputc('\n', out);
+    print_details(metrics, class_names, out);
+    return;
+  }
+  fprintf(out, "loss %.6g, of %zu heads\n", metrics->loss, metrics->n_heads);
+  for (size_t h = 0; h < metrics->n_heads; h++) {
+    fprintf(out, "\n%s: ", metrics->heads[h].name);
+    metrics_print_line(&metrics->heads[h], out);
+    fputc('\n', out);
+    print_details(&metrics->heads[h], NULL, out);
+  }
 }

@@ -19,9 +19,13 @@ typedef struct {
   int64_t inside[COVERAGE_LEVELS];
 } coverage_t;
 
-typedef struct {
+typedef struct metrics {
   int64_t rows;
-  double loss; /* mean over rows */
+  double loss; /* mean over rows; of several heads their weighted sum */
+  /* several heads: the metrics of each, malloc'd, and the network as a whole has its loss alone */
+  size_t n_heads; /* 0: one head */
+  struct metrics *heads;
+  char name[64]; /* of a head */
   /* classification; classes == 0 when it is none. Binary cross-entropy counts each output as a decision
    * between two classes. */
   int64_t classes;

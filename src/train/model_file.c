@@ -236,8 +236,8 @@ static ls_status write_extra(store_t *store, const model_parts_t *parts, const c
     snprintf(folder, sizeof folder, "optimizer/%s", extra->optimizer->state_names[k]);
     TRY(write_vector(store, parts->graph, folder, extra->states[k], error));
   }
-  const int64_t shards[] = {position->shards};
-  TRY(store_write(store, "epoch_loss", STORE_F64, 1, shards, extra->epoch_loss, error));
+  const int64_t heads = (int64_t)history_heads(extra->history), sums[] = {position->shards, heads};
+  TRY(store_write(store, "epoch_loss", STORE_F64, heads > 0 ? 2 : 1, sums, extra->epoch_loss, error));
   return history_save(extra->history, store, error);
 }
 
@@ -391,9 +391,9 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
   TRY(features_read(store, &model->features, error));
   TRY(scaler_read(store, "scaling/targets", &model->targets, error));
   TRY(read_class_weights(store, &model->class_weights, error));
-  model->loss = loss_find(model->settings->loss.name);
   TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->features.inputs,
                    &model->graph, error));
+  TRY(objective_create(model->settings, graph_outputs(model->graph), &model->objective, error));
   if (store_has(store, "posterior"))
     TRY(read_posterior(store, model->features.inputs, graph_outputs(model->graph), &model->posterior, error));
   return read_members(store, model, error);
@@ -416,6 +416,7 @@ ls_status model_read(const char *path, const settings_choices_t *choices, model_
 
 void model_destroy(model_t **model) {
   if (model == NULL || *model == NULL) return;
+  objective_free(&(*model)->objective);
   settings_destroy(&(*model)->settings);
   graph_destroy(&(*model)->graph);
   features_free(&(*model)->features);

@@ -9,7 +9,7 @@
 #include "config/settings.h"
 #include "data/features.h"
 #include "model/graph.h"
-#include "model/loss.h"
+#include "model/objective.h"
 #include "model/regression.h"
 #include "optim/optimizer.h"
 #include "train/history.h"
@@ -19,7 +19,7 @@
 typedef struct {
   settings_t *settings;
   graph_t *graph;
-  const loss_t *loss;
+  objective_t objective;
   features_t features;
   scaler_t targets;
   float **members;       /* (n_members): parameter vectors, graph_floats each, malloc'd and 64-byte aligned */
@@ -71,7 +71,7 @@ typedef struct {
 typedef struct {
   const optimizer_t *optimizer;
   const float *const *states; /* whole vectors, optimizer->states of them */
-  const double *epoch_loss;   /* (shards): loss sums of the current epoch */
+  const double *epoch_loss;   /* (shards, heads): loss sums of the current epoch */
   const history_t *history;
 } checkpoint_parts_t;
 
@@ -86,13 +86,13 @@ ls_status model_write(const char *path, const model_parts_t *parts, const checkp
 /* The position alone (small). */
 ls_status checkpoint_read_position(const char *path, position_t *out, ls_error *error);
 
-/* Verifies the manifest and reads everything into caller-owned buffers of the same graph; history is empty.
- */
+/* Verifies the manifest and reads everything into caller-owned buffers of the same graph and heads; history
+ * is empty, with its objective. */
 typedef struct {
   position_t position;
   float *parameters;
   float *states[OPTIMIZER_MAX_STATES];
-  double *epoch_loss; /* (shards) */
+  double *epoch_loss; /* (shards, heads) */
   history_t history;
 } checkpoint_t;
 ls_status checkpoint_read(const char *path, const graph_t *graph, const optimizer_t *optimizer,

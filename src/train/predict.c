@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <omp.h>
+#include <string.h>
 
 void predictions_free(predictions_t *predictions) {
   arena_free(&predictions->arena);
@@ -16,7 +17,7 @@ static ls_status make_room(bool has_aleatoric, bool has_epistemic, predictions_t
                            ls_error *error) {
   float **const arrays[] = {&predictions->mean, &predictions->aleatoric, &predictions->epistemic};
   const bool wanted[] = {true, has_aleatoric, has_epistemic};
-  size_t n = (size_t)(predictions->rows * predictions->outputs);
+  size_t n = (size_t)(predictions->rows * predictions->columns);
   for (int i = 0; i < 3; i++)
     if (wanted[i] && (*arrays[i] = arena_new(&predictions->arena, n, sizeof(float))) == NULL)
       return error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows",
@@ -96,50 +97,72 @@ static bool has_dropout(const layer_settings_t *layers, size_t n) {
   return false;
 }
 
-/* A network whose outputs are means and deviations: the first become the predictions, the second the
- * aleatoric part, once the spread of the means, which a mixture's deviations hold too, is taken out. In
- * place: a row becomes shorter. */
+bool head_has_deviations(const head_t *head) {
+  return loss_parts(head->loss, &head->params) == 2 &&
+         loss_part(head->loss, &head->params, head->outputs, 1).is_deviation;
+}
+
+/* Columns of a head's predictions: its outputs but for deviations, which have an array of their own. */
+static int64_t kept_columns(const head_t *head) {
+  return head_has_deviations(head) ? head->targets : head->outputs;
+}
+
+int64_t predictions_first(const objective_t *objective, size_t h) {
+  int64_t columns = 0;
+  for (size_t i = 0; i < h; i++) columns += kept_columns(&objective->heads[i]);
+  return columns;
+}
+
+/* One row of a head whose outputs are means and deviations: the latter become the aleatoric part, once the
+ * spread of the means, which a mixture's deviations hold too, is taken out. row, spread: (outputs). */
+static void split_row(const head_t *head, const float *row, const float *spread, float *aleatoric) {
+  for (int64_t i = 0; i < head->targets; i++) {
+    double whole = (double)row[head->targets + i], between = spread != NULL ? (double)spread[i] : 0;
+    aleatoric[i] = (float)sqrt(fmax(whole * whole - between * between, 0));
+  }
+}
+
+/* Deviations among the outputs move to the aleatoric part, NaN for heads without. In place: a row becomes
+ * shorter. */
 static ls_status part_deviations(const model_t *model, predictions_t *predictions, ls_error *error) {
-  const loss_params_t params = loss_params(model->settings);
-  int64_t outputs = predictions->outputs, k = loss_targets(model->loss, &params, outputs);
-  bool has_deviations =
-      loss_parts(model->loss, &params) == 2 && loss_part(model->loss, &params, outputs, 1).is_deviation;
-  if (!has_deviations) return LS_OK;
-  predictions->aleatoric = arena_new(&predictions->arena, (size_t)(predictions->rows * k), sizeof(float));
+  const objective_t *objective = &model->objective;
+  int64_t outputs = predictions->columns, kept = predictions_first(objective, objective->n);
+  float *mean = predictions->mean, *spread = predictions->epistemic;
+  if (kept == outputs) return LS_OK;
+  predictions->aleatoric = arena_new(&predictions->arena, (size_t)(predictions->rows * kept), sizeof(float));
   if (predictions->aleatoric == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows",
                      predictions->rows);
   for (int64_t r = 0; r < predictions->rows; r++)
-    for (int64_t i = 0; i < k; i++) {
-      const float *row = predictions->mean + r * outputs;
-      float *spread = predictions->epistemic;
-      double whole = (double)row[k + i], between = spread != NULL ? (double)spread[r * outputs + i] : 0;
-      predictions->aleatoric[r * k + i] = (float)sqrt(fmax(whole * whole - between * between, 0));
+    for (size_t h = 0; h < objective->n; h++) {
+      const head_t *head = &objective->heads[h];
+      int64_t from = r * outputs + head->first, to = r * kept + predictions_first(objective, h);
+      size_t bytes = (size_t)kept_columns(head) * sizeof(float);
+      for (int64_t i = 0; i < kept_columns(head); i++) predictions->aleatoric[to + i] = NAN;
+      if (head_has_deviations(head))
+        split_row(head, mean + from, spread != NULL ? spread + from : NULL, predictions->aleatoric + to);
+      memmove(mean + to, mean + from, bytes);
+      if (spread != NULL) memmove(spread + to, spread + from, bytes);
     }
-  for (int64_t r = 0; r < predictions->rows; r++)
-    for (int64_t i = 0; i < k; i++) {
-      predictions->mean[r * k + i] = predictions->mean[r * outputs + i];
-      if (predictions->epistemic != NULL)
-        predictions->epistemic[r * k + i] = predictions->epistemic[r * outputs + i];
-    }
-  predictions->outputs = k;
+  predictions->columns = kept;
   return LS_OK;
 }
 
 ls_status predictions_make(const model_t *model, evaluator_t *evaluator, const split_t *split, int threads,
                            const asking_t *asking, predictions_t *out, ls_error *error) {
   const settings_t *settings = model->settings;
-  predictions_t predictions = {.rows = split->rows, .outputs = graph_outputs(model->graph)};
+  predictions_t predictions = {.rows = split->rows, .columns = graph_outputs(model->graph)};
   const mixture_t mixture = {.members = (const float *const *)model->members,
                              .n_members = model->n_members,
                              .samples = asking->samples,
                              .temperature = asking->temperature,
                              .seed = settings->train.seed};
   bool is_bayesian = model->posterior.inputs > 0, is_mixture = model->n_members > 1 || asking->samples > 1;
-  if (asking->temperature > 0 && !loss_gives_probabilities(model->loss))
+  char text[32];
+  if (asking->temperature > 0 && !takes_temperature(&model->objective))
     return error_set(error, LS_USAGE,
                      "--temperature is for probabilities of classes, and the loss %s gives none",
-                     model->loss->name);
+                     objective_name(&model->objective, text));
   if (asking->samples > 0 && !has_dropout(settings->model.layers, settings->model.n_layers))
     return error_set(error, LS_USAGE,
                      "--samples: this network has no dropout, so all samples would be the same");

@@ -5,14 +5,20 @@
 #include "train/evaluate.h"
 #include "train/model_file.h"
 
-/* Of this rank's rows, (rows, outputs) each, in original units or as probabilities. Deviations are standard
- * deviations: aleatoric of the noise in the data, epistemic of what the model does not know; NULL where it
- * says nothing of them. */
+/* Of this rank's rows, (rows, columns) each, in original units or as probabilities, head by head. Deviations
+ * are standard deviations: aleatoric of the noise in the data, epistemic of what the model does not know;
+ * NULL where it says nothing of them, NaN for a head that does not. */
 typedef struct {
-  int64_t rows, outputs;
+  int64_t rows, columns;
   float *mean, *aleatoric, *epistemic;
   arena_t arena;
 } predictions_t;
+
+/* Whether a head's outputs are means and deviations: then the latter are its aleatoric part. */
+bool head_has_deviations(const head_t *head);
+
+/* Where the columns of head h begin; all columns for h = n. */
+int64_t predictions_first(const objective_t *objective, size_t h);
 
 /* How a model is asked. */
 typedef struct {

@@ -64,9 +64,18 @@ void report_live(const report_t *report, int64_t epoch, double share, double los
   fflush(report->log->out);
 }
 
-ls_status report_epoch(report_t *report, const history_row_t *row, const metrics_t *valid, ls_error *error) {
+/* The training losses of several heads behind that of the network. */
+static void print_head_losses(const history_t *history, const history_row_t *row, FILE *out) {
+  for (size_t h = 0; h < history_heads(history); h++)
+    fprintf(out, "%s%s %.5f", h == 0 ? " (" : ", ", history->objective->heads[h].name,
+            row->heads[h][HEAD_TRAIN_LOSS]);
+  if (history_heads(history) > 0) fputc(')', out);
+}
+
+ls_status report_epoch(report_t *report, const history_t *history, const history_row_t *row,
+                       const metrics_t *valid, ls_error *error) {
   if (report->jsonl == NULL) return LS_OK;
-  history_log_row(report->jsonl, row);
+  history_log_row(report->jsonl, history, row);
   if (fflush(report->jsonl) != 0)
     return error_set(error, LS_IO, "log.jsonl cannot be written: %s", strerror(errno));
   if (report->log == NULL || report->log->out == NULL) return LS_OK;
@@ -74,6 +83,7 @@ ls_status report_epoch(report_t *report, const history_row_t *row, const metrics
   const double *values = row->values;
   fprintf(out, "%sepoch %*.0f/%" PRId64 "  train loss %.5f", report->live ? "\r\033[K" : "",
           report->epochs > 99 ? 4 : 2, values[HISTORY_EPOCH], report->epochs, values[HISTORY_TRAIN_LOSS]);
+  print_head_losses(history, row, out);
   if (valid != NULL) {
     fputs("  valid ", out);
     metrics_print_line(valid, out);

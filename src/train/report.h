@@ -36,6 +36,7 @@ void report_live(const report_t *report, int64_t epoch, double share, double los
                  double eta);
 
 /* The end of an epoch; valid may be NULL. LS_IO when the line cannot be written. */
-ls_status report_epoch(report_t *report, const history_row_t *row, const metrics_t *valid, ls_error *error);
+ls_status report_epoch(report_t *report, const history_t *history, const history_row_t *row,
+                       const metrics_t *valid, ls_error *error);
 
 #endif

@@ -10,15 +10,24 @@ static bool is_word(const numbers_t *weights, const char *word) {
   return weights->word != NULL && strcmp(weights->word, word) == 0;
 }
 
-static int32_t class_of_row(const split_t *split, int64_t row) {
-  return split->labels != NULL ? split->labels[row] : split->targets[row] > 0.5F;
+/* Of a network with one head, whose classes have weights. */
+static int32_t class_of_row(const objective_t *objective, const split_t *split, int64_t row) {
+  if (split->labels != NULL) return split->labels[row];
+  bool is_label = objective->heads->loss->target == TARGET_LABELS;
+  return is_label ? (int32_t)split->targets[row] : split->targets[row] > 0.5F;
 }
 
-ls_status class_weights_check(const settings_t *settings, const loss_t *loss, int64_t outputs,
-                              ls_error *error) {
-  const numbers_t *weights = &settings->loss.class_weights;
-  int64_t classes = loss_weighted_classes(loss, outputs);
+ls_status class_weights_check(const settings_t *settings, const objective_t *objective, ls_error *error) {
+  const numbers_t *weights = &settings->losses->class_weights;
+  const loss_t *loss = objective->heads->loss;
+  int64_t classes = loss_weighted_classes(loss, objective->outputs);
   double sum = 0;
+  for (size_t h = 0; h < objective->n && objective->n > 1; h++)
+    if (!is_word(&settings->losses[h].class_weights, "none"))
+      return error_set(error, LS_BAD_SETTINGS,
+                       "loss, %s: class_weights are for a network with one head: leave them out (rows have "
+                       "weights for all heads by data.weights)",
+                       objective->heads[h].name);
   if (is_word(weights, "none")) return LS_OK;
   if (classes == 0)
     return error_set(
@@ -36,12 +45,13 @@ ls_status class_weights_check(const settings_t *settings, const loss_t *loss, in
 }
 
 /* N / (K n_c), as in scikit-learn; a class without training rows counts 1. */
-static ls_status balance(world_t *world, const split_t *train, class_weights_t *weights, ls_error *error) {
+static ls_status balance(world_t *world, const objective_t *objective, const split_t *train,
+                         class_weights_t *weights, ls_error *error) {
   int64_t *counts = calloc((size_t)weights->n, sizeof *counts);
   ls_status status = LS_OK;
   if (counts == NULL) status = error_set(error, LS_NO_MEMORY, "no memory to count classes");
   TRY_OR_DONE(world_agree(world, status, error));
-  for (int64_t i = 0; i < train->rows; i++) counts[class_of_row(train, i)]++;
+  for (int64_t i = 0; i < train->rows; i++) counts[class_of_row(objective, train, i)]++;
   TRY_OR_DONE(world_sum_i64(world, counts, (size_t)weights->n, error));
   double share = (double)train->partition.rows / (double)weights->n;
   for (int64_t c = 0; c < weights->n; c++)
@@ -58,10 +68,10 @@ static ls_status refuse_stream(ls_error *error) {
       "leave data.memory_limit out");
 }
 
-ls_status class_weights_find(world_t *world, const settings_t *settings, const loss_t *loss, int64_t outputs,
+ls_status class_weights_find(world_t *world, const settings_t *settings, const objective_t *objective,
                              const split_t *train, class_weights_t *out, ls_error *error) {
-  const numbers_t *given = &settings->loss.class_weights;
-  class_weights_t weights = {.n = loss_weighted_classes(loss, outputs)};
+  const numbers_t *given = &settings->losses->class_weights;
+  class_weights_t weights = {.n = loss_weighted_classes(objective->heads->loss, objective->outputs)};
   if (is_word(given, "none")) return LS_OK;
   if (train->stream != NULL) return refuse_stream(error);
   weights.values = calloc((size_t)weights.n, sizeof *weights.values);
@@ -69,7 +79,7 @@ ls_status class_weights_find(world_t *world, const settings_t *settings, const l
   if (weights.values == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the weights of classes");
   TRY_OR_DONE(world_agree(world, status, error));
   if (is_word(given, "balanced"))
-    TRY_OR_DONE(balance(world, train, &weights, error));
+    TRY_OR_DONE(balance(world, objective, train, &weights, error));
   else
     memcpy(weights.values, given->values, given->n * sizeof *given->values);
   *out = weights;
@@ -111,15 +121,15 @@ static ls_status take_memory(dataset_t *dataset, split_t *split, ls_error *error
   return LS_OK;
 }
 
-ls_status row_weights_apply(world_t *world, const class_weights_t *classes, dataset_t *dataset,
-                            split_t *split, ls_error *error) {
+ls_status row_weights_apply(world_t *world, const class_weights_t *classes, const objective_t *objective,
+                            dataset_t *dataset, split_t *split, ls_error *error) {
   bool own = split->weights != NULL; /* the same on every rank: an array of 0 rows is not NULL */
   double total = 0;
   if (split->partition.rows == 0 || (!own && classes->values == NULL)) return LS_OK;
   if (split->stream != NULL) return refuse_stream(error); /* the same on every rank */
   TRY(world_agree(world, take_memory(dataset, split, error), error));
   for (int64_t i = 0; i < split->rows && classes->values != NULL; i++)
-    split->weights[i] *= (float)classes->values[class_of_row(split, i)];
+    split->weights[i] *= (float)classes->values[class_of_row(objective, split, i)];
   TRY(total_weight(world, split, &total, error));
   if (!(total > 0)) return error_set(error, LS_BAD_DATA, "the weights of all rows of a split are 0");
   float scale = (float)((double)split->partition.rows / total);

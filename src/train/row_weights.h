@@ -8,7 +8,7 @@
 #include "comm/world.h"
 #include "config/settings.h"
 #include "data/dataset.h"
-#include "model/loss.h"
+#include "model/objective.h"
 
 /* Weights of classes as loss.class_weights has them; values is NULL when there are none. Malloc'd,
  * caller-owned. */
@@ -17,18 +17,17 @@ typedef struct {
   int64_t n;
 } class_weights_t;
 
-/* Whether loss.class_weights suits the loss and the network: LS_BAD_SETTINGS. */
-ls_status class_weights_check(const settings_t *settings, const loss_t *loss, int64_t outputs,
-                              ls_error *error);
+/* Whether loss.class_weights suits the loss and the network, which has one head then: LS_BAD_SETTINGS. */
+ls_status class_weights_check(const settings_t *settings, const objective_t *objective, ls_error *error);
 
 /* By the settings, which have been checked, and for `balanced` by the classes of all training rows.
  * Collective. */
-ls_status class_weights_find(world_t *world, const settings_t *settings, const loss_t *loss, int64_t outputs,
+ls_status class_weights_find(world_t *world, const settings_t *settings, const objective_t *objective,
                              const split_t *train, class_weights_t *out, ls_error *error);
 
 /* Makes split->weights final; it stays NULL when neither rows nor classes have weights. LS_BAD_DATA when all
  * are 0. Memory is the dataset's. Collective. */
-ls_status row_weights_apply(world_t *world, const class_weights_t *classes, dataset_t *dataset,
-                            split_t *split, ls_error *error);
+ls_status row_weights_apply(world_t *world, const class_weights_t *classes, const objective_t *objective,
+                            dataset_t *dataset, split_t *split, ls_error *error);
 
 #endif

@@ -31,11 +31,13 @@ static const uint32_t *rows_at(engine_t *engine, worker_t *worker, const step_t 
   return worker->rows;
 }
 
-/* Targets of n rows, then the loss sum and its gradient for them; rows up to block_rows get zero gradient. */
-static double block_losses(engine_t *engine, worker_t *worker, const uint32_t *rows, int64_t n, int64_t at) {
+/* Targets of n rows, then the loss sums of all heads and the gradient for them; rows up to block_rows get
+ * zero gradient. */
+static void block_losses(engine_t *engine, worker_t *worker, const uint32_t *rows, int64_t n, int64_t at,
+                         double *sums) {
   int64_t width = graph_outputs(engine->in.graph);
   target_t target = {0};
-  if (engine->in.loss->target == TARGET_LABELS) {
+  if (engine->in.objective->has_labels) {
     gather_labels(&engine->gather, rows, n, worker->labels);
     target.labels = worker->labels;
   } else {
@@ -48,8 +50,7 @@ static double block_losses(engine_t *engine, worker_t *worker, const uint32_t *r
   }
   float *delta = tape_output_delta(engine->tape, at);
   memset(delta + n * width, 0, (size_t)((engine->shape.block_rows - n) * width) * sizeof *delta);
-  return loss_evaluate(engine->in.loss, &engine->loss_params, n, width, tape_output(engine->tape, at), target,
-                       delta);
+  objective_evaluate(engine->in.objective, n, tape_output(engine->tape, at), target, delta, sums);
 }
 
 int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *labels, float *values,
@@ -57,7 +58,7 @@ int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *la
   int64_t begin = 0, n = slice_of(engine, s, &(step_t){.step = step}, &begin);
   const uint32_t *rows = engine->order + engine->shard_begin[s] + begin;
   gather_features(&engine->gather, rows, n, x);
-  if (engine->in.loss->target == TARGET_LABELS)
+  if (engine->in.objective->has_labels)
     gather_labels(&engine->gather, rows, n, labels);
   else
     gather_targets(&engine->gather, rows, n, values);
@@ -89,7 +90,8 @@ static void do_block(engine_t *engine, worker_t *worker, const step_t *step, int
                  .row = row,
                  .padding = shape->block_rows - n};
   graph_forward(worker->kernels, engine->parameters, engine->tape, at, &pass);
-  engine->block_loss[s * shape->blocks + b] = block_losses(engine, worker, rows, n, at);
+  block_losses(engine, worker, rows, n, at,
+               engine->block_loss + (s * shape->blocks + b) * (int64_t)engine->in.objective->n);
   worker_mark(worker, PHASE_FORWARD);
 
   graph_backward(worker->kernels, engine->parameters, engine->tape, at);
@@ -135,16 +137,16 @@ static void fold_tile(engine_t *engine, worker_t *worker, const step_t *step, si
   for (size_t i = 0; i < floats; i++) out[i] += right[i];
 }
 
-/* Loss sums of this rank's shards: blocks in order, then onto the epoch's. By one thread. */
+/* Loss sums of this rank's shards, head by head: blocks in order, then onto the epoch's. By one thread. */
 static void add_losses(engine_t *engine, const step_t *step) {
-  for (int s = 0; s < engine->in.layout->own_shards; s++) {
-    int64_t begin = 0;
+  int64_t heads = (int64_t)engine->in.objective->n, blocks = engine->shape.blocks;
+  for (int64_t i = 0; i < engine->in.layout->own_shards * heads; i++) {
+    int64_t begin = 0, s = i / heads, h = i % heads;
     double sum = 0;
-    if (slice_of(engine, s, step, &begin) > 0)
-      for (int64_t b = 0; b < engine->shape.blocks; b++)
-        sum += engine->block_loss[s * engine->shape.blocks + b];
-    engine->step_loss[s] = sum;
-    engine->epoch_loss[s] += sum;
+    if (slice_of(engine, (int)s, step, &begin) > 0)
+      for (int64_t b = 0; b < blocks; b++) sum += engine->block_loss[(s * blocks + b) * heads + h];
+    engine->step_loss[i] = sum;
+    engine->epoch_loss[i] += sum;
   }
 }
 

@@ -24,11 +24,16 @@ static ls_status check_network(const settings_t *settings, ls_error *error) {
         error, LS_BAD_SETTINGS,
         "data.weights: the closed form counts every row once; leave them out, or minimise the weighted "
         "loss with `lockstep train`");
-  if (strcmp(settings->loss.name, "mse") == 0) return LS_OK;
+  if (settings->n_losses > 1)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "loss: there is a closed form for one mse, not for several heads; `lockstep train` finds "
+        "their minimum");
+  if (strcmp(settings->losses->name, "mse") == 0) return LS_OK;
   return error_set(
       error, LS_BAD_SETTINGS,
       "loss.name: there is a closed form for mse, not for %s; `lockstep train` finds its minimum",
-      settings->loss.name);
+      settings->losses->name);
 }
 
 /* ---- what rank 0 says of a solution ---- */

@@ -105,15 +105,16 @@ stop_reason_t stop_judge(const settings_t *settings, const history_t *history) {
   return STOP_NOT;
 }
 
-ls_status stop_rules_check(const settings_t *settings, bool has_validation, bool is_classification,
-                           ls_error *error) {
+ls_status stop_rules_check(const settings_t *settings, bool has_validation, bool has_accuracy,
+                           bool has_errors, ls_error *error) {
   const stop_metric_t *metric = find_metric(settings->stop.metric);
   if (!has_validation && (settings->stop.patience > 0 || metric->of_validation))
     return error_set(error, LS_BAD_SETTINGS,
                      "%s looks at validation rows, and there are none: set data.validation to their share",
                      settings->stop.patience > 0 ? "stop.patience" : "stop.metric");
-  if ((metric->of_classes && !is_classification) || (metric->of_values && is_classification))
-    return error_set(error, LS_BAD_SETTINGS, "stop.metric: the loss %s comes with no %s", settings->loss.name,
+  if ((metric->of_classes && !has_accuracy) || (metric->of_values && !has_errors))
+    return error_set(error, LS_BAD_SETTINGS, "stop.metric: the loss %s comes with no %s",
+                     settings->n_losses > 1 ? "of several heads" : settings->losses->name,
                      metric->name + strlen("valid_"));
   return LS_OK;
 }

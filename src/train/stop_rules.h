@@ -15,7 +15,7 @@ stop_reason_t stop_judge(const settings_t *settings, const history_t *history);
 bool stop_metric_choice(size_t i, choice_t *out);
 
 /* LS_BAD_SETTINGS when a rule looks at a figure that this run will not have. */
-ls_status stop_rules_check(const settings_t *settings, bool has_validation, bool is_classification,
-                           ls_error *error);
+ls_status stop_rules_check(const settings_t *settings, bool has_validation, bool has_accuracy,
+                           bool has_errors, ls_error *error);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "data/shard.h"
-#include "math/tree.h"
 #include "optim/schedule.h"
 
 #include <inttypes.h>
@@ -81,7 +80,7 @@ static bool is_requested(const trainer_t *trainer) {
 /* ---- an epoch ---- */
 
 static double mean_loss(const trainer_t *trainer, int64_t rows) {
-  return tree_sum(trainer->sums, trainer->layout.shards, 1) / (double)rows;
+  return engine_total_loss(trainer->engine, trainer->sums) / (double)rows;
 }
 
 /* Whether train.steps lets the run do no more. */
@@ -202,6 +201,22 @@ static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
   return keeps_checkpoints(trainer) || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
+/* What is known of one of several heads. */
+static void fill_head(const trainer_t *trainer, size_t h, const metrics_t *valid,
+                      double figures[HEAD_WIDTH]) {
+  for (int c = 0; c < HEAD_WIDTH; c++) figures[c] = NAN;
+  figures[HEAD_TRAIN_LOSS] =
+      engine_head_loss(trainer->engine, trainer->sums, h) / (double)trainer->dataset->train.partition.rows;
+  if (valid == NULL) return;
+  const metrics_t *head = &valid->heads[h];
+  figures[HEAD_VALID_LOSS] = head->loss;
+  if (head->classes > 0) figures[HEAD_VALID_ACCURACY] = metrics_accuracy(head);
+  if (head->targets == 0) return;
+  figures[HEAD_VALID_MAE] = head->mae;
+  figures[HEAD_VALID_RMSE] = head->rmse;
+  figures[HEAD_VALID_R2] = head->r2;
+}
+
 static void fill_row(const trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
                      history_row_t *row) {
   double phases[PHASES];
@@ -215,6 +230,7 @@ static void fill_row(const trainer_t *trainer, double loss, const metrics_t *val
   row->values[HISTORY_SECONDS] = seconds;
   engine_seconds(trainer->engine, phases);
   for (int p = 0; p < PHASES; p++) row->values[HISTORY_PHASES + p] = phases[p] - trainer->seconds_before[p];
+  for (size_t h = 0; h < history_heads(&trainer->history); h++) fill_head(trainer, h, valid, row->heads[h]);
   if (valid == NULL) return;
   row->values[HISTORY_VALID_LOSS] = valid->loss;
   if (valid->classes > 0) row->values[HISTORY_VALID_ACCURACY] = metrics_accuracy(valid);
@@ -250,7 +266,7 @@ static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *
   fill_row(trainer, loss, valid, seconds, &row);
   TRY(graph_checksum(trainer->graph, engine_parameters(trainer->engine), &row.checksum, error));
   TRY(history_add(&trainer->history, &row, error));
-  TRY(report_epoch(&trainer->report, &row, valid, error));
+  TRY(report_epoch(&trainer->report, &trainer->history, &row, valid, error));
   return clock_seconds() - trainer->history_time < 1 ? LS_OK : save_history(trainer, error);
 }
 

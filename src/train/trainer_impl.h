@@ -29,7 +29,7 @@ typedef struct trainer {
   bool resumed;
   position_t position;
   layout_t layout;
-  const loss_t *loss;
+  objective_t objective;
   const optimizer_t *optimizer;
   graph_t *graph;
   dataset_t *dataset;
@@ -41,7 +41,7 @@ typedef struct trainer {
   evaluator_t *evaluator;
   float *vector;                       /* rank 0, and all while loading: a whole parameter vector */
   float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's state */
-  double *sums;                        /* (shards) */
+  double *sums;                        /* (shards, heads) */
   history_t history;                   /* rank 0 */
   size_t history_rows;                 /* of it that history.h5 holds */
   double history_time;                 /* when history.h5 was written */

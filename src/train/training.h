@@ -16,8 +16,7 @@ typedef struct {
   const settings_t *settings;
   const layout_t *layout;
   const graph_t *graph;
-  const loss_t *loss;
-  loss_params_t loss_params;
+  const objective_t *objective;
   partition_t partition;      /* of the training rows */
   const features_t *features; /* what becomes of them */
   engine_t *engine;

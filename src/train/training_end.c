@@ -31,6 +31,7 @@ static ls_status restore_best(trainer_t *trainer, ls_error *error) {
   return engine_set_parameters(trainer->engine, trainer->vector, error);
 }
 
+/* Metrics on the test rows of the network, or of one of its heads. */
 static void summary_test(FILE *out, const metrics_t *test) {
   json_number(out, false, "test_loss", test->loss);
   if (test->classes > 0) json_number(out, false, "test_accuracy", metrics_accuracy(test));
@@ -39,6 +40,39 @@ static void summary_test(FILE *out, const metrics_t *test) {
   json_number(out, false, "test_mae", test->mae);
   json_number(out, false, "test_rmse", test->rmse);
   json_number(out, false, "test_r2", test->r2);
+}
+
+/* The epoch after which the validation loss was least, or the last one. */
+static const history_row_t *best_epoch(const trainer_t *trainer) {
+  const history_row_t *row = &trainer->history.rows[trainer->history.n - 1];
+  while (row > trainer->history.rows && trainer->position.best_step >= 0 &&
+         (int64_t)row->values[HISTORY_STEP] > trainer->position.best_step)
+    row--;
+  return row;
+}
+
+/* Several heads: losses as for the network as a whole, and the test's metrics, head by head. */
+static void summary_heads(FILE *out, const trainer_t *trainer, const metrics_t *test) {
+  const objective_t *objective = &trainer->objective;
+  const history_t *history = &trainer->history;
+  if (objective->n == 1) return;
+  fputs(", \"heads\": [", out);
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    fputs(h == 0 ? "{" : ", {", out);
+    json_text(out, true, "head", head->name);
+    json_text(out, false, "loss", head->loss->name);
+    json_number(out, false, "weight", head->weight);
+    if (history->n > 0) {
+      const history_row_t *last = &history->rows[history->n - 1], *best = best_epoch(trainer);
+      json_number(out, false, "train_loss", last->heads[h][HEAD_TRAIN_LOSS]);
+      if (!isnan(best->heads[h][HEAD_VALID_LOSS]))
+        json_number(out, false, "valid_loss", best->heads[h][HEAD_VALID_LOSS]);
+    }
+    if (test != NULL) summary_test(out, &test->heads[h]);
+    fputc('}', out);
+  }
+  fputc(']', out);
 }
 
 static void summary_solution(FILE *out, const trainer_t *trainer) {
@@ -96,6 +130,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
     json_number(out, false, "rows_per_second", (double)position->rows / position->seconds);
   summary_losses(out, trainer);
   if (test != NULL) summary_test(out, test);
+  summary_heads(out, trainer, test);
   if (is_done)
     json_integer(out, false, "model_step", position->best_step >= 0 ? position->best_step : position->step);
   json_text(out, false, "parameters_checksum", checksum);

@@ -32,6 +32,7 @@ static ls_status check_resumed(const trainer_t *trainer, const settings_t *store
   const char *changed = NULL;
   if (stored->train.global_batch_size != now->train.global_batch_size) changed = "train.global_batch_size";
   if (stored->train.seed != now->train.seed) changed = "train.seed";
+  if (stored->n_losses != now->n_losses) changed = "the number of heads (loss)";
   if (strcmp(stored->data.shuffle, now->data.shuffle) != 0) changed = "data.shuffle";
   if (strcmp(stored->data.missing, now->data.missing) != 0) changed = "data.missing";
   if (!basis_is_same(&stored->data.basis, &now->data.basis)) changed = "data.basis";
@@ -84,37 +85,50 @@ static ls_status find_inputs(trainer_t *trainer, const dataset_shape_t *shape, i
 
 static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
-  bool regression = loss_is_regression(trainer->loss) && !trainer->loss->fixed_units;
+  const objective_t *objective = &trainer->objective;
+  bool regression = false;
+  for (size_t h = 0; h < objective->n; h++) regression = regression || head_is_scaled(&objective->heads[h]);
   if (!regression && strcmp(settings->data.target_scaling.name, "none") != 0)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "data.target_scaling is for regression; %s takes %s: leave it out", trainer->loss->name,
-                     trainer->loss->fixed_units ? "counts" : "classes");
+    return error_set(
+        error, LS_BAD_SETTINGS, "data.target_scaling is for regression; %s takes %s: leave it out",
+        objective->heads->loss->name, objective->heads->loss->fixed_units ? "counts" : "classes");
   if (!trainer->has_features)
     TRY(features_fit(trainer->world, settings, trainer->dataset, &trainer->features, error));
   trainer->has_features = true;
   if (!regression || trainer->resumed) return LS_OK;
-  return scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->dataset->train,
-                            &trainer->targets, error);
+  TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->dataset->train,
+                         &trainer->targets, error));
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    for (int64_t c = 0; c < head->targets && !head_is_scaled(head); c++)
+      scaler_leave(&trainer->targets, head->first_target + c);
+  }
+  return LS_OK;
 }
 
 static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
   dataset_t *dataset = trainer->dataset;
-  TRY(class_weights_find(trainer->world, trainer->settings, trainer->loss, graph_outputs(trainer->graph),
-                         &dataset->train, &trainer->class_weights, error));
+  TRY(class_weights_find(trainer->world, trainer->settings, &trainer->objective, &dataset->train,
+                         &trainer->class_weights, error));
   split_t *const splits[] = {&dataset->train, &dataset->valid, &dataset->test};
   for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
-    TRY(row_weights_apply(trainer->world, &trainer->class_weights, dataset, splits[i], error));
+    TRY(row_weights_apply(trainer->world, &trainer->class_weights, &trainer->objective, dataset, splits[i],
+                          error));
   return LS_OK;
 }
 
+/* Whether a run has the figures of classes, or of values: several heads have figures of their own. */
+static bool has_metrics(const objective_t *objective, bool of_classes) {
+  return objective->n == 1 && objective->heads->loss->is_classification == of_classes;
+}
+
 static ls_status load_data(trainer_t *trainer, ls_error *error) {
-  const loss_params_t params = loss_params(trainer->settings);
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
-                   loss_request(trainer->loss, &params, graph_outputs(trainer->graph)),
-                   trainer->layout.shards, &trainer->dataset, error));
+                   objective_request(&trainer->objective), trainer->layout.shards, &trainer->dataset, error));
   TRY(make_scalers(trainer, error));
   TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0,
-                       trainer->loss->is_classification, error));
+                       has_metrics(&trainer->objective, true), has_metrics(&trainer->objective, false),
+                       error));
   split_scale_targets(&trainer->dataset->train, &trainer->targets);
   split_scale_targets(&trainer->dataset->valid, &trainer->targets);
   split_scale_targets(&trainer->dataset->test, &trainer->targets);
@@ -123,16 +137,15 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
 
 static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *error) {
   const settings_t *settings = trainer->settings;
-  trainer->loss = loss_find(settings->loss.name);
   trainer->optimizer = optimizer_find(settings->optimizer.name);
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
-  const loss_params_t params = loss_params(settings);
   ls_status status =
       graph_create(settings->model.layers, settings->model.n_layers, inputs, &trainer->graph, error);
   if (status == LS_OK) status = graph_check_rows(trainer->graph, rows, error);
-  if (status == LS_OK) status = loss_check(trainer->loss, &params, graph_outputs(trainer->graph), error);
   if (status == LS_OK)
-    status = class_weights_check(settings, trainer->loss, graph_outputs(trainer->graph), error);
+    status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);
+  if (status == LS_OK) status = class_weights_check(settings, &trainer->objective, error);
+  trainer->history.objective = &trainer->objective;
   return trainer_agree(trainer, status, error);
 }
 
@@ -140,7 +153,7 @@ static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *erro
 static ls_status make_buffers(trainer_t *trainer, ls_error *error) {
   size_t floats = graph_floats(trainer->graph);
   bool states = is_root(trainer) || trainer->resumed, all = true;
-  trainer->sums = calloc((size_t)trainer->layout.shards, sizeof *trainer->sums);
+  trainer->sums = calloc((size_t)trainer->layout.shards * trainer->objective.n, sizeof *trainer->sums);
   trainer->vector = calloc(floats, sizeof *trainer->vector);
   all = trainer->sums != NULL && trainer->vector != NULL;
   for (int k = 0; k < trainer->optimizer->states && states; k++)
@@ -170,18 +183,17 @@ static int64_t steps_left(const trainer_t *trainer) {
 
 static ls_status make_engines(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
-  const loss_params_t params = loss_params(settings);
   engine_inputs_t inputs = {.world = trainer->world,
                             .settings = settings,
                             .layout = &trainer->layout,
                             .graph = trainer->graph,
-                            .loss = trainer->loss,
+                            .objective = &trainer->objective,
                             .train = &trainer->dataset->train,
                             .features = &trainer->features,
                             .timed_steps = trainer->options->timing ? steps_left(trainer) : 0};
   TRY(engine_create(&inputs, &trainer->engine, error));
   TRY(trainer_agree(trainer,
-                    evaluator_create(trainer->graph, trainer->loss, &params, &trainer->features,
+                    evaluator_create(trainer->graph, &trainer->objective, &trainer->features,
                                      &trainer->targets, trainer->layout.threads, settings->train.top_k,
                                      &trainer->evaluator, error),
                     error));
@@ -204,7 +216,8 @@ static ls_status load_checkpoint(trainer_t *trainer, ls_error *error) {
   ls_status status = LS_OK;
   char path[RUN_FILE_SIZE];
   if (is_root(trainer)) {
-    checkpoint_t checkpoint = {.parameters = trainer->vector, .epoch_loss = trainer->sums};
+    checkpoint_t checkpoint = {
+        .parameters = trainer->vector, .epoch_loss = trainer->sums, .history = trainer->history};
     memcpy(checkpoint.states, trainer->states, sizeof checkpoint.states);
     run_checkpoint(&trainer->run, trainer->position.step, path);
     status = checkpoint_read(path, trainer->graph, trainer->optimizer, &checkpoint, error);
@@ -216,8 +229,8 @@ static ls_status load_checkpoint(trainer_t *trainer, ls_error *error) {
     TRY(trainer_share(trainer, trainer->states[k], error));
     engine_set_state(trainer->engine, k, trainer->states[k]);
   }
-  return world_broadcast(trainer->world, trainer->sums, (size_t)trainer->layout.shards * sizeof(double), 0,
-                         error);
+  size_t losses = (size_t)trainer->layout.shards * trainer->objective.n;
+  return world_broadcast(trainer->world, trainer->sums, losses * sizeof(double), 0, error);
 }
 
 static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
@@ -326,6 +339,7 @@ void training_teardown(trainer_t *trainer) {
   scaler_free(&trainer->targets);
   free(trainer->class_weights.values);
   dataset_destroy(&trainer->dataset);
+  objective_free(&trainer->objective);
   graph_destroy(&trainer->graph);
 }
 
@@ -340,8 +354,7 @@ ls_status training_open(world_t *world, const settings_t *settings, training_t *
                       .settings = trainer->settings,
                       .layout = &trainer->layout,
                       .graph = trainer->graph,
-                      .loss = trainer->loss,
-                      .loss_params = loss_params(settings),
+                      .objective = &trainer->objective,
                       .partition = trainer->dataset->train.partition,
                       .features = &trainer->features,
                       .engine = trainer->engine,

@@ -135,9 +135,27 @@ Test(errors, keys_that_must_be_given_are_asked_for) {
       {"model: {layers: [dense: 1]}\nloss: mse\n", "runs/t.yaml: data.file: this key is required", "HDF5"},
       {"data:\n  x: a\n", "runs/t.yaml:1: data.file: this key is required", ""},
       {"data: {file: a}\nloss: mse\n", "runs/t.yaml: model.layers: this key is required", ""},
-      {"data: {file: a}\nmodel: {layers: [dense: 1]}\n", "runs/t.yaml: loss.name: this key is required", ""},
+      {"data: {file: a}\nmodel: {layers: [dense: 1]}\n", "runs/t.yaml: loss: this key is required", ""},
       {"data: {file: a}\nloss: mse\nmodel: {layers: [dense: {bias: true}]}\n",
        "runs/t.yaml:3: model.layers[0].dense.units: this key is required", ""},
+  };
+  ALL_REFUSED(cases);
+}
+
+#define NO_LOSS "data: {file: a}\nmodel: {layers: [dense: 1]}\n"
+
+Test(errors, heads_are_named_apart_and_have_known_keys) {
+  static const refusal_t cases[] = {
+      {NO_LOSS "loss: []\n", "runs/t.yaml:3: loss: 0 losses", "one for each head"},
+      {NO_LOSS "loss: [mse, {delta: 1}]\n", "runs/t.yaml:3: loss[1].name: this key is required", ""},
+      {NO_LOSS "loss: [{name: mse, output: 1}]\n", "runs/t.yaml:3: loss[0].output: unknown key",
+       "did you mean loss[0].outputs?"},
+      {NO_LOSS "loss: [{name: mse, weight: -1}]\n", "runs/t.yaml:3: loss[0].weight: out of range", ""},
+      {NO_LOSS "loss: [{name: mse, targets: [0.5]}]\n", "runs/t.yaml:3: loss[0]: targets are numbers", "0.5"},
+      {NO_LOSS "loss: [{name: mse, head: a}, {name: mse, head: a}]\n",
+       "runs/t.yaml:3: loss: two heads are called 'a'", ""},
+      {NO_LOSS "loss: {name: mse, head: a b}\n", "runs/t.yaml:3: loss: head 'a b'", "letters"},
+      {NO_LOSS "loss: {name: msa}\n", "runs/t.yaml:3: loss.name: unknown name 'msa'", "did you mean mse?"},
   };
   ALL_REFUSED(cases);
 }

@@ -10,7 +10,7 @@ Test(overrides, take_the_place_of_what_the_file_says) {
   cr_assert_eq(s->train.seed, 3);
   cr_assert_str_eq(s->name, "other");
   cr_assert_eq(s->parallel.threads, 2);
-  cr_assert_str_eq(s->loss.name, "huber");
+  cr_assert_str_eq(s->losses->name, "huber");
   settings_destroy(&s);
 }
 
@@ -55,8 +55,8 @@ Test(overrides, reach_into_a_short_form_and_replace_a_whole_table) {
       parsed(MINIMAL "optimizer: sgd\n", OVERRIDES("optimizer.learning_rate=0.1", "loss.delta=2"));
   cr_assert_str_eq(s->optimizer.name, "sgd");
   cr_assert_eq(s->optimizer.learning_rate, 0.1);
-  cr_assert_str_eq(s->loss.name, "mse");
-  cr_assert_eq(s->loss.delta, 2.0);
+  cr_assert_str_eq(s->losses->name, "mse");
+  cr_assert_eq(s->losses->delta, 2.0);
   settings_destroy(&s);
   s = parsed(MINIMAL "optimizer: {name: sgd, momentum: 0.9}\n", OVERRIDES("optimizer=sgd"));
   cr_assert_eq(s->optimizer.momentum, 0.0);

@@ -44,7 +44,7 @@ Test(settings, what_is_left_out_gets_its_default) {
   cr_assert_str_eq(s->data.scaling.name, "none");
   cr_assert_str_eq(s->data.target_scaling.name, "none");
   cr_assert_eq(s->data.scaling.high, 1.0);
-  cr_assert_eq(s->loss.delta, 1.0);
+  cr_assert_eq(s->losses->delta, 1.0);
   cr_assert_str_eq(s->optimizer.name, "adam");
   cr_assert_eq(s->optimizer.learning_rate, 0.001);
   cr_assert_eq(s->optimizer.momentum, 0.0);
@@ -83,8 +83,8 @@ Test(settings, what_is_given_is_taken) {
   cr_assert_str_eq(s->data.target_scaling.name, "minmax");
   cr_assert_eq(s->data.target_scaling.low, -1.0);
   cr_assert_eq(s->data.target_scaling.high, 0.30000000000000004);
-  cr_assert_str_eq(s->loss.name, "huber");
-  cr_assert_eq(s->loss.delta, 0.1);
+  cr_assert_str_eq(s->losses->name, "huber");
+  cr_assert_eq(s->losses->delta, 0.1);
   cr_assert_eq(s->optimizer.learning_rate, 1e-300);
   cr_assert_eq(s->schedule.warmup_epochs, 1.5);
   cr_assert_eq(s->train.seed, UINT64_MAX);
@@ -214,7 +214,7 @@ Test(settings, lists_of_names_that_are_not_given_are_not_checked) {
   ls_status status =
       settings_parse(text, strlen(text), "t.yaml", NULL, 0, &(settings_choices_t){0}, &s, &error);
   cr_assert_eq(status, LS_OK, "%s", error.message);
-  cr_assert_str_eq(s->loss.name, "strange");
+  cr_assert_str_eq(s->losses->name, "strange");
   settings_destroy(&s);
 }
 
@@ -265,4 +265,36 @@ Test(settings, a_batch_may_be_all_rows) {
                  "runs/t.yaml:6: train.global_batch_size: out of", "");
   assert_refused(MINIMAL "train: {global_batch_size: most}\n", NULL,
                  "runs/t.yaml:6: train.global_batch_size: exp", "all");
+}
+
+/* ---- several heads ---- */
+
+#define HEADS                                                                                                \
+  "data: {file: a.h5}\nmodel:\n  layers:\n    - dense: 10\nloss:\n"                                          \
+  "  - {head: digit, name: cross_entropy, outputs: 8, targets: [2], label_smoothing: 0.1}\n"                 \
+  "  - mse\n  - {name: huber, weight: 0.25}\n"
+
+Test(settings, losses_may_be_a_list_of_heads_and_come_back_from_text) {
+  settings_t *s = parsed(HEADS, NULL);
+  char *text = dumped(s);
+  settings_t *again = parsed(text, NULL);
+  const settings_t *const both[] = {s, again};
+  for (int i = 0; i < 2; i++) {
+    const loss_settings_t *losses = both[i]->losses;
+    cr_assert_eq(both[i]->n_losses, 3);
+    cr_expect_str_eq(losses[0].head, "digit");
+    cr_expect_str_eq(losses[0].name, "cross_entropy");
+    cr_expect_eq(losses[0].outputs, 8);
+    cr_expect_eq(losses[0].targets.n, 1);
+    cr_expect_eq(losses[0].targets.values[0], 2);
+    cr_expect_eq(losses[0].label_smoothing, 0.1);
+    cr_expect_str_eq(losses[1].name, "mse");
+    cr_expect_eq(losses[1].outputs, SETTINGS_AUTO);
+    cr_expect_str_eq(losses[1].targets.word, "auto");
+    cr_expect_eq(losses[1].weight, 1);
+    cr_expect_eq(losses[2].weight, 0.25);
+  }
+  free(text);
+  settings_destroy(&s);
+  settings_destroy(&again);
 }

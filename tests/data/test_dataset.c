@@ -71,8 +71,9 @@ static void plan_fails(const settings_t *settings, const char *part) {
 static void check_fails(const settings_t *settings, target_kind_t kind, int64_t outputs, const char *part) {
   plan_t plan = plan_of(settings);
   ls_error error = {0};
-  cr_assert_eq(plan_check(store, settings, &plan, 7, (target_request_t){kind, outputs, 0, 0}, &error),
-               LS_BAD_DATA);
+  cr_assert_eq(
+      plan_check(store, settings, &plan, 7, (target_request_t){.kind = kind, .width = outputs}, &error),
+      LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, part), "no '%s' in: %s", part, error.message);
 }
 
@@ -185,10 +186,12 @@ Test(dataset, targets_must_suit_the_network) {
   check_fails(&settings, TARGET_VALUES, 4, "5 columns but the network and its loss are for 4 targets");
   plan_t plan = plan_of(&settings);
   ls_error error = {0};
-  cr_assert_eq(plan_check(store, &settings, &plan, 7, (target_request_t){TARGET_VALUES, 5, 0, 0}, &error),
-               LS_OK);
-  cr_assert_eq(plan_check(store, &settings, &plan, 7, (target_request_t){TARGET_LABELS, 5, 0, 0}, &error),
-               LS_OK);
+  cr_assert_eq(
+      plan_check(store, &settings, &plan, 7, (target_request_t){.kind = TARGET_VALUES, .width = 5}, &error),
+      LS_OK);
+  cr_assert_eq(
+      plan_check(store, &settings, &plan, 7, (target_request_t){.kind = TARGET_LABELS, .width = 5}, &error),
+      LS_OK);
   cr_assert_eq(plan_check(store, &settings, &plan, 7, (target_request_t){.kind = TARGET_NONE}, &error),
                LS_OK);
 }
@@ -299,15 +302,70 @@ Test(dataset, values_that_a_loss_cannot_take_are_named) {
   rows_t all = {0, N, NULL, false};
   x[17 * F + 1] = 1.5F;
   array("x", STORE_F32, N, F, x);
+  cr_assert_eq(
+      rows_read(store,
+                targets_format("x", &source,
+                               (target_request_t){.kind = TARGET_VALUES, .width = F, .high = INFINITY}),
+                all, out, &error),
+      LS_OK);
   cr_assert_eq(rows_read(store,
-                         targets_format("x", &source, (target_request_t){TARGET_VALUES, F, 0, INFINITY}), all,
-                         out, &error),
-               LS_OK);
-  cr_assert_eq(rows_read(store, targets_format("x", &source, (target_request_t){TARGET_VALUES, F, 0, 1}), all,
-                         out, &error),
+                         targets_format("x", &source,
+                                        (target_request_t){.kind = TARGET_VALUES, .width = F, .high = 1}),
+                         all, out, &error),
                LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "1.5 in row 17, column 1"), "%s", error.message);
   cr_assert_not_null(strstr(error.message, "[0, 1]"), "%s", error.message);
+}
+
+Test(dataset, heads_get_the_columns_of_y_that_they_take) {
+  static double y[N * 4];
+  static float out[N * 3];
+  const target_column_t columns[] = {{.column = 3}, {.column = 1, .classes = 5}, {.column = 0, .high = 1}};
+  const target_request_t request = {.kind = TARGET_VALUES, .width = 3, .columns = columns};
+  const source_t source = {.y_width = 4};
+  rows_t all = {0, N, NULL, false};
+  ls_error error = {0};
+  for (int i = 0; i < N; i++)
+    for (int c = 0; c < 4; c++)
+      y[i * 4 + c] = c == 0 ? 0.5 : c == 1 ? i % 5 : c == 2 ? (double)NAN : (double)-i;
+  array("y", STORE_F64, N, 4, y);
+  cr_assert_eq(rows_read(store, targets_format("y", &source, request), all, out, &error), LS_OK, "%s",
+               error.message);
+  for (int i = 0; i < N; i++)
+    cr_assert(out[i * 3] == (float)-i && out[i * 3 + 1] == (float)(i % 5) && out[i * 3 + 2] == 0.5F);
+  const struct {
+    int column;
+    double value;
+    const char *says;
+  } bad[] = {{1, 5, "column 1 of y: "},
+             {1, 5, "5, but the network knows 5 classes"},
+             {1, 2.5, "not a whole number"},
+             {1, (double)NAN, "not a whole number"},
+             {3, (double)INFINITY, "infinity in row 40, column 3"},
+             {0, 1.5, "in [0, 1]"}};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    char name[16];
+    double good = y[40 * 4 + bad[i].column];
+    snprintf(name, sizeof name, "wrong%zu", i);
+    y[40 * 4 + bad[i].column] = bad[i].value;
+    array(name, STORE_F64, N, 4, y);
+    y[40 * 4 + bad[i].column] = good;
+    cr_expect_eq(rows_read(store, targets_format(name, &source, request), all, out, &error), LS_BAD_DATA);
+    cr_expect_not_null(strstr(error.message, bad[i].says), "%s", error.message);
+  }
+}
+
+Test(dataset, heads_need_the_columns_to_be_there) {
+  const target_column_t columns[] = {{.column = 2}, {.column = 0}};
+  target_request_t request = {.kind = TARGET_VALUES, .width = 2, .columns = columns};
+  ls_error error = {0};
+  cr_expect_eq(dataset_check_width("f.h5", "train/y", 2, &request, &error), LS_BAD_DATA);
+  cr_expect_not_null(strstr(error.message, "train/y has 2 columns, but the heads of the network take 3"),
+                     "%s", error.message);
+  cr_expect_eq(dataset_check_width("f.h5", "train/y", 3, &request, &error), LS_OK);
+  cr_expect_eq(dataset_check_width("f.h5", "train/y", 4, &request, &error), LS_OK);
+  request.all_columns = true;
+  cr_expect_eq(dataset_check_width("f.h5", "train/y", 4, &request, &error), LS_BAD_DATA);
 }
 
 Test(dataset, nan_and_infinity_are_named_by_row_and_column) {
@@ -323,10 +381,11 @@ Test(dataset, nan_and_infinity_are_named_by_row_and_column) {
   array("wide", STORE_F64, N, F, wide);
   cr_assert_eq(rows_read(store, features_format("x", &narrow_source), late, out, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "NaN in row 41, column 2"), "%s", error.message);
-  cr_assert_eq(rows_read(store,
-                         targets_format("x", &narrow_source, (target_request_t){TARGET_VALUES, F, 0, 0}),
-                         late, out, &error),
-               LS_BAD_DATA);
+  cr_assert_eq(
+      rows_read(store,
+                targets_format("x", &narrow_source, (target_request_t){.kind = TARGET_VALUES, .width = F}),
+                late, out, &error),
+      LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "NaN in row 41, column 2"), "%s", error.message);
   cr_assert_eq(rows_read(store, features_format("wide", &wide_source), late, wide_out, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "infinity in row 12, column 0"), "%s", error.message);

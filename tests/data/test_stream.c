@@ -70,8 +70,9 @@ static ls_status open_stream(fixture_t *f, int64_t limit, bool by_share, bool la
   source_t source = {.features = F, .y_width = labels ? 1 : 2, .type = ELEMENT_F32};
   rows_t rows = {f->array_row[0], f->array_row[f->split.rows - 1] + 1, by_share ? kinds : NULL, ROW_KEPT};
   row_format_t x = features_format("x", &source);
-  row_format_t y = labels ? labels_format("y", &source, 7)
-                          : targets_format("t", &source, (target_request_t){TARGET_VALUES, 2, 0, 0});
+  row_format_t y = labels
+                       ? labels_format("y", &source, 7)
+                       : targets_format("t", &source, (target_request_t){.kind = TARGET_VALUES, .width = 2});
   cr_assert_eq(store_open(path, &store, error), LS_OK, "%s", error->message);
   ls_status status = reader_create(path, limit, &f->arena, &f->reader, error);
   if (status == LS_OK) status = stream_create(f->reader, store, &rows, &x, &y, &f->split, error);

@@ -183,23 +183,26 @@ Test(loss, of_a_value_that_is_not_a_number_is_not_a_number) {
       isnan(loss_find("hinge")->evaluate(&any_params, 1, 1, &none, (target_t){.labels = &label}, NULL)));
 }
 
+static void predict(const char *name, int64_t rows, int64_t width, float *z) {
+  const loss_t *loss = loss_find(name);
+  for (int64_t r = 0; r < rows; r++) loss->predict(&any_params, width, z + r * width);
+}
+
 Test(loss, predictions_are_probabilities_deviations_and_rates) {
   float z[] = {0.0F, logf(3.0F), 1e4F, -1e4F};
-  loss_predict(loss_find("cross_entropy"), &any_params, 2, 2, z);
+  predict("cross_entropy", 2, 2, z);
   const float softmax[] = {0.25F, 0.75F, 1.0F, 0.0F};
   for (int i = 0; i < 4; i++) cr_assert_float_eq(z[i], softmax[i], 1e-6);
   float b[] = {0.0F, logf(3.0F), 1e4F, -1e4F};
-  loss_predict(loss_find("binary_cross_entropy"), &any_params, 2, 2, b);
+  predict("binary_cross_entropy", 2, 2, b);
   const float logistic[] = {0.5F, 0.75F, 1.0F, 0.0F};
   for (int i = 0; i < 4; i++) cr_assert_float_eq(b[i], logistic[i], 1e-6);
   float g[] = {2.0F, -1.0F, logf(4.0F), 0.0F}, p[] = {0.0F, logf(3.0F)};
-  loss_predict(loss_find("gaussian_nll"), &any_params, 1, 4, g);
+  predict("gaussian_nll", 1, 4, g);
   cr_assert(g[0] == 2.0F && g[1] == -1.0F && fabsf(g[2] - 2.0F) < 1e-6F && g[3] == 1.0F);
-  loss_predict(loss_find("poisson_nll"), &any_params, 1, 2, p);
+  predict("poisson_nll", 1, 2, p);
   cr_assert(p[0] == 1.0F && fabsf(p[1] - 3.0F) < 1e-6F);
-  float v[] = {5.0F, -5.0F};
-  loss_predict(loss_find("mse"), &any_params, 1, 2, v);
-  cr_assert(v[0] == 5.0F && v[1] == -5.0F);
+  cr_assert_null(loss_find("mse")->predict); /* outputs as they are */
 }
 
 Test(loss, unknown_names_are_not_found) {

@@ -9,9 +9,16 @@ enum { N = 3, ROWS = 2, WIDTH = 4, VALUES = ROWS * WIDTH };
 static const float z[N * VALUES] = {0,  1, -2, 3,  5, 5,  5,  5, /* */ 2, -1, 0.5F, 0,
                                     -9, 8, 7,  -3, 1, -1, -1, 1, /* */ 0, 0,  40,   -40};
 
+/* The outputs of a network with one head. */
+static void mix(const char *loss, int64_t n, int64_t rows, int64_t width, const float *outputs, float *out) {
+  const head_t head = {.loss = loss_find(loss), .weight = 1, .outputs = width};
+  const objective_t objective = {.heads = &head, .n = 1, .outputs = width};
+  mixture_outputs(&objective, n, rows, outputs, out);
+}
+
 Test(mixture, classes_have_the_mean_probability) {
   float out[VALUES];
-  mixture_outputs(loss_find("cross_entropy"), N, ROWS, WIDTH, z, out);
+  mix("cross_entropy", N, ROWS, WIDTH, z, out);
   for (int r = 0; r < ROWS; r++) {
     double total = 0;
     for (int i = 0; i < WIDTH; i++) {
@@ -31,7 +38,7 @@ Test(mixture, classes_have_the_mean_probability) {
 
 Test(mixture, decisions_have_the_mean_probability) {
   float out[VALUES];
-  mixture_outputs(loss_find("binary_cross_entropy"), N, ROWS, WIDTH, z, out);
+  mix("binary_cross_entropy", N, ROWS, WIDTH, z, out);
   for (int i = 0; i < VALUES; i++) {
     double yes = 0, no = 0;
     for (int m = 0; m < N; m++) {
@@ -46,14 +53,14 @@ Test(mixture, decisions_have_the_mean_probability) {
 Test(mixture, no_class_becomes_impossible) {
   const float far[] = {0, -500, 0, -600};
   float out[2];
-  mixture_outputs(loss_find("cross_entropy"), 2, 1, 2, far, out);
+  mix("cross_entropy", 2, 1, 2, far, out);
   cr_expect_float_eq((double)out[1], -500 - log(2), 1e-3);
 }
 
 /* Moments of a mixture by their definition: E y, and E y^2 - (E y)^2. */
 Test(mixture, normal_distributions_have_the_mean_and_variance_of_their_mixture) {
   float out[VALUES];
-  mixture_outputs(loss_find("gaussian_nll"), N, ROWS, WIDTH, z, out);
+  mix("gaussian_nll", N, ROWS, WIDTH, z, out);
   for (int r = 0; r < ROWS; r++)
     for (int i = 0; i < WIDTH / 2; i++) {
       double first = 0, second = 0;
@@ -71,14 +78,14 @@ Test(mixture, normal_distributions_have_the_mean_and_variance_of_their_mixture) 
 Test(mixture, rates_are_averaged) {
   const float logs[] = {0, 1, 2, -1};
   float out[2];
-  mixture_outputs(loss_find("poisson_nll"), 2, 1, 2, logs, out);
+  mix("poisson_nll", 2, 1, 2, logs, out);
   cr_expect_float_eq(exp((double)out[0]), (1 + exp(2)) / 2, 1e-5);
   cr_expect_float_eq(exp((double)out[1]), (exp(1) + exp(-1)) / 2, 1e-5);
 }
 
 Test(mixture, other_outputs_are_averaged_and_their_spread_told) {
   float out[VALUES], deviation[VALUES];
-  mixture_outputs(loss_find("mse"), N, ROWS, WIDTH, z, out);
+  mix("mse", N, ROWS, WIDTH, z, out);
   mixture_deviation(N, VALUES, VALUES, z, deviation);
   for (int i = 0; i < VALUES; i++) {
     double a = (double)z[i], b = (double)z[VALUES + i], c = (double)z[2 * VALUES + i];
@@ -86,5 +93,21 @@ Test(mixture, other_outputs_are_averaged_and_their_spread_told) {
     double square =
         ((a - b) * (a - b) + (b - c) * (b - c) + (c - a) * (c - a)) / 9; /* mean over pairs, halved */
     cr_expect_float_eq((double)deviation[i], sqrt(square), 1e-5);
+  }
+}
+
+Test(mixture, heads_are_mixed_each_by_its_own_loss) {
+  const head_t heads[] = {{.loss = loss_find("gaussian_nll"), .outputs = 2},
+                          {.loss = loss_find("mse"), .first = 2, .outputs = 2}};
+  const objective_t objective = {.heads = heads, .n = 2, .outputs = WIDTH};
+  float out[VALUES], normal[2 * ROWS], values[2 * ROWS], parts[N * 2 * ROWS];
+  mixture_outputs(&objective, N, ROWS, z, out);
+  for (int i = 0; i < N * 2 * ROWS; i++) parts[i] = z[i / 2 * WIDTH + i % 2];
+  mix("gaussian_nll", N, ROWS, 2, parts, normal);
+  for (int i = 0; i < N * 2 * ROWS; i++) parts[i] = z[i / 2 * WIDTH + 2 + i % 2];
+  mix("mse", N, ROWS, 2, parts, values);
+  for (int r = 0; r < ROWS; r++) {
+    cr_expect_arr_eq(out + r * WIDTH, normal + 2 * r, 2 * sizeof *out);
+    cr_expect_arr_eq(out + r * WIDTH + 2, values + 2 * r, 2 * sizeof *out);
   }
 }

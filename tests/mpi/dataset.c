@@ -148,7 +148,7 @@ static void check_missing(world_t *world, settings_t settings) {
   settings.data.x = "gaps/x", settings.data.y = "gaps/y";
   settings.data.missing = "drop";
   CHECK(dataset_load(world, &settings, SPLIT_TRAIN | SPLIT_VALID,
-                     (target_request_t){TARGET_LABELS, CLASSES, 0, 0}, S, &data, &error) == LS_OK,
+                     (target_request_t){.kind = TARGET_LABELS, .width = CLASSES}, S, &data, &error) == LS_OK,
         "%s", error.message);
   if (data == NULL) return;
   CHECK(data->dropped == 2 * N / 5 + 1, "%ld rows dropped", (long)data->dropped);
@@ -166,8 +166,8 @@ static void check_missing(world_t *world, settings_t settings) {
   settings.data.validation = 0;
   settings.data.columns = columns;
   settings.data.n_columns = 1;
-  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, (target_request_t){TARGET_LABELS, CLASSES, 0, 0}, S,
-                     &data, &error) == LS_OK,
+  CHECK(dataset_load(world, &settings, SPLIT_TRAIN,
+                     (target_request_t){.kind = TARGET_LABELS, .width = CLASSES}, S, &data, &error) == LS_OK,
         "%s", error.message);
   CHECK(features_fit(world, &settings, data, &features, &error) == LS_OK, "%s", error.message);
   CHECK(features.inputs == F + 2 && features.category[2] == -1 && features.category[3] == 0 &&
@@ -233,14 +233,16 @@ static void check_errors(world_t *world, settings_t settings) {
   ls_error error = {0};
   settings.data.validation = 0;
   settings.data.x = "spoiled/x", settings.data.y = "spoiled/y";
-  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, (target_request_t){TARGET_LABELS, CLASSES, 0, 0}, S,
-                     &data, &error) == LS_BAD_DATA &&
+  CHECK(dataset_load(world, &settings, SPLIT_TRAIN,
+                     (target_request_t){.kind = TARGET_LABELS, .width = CLASSES}, S, &data,
+                     &error) == LS_BAD_DATA &&
             data == NULL,
         "%s", error.message);
   CHECK(strstr(error.message, "NaN in row 1002, column 1") != NULL, "%s", error.message);
   settings.data.file = "/nowhere.h5";
-  CHECK(dataset_load(world, &settings, SPLIT_TRAIN, (target_request_t){TARGET_LABELS, CLASSES, 0, 0}, S,
-                     &data, &error) == LS_BAD_DATA,
+  CHECK(dataset_load(world, &settings, SPLIT_TRAIN,
+                     (target_request_t){.kind = TARGET_LABELS, .width = CLASSES}, S, &data,
+                     &error) == LS_BAD_DATA,
         "%s", error.message);
   CHECK(strstr(error.message, "/nowhere.h5") != NULL, "%s", error.message);
 }
@@ -270,8 +272,9 @@ static void check_all(world_t *world, const char *path) {
   CHECK(shape.train_rows == 802 && shape.valid_rows == 201 && shape.test_rows == T && shape.features == F,
         "shape");
   int splits = SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST;
-  ls_status status = dataset_load(world, &settings, splits, (target_request_t){TARGET_LABELS, CLASSES, 0, 0},
-                                  S, &data, &error);
+  ls_status status =
+      dataset_load(world, &settings, splits, (target_request_t){.kind = TARGET_LABELS, .width = CLASSES}, S,
+                   &data, &error);
   CHECK(status == LS_OK, "%s", error.message);
   if (status == LS_OK) {
     check_load(world, &settings, data);

@@ -63,6 +63,42 @@ static void through_a_checkpoint(int epochs) {
   history_free(&back);
 }
 
+Test(history, has_figures_of_each_of_several_heads) {
+  enum { EPOCHS = 5 };
+  const head_t heads[] = {{.name = "left"}, {.name = "right"}};
+  const objective_t objective = {.heads = heads, .n = 2};
+  history_t history = {.objective = &objective}, back = {.objective = &objective}, single = {0};
+  double values[EPOCHS];
+  ls_error other = {0};
+  store_t *store = NULL;
+  for (int e = 0; e < EPOCHS; e++) {
+    history_row_t row = row_of(e);
+    for (int i = 0; i < 2 * HEAD_WIDTH; i++) row.heads[i / HEAD_WIDTH][i % HEAD_WIDTH] = e + 0.01 * i;
+    OK(history_add(&history, &row, error));
+  }
+  OK(history_write(&history, "history.h5", error));
+  OK(store_open("history.h5", &store, error));
+  OK(store_read_rows(store, "heads/right/valid_rmse", 0, EPOCHS, STORE_F64, values, error));
+  store_close(&store);
+  for (int e = 0; e < EPOCHS; e++) cr_expect_eq(values[e], history.rows[e].heads[1][HEAD_VALID_RMSE]);
+  OK(store_create("c.h5", &store, error));
+  OK(history_save(&history, store, error));
+  OK(store_publish(&store, error));
+  OK(store_open("c.h5", &store, error));
+  OK(history_load(&back, store, error));
+  for (int e = 0; e < EPOCHS; e++)
+    cr_expect_arr_eq(back.rows[e].heads, history.rows[e].heads, 2 * sizeof back.rows[e].heads[0]);
+  store_close(&store);
+  OK(store_create("single.h5", &store, error));
+  OK(history_save(&single, store, error));
+  OK(store_publish(&store, error));
+  OK(store_open("single.h5", &store, error));
+  cr_expect_eq(history_load(&back, store, &other), LS_BAD_DATA); /* has no heads */
+  store_close(&store);
+  history_free(&history);
+  history_free(&back);
+}
+
 Test(history, goes_through_a_checkpoint_bit_by_bit) {
   through_a_checkpoint(0);
   through_a_checkpoint(1);
@@ -97,7 +133,7 @@ Test(history, json_is_json_whatever_the_values) {
 
 static void epoch_row(FILE *out) {
   history_row_t row = row_of(3);
-  history_log_row(out, &row);
+  history_log_row(out, &(history_t){0}, &row);
 }
 
 Test(history, an_epoch_is_one_line_without_what_does_not_apply) {

@@ -55,7 +55,7 @@ Test(model_file, a_model_is_self_contained) {
   cr_expect_eq(model->features.inputs, INPUTS);
   cr_expect_eq(model->step, 123);
   cr_expect_eq(model->shards, SHARDS);
-  cr_expect_str_eq(model->loss->name, "cross_entropy");
+  cr_expect_str_eq(model->objective.heads->loss->name, "cross_entropy");
   cr_expect_eq(model->n_classes, 5);
   cr_expect_str_eq(model->class_names[4], "e e");
   uint64_t before = 0, after = 1;

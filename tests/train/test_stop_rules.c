@@ -113,8 +113,8 @@ Test(stop_rules, figures_that_a_run_does_not_have_are_refused) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     ls_error error = {0};
     settings_t *settings = settings_with(cases[i].stop);
-    ls_status status =
-        stop_rules_check(settings, cases[i].has_validation, cases[i].is_classification, &error);
+    ls_status status = stop_rules_check(settings, cases[i].has_validation, cases[i].is_classification,
+                                        !cases[i].is_classification, &error);
     cr_expect_eq(status, cases[i].is_good ? LS_OK : LS_BAD_SETTINGS, "%s: %s", cases[i].stop, error.message);
     if (!cases[i].is_good) cr_expect_not_null(strstr(error.message, "stop."), "%s", error.message);
     settings_destroy(&settings);

@@ -1,0 +1,261 @@
+/* Predictions as files: a table for people (CSV) or arrays (HDF5), head by head. */
+#include "cli/answers.h"
+
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What one head says: some columns of the predictions. */
+typedef struct {
+  const head_t *head;
+  const char *name; /* of several heads, else NULL */
+  int64_t first, width;
+  bool is_classes;    /* one class a row, by the largest value, or the sign of a single one */
+  char *const *names; /* (classes), or NULL: classes have numbers */
+  bool has_aleatoric, has_epistemic;
+} answer_t;
+
+typedef struct {
+  const model_t *model;
+  const predictions_t *all;
+  answer_t answers[MOST_HEADS];
+  size_t n;
+} answers_t;
+
+static answers_t answers_of(const model_t *model, const predictions_t *predictions) {
+  const objective_t *objective = &model->objective;
+  answers_t answers = {.model = model, .all = predictions, .n = objective->n};
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    bool is_classes = head->loss->target == TARGET_LABELS, is_only = objective->n == 1;
+    bool has_names = is_classes && is_only && model->class_names != NULL &&
+                     model->n_classes == (size_t)loss_classes(head->loss, head->outputs);
+    int64_t first = predictions_first(objective, h);
+    answers.answers[h] =
+        (answer_t){.head = head,
+                   .name = is_only ? NULL : head->name,
+                   .first = first,
+                   .width = predictions_first(objective, h + 1) - first,
+                   .is_classes = is_classes,
+                   .names = has_names ? model->class_names : NULL,
+                   .has_aleatoric = predictions->aleatoric != NULL && (is_only || head_has_deviations(head)),
+                   .has_epistemic = predictions->epistemic != NULL};
+  }
+  return answers;
+}
+
+/* A standard deviation beside the values: of the prediction as a whole, and its two parts. */
+typedef struct {
+  const char *name;
+  bool aleatoric, epistemic; /* the parts in it */
+} deviation_t;
+
+enum { DEVIATIONS = 3 };
+
+static const deviation_t deviations[DEVIATIONS] = {
+    {"std", true, true}, {"aleatoric_std", true, false}, {"epistemic_std", false, true}};
+
+/* Whether the model says something of it. */
+static bool is_known(const answer_t *answer, const deviation_t *deviation) {
+  return (!deviation->aleatoric || answer->has_aleatoric) && (!deviation->epistemic || answer->has_epistemic);
+}
+
+static float deviation_at(const predictions_t *all, const deviation_t *deviation, int64_t i) {
+  float a = deviation->aleatoric ? all->aleatoric[i] : 0, e = deviation->epistemic ? all->epistemic[i] : 0;
+  return hypotf(a, e);
+}
+
+/* Where the columns of an answer are in a row of the predictions. */
+static int64_t place_of(const predictions_t *all, const answer_t *answer, int64_t row) {
+  return row * all->columns + answer->first;
+}
+
+/* The first of the largest; of a single score its sign. */
+static int32_t class_of(const predictions_t *all, const answer_t *answer, int64_t row) {
+  const float *p = all->mean + place_of(all, answer, row);
+  int32_t best = 0;
+  if (answer->width == 1) return p[0] > 0;
+  for (int32_t c = 1; c < answer->width; c++)
+    if (p[c] > p[best]) best = c;
+  return best;
+}
+
+/* Part i of the values; false past the last. Deviations are none of them. */
+static bool value_part(const answer_t *answer, size_t i, loss_part_t *out) {
+  const head_t *head = answer->head;
+  if (i >= loss_parts(head->loss, &head->params)) return false;
+  *out = loss_part(head->loss, &head->params, head->outputs, i);
+  return !out->is_deviation;
+}
+
+/* ---- CSV ---- */
+
+/* A cell of text: in quotes when it holds what CSV gives a meaning to (RFC 4180). */
+static void put_cell(FILE *out, const char *prefix, const char *text) {
+  bool quoted = strpbrk(text, ",\"\n\r") != NULL;
+  fprintf(out, "%s%s", quoted ? "\"" : "", prefix);
+  for (; *text != '\0'; text++) {
+    if (*text == '"') fputc('"', out);
+    fputc(*text, out);
+  }
+  if (quoted) fputc('"', out);
+}
+
+static void put_name(FILE *out, const char *prefix, const answer_t *answer, int64_t c) {
+  if (answer->names != NULL)
+    put_cell(out, prefix, answer->names[c]);
+  else
+    fprintf(out, "%s%" PRId64, prefix, c);
+}
+
+/* `width` columns, named what_OUTPUT, or what where there is one; HEAD_what of one of several heads. */
+static void put_names(FILE *out, const answer_t *answer, const char *what, int64_t width) {
+  char prefix[sizeof answer->head->name + sizeof(loss_part_t)];
+  snprintf(prefix, sizeof prefix, "%s%s%s%s", answer->name != NULL ? answer->name : "",
+           answer->name != NULL ? "_" : "", what, width > 1 ? "_" : "");
+  if (width == 1) fprintf(out, ",%s", prefix);
+  for (int64_t c = 0; c < width && width > 1; c++) {
+    fputc(',', out);
+    put_name(out, prefix, answer, c);
+  }
+}
+
+static void put_header(FILE *out, const answers_t *answers) {
+  fputs("row", out);
+  for (const answer_t *answer = answers->answers; answer < answers->answers + answers->n; answer++) {
+    loss_part_t part;
+    if (answer->is_classes) put_names(out, answer, "class", 1);
+    for (size_t i = 0; value_part(answer, i, &part); i++) put_names(out, answer, part.name, part.width);
+    for (int d = 0; d < DEVIATIONS; d++)
+      if (is_known(answer, &deviations[d])) put_names(out, answer, deviations[d].name, answer->width);
+  }
+  fputc('\n', out);
+}
+
+static void put_answer(FILE *out, const predictions_t *all, const answer_t *answer, int64_t row) {
+  int64_t first = place_of(all, answer, row), end = first + answer->width;
+  if (answer->is_classes) {
+    fputc(',', out);
+    put_name(out, "", answer, class_of(all, answer, row));
+  }
+  for (int64_t i = first; i < end; i++) fprintf(out, ",%.9g", (double)all->mean[i]);
+  for (int d = 0; d < DEVIATIONS; d++)
+    for (int64_t i = first; i < end && is_known(answer, &deviations[d]); i++)
+      fprintf(out, ",%.9g", (double)deviation_at(all, &deviations[d], i));
+}
+
+static void put_table(FILE *out, const answers_t *answers) {
+  put_header(out, answers);
+  for (int64_t row = 0; row < answers->all->rows; row++) {
+    fprintf(out, "%" PRId64, row);
+    for (size_t h = 0; h < answers->n; h++) put_answer(out, answers->all, &answers->answers[h], row);
+    fputc('\n', out);
+  }
+}
+
+ls_status answers_write_csv(const char *path, const model_t *model, const predictions_t *predictions,
+                            ls_error *error) {
+  const answers_t answers = answers_of(model, predictions);
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %s", path);
+  put_table(out, &answers);
+  ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
+                                      : error_set(error, LS_NO_MEMORY,
+                                                  "no memory for %s; HDF5 (--out FILE.h5) takes less", path);
+  free(text);
+  return status;
+}
+
+/* ---- HDF5 ---- */
+
+enum { ARRAY_SIZE = 128 };
+
+/* The name of an array: HEAD/what of one of several heads. */
+static void array_name(const answer_t *answer, const char *what, char out[ARRAY_SIZE]) {
+  snprintf(out, ARRAY_SIZE, "%s%s%s", answer->name != NULL ? answer->name : "",
+           answer->name != NULL ? "/" : "", what);
+}
+
+static ls_status write_classes(store_t *store, const predictions_t *all, const answer_t *answer,
+                               ls_error *error) {
+  char name[ARRAY_SIZE];
+  int32_t *classes = malloc((size_t)all->rows * sizeof *classes);
+  if (classes == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " classes", all->rows);
+  for (int64_t row = 0; row < all->rows; row++) classes[row] = class_of(all, answer, row);
+  array_name(answer, "class", name);
+  ls_status status = store_write(store, name, STORE_I32, 1, &all->rows, classes, error);
+  free(classes);
+  return status;
+}
+
+static ls_status write_deviations(store_t *store, const predictions_t *all, const answer_t *answer,
+                                  ls_error *error) {
+  const int64_t shape[] = {all->rows, answer->width};
+  char name[ARRAY_SIZE];
+  float *values = malloc((size_t)(shape[0] * shape[1]) * sizeof *values + 1);
+  ls_status status = LS_OK;
+  if (values == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for deviations");
+  for (int d = 0; d < DEVIATIONS && status == LS_OK; d++) {
+    if (!is_known(answer, &deviations[d])) continue;
+    for (int64_t row = 0; row < all->rows; row++)
+      for (int64_t i = 0; i < answer->width; i++)
+        values[row * answer->width + i] = deviation_at(all, &deviations[d], place_of(all, answer, row) + i);
+    array_name(answer, deviations[d].name, name);
+    status = store_write(store, name, STORE_F32, 2, shape, values, error);
+  }
+  free(values);
+  return status;
+}
+
+/* The columns of a part, as an array of their own. */
+static ls_status write_part(store_t *store, const predictions_t *all, const answer_t *answer,
+                            const loss_part_t *part, ls_error *error) {
+  const int64_t shape[] = {all->rows, part->width};
+  char name[ARRAY_SIZE];
+  array_name(answer, part->name, name);
+  if (part->width == all->columns) return store_write(store, name, STORE_F32, 2, shape, all->mean, error);
+  float *values = malloc((size_t)(all->rows * part->width) * sizeof *values + 1);
+  if (values == NULL) return error_set(error, LS_NO_MEMORY, "no memory for predictions");
+  for (int64_t row = 0; row < all->rows; row++)
+    memcpy(values + row * part->width, all->mean + place_of(all, answer, row) + part->first,
+           (size_t)part->width * sizeof *values);
+  ls_status status = store_write(store, name, STORE_F32, 2, shape, values, error);
+  free(values);
+  return status;
+}
+
+static ls_status write_answer(store_t *store, const answers_t *answers, const answer_t *answer,
+                              ls_error *error) {
+  const model_t *model = answers->model;
+  loss_part_t part;
+  for (size_t i = 0; value_part(answer, i, &part); i++)
+    TRY(write_part(store, answers->all, answer, &part, error));
+  TRY(write_deviations(store, answers->all, answer, error));
+  if (!answer->is_classes) return LS_OK;
+  if (answer->names != NULL)
+    TRY(store_write_texts(store, "/", "class_names", (const char *const *)answer->names, model->n_classes,
+                          error));
+  return write_classes(store, answers->all, answer, error);
+}
+
+static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
+  for (size_t h = 0; h < answers->n; h++) TRY(write_answer(store, answers, &answers->answers[h], error));
+  return store_write_text(store, "/", "parameters_checksum", answers->model->checksum, error);
+}
+
+ls_status answers_write_hdf5(const char *path, const model_t *model, const predictions_t *predictions,
+                             ls_error *error) {
+  const answers_t answers = answers_of(model, predictions);
+  store_t *store = NULL;
+  TRY(store_create(path, &store, error));
+  ls_status status = write_arrays(store, &answers, error);
+  if (status == LS_OK) status = store_publish(&store, error);
+  store_close(&store);
+  return status;
+}

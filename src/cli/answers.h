@@ -1,0 +1,13 @@
+/* What `predict` writes. Names of columns and arrays are those of the head's loss (probability, prediction
+ * …), with the head's name in front where there are several. Rank 0 alone. */
+#ifndef CLI_ANSWERS_H
+#define CLI_ANSWERS_H
+
+#include "train/predict.h"
+
+ls_status answers_write_csv(const char *path, const model_t *model, const predictions_t *predictions,
+                            ls_error *error);
+ls_status answers_write_hdf5(const char *path, const model_t *model, const predictions_t *predictions,
+                             ls_error *error);
+
+#endif

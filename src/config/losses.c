@@ -1,0 +1,132 @@
+/* loss: a loss with its keys, or a list of such losses, one for each head of the network. Either way the
+ * settings hold a list; what heads take of outputs and targets is checked where those are known
+ * (model/objective.c). */
+#include "config/keys.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LOSS_PATH_SIZE = 64 };
+
+/* Of a head's name, which is a key of JSON, a column of CSV and a group of HDF5. */
+static const char name_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+#define FIELD(field)  offsetof(loss_settings_t, field)
+#define CHOICES(list) .choices = offsetof(settings_choices_t, list)
+
+static bool class_weights_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"none", "rows count the same, whatever their class"},
+      {"balanced",
+       "a row counts N / (K n), with n of the N training rows in its class, one of K: classes count the "
+       "same"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
+static bool targets_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"auto", "as many columns of y as the loss needs, behind those of the head before"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
+static const key_row_t rows[] = {
+    {"name", &type_choice, FIELD(name), NULL, .meaning = "loss function", CHOICES(loss)},
+    {"delta", &type_number, FIELD(delta), "1", .meaning = "huber: where the square turns into a line",
+     .range = {0, INFINITY, .low_open = true}},
+    {"label_smoothing", &type_number, FIELD(label_smoothing), "0",
+     .meaning = "cross_entropy, binary_cross_entropy: share of each label that is spread over all classes",
+     .range = {0, 1, .high_open = true}},
+    {"class_weights", &type_numbers, FIELD(class_weights), "none",
+     .meaning = "how much a row of each class counts: none, balanced, or a list with a number for each",
+     .list = class_weights_choice, .range = {0, .high = INFINITY}},
+    {"quantiles", &type_numbers, FIELD(quantiles), "[0.1, 0.5, 0.9]",
+     .meaning = "quantile: the levels, an output for each and every target",
+     .range = {0, 1, .low_open = true, .high_open = true}},
+    {"head", &type_name, FIELD(head), "auto",
+     .meaning = "several heads: what this one is called in files and reports; auto: head1, head2, ..."},
+    {"weight", &type_number, FIELD(weight), "1",
+     .meaning = "what the loss is multiplied by in the sum over heads, which training makes small",
+     .range = {0, .high = INFINITY}},
+    {"outputs", &type_integer, FIELD(outputs), "auto",
+     .meaning = "outputs of the last layer, behind those of the head before; auto: all that are left",
+     .range = {.low = 1, .high = INT32_MAX}, .or_auto = true},
+    {"targets", &type_numbers, FIELD(targets), "auto",
+     .meaning = "columns of y, counted from 0: one with class numbers, or as many as the loss needs",
+     .list = targets_choice, .range = {.low = 0, .high = INT32_MAX}},
+};
+
+const key_table_t loss_keys = {rows, sizeof rows / sizeof rows[0]};
+
+/* ---- reading ---- */
+
+static ls_status read_loss(const reading_t *reading, const char *path, const yaml_value_t *value,
+                           loss_settings_t *loss) {
+  yaml_value_t table = *value; /* its entries stay shared */
+  if (table.kind == YAML_TEXT && !yaml_is_null(&table) && !yaml_nest(reading->scratch, &table, "name"))
+    return setting_no_memory(reading);
+  TRY(keys_read(reading, loss_keys, path, &table, loss));
+  for (size_t i = 0; i < loss->targets.n; i++)
+    if (floor(loss->targets.values[i]) < loss->targets.values[i])
+      return setting_refuse(reading, yaml_find(&table, "targets", strlen("targets")), path,
+                            "targets are numbers of columns of y, from 0, and %g is none",
+                            loss->targets.values[i]);
+  return LS_OK;
+}
+
+static ls_status check_names(const setting_t *setting, const loss_settings_t *losses, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (strspn(losses[i].head, name_letters) < strlen(losses[i].head))
+      return setting_refuse(setting->reading, setting->value, setting->path,
+                            "head '%.60s': a head is named by letters, digits, - and _", losses[i].head);
+    for (size_t k = 0; k < i; k++)
+      if (strcmp(losses[i].head, "auto") != 0 && strcmp(losses[i].head, losses[k].head) == 0)
+        return setting_refuse(setting->reading, setting->value, setting->path,
+                              "two heads are called '%.60s': give each a name of its own", losses[i].head);
+  }
+  return LS_OK;
+}
+
+static ls_status read_losses(const setting_t *setting, void *field) {
+  settings_t *settings = field;
+  const reading_t *reading = setting->reading;
+  const yaml_value_t *value = setting->value;
+  bool is_list = value->kind == YAML_LIST;
+  size_t n = is_list ? value->n : 1;
+  if (n == 0 || n > MOST_HEADS)
+    return setting_refuse(reading, value, setting->path, "%zu losses, expected 1 to %d, one for each head", n,
+                          MOST_HEADS);
+  loss_settings_t *losses = arena_new(reading->arena, n, sizeof *losses);
+  if (losses == NULL) return setting_no_memory(reading);
+  size_t i = 0;
+  for (const yaml_value_t *item = is_list ? value->first : value; i < n; item = item->next, i++) {
+    char path[LOSS_PATH_SIZE];
+    snprintf(path, sizeof path, is_list ? "%.40s[%zu]" : "%.40s", setting->path, i);
+    TRY(read_loss(reading, path, item, &losses[i]));
+  }
+  TRY(check_names(setting, losses, n));
+  settings->losses = losses;
+  settings->n_losses = n;
+  return LS_OK;
+}
+
+/* ---- writing ---- */
+
+static yaml_value_t *write_losses(arena_t *arena, const key_row_t *row, const void *field) {
+  const settings_t *settings = field;
+  (void)row;
+  if (settings->n_losses == 1) return keys_write(arena, loss_keys, false, settings->losses);
+  yaml_value_t *list = yaml_new(arena, YAML_LIST);
+  for (size_t i = 0; list != NULL && i < settings->n_losses; i++)
+    if (!yaml_add(arena, list, NULL, 0, keys_write(arena, loss_keys, true, &settings->losses[i])))
+      return NULL;
+  return list;
+}
+
+const value_type_t type_losses = {"a loss, or a list of losses", read_losses, write_losses};

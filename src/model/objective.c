@@ -1,0 +1,193 @@
+#include "model/objective.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- from settings ---- */
+
+/* Names a head in messages about it, where there are several. */
+static ls_status about_head(const objective_t *objective, const head_t *head, ls_status status,
+                            ls_error *error) {
+  if (status == LS_OK || objective->n == 1) return status;
+  return error_prefix(error, status, "loss, %s (%s)", head->name, head->loss->name);
+}
+
+/* Heads take outputs one after the other. */
+static ls_status deal_outputs(const objective_t *objective, const loss_settings_t *settings, int64_t *next,
+                              head_t *head, ls_error *error) {
+  int64_t left = objective->outputs - *next;
+  head->first = *next;
+  head->outputs = settings->outputs == SETTINGS_AUTO ? left : settings->outputs;
+  if (head->outputs > left || head->outputs == 0)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "loss: %s (%s) is to take %" PRId64 " outputs, and of the last layer's %" PRId64
+                     " there are %" PRId64 " left: give it more units, or heads fewer outputs",
+                     head->name, head->loss->name, head->outputs > 0 ? head->outputs : 1, objective->outputs,
+                     left);
+  *next += head->outputs;
+  return about_head(objective, head, loss_check(head->loss, &head->params, head->outputs, error), error);
+}
+
+static ls_status check_rest(const objective_t *objective, int64_t next, ls_error *error) {
+  if (next == objective->outputs) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "loss: the last layer has %" PRId64 " outputs, and its head%s take%s %" PRId64
+                   " of them: make it narrower, or leave loss.outputs out at the last head",
+                   objective->outputs, objective->n == 1 ? "" : "s", objective->n == 1 ? "s" : "", next);
+}
+
+static bool names_targets(const loss_settings_t *settings) {
+  return settings->targets.word == NULL;
+}
+
+static ls_status fill_head(objective_t *objective, const loss_settings_t *settings, size_t i, int64_t *next,
+                           head_t *head, ls_error *error) {
+  *head = (head_t){
+      .loss = loss_find(settings->name), .params = loss_params(settings), .weight = settings->weight};
+  if (strcmp(settings->head, "auto") == 0)
+    snprintf(head->name, sizeof head->name, "head%zu", i + 1);
+  else
+    snprintf(head->name, sizeof head->name, "%.63s", settings->head);
+  TRY(deal_outputs(objective, settings, next, head, error));
+  bool is_label = head->loss->target == TARGET_LABELS;
+  head->first_target = objective->targets;
+  head->targets = is_label ? 1 : loss_targets(head->loss, &head->params, head->outputs);
+  objective->targets += head->targets;
+  if (!names_targets(settings) || (int64_t)settings->targets.n == head->targets) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "loss, %s (%s): targets names %zu columns of y, and the loss takes %" PRId64, head->name,
+                   head->loss->name, settings->targets.n, head->targets);
+}
+
+/* Which columns of y the targets are. A head that names none takes those behind the head before. */
+static ls_status choose_columns(objective_t *objective, const settings_t *settings, ls_error *error) {
+  int64_t next = 0, c = 0;
+  target_column_t *columns = arena_new(&objective->arena, (size_t)objective->targets, sizeof *columns);
+  if (columns == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the columns of heads");
+  objective->all_columns = true;
+  for (size_t i = 0; i < objective->n; i++) {
+    const head_t *head = &objective->heads[i];
+    const loss_settings_t *loss = &settings->losses[i];
+    if (names_targets(loss)) objective->all_columns = false;
+    for (int64_t k = 0; k < head->targets; k++, c++) {
+      int64_t column = names_targets(loss) ? (int64_t)loss->targets.values[k] : next;
+      bool is_label = head->loss->target == TARGET_LABELS;
+      columns[c] = (target_column_t){.column = column,
+                                     .classes = is_label ? loss_classes(head->loss, head->outputs) : 0,
+                                     .low = head->loss->low,
+                                     .high = head->loss->high};
+      next = column + 1;
+    }
+  }
+  objective->columns = columns;
+  return LS_OK;
+}
+
+static ls_status make(const settings_t *settings, objective_t *objective, ls_error *error) {
+  int64_t next = 0;
+  head_t *heads = arena_new(&objective->arena, objective->n, sizeof *heads);
+  if (heads == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the heads of a network");
+  objective->heads = heads;
+  for (size_t i = 0; i < objective->n; i++)
+    TRY(fill_head(objective, &settings->losses[i], i, &next, &heads[i], error));
+  TRY(check_rest(objective, next, error));
+  bool is_plain = objective->n == 1 && !names_targets(settings->losses);
+  objective->has_labels = is_plain && heads->loss->target == TARGET_LABELS;
+  return is_plain ? LS_OK : choose_columns(objective, settings, error);
+}
+
+ls_status objective_create(const settings_t *settings, int64_t outputs, objective_t *out, ls_error *error) {
+  objective_t objective = {.n = settings->n_losses, .outputs = outputs};
+  ls_status status = make(settings, &objective, error);
+  if (status == LS_OK)
+    *out = objective;
+  else
+    objective_free(&objective);
+  return status;
+}
+
+void objective_free(objective_t *objective) {
+  arena_free(&objective->arena);
+  *objective = (objective_t){0};
+}
+
+/* ---- what is asked of it ---- */
+
+target_request_t objective_request(const objective_t *objective) {
+  const head_t *head = objective->heads;
+  if (objective->columns == NULL) return loss_request(head->loss, &head->params, head->outputs);
+  return (target_request_t){.kind = TARGET_VALUES,
+                            .width = objective->targets,
+                            .columns = objective->columns,
+                            .all_columns = objective->all_columns};
+}
+
+const char *objective_name(const objective_t *objective, char text[32]) {
+  if (objective->n == 1) return objective->heads->loss->name;
+  snprintf(text, 32, "of %zu heads", objective->n);
+  return text;
+}
+
+bool head_is_scaled(const head_t *head) {
+  return loss_is_regression(head->loss) && !head->loss->fixed_units;
+}
+
+/* ---- losses ---- */
+
+/* One head, row by row: its columns lie apart from row to row. */
+static double head_evaluate(const objective_t *objective, const head_t *head, int64_t rows, const float *z,
+                            target_t target, float *delta) {
+  double sum = 0;
+  for (int64_t r = 0; r < rows; r++) {
+    float weight = target.weights != NULL ? target.weights[r] : 1.0F;
+    float *dr = delta == NULL ? NULL : delta + r * objective->outputs + head->first;
+    const float *values = NULL;
+    int32_t label = 0;
+    if (objective->has_labels)
+      label = target.labels[r];
+    else
+      values = target.values + r * objective->targets + head->first_target;
+    if (values != NULL && head->loss->target == TARGET_LABELS) label = (int32_t)*values;
+    sum += (double)weight * head->loss->evaluate(&head->params, 1, head->outputs,
+                                                 z + r * objective->outputs + head->first,
+                                                 (target_t){.labels = &label, .values = values}, dr);
+    weight *= (float)head->weight;
+    for (int64_t i = 0; i < head->outputs && dr != NULL; i++) dr[i] *= weight;
+  }
+  return sum;
+}
+
+void objective_evaluate(const objective_t *objective, int64_t rows, const float *z, target_t target,
+                        float *delta, double *sums) {
+  const head_t *head = objective->heads;
+  if (objective->columns == NULL && head->weight == 1)
+    sums[0] = loss_evaluate(head->loss, &head->params, rows, head->outputs, z, target, delta);
+  else
+    for (size_t h = 0; h < objective->n; h++)
+      sums[h] = head_evaluate(objective, &objective->heads[h], rows, z, target, delta);
+}
+
+double objective_total(const objective_t *objective, const double *losses) {
+  double total = 0;
+  for (size_t h = 0; h < objective->n; h++) total += objective->heads[h].weight * losses[h];
+  return total;
+}
+
+double objective_reference(const objective_t *objective, const double *z, const double *target) {
+  double total = 0;
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    total += head->weight * head->loss->reference(&head->params, head->outputs, z + head->first,
+                                                  target + head->first_target);
+  }
+  return total;
+}
+
+void objective_predict(const objective_t *objective, int64_t rows, float *z) {
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    for (int64_t r = 0; r < rows && head->loss->predict != NULL; r++)
+      head->loss->predict(&head->params, head->outputs, z + r * objective->outputs + head->first);
+  }
+}

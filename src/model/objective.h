@@ -1,0 +1,63 @@
+/* What a network is trained for: a loss of its outputs, or several heads, each a run of outputs with a loss,
+ * a weight and targets of its own. What training makes small is
+ *
+ *   L = sum over heads h of weight_h L_h(outputs of h, targets of h),
+ *
+ * so the delta of each output is that of its head's loss times the head's weight. A single loss is a list of
+ * one head that takes all outputs. Losses of heads are reported without their weights. */
+#ifndef MODEL_OBJECTIVE_H
+#define MODEL_OBJECTIVE_H
+
+#include "base/arena.h"
+#include "model/loss.h"
+
+typedef struct {
+  char name[64]; /* of files and reports: head1, head2, … where the settings give none */
+  const loss_t *loss;
+  loss_params_t params;
+  double weight;
+  int64_t first, outputs;        /* its columns of the network's outputs */
+  int64_t first_target, targets; /* its columns of a row's targets; a class number is one */
+} head_t;
+
+typedef struct {
+  const head_t *heads;
+  size_t n;
+  int64_t outputs; /* of the network */
+  int64_t targets; /* values of a row's targets in memory, 1 for labels */
+  bool has_labels; /* targets are labels; else values, class numbers among them */
+  /* (targets): which columns of y they are; NULL: all, as one loss without loss.targets takes them */
+  const target_column_t *columns;
+  bool all_columns; /* y has no others */
+  arena_t arena;    /* owns the above */
+} objective_t;
+
+/* For a network of so many outputs; LS_BAD_SETTINGS when heads and outputs do not go together. Borrows lists
+ * of the settings. *out is caller-owned (objective_free) and untouched on failure. Thread-safe. */
+ls_status objective_create(const settings_t *settings, int64_t outputs, objective_t *out, ls_error *error);
+void objective_free(objective_t *objective);
+
+/* What the data must offer; borrows `columns`. */
+target_request_t objective_request(const objective_t *objective);
+
+/* The loss itself where there is one head, "of 3 heads" (in text) else; for messages: "the loss %s". */
+const char *objective_name(const objective_t *objective, char text[32]);
+
+/* Whether data.target_scaling may act on this head's targets. */
+bool head_is_scaled(const head_t *head);
+
+/* sums[h] = the sum of head h's loss over rows, without the head's weight but with the rows'; z (rows,
+ * outputs), delta (rows, outputs) = dL/dz unless NULL. Thread-safe. */
+void objective_evaluate(const objective_t *objective, int64_t rows, const float *z, target_t target,
+                        float *delta, double *sums);
+
+/* L from the heads' losses, or from their sums over the same rows. */
+double objective_total(const objective_t *objective, const double *losses);
+
+/* L of one row in double, plainly: z (outputs), target (targets). */
+double objective_reference(const objective_t *objective, const double *z, const double *target);
+
+/* Outputs (rows, outputs) become what a user wants to see, in place: loss_predict, head by head. */
+void objective_predict(const objective_t *objective, int64_t rows, float *z);
+
+#endif

@@ -1,0 +1,213 @@
+/* Several heads on one network: the same bits on any layout and after a resume, half an mse twice is the mse,
+ * and every head has figures and predictions of its own. */
+#include "system/run.h"
+
+#include "store/store.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ROWS = 333, INPUTS = 4 };
+
+/* x.csv, and y.csv with a value, a class of 0 to 2, another value, and the class again, spoiled in a row. */
+static void write_tables(const char *spoiled) {
+  FILE *x = fopen("x.csv", "w"), *y = fopen("y.csv", "w");
+  cr_assert(x != NULL && y != NULL);
+  for (uint64_t i = 0; i < ROWS; i++) {
+    double row[INPUTS], class = 0;
+    for (uint64_t c = 0; c < INPUTS; c++) row[c] = 2 * noise(INPUTS * i + c) - 1;
+    for (int c = 0; c < INPUTS; c++) fprintf(x, c == 0 ? "%.9g" : ",%.9g", row[c]);
+    class = row[0] > 0.2 ? 2 : row[1] > 0;
+    fprintf(y, "%.9g,%g,%.9g,", 1000 + 50 * row[0] * row[1], class, row[2] - row[3]);
+    if (spoiled != NULL && i == 77)
+      fprintf(y, "%s\n", spoiled);
+    else
+      fprintf(y, "%g\n", class);
+    fprintf(x, "\n");
+  }
+  fclose(x);
+  fclose(y);
+}
+
+static void set_up(void) {
+  place_make();
+  write_tables(NULL);
+  run_well(ALONE, "import x.csv y.csv data.h5 --regression --header no --split train=0.8,test=0.2");
+  write_text("config.yaml",
+             "data: {file: data.h5, validation: 0.15, scaling: standard, target_scaling: standard}\n"
+             "model:\n"
+             "  layers:\n"
+             "    - dense: {units: 19, activation: tanh}\n"
+             "    - dense: 6\n"
+             "loss:\n"
+             "  - {head: kind, name: cross_entropy, outputs: 3, targets: [1]}\n"
+             "  - {head: size, name: gaussian_nll, outputs: 2, targets: [0], weight: 0.5}\n"
+             "  - {head: slope, name: mse, targets: [2], weight: 2}\n"
+             "optimizer: {name: adam, learning_rate: 0.01}\n"
+             "train: {epochs: 4, global_batch_size: 40}\n"
+             "parallel: {shards: 6, threads: 1}\n");
+}
+
+TestSuite(heads, .init = set_up, .fini = place_remove);
+
+Test(heads, have_the_same_bits_on_any_layout) {
+  run_well(ALONE, "train config.yaml name=one");
+  run_well(3, "train config.yaml name=nodes parallel.ranks_per_node=2");
+  run_well(ALONE, "train config.yaml name=threads parallel.threads=4");
+  run_well(2, "train config.yaml name=streamed data.memory_limit=40KB");
+  outcome_t one = outcome_of("one");
+  cr_assert_lt(one.train_loss[3], 0.9 * one.train_loss[0]);
+  const char *const others[] = {"nodes", "threads", "streamed"};
+  for (int i = 0; i < 3; i++) {
+    outcome_t other = outcome_of(others[i]);
+    outcome_expect_same(&one, &other, others[i]);
+  }
+}
+
+Test(heads, go_on_to_the_same_bits) {
+  run_well(ALONE, "train config.yaml name=whole");
+  run_well(ALONE, "train config.yaml name=parts checkpoint.every='3 steps' train.steps=10");
+  result_t result =
+      run(ALONE, "train config.yaml name=parts --resume 'loss=[mse, mse]' 'model.layers=[dense: 2]'");
+  cr_expect_eq(result.code, 2, "%s", result.err);
+  cr_expect_not_null(strstr(result.err, "number of heads"), "%s", result.err);
+  run_well(3, "train config.yaml name=parts checkpoint.every='3 steps' --resume");
+  outcome_t whole = outcome_of("whole"), parts = outcome_of("parts");
+  outcome_expect_same(&whole, &parts, "resumed within the second epoch");
+}
+
+Test(heads, half_an_mse_twice_is_the_mse) {
+  const char *both = "'model.layers=[dense: {units: 9, activation: relu}, dense: 2]' data.validation=0";
+  run_well(ALONE, "train config.yaml name=whole %s 'loss={name: mse, targets: [0, 2]}'", both);
+  run_well(ALONE,
+           "train config.yaml name=halves %s 'loss=[{name: mse, outputs: 1, targets: [0], weight: 0.5},"
+           " {name: mse, targets: [2], weight: 0.5}]'",
+           both);
+  outcome_t whole = outcome_of("whole"), halves = outcome_of("halves");
+  cr_expect_str_eq(halves.checksum, whole.checksum);
+  for (int e = 0; e < 4; e++)
+    cr_expect_float_eq(halves.train_loss[e], whole.train_loss[e], 1e-12 * whole.train_loss[e]);
+}
+
+Test(heads, gradients_are_those_of_central_differences) {
+  run_well(ALONE, "gradcheck config.yaml --elements all");
+  run_well(
+      2,
+      "gradcheck config.yaml 'loss=[{name: huber, outputs: 2, targets: [0, 2]}, {name: hinge, targets: [3],"
+      " weight: 0.1}]'");
+}
+
+/* The n doubles of an array of history.h5. */
+static void read_column(const char *name, int64_t n, double *out) {
+  ls_error error = {0};
+  store_t *store = NULL;
+  cr_assert_eq(store_open("runs/config/history.h5", &store, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_read_rows(store, name, 0, n, STORE_F64, out, &error), LS_OK, "%s", error.message);
+  store_close(&store);
+}
+
+Test(heads, have_figures_that_add_up_to_those_of_the_network) {
+  double all[4], kind[4], size[4], slope[4];
+  const char *const losses[] = {"train_loss", "valid_loss"};
+  run_well(2, "train config.yaml");
+  for (int i = 0; i < 2; i++) {
+    char name[64];
+    read_column(losses[i], 4, all);
+    snprintf(name, sizeof name, "heads/kind/%s", losses[i]);
+    read_column(name, 4, kind);
+    snprintf(name, sizeof name, "heads/size/%s", losses[i]);
+    read_column(name, 4, size);
+    snprintf(name, sizeof name, "heads/slope/%s", losses[i]);
+    read_column(name, 4, slope);
+    for (int e = 0; e < 4; e++)
+      cr_expect_float_eq(kind[e] + 0.5 * size[e] + 2 * slope[e], all[e], 1e-12, "%s", losses[i]);
+  }
+  read_column("heads/kind/valid_accuracy", 4, kind);
+  cr_expect(kind[3] > 0.4 && kind[3] <= 1, "%g", kind[3]);
+  read_column("heads/kind/valid_rmse", 4, kind);
+  cr_expect(isnan(kind[3]));
+  read_column("heads/size/valid_rmse", 4, size);
+  cr_expect(size[3] > 1 && size[3] < 30, "in units of the target: %g", size[3]);
+  read_column("valid_accuracy", 4, all);
+  cr_expect(isnan(all[3]));
+  const char *summary = file_text("runs/config/summary.json");
+  cr_expect_not_null(
+      strstr(summary, "\"heads\": [{\"head\": \"kind\", \"loss\": \"cross_entropy\", \"weight\": 1"), "%s",
+      summary);
+  cr_expect_not_null(strstr(summary, "\"head\": \"slope\""), "%s", summary);
+  run_well(3, "eval runs/config --json eval.json");
+  cr_expect_not_null(strstr(file_text("eval.json"), "\"head\": \"size\", \"loss\""));
+  cr_expect_not_null(strstr(file_text("eval.json"), "\"coverage\""));
+  cr_expect_eq(run(ALONE, "eval runs/config --temperature 2").code, 2);
+}
+
+Test(heads, are_predicted_each_in_its_own_columns) {
+  enum { TEST = 67 };
+  float probability[TEST][3], size[TEST], deviation[TEST], slope[TEST];
+  int32_t class[TEST];
+  int hits = 0;
+  ls_error error = {0};
+  store_t *store = NULL;
+  run_well(2, "train config.yaml train.epochs=60");
+  run_well(3, "predict runs/config data.h5 --out p.h5");
+  run_well(ALONE, "predict runs/config data.h5 --out p.csv");
+  cr_assert_eq(store_open("p.h5", &store, &error), LS_OK, "%s", error.message);
+  const struct {
+    const char *name;
+    store_type_t type;
+    void *out;
+  } arrays[] = {{"kind/probability", STORE_F32, probability},
+                {"kind/class", STORE_I32, class},
+                {"size/prediction", STORE_F32, size},
+                {"size/aleatoric_std", STORE_F32, deviation},
+                {"slope/prediction", STORE_F32, slope}};
+  for (int i = 0; i < 5; i++)
+    cr_assert_eq(store_read_rows(store, arrays[i].name, 0, TEST, arrays[i].type, arrays[i].out, &error),
+                 LS_OK, "%s", error.message);
+  cr_expect_not(store_has(store, "slope/aleatoric_std"));
+  store_close(&store);
+  for (int i = 0; i < TEST; i++) {
+    double x[INPUTS];
+    for (int c = 0; c < INPUTS; c++) x[c] = 2 * noise((uint64_t)(INPUTS * (ROWS - TEST + i) + c)) - 1;
+    hits += class[i] == (x[0] > 0.2 ? 2 : x[1] > 0);
+    cr_expect_float_eq(probability[i][0] + probability[i][1] + probability[i][2], 1, 1e-5);
+    cr_expect_float_eq(size[i], 1000 + 50 * x[0] * x[1], 15);
+    cr_expect_float_eq(slope[i], x[2] - x[3], 0.3);
+    cr_expect(deviation[i] > 0 && deviation[i] < 30);
+  }
+  cr_expect_gt(hits, 55, "%d of %d", hits, TEST);
+  const char *text = file_text("p.csv");
+  const char *header =
+      "row,kind_class,kind_probability_0,kind_probability_1,kind_probability_2,size_prediction,"
+      "size_aleatoric_std,slope_prediction\n";
+  cr_expect_eq(strncmp(text, header, strlen(header)), 0, "%.120s", text);
+}
+
+static void expect_refused(const char *command, const char *overrides, int code, const char *says) {
+  result_t result = run(ALONE, "%s config.yaml %s", command, overrides);
+  cr_expect_eq(result.code, code, "%s %s: %d", command, overrides, result.code);
+  cr_expect_not_null(strstr(result.err, says), "%s", result.err);
+}
+
+Test(heads, that_do_not_fit_are_refused) {
+  const char *const sums = "'loss=[{name: cross_entropy, outputs: 3}, {name: mse, outputs: 2}]'";
+  const char *const columns = "'loss=[{name: mse, outputs: 5}, {name: mse, targets: [7]}]'";
+  expect_refused("check", sums, 2, "its heads take 5 of them");
+  expect_refused("train", sums, 2, "its heads take 5 of them");
+  expect_refused("check", columns, 3, "the heads of the network take 8");
+  expect_refused("train", columns, 3, "the heads of the network take 8");
+  expect_refused("check", "'loss=[{name: cross_entropy, outputs: 3, class_weights: balanced}, mse]'", 2,
+                 "class_weights");
+  expect_refused("solve", "'model.layers=[dense: 6]'", 2, "not for several heads");
+  expect_refused("train", "stop.metric=valid_rmse", 2, "stop.metric");
+  write_tables("0.5");
+  run_well(ALONE, "import x.csv y.csv data.h5 --regression --header no --split train=0.8,test=0.2");
+  result_t result =
+      run(2, "train config.yaml 'loss=[{name: cross_entropy, outputs: 3, targets: [3]}, {name: mse,"
+             " targets: [0, 1, 2]}]'");
+  cr_expect_eq(result.code, 3, "%d", result.code);
+  cr_expect_not_null(strstr(result.err, "row 77 (counted from 0) is 0.5, not a whole number"), "%s",
+                     result.err);
+}
