@@ -24,11 +24,19 @@ typedef struct {
   const predictions_t *all;
   answer_t answers[MOST_HEADS];
   size_t n;
+  const window_settings_t *window; /* rows are windows, or NULL */
 } answers_t;
+
+/* The time step that the first value of a row is for, counted as rows of x. */
+static int64_t time_of(const answers_t *answers, int64_t row) {
+  return row * answers->window->stride + answers->window->length;
+}
 
 static answers_t answers_of(const model_t *model, const predictions_t *predictions) {
   const objective_t *objective = &model->objective;
-  answers_t answers = {.model = model, .all = predictions, .n = objective->n};
+  const window_settings_t *window = &model->settings->data.window;
+  answers_t answers = {
+      .model = model, .all = predictions, .n = objective->n, .window = window->length > 0 ? window : NULL};
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     bool is_classes = head->loss->target == TARGET_LABELS, is_only = objective->n == 1;
@@ -125,7 +133,7 @@ static void put_names(FILE *out, const answer_t *answer, const char *what, int64
 }
 
 static void put_header(FILE *out, const answers_t *answers) {
-  fputs("row", out);
+  fputs(answers->window != NULL ? "row,time" : "row", out);
   for (const answer_t *answer = answers->answers; answer < answers->answers + answers->n; answer++) {
     loss_part_t part;
     if (answer->is_classes) put_names(out, answer, "class", 1);
@@ -152,6 +160,7 @@ static void put_table(FILE *out, const answers_t *answers) {
   put_header(out, answers);
   for (int64_t row = 0; row < answers->all->rows; row++) {
     fprintf(out, "%" PRId64, row);
+    if (answers->window != NULL) fprintf(out, ",%" PRId64, time_of(answers, row));
     for (size_t h = 0; h < answers->n; h++) put_answer(out, answers->all, &answers->answers[h], row);
     fputc('\n', out);
   }
@@ -244,7 +253,17 @@ static ls_status write_answer(store_t *store, const answers_t *answers, const an
   return write_classes(store, answers->all, answer, error);
 }
 
+static ls_status write_times(store_t *store, const answers_t *answers, ls_error *error) {
+  int64_t rows = answers->all->rows, *times = malloc((size_t)rows * sizeof *times);
+  if (times == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " times", rows);
+  for (int64_t row = 0; row < rows; row++) times[row] = time_of(answers, row);
+  ls_status status = store_write(store, "time", STORE_I64, 1, &rows, times, error);
+  free(times);
+  return status;
+}
+
 static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
+  if (answers->window != NULL) TRY(write_times(store, answers, error));
   for (size_t h = 0; h < answers->n; h++) TRY(write_answer(store, answers, &answers->answers[h], error));
   return store_write_text(store, "/", "parameters_checksum", answers->model->checksum, error);
 }

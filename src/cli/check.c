@@ -2,8 +2,8 @@
  * and shards, how the ranks lie on the machine, what memory they take. */
 #include "cli/command.h"
 
-#include "data/dataset.h"
 #include "data/features.h"
+#include "data/window.h"
 #include "train/choices.h"
 #include "train/engine.h"
 #include "train/evaluate.h"
@@ -48,6 +48,8 @@ static ls_status check_targets(check_t *check, ls_error *error) {
   TRY(objective_create(settings, graph_outputs(check->graph), &check->objective, error));
   TRY(class_weights_check(settings, &check->objective, error));
   const target_request_t request = objective_request(&check->objective);
+  const window_settings_t *window = &settings->data.window;
+  if (window->length > 0) return windows_check(window, shape->y_width / window->horizon, request, error);
   if (!shape->has_y)
     return error_set(error, LS_BAD_DATA, "%s: the loss %s needs a target for every row, and there is no %s",
                      settings->data.file, objective_name(&check->objective, text), settings->data.y);
@@ -62,19 +64,34 @@ static int64_t own_rows(int64_t rows, const layout_t *layout) {
          shard_first(partition, layout->first_shard);
 }
 
+/* Bytes of this rank's part of a split of so many rows, if it is all in memory. */
+static double split_bytes(const check_t *check, int64_t rows) {
+  const dataset_shape_t *shape = &check->shape;
+  int64_t own = own_rows(rows, &check->layout);
+  if (shape->step_bytes > 0)
+    return (double)windows_span(&check->settings->data.window, own) * (double)shape->step_bytes;
+  double row = (double)shape->features * (double)element_size(shape->type);
+  row += 4 * (double)check->objective.targets; /* floats, or a label */
+  return row * (double)own;
+}
+
+static double row_bytes(const check_t *check) {
+  const dataset_shape_t *shape = &check->shape;
+  return split_bytes(check, shape->train_rows) + split_bytes(check, shape->valid_rows) +
+         split_bytes(check, shape->test_rows);
+}
+
 /* Bytes of this rank's rows: the rows themselves, or the buffer that they pass through, their order, and what
  * basis functions need. */
 static double data_bytes(const check_t *check) {
   const dataset_shape_t *shape = &check->shape;
   const layout_t *layout = &check->layout;
   double limit = (double)check->settings->data.memory_limit;
-  double row = (double)shape->features * (double)element_size(shape->type);
-  row += 4 * (double)check->objective.targets; /* floats, or a label */
   int64_t train = own_rows(shape->train_rows, layout);
-  int64_t all = train + own_rows(shape->valid_rows, layout) + own_rows(shape->test_rows, layout);
-  bool is_streamed = limit > 0 && row * (double)all > limit;
+  double all = row_bytes(check);
+  bool is_streamed = limit > 0 && all > limit;
   bool is_ordered = !is_streamed || strcmp(check->settings->data.shuffle, "full") == 0;
-  return (is_streamed ? limit : row * (double)all) + (is_ordered ? 4 * (double)train : 0) +
+  return (is_streamed ? limit : all) + (is_ordered ? 4 * (double)train : 0) +
          basis_bytes(&check->settings->data.basis, check->width.encoded, check->width.inputs);
 }
 
@@ -131,6 +148,7 @@ static void print_data(const check_t *check) {
       [ELEMENT_U8] = "bytes", [ELEMENT_F32] = "float32", [ELEMENT_F64] = "float64"};
   const settings_t *settings = check->settings;
   const dataset_shape_t *shape = &check->shape;
+  const window_settings_t *window = &settings->data.window;
   int64_t batch = settings->train.global_batch_size;
   partition_t partition = {shape->train_rows, check->layout.shards};
   int64_t steps = epoch_steps(partition, batch);
@@ -142,6 +160,10 @@ static void print_data(const check_t *check) {
     printf("inputs  %" PRId64 " of the network, made of these features\n", check->width.inputs);
   if (strcmp(settings->data.missing, "drop") == 0)
     puts("        rows with missing values, which will be dropped, are still counted here");
+  if (window->length > 0)
+    printf("windows of %" PRId64 " steps, %" PRId64 " forecast, one every %" PRId64 ": %" PRId64
+           " training steps\n",
+           window->length, window->horizon, window->stride, windows_span(window, shape->train_rows));
   printf("steps   %" PRId64 " an epoch of %" PRId64 " rows (the last has %" PRId64 "), %" PRId64
          " in %" PRId64 " epochs\n",
          steps, batch, step_rows(partition, batch, steps - 1), steps * settings->train.epochs,
@@ -248,6 +270,9 @@ static ls_status examine(check_t *check, ls_error *error) {
   ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->width.inputs,
                                   &check->graph, error);
   if (status == LS_OK) status = check_targets(check, error);
+  double limit = (double)settings->data.memory_limit;
+  if (status == LS_OK && settings->data.window.length > 0 && limit > 0 && row_bytes(check) > limit)
+    status = windows_over_limit(error);
   TRY(world_agree(world, status, error));
   check->memory = engine_memory(settings, &check->layout, check->graph, world);
   return gather_ranks(check, error);

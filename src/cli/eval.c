@@ -97,9 +97,9 @@ static void list_places(const settings_t *settings, place_t places[PLACES]) {
   snprintf(places[2].y, GROUP_PATH_SIZE, "%s", settings->data.y);
 }
 
-/* The asked split, else the first that the file holds. `by_share`: validation rows lie among training rows.
- */
-static ls_status choose_place(const settings_t *settings, const char *split, bool by_share, place_t *out,
+/* The asked split, else the first that the file holds. `in_train`: SPLIT_ bits of those whose rows lie among
+ * the training rows. */
+static ls_status choose_place(const settings_t *settings, const char *split, int in_train, place_t *out,
                               ls_error *error) {
   place_t places[PLACES];
   store_t *store = NULL;
@@ -107,7 +107,7 @@ static ls_status choose_place(const settings_t *settings, const char *split, boo
   if (split == NULL) TRY(store_open(settings->data.file, &store, error));
   for (int i = 0; i < PLACES; i++) {
     bool taken = split != NULL ? strcmp(split, places[i].name) == 0
-                               : store_has(store, places[i].x) || (by_share && places[i].bit == SPLIT_VALID);
+                               : store_has(store, places[i].x) || (in_train & places[i].bit) != 0;
     if (!taken) continue;
     *out = places[i];
     store_close(&store);
@@ -127,7 +127,7 @@ static void name_arrays(settings_t *settings, const char *x, const char *y, cons
   settings->data.x = settings->data.valid_x = settings->data.test_x = x;
   settings->data.y = settings->data.valid_y = settings->data.test_y = y;
   settings->data.weights = settings->data.valid_weights = settings->data.test_weights = weights;
-  settings->data.validation = 0;
+  settings->data.validation = settings->data.window.test = 0;
   settings->data.validation_group = NULL;
 }
 
@@ -135,15 +135,17 @@ static void name_arrays(settings_t *settings, const char *x, const char *y, cons
 static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, place_t *place, ls_error *error) {
   settings_t *settings = ready->settings;
   if (a->data != NULL) settings->data.file = a->data;
-  bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL &&
-                  (a->data == NULL || a->split != NULL);
+  bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL;
+  bool test_in_train = settings->data.window.length > 0 && settings->data.window.test > 0;
+  int in_train = (by_share ? SPLIT_VALID : 0) | (test_in_train ? SPLIT_TEST : 0);
+  if (a->data != NULL && a->split == NULL) in_train = 0; /* all rows of another file */
   if (a->x != NULL) {
     *place = (place_t){.name = a->x, .bit = SPLIT_TRAIN};
     name_arrays(settings, a->x, a->y, "none");
     return LS_OK;
   }
-  TRY(choose_place(settings, a->split, by_share, place, error));
-  if (by_share && place->bit != SPLIT_TEST) return LS_OK;
+  TRY(choose_place(settings, a->split, in_train, place, error));
+  if ((in_train & place->bit) != 0 || (in_train != 0 && place->bit == SPLIT_TRAIN)) return LS_OK;
   name_arrays(settings, place->x, place->y, place->weights);
   place->bit = SPLIT_TRAIN;
   return LS_OK;
@@ -162,6 +164,13 @@ static void json_coverage(const metrics_t *metrics, FILE *out) {
   fputc(']', out);
 }
 
+static void json_baseline(int name, const baseline_t *baseline, FILE *out) {
+  fprintf(out, ", \"%s\": {", baseline_name(name));
+  json_number(out, true, "mae", baseline->mae);
+  json_number(out, false, "rmse", baseline->rmse);
+  fputc('}', out);
+}
+
 static void json_figures(const metrics_t *metrics, FILE *out) {
   if (metrics->classes > 0) json_number(out, false, "accuracy", metrics_accuracy(metrics));
   if (metrics->top_k > 0) {
@@ -173,6 +182,8 @@ static void json_figures(const metrics_t *metrics, FILE *out) {
     json_number(out, false, "rmse", metrics->rmse);
     json_number(out, false, "r2", metrics->r2);
   }
+  for (int b = 0; b < BASELINES; b++)
+    if (metrics->baselines[b].is_known) json_baseline(b, &metrics->baselines[b], out);
   if (metrics->coverage.n > 0) json_coverage(metrics, out);
   if (metrics->calibration.is_known) calibration_json(&metrics->calibration, out);
   if (metrics->classes == 0) return;

@@ -149,9 +149,9 @@ static ls_status predict(const session_t *session, const predict_arguments_t *a,
   const char *file = a->arguments.words[1], *x = NULL;
   dataset_t *data = NULL;
   TRY(world_agree(session->world, find_x(file, a->x, &x, error), error));
-  TRY(dataset_load_features(session->world, file, x, ready->model->features.columns,
-                            ready->model->features.fill != NULL, ready->layout.shards,
-                            ready->settings->data.memory_limit, &data, error));
+  TRY(dataset_load_features(session->world, file, x, &ready->model->settings->data.window,
+                            ready->model->features.columns, ready->model->features.fill != NULL,
+                            ready->layout.shards, ready->settings->data.memory_limit, &data, error));
   ls_status status = predict_rows(session, a, ready, &data->test, error);
   if (status == LS_OK)
     log_info(&session->log, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows, file, x,
@@ -176,7 +176,9 @@ static const struct argp argp = {
     .doc = "Applies a trained model to rows: classes and probabilities, or targets in their original units.\v"
            "MODEL is a model file, a checkpoint or a run directory. A CSV file has a line for every row: its "
            "number from 0, the class, a column for every output. An HDF5 file has the arrays `class` and "
-           "`probability` or `score`, or `prediction`. Where the model knows how sure it is, standard "
+           "`probability` or `score`, or `prediction`. With data.window a row is a forecast, and `time` the "
+           "row of x "
+           "that its first step is. Where the model knows how sure it is, standard "
            "deviations "
            "follow: std of a prediction, aleatoric_std and epistemic_std its parts."};
 

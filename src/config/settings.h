@@ -77,6 +77,16 @@ typedef struct {
 
 enum { MOST_HEADS = 16 };
 
+/* Windows over x as a series, a row a time step. */
+typedef struct {
+  int64_t length;    /* steps of inputs; 0: rows are no series */
+  int64_t horizon;   /* steps that are forecast, >= 1 */
+  int64_t stride;    /* steps from a window to the next, >= 1 */
+  int64_t season;    /* steps of a season, for a forecast to compare with; 0: none */
+  numbers_t targets; /* the word y or x, or columns of x */
+  double test;       /* share of the training series kept for the test, its last part, in [0, 1) */
+} window_settings_t;
+
 typedef struct {
   const char *name;  /* none, polynomial, fourier, rbf, polynomial_kernel, linear_kernel */
   int64_t degree;    /* of polynomials, >= 1 */
@@ -99,6 +109,7 @@ typedef struct {
     int64_t validation_seed;      /* of the choice of validation rows, or SETTINGS_AUTO: train.seed */
     const char *shuffle;          /* full, blocks, none */
     int64_t memory_limit;         /* bytes of rows that a rank holds; 0: no limit */
+    window_settings_t window;
     scaling_settings_t scaling, target_scaling;
     column_scaling_t *columns; /* whose scaling is another than `scaling` */
     size_t n_columns;

@@ -34,6 +34,16 @@ static bool reduce_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool window_targets_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"x", "all columns of x"},
+      {"y", "all columns of y, which goes along with x step by step"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 static bool missing_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
       {"error", "ends the run with row and column"},
@@ -79,6 +89,27 @@ static const key_row_t rows[] = {
      .list = shuffle_choice},
     {"data.memory_limit", &type_bytes, FIELD(data.memory_limit), "none",
      .meaning = "the most that a rank holds of the data in memory; what is more is read while it is used"},
+    {"data.window.length", &type_integer, FIELD(data.window.length), "0",
+     .meaning =
+         "forecasting: x is a series, a row a time step, and so many steps are the inputs of a forecast; "
+         "0: rows are no series",
+     .range = {.low = 0, .high = INT32_MAX}},
+    {"data.window.horizon", &type_integer, FIELD(data.window.horizon), "1",
+     .meaning = "steps that are forecast, those that follow the inputs",
+     .range = {.low = 1, .high = INT32_MAX}},
+    {"data.window.stride", &type_integer, FIELD(data.window.stride), "1",
+     .meaning = "steps from the beginning of a window to that of the next",
+     .range = {.low = 1, .high = INT32_MAX}},
+    {"data.window.targets", &type_numbers, FIELD(data.window.targets), "x",
+     .meaning = "what is forecast: x, y, or a list of columns of x, counted from 0",
+     .list = window_targets_choice, .range = {0, .high = INT32_MAX}},
+    {"data.window.season", &type_integer, FIELD(data.window.season), "0",
+     .meaning =
+         "steps of a season: the value of a season ago is a forecast to compare with; at most the length",
+     .range = {.low = 0, .high = INT32_MAX}},
+    {"data.window.test", &type_number, FIELD(data.window.test), "0",
+     .meaning = "share of the training series that is kept for the test, its end; validation comes before it",
+     .range = {0, 1, .high_open = true}},
     {"data.scaling.name", &type_choice, FIELD(data.scaling.name), "none",
      .meaning = "scaling of features, fitted on the training rows", CHOICES(scaling)},
     {"data.scaling.range", &type_range, FIELD(data.scaling), "[0, 1]",

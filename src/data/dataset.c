@@ -37,6 +37,17 @@ static ls_status plan_everywhere(world_t *world, const settings_t *settings, con
   return share_plan(world, status, plan, error);
 }
 
+/* A row is a window. */
+static void describe_windows(const window_settings_t *window, const source_t *source,
+                             dataset_shape_t *shape) {
+  size_t y = windows_use_y(window) ? (size_t)source->y_width * sizeof(float) : 0;
+  shape->features = window->length * source->features;
+  shape->has_y = true;
+  shape->y_is_integer = false;
+  shape->y_width = window->horizon * windows_target_columns(window, source);
+  shape->step_bytes = (size_t)source->features * element_size(source->type) + y;
+}
+
 ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_shape_t *shape,
                            ls_error *error) {
   plan_t plan;
@@ -52,6 +63,7 @@ ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_s
       .y_width = train->y_width,
       .type = train->type,
   };
+  if (settings->data.window.length > 0) describe_windows(&settings->data.window, train, shape);
   return LS_OK;
 }
 
@@ -63,6 +75,7 @@ typedef struct {
   const store_t *store;
   const plan_t *plan;
   const request_t *request;
+  const window_settings_t *window; /* length 0: rows are no windows */
   const row_choice_t *choice;
   int shards;
   int64_t limit; /* bytes of rows in memory, 0: any */
@@ -82,6 +95,10 @@ static rows_t rows_of_array(const source_t *source, const uint8_t *kinds, uint8_
   int64_t begin = find_row(kinds, wanted, first, source->array_rows);
   int64_t last = begin + find_row(kinds + begin, wanted, n - 1, source->array_rows - begin);
   return (rows_t){begin, last + 1, kinds, wanted};
+}
+
+static int64_t row_features(const loading_t *load, const source_t *source) {
+  return load->window->length > 0 ? load->window->length * source->features : source->features;
 }
 
 /* Rows of a split that rank r holds. */
@@ -116,11 +133,18 @@ static int64_t target_width(const target_request_t *targets, const source_t *sou
   return targets->columns != NULL ? targets->width : source->y_width;
 }
 
+/* Of a row of the file. */
 static size_t row_bytes(const loading_t *load, const source_t *source) {
   size_t y[] = {[TARGET_NONE] = 0,
                 [TARGET_LABELS] = sizeof(int32_t),
                 [TARGET_VALUES] = (size_t)target_width(&load->request->targets, source) * sizeof(float)};
   return (size_t)source->features * element_size(source->type) + y[load->request->targets.kind];
+}
+
+/* Rows of the file that rank r holds, of windows the steps below them. */
+static int64_t file_rows_of_rank(const loading_t *load, const source_t *source, int r) {
+  int64_t rows = rows_of_rank(load, source, r);
+  return load->window->length > 0 ? windows_span(load->window, rows) : rows;
 }
 
 /* Either no rank streams or all do, so that all meet in the same places. */
@@ -130,7 +154,7 @@ static bool is_over_limit(const loading_t *load) {
     for (int which = 0; which < SPLITS; which++) {
       const source_t *source = &load->plan->split[which];
       if (!is_asked(load, which)) continue;
-      bytes += (double)rows_of_rank(load, source, r) * (double)row_bytes(load, source);
+      bytes += (double)file_rows_of_rank(load, source, r) * (double)row_bytes(load, source);
     }
     if (bytes > (double)load->limit) return true;
   }
@@ -176,11 +200,35 @@ static ls_status load_weights(dataset_t *dataset, const loading_t *load, const s
   return read_array(dataset, load, &format, rows, split->rows, &split->weights, error);
 }
 
+/* The time steps of this rank's windows, each once. */
+static ls_status load_windows(const loading_t *load, const split_names_t *names, const source_t *source,
+                              dataset_t *dataset, split_t *split, ls_error *error) {
+  target_kind_t kind = load->request->targets.kind;
+  windows_t *windows = arena_new(&dataset->arena, 1, sizeof *windows);
+  if (windows == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for windows", load->file);
+  windows_deal(load->window, source->steps, split, windows);
+  windows->columns = source->features;
+  windows->targets = windows_target_columns(load->window, source);
+  split->windows = windows;
+  split->features = windows->length * windows->columns;
+  int64_t first = source->first_step + windows->begin;
+  const rows_t rows = {first, first + windows->steps, NULL, ROW_KEPT};
+  const row_format_t x = features_format(names->x, source);
+  TRY(read_array(dataset, load, &x, &rows, windows->steps, &split->x, error));
+  if (kind == TARGET_NONE) return LS_OK;
+  split->width = windows->horizon * windows->targets;
+  if (!windows_use_y(load->window))
+    return windows_check_values(split, load->request->targets, load->file, names->x, first, error);
+  const row_format_t y = targets_format(names->y, source, load->request->targets);
+  return read_array(dataset, load, &y, &rows, windows->steps, &split->targets, error);
+}
+
 static ls_status load_split(const loading_t *load, const split_names_t *names, int which, dataset_t *dataset,
                             split_t *split, ls_error *error) {
   const source_t *source = &load->plan->split[which];
   int array = array_of(load->plan, which);
   TRY(deal(load, source, split, error));
+  if (load->window->length > 0) return load_windows(load, names, source, dataset, split, error);
   rows_t rows = rows_of_array(source, load->choice->kinds[array], array == which ? ROW_KEPT : ROW_VALIDATES,
                               shard_first(split->partition, split->first_shard), split->rows);
   row_format_t x = features_format(names->x, source), y;
@@ -209,11 +257,11 @@ static ls_status load_names(const store_t *store, const char *key, dataset_t *da
   return LS_OK;
 }
 
-static ls_status load_all_names(const store_t *store, dataset_t *dataset, ls_error *error) {
+static ls_status load_all_names(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error) {
   size_t n = 0;
   TRY(load_names(store, "class_names", dataset, &dataset->class_names, &dataset->n_classes, error));
   TRY(load_names(store, "feature_names", dataset, &dataset->feature_names, &n, error));
-  if ((int64_t)n != dataset->features) dataset->feature_names = NULL;
+  if ((int64_t)n != columns) dataset->feature_names = NULL;
   return LS_OK;
 }
 
@@ -222,6 +270,7 @@ static ls_status open_file(loading_t *load, dataset_t *dataset, store_t **store,
   TRY(store_open(load->file, store, error));
   load->store = *store;
   if (!is_over_limit(load)) return LS_OK;
+  if (load->window->length > 0) return windows_over_limit(error);
   return reader_create(load->file, load->limit, &dataset->arena, &dataset->reader, error);
 }
 
@@ -231,14 +280,14 @@ static ls_status load_rows(loading_t *load, const settings_t *settings, dataset_
   split_t *const splits[SPLITS] = {&dataset->train, &dataset->valid, &dataset->test};
   ls_status status = LS_OK;
   TRY_OR_DONE(open_file(load, dataset, &store, error));
-  dataset->features = load->plan->split[TRAIN].features;
+  dataset->features = row_features(load, &load->plan->split[TRAIN]);
   for (int which = 0; which < SPLITS; which++) {
     split_names_t names;
     if (!is_asked(load, which)) continue;
     split_names(settings, array_of(load->plan, which), &names);
     TRY_OR_DONE(load_split(load, &names, which, dataset, splits[which], error));
   }
-  TRY_OR_DONE(load_all_names(store, dataset, error));
+  TRY_OR_DONE(load_all_names(store, load->plan->split[TRAIN].features, dataset, error));
 done:
   store_close(&store);
   return status;
@@ -274,6 +323,7 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
                     .plan = &plan,
                     .request = &request,
                     .choice = &choice,
+                    .window = &settings->data.window,
                     .shards = shards,
                     .limit = settings->data.memory_limit};
   ls_status status = rows_choose(world, settings, splits, &plan, &choice, error);
@@ -294,37 +344,47 @@ void dataset_destroy(dataset_t **dataset) {
 
 /* ---- rows to predict ---- */
 
-static ls_status plan_features(const char *file, const char *x, int64_t features, source_t *source,
-                               ls_error *error) {
+static ls_status plan_features(const char *file, const char *x, const window_settings_t *window,
+                               int64_t features, source_t *source, ls_error *error) {
   store_t *store = NULL;
   TRY(store_open(file, &store, error));
   ls_status status = source_describe(store, x, source, error);
   store_close(&store);
-  if (status == LS_OK && source->features != features)
+  TRY(status);
+  if (window->length > 0) features /= window->length;
+  if (source->features != features)
     return error_set(error, LS_BAD_DATA, "%s: %s has %" PRId64 " features but the model takes %" PRId64, file,
                      x, source->features, features);
-  return status;
+  if (window->length == 0) return LS_OK;
+  source->steps = source->array_rows;
+  source->rows = windows_count(window, source->steps);
+  if (source->rows > 0) return LS_OK;
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s has %" PRId64 " time steps, and a forecast takes %" PRId64 " (data.window.length)",
+                   file, x, source->steps, window->length);
 }
 
 static ls_status load_features(loading_t *load, const char *x, dataset_t *dataset, ls_error *error) {
   store_t *store = NULL;
   split_names_t names = {0};
   snprintf(names.x, sizeof names.x, "%s", x);
-  dataset->features = load->plan->split[TEST].features;
+  dataset->features = row_features(load, &load->plan->split[TEST]);
   ls_status status = open_file(load, dataset, &store, error);
   if (status == LS_OK) status = load_split(load, &names, TEST, dataset, &dataset->test, error);
   store_close(&store);
   return status;
 }
 
-ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features,
-                                bool has_missing, int shards, int64_t limit, dataset_t **out,
-                                ls_error *error) {
+ls_status dataset_load_features(world_t *world, const char *file, const char *x,
+                                const window_settings_t *window, int64_t features, bool has_missing,
+                                int shards, int64_t limit, dataset_t **out, ls_error *error) {
   plan_t plan;
+  window_settings_t inputs = *window;
+  inputs.horizon = 0; /* what follows need not be there */
   dataset_t *dataset = NULL;
   ls_status status = LS_OK;
   memset(&plan, 0, sizeof plan);
-  if (world_rank(world) == 0) status = plan_features(file, x, features, &plan.split[TEST], error);
+  if (world_rank(world) == 0) status = plan_features(file, x, &inputs, features, &plan.split[TEST], error);
   TRY(share_plan(world, status, &plan, error));
   plan.split[TEST].has_missing = has_missing;
   const request_t request = {.splits = SPLIT_TEST};
@@ -334,6 +394,7 @@ ls_status dataset_load_features(world_t *world, const char *file, const char *x,
                     .plan = &plan,
                     .request = &request,
                     .choice = &choice,
+                    .window = &inputs,
                     .shards = shards,
                     .limit = limit};
   status = dataset_new(&dataset, error);

@@ -20,8 +20,10 @@
 typedef enum { ELEMENT_U8, ELEMENT_F32, ELEMENT_F64 } element_t;
 
 typedef struct stream stream_t;
+typedef struct windows windows_t;
 
-/* One split, this rank's part of it. Resident row r is row r of x and of labels or targets. */
+/* One split, this rank's part of it. Resident row r is row r of x and of labels or targets; with windows, x
+ * and targets hold time steps, and row r is a window over them (data/window.h). */
 typedef struct {
   partition_t partition;   /* of the whole split; rows == 0: there is none */
   int first_shard, shards; /* this rank's */
@@ -34,6 +36,7 @@ typedef struct {
   int64_t width;    /* of the targets */
   float *weights;   /* (rows): how much each row counts, 0 or more; NULL: all the same, 1 */
   stream_t *stream; /* NULL: all rows are resident; else x, labels and targets are a buffer that they pass */
+  windows_t *windows; /* NULL: a row is a row of the file */
 } split_t;
 
 typedef struct {
@@ -50,13 +53,14 @@ typedef struct {
 
 /* What a dataset looks like before it is read. */
 typedef struct {
-  int64_t features; /* product of the dimensions of x after the first */
+  int64_t features; /* of a row: the dimensions of x after the first, times data.window.length */
   /* the validation share already taken out, rows with missing values still there; 0: none */
   int64_t train_rows, valid_rows, test_rows;
   bool has_y; /* of the training rows */
   bool y_is_integer;
-  int64_t y_width; /* 1 for (n), k for (n, k) */
-  element_t type;  /* in memory */
+  int64_t y_width;   /* 1 for (n), k for (n, k); of a window, its targets */
+  size_t step_bytes; /* windows: of a time step in memory, with the y beside it; else 0 */
+  element_t type;    /* in memory */
 } dataset_shape_t;
 
 /* Collective: rank 0 reads the file's headers, all ranks get the shape. */
@@ -85,11 +89,12 @@ void dataset_destroy(dataset_t **dataset);
 void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen);
 
 /* One array of rows without targets, for predict: the rows of this rank's shards, as the split `test`,
- * streamed when they are more than `limit` bytes (0: never). NaN is an error unless missing values may be
- * among them. Collective. */
-ls_status dataset_load_features(world_t *world, const char *file, const char *x, int64_t features,
-                                bool has_missing, int shards, int64_t limit, dataset_t **out,
-                                ls_error *error);
+ * streamed when they are more than `limit` bytes (0: never). Where the window has a length, rows are all
+ * windows that x has inputs for, the last one too, whose targets nobody knows yet. NaN is an error unless
+ * missing values may be among them. Collective. */
+ls_status dataset_load_features(world_t *world, const char *file, const char *x,
+                                const window_settings_t *window, int64_t features, bool has_missing,
+                                int shards, int64_t limit, dataset_t **out, ls_error *error);
 
 /* Bytes of one. */
 size_t element_size(element_t type);

@@ -72,7 +72,7 @@ done:
 /* ---- choosing ---- */
 
 int array_of(const plan_t *plan, int which) {
-  return plan->by_share && which == VALID ? TRAIN : which;
+  return plan->in_train[which] ? TRAIN : which;
 }
 
 static ls_status none_left(const settings_t *settings, const char *x, ls_error *error) {

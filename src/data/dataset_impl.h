@@ -4,6 +4,7 @@
 #define DATA_DATASET_IMPL_H
 
 #include "data/dataset.h"
+#include "data/window.h"
 #include "store/store.h"
 
 enum { TRAIN, VALID, TEST, SPLITS }; /* SPLIT_TRAIN is 1 << TRAIN, and so on */
@@ -25,11 +26,13 @@ typedef struct {
   int64_t array_rows; /* of the arrays; more than rows where training and validation share them */
   int64_t features, y_width;
   element_t type;
-  bool has_missing; /* NaN in x is no error */
+  bool has_missing;          /* NaN in x is no error */
+  int64_t first_step, steps; /* windows: the part of the arrays that they lie in */
 } source_t;
 
 typedef struct {
-  bool by_share; /* validation rows are chosen among the training arrays' rows */
+  bool by_share;         /* validation rows are chosen among the training arrays' rows */
+  bool in_train[SPLITS]; /* the rows lie in the training arrays */
   source_t split[SPLITS];
 } plan_t;
 
@@ -49,6 +52,15 @@ ls_status plan_check(const store_t *store, const settings_t *settings, const pla
 
 /* One array of features: its rows, features and type in memory. */
 ls_status source_describe(const store_t *store, const char *x, source_t *out, ls_error *error);
+
+/* ---- window_plan.c ---- */
+
+/* Cuts the series that a plan found into splits, and these into windows. */
+ls_status windows_plan(const store_t *store, const settings_t *settings, plan_t *plan, ls_error *error);
+
+/* How many columns are forecast, and whether y is needed for them. */
+int64_t windows_target_columns(const window_settings_t *window, const source_t *source);
+bool windows_use_y(const window_settings_t *window);
 
 /* ---- dataset_rows.c ---- */
 

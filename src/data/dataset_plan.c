@@ -48,7 +48,8 @@ void split_names(const settings_t *settings, int split, split_names_t *out) {
   snprintf(out->x, sizeof out->x, "%s", x[split]);
   snprintf(out->y, sizeof out->y, "%s", y[split]);
   out->x_explicit = split == TRAIN || differs(x[split], usual[split].x);
-  out->y_explicit = differs(y[split], usual[split].y);
+  bool wants_y = settings->data.window.length == 0 || windows_use_y(&settings->data.window);
+  out->y_explicit = wants_y && differs(y[split], usual[split].y);
 }
 
 /* ---- headers ---- */
@@ -152,7 +153,7 @@ static ls_status split_by_share(const store_t *store, const settings_t *settings
   *valid = *train;
   valid->rows = n;
   train->rows -= n;
-  plan->by_share = true;
+  plan->by_share = plan->in_train[VALID] = true;
   return LS_OK;
 }
 
@@ -174,7 +175,10 @@ ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *ou
                        "%s: %s has %" PRId64 " features but the training rows have %" PRId64,
                        store_path(store), names.x, source->features, plan.split[TRAIN].features);
   }
-  if (by_share) TRY(split_by_share(store, settings, &plan, error));
+  if (settings->data.window.length > 0)
+    TRY(windows_plan(store, settings, &plan, error));
+  else if (by_share)
+    TRY(split_by_share(store, settings, &plan, error));
   *out = plan;
   return LS_OK;
 }
@@ -225,7 +229,12 @@ ls_status plan_check(const store_t *store, const settings_t *settings, const pla
     const source_t *source = &plan->split[s];
     split_names_t names;
     if ((splits & 1 << s) == 0 || !source->there) continue;
-    split_names(settings, plan->by_share && s == VALID ? TRAIN : s, &names);
+    if (settings->data.window.length > 0) {
+      int64_t columns = windows_target_columns(&settings->data.window, source);
+      TRY(windows_check(&settings->data.window, columns, targets, error));
+      continue;
+    }
+    split_names(settings, plan->in_train[s] ? TRAIN : s, &names);
     if (!source->has_y) return missing_y(store, &names, error);
     TRY(dataset_check_width(store_path(store), names.y, source->y_width, &targets, error));
   }

@@ -4,6 +4,7 @@
 
 #include "data/columns.h"
 #include "data/landmarks.h"
+#include "data/window.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -91,19 +92,55 @@ static ls_status fit(world_t *world, const settings_t *settings, const split_t *
   status = expand(&categories, features, error);
 done:
   categories_free(&categories);
-  TRY(world_agree(world, status, error));
-  return landmarks_fit(world, settings, train, features, error);
+  return world_agree(world, status, error);
+}
+
+/* Training rows as rows of the file, where they are windows over them. */
+static dataset_t row_by_row(const dataset_t *data) {
+  dataset_t rows = *data;
+  if (data->train.windows == NULL) return rows;
+  rows.train = windows_as_steps(&data->train);
+  rows.features = data->train.windows->columns;
+  return rows;
+}
+
+/* A row of `times` time steps instead of one: each column is treated as it is in the first. */
+static ls_status repeat(features_t *features, int64_t times, ls_error *error) {
+  features_t all = {.columns = times * features->columns, .encoded = times * features->encoded};
+  const int64_t columns = features->columns, encoded = features->encoded;
+  TRY(scaler_repeat(&features->scaler, times, error));
+  if (features->fill != NULL) all.fill = arena_new(&features->arena, (size_t)all.columns, sizeof *all.fill);
+  if (features->source != NULL) {
+    all.source = arena_new(&features->arena, (size_t)all.encoded, sizeof *all.source);
+    all.category = arena_new(&features->arena, (size_t)all.encoded, sizeof *all.category);
+  }
+  if ((features->fill != NULL && all.fill == NULL) ||
+      (features->source != NULL && (all.source == NULL || all.category == NULL)))
+    return no_memory(&all, error);
+  for (int64_t c = 0; c < all.columns && all.fill != NULL; c++) all.fill[c] = features->fill[c % columns];
+  for (int64_t i = 0; i < all.encoded && all.source != NULL; i++) {
+    all.source[i] = i / encoded * columns + features->source[i % encoded];
+    all.category[i] = features->category[i % encoded];
+  }
+  all.scaler = features->scaler;
+  all.arena = features->arena;
+  *features = all;
+  return LS_OK;
 }
 
 ls_status features_fit(world_t *world, const settings_t *settings, const dataset_t *data, features_t *out,
                        ls_error *error) {
-  features_t features = {.columns = data->features};
-  method_t *methods = calloc((size_t)data->features, sizeof *methods);
+  dataset_t rows = row_by_row(data);
+  features_t features = {.columns = rows.features};
+  method_t *methods = calloc((size_t)rows.features, sizeof *methods);
   ls_status status =
-      methods == NULL ? no_memory(&features, error) : columns_methods(settings, data, methods, error);
+      methods == NULL ? no_memory(&features, error) : columns_methods(settings, &rows, methods, error);
   status = world_agree(world, status, error);
-  if (status == LS_OK) status = fit(world, settings, &data->train, methods, &features, error);
+  if (status == LS_OK) status = fit(world, settings, &rows.train, methods, &features, error);
   free(methods);
+  if (status == LS_OK && data->train.windows != NULL)
+    status = world_agree(world, repeat(&features, data->train.windows->length, error), error);
+  if (status == LS_OK) status = landmarks_fit(world, settings, &data->train, &features, error);
   if (status != LS_OK) {
     features_free(&features);
     return error_prefix(error, status, "x of the training rows");

@@ -2,17 +2,24 @@
  * row of the batch is prefetched meanwhile, because rows come in random order. */
 #include "data/gather.h"
 
+#include "data/window.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 /* ---- rows: values [first, first + n) of a row, converted and scaled ---- */
 
+/* Where a row begins, in elements of x. */
+static inline int64_t row_begin(const gather_t *gather, int64_t row) {
+  return gather->begin + row * gather->stride;
+}
+
 /* y = (x - shift) scale + offset in float. Bytes and floats are exact in float; see float_parts about shift.
  */
 #define SCALE_ROW(type, name)                                                                                \
   static void name(const gather_t *gather, int64_t row, int64_t first, int64_t n, float *restrict out) {     \
-    const type *restrict x = (const type *)gather->split->x + row * gather->split->features + first;         \
+    const type *restrict x = (const type *)gather->split->x + row_begin(gather, row) + first;                \
     const float *restrict shift = gather->shift + first, *restrict scale = gather->scale + first;            \
     const float *restrict offset = gather->offset + first;                                                   \
     for (int64_t c = 0; c < n; c++) out[c] = ((float)x[c] - shift[c]) * scale[c] + offset[c];                \
@@ -23,7 +30,7 @@ SCALE_ROW(float, scale_floats)
 static void scale_doubles(const gather_t *gather, int64_t row, int64_t first, int64_t n,
                           float *restrict out) {
   const scaler_t *scaler = &gather->features->scaler;
-  const double *restrict x = (const double *)gather->split->x + row * gather->split->features + first;
+  const double *restrict x = (const double *)gather->split->x + row_begin(gather, row) + first;
   const double *restrict shift = scaler->shift + first, *restrict scale = scaler->scale + first;
   const double *restrict offset = scaler->offset + first;
   for (int64_t c = 0; c < n; c++) out[c] = (float)((x[c] - shift[c]) * scale[c] + offset[c]);
@@ -31,7 +38,7 @@ static void scale_doubles(const gather_t *gather, int64_t row, int64_t first, in
 
 #define CONVERT_ROW(type, name)                                                                              \
   static void name(const gather_t *gather, int64_t row, int64_t first, int64_t n, float *restrict out) {     \
-    const type *restrict x = (const type *)gather->split->x + row * gather->split->features + first;         \
+    const type *restrict x = (const type *)gather->split->x + row_begin(gather, row) + first;                \
     for (int64_t c = 0; c < n; c++) out[c] = (float)x[c];                                                    \
   }
 CONVERT_ROW(uint8_t, convert_bytes)
@@ -42,7 +49,7 @@ CONVERT_ROW(double, convert_doubles)
  * hold it, and a missing one is none of them. */
 #define ENCODE_ROW(type, name)                                                                               \
   static void name(const gather_t *gather, int64_t row, int64_t first, int64_t n, float *restrict out) {     \
-    const type *restrict x = (const type *)gather->split->x + row * gather->split->features;                 \
+    const type *restrict x = (const type *)gather->split->x + row_begin(gather, row);                        \
     for (int64_t i = 0; i < n; i++) {                                                                        \
       int64_t c = gather->features->source != NULL ? gather->features->source[first + i] : first + i;        \
       out[i] = encode(gather->features, first + i, c, (double)x[c]);                                         \
@@ -110,29 +117,25 @@ static void fill_all(const gather_t *gather, const uint32_t *rows, int64_t first
   }
 }
 
-static size_t row_bytes(const split_t *split) {
-  static const size_t sizes[] = {[ELEMENT_U8] = 1, [ELEMENT_F32] = 4, [ELEMENT_F64] = 8};
-  return (size_t)split->features * sizes[split->type];
-}
-
 /* The beginning of a row; the processor finds the rest by itself. */
-static void prefetch_row(const split_t *split, int64_t row, size_t bytes) {
+static void prefetch_row(const gather_t *gather, int64_t row, size_t bytes) {
   enum { LINE = 64, MOST_BYTES = 2048 };
-  const char *at = (const char *)split->x + (size_t)row * bytes;
+  const split_t *split = gather->split;
+  const char *at = (const char *)split->x + (size_t)row_begin(gather, row) * element_size(split->type);
   size_t n = bytes < MOST_BYTES ? bytes : MOST_BYTES;
   for (size_t i = 0; i < n; i += LINE) __builtin_prefetch(at + i);
 }
 
 void gather_features(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
   row_function_t fill = row_function(gather);
-  size_t bytes = row_bytes(gather->split);
+  size_t bytes = (size_t)gather->split->features * element_size(gather->split->type);
   int64_t width = gather->features->inputs;
   if (gather->features->basis.kind != NULL) {
     fill_all(gather, rows, 0, n, out);
     return;
   }
   for (int64_t i = 0; i < n; i++, out += width) {
-    if (i + 1 < n) prefetch_row(gather->split, rows[i + 1], bytes);
+    if (i + 1 < n) prefetch_row(gather, rows[i + 1], bytes);
     fill(gather, rows[i], 0, width, out);
   }
 }
@@ -156,6 +159,10 @@ void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int3
 
 void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
   int64_t width = gather->split->width;
+  if (gather->split->windows != NULL) {
+    windows_gather(gather->split, WINDOW_TARGETS, rows, n, out);
+    return;
+  }
   const float *targets = gather->split->targets;
   for (int64_t i = 0; i < n; i++)
     memcpy(out + i * width, targets + rows[i] * width, (size_t)width * sizeof *out);
@@ -186,8 +193,12 @@ static ls_status float_parts(const scaler_t *scaler, gather_t *gather, ls_error 
 }
 
 ls_status gather_create(const split_t *split, const features_t *features, gather_t *out, ls_error *error) {
-  gather_t gather = {.split = split, .features = features};
+  gather_t gather = {.split = split, .stride = split->features, .features = features};
   size_t n = (size_t)features->scaler.n;
+  if (split->windows != NULL) { /* they overlap */
+    gather.begin = split->windows->first * split->windows->columns;
+    gather.stride = split->windows->stride * split->windows->columns;
+  }
   if (features->columns != split->features)
     return error_set(error, LS_BAD_DATA, "the model is for %" PRId64 " features, but the rows have %" PRId64,
                      features->columns, split->features);

@@ -38,6 +38,20 @@ void scaler_leave(scaler_t *scaler, int64_t c) {
   scaler->scale[c] = 1;
 }
 
+ls_status scaler_repeat(scaler_t *scaler, int64_t times, ls_error *error) {
+  scaler_t repeated = {0};
+  if (scaler->n == 0) return LS_OK;
+  TRY(scaler_new(scaler->name, scaler->n * times, &repeated, error));
+  for (int64_t c = 0; c < repeated.n; c++) {
+    repeated.shift[c] = scaler->shift[c % scaler->n];
+    repeated.scale[c] = scaler->scale[c % scaler->n];
+    repeated.offset[c] = scaler->offset[c % scaler->n];
+  }
+  arena_free(&scaler->arena);
+  *scaler = repeated;
+  return LS_OK;
+}
+
 /* ---- fitting ---- */
 
 /* One group of columns on its way through the passes. */

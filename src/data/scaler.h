@@ -29,6 +29,9 @@ void scaler_free(scaler_t *scaler);
 /* Column c stays as it is: class numbers among the targets. */
 void scaler_leave(scaler_t *scaler, int64_t c);
 
+/* Makes it one for `times` times as many columns, which repeat the present ones in order. */
+ls_status scaler_repeat(scaler_t *scaler, int64_t times, ls_error *error);
+
 /* In place, n rows of scaler->n columns. Targets of a split are scaled by split_scale_targets
  * (data/stream.h), after fitting. */
 void scaler_apply(const scaler_t *scaler, int64_t rows, float *values);

@@ -1,6 +1,7 @@
 /* The walk over a split's rows as they lie. A part fills one half of the buffer while the other is looked at.
  * Parts end so that whoever cuts shards into blocks of up to PART_ROWS rows finds every block in one part. */
 #include "data/stream_impl.h"
+#include "data/window.h"
 
 enum { MOST_PART = 1 << 16 }; /* rows: the first part is waited for */
 
@@ -80,7 +81,9 @@ void parts_end(const split_t *split) {
 }
 
 void split_scale_targets(split_t *split, const scaler_t *scaler) {
-  if (scaler->n == 0 || split->targets == NULL) return;
+  if (scaler->n == 0) return;
+  if (split->windows != NULL) split->windows->scaler = scaler;
+  if (split->windows != NULL || split->targets == NULL) return;
   if (split->stream != NULL)
     split->stream->scaler = scaler;
   else

@@ -25,6 +25,7 @@ typedef struct {
   int64_t classes, most_classes;   /* the same */
   double noise;                    /* default */
   place_t place;
+  void (*filter)(int64_t rows, float *x); /* over the series when all rows are placed, or NULL */
 } kind_t;
 
 enum { MOST_FEATURES = 100000, MOST_CLASSES = 1000 };
@@ -90,9 +91,32 @@ static void place_seasons(const synthetic_t *set, int64_t row, const double *u, 
   x[0] = sin(2 * pi * (double)row / 24) + 0.5 * sin(2 * pi * (double)row / 168);
 }
 
+/* What an autoregression is driven by, which is all noise. */
+static void place_nothing(const synthetic_t *set, int64_t row, const double *u, double *x, double *y) {
+  (void)set, (void)row, (void)u, (void)y;
+  x[0] = 0;
+}
+
+/* x_t = 3/2 x_{t-1} - 3/4 x_{t-2} + e_t, from rest: the roots of z^2 - 3/2 z + 3/4 are at the angle pi / 6,
+ * so that it swings with a period of about 12 steps. */
+static void filter_ar(int64_t rows, float *x) {
+  for (int64_t t = 0; t < rows; t++) {
+    double one = t > 0 ? (double)x[t - 1] : 0, two = t > 1 ? (double)x[t - 2] : 0;
+    x[t] = (float)((double)x[t] + 1.5 * one - 0.75 * two);
+  }
+}
+
 static const kind_t kinds[] = {
-    {{"moons", "two half circles that reach into each other"}, MADE_CLASSES, 2, 2, 2, 2, 0, place_moons},
-    {{"circles", "a circle inside a circle"}, MADE_CLASSES, 2, 2, 2, 2, 0, place_circles},
+    {{"moons", "two half circles that reach into each other"},
+     MADE_CLASSES,
+     2,
+     2,
+     2,
+     2,
+     0,
+     place_moons,
+     NULL},
+    {{"circles", "a circle inside a circle"}, MADE_CLASSES, 2, 2, 2, 2, 0, place_circles, NULL},
     {{"spirals", "arms that wind around each other, one a class"},
      MADE_CLASSES,
      2,
@@ -100,7 +124,8 @@ static const kind_t kinds[] = {
      2,
      MOST_CLASSES,
      0,
-     place_spirals},
+     place_spirals,
+     NULL},
     {{"blobs", "a normal cloud for each class"},
      MADE_CLASSES,
      2,
@@ -108,7 +133,8 @@ static const kind_t kinds[] = {
      3,
      MOST_CLASSES,
      1,
-     place_blobs},
+     place_blobs,
+     NULL},
     {{"sine", "y = sin(pi x_1) ... sin(pi x_d) over [-1, 1)^d"},
      MADE_VALUES,
      1,
@@ -116,7 +142,8 @@ static const kind_t kinds[] = {
      0,
      0,
      0,
-     place_sine},
+     place_sine,
+     NULL},
     {{"friedman", "y = 10 sin(pi x_1 x_2) + 20 (x_3 - 1/2)^2 + 10 x_4 + 5 x_5 over [0, 1)^d"},
      MADE_VALUES,
      5,
@@ -124,7 +151,8 @@ static const kind_t kinds[] = {
      0,
      0,
      0,
-     place_friedman},
+     place_friedman,
+     NULL},
     {{"seasons", "a time series with periods of 24 and 168 steps, without y"},
      MADE_SERIES,
      1,
@@ -132,7 +160,17 @@ static const kind_t kinds[] = {
      0,
      0,
      0,
-     place_seasons},
+     place_seasons,
+     NULL},
+    {{"ar", "a time series, the autoregression x_t = 3/2 x_{t-1} - 3/4 x_{t-2} + noise, without y"},
+     MADE_SERIES,
+     1,
+     1,
+     0,
+     0,
+     1,
+     place_nothing,
+     filter_ar},
 };
 
 bool synthetic_choice(size_t i, choice_t *out) {
@@ -218,5 +256,6 @@ ls_status synthetic_make(const synthetic_t *set, import_array_t *x, import_array
   for (int64_t row = 0; row < set->rows; row++)
     make_row(kind, set, row, u, (float *)x->values + row * set->features, y);
   free(u);
+  if (kind->filter != NULL) kind->filter(set->rows, x->values);
   return LS_OK;
 }

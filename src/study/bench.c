@@ -46,8 +46,9 @@ static ls_status load_rate(world_t *world, const settings_t *settings, const tra
   dataset_t *dataset = NULL;
   double began = clock_seconds(), bytes = 0;
   bool has_missing = strcmp(settings->data.missing, "error") != 0;
-  TRY(dataset_load_features(world, settings->data.file, settings->data.x, training->features->columns,
-                            has_missing, training->layout->shards, 0, &dataset, error));
+  TRY(dataset_load_features(world, settings->data.file, settings->data.x, &settings->data.window,
+                            training->features->columns, has_missing, training->layout->shards, 0, &dataset,
+                            error));
   double seconds = clock_seconds() - began;
   double mine = (double)dataset->resident_bytes;
   dataset_destroy(&dataset);

@@ -16,14 +16,15 @@
 
 static ls_status worker_create(evaluator_t *evaluator, worker_t *worker, ls_error *error) {
   size_t outputs = (size_t)graph_outputs(evaluator->graph), heads = evaluator->objective->n;
-  worker->values =
-      arena_new(&evaluator->arena, EVALUATE_ROWS * (size_t)evaluator->objective->targets, sizeof(float));
+  size_t targets = (size_t)evaluator->objective->targets;
+  worker->values = arena_new(&evaluator->arena, EVALUATE_ROWS * targets, sizeof(float));
+  worker->baseline = arena_new(&evaluator->arena, EVALUATE_ROWS * targets, sizeof(float));
   worker->predictions = arena_new(&evaluator->arena, EVALUATE_ROWS * outputs, sizeof(float));
   worker->tallies = arena_new(&evaluator->arena, heads, sizeof *worker->tallies);
   worker->scratch = arena_new(&evaluator->arena, (size_t)graph_inputs(evaluator->graph), sizeof(double));
   worker->variance = arena_new(&evaluator->arena, outputs, sizeof(double));
-  bool all = worker->values != NULL && worker->predictions != NULL && worker->tallies != NULL &&
-             worker->scratch != NULL && worker->variance != NULL;
+  bool all = worker->values != NULL && worker->baseline != NULL && worker->predictions != NULL &&
+             worker->tallies != NULL && worker->scratch != NULL && worker->variance != NULL;
   for (size_t h = 0; all && h < heads; h++) {
     size_t classes = (size_t)evaluator->judges[h].classes;
     worker->tallies[h].confusion = arena_new(&evaluator->arena, classes * classes, sizeof(int64_t));
@@ -271,9 +272,9 @@ static ls_status add_sums(const job_t *job, world_t *world, arena_t *arena, doub
 
 /* The first row's targets, which rank 0 has in its first part. */
 static ls_status share_shift(const job_t *job, world_t *world, float *shift, ls_error *error) {
-  const split_t *split = job->split;
-  if (split->targets != NULL && job->part.rows > 0 && split->first_shard == 0)
-    memcpy(shift, split->targets + job->part.resident * split->width, (size_t)split->width * sizeof *shift);
+  const uint32_t first = (uint32_t)job->part.resident;
+  if (job->split->width > 0 && job->part.rows > 0 && job->split->first_shard == 0)
+    gather_targets(&job->gather, &first, 1, shift);
   return world_broadcast(world, shift, (size_t)job->evaluator->objective->targets * sizeof *shift, 0, error);
 }
 
@@ -293,7 +294,8 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
   arena_t arena = {0};
   double *sums = NULL;
   metrics_t result = {.rows = split->partition.rows};
-  job_t job = {.evaluator = evaluator, .split = split, .mixture = mixture, .width = evaluator->n_sums};
+  job_t job = {
+      .evaluator = evaluator, .split = split, .mixture = mixture, .width = judge_width(evaluator, split)};
   float *shift = arena_new(&arena, (size_t)evaluator->objective->targets, sizeof *shift);
   job.coverage = arena_new(&arena, evaluator->objective->n, sizeof *job.coverage);
   ls_status status = shift == NULL || job.coverage == NULL

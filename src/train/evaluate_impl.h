@@ -4,6 +4,7 @@
 #define TRAIN_EVALUATE_IMPL_H
 
 #include "data/stream.h"
+#include "data/window.h"
 #include "train/evaluate.h"
 
 #include <stdatomic.h>
@@ -32,6 +33,7 @@ typedef struct {
   int32_t labels[EVALUATE_ROWS];
   float *values; /* (EVALUATE_ROWS, targets) */
   float weights[EVALUATE_ROWS];
+  float *baseline;    /* (EVALUATE_ROWS, targets) */
   float *predictions; /* (EVALUATE_ROWS, outputs): regression, where they are not the outputs themselves */
   double *scratch;    /* (inputs), of a posterior */
   double *variance;   /* (targets), the same */
@@ -54,6 +56,8 @@ struct evaluator {
 /* Sums over rows of one target: |e|, e^2, d, d^2, where e is the error and d the target's distance from a
  * value that all ranks know, so that the variance does not suffer from a large offset. */
 enum { SUM_ABSOLUTE, SUM_SQUARE, SUM_DISTANCE, SUM_DISTANCE_SQUARE, TARGET_SUMS };
+/* Of one target of one baseline. */
+enum { SUM_BASELINE_ABSOLUTE, SUM_BASELINE_SQUARE, BASELINE_SUMS };
 
 /* What one evaluation needs; constant but for sums. */
 typedef struct {
@@ -81,6 +85,9 @@ void judge_block(const job_t *job, worker_t *worker, const float *z, int64_t n, 
 
 /* Fills the judges, which have room, and n_sums. */
 void judges_make(evaluator_t *evaluator, int64_t top_k);
+
+/* Sums of a block of this split: n_sums, and BASELINE_SUMS for each baseline and target of a forecast. */
+int64_t judge_width(const evaluator_t *evaluator, const split_t *split);
 
 /* Sets all counts of all workers to zero, and what is counted of intervals. */
 void judge_begin(job_t *job);

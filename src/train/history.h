@@ -19,6 +19,10 @@
   X(HISTORY_VALID_MAE, "valid_mae")                                                                          \
   X(HISTORY_VALID_RMSE, "valid_rmse")                                                                        \
   X(HISTORY_VALID_R2, "valid_r2")                                                                            \
+  X(HISTORY_PERSISTENCE_MAE, "valid_persistence_mae") /* of forecasts without a model */                     \
+  X(HISTORY_PERSISTENCE_RMSE, "valid_persistence_rmse")                                                      \
+  X(HISTORY_SEASONAL_MAE, "valid_seasonal_naive_mae")                                                        \
+  X(HISTORY_SEASONAL_RMSE, "valid_seasonal_naive_rmse")                                                      \
   X(HISTORY_LEARNING_RATE, "learning_rate") /* of the last step */                                           \
   X(HISTORY_GRADIENT_NORM, "gradient_norm") /* of the last step, before clipping */                          \
   X(HISTORY_ROWS, "rows")                                                                                    \

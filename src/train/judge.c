@@ -108,6 +108,32 @@ static void sum_errors(const job_t *job, const judge_t *judge, worker_t *worker,
   }
 }
 
+/* ---- baselines ---- */
+
+static const window_part_t baseline_parts[BASELINES] = {
+    [BASELINE_PERSISTENCE] = WINDOW_PERSISTENCE, [BASELINE_SEASONAL] = WINDOW_SEASONAL};
+
+static bool has_baseline(const job_t *job, int b) {
+  const windows_t *windows = job->split->windows;
+  bool is_forecast = windows != NULL && job->evaluator->judges->classes == 0;
+  return is_forecast && (b != BASELINE_SEASONAL || windows->season > 0);
+}
+
+/* What forecasts without a model are wrong by on the rows of the block. */
+static void sum_baselines(const job_t *job, worker_t *worker, int64_t n, double *sums) {
+  int64_t width = job->evaluator->objective->targets;
+  for (int b = 0; b < BASELINES; b++, sums += width * BASELINE_SUMS) {
+    if (!has_baseline(job, b)) continue;
+    windows_gather(job->split, baseline_parts[b], worker->rows, n, worker->baseline);
+    for (int64_t i = 0; i < n * width; i++) {
+      double *sum = sums + i % width * BASELINE_SUMS;
+      double e = (double)worker->baseline[i] - (double)worker->values[i];
+      sum[SUM_BASELINE_ABSOLUTE] += fabs(e);
+      sum[SUM_BASELINE_SQUARE] += e * e;
+    }
+  }
+}
+
 /* ---- intervals ---- */
 
 /* Half the width of the central intervals of a normal distribution, in standard deviations. */
@@ -216,6 +242,7 @@ void judge_block(const job_t *job, worker_t *worker, const float *z, int64_t n, 
                            .targets = objective->targets};
     judge_head(job, worker, h, &block, sums + judge->first_sum);
   }
+  if (job->split->windows != NULL) sum_baselines(job, worker, n, sums + evaluator->n_sums);
 }
 
 void judges_make(evaluator_t *evaluator, int64_t top_k) {
@@ -232,6 +259,11 @@ void judges_make(evaluator_t *evaluator, int64_t top_k) {
     }
     evaluator->n_sums += judge->classes > 0 ? CALIBRATION_BINS : head->targets * TARGET_SUMS;
   }
+}
+
+int64_t judge_width(const evaluator_t *evaluator, const split_t *split) {
+  int64_t of_baselines = split->windows != NULL ? BASELINES * BASELINE_SUMS : 0;
+  return evaluator->n_sums + of_baselines * evaluator->objective->targets;
 }
 
 void judge_begin(job_t *job) {
@@ -294,14 +326,34 @@ done:
   return status;
 }
 
-/* In original units an error is the scaled one divided by the scale; R2 does not change with scale. */
+/* In original units an error is the scaled one divided by the scale. */
+static double scale_of(const scaler_t *targets, int64_t k) {
+  return targets->n > 0 ? fabs(targets->scale[k]) : 1;
+}
+
+static void baseline_metrics(const job_t *job, const double *sums, metrics_t *metrics) {
+  int64_t width = job->evaluator->objective->targets;
+  double n = (double)metrics->rows * (double)width;
+  for (int b = 0; b < BASELINES; b++) {
+    baseline_t *baseline = &metrics->baselines[b];
+    baseline->is_known = has_baseline(job, b);
+    for (int64_t k = 0; k < width; k++, sums += BASELINE_SUMS) {
+      double scale = scale_of(job->evaluator->targets, k);
+      baseline->mae += sums[SUM_BASELINE_ABSOLUTE] / scale / n;
+      baseline->rmse += sums[SUM_BASELINE_SQUARE] / scale / scale / n;
+    }
+    baseline->rmse = sqrt(baseline->rmse);
+  }
+}
+
+/* R2 does not change with scale. */
 static void regression_metrics(const scaler_t *targets, const head_t *head, const double *sums,
                                metrics_t *metrics) {
   int64_t width = head->targets;
   double n = (double)metrics->rows;
   metrics->targets = width;
   for (int64_t k = 0; k < width; k++, sums += TARGET_SUMS) {
-    double scale = targets->n > 0 ? fabs(targets->scale[head->first_target + k]) : 1;
+    double scale = scale_of(targets, head->first_target + k);
     double total = sums[SUM_DISTANCE_SQUARE] - sums[SUM_DISTANCE] * sums[SUM_DISTANCE] / n;
     metrics->mae += sums[SUM_ABSOLUTE] / scale / n / (double)width;
     metrics->rmse += sums[SUM_SQUARE] / scale / scale / n / (double)width;
@@ -356,6 +408,7 @@ ls_status judge_finish(const job_t *job, world_t *world, const double *sums, met
   const objective_t *objective = job->evaluator->objective;
   if (objective->n > 1) return finish_heads(job, world, sums, metrics, error);
   TRY(finish_head(job, 0, world, sums, metrics, error));
+  if (job->split->windows != NULL) baseline_metrics(job, sums + job->evaluator->n_sums, metrics);
   metrics->loss = objective_total(objective, &metrics->loss);
   return LS_OK;
 }

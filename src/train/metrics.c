@@ -50,6 +50,20 @@ void metrics_print_line(const metrics_t *metrics, FILE *out) {
   }
 }
 
+const char *baseline_name(int baseline) {
+  static const char *const names[] = {
+      [BASELINE_PERSISTENCE] = "persistence", [BASELINE_SEASONAL] = "seasonal_naive"};
+  return names[baseline];
+}
+
+void metrics_print_baselines(const metrics_t *metrics, FILE *out) {
+  for (int b = 0; b < BASELINES; b++) {
+    const baseline_t *baseline = &metrics->baselines[b];
+    if (baseline->is_known)
+      fprintf(out, "  (%s: MAE %.6g  RMSE %.6g)", baseline_name(b), baseline->mae, baseline->rmse);
+  }
+}
+
 /* A class's name, or its number in `number`. */
 static const char *class_label(char *const *class_names, int64_t c, char number[24]) {
   if (class_names != NULL) return class_names[c];
@@ -101,6 +115,7 @@ void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out
   fprintf(out, "rows %" PRId64 "  ", metrics->rows);
   if (metrics->n_heads == 0) {
     metrics_print_line(metrics, out);
+    metrics_print_baselines(metrics, out);
     fputc('\n', out);
     print_details(metrics, class_names, out);
     return;

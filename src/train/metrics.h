@@ -19,6 +19,15 @@ typedef struct {
   int64_t inside[COVERAGE_LEVELS];
 } coverage_t;
 
+/* Forecasts that need no model, to compare one with: Hyndman and Athanasopoulos 2021, section 5.2. */
+enum { BASELINE_PERSISTENCE, BASELINE_SEASONAL, BASELINES };
+typedef struct {
+  bool is_known;
+  double mae, rmse; /* over the same rows and targets, in original units */
+} baseline_t;
+/* persistence, seasonal_naive */
+const char *baseline_name(int baseline);
+
 typedef struct metrics {
   int64_t rows;
   double loss; /* mean over rows; of several heads their weighted sum */
@@ -38,8 +47,9 @@ typedef struct metrics {
   int64_t targets;
   double mae, rmse;
   double r2; /* mean over targets of 1 - residual / total sum of squares; NaN when a target is constant */
-  calibration_t calibration; /* classification */
-  coverage_t coverage;       /* regression; over rows x targets */
+  calibration_t calibration;       /* classification */
+  coverage_t coverage;             /* regression; over rows x targets */
+  baseline_t baselines[BASELINES]; /* forecasting */
 } metrics_t;
 
 void metrics_free(metrics_t *metrics);
@@ -55,6 +65,8 @@ double metrics_coverage(const metrics_t *metrics, int i);
 /* As text: one line, or everything with the confusion matrix and per-class figures (class_names may be NULL).
  */
 void metrics_print_line(const metrics_t *metrics, FILE *out);
+/* Those that are known, in brackets behind that line. */
+void metrics_print_baselines(const metrics_t *metrics, FILE *out);
 void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out);
 
 #endif

@@ -26,6 +26,7 @@ struct normal {
   int threads;
   int64_t columns, width; /* of z: features and targets; padded */
   float *rows;            /* (BLOCK_ROWS, features) */
+  float *targets;         /* (BLOCK_ROWS, targets) */
   double *z;              /* (BLOCK_ROWS, width), padding zero */
   double *mean;           /* (columns), zeros at first */
   add_t add;
@@ -50,9 +51,11 @@ static void fill_block(const normal_t *normal, int64_t first, int64_t n) {
 #pragma omp for schedule(static)
   for (int64_t r = 0; r < n; r++) {
     float *x = normal->rows + r * features;
-    const float *y = split->targets + (first + r) * targets;
+    float *y = normal->targets + r * targets;
     double *z = normal->z + r * normal->width;
+    const uint32_t row = (uint32_t)(first + r);
     gather_range(normal->gather, first + r, 1, x);
+    gather_targets(normal->gather, &row, 1, y);
     for (int64_t c = 0; c < features; c++) z[c] = (double)x[c] - normal->mean[c];
     for (int64_t c = 0; c < targets; c++) z[features + c] = (double)y[c] - normal->mean[features + c];
   }
@@ -229,11 +232,12 @@ static ls_status make_buffers(normal_t *normal, arena_t *arena, double **product
   size_t width = (size_t)normal->width;
   bool is_root = world_rank(normal->world) == 0;
   normal->rows = arena_new(arena, BLOCK_ROWS * width, sizeof(float));
+  normal->targets = arena_new(arena, BLOCK_ROWS * width, sizeof(float));
   normal->z = arena_new(arena, BLOCK_ROWS * width, sizeof(double));
   normal->mean = arena_new(arena, width, sizeof(double));
   *products = is_root ? arena_new(arena, width * width, sizeof(double)) : NULL;
-  bool all =
-      normal->rows != NULL && normal->z != NULL && normal->mean != NULL && (*products != NULL || !is_root);
+  bool all = normal->rows != NULL && normal->targets != NULL && normal->z != NULL && normal->mean != NULL &&
+             (*products != NULL || !is_root);
   return all ? LS_OK : no_memory((double)(width * width) * sizeof(double), error);
 }
 

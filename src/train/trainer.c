@@ -238,6 +238,11 @@ static void fill_row(const trainer_t *trainer, double loss, const metrics_t *val
   row->values[HISTORY_VALID_MAE] = valid->mae;
   row->values[HISTORY_VALID_RMSE] = valid->rmse;
   row->values[HISTORY_VALID_R2] = valid->r2;
+  for (int b = 0; b < BASELINES; b++) {
+    if (!valid->baselines[b].is_known) continue;
+    row->values[HISTORY_PERSISTENCE_MAE + 2 * b] = valid->baselines[b].mae;
+    row->values[HISTORY_PERSISTENCE_RMSE + 2 * b] = valid->baselines[b].rmse;
+  }
 }
 
 /* Rank 0 replaces history.h5 by what the epochs so far have brought. */

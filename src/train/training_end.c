@@ -40,6 +40,14 @@ static void summary_test(FILE *out, const metrics_t *test) {
   json_number(out, false, "test_mae", test->mae);
   json_number(out, false, "test_rmse", test->rmse);
   json_number(out, false, "test_r2", test->r2);
+  for (int b = 0; b < BASELINES; b++) {
+    char key[64];
+    if (!test->baselines[b].is_known) continue;
+    snprintf(key, sizeof key, "test_%s_mae", baseline_name(b));
+    json_number(out, false, key, test->baselines[b].mae);
+    snprintf(key, sizeof key, "test_%s_rmse", baseline_name(b));
+    json_number(out, false, key, test->baselines[b].rmse);
+  }
 }
 
 /* The epoch after which the validation loss was least, or the last one. */
@@ -173,6 +181,7 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
   if (test != NULL && out != NULL) {
     fputs("test ", out);
     metrics_print_line(test, out);
+    metrics_print_baselines(test, out);
     fputc('\n', out);
   }
   log_info(trainer->options->log, "run directory: %s", trainer->run.path);
@@ -191,6 +200,7 @@ static ls_status judge_split(trainer_t *trainer, const char *name, const split_t
   if (out != NULL) {
     fprintf(out, "%s ", name);
     metrics_print_line(&metrics, out);
+    metrics_print_baselines(&metrics, out);
     fputc('\n', out);
   }
   metrics_free(&metrics);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "data/shard.h"
+#include "data/window.h"
 #include "model/init.h"
 #include "train/choices.h"
 #include "train/preflight.h"
@@ -26,6 +27,10 @@ static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
   return world_broadcast(trainer->world, &trainer->position, sizeof trainer->position, 0, error);
 }
 
+static bool windows_differ(const window_settings_t *a, const window_settings_t *b) {
+  return a->length != b->length || a->horizon != b->horizon || a->stride != b->stride || a->test != b->test;
+}
+
 /* A resumed run must see the same batches: what decides them may not have changed. */
 static ls_status check_resumed(const trainer_t *trainer, const settings_t *stored, ls_error *error) {
   const settings_t *now = trainer->settings;
@@ -37,6 +42,7 @@ static ls_status check_resumed(const trainer_t *trainer, const settings_t *store
   if (strcmp(stored->data.missing, now->data.missing) != 0) changed = "data.missing";
   if (!basis_is_same(&stored->data.basis, &now->data.basis)) changed = "data.basis";
   if (stored->data.validation != now->data.validation) changed = "data.validation";
+  if (windows_differ(&stored->data.window, &now->data.window)) changed = "data.window";
   if (stored->data.validation_seed != now->data.validation_seed) changed = "data.validation_seed";
   if (strcmp(stored->optimizer.name, now->optimizer.name) != 0) changed = "optimizer.name";
   if (changed == NULL) return LS_OK;
@@ -96,8 +102,9 @@ static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
     TRY(features_fit(trainer->world, settings, trainer->dataset, &trainer->features, error));
   trainer->has_features = true;
   if (!regression || trainer->resumed) return LS_OK;
-  TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->dataset->train,
-                         &trainer->targets, error));
+  const split_t *train = &trainer->dataset->train;
+  TRY((train->windows != NULL ? windows_fit_targets : scaler_fit_targets)(
+      trainer->world, &settings->data.target_scaling, train, &trainer->targets, error));
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     for (int64_t c = 0; c < head->targets && !head_is_scaled(head); c++)

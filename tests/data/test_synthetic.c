@@ -109,6 +109,24 @@ Test(synthetic, a_series_repeats_and_has_no_y) {
   drop(&made);
 }
 
+Test(synthetic, an_autoregression_is_driven_by_its_noise) {
+  made_t still = make("ar", 100, OWN, OWN, 0), made = make("ar", N, OWN, OWN, 0.3),
+         few = make("ar", 100, OWN, OWN, 0.3);
+  double sum = 0, squares = 0;
+  for (int t = 0; t < 100; t++) cr_assert_eq(still.points[t], 0);
+  for (int t = 2; t < N; t++) {
+    double e = (double)made.points[t] - 1.5 * (double)made.points[t - 1] + 0.75 * (double)made.points[t - 2];
+    sum += e;
+    squares += e * e;
+  }
+  cr_assert_float_eq(sum / N, 0, 4 * 0.3 / sqrt(N));
+  cr_assert_float_eq(sqrt(squares / N), 0.3, 0.02);
+  cr_assert(memcmp(few.points, made.points, 100 * sizeof(float)) == 0);
+  drop(&still);
+  drop(&made);
+  drop(&few);
+}
+
 Test(synthetic, a_larger_set_begins_with_the_rows_of_a_smaller_one) {
   made_t few = make("blobs", 100, 5, 3, OWN), many = make("blobs", 300, 5, 3, OWN);
   cr_assert(memcmp(few.points, many.points, 500 * sizeof(float)) == 0);

@@ -248,10 +248,11 @@ static void check_errors(world_t *world, settings_t settings) {
 }
 
 static void check_features(world_t *world, const char *path) {
+  const window_settings_t no_window = {0};
   dataset_t *data = NULL;
   ls_error error = {0};
-  CHECK(dataset_load_features(world, path, "test/x", F, false, S, 0, &data, &error) == LS_OK, "%s",
-        error.message);
+  CHECK(dataset_load_features(world, path, "test/x", &no_window, F, false, S, 0, &data, &error) == LS_OK,
+        "%s", error.message);
   if (data != NULL) {
     int64_t first = shard_first(data->test.partition, data->test.first_shard);
     const double *x = data->test.x;
@@ -259,8 +260,9 @@ static void check_features(world_t *world, const char *path) {
       CHECK(x[i * F] == feature(first + i, 0), "row %ld", (long)i);
   }
   dataset_destroy(&data);
-  CHECK(dataset_load_features(world, path, "test/x", F + 1, false, S, 0, &data, &error) == LS_BAD_DATA, "%s",
-        error.message);
+  CHECK(dataset_load_features(world, path, "test/x", &no_window, F + 1, false, S, 0, &data, &error) ==
+            LS_BAD_DATA,
+        "%s", error.message);
 }
 
 static void check_all(world_t *world, const char *path) {
