@@ -221,28 +221,33 @@ def steps(part, folder):
     return save(figure, folder, f"{part.name}-steps")
 
 
+def draw_model(axes, predicted, values, colour, label):
+    """Solid as far as was measured, dotted beyond."""
+    values, nodes = np.array(values) * 1e3, predicted.nodes
+    last = max(i for i, n in enumerate(nodes) if n <= predicted.measured_nodes)
+    axes.plot(nodes[last:], values[last:], ":", color=colour)
+    return axes.plot(nodes[:last + 1], values[:last + 1], color=colour, label=label)[0]
+
+
 def prediction(part, predicted, folder):
     """The model beside the measurements, and beyond them, where it is a prediction alone."""
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
-    cases = [case for case in part.cases if case.reduce == "shared"]
-    inside = [n <= predicted.measured_nodes for n in predicted.nodes]
-    first_beyond = inside.index(False)
-    for axes, values in ((panels[0], predicted.step), (panels[1], predicted.exchange)):
-        values = np.array(values) * 1e3
-        axes.plot(predicted.nodes[:first_beyond], values[:first_beyond], color=COLOURS[1], label="model")
-        axes.plot(predicted.nodes[first_beyond - 1:], values[first_beyond - 1:], ":", color=COLOURS[1],
-                  label="prediction, not measured")
-        axes.axvspan(predicted.measured_nodes * 1.1, predicted.nodes[-1] * 1.25, color="#f2f2f2", zorder=0)
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3.8))
+    handles = [draw_model(panels[1], predicted, predicted.exchange, COLOURS[3], "model: messages"),
+               draw_model(panels[0], predicted, predicted.plain, COLOURS[1], "model: step that waits for all of them"),
+               draw_model(panels[0], predicted, predicted.hidden, COLOURS[2], "model: step that hides them")]
+    for axes, seconds_of in ((panels[0], lambda case: case.runs), (panels[1], lambda case: case.exposed.value * case.runs)):
+        for case in part.cases:
+            if case.reduce == "shared":
+                dots, = axes.plot(np.full(len(case.runs), case.nodes), seconds_of(case) * 1e3, "o", color=COLOURS[0],
+                                  markersize=4, alpha=0.6, markeredgewidth=0, label="measured, every repeat")
         cores_axis(axes, predicted.nodes)
         axes.set_xlabel("nodes")
-    panels[0].plot([c.nodes for c in cases], [c.time.value * 1e3 for c in cases], "o", color=COLOURS[0], markersize=4,
-                   label="measured")
-    panels[1].plot([c.nodes for c in cases], [c.exposed.value * c.time.value * 1e3 for c in cases], "o",
-                   color=COLOURS[0], markersize=4, label="measured")
-    panels[0].set_ylim(0, None)
+        axes.set_ylim(0, None)
+        axes.axvspan(predicted.measured_nodes * 1.1, axes.get_xlim()[1], color="#f2f2f2", zorder=0)
+        axes.text(0.98, 0.03, "prediction, not measured", transform=axes.transAxes, ha="right", fontsize=8, color=GREY)
     panels[0].set_title("ms per step", loc="left")
-    panels[1].set_title("ms of exposed communication per step", loc="left")
-    panels[0].legend(fontsize=8)
+    panels[1].set_title("ms per step for messages; measured: exposed", loc="left")
+    legend_below(figure, [dots, *handles])
     return save(figure, folder, f"{part.name}-prediction")
 
 

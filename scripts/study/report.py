@@ -91,20 +91,41 @@ def target_table(document, part):
     document.table(["cores", "batch", "seeds", "rows to the target", "time per step", "time to the target"], rows)
 
 
+def network_rows(network):
+    """What was measured of the network, in figures that people know."""
+    for key, name in (("in_node", "two ranks of a node"), ("between_nodes", "two ranks of different nodes"),
+                      ("exchange", "an exchange as training makes it, by what a node sends")):
+        if key in network:
+            level = network[key]
+            off = max(abs(1 - (level["alpha"] + level["beta"] * n) / t) for n, t in zip(level["bytes"], level["seconds"]))
+            yield [name, words.milli(level["seconds"][0]), f"{1e-9 * level['bytes'][-1] / level['seconds'][-1]:.3g} GB/s",
+                   words.milli(level["alpha"]), f"{1e-9 / level['beta']:.3g} GB/s", f"{off:.0%}"]
+
+
+def prediction_rows(part, predicted):
+    for n, exchange, hidden, plain in zip(predicted.nodes, predicted.exchange, predicted.hidden, predicted.plain):
+        case = min((c for c in part.cases if c.nodes == n and c.reduce == "shared"), key=lambda c: c.time.value,
+                   default=None)
+        row = [n, words.milli(exchange), f"{words.milli(hidden)} – {words.milli(plain)}"]
+        if case is None:
+            yield row + ["prediction", "prediction", ""]
+        else:
+            yield row + [words.milli(case.exposed.value * case.time.value), time_with_interval(case.time),
+                         f"{hidden / case.time.value:.2f} – {plain / case.time.value:.2f}" if n > 1 else ""]
+
+
 def prediction_section(document, part, predicted, network, folder, root):
-    line = network["exchange"]
     document.heading(3, f"{part.name}: predicted against measured")
-    document.text(f"By `lockstep bench --network` on {network['nodes']} nodes an exchange takes "
-                  f"{words.milli(line['alpha'])} and {1e-9 / line['beta']:.3g} GB/s. From that follows, with the time of "
-                  f"one node, X(N) = 2 (N − 1) α + 2 V (N − 1) / N β for the exchange. **Beyond "
-                  f"{predicted.measured_nodes} nodes this is a prediction**, without waiting for the slowest node and "
-                  "without other traffic.")
-    measured = {n: min((c for c in part.cases if c.nodes == n and c.reduce == "shared"), key=lambda c: c.time.value,
-                       default=None) for n in predicted.nodes}
-    document.table(["nodes", "exchange, model", "step, model", "step, measured"],
-                   [[n, words.milli(x), words.milli(t),
-                     time_with_interval(measured[n].time) if measured[n] else "prediction"]
-                    for n, x, t in zip(predicted.nodes, predicted.exchange, predicted.step)])
+    document.text("What `lockstep bench --network` found, and how far a line α + β n through all sizes is off:")
+    document.table(["messages between", "the smallest", "the largest", "α", "1 / β", "off by up to"],
+                   list(network_rows(network)))
+    document.text("From the times of messages between two nodes, t(n), and the time of one node follows what an exchange takes, "
+                  "X(N) = (N − 1) (t(k V / N) + t(V / N)), with V the bytes of the parameters and k the partial sums of a "
+                  "node. A step takes its own time and X at the most, and the larger of the two where the work of the step "
+                  f"hides as much as it can. **Beyond {predicted.measured_nodes} nodes this is a prediction**, without "
+                  "waiting for the slowest node and without other traffic.")
+    document.table(["nodes", "exchange, model", "step, model", "exposed, measured", "step, measured", "model / measured"],
+                   list(prediction_rows(part, predicted)))
     document.figure(draw.prediction(part, predicted, folder), root,
                     f"{part.name}: the model of the exchange beside the measurements, and beyond them.")
 

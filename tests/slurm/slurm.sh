@@ -101,3 +101,25 @@ job=$(LAYOUTS="1x1x1 1x2x1" LOCKSTEP_LAUNCHER=mpirun sbatch --parsable --array=0
   --output=scaling.out "$root/slurm/scaling.sbatch" config.yaml train.epochs=3)
 wait_until 30 has_ended "$job"
 "$LOCKSTEP" diff runs/config-1x1x1 runs/config-1x2x1 || fail "other bits on another layout"
+
+# ---- a scaling study as a job array: measured, collected, nothing missing ----
+
+if "$root/scripts/python.sh" -c '' 2>/dev/null; then
+  cat >study.yaml <<'END'
+config: config.yaml
+repeats: 1
+steps: 5
+grid: {ranks: [1, 2]}
+cores_per_node: 2
+slurm: {time: "5"}
+studies: {few: {scaling: strong, global_batch_size: 32}}
+END
+  study() { "$root/scripts/python.sh" "$root/scripts/scaling.py" "$@" study.yaml --lockstep "$LOCKSTEP"; }
+  job=$(study submit | sed -n 's/^Submitted batch job //p')
+  [[ -n $job ]] || fail "no job array was submitted"
+  wait_until 60 has_ended "$job"
+  study collect >collected.out 2>&1 || fail "nothing was measured: $(cat collected.out studies/study/slurm-*.txt)"
+  ! grep missing collected.out || fail "runs are missing: $(cat studies/study/slurm-*.txt)"
+  [[ $(tail -n +2 studies/study/steps.csv | wc -l) -eq $((2 * 8)) ]] || fail "not all steps are in steps.csv"
+  grep -q "srun --mpi=pmix" studies/study/points/few-1x2x1-shared-1.json || fail "it was not srun that started ranks"
+fi

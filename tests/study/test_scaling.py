@@ -105,10 +105,20 @@ class Formulas(unittest.TestCase):
         self.assertEqual(stats.interval(drawn), tuple(np.percentile(every, [2.5, 97.5])))
 
     def test_exchange_of_a_worked_example(self):
-        # measured on 3 nodes: 40 us for four messages each, 1 ns a byte
-        network = {"nodes": 3, "exchange": {"alpha": 40e-6, "beta": 1e-9}}
-        # 8 MB on 5 nodes: 8 messages of 10 us, and 2 x 6.4 MB
-        self.assertAlmostEqual(prediction.exchange_seconds(network, 8e6, 5), 80e-6 + 12.8e-3)
+        network = {"between_nodes": {"bytes": [8, 1e6, 2e6], "seconds": [1e-5, 1e-3, 3e-3]}}
+        # 8 MB on 4 nodes of 2 shards: 3 messages of 2 MB each way
+        self.assertAlmostEqual(prediction.exchange_seconds(network, 8e6, 4, 8), 6 * 3e-3)
+        # on 2 nodes messages of 4 MB, beyond the largest: 2 ns a byte more
+        self.assertAlmostEqual(prediction.exchange_seconds(network, 8e6, 2, 8), 2 * 7e-3)
+        # 3 shards a node, of 6: the tree is (((0 1) (2 3)) (4 5)), so nodes have (0 1) 2 and 3 (4 5): sums of two pieces
+        self.assertAlmostEqual(prediction.exchange_seconds(network, 2e6, 2, 6), 3e-3 + 1e-3)
+        self.assertAlmostEqual(prediction.exchange_seconds(network, 1e6, 2, 2), 2 * (1e-5 + 0.99e-3 * (5e5 - 8) / (1e6 - 8)))
+        self.assertEqual(prediction.exchange_seconds(network, 8e6, 1, 8), 0)
+
+    def test_subtrees_are_those_that_cover_the_leaves(self):
+        # over 6 leaves ((0 1) (2 3)) (4 5): 1 … 4 are 1, (2 3), 4
+        self.assertEqual(prediction.subtrees(0, 6, 1, 5), 3)
+        self.assertEqual([prediction.subtrees(0, 64, 16 * i, 16 * i + 16) for i in range(4)], [1] * 4)
 
     def test_rows_to_a_target_lie_on_the_line_between_epochs(self):
         self.assertAlmostEqual(laws.rows_to_target([100, 200, 300], [1.0, 0.8, 0.4], 0.5), 275)
