@@ -132,6 +132,7 @@ static ls_status fit_least_squares(double lambda, const normal_equations_t *equa
 /* One target, in the coordinates of the eigenvectors: weights m_i there, d_i = v_i · c. */
 typedef struct {
   int64_t rows, inputs;
+  double log_weights;
   const double *values; /* λ_i */
   const double *d;
   double square; /* yᵀy */
@@ -180,18 +181,20 @@ static void maximise_evidence(evidence_t *e) {
 }
 
 /* log p(y | α, β) = (M log α + N log β - β |y - X m|² - α mᵀm - sum log(α + β λ_i) - N log 2π) / 2
- * (Bishop 3.86) */
+ * (Bishop 3.86); with weights w of rows, N log β becomes the sum of log(β w) */
 static double log_evidence(const evidence_t *e) {
   double m = (double)e->inputs, n = (double)e->rows;
-  double sum = m * log(e->alpha) + n * log(e->beta) - e->beta * e->residual - e->alpha * e->norm;
+  double sum =
+      m * log(e->alpha) + n * log(e->beta) + e->log_weights - e->beta * e->residual - e->alpha * e->norm;
   for (int64_t i = 0; i < e->inputs; i++)
     sum -= log(e->alpha + e->beta * (e->values[i] > 0 ? e->values[i] : 0));
   return (sum - n * log(2 * acos(-1.0))) / 2;
 }
 
-static void fill_posterior(const evidence_t *e, bool has_bias, int64_t k, posterior_t *posterior) {
+/* `weight`: of all rows, when there is a bias; else 0. */
+static void fill_posterior(const evidence_t *e, double weight, int64_t k, posterior_t *posterior) {
   posterior->noise[k] = 1 / e->beta;
-  posterior->bias_variance[k] = has_bias ? 1 / (e->beta * (double)e->rows) : 0;
+  posterior->bias_variance[k] = weight > 0 ? 1 / (e->beta * weight) : 0;
   for (int64_t i = 0; i < e->inputs; i++)
     posterior->variance[k * e->inputs + i] = 1 / (e->alpha + e->beta * (e->values[i] > 0 ? e->values[i] : 0));
 }
@@ -202,8 +205,13 @@ static ls_status fit_target(const normal_equations_t *equations, int64_t k, cons
   const double *vectors = fit->posterior.vectors, *c = right_side(equations, k);
   double *d = scratch, *w = fit->weights + k * m;
   for (int64_t i = 0; i < m; i++) d[i] = dot(m, vectors + i * m, c);
-  evidence_t e = {
-      .rows = equations->rows, .inputs = m, .values = values, .d = d, .square = c[m + k], .m = scratch + m};
+  evidence_t e = {.rows = equations->rows,
+                  .inputs = m,
+                  .log_weights = equations->log_weights,
+                  .values = values,
+                  .d = d,
+                  .square = c[m + k],
+                  .m = scratch + m};
   double rounding = 1e-12 * equations->mean[m + k];
   if (!(e.square > (double)equations->rows * rounding * rounding))
     return error_set(error, LS_BAD_DATA,
@@ -216,7 +224,7 @@ static ls_status fit_target(const normal_equations_t *equations, int64_t k, cons
   fit->beta[k] = e.beta;
   fit->determined[k] = e.gamma;
   fit->evidence[k] = log_evidence(&e);
-  fill_posterior(&e, equations->has_bias, k, &fit->posterior);
+  fill_posterior(&e, equations->has_bias ? equations->weight : 0, k, &fit->posterior);
   return LS_OK;
 }
 

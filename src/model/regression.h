@@ -2,8 +2,9 @@
  *
  * With a bias, features and targets are taken from their means, x - mean(x), so that W is found without b,
  * which then is mean(y) - W mean(x) and bears no penalty. A method is a row of a table. Rows of data are
- * nothing that these functions know: whoever has them adds them up (normal equations). All arithmetic is in
- * double, on one thread. */
+ * nothing that these functions know: whoever has them adds them up (normal equations). Rows may have weights:
+ * squares of errors are added up with them, and the noise of a row has variance 1 / (beta w). All arithmetic
+ * is in double, on one thread. */
 #ifndef MODEL_REGRESSION_H
 #define MODEL_REGRESSION_H
 
@@ -14,13 +15,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* XᵀX, Xᵀy and yᵀy of all rows; borrowed. */
+/* XᵀX, Xᵀy and yᵀy of all rows; borrowed. A row of weight w counts w times in every sum. */
 typedef struct {
-  int64_t rows, inputs, outputs;
+  int64_t rows, inputs, outputs; /* rows: those of weight > 0 */
   bool has_bias;
   int64_t width;          /* of products: at least inputs + outputs */
   const double *mean;     /* (inputs + outputs): of features, then targets; zeros without a bias */
   const double *products; /* (width, width), lower triangle: of z = (x, y) - mean, zᵀz */
+  double weight;          /* the sum of all weights; without weights, rows */
+  double log_weights;     /* the sum of their logarithms, over rows of weight > 0; without weights, 0 */
 } normal_equations_t;
 
 /* What a Bayesian fit believes of its weights: for target k a normal distribution around W_k with covariance

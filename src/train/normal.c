@@ -8,7 +8,9 @@
 #include "data/stream.h"
 #include "math/gram.h"
 #include "math/tree.h"
+#include "train/row_weights.h"
 
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -29,6 +31,8 @@ struct normal {
   float *targets;         /* (BLOCK_ROWS, targets) */
   double *z;              /* (BLOCK_ROWS, width), padding zero */
   double *mean;           /* (columns), zeros at first */
+  double weight;          /* the sum of those of all rows */
+  bool takes_roots;       /* rows are multiplied by the roots of their weights, for products of them */
   add_t add;
   size_t elements; /* of a leaf */
   double *levels;  /* (depth, elements): where right-hand subtrees wait */
@@ -44,6 +48,13 @@ static ls_status no_memory(double bytes, ls_error *error) {
 
 /* ---- leaves ---- */
 
+/* By what a row is multiplied: its weight, in a sum; or its root, in a sum of products. */
+static double factor_of(const normal_t *normal, int64_t row) {
+  if (normal->split->weights == NULL) return 1;
+  double weight = (double)normal->split->weights[row];
+  return normal->takes_roots ? sqrt(weight) : weight;
+}
+
 /* Resident rows [first, first + n) less their means, features beside targets. All threads of the team. */
 static void fill_block(const normal_t *normal, int64_t first, int64_t n) {
   const split_t *split = normal->split;
@@ -54,10 +65,12 @@ static void fill_block(const normal_t *normal, int64_t first, int64_t n) {
     float *y = normal->targets + r * targets;
     double *z = normal->z + r * normal->width;
     const uint32_t row = (uint32_t)(first + r);
+    double factor = factor_of(normal, first + r);
     gather_range(normal->gather, first + r, 1, x);
     gather_targets(normal->gather, &row, 1, y);
-    for (int64_t c = 0; c < features; c++) z[c] = (double)x[c] - normal->mean[c];
-    for (int64_t c = 0; c < targets; c++) z[features + c] = (double)y[c] - normal->mean[features + c];
+    for (int64_t c = 0; c < features; c++) z[c] = factor * ((double)x[c] - normal->mean[c]);
+    for (int64_t c = 0; c < targets; c++)
+      z[features + c] = factor * ((double)y[c] - normal->mean[features + c]);
   }
 }
 
@@ -220,11 +233,36 @@ done:
 
 /* ---- both passes ---- */
 
+static double weight_itself(double weight) {
+  return weight;
+}
+
+static double is_positive(double weight) {
+  return weight > 0;
+}
+
+static double logarithm(double weight) {
+  return weight > 0 ? log(weight) : 0;
+}
+
+/* What the equations say of rows and their weights. Collective. */
+static ls_status sum_weights(const normal_t *normal, normal_equations_t *equations, ls_error *error) {
+  const split_t *split = normal->split;
+  double rows = (double)split->partition.rows;
+  equations->weight = rows;
+  if (split->weights != NULL) {
+    TRY(row_weights_sum(normal->world, split, weight_itself, &equations->weight, error));
+    TRY(row_weights_sum(normal->world, split, logarithm, &equations->log_weights, error));
+    TRY(row_weights_sum(normal->world, split, is_positive, &rows, error));
+  }
+  equations->rows = (int64_t)rows;
+  return LS_OK;
+}
+
 static ls_status find_mean(normal_t *normal, double *sums, ls_error *error) {
   TRY(sum_rows(normal, add_columns, (size_t)normal->width, sums, error));
   if (sums != NULL)
-    for (int64_t c = 0; c < normal->columns; c++)
-      normal->mean[c] = sums[c] / (double)normal->split->partition.rows;
+    for (int64_t c = 0; c < normal->columns; c++) normal->mean[c] = sums[c] / normal->weight;
   return world_broadcast(normal->world, normal->mean, (size_t)normal->columns * sizeof(double), 0, error);
 }
 
@@ -251,16 +289,19 @@ ls_status normal_equations(world_t *world, const gather_t *gather, int threads, 
                      .columns = gather->features->inputs + split->width,
                      .width = gram_width(gather->features->inputs + split->width)};
   double *products = NULL;
+  normal_equations_t equations = {.inputs = gather->features->inputs,
+                                  .outputs = split->width,
+                                  .has_bias = has_bias,
+                                  .width = normal.width};
   normal.n_pieces = tree_cover(split->partition.shards, split->first_shard, split->shards, normal.pieces);
   TRY(world_agree(world, make_buffers(&normal, arena, &products, error), error));
+  TRY(sum_weights(&normal, &equations, error));
+  normal.weight = equations.weight;
   if (has_bias) TRY(find_mean(&normal, products, error));
+  normal.takes_roots = true;
   TRY(sum_rows(&normal, add_products, (size_t)(normal.width * normal.width), products, error));
-  *out = (normal_equations_t){.rows = split->partition.rows,
-                              .inputs = gather->features->inputs,
-                              .outputs = split->width,
-                              .has_bias = has_bias,
-                              .width = normal.width,
-                              .mean = normal.mean,
-                              .products = products};
+  equations.mean = normal.mean;
+  equations.products = products;
+  *out = equations;
   return LS_OK;
 }

@@ -89,8 +89,8 @@ done:
   return status;
 }
 
-/* The sum over all rows of the split: rows of a shard in order, shards by the tree. */
-static ls_status total_weight(world_t *world, const split_t *split, double *total, ls_error *error) {
+ls_status row_weights_sum(world_t *world, const split_t *split, double (*term)(double weight), double *total,
+                          ls_error *error) {
   int ranks = world_size(world), shards = split->partition.shards;
   double *own = calloc((size_t)split->shards + 1, sizeof *own), *all = calloc((size_t)shards, sizeof *all);
   size_t *sizes = calloc((size_t)ranks, sizeof *sizes);
@@ -101,7 +101,7 @@ static ls_status total_weight(world_t *world, const split_t *split, double *tota
   const float *weight = split->weights;
   for (int s = 0; s < split->shards; s++)
     for (int64_t n = shard_rows(split->partition, split->first_shard + s); n > 0; n--)
-      own[s] += (double)*weight++;
+      own[s] += term((double)*weight++);
   for (int r = 0; r < ranks; r++) sizes[r] = (size_t)rank_shards(shards, ranks, r) * sizeof *own;
   TRY_OR_DONE(world_gather_pieces(world, own, sizes, all, -1, error));
   *total = tree_sum(all, shards, 1);
@@ -110,6 +110,10 @@ done:
   free(all);
   free(sizes);
   return status;
+}
+
+static double weight_itself(double weight) {
+  return weight;
 }
 
 /* Rows without weights of their own count 1 before their class has its say. */
@@ -130,7 +134,7 @@ ls_status row_weights_apply(world_t *world, const class_weights_t *classes, cons
   TRY(world_agree(world, take_memory(dataset, split, error), error));
   for (int64_t i = 0; i < split->rows && classes->values != NULL; i++)
     split->weights[i] *= (float)classes->values[class_of_row(objective, split, i)];
-  TRY(total_weight(world, split, &total, error));
+  TRY(row_weights_sum(world, split, weight_itself, &total, error));
   if (!(total > 0)) return error_set(error, LS_BAD_DATA, "the weights of all rows of a split are 0");
   float scale = (float)((double)split->partition.rows / total);
   for (int64_t i = 0; i < split->rows; i++) split->weights[i] *= scale;

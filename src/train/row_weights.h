@@ -25,6 +25,11 @@ ls_status class_weights_check(const settings_t *settings, const objective_t *obj
 ls_status class_weights_find(world_t *world, const settings_t *settings, const objective_t *objective,
                              const split_t *train, class_weights_t *out, ls_error *error);
 
+/* The sum of term(w) over the weights w of all rows of a split that has some: rows of a shard in order,
+ * shards by the tree. Collective. */
+ls_status row_weights_sum(world_t *world, const split_t *split, double (*term)(double weight), double *total,
+                          ls_error *error);
+
 /* Makes split->weights final; it stays NULL when neither rows nor classes have weights. LS_BAD_DATA when all
  * are 0. Memory is the dataset's. Collective. */
 ls_status row_weights_apply(world_t *world, const class_weights_t *classes, const objective_t *objective,

@@ -19,11 +19,6 @@ static ls_status check_network(const settings_t *settings, ls_error *error) {
     return error_set(error, LS_BAD_SETTINGS,
                      "model.layers: only one dense layer without an activation has a closed form, as in "
                      "`[dense: 1]`; train other networks with `lockstep train`");
-  if (strcmp(settings->data.weights, "none") != 0)
-    return error_set(
-        error, LS_BAD_SETTINGS,
-        "data.weights: the closed form counts every row once; leave them out, or minimise the weighted "
-        "loss with `lockstep train`");
   if (settings->n_losses > 1)
     return error_set(
         error, LS_BAD_SETTINGS,

@@ -34,7 +34,7 @@ static normal_equations_t equations(bool with_twin) {
       for (int r = 0; r < ROWS; r++)
         products[c * COLUMNS + d] += (value(r, c) - mean[c]) * (value(r, d) - mean[d]);
     }
-  return (normal_equations_t){ROWS, INPUTS, OUTPUTS, true, COLUMNS, mean, products};
+  return (normal_equations_t){ROWS, INPUTS, OUTPUTS, true, COLUMNS, mean, products, ROWS, 0};
 }
 
 static regression_t fit(const char *method, double lambda, const normal_equations_t *e) {
