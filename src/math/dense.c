@@ -1,6 +1,8 @@
 /* The three passes of a dense layer, panel by panel. */
 #include "math/dense.h"
 
+#include "math/tree.h"
+
 #include <string.h>
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -28,7 +30,8 @@ static void multiply_panels(int64_t rows, int64_t depth, const float *a, const f
                                .a = a,
                                .a_stride = depth,
                                .b = panels + j * height,
-                               .next = last ? NULL : panels + (j + DENSE_PANEL) * height,
+                               .fetch = panels + (j + DENSE_PANEL) * height,
+                               .fetch_floats = last ? 0 : depth * DENSE_PANEL,
                                .c = c + j,
                                .c_stride = width};
     product_store(&product, start == NULL ? NULL : start + j, slope, smaller(DENSE_PANEL, width - j));
@@ -68,26 +71,35 @@ void dense_panels(const dense_layout_t *layout, int64_t slice_rows, int64_t row,
   }
 }
 
-/* Inputs of x that are fetched before they are needed: a large batch does not stay in any cache. */
-enum { FETCHED_AHEAD = 48 };
-
-void dense_backward_weights(const dense_tile_t *tile, int64_t slice_rows, const float *columns,
-                            const float *panels, const float *next_panels, bool add, float *dw) {
-  const product_t product = {.rows = tile->inputs,
-                             .depth = slice_rows,
-                             .a = columns + tile->first_input * slice_rows,
-                             .a_stride = slice_rows,
-                             .ahead = FETCHED_AHEAD,
-                             .b = panels + tile->first_output * slice_rows,
-                             .next =
-                                 next_panels == NULL ? NULL : next_panels + tile->first_output * slice_rows,
-                             .c = dw,
-                             .c_stride = DENSE_PANEL};
-  if (add) {
-    product_add(&product);
-    return;
+/* While the first panel is multiplied, the next slice's panels are fetched, and while the others are, parts
+ * of its columns. */
+static void fetch_next(const dense_tile_t *tile, int64_t slice_rows, const dense_slice_t *next, int64_t p,
+                       product_t *product) {
+  if (p == 0) {
+    product->fetch = next->panels + tile->first_output * slice_rows;
+    product->fetch_floats = tile->panels * DENSE_PANEL * slice_rows;
+  } else {
+    int64_t share = tile->inputs * slice_rows / (tile->panels - 1);
+    product->fetch = next->columns + tile->first_input * slice_rows + (p - 1) * share;
+    product->fetch_floats = share;
   }
-  product_store(&product, NULL, 1.0F, DENSE_PANEL);
-  int64_t used = tile->inputs * DENSE_PANEL; /* what follows are inputs that are padding */
-  memset(dw + used, 0, (size_t)(tile->elements - used) * sizeof *dw);
+}
+
+void dense_backward_weights(const dense_tile_t *tile, int64_t slice_rows, dense_slice_t slice,
+                            const dense_slice_t *next, const dense_sum_t *sums, int pending) {
+  const int64_t used = tile->inputs * DENSE_PANEL; /* what follows are inputs that are padding */
+  for (int64_t p = 0; p < tile->panels; p++) {
+    product_t product = {.rows = tile->inputs,
+                         .depth = slice_rows,
+                         .a = slice.columns + tile->first_input * slice_rows,
+                         .a_stride = slice_rows,
+                         .b = slice.panels + (tile->first_output + p * DENSE_PANEL) * slice_rows,
+                         .c = sums[0].floats + p * sums[0].stride,
+                         .c_stride = DENSE_PANEL};
+    if (next != NULL) fetch_next(tile, slice_rows, next, p, &product);
+    const float *terms[TREE_MAX_DEPTH];
+    for (int k = 0; k < pending; k++) terms[k] = sums[k].floats + p * sums[k].stride;
+    product_add(&product, terms, pending);
+    if (pending == 0) memset(product.c + used, 0, (size_t)(tile->elements - used) * sizeof(float));
+  }
 }

@@ -21,7 +21,8 @@ enum {
   DENSE_PANEL = PRODUCT_PANEL,
   DENSE_DEPTH = 16,                       /* inputs are padded to a multiple of this */
   DENSE_UNIT = DENSE_DEPTH * DENSE_PANEL, /* floats: all sizes and places of weights are multiples of it */
-  DENSE_TILE_FLOATS = 4096,               /* the most in a tile: half of the first cache */
+  DENSE_TILE_PANELS = 64 / DENSE_PANEL,   /* the most in a tile: what is read of x serves that many */
+  DENSE_TILE_FLOATS = 96 * 64,            /* the most in a tile: it and a few more stay in the second cache */
 };
 
 /* How the weights of a layer lie in memory: output o, input i at ((o div P) I + i) P + o mod P, with P =
@@ -57,16 +58,16 @@ int64_t dense_transposed_floats(const dense_layout_t *layout);
 void dense_transpose(const dense_layout_t *layout, const float *w, int64_t first, int64_t count,
                      float *transposed);
 
-/* One tile of a layer's weights: outputs [first_output, +outputs) by inputs [first_input, +inputs), within
- * one panel, at [offset, offset + elements) of the packed buffer. Small enough to be folded over shards while
- * it is in the first cache. */
+/* One tile of a layer's weights: outputs [first_output, +outputs) by inputs [first_input, +inputs), a few
+ * panels of outputs. Of panel p the tile has floats [offset + p stride, + elements) of the packed buffer.
+ * Small enough to be folded over shards while it is in cache. */
 typedef struct {
-  int64_t first_output, outputs;
+  int64_t first_output, outputs, panels;
   int64_t first_input, inputs;
-  int64_t offset, elements;
+  int64_t offset, elements, stride;
 } dense_tile_t;
 
-/* Number of tiles, and tile i (panel-major, in order of offset; together they are the whole buffer). */
+/* Number of tiles, and tile i (in order of offset; together they are the whole buffer). */
 int64_t dense_tiles(const dense_layout_t *layout);
 dense_tile_t dense_tile(const dense_layout_t *layout, int64_t i);
 
@@ -78,11 +79,23 @@ void dense_columns(const dense_layout_t *layout, int64_t slice_rows, int64_t row
 void dense_panels(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
                   const float *dy, float *panels);
 
-/* One tile of dW = dyᵀ x over a slice, or with `add` the sum of what dw holds and that: dw is the tile alone
- * (tile.elements floats, layout order). next_panels: of the slice that comes after this one, whose part of
- * the tile is fetched meanwhile, or NULL. The same bits whether a product is added here or computed apart and
- * added afterwards. Padding in dw becomes, and stays, zero. */
-void dense_backward_weights(const dense_tile_t *tile, int64_t slice_rows, const float *columns,
-                            const float *panels, const float *next_panels, bool add, float *dw);
+/* What backward-weights reads of one slice. */
+typedef struct {
+  const float *columns, *panels;
+} dense_slice_t;
+
+/* Where the sum of a tile over some slices is: of panel p at floats + p stride. */
+typedef struct {
+  float *floats;
+  int64_t stride;
+} dense_sum_t;
+
+/* One tile t of dW = dyᵀ x over a slice, and the sums that it completes:
+ *   sums[0] = sums[0] + (sums[1] + … (sums[pending − 1] + t)),  or  sums[0] = t when none is pending.
+ * A sum is read and written once, while t is in registers, with the same bits as if t had been stored and
+ * added step by step. Padding in sums[0] becomes, and stays, zero. next: the slice that comes after this one,
+ * whose part of the tile is fetched meanwhile, or NULL. */
+void dense_backward_weights(const dense_tile_t *tile, int64_t slice_rows, dense_slice_t slice,
+                            const dense_slice_t *next, const dense_sum_t *sums, int pending);
 
 #endif

@@ -55,25 +55,35 @@ void dense_transpose(const dense_layout_t *layout, const float *w, int64_t first
 
 /* ---- tiles ---- */
 
-static int64_t tiles_per_panel(const dense_layout_t *layout) {
-  return divide_up(layout->padded_in * DENSE_PANEL, DENSE_TILE_FLOATS);
+/* Tiles lie in groups of up to DENSE_TILE_PANELS panels; each tile but the last of a group has so many
+ * inputs.
+ */
+static int64_t tile_inputs(const dense_layout_t *layout) {
+  int64_t panels = smaller(DENSE_TILE_PANELS, layout->padded_out / DENSE_PANEL);
+  return DENSE_TILE_FLOATS / (panels * DENSE_PANEL) / DENSE_DEPTH * DENSE_DEPTH;
+}
+
+static int64_t tiles_per_group(const dense_layout_t *layout) {
+  return divide_up(layout->padded_in, tile_inputs(layout));
 }
 
 int64_t dense_tiles(const dense_layout_t *layout) {
-  return layout->padded_out / DENSE_PANEL * tiles_per_panel(layout);
+  return divide_up(layout->padded_out / DENSE_PANEL, DENSE_TILE_PANELS) * tiles_per_group(layout);
 }
 
 dense_tile_t dense_tile(const dense_layout_t *layout, int64_t i) {
-  int64_t cuts = tiles_per_panel(layout), cut = i % cuts;
-  int64_t units = layout->padded_in / DENSE_DEPTH;
-  int64_t first_input = cut * units / cuts * DENSE_DEPTH, end_input = (cut + 1) * units / cuts * DENSE_DEPTH;
-  int64_t first_output = i / cuts * DENSE_PANEL;
+  int64_t cuts = tiles_per_group(layout), first_input = i % cuts * tile_inputs(layout);
+  int64_t end_input = smaller(first_input + tile_inputs(layout), layout->padded_in);
+  int64_t first_output = i / cuts * DENSE_TILE_PANELS * DENSE_PANEL;
+  int64_t outputs = smaller(DENSE_TILE_PANELS * DENSE_PANEL, layout->out - first_output);
   return (dense_tile_t){
       .first_output = first_output,
-      .outputs = smaller(DENSE_PANEL, layout->out - first_output),
+      .outputs = outputs,
+      .panels = divide_up(outputs, DENSE_PANEL),
       .first_input = first_input,
       .inputs = smaller(end_input, layout->in) - first_input,
       .offset = (int64_t)position(layout, first_output, first_input),
       .elements = (end_input - first_input) * DENSE_PANEL,
+      .stride = layout->padded_in * DENSE_PANEL,
   };
 }

@@ -9,6 +9,7 @@
  * (-ffp-contract=fast), and always optimised: each pair is one instruction everywhere in it. */
 #include "math/product.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -25,9 +26,11 @@ typedef float loose_t __attribute__((vector_size(LANES * sizeof(float)), aligned
 typedef int32_t mask_t __attribute__((vector_size(LANES * sizeof(float))));
 
 #ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL      _Pragma("clang loop unroll(full)")
+#define UNROLL_SOME _Pragma("clang loop unroll_count(8)")
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL      _Pragma("GCC unroll 16")
+#define UNROLL_SOME _Pragma("GCC unroll 8")
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
@@ -37,9 +40,8 @@ typedef int32_t mask_t __attribute__((vector_size(LANES * sizeof(float))));
 typedef struct {
   int64_t depth, a_stride, c_stride;
   const float *a, *b;
-  const float *fetch; /* its share of the next panel, `lines` cache lines for each STRETCH of depth */
+  const float *fetch; /* its share of what is fetched, so many cache lines for each STRETCH of depth */
   int64_t lines;
-  int64_t ahead; /* floats from a to what is fetched of it; 0: nothing */
   float *c;
 } block_t;
 
@@ -51,6 +53,7 @@ typedef struct {
  * registers. */
 INLINE void multiply_stretch(const int rows, int64_t depth, const float *a, int64_t a_stride, const float *b,
                              sums_t *sums) {
+  UNROLL_SOME
   for (int64_t k = 0; k < depth; k++, b += PANEL) {
     vector_t column[VECTORS];
     UNROLL
@@ -62,16 +65,20 @@ INLINE void multiply_stretch(const int rows, int64_t depth, const float *a, int6
 }
 
 INLINE void multiply(const int rows, const block_t *block, sums_t *sums) {
+  const float *fetch = block->fetch;
   for (int64_t k = 0; k < block->depth; k += STRETCH) {
-    int64_t left = block->depth - k, lines = block->lines;
-    for (int64_t i = 0; i < lines; i++)
-      __builtin_prefetch(block->fetch + (k / STRETCH * lines + i) * LINE, 0, 2);
-    for (int r = 0; r < rows && block->ahead > 0; r++)
-      for (int64_t i = 0; i < STRETCH; i += LINE)
-        __builtin_prefetch(block->a + block->ahead + r * block->a_stride + k + i, 0, 2);
-    multiply_stretch(rows, left < STRETCH ? left : STRETCH, block->a + k, block->a_stride,
-                     block->b + k * PANEL, sums);
+    int64_t left = block->depth - k;
+    for (int64_t i = 0; i < block->lines; i++, fetch += LINE) __builtin_prefetch(fetch, 0, 2);
+    if (left >= STRETCH) /* a constant, which the compiler unrolls by */
+      multiply_stretch(rows, STRETCH, block->a + k, block->a_stride, block->b + k * PANEL, sums);
+    else
+      multiply_stretch(rows, left, block->a + k, block->a_stride, block->b + k * PANEL, sums);
   }
+}
+
+/* Of something that lies like c, from `at` on: vector v of the block's row r. */
+INLINE loose_t *vector_at(const block_t *block, int r, int v, const float *at) {
+  return (loose_t *)(at + r * block->c_stride + v * LANES);
 }
 
 /* x for x > 0, else slope x; adding zero makes -0 a 0, and NaN stays NaN. */
@@ -81,92 +88,106 @@ INLINE vector_t rectify(vector_t x, float slope) {
   return (vector_t)(((mask_t)x & positive) | ((mask_t)low & ~positive)) + 0.0F;
 }
 
-INLINE void block_store(const int rows, const block_t *block, const float *start, float slope) {
+/* c = g(a b + start), g a function that rectify knows. */
+INLINE void block_activate(const int rows, const block_t *block, const float *start, float slope) {
   sums_t sums;
   UNROLL
   for (int r = 0; r < rows; r++) UNROLL
-  for (int v = 0; v < VECTORS; v++)
-    sums.of[r][v] = start == NULL ? (vector_t){0} : (vector_t) * (const loose_t *)(start + v * LANES);
+  for (int v = 0; v < VECTORS; v++) sums.of[r][v] = *(const loose_t *)(start + v * LANES);
   multiply(rows, block, &sums);
   UNROLL
   for (int r = 0; r < rows; r++) UNROLL
-  for (int v = 0; v < VECTORS; v++)
-    *(loose_t *)(block->c + r * block->c_stride + v * LANES) = rectify(sums.of[r][v], slope);
+  for (int v = 0; v < VECTORS; v++) *vector_at(block, r, v, block->c) = rectify(sums.of[r][v], slope);
 }
 
-INLINE void block_add(const int rows, const block_t *block) {
+INLINE void add_term(const int rows, const block_t *block, const float *term, sums_t *sums) {
+  UNROLL
+  for (int r = 0; r < rows; r++) UNROLL
+  for (int v = 0; v < VECTORS; v++) sums->of[r][v] += *vector_at(block, r, v, term);
+}
+
+/* c = terms[0] + (terms[1] + … (terms[n - 1] + a b)), terms at the block's place, all in registers. */
+INLINE void block_add(const int rows, const block_t *block, const float *const *terms, int n, int64_t at) {
   sums_t sums;
   UNROLL
   for (int r = 0; r < rows; r++) UNROLL
   for (int v = 0; v < VECTORS; v++) sums.of[r][v] = (vector_t){0};
   multiply(rows, block, &sums);
+  if (n > 0) add_term(rows, block, terms[n - 1] + at, &sums);
+  for (int k = n - 1; k-- > 0;) add_term(rows, block, terms[k] + at, &sums);
   UNROLL
   for (int r = 0; r < rows; r++) UNROLL
-  for (int v = 0; v < VECTORS; v++) *(loose_t *)(block->c + r * block->c_stride + v * LANES) += sums.of[r][v];
+  for (int v = 0; v < VECTORS; v++) *vector_at(block, r, v, block->c) = sums.of[r][v];
 }
 
 /* ---- any number of rows ---- */
 
-/* Walks over blocks of nearly equal size: two or three rows alone would have too few sums to keep the
- * multipliers busy. Each block fetches as much of the next panel as it has a share in this one. */
+/* What becomes of the sums of each block: g(start + sum), or n terms that they are added to. */
 typedef struct {
-  block_t block;
-  int64_t left;            /* blocks, this one included */
-  int64_t rows, remainder; /* the first `remainder` blocks have one row more */
-} walk_t;
+  const float *start;
+  float slope;
+  const float *const *terms;
+  int n;
+} ending_t;
 
-INLINE walk_t walk_begin(const product_t *product) {
-  int64_t blocks = (product->rows + MOST_ROWS - 1) / MOST_ROWS;
-  walk_t walk = {.block = {.depth = product->depth,
-                           .a_stride = product->a_stride,
-                           .c_stride = product->c_stride,
-                           .a = product->a,
-                           .b = product->b,
-                           .fetch = product->next,
-                           .ahead = product->ahead * product->a_stride,
-                           .c = product->c},
-                 .left = blocks,
-                 .rows = product->rows / blocks,
-                 .remainder = product->rows % blocks};
-  if (product->next != NULL) walk.block.lines = (STRETCH * PANEL / LINE + blocks - 1) / blocks;
-  return walk;
+/* The next `count` blocks, of so many rows each: a constant where this is called, as is `activates`. */
+INLINE void walk_blocks(const int rows, const bool activates, int64_t count, block_t *block, int64_t fetched,
+                        const float *c, const ending_t *ending) {
+  for (; count > 0; count--) {
+    if (activates)
+      block_activate(rows, block, ending->start, ending->slope);
+    else
+      block_add(rows, block, ending->terms, ending->n, block->c - c);
+    block->a += rows * block->a_stride;
+    block->c += rows * block->c_stride;
+    block->fetch += fetched;
+  }
 }
 
-INLINE int64_t walk_rows(const walk_t *walk) {
-  return walk->rows + (walk->remainder > 0);
+INLINE void walk_some(uint32_t rows, const bool activates, int64_t count, block_t *block, int64_t fetched,
+                      const float *c, const ending_t *ending) {
+  switch (rows) {
+#define CASE(ROWS)                                                                                           \
+  case ROWS:                                                                                                 \
+    walk_blocks(ROWS, activates, count, block, fetched, c, ending);                                          \
+    break;
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#undef CASE
+  }
 }
 
-INLINE void walk_on(walk_t *walk) {
-  int64_t rows = walk_rows(walk);
-  walk->block.a += rows * walk->block.a_stride;
-  walk->block.c += rows * walk->block.c_stride;
-  walk->block.fetch += walk->block.depth / STRETCH * walk->block.lines * LINE;
-  walk->remainder--;
-  walk->left--;
+/* Blocks are of nearly equal size, the first ones larger by a row where the rows do not divide: two or three
+ * rows alone would have too few sums to keep the multipliers busy. Each block fetches its share. */
+INLINE void walk(const product_t *product, const bool activates, const ending_t *ending) {
+  const uint32_t all = (uint32_t)product->rows, blocks = (all + MOST_ROWS - 1) / MOST_ROWS;
+  const uint32_t rows = all / blocks, larger = all % blocks;
+  const uint32_t stretches = ((uint32_t)product->depth + STRETCH - 1) / STRETCH;
+  const uint32_t shares = blocks * stretches * LINE, floats = (uint32_t)product->fetch_floats;
+  block_t block = {.depth = product->depth,
+                   .a_stride = product->a_stride,
+                   .c_stride = product->c_stride,
+                   .a = product->a,
+                   .b = product->b,
+                   .fetch = product->fetch,
+                   .lines = (floats + shares - 1) / shares,
+                   .c = product->c};
+  const int64_t fetched = stretches * block.lines * LINE;
+  if (larger > 0) walk_some(rows + 1, activates, larger, &block, fetched, product->c, ending);
+  walk_some(rows, activates, blocks - larger, &block, fetched, product->c, ending);
 }
 
-#define FOR_EACH_ROW_COUNT(X) X(1) X(2) X(3) X(4) X(5) X(6)
+void product_add(const product_t *product, const float *const *terms, int n) {
+  const ending_t ending = {.terms = terms, .n = n};
+  walk(product, false, &ending);
+}
 
 static void store_panel(const product_t *product, const float *start, float slope) {
-  for (walk_t walk = walk_begin(product); walk.left > 0; walk_on(&walk)) switch (walk_rows(&walk)) {
-#define CASE(ROWS)                                                                                           \
-  case ROWS:                                                                                                 \
-    block_store(ROWS, &walk.block, start, slope);                                                            \
-    break;
-      FOR_EACH_ROW_COUNT(CASE)
-#undef CASE
-    }
-}
-
-void product_add(const product_t *product) {
-  for (walk_t walk = walk_begin(product); walk.left > 0; walk_on(&walk)) switch (walk_rows(&walk)) {
-#define CASE(ROWS)                                                                                           \
-  case ROWS:                                                                                                 \
-    block_add(ROWS, &walk.block);                                                                            \
-    break;
-      FOR_EACH_ROW_COUNT(CASE)
-#undef CASE
-    }
+  const float zero[PANEL] = {0};
+  const ending_t ending = {.start = start == NULL ? zero : start, .slope = slope};
+  if (start == NULL && slope == 1.0F)
+    product_add(product, NULL, 0);
+  else
+    walk(product, true, &ending);
 }
 
 /* A panel that is not full: all of it beside, and what there is of it to where it belongs. */
@@ -180,7 +201,7 @@ static void store_part(const product_t *product, const float *start, float slope
     int64_t left = product->rows - first;
     few.rows = left < MOST_ROWS ? left : MOST_ROWS;
     few.a = product->a + first * product->a_stride;
-    store_panel(&few, padded, slope);
+    store_panel(&few, start == NULL ? NULL : padded, slope);
     for (int64_t r = 0; r < few.rows; r++)
       memcpy(product->c + (first + r) * product->c_stride, whole + r * PANEL,
              (size_t)columns * sizeof *whole);

@@ -23,10 +23,10 @@ typedef struct {
   int64_t rows, depth;
   const float *a; /* (rows, depth), rows a_stride floats apart */
   int64_t a_stride;
-  int64_t ahead;  /* rows of a that are fetched so far ahead of those that are multiplied; 0: a is in cache */
-  const float *b; /* (depth, PRODUCT_PANEL), dense */
-  const float *next; /* the b that the caller multiplies with after this, fetched meanwhile; or NULL */
-  float *c;          /* (rows, columns), rows c_stride floats apart */
+  const float *b;     /* (depth, PRODUCT_PANEL), dense */
+  const float *fetch; /* fetch_floats that the caller reads after this, fetched meanwhile */
+  int64_t fetch_floats;
+  float *c; /* (rows, columns), rows c_stride floats apart */
   int64_t c_stride;
 } product_t;
 
@@ -34,9 +34,9 @@ typedef struct {
  * or NULL for zero; columns <= PRODUCT_PANEL. Thread-safe, as all of this room. */
 void product_store(const product_t *product, const float *start, float slope, int64_t columns);
 
-/* c (rows, PRODUCT_PANEL) += a b: the product is complete before it is added, as if it had been stored apart.
- */
-void product_add(const product_t *product);
+/* c = terms[0] + (terms[1] + … (terms[n - 1] + a b)), or a b when there are none; all (rows, PRODUCT_PANEL)
+ * with the stride of c. The product is complete before anything is added to it. c may be one of the terms. */
+void product_add(const product_t *product, const float *const *terms, int n);
 
 /* out (columns, rows) = in (rows, columns) transposed; rows of in and out lie in_stride and out_stride floats
  * apart. */

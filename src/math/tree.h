@@ -14,8 +14,9 @@
 /* The largest power of two below n, n >= 2. */
 int tree_split(int n);
 
-/* Depth of the tree over n leaves: 0 for one leaf; folding n leaves needs tree_depth(n) + 1 buffers. */
+/* Depth of the tree over n leaves: 0 for one leaf, at most TREE_MAX_DEPTH. */
 int tree_depth(int n);
+enum { TREE_MAX_DEPTH = 32 };
 
 /* A node of the tree: the sum of leaves [lo, lo + n). */
 typedef struct {

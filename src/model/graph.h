@@ -1,11 +1,10 @@
 /* The network as a graph of primitive ops, and reverse-mode differentiation over it.
  *
  * An op is a row of functions (op.c, op_row.c): dense (with its activation fused), activation, softmax,
- * dropout, add. Forward
- * walks the nodes in order, backward in reverse; each op turns the delta of its output (dL/dy) into the
- * deltas of its inputs, adding where a value is used more than once. Weight gradients come afterwards, tile
- * by tile, from the values and deltas that the two walks left on the tape: so threads can share rows first
- * and blocks of weights second, and a tile can be folded over shards while it is in cache.
+ * dropout, add. Forward walks the nodes in order, backward in reverse; each op turns the delta of its output
+ * (dL/dy) into the deltas of its inputs, adding where a value is used more than once. Weight gradients come
+ * afterwards, tile by tile, from the values and deltas that the two walks left on the tape: so threads can
+ * share rows first and blocks of weights second, and a tile can be folded over shards while it is in cache.
  *
  * The graph is constant after creation and shared by all threads. A graph_worker_t holds one thread's
  * kernels. The parameter vector is one flat buffer: weights of all layers first, then all biases, each region
@@ -17,6 +16,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "config/settings.h"
+#include "math/dense.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -113,34 +113,41 @@ typedef struct {
   int64_t padding; /* rows at the end of the call that do not count: batch_norm leaves them out */
 } pass_t;
 
-/* Makes this thread's kernels for calls of `rows` rows, in training for the backward pass too. Call in the
- * thread that will use it. */
-ls_status graph_worker_create(const graph_t *graph, int64_t rows, bool train, graph_worker_t **out,
-                              ls_error *error);
+/* Makes this thread's kernels for up to `most_calls` calls of `rows` rows at a time, in training for the
+ * backward pass too. Call in the thread that will use it. */
+ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t most_calls, bool train,
+                              graph_worker_t **out, ls_error *error);
 void graph_worker_destroy(graph_worker_t **worker);
 
-/* Rows [row, row + rows) of the tape, from tape_input to tape_output. In training they lie within one slice;
- * with batch_norm they are all of it, or at least 64. */
-void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
-                   const pass_t *pass);
+/* `calls` calls of `rows` rows each, one behind the other on the tape from `row` on, from tape_input to
+ * tape_output; passes (calls). The bits of a call do not depend on its company, which is there for speed:
+ * products read the weights once for all of it. In training each call lies within one slice; with batch_norm
+ * it is all of it, or at least 64 rows. */
+void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row, int64_t calls,
+                   const pass_t *passes);
 /* The same rows, from tape_output_delta back to what the weight gradients need. parameters: the whole buffer.
  */
-void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row);
+void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
+                    int64_t calls);
 
-/* The gradient vector is cut into tiles, each contiguous, in order of offset (so weights of all layers, then
- * biases), covering all but padding between arrays. */
+/* The gradient vector is cut into tiles (weights of all layers, then biases), covering all but padding
+ * between arrays. A tile is `runs` contiguous runs of the parameter vector: run r is [offset + r stride, +
+ * floats). */
 typedef struct {
-  size_t offset, floats; /* in the parameter vector */
-  double cost;           /* relative work, for dealing tiles to threads */
+  size_t offset, floats;
+  size_t runs, stride;
 } tile_t;
 size_t graph_tiles(const graph_t *graph);
 tile_t graph_tile(const graph_t *graph, size_t i);
-size_t graph_largest_tile(const graph_t *graph); /* floats */
+size_t graph_largest_tile(const graph_t *graph); /* floats of all its runs */
 
-/* out (tile.floats) = gradient sum of tile i over the slice of the tape that begins at `row`, a leaf of the
- * tree; with `add` out + that leaf, with the same bits as adding it afterwards. */
-void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, bool add,
-                         float *out);
+/* The gradient g of tile i over the slice of the tape that begins at `row`, a leaf of the tree, and the sums
+ * that it completes: sums[0] = sums[0] + (sums[1] + … (sums[pending - 1] + g)), or g when none is pending.
+ * Run r of a sum is at floats + r stride. */
+void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile,
+                         const dense_sum_t *sums, int pending);
+/* The same where g is zero: a shard without rows. */
+void graph_tile_zero(const graph_t *graph, size_t tile, const dense_sum_t *sums, int pending);
 
 /* Statistics in the floats [first, first + n) of the vector, which `out` points at: running mean m and
  * variance v become (1 - momentum) m + momentum (sum of x) / rows, and (1 - momentum) v + momentum (sum of

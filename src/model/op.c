@@ -30,10 +30,14 @@ static void dense_op_forward(const call_t *call) {
   const float *b = node->has_bias ? call->parameters + node->bias : NULL;
   dense_forward(&node->layout, node->activation, call->rows, call->x[0], call->parameters + node->weight, b,
                 call->y);
+}
+
+static void dense_finish(const call_t *call) {
   if (call->kernels->eltwise_forward != NULL)
     eltwise_forward(call->kernels->eltwise_forward, call->y, call->y);
   if (call->columns != NULL)
-    dense_columns(&node->layout, call->slice_rows, call->slice_row, call->rows, call->x[0], call->columns);
+    dense_columns(&call->node->layout, call->slice_rows, call->slice_row, call->rows, call->x[0],
+                  call->columns);
 }
 
 /* dL/dz = dL/dy f'(z) with z = x Wᵀ + b: from here on the delta is that of z, which dW = dzᵀ x and db read.
@@ -69,8 +73,10 @@ const op_t op_dense = {.name = "dense",
                        .derivative = "dz = dy f'(z), dx = dz W, dW = dz' x, db = sum of dz over rows",
                        .n_inputs = 1,
                        .in_place = -1,
+                       .spans = true,
                        .create = dense_create,
                        .forward = dense_op_forward,
+                       .finish = dense_finish,
                        .settle = dense_settle,
                        .backward = dense_backward,
                        .reference = dense_reference};

@@ -55,7 +55,7 @@ typedef struct {
   const kernels_t *kernels;
   int64_t rows;
   const float *parameters;         /* the whole vector */
-  const pass_t *pass;              /* forward only */
+  const pass_t *pass;              /* forward of an op that does not span */
   const float *x[NODE_MAX_INPUTS]; /* (rows, width of that input) */
   float *y;                        /* (rows, width) */
   float *factors;                  /* (rows, width): the op's own; NULL on a tape without deltas */
@@ -82,9 +82,13 @@ struct op {
   bool keeps_record;  /* wants a record of each call, and running statistics in the parameter vector */
   bool keeps_factors; /* wants (rows, width) floats of its own on the tape between forward and backward */
   int in_place;       /* the input whose delta may lie in the buffer of the op's own delta; -1: none */
+  bool spans;         /* forward and backward take the rows of several calls at once: no row's bits depend on
+                         the others */
   /* makes the kernels for calls of `rows` rows; NULL: needs none */
   ls_status (*create)(const node_t *node, int64_t rows, bool train, kernels_t *out, ls_error *error);
   void (*forward)(const call_t *call);
+  /* what is left of forward to do call by call, behind a forward that spans; NULL: nothing */
+  void (*finish)(const call_t *call);
   /* turns dy, once complete, into what the parameters' gradient needs; NULL: nothing to do */
   void (*settle)(const call_t *call);
   /* dx (rows, width of that input) = dL/d that input by this op alone; after settle */

@@ -1,13 +1,8 @@
 /* The gradient vector cut into tiles: pieces that are computed on their own and folded over a rank's shards
- * while they are in cache. A layer's weights are cut as its layout says; any other array is
- * one tile. */
+ * while they are in cache. A layer's weights are cut as its layout says; any other array is one tile. */
 #include "model/graph.h"
 
 #include "model/graph_impl.h"
-
-/* A column sum reads memory where a weight tile multiplies: a float read costs about as much as this many
- * floating-point operations. */
-static const double flops_per_read = 16;
 
 static ls_status no_memory(ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for the list of gradient tiles");
@@ -26,21 +21,19 @@ static size_t count_pieces(const graph_t *graph) {
 static void cut_weight(graph_t *graph, const node_t *node) {
   for (int64_t t = 0; t < dense_tiles(&node->layout); t++) {
     dense_tile_t tile = dense_tile(&node->layout, t);
-    graph->pieces[graph->n_pieces++] =
-        (piece_t){.place = {.offset = node->weight + (size_t)tile.offset,
-                            .floats = (size_t)tile.elements,
-                            .cost = 2.0 * (double)tile.inputs * (double)tile.outputs},
-                  .node = node->number,
-                  .dense = tile};
+    graph->pieces[graph->n_pieces++] = (piece_t){.place = {.offset = node->weight + (size_t)tile.offset,
+                                                           .floats = (size_t)tile.elements,
+                                                           .runs = (size_t)tile.panels,
+                                                           .stride = (size_t)tile.stride},
+                                                 .node = node->number,
+                                                 .dense = tile};
   }
 }
 
 /* An array of as many values as the node, whole. */
 static piece_t *cut_columns(graph_t *graph, const node_t *node, size_t offset) {
   piece_t *piece = &graph->pieces[graph->n_pieces++];
-  *piece = (piece_t){.place = {.offset = offset,
-                               .floats = (size_t)node->width,
-                               .cost = flops_per_read * (double)node->width},
+  *piece = (piece_t){.place = {.offset = offset, .floats = (size_t)node->width, .runs = 1},
                      .node = node->number,
                      .kind = PIECE_SUM};
   return piece;
@@ -69,9 +62,10 @@ ls_status tiles_cut(graph_t *graph, ls_error *error) {
   }
   for (size_t i = 0; i < graph->n_nodes; i++)
     if (graph->nodes[i].op->keeps_record) cut_statistics(graph, &graph->nodes[i]);
-  for (size_t i = 0; i < graph->n_pieces; i++)
-    if (graph->pieces[i].place.floats > graph->largest_piece)
-      graph->largest_piece = graph->pieces[i].place.floats;
+  for (size_t i = 0; i < graph->n_pieces; i++) {
+    size_t floats = graph->pieces[i].place.runs * graph->pieces[i].place.floats;
+    if (floats > graph->largest_piece) graph->largest_piece = floats;
+  }
   return LS_OK;
 }
 

@@ -10,10 +10,10 @@
 
 struct graph_worker {
   const graph_t *graph;
-  int64_t rows;
+  int64_t rows; /* of a call */
   bool train;
   kernels_t *kernels; /* by node */
-  float *scratch;     /* (rows, widest delta that is added to) */
+  float *scratch;     /* (most_calls, rows, widest delta that is added to) */
   float *bias;        /* (largest tile): sums over columns on their way to being added */
   arena_t arena;
 };
@@ -44,8 +44,8 @@ static int64_t scratch_width(const graph_t *graph) {
   return width;
 }
 
-ls_status graph_worker_create(const graph_t *graph, int64_t rows, bool train, graph_worker_t **out,
-                              ls_error *error) {
+ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t most_calls, bool train,
+                              graph_worker_t **out, ls_error *error) {
   ls_status status = LS_NO_MEMORY;
   graph_worker_t *worker = calloc(1, sizeof *worker);
   if (worker == NULL) goto no_memory;
@@ -54,7 +54,7 @@ ls_status graph_worker_create(const graph_t *graph, int64_t rows, bool train, gr
   worker->train = train;
   worker->kernels = arena_new(&worker->arena, graph->n_nodes, sizeof *worker->kernels);
   size_t row_bytes = train ? (size_t)scratch_width(graph) * sizeof(float) : 0;
-  worker->scratch = arena_new(&worker->arena, (size_t)rows, row_bytes);
+  worker->scratch = arena_new(&worker->arena, (size_t)(most_calls * rows), row_bytes);
   worker->bias = arena_new(&worker->arena, train ? graph_largest_tile(graph) : 0, sizeof(float));
   if (worker->kernels == NULL || worker->scratch == NULL || worker->bias == NULL) goto no_memory;
   TRY_OR_DONE(create_kernels(worker, error));
@@ -116,13 +116,28 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
   return call;
 }
 
-void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
-                   const pass_t *pass) {
+/* All rows of the calls as one, for an op that spans. */
+static call_t prepare_all(const graph_worker_t *worker, const node_t *node, const float *parameters,
+                          tape_t *tape, int64_t row, int64_t calls) {
+  call_t all = prepare(worker, node, parameters, tape, row);
+  all.rows = calls * worker->rows;
+  return all;
+}
+
+void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row, int64_t calls,
+                   const pass_t *passes) {
   for (size_t i = 1; i < worker->graph->n_nodes; i++) {
     const node_t *node = &worker->graph->nodes[i];
-    call_t call = prepare(worker, node, parameters, tape, row);
-    call.pass = pass;
-    node->op->forward(&call);
+    if (node->op->spans) {
+      call_t all = prepare_all(worker, node, parameters, tape, row, calls);
+      node->op->forward(&all);
+    }
+    void (*each)(const call_t *call) = node->op->spans ? node->op->finish : node->op->forward;
+    for (int64_t k = 0; k < calls && each != NULL; k++) {
+      call_t call = prepare(worker, node, parameters, tape, row + k * worker->rows);
+      call.pass = &passes[k];
+      each(&call);
+    }
   }
 }
 
@@ -130,21 +145,33 @@ static void add_to(float *restrict sum, const float *restrict share, size_t n) {
   for (size_t i = 0; i < n; i++) sum[i] += share[i];
 }
 
+/* From the delta of a node to those of its inputs, for the rows of `call`, which begin at `row`. */
+static void hand_on(graph_worker_t *worker, const call_t *call, tape_t *tape, int64_t row) {
+  const node_t *node = call->node;
+  for (int k = 0; k < node->op->n_inputs; k++) {
+    const node_t *input = &worker->graph->nodes[node->inputs[k]];
+    if (!input->needs_delta) continue;
+    float *dx = at_row(tape->deltas, input, row);
+    node->op->backward(call, k, node->adds_to[k] ? worker->scratch : dx);
+    if (node->adds_to[k]) add_to(dx, worker->scratch, (size_t)(call->rows * input->width));
+  }
+}
+
 /* When the walk comes to a node, all its uses lie behind: its delta is complete. */
-void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row) {
-  const graph_t *graph = worker->graph;
-  for (size_t i = graph->n_nodes; i-- > 1;) {
-    const node_t *node = &graph->nodes[i];
+void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
+                    int64_t calls) {
+  for (size_t i = worker->graph->n_nodes; i-- > 1;) {
+    const node_t *node = &worker->graph->nodes[i];
     if (!node->needs_delta) continue;
-    call_t call = prepare(worker, node, parameters, tape, row);
-    if (node->op->settle != NULL) node->op->settle(&call);
-    for (int k = 0; k < node->op->n_inputs; k++) {
-      const node_t *input = &graph->nodes[node->inputs[k]];
-      if (!input->needs_delta) continue;
-      float *dx = at_row(tape->deltas, input, row);
-      node->op->backward(&call, k, node->adds_to[k] ? worker->scratch : dx);
-      if (node->adds_to[k]) add_to(dx, worker->scratch, (size_t)(worker->rows * input->width));
+    for (int64_t k = 0; k < calls; k++) {
+      int64_t first = row + k * worker->rows;
+      call_t call = prepare(worker, node, parameters, tape, first);
+      if (node->op->settle != NULL) node->op->settle(&call);
+      if (!node->op->spans) hand_on(worker, &call, tape, first);
     }
+    if (!node->op->spans) continue;
+    call_t all = prepare_all(worker, node, parameters, tape, row, calls);
+    hand_on(worker, &all, tape, row);
   }
 }
 
@@ -186,18 +213,36 @@ static void sum_piece(const tape_t *tape, const piece_t *piece, const node_t *no
     sum_columns(tape->slice_rows, node->width, at_row(tape->deltas, node, row), out);
 }
 
-void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile, bool add,
-                         float *out) {
-  const graph_t *graph = worker->graph;
-  const piece_t *piece = &graph->pieces[tile];
-  const node_t *node = &graph->nodes[piece->node];
-  if (piece->kind != PIECE_WEIGHT) {
-    sum_piece(tape, piece, node, row, add ? worker->bias : out);
-    if (add) add_to(out, worker->bias, (size_t)node->width);
+/* What the weights' gradient reads of the slice that begins at `row`. */
+static dense_slice_t slice_at(const tape_t *tape, const node_t *node, int64_t row) {
+  return (dense_slice_t){.columns = tape->columns[node->number] + row * node->layout.in,
+                         .panels = tape->panels[node->number] + row * node->layout.padded_out};
+}
+
+void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile,
+                         const dense_sum_t *sums, int pending) {
+  const piece_t *piece = &worker->graph->pieces[tile];
+  const node_t *node = &worker->graph->nodes[piece->node];
+  if (piece->kind == PIECE_WEIGHT) {
+    bool last = row + tape->slice_rows >= tape->rows;
+    dense_slice_t next = slice_at(tape, node, last ? row : row + tape->slice_rows);
+    dense_backward_weights(&piece->dense, tape->slice_rows, slice_at(tape, node, row), last ? NULL : &next,
+                           sums, pending);
     return;
   }
-  const float *panels = tape->panels[node->number] + row * node->layout.padded_out;
-  bool last = row + tape->slice_rows >= tape->rows;
-  dense_backward_weights(&piece->dense, tape->slice_rows, tape->columns[node->number] + row * node->layout.in,
-                         panels, last ? NULL : panels + tape->slice_rows * node->layout.padded_out, add, out);
+  sum_piece(tape, piece, node, row, pending > 0 ? worker->bias : sums[0].floats);
+  if (pending == 0) return;
+  for (int k = pending; k-- > 0;)
+    for (int64_t j = 0; j < node->width; j++) worker->bias[j] = sums[k].floats[j] + worker->bias[j];
+  memcpy(sums[0].floats, worker->bias, (size_t)node->width * sizeof(float));
+}
+
+void graph_tile_zero(const graph_t *graph, size_t tile, const dense_sum_t *sums, int pending) {
+  const tile_t place = graph_tile(graph, tile);
+  for (size_t r = 0; r < place.runs; r++)
+    for (size_t i = 0; i < place.floats; i++) {
+      float sum = 0;
+      for (int k = pending; k-- > 0;) sum = sums[k].floats[r * (size_t)sums[k].stride + i] + sum;
+      sums[0].floats[r * (size_t)sums[0].stride + i] = sum;
+    }
 }

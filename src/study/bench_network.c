@@ -56,7 +56,9 @@ static void run_backward_data(const layer_t *layer) {
 static void run_backward_weights(const layer_t *layer) {
   for (int64_t i = 0; i < dense_tiles(&layer->layout); i++) {
     dense_tile_t tile = dense_tile(&layer->layout, i);
-    dense_backward_weights(&tile, layer->slice_rows, layer->columns, layer->panels, NULL, true, layer->tile);
+    dense_sum_t sum = {layer->tile, tile.elements};
+    dense_backward_weights(&tile, layer->slice_rows, (dense_slice_t){layer->columns, layer->panels}, NULL,
+                           &sum, 1);
   }
 }
 

@@ -9,15 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-  MOST_BLOCK_ROWS = 128
-}; /* of one kernel call: enough to run at full speed, few enough to stay in cache */
+/* Rows of one kernel call, and of the calls that a thread makes at once: enough for weights to be read
+ * seldom, few enough to stay in cache with what they are multiplied with. */
+enum { MOST_BLOCK_ROWS = 128, ROWS_TOGETHER = 64 };
 
 slice_shape_t slice_shape(int64_t batch, int shards) {
   slice_shape_t shape = {.slice_rows = slice_rows(batch, shards)};
   shape.blocks = (shape.slice_rows + MOST_BLOCK_ROWS - 1) / MOST_BLOCK_ROWS;
   shape.block_rows = (shape.slice_rows + shape.blocks - 1) / shape.blocks;
   shape.padded = shape.blocks * shape.block_rows;
+  shape.together = shape.block_rows < ROWS_TOGETHER ? ROWS_TOGETHER / shape.block_rows : 1;
+  if (shape.together > MOST_TOGETHER) shape.together = MOST_TOGETHER;
   return shape;
 }
 
@@ -135,6 +137,7 @@ static int deepest_sum(const engine_t *engine) {
   return depth + 1;
 }
 
+/* Sums that a tile has at work at once. */
 static int deepest_fold(const engine_t *engine) {
   int depth = 1;
   for (int k = 0; k < engine->n_pieces; k++)
@@ -145,11 +148,11 @@ static int deepest_fold(const engine_t *engine) {
 static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *error) {
   size_t rows = (size_t)engine->shape.block_rows;
   worker->labels = arena_new(&engine->arena, rows, sizeof *worker->labels);
-  worker->rows = arena_new(&engine->arena, rows, sizeof *worker->rows);
+  worker->rows = arena_new(&engine->arena, (size_t)engine->shape.together * rows, sizeof *worker->rows);
   worker->values = arena_new(&engine->arena, rows * (size_t)engine->in.objective->targets, sizeof(float));
   worker->weights = arena_new(&engine->arena, rows, sizeof *worker->weights);
   worker->levels = arena_new(
-      &engine->arena, (size_t)deepest_fold(engine) * graph_largest_tile(engine->in.graph), sizeof(float));
+      &engine->arena, (size_t)(engine->fold_depth - 1) * graph_largest_tile(engine->in.graph), sizeof(float));
   worker->tile = arena_new(&engine->arena, graph_largest_tile(engine->in.graph), sizeof(float));
   worker->gradient = arena_new(&engine->arena, GRAPH_BLOCK, sizeof(float));
   worker->timeline = arena_new(&engine->arena, (size_t)engine->in.timed_steps * PHASES, sizeof(double));
@@ -165,6 +168,7 @@ static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *er
  * split a sum over rows between threads, and the bits would depend on their number. */
 static ls_status create_workers(engine_t *engine, ls_error *error) {
   int threads = engine->in.layout->threads, got = 0;
+  engine->fold_depth = deepest_fold(engine);
   for (int t = 0; t < threads; t++) TRY(worker_buffers(engine, &engine->workers[t], error));
   ls_status status = LS_OK;
   omp_set_dynamic(0);
@@ -175,8 +179,8 @@ static ls_status create_workers(engine_t *engine, ls_error *error) {
     omp_set_num_threads(1);
 #pragma omp single
     got = omp_get_num_threads();
-    if (graph_worker_create(engine->in.graph, engine->shape.block_rows, true, &engine->workers[t].kernels,
-                            &own) != LS_OK) {
+    if (graph_worker_create(engine->in.graph, engine->shape.block_rows, engine->shape.together, true,
+                            &engine->workers[t].kernels, &own) != LS_OK) {
 #pragma omp critical
       {
         status = own.status;

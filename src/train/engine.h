@@ -29,6 +29,7 @@ typedef struct {
   int64_t blocks;     /* kernel calls per slice */
   int64_t block_rows; /* rows of one call */
   int64_t padded;     /* blocks * block_rows: rows on the tape per shard; those beyond the slice are zero */
+  int64_t together;   /* calls that a thread makes at once, at most; no bits depend on it */
 } slice_shape_t;
 
 slice_shape_t slice_shape(int64_t batch, int shards);

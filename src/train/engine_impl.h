@@ -7,14 +7,16 @@
 #include "math/tree.h"
 #include "train/engine.h"
 
+enum { MOST_TOGETHER = 16 }; /* kernel calls of a thread at once */
+
 /* One thread's own things, on cache lines of its own. */
 typedef struct {
   _Alignas(64) graph_worker_t *kernels;
   int32_t *labels; /* (block_rows) */
-  uint32_t *rows;  /* (block_rows): where streamed rows are */
+  uint32_t *rows;  /* (together, block_rows): where streamed rows are */
   float *values;   /* (block_rows, targets) */
   float *weights;  /* (block_rows) */
-  float *levels;   /* (depth of the tree, largest tile): where right-hand subtrees wait */
+  float *levels;   /* (fold_depth - 1, largest tile): where sums of left-hand subtrees wait */
   float *tile;     /* (largest tile): its sum over all shards, when nobody else needs it */
   float *gradient; /* GRAPH_BLOCK floats: a block of the mean gradient */
   float *stack;    /* (depth of the sum, GRAPH_BLOCK) */
@@ -94,6 +96,7 @@ struct engine {
   barrier_t *team;                     /* this rank's threads */
   tree_node_t pieces[TREE_MAX_PIECES]; /* this rank's subtrees */
   int n_pieces;
+  int fold_depth; /* sums of a tile at work at once */
 
   sum_t total;                         /* the gradient sum on this rank's slice */
   slice_t slice;                       /* updated by this rank; count 0 for a rank without lane */

@@ -43,7 +43,7 @@ static ls_status create_kernels(evaluator_t *evaluator, ls_error *error) {
     omp_set_num_threads(1);
     worker_t *worker = &evaluator->workers[omp_get_thread_num()];
     worker->number = omp_get_thread_num();
-    if (graph_worker_create(evaluator->graph, EVALUATE_ROWS, false, &worker->kernels, &own) != LS_OK) {
+    if (graph_worker_create(evaluator->graph, EVALUATE_ROWS, 1, false, &worker->kernels, &own) != LS_OK) {
 #pragma omp critical
       {
         status = own.status;
@@ -108,7 +108,7 @@ static const float *part_outputs(const job_t *job, worker_t *worker, int64_t par
                  .step = first_step + (uint64_t)(part % samples),
                  .shard = (uint64_t)(job->split->first_shard + shard),
                  .row = row};
-  graph_forward(worker->kernels, mixture->members[part / samples], worker->tape, 0, &pass);
+  graph_forward(worker->kernels, mixture->members[part / samples], worker->tape, 0, 1, &pass);
   return tape_output(worker->tape, 0);
 }
 

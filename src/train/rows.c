@@ -22,13 +22,14 @@ static int64_t slice_of(const engine_t *engine, int s, const step_t *step, int64
   return slice_begin(engine->in.train->partition, batch, shard, step->step + 1) - *begin;
 }
 
-/* Where the rows are that own shard s gives from `position` of its order on: n resident rows. */
+/* Where the rows are that own shard s gives from `position` of its order on: n resident rows, in `streamed`
+ * when they come from a stream. */
 static const uint32_t *rows_at(engine_t *engine, worker_t *worker, const step_t *step, int s,
-                               int64_t position, int64_t n) {
+                               int64_t position, int64_t n, uint32_t *streamed) {
   if (engine->stream == NULL) return engine->order + engine->shard_begin[s] + position;
-  stream_rows(engine->stream, step->step, s, position, n, worker->rows);
+  stream_rows(engine->stream, step->step, s, position, n, streamed);
   worker_mark(worker, PHASE_READ);
-  return worker->rows;
+  return streamed;
 }
 
 /* Targets of n rows, then the loss sums of all heads and the gradient for them; rows up to block_rows get
@@ -67,74 +68,125 @@ int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *la
   return n;
 }
 
-/* Block b of own shard s: gather, forward, loss, backward. */
-static void do_block(engine_t *engine, worker_t *worker, const step_t *step, int s, int64_t b) {
+/* One kernel call of this step: block b of own shard s. */
+typedef struct {
+  int s;
+  int64_t b;
+  int64_t at;       /* its first row on the tape */
+  int64_t begin, n; /* the rows that there are for it, in the shard's order; n may be 0 */
+} block_t;
+
+/* Call number i of this rank's: shard after shard, as they lie on the tape. */
+static block_t block_number(const engine_t *engine, const step_t *step, int64_t i) {
   const slice_shape_t *shape = &engine->shape;
-  int64_t begin = 0, count = slice_of(engine, s, step, &begin);
-  if (count == 0) return; /* in the last step of an epoch: the fold takes a zero leaf */
-  int64_t row = b * shape->block_rows, at = s * shape->padded + row;
-  int64_t n = count - row < shape->block_rows ? count - row : shape->block_rows;
-  if (n < 0) n = 0;
-  int64_t features = graph_inputs(engine->in.graph);
-  const uint32_t *rows = rows_at(engine, worker, step, s, begin + row, n);
+  block_t block = {.s = (int)(i / shape->blocks), .b = i % shape->blocks, .at = i * shape->block_rows};
+  int64_t count = slice_of(engine, block.s, step, &block.begin), row = block.b * shape->block_rows;
+  block.begin += row;
+  block.n = count - row < shape->block_rows ? count - row : shape->block_rows;
+  if (block.n < 0) block.n = 0;
+  return block;
+}
 
-  float *x = tape_input(engine->tape, at);
-  gather_features(&engine->gather, rows, n, x);
-  memset(x + n * features, 0, (size_t)((shape->block_rows - n) * features) * sizeof *x);
+static const uint32_t *gather_block(engine_t *engine, worker_t *worker, const step_t *step,
+                                    const block_t *block, uint32_t *streamed) {
+  int64_t features = graph_inputs(engine->in.graph), rest = engine->shape.block_rows - block->n;
+  const uint32_t *rows = rows_at(engine, worker, step, block->s, block->begin, block->n, streamed);
+  float *x = tape_input(engine->tape, block->at);
+  gather_features(&engine->gather, rows, block->n, x);
+  memset(x + block->n * features, 0, (size_t)(rest * features) * sizeof *x);
   worker_mark(worker, PHASE_GATHER);
+  return rows;
+}
 
-  pass_t pass = {.training = true,
-                 .seed = engine->in.settings->train.seed,
-                 .step = (uint64_t)step->updates,
-                 .shard = (uint64_t)(engine->in.layout->first_shard + s),
-                 .row = row,
-                 .padding = shape->block_rows - n};
-  graph_forward(worker->kernels, engine->parameters, engine->tape, at, &pass);
-  block_losses(engine, worker, rows, n, at,
-               engine->block_loss + (s * shape->blocks + b) * (int64_t)engine->in.objective->n);
+/* Calls [first, first + n): gather, forward, loss, backward. */
+static void do_calls(engine_t *engine, worker_t *worker, const step_t *step, int64_t first, int64_t n) {
+  const slice_shape_t *shape = &engine->shape;
+  block_t blocks[MOST_TOGETHER];
+  const uint32_t *rows[MOST_TOGETHER];
+  pass_t passes[MOST_TOGETHER] = {0};
+  for (int64_t k = 0; k < n; k++) {
+    blocks[k] = block_number(engine, step, first + k);
+    rows[k] = gather_block(engine, worker, step, &blocks[k], worker->rows + k * shape->block_rows);
+    passes[k] = (pass_t){.training = true,
+                         .seed = engine->in.settings->train.seed,
+                         .step = (uint64_t)step->updates,
+                         .shard = (uint64_t)(engine->in.layout->first_shard + blocks[k].s),
+                         .row = blocks[k].b * shape->block_rows,
+                         .padding = shape->block_rows - blocks[k].n};
+  }
+  const int64_t at = first * shape->block_rows;
+  graph_forward(worker->kernels, engine->parameters, engine->tape, at, n, passes);
+  for (int64_t k = 0; k < n; k++)
+    block_losses(engine, worker, rows[k], blocks[k].n, blocks[k].at,
+                 engine->block_loss + (first + k) * (int64_t)engine->in.objective->n);
   worker_mark(worker, PHASE_FORWARD);
 
-  graph_backward(worker->kernels, engine->parameters, engine->tape, at);
+  graph_backward(worker->kernels, engine->parameters, engine->tape, at, n);
   worker_mark(worker, PHASE_BACKWARD);
 }
 
-void rows_phase(engine_t *engine, worker_t *worker, const step_t *step) {
-  long blocks = (long)engine->shape.blocks, all = engine->in.layout->own_shards * blocks;
-  for (long i; (i = atomic_fetch_add_explicit(&engine->next_block, 1, memory_order_relaxed)) < all;)
-    do_block(engine, worker, step, (int)(i / blocks), i % blocks);
+/* Takes the next calls for a thread: as many as may be made together, fewer towards the end, so that threads
+ * finish at about the same time. Their number, 0 when none is left. */
+static int64_t take_calls(engine_t *engine, long *first) {
+  const long all = (long)engine->in.layout->own_shards * (long)engine->shape.blocks;
+  const long threads = engine->in.layout->threads;
+  long n = 0;
+  *first = atomic_load_explicit(&engine->next_block, memory_order_relaxed);
+  do {
+    long share = (all - *first + threads - 1) / threads;
+    n = share < engine->shape.together ? share : (long)engine->shape.together;
+  } while (n > 0 && !atomic_compare_exchange_weak_explicit(&engine->next_block, first, *first + n,
+                                                           memory_order_relaxed, memory_order_relaxed));
+  return n;
 }
 
-/* out = the gradient of a tile from one leaf, or out + that. */
-static void leaf_tile(engine_t *engine, worker_t *worker, const step_t *step, size_t tile, size_t floats,
-                      int leaf, bool add, float *out) {
+void rows_phase(engine_t *engine, worker_t *worker, const step_t *step) {
+  long first = 0;
+  for (int64_t n; (n = take_calls(engine, &first)) > 0;) do_calls(engine, worker, step, first, n);
+}
+
+/* A tile on its way through the tree. */
+typedef struct {
+  engine_t *engine;
+  worker_t *worker;
+  const step_t *step;
+  size_t number;
+  tile_t tile;
+} fold_t;
+
+static void leaf_tile(const fold_t *fold, int leaf, const dense_sum_t *sums, int pending) {
+  engine_t *engine = fold->engine;
   int s = leaf - engine->in.layout->first_shard;
   int64_t begin = 0;
-  if (slice_of(engine, s, step, &begin) > 0)
-    graph_tile_gradient(worker->kernels, engine->tape, s * engine->shape.padded, tile, add, out);
-  else if (add)
-    for (size_t i = 0; i < floats; i++) out[i] += 0.0F; /* a zero leaf, added like any other */
+  if (slice_of(engine, s, fold->step, &begin) > 0)
+    graph_tile_gradient(fold->worker->kernels, engine->tape, s * engine->shape.padded, fold->number, sums,
+                        pending);
   else
-    memset(out, 0, floats * sizeof *out);
+    graph_tile_zero(engine->in.graph, fold->number, sums, pending);
 }
 
-/* out = the gradient sum of a tile over the leaves [lo, lo + n) of the tree: the left subtree goes to out,
- * the right one waits on a level of its own, unless it is a leaf, which is added as it is made. */
-static void fold_tile(engine_t *engine, worker_t *worker, const step_t *step, size_t tile, size_t floats,
-                      int lo, int n, float *levels, float *restrict out) {
+/* With t the gradient sum of the tile over the leaves [lo, lo + n) of the tree: sums[0] = sums[0] + (sums[1]
+ * + … (sums[pending - 1] + t)), or t when none is pending. The left subtree goes to the first sum that is
+ * free, and is pending while the right one is made; so the leaf that ends some subtrees completes all of
+ * them. */
+static void fold_tile(const fold_t *fold, int lo, int n, const dense_sum_t *sums, int pending) {
   if (n == 1) {
-    leaf_tile(engine, worker, step, tile, floats, lo, false, out);
+    leaf_tile(fold, lo, sums, pending);
     return;
   }
   int left = tree_split(n);
-  fold_tile(engine, worker, step, tile, floats, lo, left, levels, out);
-  if (n - left == 1) {
-    leaf_tile(engine, worker, step, tile, floats, lo + left, true, out);
-    return;
-  }
-  float *restrict right = levels;
-  fold_tile(engine, worker, step, tile, floats, lo + left, n - left,
-            levels + graph_largest_tile(engine->in.graph), right);
-  for (size_t i = 0; i < floats; i++) out[i] += right[i];
+  fold_tile(fold, lo, left, sums + pending, 0);
+  fold_tile(fold, lo + left, n - left, sums, pending + 1);
+}
+
+/* The sum of the tile over a subtree to `out`; what is pending waits on levels of its own. */
+static void fold_node(const fold_t *fold, tree_node_t node, dense_sum_t out) {
+  const engine_t *engine = fold->engine;
+  dense_sum_t sums[TREE_MAX_DEPTH] = {out};
+  for (int k = 1; k < engine->fold_depth; k++)
+    sums[k] = (dense_sum_t){fold->worker->levels + (size_t)(k - 1) * graph_largest_tile(engine->in.graph),
+                            (int64_t)fold->tile.floats};
+  fold_tile(fold, node.lo, node.n, sums, 0);
 }
 
 /* Loss sums of this rank's shards, head by head: blocks in order, then onto the epoch's. By one thread. */
@@ -151,21 +203,25 @@ static void add_losses(engine_t *engine, const step_t *step) {
 }
 
 /* The whole sum of a tile, and the update of its parameters by the thread that made it. */
-static void fold_and_update(engine_t *engine, worker_t *worker, const step_t *step,
-                            const optimizer_step_t *update, size_t i) {
-  tile_t tile = graph_tile(engine->in.graph, i);
-  fold_tile(engine, worker, step, i, tile.floats, 0, engine->in.layout->shards, worker->levels, worker->tile);
-  worker_mark(worker, PHASE_FOLD);
-  update_floats(engine, worker, step, update, tile.offset, tile.floats, worker->tile);
-  worker_mark(worker, PHASE_UPDATE);
+static void fold_and_update(const fold_t *fold, const optimizer_step_t *update) {
+  const tile_t *tile = &fold->tile;
+  dense_sum_t sum = {fold->worker->tile, (int64_t)tile->floats};
+  fold_node(fold, (tree_node_t){0, fold->engine->in.layout->shards}, sum);
+  worker_mark(fold->worker, PHASE_FOLD);
+  for (size_t r = 0; r < tile->runs; r++)
+    update_floats(fold->engine, fold->worker, fold->step, update, tile->offset + r * tile->stride,
+                  tile->floats, sum.floats + r * tile->floats);
+  worker_mark(fold->worker, PHASE_UPDATE);
 }
 
 /* What the other ranks need of a tile: its sums over the largest subtrees of this rank's shards. */
-static void fold_pieces(engine_t *engine, worker_t *worker, const step_t *step, size_t i) {
-  tile_t tile = graph_tile(engine->in.graph, i);
-  for (int k = 0; k < engine->n_pieces; k++)
-    fold_tile(engine, worker, step, i, tile.floats, engine->pieces[k].lo, engine->pieces[k].n, worker->levels,
-              engine->partials + (size_t)k * engine->floats + tile.offset);
+static void fold_pieces(const fold_t *fold) {
+  engine_t *engine = fold->engine;
+  for (int k = 0; k < engine->n_pieces; k++) {
+    float *partial = engine->partials + (size_t)k * engine->floats;
+    dense_sum_t out = {partial + fold->tile.offset, (int64_t)fold->tile.stride};
+    fold_node(fold, engine->pieces[k], out);
+  }
 }
 
 void fold_phase(engine_t *engine, worker_t *worker, const step_t *step) {
@@ -174,10 +230,15 @@ void fold_phase(engine_t *engine, worker_t *worker, const step_t *step) {
   const optimizer_step_t update = update_settings(engine, step);
   for (long i; (i = atomic_fetch_add_explicit(&engine->next_tile, 1, memory_order_relaxed)) < all;) {
     if (i == 0) add_losses(engine, step);
+    fold_t fold = {.engine = engine,
+                   .worker = worker,
+                   .step = step,
+                   .number = (size_t)i,
+                   .tile = graph_tile(engine->in.graph, (size_t)i)};
     if (alone)
-      fold_and_update(engine, worker, step, &update, (size_t)i);
+      fold_and_update(&fold, &update);
     else
-      fold_pieces(engine, worker, step, (size_t)i);
+      fold_pieces(&fold);
   }
   worker_mark(worker, PHASE_FOLD);
 }

@@ -87,7 +87,7 @@ static inline network_t network_create(const layer_settings_t *layers, size_t n_
   network_t net = {
       .rows = rows, .inputs = inputs, .pass = {.training = true, .seed = 3, .step = 5, .shard = 2}};
   CHECK(graph_create(layers, n_layers, inputs, &net.graph, error));
-  CHECK(graph_worker_create(net.graph, rows, true, &net.worker, error));
+  CHECK(graph_worker_create(net.graph, rows, 1, true, &net.worker, error));
   CHECK(tape_create(net.graph, rows, rows, &net.tape, error));
   net.outputs = graph_outputs(net.graph);
   net.n = (size_t)graph_parameters(net.graph);
@@ -168,15 +168,24 @@ static inline double network_reference_loss(const network_t *net, const loss_t *
   return sum;
 }
 
-/* The whole gradient vector over all rows by the kernels, tile after tile; returns the sum of the loss. */
+/* The gradient vector over the slice of the tape that begins at `row`, tile after tile. */
+static inline void slice_gradient(const graph_t *graph, graph_worker_t *worker, const tape_t *tape,
+                                  int64_t row, float *gradient) {
+  for (size_t i = 0; i < graph_tiles(graph); i++) {
+    tile_t tile = graph_tile(graph, i);
+    dense_sum_t out = {gradient + tile.offset, (int64_t)tile.stride};
+    graph_tile_gradient(worker, tape, row, i, &out, 0);
+  }
+}
+
+/* The same over all rows, by forward and backward; returns the sum of the loss. */
 static inline double network_gradient(network_t *net, const loss_t *loss, const loss_params_t *params,
                                       const targets_t *t, float *gradient) {
-  graph_forward(net->worker, net->vector, net->tape, 0, &net->pass);
+  graph_forward(net->worker, net->vector, net->tape, 0, 1, &net->pass);
   double sum = loss->evaluate(params, net->rows, net->outputs, tape_output(net->tape, 0), targets_from(t, 0),
                               tape_output_delta(net->tape, 0));
-  graph_backward(net->worker, net->vector, net->tape, 0);
-  for (size_t i = 0; i < graph_tiles(net->graph); i++)
-    graph_tile_gradient(net->worker, net->tape, 0, i, false, gradient + graph_tile(net->graph, i).offset);
+  graph_backward(net->worker, net->vector, net->tape, 0, 1);
+  slice_gradient(net->graph, net->worker, net->tape, 0, gradient);
   return sum;
 }
 

@@ -84,13 +84,12 @@ Test(gradient, of_batch_norm_leaves_padding_out) {
   memcpy(tape_input(bare.tape, 0), tape_input(padded.tape, 0), COUNTED * 4 * sizeof(float));
   double value = network_gradient(&bare, loss, &any_params, &t, expected);
   padded.pass.padding = ROWS - COUNTED;
-  graph_forward(padded.worker, padded.vector, padded.tape, 0, &padded.pass);
+  graph_forward(padded.worker, padded.vector, padded.tape, 0, 1, &padded.pass);
   memset(tape_output_delta(padded.tape, 0), 0, ROWS * 3 * sizeof(float));
   double again = loss->evaluate(&any_params, COUNTED, 3, tape_output(padded.tape, 0), targets_from(&t, 0),
                                 tape_output_delta(padded.tape, 0));
-  graph_backward(padded.worker, padded.vector, padded.tape, 0);
-  for (size_t i = 0; i < graph_tiles(padded.graph); i++)
-    graph_tile_gradient(padded.worker, padded.tape, 0, i, false, found + graph_tile(padded.graph, i).offset);
+  graph_backward(padded.worker, padded.vector, padded.tape, 0, 1);
+  slice_gradient(padded.graph, padded.worker, padded.tape, 0, found);
   cr_assert_float_eq(again, value, 1e-5 * value);
   for (size_t i = 0; i < floats; i++) cr_assert_float_eq(found[i], expected[i], 1e-4, "element %zu", i);
   free(expected);
@@ -165,30 +164,28 @@ Test(gradient, is_the_sum_over_slices) {
   network_t net = network_create(layers, COUNT(layers), 9, ROWS);
   const loss_t *loss = loss_find("cross_entropy");
   targets_t t = targets_create(loss, ROWS, net.outputs);
-  size_t floats = graph_floats(net.graph), tile_floats = graph_largest_tile(net.graph);
+  size_t floats = graph_floats(net.graph);
   float *whole = calloc(floats, sizeof *whole), *sum = calloc(floats, sizeof *sum);
-  float *part = aligned_alloc(64, (tile_floats + 15) / 16 * 64);
+  float *part = calloc(floats, sizeof *part);
   double value = network_gradient(&net, loss, &any_params, &t, whole), parts = 0;
 
   graph_worker_t *worker = NULL;
   tape_t *tape = NULL;
-  CHECK(graph_worker_create(net.graph, BLOCK, true, &worker, error));
+  CHECK(graph_worker_create(net.graph, BLOCK, 1, true, &worker, error));
   CHECK(tape_create(net.graph, ROWS, SLICE, &tape, error));
   memcpy(tape_input(tape, 0), tape_input(net.tape, 0), sizeof(float[ROWS * 9]));
   for (int64_t row = 0; row < ROWS; row += BLOCK) {
     pass_t pass = net.pass;
     pass.row = row;
-    graph_forward(worker, net.vector, tape, row, &pass);
+    graph_forward(worker, net.vector, tape, row, 1, &pass);
     parts += loss->evaluate(&any_params, BLOCK, net.outputs, tape_output(tape, row), targets_from(&t, row),
                             tape_output_delta(tape, row));
-    graph_backward(worker, net.vector, tape, row);
+    graph_backward(worker, net.vector, tape, row, 1);
   }
-  for (int64_t row = 0; row < ROWS; row += SLICE)
-    for (size_t i = 0; i < graph_tiles(net.graph); i++) {
-      tile_t tile = graph_tile(net.graph, i);
-      graph_tile_gradient(worker, tape, row, i, false, part);
-      for (size_t k = 0; k < tile.floats; k++) sum[tile.offset + k] += part[k];
-    }
+  for (int64_t row = 0; row < ROWS; row += SLICE) {
+    slice_gradient(net.graph, worker, tape, row, part);
+    for (size_t k = 0; k < floats; k++) sum[k] += part[k];
+  }
   cr_assert_float_eq(parts, value, 1e-5 * value);
   for (size_t i = 0; i < floats; i++) cr_assert_float_eq(sum[i], whole[i], 1e-4, "element %zu", i);
   graph_worker_destroy(&worker);
@@ -197,5 +194,40 @@ Test(gradient, is_the_sum_over_slices) {
   free(sum);
   free(part);
   targets_destroy(&t);
+  network_destroy(&net);
+}
+
+/* One layer of each kind that must not see its neighbours' rows, by calls one by one or all together. */
+Test(gradient, calls_together_have_the_bits_of_calls_one_by_one) {
+  enum { CALLS = 3, CALL = 5, ROWS = CALLS * CALL };
+  layer_settings_t inner[] = {DENSE(20, "mish"), DENSE(20, "identity")};
+  layer_settings_t layers[] = {DENSE(20, "silu"), BATCH_NORM(), RESIDUAL(inner),    DROPOUT(0.5),
+                               DENSE(17, "relu"), LAYER_NORM(), ACTIVATION("gelu"), DENSE(3, "identity")};
+  network_t net = network_create(layers, COUNT(layers), 9, ROWS);
+  graph_worker_t *worker = NULL;
+  CHECK(graph_worker_create(net.graph, CALL, CALLS, true, &worker, error));
+  float *gradients[2];
+  for (int together = 0; together < 2; together++) {
+    tape_t *tape = NULL;
+    pass_t passes[CALLS];
+    CHECK(tape_create(net.graph, ROWS, CALL, &tape, error));
+    memcpy(tape_input(tape, 0), tape_input(net.tape, 0), sizeof(float[ROWS * 9]));
+    for (int k = 0; k < CALLS; k++)
+      passes[k] = (pass_t){.training = true, .seed = 1, .step = 2, .shard = (uint64_t)k, .padding = k};
+    for (int k = 0; k < CALLS; k += together ? CALLS : 1)
+      graph_forward(worker, net.vector, tape, k * CALL, together ? CALLS : 1, &passes[k]);
+    memcpy(tape_output_delta(tape, 0), tape_output(tape, 0), sizeof(float[ROWS * 3]));
+    for (int k = 0; k < CALLS; k += together ? CALLS : 1)
+      graph_backward(worker, net.vector, tape, k * CALL, together ? CALLS : 1);
+    gradients[together] = calloc(CALLS * graph_floats(net.graph), sizeof(float));
+    for (size_t k = 0; k < CALLS; k++)
+      slice_gradient(net.graph, worker, tape, (int64_t)k * CALL,
+                     gradients[together] + k * graph_floats(net.graph));
+    tape_destroy(&tape);
+  }
+  cr_assert_eq(memcmp(gradients[0], gradients[1], CALLS * graph_floats(net.graph) * sizeof(float)), 0);
+  free(gradients[0]);
+  free(gradients[1]);
+  graph_worker_destroy(&worker);
   network_destroy(&net);
 }

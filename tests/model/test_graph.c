@@ -10,7 +10,7 @@ Test(forward, agrees_with_the_reference) {
   layer_settings_t layers[] = {DENSE(130, "selu"), RESIDUAL(block), DROPOUT(0.4), DENSE(7, "softplus")};
   network_t net = network_create(layers, COUNT(layers), 33, 10);
   double *y = calloc((size_t)(net.rows * net.outputs), sizeof *y);
-  graph_forward(net.worker, net.vector, net.tape, 0, &net.pass);
+  graph_forward(net.worker, net.vector, net.tape, 0, 1, &net.pass);
   CHECK(graph_reference(net.graph, net.plain, net.rows, net.x, &net.pass, y, error));
   for (int64_t i = 0; i < net.rows * net.outputs; i++)
     cr_assert_float_eq(tape_output(net.tape, 0)[i], y[i], 2e-5 * (1 + fabs(y[i])), "output %d", (int)i);
@@ -23,12 +23,12 @@ Test(forward, of_inference_needs_no_deltas) {
   network_t net = network_create(layers, COUNT(layers), 5, 6);
   graph_worker_t *worker = NULL;
   tape_t *tape = NULL;
-  CHECK(graph_worker_create(net.graph, 6, false, &worker, error));
+  CHECK(graph_worker_create(net.graph, 6, 1, false, &worker, error));
   CHECK(tape_create(net.graph, 6, 0, &tape, error));
   memcpy(tape_input(tape, 0), tape_input(net.tape, 0), 6 * 5 * sizeof(float));
   net.pass.training = false;
-  graph_forward(net.worker, net.vector, net.tape, 0, &net.pass);
-  graph_forward(worker, net.vector, tape, 0, &net.pass);
+  graph_forward(net.worker, net.vector, net.tape, 0, 1, &net.pass);
+  graph_forward(worker, net.vector, tape, 0, 1, &net.pass);
   cr_assert_arr_eq(tape_output(tape, 0), tape_output(net.tape, 0), 6 * 3 * sizeof(float));
   cr_assert_eq(graph_tape_floats(net.graph, false), 5 + 20 + 20 + 3 + 3);
   graph_worker_destroy(&worker);
@@ -41,7 +41,7 @@ Test(forward, of_softmax_is_probabilities_whatever_the_size_of_its_inputs) {
   network_t net = network_create(layers, COUNT(layers), 3, 1);
   float *x = tape_input(net.tape, 0);
   x[0] = 1e4F, x[1] = 1e4F + logf(3.0F), x[2] = -1e4F;
-  graph_forward(net.worker, net.vector, net.tape, 0, &net.pass);
+  graph_forward(net.worker, net.vector, net.tape, 0, 1, &net.pass);
   double weights[3 * 3 + 3];
   network_unpack(net.graph, net.vector, weights);
   for (int o = 0; o < 3; o++) {
@@ -66,11 +66,11 @@ Test(dropout, drops_its_share_and_scales_the_rest) {
   network_t net = network_create(layers, COUNT(layers), 4, ROWS);
   float *all = calloc(ROWS * WIDTH, sizeof *all);
   net.pass.training = false;
-  graph_forward(net.worker, net.vector, net.tape, 0, &net.pass);
+  graph_forward(net.worker, net.vector, net.tape, 0, 1, &net.pass);
   memcpy(all, tape_output(net.tape, 0), ROWS * WIDTH * sizeof *all);
   cr_assert_eq(dropped(&net), 0);
   net.pass.training = true;
-  graph_forward(net.worker, net.vector, net.tape, 0, &net.pass);
+  graph_forward(net.worker, net.vector, net.tape, 0, 1, &net.pass);
   double share = (double)dropped(&net) / (ROWS * WIDTH);
   double deviation = sqrt(0.3 * 0.7 / (ROWS * WIDTH));
   cr_assert_float_eq(share, 0.3, 5 * deviation, "dropped a share of %g", share);
@@ -85,11 +85,11 @@ Test(dropout, drops_its_share_and_scales_the_rest) {
 static void collect_mask(const graph_t *graph, const float *vector, tape_t *tape, int64_t rows, int64_t block,
                          pass_t pass, bool *mask) {
   graph_worker_t *worker = NULL;
-  CHECK(graph_worker_create(graph, block, false, &worker, error));
+  CHECK(graph_worker_create(graph, block, 1, false, &worker, error));
   for (int64_t row = 0; row < rows; row += block) {
     pass_t here = pass;
     here.row = row;
-    graph_forward(worker, vector, tape, row, &here);
+    graph_forward(worker, vector, tape, row, 1, &here);
   }
   for (int64_t i = 0; i < rows * graph_outputs(graph); i++) mask[i] = tape_output(tape, 0)[i] != 0.0F;
   graph_worker_destroy(&worker);
@@ -193,19 +193,23 @@ Test(parameters, weights_come_before_biases_in_whole_blocks) {
   graph_destroy(&graph);
 }
 
-Test(parameters, tiles_are_in_order_and_hold_every_parameter) {
+Test(parameters, tiles_lie_apart_and_hold_every_parameter) {
   layer_settings_t layers[] = {DENSE(130, "relu"), DENSE_WITHOUT_BIAS(70, "relu"), DENSE(10, "identity")};
   network_t net = network_create(layers, COUNT(layers), 1100, 8);
-  size_t end = 0, inside = 0;
+  size_t inside = 0;
+  char *covered = calloc(graph_floats(net.graph), 1);
   for (size_t i = 0; i < graph_tiles(net.graph); i++) {
     tile_t tile = graph_tile(net.graph, i);
-    cr_assert(tile.offset >= end && tile.floats > 0 && tile.cost > 0, "tile %zu", i);
-    cr_assert_leq(tile.floats, graph_largest_tile(net.graph));
-    end = tile.offset + tile.floats;
-    for (size_t k = tile.offset; k < end; k++) inside += net.vector[k] != 0.0F;
+    cr_assert(tile.floats > 0 && tile.runs > 0, "tile %zu", i);
+    cr_assert_leq(tile.runs * tile.floats, graph_largest_tile(net.graph));
+    for (size_t r = 0; r < tile.runs; r++)
+      for (size_t k = tile.offset + r * tile.stride, n = 0; n < tile.floats; n++, k++) {
+        cr_assert(k < graph_floats(net.graph) && covered[k]++ == 0, "tile %zu", i);
+        inside += net.vector[k] != 0.0F;
+      }
   }
-  cr_assert_leq(end, graph_floats(net.graph));
   cr_assert_eq(inside, net.n);
+  free(covered);
   network_destroy(&net);
 }
 
