@@ -20,11 +20,14 @@ static float slope_of(const activation_t *activation) {
   return activation->eltwise == ELTWISE_RELU ? activation->alpha : 1.0F;
 }
 
-/* c (rows, width) = g(a (rows, depth) B + start), B in panels of `height` rows each. */
+/* c (rows, width) = g(a (rows, depth) B + start), of it columns [from, to), B in panels of `height` rows
+ * each.
+ */
 static void multiply_panels(int64_t rows, int64_t depth, const float *a, const float *panels, int64_t height,
-                            const float *start, float slope, float *c, int64_t width) {
-  for (int64_t j = 0; j < width; j += DENSE_PANEL) {
-    bool last = j + DENSE_PANEL >= width;
+                            const float *start, float slope, float *c, int64_t width, int64_t from,
+                            int64_t to) {
+  for (int64_t j = from; j < to; j += DENSE_PANEL) {
+    bool last = j + DENSE_PANEL >= to;
     const product_t product = {.rows = rows,
                                .depth = depth,
                                .a = a,
@@ -34,20 +37,28 @@ static void multiply_panels(int64_t rows, int64_t depth, const float *a, const f
                                .fetch_floats = last ? 0 : depth * DENSE_PANEL,
                                .c = c + j,
                                .c_stride = width};
-    product_store(&product, start == NULL ? NULL : start + j, slope, smaller(DENSE_PANEL, width - j));
+    product_store(&product, start == NULL ? NULL : start + j, slope, smaller(DENSE_PANEL, to - j));
   }
 }
 
 void dense_forward(const dense_layout_t *layout, const activation_t *activation, int64_t rows, const float *x,
                    const float *w, const float *b, float *y) {
-  multiply_panels(rows, layout->in, x, w, layout->padded_in, b, slope_of(activation), y, layout->out);
+  dense_forward_outputs(layout, activation, rows, x, w, b, 0, layout->out, y);
+}
+
+void dense_forward_outputs(const dense_layout_t *layout, const activation_t *activation, int64_t rows,
+                           const float *x, const float *w, const float *b, int64_t from, int64_t to,
+                           float *y) {
+  multiply_panels(rows, layout->in, x, w, layout->padded_in, b, slope_of(activation), y, layout->out, from,
+                  to);
 }
 
 /* ---- backward to the inputs ---- */
 
 void dense_backward_data(const dense_layout_t *layout, int64_t rows, const float *dy, const float *transposed,
                          float *dx) {
-  multiply_panels(rows, layout->out, dy, transposed, layout->padded_out, NULL, 1.0F, dx, layout->in);
+  multiply_panels(rows, layout->out, dy, transposed, layout->padded_out, NULL, 1.0F, dx, layout->in, 0,
+                  layout->in);
 }
 
 /* ---- backward to the weights ---- */

@@ -44,6 +44,10 @@ void dense_unpack(const dense_layout_t *layout, const float *packed, float *plai
  * function itself, or nothing, and then the caller applies it. */
 void dense_forward(const dense_layout_t *layout, const activation_t *activation, int64_t rows, const float *x,
                    const float *w, const float *b, float *y);
+/* Of it the columns [from, to) of y alone; `from` begins a panel, `to` ends one or is `out`. */
+void dense_forward_outputs(const dense_layout_t *layout, const activation_t *activation, int64_t rows,
+                           const float *x, const float *w, const float *b, int64_t from, int64_t to,
+                           float *y);
 /* Whether dense_forward applies this function: those that are max(z, slope z). */
 bool dense_applies(const activation_t *activation);
 

@@ -130,6 +130,34 @@ void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape
 void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
                     int64_t calls);
 
+/* ---- the same by sections, for who gets parameters and gives gradients piece by piece ---- */
+
+/* What forward can do once it has one run of weights: nodes [first, end), or, of a dense layer that is cut
+ * between several sections, the outputs [from, to) of node `first`; the last of them does the rest of the
+ * nodes. Sections that begin with the same node are one stage of the way back. */
+typedef struct {
+  size_t first, end;
+  int64_t from, to; /* 0, 0: the whole layer */
+  size_t offset;    /* where its weights begin in the parameter vector: they end where the next one's begin */
+} section_t;
+
+/* Cuts the network into sections of some `floats` weights: layers that have more are cut, those that have
+ * fewer go together with their neighbours. Returns how many; writes them when `sections` is not NULL. */
+size_t graph_cut(const graph_t *graph, size_t floats, section_t *sections);
+size_t graph_nodes(const graph_t *graph);               /* numbered from 1; node 0 is the input */
+size_t graph_tile_node(const graph_t *graph, size_t i); /* whose parameters tile i is of */
+
+/* Sections in order do what graph_forward does. */
+void graph_forward_section(graph_worker_t *worker, const section_t *section, const float *parameters,
+                           tape_t *tape, int64_t row, int64_t calls, const pass_t *passes);
+/* The part of graph_backward from node `above`, whose parameters' gradient can be computed already
+ * (graph_nodes: from the outputs), to that which lets the gradient of node `below` be computed: `above` hands
+ * its delta on through its weights, `below` not yet. */
+void graph_backward_between(graph_worker_t *worker, size_t above, size_t below, const float *parameters,
+                            tape_t *tape, int64_t row, int64_t calls);
+
+/* ---- the gradient ---- */
+
 /* The gradient vector is cut into tiles (weights of all layers, then biases), covering all but padding
  * between arrays. A tile is `runs` contiguous runs of the parameter vector: run r is [offset + r stride, +
  * floats). */

@@ -28,8 +28,8 @@ static ls_status dense_create(const node_t *node, int64_t rows, bool train, kern
 static void dense_op_forward(const call_t *call) {
   const node_t *node = call->node;
   const float *b = node->has_bias ? call->parameters + node->bias : NULL;
-  dense_forward(&node->layout, node->activation, call->rows, call->x[0], call->parameters + node->weight, b,
-                call->y);
+  dense_forward_outputs(&node->layout, node->activation, call->rows, call->x[0],
+                        call->parameters + node->weight, b, call->from, call->to, call->y);
 }
 
 static void dense_finish(const call_t *call) {

@@ -64,7 +64,8 @@ typedef struct {
    * slice they are (dense.h); else NULL */
   float *columns, *panels;
   int64_t slice_rows, slice_row;
-  float *dy; /* (rows, width): backward only */
+  int64_t from, to; /* dense, forward: the outputs that are wanted */
+  float *dy;        /* (rows, width): backward only */
 } call_t;
 
 /* What batch_norm keeps of a call: how many rows count (in the first float), and for each column the sum of

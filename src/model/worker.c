@@ -98,6 +98,7 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
                  .kernels = &worker->kernels[node->number],
                  .rows = worker->rows,
                  .parameters = parameters,
+                 .to = node->width,
                  .y = at_row(tape->values, node, row),
                  .factors = at_row(tape->factors, node, row),
                  .dy = at_row(tape->deltas, node, row)};
@@ -126,11 +127,22 @@ static call_t prepare_all(const graph_worker_t *worker, const node_t *node, cons
 
 void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row, int64_t calls,
                    const pass_t *passes) {
-  for (size_t i = 1; i < worker->graph->n_nodes; i++) {
+  const section_t whole = {.first = 1, .end = worker->graph->n_nodes};
+  graph_forward_section(worker, &whole, parameters, tape, row, calls, passes);
+}
+
+void graph_forward_section(graph_worker_t *worker, const section_t *section, const float *parameters,
+                           tape_t *tape, int64_t row, int64_t calls, const pass_t *passes) {
+  for (size_t i = section->first; i < section->end; i++) {
     const node_t *node = &worker->graph->nodes[i];
     if (node->op->spans) {
       call_t all = prepare_all(worker, node, parameters, tape, row, calls);
+      if (i == section->first && section->to > 0) {
+        all.from = section->from;
+        all.to = section->to;
+      }
       node->op->forward(&all);
+      if (all.to < node->width) return; /* sections that follow do the rest */
     }
     void (*each)(const call_t *call) = node->op->spans ? node->op->finish : node->op->forward;
     for (int64_t k = 0; k < calls && each != NULL; k++) {
@@ -157,21 +169,42 @@ static void hand_on(graph_worker_t *worker, const call_t *call, tape_t *tape, in
   }
 }
 
-/* When the walk comes to a node, all its uses lie behind: its delta is complete. */
-void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
-                    int64_t calls) {
-  for (size_t i = worker->graph->n_nodes; i-- > 1;) {
-    const node_t *node = &worker->graph->nodes[i];
-    if (!node->needs_delta) continue;
-    for (int64_t k = 0; k < calls; k++) {
-      int64_t first = row + k * worker->rows;
-      call_t call = prepare(worker, node, parameters, tape, first);
-      if (node->op->settle != NULL) node->op->settle(&call);
-      if (!node->op->spans) hand_on(worker, &call, tape, first);
-    }
-    if (!node->op->spans) continue;
+static void settle_node(const graph_worker_t *worker, const node_t *node, const float *parameters,
+                        tape_t *tape, int64_t row, int64_t calls) {
+  if (!node->needs_delta || node->op->settle == NULL) return;
+  for (int64_t k = 0; k < calls; k++) {
+    call_t call = prepare(worker, node, parameters, tape, row + k * worker->rows);
+    node->op->settle(&call);
+  }
+}
+
+static void hand_on_node(graph_worker_t *worker, const node_t *node, const float *parameters, tape_t *tape,
+                         int64_t row, int64_t calls) {
+  if (!node->needs_delta) return;
+  if (node->op->spans) {
     call_t all = prepare_all(worker, node, parameters, tape, row, calls);
     hand_on(worker, &all, tape, row);
+    return;
+  }
+  for (int64_t k = 0; k < calls; k++) {
+    call_t call = prepare(worker, node, parameters, tape, row + k * worker->rows);
+    hand_on(worker, &call, tape, row + k * worker->rows);
+  }
+}
+
+void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
+                    int64_t calls) {
+  graph_backward_between(worker, worker->graph->n_nodes, 1, parameters, tape, row, calls);
+}
+
+/* When the walk comes to a node, all its uses lie behind: its delta is complete. */
+void graph_backward_between(graph_worker_t *worker, size_t above, size_t below, const float *parameters,
+                            tape_t *tape, int64_t row, int64_t calls) {
+  const node_t *nodes = worker->graph->nodes;
+  if (above < worker->graph->n_nodes) hand_on_node(worker, &nodes[above], parameters, tape, row, calls);
+  for (size_t i = above; i-- > below;) {
+    settle_node(worker, &nodes[i], parameters, tape, row, calls);
+    if (i > below) hand_on_node(worker, &nodes[i], parameters, tape, row, calls);
   }
 }
 

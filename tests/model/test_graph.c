@@ -60,6 +60,53 @@ static size_t dropped(const network_t *net) {
   return zeros;
 }
 
+/* Bits of the tape's output and of the gradient. */
+static void by_sections(const network_t *net, size_t floats, float *output, float *gradient) {
+  size_t n = graph_cut(net->graph, floats, NULL), above = graph_nodes(net->graph);
+  section_t *sections = calloc(n, sizeof *sections);
+  graph_cut(net->graph, floats, sections);
+  for (size_t s = 0; s < n; s++)
+    graph_forward_section(net->worker, &sections[s], net->vector, net->tape, 0, 1, &net->pass);
+  size_t outputs = (size_t)(net->rows * net->outputs);
+  memcpy(output, tape_output(net->tape, 0), outputs * sizeof *output);
+  memcpy(tape_output_delta(net->tape, 0), output, outputs * sizeof *output);
+  for (size_t s = n; s-- > 0;) {
+    if (s > 0 && sections[s].first == sections[s - 1].first) continue;
+    graph_backward_between(net->worker, above, sections[s].first, net->vector, net->tape, 0, 1);
+    above = sections[s].first;
+  }
+  slice_gradient(net->graph, net->worker, net->tape, 0, gradient);
+  free(sections);
+}
+
+Test(sections, do_what_whole_passes_do) {
+  layer_settings_t inner[] = {DENSE(40, "tanh"), DROPOUT(0.2)};
+  layer_settings_t layers[] = {LAYER_NORM(), DENSE(40, "relu"), RESIDUAL(inner), DENSE(100, "gelu"),
+                               BATCH_NORM(), DENSE(70, "silu"), DENSE(5, NULL)};
+  network_t net = network_create(layers, COUNT(layers), 30, 64);
+  size_t floats = graph_floats(net.graph), outputs = (size_t)(net.rows * net.outputs);
+  float *output = calloc(2 * outputs, sizeof *output), *gradient = calloc(2 * floats, sizeof *gradient);
+  net.pass.training = true;
+  by_sections(&net, floats, output, gradient);
+  cr_assert_eq(graph_cut(net.graph, floats, NULL), 1);
+  for (size_t most = floats / 2; most > 500; most /= 2) {
+    size_t n = graph_cut(net.graph, most, NULL);
+    section_t *sections = calloc(n, sizeof *sections);
+    graph_cut(net.graph, most, sections);
+    cr_assert_gt(n, 1);
+    cr_assert_eq(sections[0].offset, 0);
+    cr_assert_eq(sections[n - 1].end, graph_nodes(net.graph));
+    for (size_t s = 1; s < n; s++) cr_assert_geq(sections[s].offset, sections[s - 1].offset);
+    free(sections);
+    by_sections(&net, most, output + outputs, gradient + floats);
+    cr_assert_arr_eq(output, output + outputs, outputs * sizeof *output, "sections of %zu weights", most);
+    cr_assert_arr_eq(gradient, gradient + floats, floats * sizeof *gradient, "sections of %zu weights", most);
+  }
+  free(output);
+  free(gradient);
+  network_destroy(&net);
+}
+
 Test(dropout, drops_its_share_and_scales_the_rest) {
   enum { ROWS = 400, WIDTH = 250 };
   layer_settings_t layers[] = {DENSE(WIDTH, "sigmoid"), DROPOUT(0.3)};
