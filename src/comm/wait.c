@@ -44,6 +44,10 @@ static double tenth(const world_t *world) {
   return part > LONGEST_PART ? LONGEST_PART : part;
 }
 
+double world_patience(const world_t *world) {
+  return world->timeout - 3 * tenth(world);
+}
+
 /* MPI_Finalize would wait for all ranks, and a launcher that is not told so waits for all its daemons. Who
  * does not report gives the one who does the time to. On a node that is cut off the launcher cannot be told,
  * and MPICH goes on trying: there the signal ends the process. */
@@ -139,7 +143,7 @@ static bool idle_between(int looks) {
 ls_status world_await(world_t *world, int code, MPI_Request *request, const char *call, ls_error *error) {
   char why[LS_MESSAGE_SIZE / 2];
   ls_error failure = {0};
-  double asleep = 0, limit = world->timeout - 3 * tenth(world); /* asleep: since when */
+  double asleep = 0, limit = world_patience(world); /* asleep: since when */
   int done = 0;
   for (int tries = 0; code == MPI_SUCCESS; tries += tries < INT_MAX / 2) {
     code = MPI_Test(request, &done, MPI_STATUS_IGNORE);

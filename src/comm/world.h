@@ -34,6 +34,8 @@ ls_status world_group(world_t *world, int ranks_per_node, ls_error *error);
  * collective, but the same on all ranks. */
 void world_set_timeout(world_t *world, double seconds);
 double world_timeout(const world_t *world);
+/* How many of those seconds it waits before it looks for nodes that do not answer. */
+double world_patience(const world_t *world);
 
 /* For a rank that has found elsewhere that others do not come (`why`: a barrier in memory, an exchange of
  * another rank of its node): looks for nodes that do not answer, as a call that has waited too long does, and

@@ -1,5 +1,5 @@
 /* Ranks, nodes and lanes: the grouping, the collectives, and the agreement on errors. */
-#include "comm/world.h"
+#include "comm/transfer.h"
 
 #include "mpi/check.h"
 
@@ -140,6 +140,34 @@ static void check_all_to_all(world_t *world) {
       CHECK(receive[at] == mark(lane, n, me, k), "%g from node %d", (double)receive[at], n);
 }
 
+/* The same by messages that are begun and looked at, two for each node. */
+static void check_transfers(world_t *world) {
+  enum { MOST_NODES = 16, N = 3 };
+  ls_error error = {0};
+  transfer_t *out = NULL, *in = NULL;
+  float send[MOST_NODES][2][N], receive[MOST_NODES][2][N];
+  int nodes = world_nodes(world), me = world_node(world), lane = world_place(world);
+  CHECK_OK(transfer_create(world, 2 * MOST_NODES, &out, &error));
+  CHECK_OK(transfer_create(world, 2 * MOST_NODES, &in, &error));
+  for (int round = 0; round < 2; round++) {
+    bool sent = false, received = false;
+    memset(receive, 0, sizeof receive);
+    for (int n = 0; n < nodes; n++)
+      for (int k = 0; k < 2 && n != me; k++) {
+        for (int i = 0; i < N; i++) send[n][k][i] = mark(lane, me, n, k * N + i) + (float)round;
+        CHECK_OK(transfer_receive(in, n, k, receive[n][k], N, &error));
+        CHECK_OK(transfer_send(out, n, k, send[n][k], N, &error));
+      }
+    while (!sent) CHECK_OK(transfer_look(out, &sent, &error));
+    while (!received) CHECK_OK(transfer_look(in, &received, &error));
+    for (int n = 0; n < nodes; n++)
+      for (int i = 0; i < 2 * N && n != me; i++)
+        CHECK(receive[n][i / N][i % N] == mark(lane, n, me, i) + (float)round, "%d from node %d", i, n);
+  }
+  transfer_destroy(&out);
+  transfer_destroy(&in);
+}
+
 static void check_lane_gather(world_t *world) {
   enum { MOST_NODES = 16, MOST = 3 * MOST_NODES };
   ls_error error = {0};
@@ -179,6 +207,7 @@ int main(int argc, char **argv) {
     if (world_place(world) < world_lanes(world)) {
       check_all_to_all(world);
       check_lane_gather(world);
+      check_transfers(world);
     }
   }
   world_destroy(&world);

@@ -1,0 +1,81 @@
+#include "comm/transfer.h"
+
+#include "comm/world_impl.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+/* Tags of world_impl's own messages on the lane are below. */
+enum { FIRST_TAG = 16 };
+
+struct transfer {
+  world_t *world;
+  size_t most, count;
+  MPI_Request *requests; /* (most) */
+};
+
+ls_status transfer_create(world_t *world, size_t most, transfer_t **out, ls_error *error) {
+  transfer_t *transfer = calloc(1, sizeof *transfer);
+  if (transfer != NULL) {
+    transfer->world = world;
+    transfer->most = most;
+    transfer->requests = calloc(most + 1, sizeof *transfer->requests);
+  }
+  if (transfer == NULL || transfer->requests == NULL) {
+    transfer_destroy(&transfer);
+    return error_set(error, LS_NO_MEMORY, "no memory for a table of messages");
+  }
+  *out = transfer;
+  return LS_OK;
+}
+
+void transfer_destroy(transfer_t **transfer) {
+  if (transfer == NULL || *transfer == NULL) return;
+  free((*transfer)->requests);
+  free(*transfer);
+  *transfer = NULL;
+}
+
+/* What an MPI call that begins or ends messages returned. */
+static ls_status check(transfer_t *transfer, int code, const char *call, ls_error *error) {
+  ls_error failure = {0};
+  if (code == MPI_SUCCESS) return LS_OK;
+  mpi_check(code, call, &failure);
+  return world_abandon(transfer->world, failure.message, error);
+}
+
+static ls_status check_size(size_t n, ls_error *error) {
+  if (n <= INT_MAX) return LS_OK;
+  return error_set(error, LS_COMM,
+                   "a message of more than 2^31 floats: use more ranks per node, so that slices are smaller");
+}
+
+ls_status transfer_send(transfer_t *transfer, int node, int tag, const float *values, size_t n,
+                        ls_error *error) {
+  TRY(world_usable(transfer->world, error));
+  TRY(check_size(n, error));
+  MPI_Request *request = &transfer->requests[transfer->count++];
+  return check(transfer,
+               MPI_Isend(values, (int)n, MPI_FLOAT, node, FIRST_TAG + tag, transfer->world->lane, request),
+               "MPI_Isend", error);
+}
+
+ls_status transfer_receive(transfer_t *transfer, int node, int tag, float *values, size_t n,
+                           ls_error *error) {
+  TRY(world_usable(transfer->world, error));
+  TRY(check_size(n, error));
+  MPI_Request *request = &transfer->requests[transfer->count++];
+  return check(transfer,
+               MPI_Irecv(values, (int)n, MPI_FLOAT, node, FIRST_TAG + tag, transfer->world->lane, request),
+               "MPI_Irecv", error);
+}
+
+ls_status transfer_look(transfer_t *transfer, bool *done, ls_error *error) {
+  int ended = 0;
+  TRY(world_usable(transfer->world, error));
+  TRY(check(transfer, MPI_Testall((int)transfer->count, transfer->requests, &ended, MPI_STATUSES_IGNORE),
+            "a message between nodes", error));
+  *done = ended != 0;
+  if (*done) transfer->count = 0;
+  return LS_OK;
+}
