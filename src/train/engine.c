@@ -59,9 +59,17 @@ done:
   return status;
 }
 
-/* The barrier, and the sums that threads of a node tell each other. */
+/* The barriers, and the counts and sums that threads of a node tell each other. */
 static size_t control_bytes(const engine_t *engine) {
-  return sizeof(control_t) + (engine->blocks + 2 * engine->trust.n_pieces) * sizeof(double);
+  return sizeof(control_t) + engine->n_buckets * sizeof(progress_t) +
+         (engine->blocks + 2 * engine->trust.n_pieces) * sizeof(double);
+}
+
+/* What lies behind the control. */
+static void place_control(engine_t *engine) {
+  engine->progress = (progress_t *)(engine->control + 1);
+  engine->norms = (double *)(engine->progress + engine->n_buckets);
+  engine->trust.squares = engine->norms + engine->blocks;
 }
 
 static ls_status create_shared(engine_t *engine, ls_error *error) {
@@ -76,9 +84,11 @@ static ls_status create_shared(engine_t *engine, ls_error *error) {
   engine->parameters = window_segment(engine->parameter_window, 0);
   engine->partials = window_segment(engine->partial_window, world_place(world));
   engine->control = window_segment(engine->control_window, 0);
+  place_control(engine);
   int threads = 0;
   TRY(count_threads(engine, &threads, error));
   if (first) barrier_init(&engine->control->barrier, threads);
+  if (first) barrier_init(&engine->control->lanes, engine->lanes);
   return world_barrier(world, error);
 }
 
@@ -89,6 +99,7 @@ static ls_status create_private(engine_t *engine, ls_error *error) {
   if (engine->parameters == NULL || engine->partials == NULL || engine->control == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for parameters and gradients (%.1f MB)",
                      (double)engine->floats * sizeof(float) * (1 + engine->n_pieces) / 1e6);
+  place_control(engine);
   barrier_init(&engine->control->barrier, engine->in.layout->threads);
   return LS_OK;
 }
@@ -114,7 +125,8 @@ static ls_status create_rows(engine_t *engine, ls_error *error) {
   engine->epoch_loss = arena_new(&engine->arena, own * heads, sizeof(double));
   engine->team = arena_new(&engine->arena, 1, sizeof *engine->team);
   engine->timed_rows = arena_new(&engine->arena, (size_t)engine->in.timed_steps, sizeof *engine->timed_rows);
-  engine->workers = arena_new(&engine->arena, (size_t)layout->threads, sizeof *engine->workers);
+  engine->workers = arena_new(&engine->arena, (size_t)layout->threads + exchange_takes_part(engine),
+                              sizeof *engine->workers);
   if (engine->order == NULL || engine->shard_begin == NULL || engine->block_loss == NULL ||
       engine->step_loss == NULL || engine->epoch_loss == NULL || engine->team == NULL ||
       engine->workers == NULL || engine->timed_rows == NULL)
@@ -131,10 +143,8 @@ static ls_status create_rows(engine_t *engine, ls_error *error) {
 }
 
 static int deepest_sum(const engine_t *engine) {
-  int depth = engine->total.depth;
-  for (int k = 0; k < engine->exchange.own_pieces; k++)
-    if (engine->exchange.own[k].depth > depth) depth = engine->exchange.own[k].depth;
-  return depth + 1;
+  int depth = engine->total.depth, between = exchange_depth(engine);
+  return (between > depth ? between : depth) + 1;
 }
 
 /* Sums that a tile has at work at once. */
@@ -148,7 +158,7 @@ static int deepest_fold(const engine_t *engine) {
 static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *error) {
   size_t rows = (size_t)engine->shape.block_rows;
   worker->labels = arena_new(&engine->arena, rows, sizeof *worker->labels);
-  worker->rows = arena_new(&engine->arena, (size_t)engine->shape.together * rows, sizeof *worker->rows);
+  worker->rows = arena_new(&engine->arena, rows, sizeof *worker->rows);
   worker->values = arena_new(&engine->arena, rows * (size_t)engine->in.objective->targets, sizeof(float));
   worker->weights = arena_new(&engine->arena, rows, sizeof *worker->weights);
   worker->levels = arena_new(
@@ -167,20 +177,20 @@ static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *er
 /* Kernels are made by the threads that run them, each with one OpenMP thread set: otherwise the library may
  * split a sum over rows between threads, and the bits would depend on their number. */
 static ls_status create_workers(engine_t *engine, ls_error *error) {
-  int threads = engine->in.layout->threads, got = 0;
+  int threads = engine->in.layout->threads, drives = exchange_takes_part(engine), got = 0;
   engine->fold_depth = deepest_fold(engine);
-  for (int t = 0; t < threads; t++) TRY(worker_buffers(engine, &engine->workers[t], error));
+  for (int t = 0; t < threads + drives; t++) TRY(worker_buffers(engine, &engine->workers[t], error));
   ls_status status = LS_OK;
   omp_set_dynamic(0);
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(threads + drives)
   {
     ls_error own = {0};
-    int t = omp_get_thread_num();
+    int t = omp_get_thread_num() - drives; /* as run_steps numbers them */
     omp_set_num_threads(1);
 #pragma omp single
-    got = omp_get_num_threads();
-    if (graph_worker_create(engine->in.graph, engine->shape.block_rows, engine->shape.together, true,
-                            &engine->workers[t].kernels, &own) != LS_OK) {
+    got = omp_get_num_threads() - drives;
+    if (t >= 0 && graph_worker_create(engine->in.graph, engine->shape.block_rows, engine->shape.together,
+                                      true, &engine->workers[t].kernels, &own) != LS_OK) {
 #pragma omp critical
       {
         status = own.status;
@@ -209,6 +219,8 @@ static ls_status create_parts(engine_t *engine, ls_error *error) {
   engine->n_pieces = tree_cover(layout->shards, layout->first_shard, layout->own_shards, engine->pieces);
   ls_status status = check_size(engine, error);
   if (status == LS_OK) status = trust_plan(engine, error);
+  if (status == LS_OK) status = slices_create(engine, error);
+  if (status == LS_OK) status = staged_create(engine, error);
   TRY(world_agree(world, status, error));
   if (engine->shared)
     TRY(create_shared(engine, error));
@@ -233,6 +245,7 @@ ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error 
   engine->shared = strcmp(settings->parallel.reduce, "shared") == 0;
   engine->nodes = engine->shared ? world_nodes(inputs->world) : 1;
   engine->lanes = engine->shared ? world_lanes(inputs->world) : 1;
+  engine->updaters = engine->nodes > 1 ? 1 : inputs->layout->threads;
   engine->floats = graph_floats(inputs->graph);
   engine->blocks = engine->floats / GRAPH_BLOCK;
   engine->weight_blocks = graph_weight_floats(inputs->graph) / GRAPH_BLOCK;
@@ -254,6 +267,7 @@ void engine_destroy(engine_t **engine) {
     for (int t = 0; t < own->in.layout->threads; t++) graph_worker_destroy(&own->workers[t].kernels);
   tape_destroy(&own->tape);
   gather_free(&own->gather);
+  exchange_destroy(own);
   window_destroy(&own->control_window);
   window_destroy(&own->partial_window);
   window_destroy(&own->parameter_window);
@@ -295,28 +309,7 @@ ls_status engine_set_parameters(engine_t *engine, const float *vector, ls_error 
 }
 
 void engine_set_state(engine_t *engine, int k, const float *vector) {
-  memcpy(engine->states[k], vector + engine->slice.first * GRAPH_BLOCK,
-         engine->slice.count * GRAPH_BLOCK * sizeof *vector);
-}
-
-/* The slices of all ranks as one vector on rank 0. */
-static ls_status gather_slices(engine_t *engine, const float *slice, float *vector, ls_error *error) {
-  world_t *world = engine->in.world;
-  size_t ranks = (size_t)world_size(world), *sizes = calloc(ranks, sizeof *sizes), at = 0;
-  float *pieces = world_rank(world) == 0 ? malloc(engine->floats * sizeof *pieces) : NULL;
-  ls_status status = LS_OK;
-  if (sizes == NULL || (world_rank(world) == 0 && pieces == NULL))
-    status = error_set(error, LS_NO_MEMORY, "no memory to collect a vector from all ranks (%.1f MB)",
-                       (double)engine->floats * sizeof *pieces / 1e6);
-  TRY_OR_DONE(world_agree(world, status, error));
-  for (size_t r = 0; r < ranks; r++) sizes[r] = engine->slices[r].count * GRAPH_BLOCK * sizeof *pieces;
-  TRY_OR_DONE(world_gather_pieces(world, slice, sizes, pieces, 0, error));
-  for (size_t r = 0; r < ranks && pieces != NULL; at += engine->slices[r].count * GRAPH_BLOCK, r++)
-    memcpy(vector + engine->slices[r].first * GRAPH_BLOCK, pieces + at, sizes[r]);
-done:
-  free(pieces);
-  free(sizes);
-  return status;
+  scatter_slices(engine, vector, engine->states[k]);
 }
 
 ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *error) {
@@ -355,12 +348,12 @@ static void begin_reading(engine_t *engine, int64_t from) {
     stream_begin_steps(engine->stream, engine->epoch, from);
 }
 
-/* Told between two barriers of the node's threads, so that all of them see it after the same step. A reader
- * that failed ends the run on all nodes. By one thread of each rank. */
+/* Told between two barriers of the node's threads, so that all of them see it after the same step. By one
+ * thread of each rank. */
 static void tell_failed_reader(engine_t *engine, ls_error *error) {
   int64_t failed = stream_failed(engine->stream) ? READER_FAILED : 0;
-  bool is_alone = engine->shared ? engine->nodes == 1 : world_size(engine->in.world) == 1;
-  if (!is_alone && world_max_i64(engine->in.world, &failed, 1, error) != LS_OK) failed = EXCHANGE_FAILED;
+  if (!engine->shared && world_max_i64(engine->in.world, &failed, 1, error) != LS_OK)
+    failed = EXCHANGE_FAILED;
   if (failed != 0) atomic_store(&engine->control->failed, (int)failed);
 }
 
@@ -389,11 +382,16 @@ bool node_wait(engine_t *engine, worker_t *worker) {
   return wait_at(engine, worker, &engine->control->barrier);
 }
 
+bool lanes_wait(engine_t *engine, worker_t *worker) {
+  return wait_at(engine, worker, &engine->control->lanes);
+}
+
 bool step_failed(const engine_t *engine) {
   return atomic_load_explicit(&engine->control->failed, memory_order_relaxed) != 0;
 }
 
-/* The counters that deal out work are set back where nobody uses them: two phases before they are needed. */
+/* A step on one node. The counters that deal out work are set back where nobody uses them: two phases before
+ * they are needed. */
 static void do_step(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error) {
   bool alone = update_while_folding(engine, step);
   rows_phase(engine, worker, step);
@@ -422,31 +420,48 @@ static int64_t step_freedom(const engine_t *engine, int64_t t) {
   return step_rows(partition, batch, t) - calls;
 }
 
-/* What all steps of a call have in common is in `like`. */
+/* A step by one of the rank's threads; -1 is the one that drives the exchange with other nodes. `tick` counts
+ * the steps of the engine. False when the run is over. */
+static bool take_part(engine_t *engine, int thread, const step_t *step, long tick, ls_error *error) {
+  worker_t *worker = &engine->workers[thread >= 0 ? thread : engine->in.layout->threads];
+  if (thread < 0) {
+    exchange_step(engine, worker, step, tick, error);
+    return !step_failed(engine);
+  }
+  if (engine->nodes > 1) return staged_step(engine, worker, thread, step, tick);
+  do_step(engine, worker, thread, step, error);
+  return !step_failed(engine);
+}
+
+/* What all steps of a call have in common is in `like`. The thread that made the world is the one that drives
+ * the exchange: MPI need not know of others. */
 static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, step_t like,
                            ls_error *error) {
   const partition_t partition = engine->in.train->partition;
   int64_t batch = engine->in.settings->train.global_batch_size;
   begin_reading(engine, from);
-#pragma omp parallel num_threads(engine->in.layout->threads)
+  int drives = exchange_takes_part(engine);
+#pragma omp parallel num_threads(engine->in.layout->threads + drives)
   {
-    int thread = omp_get_thread_num();
-    worker_t *worker = &engine->workers[thread];
+    int thread = omp_get_thread_num() - drives;
+    worker_t *worker = &engine->workers[thread >= 0 ? thread : engine->in.layout->threads];
+    bool goes_on = true;
     omp_set_num_threads(1);
     worker->mark = clock_seconds();
-    for (int64_t t = from; t < to; t++) {
+    for (int64_t t = from; t < to && goes_on; t++) {
       step_t step = {.step = t,
                      .updates = updates_before + (t - from),
                      .rows = step_rows(partition, batch, t),
                      .freedom = step_freedom(engine, t),
                      .want_norm = like.want_norm && t == to - 1,
                      .keep = like.keep};
-      do_step(engine, worker, thread, &step, error);
+      goes_on = take_part(engine, thread, &step, engine->ticks + (t - from), error);
       worker_record(engine, worker, thread, &step, engine->timed + (t - from));
-      if (step_failed(engine)) break;
     }
+    if (goes_on && thread >= 0 && engine->nodes > 1) staged_end(engine, worker, engine->ticks + (to - from));
   }
   engine->steps_done = to;
+  engine->ticks += to - from;
   engine->timed += to - from;
   TRY(end_reading(engine, to, error));
   if (!step_failed(engine)) return LS_OK;

@@ -1,13 +1,14 @@
 /* The engine: the step that all threads of all ranks share, from gather to update.
  *
- * A step has three phases, with a barrier after each:
+ * On one node a step has three phases, with a barrier after each:
  *   rows     each thread takes blocks of rows (of the rank's shards): gather, forward, loss, backward;
  *   fold     each thread takes tiles of the gradient, computes the tile of one shard after the other and
  * folds them in the order of the tree while they are in cache: the rank's partial sums; update   each thread
  * takes a slice of the parameter vector, adds the partial sums of all ranks in tree order, divides by the
  * rows, penalises, clips, and applies the optimiser. Nothing in it depends on who takes what, so the bits are
- * the same on any layout. All memory and kernels are made at set-up; the steps of one engine_run are one
- * OpenMP region. */
+ * the same on any layout. With several nodes the same is done layer by layer, so that what nodes send each
+ * other is under way meanwhile (staged.c, exchange.c). All memory and kernels are made at set-up; the steps
+ * of one engine_run are one OpenMP region. */
 #ifndef TRAIN_ENGINE_H
 #define TRAIN_ENGINE_H
 

@@ -1,4 +1,4 @@
-/* Inside of the engine: its parts, and what engine.c, rows.c, fold.c and update.c share. */
+/* Inside of the engine: its parts, and what its files share. */
 #ifndef TRAIN_ENGINE_IMPL_H
 #define TRAIN_ENGINE_IMPL_H
 
@@ -13,7 +13,7 @@ enum { MOST_TOGETHER = 16 }; /* kernel calls of a thread at once */
 typedef struct {
   _Alignas(64) graph_worker_t *kernels;
   int32_t *labels; /* (block_rows) */
-  uint32_t *rows;  /* (together, block_rows): where streamed rows are */
+  uint32_t *rows;  /* (block_rows): where streamed rows are */
   float *values;   /* (block_rows, targets) */
   float *weights;  /* (block_rows) */
   float *levels;   /* (fold_depth - 1, largest tile): where sums of left-hand subtrees wait */
@@ -40,25 +40,41 @@ typedef struct {
   size_t first, count; /* in blocks of GRAPH_BLOCK */
 } slice_t;
 
+/* Blocks that go through the exchange together (slices.c). */
+typedef struct {
+  slice_t blocks;
+  slice_t own; /* what of them this rank updates; count 0 for a rank without lane */
+  size_t at;   /* own blocks of the buckets before: where this slice lies in what a rank holds for its own */
+} bucket_t;
+
 /* Why steps ended early: this node's exchange with others, or, as all nodes know, some rank's reader. */
 enum { EXCHANGE_FAILED = 1, READER_FAILED = 2 };
 
 /* What the threads of all ranks of a node share beside parameters: lives in a window (or, with reduce: mpi,
  * in plain memory, since then each rank is a node of its own). */
 typedef struct {
-  barrier_t barrier;
-  _Alignas(64) atomic_int failed; /* 0, EXCHANGE_FAILED (1) or READER_FAILED */
-  _Alignas(64) double norms[];    /* per parameter block: sum of squares of the gradient */
+  barrier_t barrier;                     /* of all threads */
+  barrier_t lanes;                       /* of those that drive the exchange, one for each lane */
+  _Alignas(64) atomic_int failed;        /* 0, EXCHANGE_FAILED (1) or READER_FAILED */
+  _Alignas(64) atomic_int reader_failed; /* 1 where nodes still have to tell each other */
 } control_t;
 
-/* The exchange between nodes, present when there are several. */
+/* How far the node is with a bucket, and with a stage: counted over all steps, never set back, so that who
+ * waits for a step knows the number to wait for. Lies behind the control, one for each bucket. */
 typedef struct {
-  sum_t *own; /* (own_pieces): each node piece from the ranks' partial sums */
-  int own_pieces;
-  float *send, *receive; /* slices of node pieces to and from the ranks of this lane */
-  int *send_counts, *receive_counts, *lane_counts, *norm_counts; /* (nodes) each */
-  size_t lane_first, lane_count;                                 /* blocks of this lane's slices */
-} exchange_t;
+  _Alignas(64) atomic_long folded;  /* tiles of the bucket, by all ranks */
+  _Alignas(64) atomic_long handed;  /* stage of this number: ranks whose deltas have come down to it */
+  _Alignas(64) atomic_long arrived; /* lanes whose slices of new parameters are there */
+} progress_t;
+
+/* Sections that begin with the same node: what backward goes through at once. Its tiles are those at
+ * [first_tile, end_tile) of the order in which the fold takes them, last stage first. */
+typedef struct {
+  size_t node;
+  long first_tile, end_tile;
+} stage_t;
+
+typedef struct exchange exchange_t;
 
 /* Layer-wise optimisers: every array of weights is cut at the borders of blocks, in order of offset. The
  * squares of w and u over piece p are at [2 p] and [2 p + 1] of the control's squares; an array's norm adds
@@ -69,11 +85,11 @@ typedef struct {
 } trust_piece_t;
 typedef struct {
   trust_piece_t *pieces;
-  size_t n_pieces;     /* 0: the optimiser is not layer-wise */
-  size_t *array_first; /* (arrays + 1): first piece of each */
-  size_t *block_first; /* (blocks + 1) */
-  double *squares;     /* (2 n_pieces): shared by the node */
-  int *counts;         /* (nodes): doubles of this lane's slices, for the exchange */
+  size_t n_pieces;       /* 0: the optimiser is not layer-wise */
+  size_t *array_first;   /* (arrays + 1): first piece of each */
+  size_t *block_first;   /* (blocks + 1) */
+  size_t *block_squares; /* (blocks + 1): twice those */
+  double *squares;       /* (2 n_pieces): shared by the node */
 } trust_t;
 
 typedef struct lbfgs lbfgs_t;
@@ -93,17 +109,28 @@ struct engine {
   float *parameters;
   float *partials; /* (own_pieces, floats) */
   control_t *control;
+  progress_t *progress;                /* (buckets): shared by the node, as are norms */
+  double *norms;                       /* (blocks): sums of squares of the gradient */
   barrier_t *team;                     /* this rank's threads */
   tree_node_t pieces[TREE_MAX_PIECES]; /* this rank's subtrees */
   int n_pieces;
   int fold_depth; /* sums of a tile at work at once */
 
-  sum_t total;                         /* the gradient sum on this rank's slice */
-  slice_t slice;                       /* updated by this rank; count 0 for a rank without lane */
-  slice_t *slices;                     /* (ranks): of every rank, for saving */
-  float *states[OPTIMIZER_MAX_STATES]; /* (slice) */
-  float *gradient; /* (slice): where it waits while its norm is found; with reduce: mpi also the sum */
-  exchange_t exchange;
+  section_t *sections; /* the network as the exchange cuts it: whole on one node */
+  size_t n_sections;
+  stage_t *stages; /* of several nodes only, as are the order of tiles and the exchange */
+  size_t n_stages;
+  size_t *tile_order;                  /* (tiles): first tiles of the last stage, then the one before … */
+  bucket_t *buckets;                   /* one for each section and one for what is not weights; or one */
+  size_t n_buckets, own_blocks;        /* the latter: of this rank, in all buckets */
+  int *lane_of;                        /* (ranks): -1 for a rank that updates nothing */
+  int updaters;                        /* threads of this rank that share an update */
+  sum_t total;                         /* on one node: the gradient sum */
+  float *states[OPTIMIZER_MAX_STATES]; /* (own blocks) */
+  float *gradient; /* (own blocks): where it waits while its norm is found; with reduce: mpi also the sum */
+  exchange_t *exchange;            /* NULL on one node and for a rank without lane */
+  long ticks;                      /* steps of all runs before this one */
+  _Alignas(64) atomic_int waiting; /* threads that wait for new parameters */
   trust_t trust;
   lbfgs_t *lbfgs; /* NULL for other optimisers */
 
@@ -135,11 +162,26 @@ typedef struct {
   bool keep; /* leave the gradient in engine->gradient and update nothing */
 } step_t;
 
-/* The three phases, each called by all threads of a rank. With update_while_folding the fold does the update
- * too: tile by tile, while the gradient is in cache and by the thread that made it. */
+/* ---- rows.c ---- */
+
+/* The three phases of a step on one node, each called by all threads of a rank. With update_while_folding the
+ * fold does the update too: tile by tile, while the gradient is in cache and by the thread that made it. */
 void rows_phase(engine_t *engine, worker_t *worker, const step_t *step);
 void fold_phase(engine_t *engine, worker_t *worker, const step_t *step);
 void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error);
+
+/* The first two by parts. Calls of the rows phase are numbered in the order of parts; a part ends before call
+ * number `end`, and its threads share it. Forward through a section, gather before the first and loss behind
+ * the last; backward from one node to another (graph_backward_between). */
+void rows_forward(engine_t *engine, worker_t *worker, const step_t *step, const section_t *section, long end);
+void rows_backward(engine_t *engine, worker_t *worker, size_t above, size_t below, long end);
+long rows_calls(const engine_t *engine); /* of one part */
+/* This rank's partial sums of one tile, for the others. */
+void fold_pieces(engine_t *engine, worker_t *worker, const step_t *step, size_t tile);
+/* Loss sums of this rank's shards, once a step and when all losses are there. By one thread. */
+void add_losses(engine_t *engine, const step_t *step);
+
+/* ---- update.c ---- */
 
 /* Whether one rank holds all shards, and nothing asks for the gradient as a whole. */
 bool update_while_folding(const engine_t *engine, const step_t *step);
@@ -147,18 +189,89 @@ bool update_while_folding(const engine_t *engine, const step_t *step);
 optimizer_step_t update_settings(const engine_t *engine, const step_t *step);
 /* Applies the gradient sum of floats [first, first + count), all weights or all biases, whole blocks or tiles
  * of the slice that this rank updates. */
-void update_floats(engine_t *engine, worker_t *worker, const step_t *step, const optimizer_step_t *update,
-                   size_t first, size_t count, const float *sum);
+void update_floats(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step,
+                   const optimizer_step_t *update, size_t first, size_t count, const float *sum);
+/* Whether the whole gradient must be there before any of it is applied. */
+bool gradient_waits(const engine_t *engine, const step_t *step);
+/* This updater's part of the rank's slice of a bucket: applied at once; or, made a mean, put where it waits,
+ * with the squares of its blocks for the norm; and when all of the gradient waits, its update. */
+void update_bucket(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step,
+                   const optimizer_step_t *update, const sum_t *total, int thread);
+void keep_gradient(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step,
+                   const sum_t *total, int thread);
+void update_waiting(engine_t *engine, worker_t *worker, int thread, const step_t *step,
+                    const optimizer_step_t *update, ls_error *error);
+slice_t own_part(const engine_t *engine, const bucket_t *bucket, int thread);
 
-/* Set-up of the update: plans, slices, exchange. Collective. */
+/* Where the float at `offset` of the vector lies in what this rank holds for its own slices. */
+static inline size_t slice_index(const bucket_t *bucket, size_t offset) {
+  return offset - bucket->own.first * GRAPH_BLOCK + bucket->at * GRAPH_BLOCK;
+}
+float *gradient_at(const engine_t *engine, const bucket_t *bucket, size_t offset);
+void states_at(const engine_t *engine, const bucket_t *bucket, size_t offset,
+               float *states[OPTIMIZER_MAX_STATES]);
+
+/* Set-up of the update: buffers, plans, exchange; when slices are known. */
 ls_status update_create(engine_t *engine, ls_error *error);
 
-/* Layer-wise optimisers (trust.c): the plan, and the share of the control that its squares take, before
- * anything is made; the rest of it when slices are known; the update itself, from the gradient that waits in
- * engine->gradient. */
+/* Waits for those of the node who update: threads, or with several nodes the lanes' ranks. */
+bool updaters_wait(engine_t *engine, worker_t *worker);
+/* Doubles that belong to blocks, those of block b at squares[first[b]] up to first[b + 1] (first NULL: one
+ * for each), become known to the whole node, and to other nodes. By all updaters. */
+void share_squares(engine_t *engine, worker_t *worker, double *squares, const size_t *first, ls_error *error);
+/* Sum of squares of n floats, n a multiple of 8, in eight lanes that are added in a fixed order. */
+double sum_squares(const float *g, size_t n);
+
+/* ---- slices.c ---- */
+
+ls_status slices_create(engine_t *engine, ls_error *error); /* sections, buckets, who updates what */
+slice_t bucket_slice(const engine_t *engine, size_t bucket, int lane, int node);
+slice_t rank_slice(const engine_t *engine, size_t bucket, int rank);
+slice_t bucket_lane(const engine_t *engine, size_t bucket); /* this rank's lane's slices, all nodes */
+size_t section_bucket(const engine_t *engine, size_t section);
+/* Between a whole vector and a rank's slices, bucket after bucket. The second is collective; the vector is
+ * that of rank 0, NULL elsewhere. */
+void scatter_slices(const engine_t *engine, const float *vector, float *slices);
+ls_status gather_slices(engine_t *engine, const float *slices, float *vector, ls_error *error);
+
+/* ---- sums.c ---- */
+
+/* The program that makes sum(0, leaves) of pieces; the vectors that hold them are the caller's to fill in. */
+ls_status sum_create(engine_t *engine, int leaves, const tree_node_t *pieces, int n_pieces, sum_t *sum,
+                     ls_error *error);
+/* Subtrees of this node's ranks, rank by rank, with the vectors that hold them; and those of a whole node. */
+int node_pieces(const engine_t *engine, tree_node_t *pieces, const float **vectors);
+int cover_node(const engine_t *engine, int node, tree_node_t pieces[TREE_MAX_PIECES]);
+/* The sum of a block: runs the program on a stack in cache. The result may be one of the vectors itself. */
+const float *sum_block(const sum_t *sum, size_t block, float *stack);
+
+/* ---- exchange.c and staged.c: several nodes ---- */
+
+ls_status exchange_create(engine_t *engine, ls_error *error);
+void exchange_destroy(engine_t *engine);
+int exchange_depth(const engine_t *engine); /* of its sums */
+/* Whether this rank has a lane: then one more thread, the one that made the world, drives it. */
+bool exchange_takes_part(const engine_t *engine);
+/* One step of the exchange, by that thread; `tick` counts all steps of the engine. */
+void exchange_step(engine_t *engine, worker_t *worker, const step_t *step, long tick, ls_error *error);
+/* The same step by the rank's other threads; false when it cannot be done, since the one before has failed.
+ */
+bool staged_step(engine_t *engine, worker_t *worker, int thread, const step_t *step, long tick);
+/* Waits until all parameters that step `tick` begins with are there; false: in vain. */
+bool staged_end(engine_t *engine, worker_t *worker, long tick);
+ls_status staged_create(engine_t *engine, ls_error *error); /* stages, and the order of tiles */
+long bucket_tiles(const engine_t *engine, size_t bucket);   /* that have a share in it */
+size_t bucket_stage(const engine_t *engine, size_t bucket); /* whose fold completes it */
+/* This lane's doubles of all blocks to and from other nodes (share_squares); new parameters, all at once. */
+void exchange_doubles(engine_t *engine, double *values, const size_t *first, ls_error *error);
+ls_status exchange_whole(engine_t *engine, ls_error *error);
+
+/* ---- trust.c ---- */
+
+/* Layer-wise optimisers: the plan, and the share of the control that its squares take, before anything is
+ * made; the update itself, from the gradient that waits. */
 ls_status trust_plan(engine_t *engine, ls_error *error);
-ls_status trust_create(engine_t *engine, ls_error *error);
-void trust_update(engine_t *engine, worker_t *worker, int thread, slice_t part, const optimizer_step_t *step,
+void trust_update(engine_t *engine, worker_t *worker, int thread, const optimizer_step_t *step,
                   ls_error *error);
 
 /* L-BFGS (lbfgs.c), when the optimiser is that: what it needs beside states, after update_create; and steps
@@ -168,14 +281,7 @@ ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, ls_error *error)
 /* Losses and gradient of a step at the present parameters, left in step_loss and gradient. Collective. */
 ls_status engine_evaluate(engine_t *engine, int64_t step, ls_error *error);
 
-/* What update.c lends to trust.c. */
-slice_t slice_number(const engine_t *engine, int lane, int node);
-/* Doubles of all blocks, or pieces, become known to the whole node, and to other nodes: `lane` is where those
- * of this lane's slices begin. */
-void share_squares(engine_t *engine, worker_t *worker, int thread, double *lane, const int *counts,
-                   ls_error *error);
-/* Sum of squares of n floats, n a multiple of 8, in eight lanes that are added in a fixed order. */
-double sum_squares(const float *g, size_t n);
+/* ---- engine.c ---- */
 
 /* Adds the seconds since the last mark to a phase. */
 void worker_mark(worker_t *worker, engine_phase_t phase);
@@ -184,6 +290,7 @@ void worker_record(engine_t *engine, worker_t *worker, int thread, const step_t 
 /* Waits for this rank's threads, or for all threads of the node, and counts it as waiting. */
 bool team_wait(engine_t *engine, worker_t *worker);
 bool node_wait(engine_t *engine, worker_t *worker); /* false: in vain */
+bool lanes_wait(engine_t *engine, worker_t *worker);
 /* Whether somebody has waited in vain: the step, and the run with it, is over. */
 bool step_failed(const engine_t *engine);
 

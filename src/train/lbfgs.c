@@ -59,14 +59,14 @@ ls_status lbfgs_create(engine_t *engine, ls_error *error) {
   TRY(check_settings(engine, error));
   arena_t *arena = &engine->arena;
   size_t n_losses = (size_t)engine->in.layout->shards * engine->in.objective->n;
-  size_t ranks = (size_t)world_size(engine->in.world), floats = engine->slice.count * GRAPH_BLOCK;
+  size_t ranks = (size_t)world_size(engine->in.world), floats = engine->own_blocks * GRAPH_BLOCK;
   lbfgs_t *lbfgs = arena_new(arena, 1, sizeof *lbfgs);
   if (lbfgs == NULL) return error_set(error, LS_NO_MEMORY, "no memory for lbfgs");
   *lbfgs = (lbfgs_t){.floats = floats,
                      .w = arena_new(arena, floats, sizeof(float)),
                      .g = arena_new(arena, floats, sizeof(float)),
                      .d = arena_new(arena, floats, sizeof(float)),
-                     .own = arena_new(arena, engine->slice.count, sizeof(double)),
+                     .own = arena_new(arena, engine->own_blocks, sizeof(double)),
                      .pieces = arena_new(arena, engine->blocks, sizeof(double)),
                      .blocks = arena_new(arena, engine->blocks, sizeof(double)),
                      .losses = arena_new(arena, n_losses, sizeof(double)),
@@ -77,7 +77,7 @@ ls_status lbfgs_create(engine_t *engine, ls_error *error) {
       lbfgs->sizes == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for lbfgs (%.1f MB)",
                      3e-6 * (double)floats * sizeof(float));
-  for (size_t r = 0; r < ranks; r++) lbfgs->sizes[r] = engine->slices[r].count * sizeof(double);
+  for (size_t r = 0; r < ranks; r++) lbfgs->sizes[r] = rank_slice(engine, 0, (int)r).count * sizeof(double);
   engine->lbfgs = lbfgs;
   return LS_OK;
 }
@@ -110,13 +110,14 @@ static double penalty_block(const engine_t *engine, size_t block, const float *w
 static ls_status sum_blocks(engine_t *engine, block_term_t term, const float *x, const float *y, double *out,
                             ls_error *error) {
   lbfgs_t *lbfgs = engine->lbfgs;
-  size_t first = engine->slice.first, at = 0;
+  slice_t own = engine->buckets[0].own;
+  size_t at = 0;
 #pragma omp parallel for num_threads(engine->in.layout->threads)
-  for (size_t b = 0; b < engine->slice.count; b++)
-    lbfgs->own[b] = term(engine, first + b, x + b * GRAPH_BLOCK, y + b * GRAPH_BLOCK);
+  for (size_t b = 0; b < own.count; b++)
+    lbfgs->own[b] = term(engine, own.first + b, x + b * GRAPH_BLOCK, y + b * GRAPH_BLOCK);
   TRY(world_gather_pieces(engine->in.world, lbfgs->own, lbfgs->sizes, lbfgs->pieces, -1, error));
   for (int r = 0; r < world_size(engine->in.world); r++) {
-    slice_t slice = engine->slices[r];
+    slice_t slice = rank_slice(engine, 0, r);
     memcpy(lbfgs->blocks + slice.first, lbfgs->pieces + at, slice.count * sizeof(double));
     at += slice.count;
   }
@@ -144,19 +145,17 @@ static void scale(const engine_t *engine, float *x, double a) {
 /* ---- evaluation ---- */
 
 static float *own_parameters(engine_t *engine) {
-  return engine->parameters + engine->slice.first * GRAPH_BLOCK;
+  return engine->parameters + engine->buckets[0].own.first * GRAPH_BLOCK;
 }
 
 /* New parameters of this rank's slice become everyone's, in the transposed copies too. */
 static ls_status share_parameters(engine_t *engine, ls_error *error) {
   world_t *world = engine->in.world;
-  slice_t changed = engine->slice;
+  slice_t changed = engine->buckets[0].own;
   ls_status status = LS_OK;
-  if (engine->nodes > 1 && world_place(world) < engine->lanes) {
-    const exchange_t *exchange = &engine->exchange;
-    changed = (slice_t){exchange->lane_first, exchange->lane_count};
-    status = world_lane_gather(world, engine->parameters + changed.first * GRAPH_BLOCK, exchange->lane_counts,
-                               error);
+  if (exchange_takes_part(engine)) {
+    changed = bucket_lane(engine, 0);
+    status = exchange_whole(engine, error);
   }
 #pragma omp parallel for num_threads(engine->in.layout->threads)
   for (size_t b = changed.first; b < changed.first + changed.count; b++)

@@ -48,56 +48,34 @@ ls_status trust_plan(engine_t *engine, ls_error *error) {
   trust->array_first =
       arena_new(&engine->arena, graph_parameter_count(graph) + 1, sizeof *trust->array_first);
   trust->block_first = arena_new(&engine->arena, engine->blocks + 1, sizeof *trust->block_first);
-  trust->counts = arena_new(&engine->arena, (size_t)engine->nodes, sizeof *trust->counts);
+  trust->block_squares = arena_new(&engine->arena, engine->blocks + 1, sizeof *trust->block_squares);
   if (trust->pieces == NULL || trust->array_first == NULL || trust->block_first == NULL ||
-      trust->counts == NULL)
+      trust->block_squares == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for the plan of the layers' norms");
   cut_arrays(graph, trust);
   for (size_t b = 0, p = 0; b <= engine->blocks; b++) {
     while (p < trust->n_pieces && trust->pieces[p].offset < b * GRAPH_BLOCK) p++;
     trust->block_first[b] = p;
-  }
-  return LS_OK;
-}
-
-ls_status trust_create(engine_t *engine, ls_error *error) {
-  trust_t *trust = &engine->trust;
-  (void)error;
-  if (trust->n_pieces == 0) return LS_OK;
-  trust->squares = engine->control->norms + engine->blocks;
-  for (int node = 0; node < engine->nodes && world_place(engine->in.world) < engine->lanes; node++) {
-    slice_t slice = slice_number(engine, world_place(engine->in.world), node);
-    trust->counts[node] =
-        2 * (int)(trust->block_first[slice.first + slice.count] - trust->block_first[slice.first]);
+    trust->block_squares[b] = 2 * p;
   }
   return LS_OK;
 }
 
 /* ---- the update ---- */
 
-/* State vectors from this place of the parameter vector on. */
-static void states_at(const engine_t *engine, size_t offset, float *states[OPTIMIZER_MAX_STATES]) {
-  size_t at = offset - engine->slice.first * GRAPH_BLOCK;
-  for (int k = 0; k < engine->optimizer->states; k++) states[k] = engine->states[k] + at;
-}
-
-static float *gradient_at(const engine_t *engine, size_t offset) {
-  return engine->gradient + (offset - engine->slice.first * GRAPH_BLOCK);
-}
-
 /* The direction of a block, and the squares of its pieces. */
-static void first_pass(engine_t *engine, const optimizer_step_t *step, size_t block) {
+static void first_pass(engine_t *engine, const bucket_t *bucket, const optimizer_step_t *step, size_t block) {
   const trust_t *trust = &engine->trust;
   optimizer_direction_t direction = engine->optimizer->layerwise.direction;
   float *states[OPTIMIZER_MAX_STATES] = {0};
-  states_at(engine, block * GRAPH_BLOCK, states);
+  states_at(engine, bucket, block * GRAPH_BLOCK, states);
   if (direction != NULL)
     direction(step, block < engine->weight_blocks, GRAPH_BLOCK, engine->parameters + block * GRAPH_BLOCK,
-              gradient_at(engine, block * GRAPH_BLOCK), states);
+              gradient_at(engine, bucket, block * GRAPH_BLOCK), states);
   for (size_t p = trust->block_first[block]; p < trust->block_first[block + 1]; p++) {
     const trust_piece_t *piece = &trust->pieces[p];
     trust->squares[2 * p] = sum_squares(engine->parameters + piece->offset, piece->floats);
-    trust->squares[2 * p + 1] = sum_squares(gradient_at(engine, piece->offset), piece->floats);
+    trust->squares[2 * p + 1] = sum_squares(gradient_at(engine, bucket, piece->offset), piece->floats);
   }
 }
 
@@ -109,31 +87,42 @@ static double array_trust(const engine_t *engine, const optimizer_step_t *step, 
   return engine->optimizer->layerwise.trust(step, sqrt(w), sqrt(u));
 }
 
-static void update_run(engine_t *engine, const optimizer_step_t *step, bool is_weight, size_t offset,
-                       size_t floats) {
+static void update_run(engine_t *engine, const bucket_t *bucket, const optimizer_step_t *step, bool is_weight,
+                       size_t offset, size_t floats) {
   float *states[OPTIMIZER_MAX_STATES] = {0};
-  states_at(engine, offset, states);
-  engine->optimizer->update(step, is_weight, floats, engine->parameters + offset, gradient_at(engine, offset),
-                            states);
+  states_at(engine, bucket, offset, states);
+  engine->optimizer->update(step, is_weight, floats, engine->parameters + offset,
+                            gradient_at(engine, bucket, offset), states);
 }
 
-void trust_update(engine_t *engine, worker_t *worker, int thread, slice_t part, const optimizer_step_t *step,
-                  ls_error *error) {
+/* All that a part of a bucket has of arrays of weights, each by its trust, and of others, by 1. */
+static void second_pass(engine_t *engine, const bucket_t *bucket, const optimizer_step_t *step,
+                        slice_t part) {
   const trust_t *trust = &engine->trust;
   size_t end = part.first + part.count, array = SIZE_MAX;
   optimizer_step_t own = *step;
-  for (size_t b = part.first; b < end && b < engine->trained_blocks; b++) first_pass(engine, step, b);
-  share_squares(engine, worker, thread, trust->squares + 2 * trust->block_first[engine->exchange.lane_first],
-                trust->counts, error);
   for (size_t p = trust->block_first[part.first]; p < trust->block_first[end]; p++) {
     const trust_piece_t *piece = &trust->pieces[p];
     if (piece->array != array) own.trust = array_trust(engine, step, piece->array);
     array = piece->array;
-    update_run(engine, &own, true, piece->offset, piece->floats);
+    update_run(engine, bucket, &own, true, piece->offset, piece->floats);
   }
   own.trust = 1;
   for (size_t b = part.first; b < end; b++)
     if (b >= engine->weight_blocks && b < engine->trained_blocks)
-      update_run(engine, &own, false, b * GRAPH_BLOCK, GRAPH_BLOCK);
+      update_run(engine, bucket, &own, false, b * GRAPH_BLOCK, GRAPH_BLOCK);
   graph_transpose(engine->in.graph, engine->parameters, part.first * GRAPH_BLOCK, part.count * GRAPH_BLOCK);
+}
+
+void trust_update(engine_t *engine, worker_t *worker, int thread, const optimizer_step_t *step,
+                  ls_error *error) {
+  for (size_t k = 0; k < engine->n_buckets; k++) {
+    const bucket_t *bucket = &engine->buckets[k];
+    slice_t part = own_part(engine, bucket, thread);
+    for (size_t b = part.first; b < part.first + part.count && b < engine->trained_blocks; b++)
+      first_pass(engine, bucket, step, b);
+  }
+  share_squares(engine, worker, engine->trust.squares, engine->trust.block_squares, error);
+  for (size_t k = 0; k < engine->n_buckets; k++)
+    second_pass(engine, &engine->buckets[k], step, own_part(engine, &engine->buckets[k], thread));
 }
