@@ -38,8 +38,13 @@ static ls_status check_settings(const store_t *store, const settings_t *settings
         "data.window.season is %" PRId64 " and data.window.length %" PRId64
         ": the value of a season ago must be among the inputs; make the length at least %" PRId64,
         window->season, window->length, window->season);
-  if (strcmp(settings->data.weights, "none") != 0)
-    return error_set(error, LS_BAD_SETTINGS, "data.weights: windows have no weights; leave it out");
+  for (int s = 0; s < SPLITS; s++) {
+    split_names_t names;
+    split_names(settings, s, &names);
+    if (names.weights[0] != '\0')
+      return error_set(error, LS_BAD_SETTINGS, "%s: windows have no weights; leave it out",
+                       names.weights_key);
+  }
   if (strcmp(settings->data.missing, "drop") == 0 ||
       (strcmp(settings->data.missing, "mean") == 0 && !windows_use_y(window)))
     return error_set(

@@ -112,6 +112,40 @@ Test(windows, every_step_of_a_window_is_scaled_like_its_column) {
   scaler_free(&scaler);
 }
 
+/* Where windows lie far apart, the steps that a shard is fitted by may begin before its first window. */
+Test(windows, that_begin_behind_their_shards_steps_are_found) {
+  const window_settings_t window = {.length = 1, .horizon = 1, .stride = 6, .targets = {.word = "x"}};
+  const features_t features = {.columns = COLUMNS, .encoded = COLUMNS, .inputs = COLUMNS};
+  int64_t rows = windows_count(&window, STEPS), most = 0;
+  ls_error error = {0};
+  for (int rank = 0; rank < 4; rank++) {
+    windows_t windows;
+    split_t split = {.partition = {rows, 4},
+                     .first_shard = rank,
+                     .shards = 1,
+                     .rows = shard_rows((partition_t){rows, 4}, rank),
+                     .features = COLUMNS,
+                     .type = ELEMENT_F32,
+                     .x = memory.f32,
+                     .windows = &windows};
+    windows_deal(&window, STEPS, &split, &windows);
+    windows.columns = COLUMNS;
+    for (int64_t i = 0; i < windows.steps * COLUMNS; i++)
+      memory.f32[i] = numpy_series[windows.begin + i / COLUMNS][i % COLUMNS];
+    if (windows.first > most) most = windows.first;
+    gather_t gather;
+    float x[COLUMNS];
+    cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK, "%s", error.message);
+    for (int64_t i = 0; i < split.rows; i++) {
+      gather_range(&gather, i, 1, x);
+      int64_t step = (shard_first(split.partition, rank) + i) * window.stride;
+      for (int c = 0; c < COLUMNS; c++) cr_assert_eq(x[c], numpy_series[step][c]);
+    }
+    gather_free(&gather);
+  }
+  cr_assert_gt(most, 0, "no rank is such a case");
+}
+
 /* All that is dealt, for series and windows of many sizes. */
 static void check_deal(const window_settings_t *window, int64_t steps, int shards, int ranks) {
   int64_t rows = windows_count(window, steps), next_step = 0;

@@ -192,7 +192,7 @@ Test(forecast, what_does_not_suit_is_refused) {
       {"data.memory_limit=200B", "data.memory_limit", 2},
       {"data.memory_limit=200B", "data.memory_limit", 2},
       {"loss=cross_entropy data.target_scaling=none", "forecasts numbers", 2},
-      {"data.weights=train/x", "windows have no weights", 2},
+      {"data.weights=train/x", "data.weights: windows", 2},
       {"'loss=[{name: mse, outputs: 2}, {name: mae}]'", "one loss", 2},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
