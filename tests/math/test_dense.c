@@ -350,14 +350,13 @@ Test(dense, adding_a_tile_has_the_bits_of_adding_afterwards) {
       for (int64_t i = 0; i < dense_tiles(&layer.layout); i++) {
         dense_tile_t tile = dense_tile(&layer.layout, i);
         int64_t floats = tile.panels * tile.elements;
-        float *waiting = new_floats(pending * floats), *apart = new_floats(floats);
+        float *waiting = new_random(pending * floats, 7), *apart = new_floats(floats);
         dense_sum_t sums[3];
         for (int k = 0; k < pending; k++) sums[k] = (dense_sum_t){waiting + k * floats, tile.elements};
         for (int64_t k = 0; k < floats; k++) {
           apart[k] = layer.gradient[tile.offset + k / tile.elements * tile.stride + k % tile.elements];
           if (apart[k] == 0) /* may be padding */
             for (int n = 0; n < pending; n++) waiting[n * floats + k] = 0;
-          for (int n = 0; n < pending; n++) waiting[n * floats + k] /= 3; /* so that sums are rounded */
           for (int n = pending; n-- > 0;) apart[k] = waiting[n * floats + k] + apart[k];
         }
         run_tile(&layer, i, sums, pending);
