@@ -154,18 +154,6 @@ static void use_gradient(const course_t *c, size_t b) {
     update_bucket(c->engine, c->worker, bucket, c->step, &c->update, total, 0);
 }
 
-/* Begins to send what is ready, if not too much is under way. */
-static ls_status send_bucket(course_t *c, size_t b, ls_status (*send)(const course_t *c, size_t b),
-                             way_t way) {
-  route_t *route = &c->engine->exchange->routes[b];
-  if (c->sent >= MOST_SENT) return LS_OK;
-  TRY(send(c, b));
-  c->sent++;
-  route->leaves = true;
-  route->way = way;
-  return LS_OK;
-}
-
 /* Goes on to `way` when what was sent has left and what other nodes send has come. Only the former makes room
  * to send more: nodes have orders of their own, and would else wait for each other. */
 static ls_status receive_bucket(course_t *c, size_t b, way_t way) {
@@ -182,7 +170,7 @@ static ls_status receive_bucket(course_t *c, size_t b, way_t way) {
   return LS_OK;
 }
 
-/* Goes on with a bucket as far as that is possible now; sets *moved when it was. */
+/* Goes on with a bucket as far as that is possible without sending anything; sets *moved when it was. */
 static ls_status advance(course_t *c, size_t b, bool *moved) {
   engine_t *engine = c->engine;
   route_t *route = &engine->exchange->routes[b];
@@ -191,14 +179,12 @@ static ls_status advance(course_t *c, size_t b, bool *moved) {
     make_pieces(c, route);
     route->way = GRADIENT_READY;
   }
-  if (route->way == GRADIENT_READY) TRY(send_bucket(c, b, send_gradient, GRADIENT_SENT));
   if (route->way == GRADIENT_SENT) TRY(receive_bucket(c, b, GRADIENT_HERE));
   if (route->way == GRADIENT_HERE && is_free(c, route)) {
     use_gradient(c, b);
     route->way = PARAMETERS_READY;
     if (!c->step->keep) TRY(await_parameters(c, b));
   }
-  if (route->way == PARAMETERS_READY && !c->waits) TRY(send_bucket(c, b, send_parameters, PARAMETERS_SENT));
   if (route->way == PARAMETERS_SENT) {
     TRY(receive_bucket(c, b, PARAMETERS_HERE));
     if (route->way == PARAMETERS_HERE) transpose_others(engine, route->lane, engine->buckets[b].own);
@@ -206,6 +192,28 @@ static ls_status advance(course_t *c, size_t b, bool *moved) {
   /* the next step begins with the first bucket: it begins nowhere when a reader has failed anywhere */
   if (route->way == PARAMETERS_HERE && (b > 0 || (c->words == HEARD && !c->failed))) arrive(c, b);
   *moved = *moved || route->way != before;
+  return LS_OK;
+}
+
+static ls_status send_bucket(course_t *c, size_t b, ls_status (*send)(const course_t *c, size_t b), way_t way,
+                             bool *moved) {
+  route_t *route = &c->engine->exchange->routes[b];
+  TRY(send(c, b));
+  c->sent++;
+  route->leaves = true;
+  route->way = way;
+  *moved = true;
+  return LS_OK;
+}
+
+/* Begins to send what is ready, in the order in which the next step needs it, as long as not too much is
+ * under way; the first bucket, which all else waits for and which is small, in any case. */
+static ls_status send_ready(course_t *c, bool *moved) {
+  for (size_t b = 0; b < c->engine->n_buckets && (b == 0 || c->sent < MOST_SENT); b++) {
+    way_t way = c->engine->exchange->routes[b].way;
+    if (way == GRADIENT_READY) TRY(send_bucket(c, b, send_gradient, GRADIENT_SENT, moved));
+    if (way == PARAMETERS_READY && !c->waits) TRY(send_bucket(c, b, send_parameters, PARAMETERS_SENT, moved));
+  }
   return LS_OK;
 }
 
@@ -270,6 +278,7 @@ static ls_status go_on_to(course_t *c, way_t way) {
   for (int tries = 0; !is_over(c, way); tries += tries < INT_MAX / 2) {
     bool moved = false;
     for (size_t b = 0; b < engine->n_buckets; b++) TRY(advance(c, b, &moved));
+    TRY(send_ready(c, &moved));
     TRY(exchange_words(c));
     if (moved) tries = 0;
     if (moved || (c->sent == 0 && atomic_load(&engine->waiting) == 0)) since = clock_seconds();

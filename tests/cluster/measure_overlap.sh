@@ -2,8 +2,8 @@
 # What a step costs on two nodes whose network takes about as long as their arithmetic: two namespaces with one core
 # each, 1 Gbit/s between them and 0.2 ms there and back (where the kernel has netem), and the network
 # 784-1024-1024-1024-10. For each batch: the step of a node alone with the same rows per rank (both nodes at the same
-# time), the transfer alone (as `lockstep bench --network` fits it), the step of both, and that over the longer of the
-# two. Not a test: its figures are in docs/clusters.md.
+# time), the transfer alone (by the largest exchange of `lockstep bench --network`), the step of both, and that over the
+# longer of the two. Not a test: its figures are in docs/clusters.md.
 #   measure_overlap.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM MPIEXEC [BATCH…]
 # shellcheck source=tests/cluster/nodes.sh
 source "$(dirname "$0")/nodes.sh"
