@@ -113,8 +113,7 @@ static ls_status run_network(const session_t *session, const bench_arguments_t *
 static ls_status run_config(const session_t *session, const bench_arguments_t *a, ls_error *error) {
   settings_t *settings = NULL;
   bench_t bench;
-  TRY(settings_everywhere(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1,
-                          &settings, error));
+  TRY(settings_everywhere(session, &a->arguments, &settings, error));
   ls_status status = bench_run(session->world, settings, a->seconds, &bench, error);
   settings_destroy(&settings);
   if (status != LS_OK || !session->is_root) return status;

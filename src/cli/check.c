@@ -281,7 +281,7 @@ static ls_status examine(check_t *check, ls_error *error) {
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const arguments_t *a = input;
   settings_t *settings = NULL;
-  TRY(settings_everywhere(session, a->words[0], a->words + 1, a->n - 1, &settings, error));
+  TRY(settings_everywhere(session, a, &settings, error));
   check_t check = {.settings = settings, .session = session};
   ls_status status = examine(&check, error);
   if (status == LS_OK && session->is_root) {

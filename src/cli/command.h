@@ -67,10 +67,10 @@ error_t arguments_positive(arguments_t *arguments, const char *option, const cha
 
 /* ---- settings.c ---- */
 
-/* Rank 0 reads the file and applies the overrides; all ranks get equal settings. Collective. *out is
- * caller-owned. */
-ls_status settings_everywhere(const session_t *session, const char *path, char *const *overrides,
-                              size_t n_overrides, settings_t **out, ls_error *error);
+/* The settings that a command's words mean: a file and what is said over it. Rank 0 reads the file; all ranks
+ * get equal settings. Collective. *out is caller-owned. */
+ls_status settings_everywhere(const session_t *session, const arguments_t *arguments, settings_t **out,
+                              ls_error *error);
 
 /* ---- model.c: a trained model, ready on all ranks ---- */
 

@@ -56,8 +56,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
                                                                    : 20,
                                      .tolerance = a->tolerance > 0 ? a->tolerance : 1e-4};
   settings_t *settings = NULL;
-  TRY(settings_everywhere(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1,
-                          &settings, error));
+  TRY(settings_everywhere(session, &a->arguments, &settings, error));
   shrink(settings, a->rows > 0 ? a->rows : 32);
   settings->train.l1 = settings->train.l2 = 0; /* penalties are no part of the network */
   ls_status status = gradcheck_run(session->world, settings, &check, stdout, error);

@@ -222,8 +222,7 @@ static ls_status graph_of_settings(const session_t *session, const info_argument
   graph_t *graph = NULL;
   dataset_shape_t shape = {0};
   features_width_t width = {0};
-  char **words = a->arguments.words;
-  TRY(settings_everywhere(session, words[0], words + 1, a->arguments.n - 1, &settings, error));
+  TRY(settings_everywhere(session, &a->arguments, &settings, error));
   ls_status status = dataset_describe(session->world, settings, &shape, error);
   if (status == LS_OK)
     status = features_find_width(session->world, settings, &shape, world_size(session->world), &width, error);

@@ -69,8 +69,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   const lr_find_arguments_t *a = input;
   settings_t *settings = NULL;
   lr_find_t found = {0};
-  TRY(settings_everywhere(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1,
-                          &settings, error));
+  TRY(settings_everywhere(session, &a->arguments, &settings, error));
   ls_status status = lr_find_run(session->world, settings, &a->find, &found, error);
   if (status == LS_OK)
     status = world_agree(session->world, session->is_root ? show(a, &found, error) : LS_OK, error);

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static ls_status read_at_root(const session_t *session, const char *path, char *const *overrides,
-                              size_t n_overrides, settings_t **settings, char **text, ls_error *error) {
+static ls_status read_at_root(const session_t *session, const arguments_t *arguments, settings_t **settings,
+                              char **text, ls_error *error) {
   ls_status status = LS_OK;
   if (session->is_root) {
-    status = settings_load(path, overrides, n_overrides, settings_choices(), settings, error);
+    status = settings_load(arguments->words[0], arguments->words + 1, arguments->n - 1, settings_choices(),
+                           settings, error);
     if (status == LS_OK) status = settings_dump(*settings, text, error);
   }
   return world_agree(session->world, status, error);
@@ -27,15 +28,16 @@ static ls_status share_text(const session_t *session, char **text, ls_error *err
   return world_broadcast(session->world, *text, size, 0, error);
 }
 
-ls_status settings_everywhere(const session_t *session, const char *path, char *const *overrides,
-                              size_t n_overrides, settings_t **out, ls_error *error) {
+ls_status settings_everywhere(const session_t *session, const arguments_t *arguments, settings_t **out,
+                              ls_error *error) {
   settings_t *settings = NULL;
   char *text = NULL;
-  ls_status status = read_at_root(session, path, overrides, n_overrides, &settings, &text, error);
+  ls_status status = read_at_root(session, arguments, &settings, &text, error);
   if (status == LS_OK) status = share_text(session, &text, error);
   if (status == LS_OK) {
     if (!session->is_root)
-      status = settings_parse(text, strlen(text), path, NULL, 0, settings_choices(), &settings, error);
+      status = settings_parse(text, strlen(text), arguments->words[0], NULL, 0, settings_choices(), &settings,
+                              error);
     status = world_agree(session->world, status, error);
   }
   free(text);

@@ -6,7 +6,7 @@
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const arguments_t *a = input;
   settings_t *settings = NULL;
-  TRY(settings_everywhere(session, a->words[0], a->words + 1, a->n - 1, &settings, error));
+  TRY(settings_everywhere(session, a, &settings, error));
   ls_status status = solve_run(session->world, settings, &(train_options_t){.log = &session->log}, error);
   settings_destroy(&settings);
   return status;

@@ -34,8 +34,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const train_arguments_t *a = input;
   settings_t *settings = NULL;
-  TRY(settings_everywhere(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1,
-                          &settings, error));
+  TRY(settings_everywhere(session, &a->arguments, &settings, error));
   train_options_t train = {.resume = a->resume,
                            .timing = a->timing,
                            .log = &session->log,
