@@ -137,6 +137,7 @@ struct engine {
   tape_t *tape;
   stream_t *stream;               /* of the training rows, NULL when they are in memory */
   int64_t epoch, stream_step;     /* the epoch's number; the step that the stream's walk comes to, -1: none */
+  order_t shuffle;                /* in which order rows come */
   uint32_t *order;                /* (rows): resident row that comes k-th, shard by shard; without a stream */
   int64_t *shard_begin;           /* (own shards + 1): first resident row of each own shard */
   int64_t steps_done;             /* of the epoch */
