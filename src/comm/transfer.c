@@ -12,6 +12,7 @@ struct transfer {
   world_t *world;
   size_t most, count;
   MPI_Request *requests; /* (most) */
+  MPI_Status *statuses;  /* (most): compilers warn of MPICH's way to say that nobody wants them */
 };
 
 ls_status transfer_create(world_t *world, size_t most, transfer_t **out, ls_error *error) {
@@ -20,8 +21,9 @@ ls_status transfer_create(world_t *world, size_t most, transfer_t **out, ls_erro
     transfer->world = world;
     transfer->most = most;
     transfer->requests = calloc(most + 1, sizeof *transfer->requests);
+    transfer->statuses = calloc(most + 1, sizeof *transfer->statuses);
   }
-  if (transfer == NULL || transfer->requests == NULL) {
+  if (transfer == NULL || transfer->requests == NULL || transfer->statuses == NULL) {
     transfer_destroy(&transfer);
     return error_set(error, LS_NO_MEMORY, "no memory for a table of messages");
   }
@@ -32,6 +34,7 @@ ls_status transfer_create(world_t *world, size_t most, transfer_t **out, ls_erro
 void transfer_destroy(transfer_t **transfer) {
   if (transfer == NULL || *transfer == NULL) return;
   free((*transfer)->requests);
+  free((*transfer)->statuses);
   free(*transfer);
   *transfer = NULL;
 }
@@ -73,7 +76,7 @@ ls_status transfer_receive(transfer_t *transfer, int node, int tag, float *value
 ls_status transfer_look(transfer_t *transfer, bool *done, ls_error *error) {
   int ended = 0;
   TRY(world_usable(transfer->world, error));
-  TRY(check(transfer, MPI_Testall((int)transfer->count, transfer->requests, &ended, MPI_STATUSES_IGNORE),
+  TRY(check(transfer, MPI_Testall((int)transfer->count, transfer->requests, &ended, transfer->statuses),
             "a message between nodes", error));
   *done = ended != 0;
   if (*done) transfer->count = 0;
