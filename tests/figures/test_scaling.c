@@ -3,7 +3,6 @@
  * same table. */
 #include "figures/scaling.h"
 
-#include "store/store.h"
 #include "system/run.h"
 
 #include <criterion/criterion.h>
@@ -12,14 +11,6 @@
 #include <string.h>
 
 TestSuite(scaling, .init = place_make, .fini = place_remove);
-
-static void read_floats(const char *path, const char *name, int64_t rows, float *out) {
-  ls_error error = {0};
-  store_t *store = NULL;
-  cr_assert_eq(store_open(path, &store, &error), LS_OK, "%s", error.message);
-  cr_assert_eq(store_read_rows(store, name, 0, rows, STORE_F32, out, &error), LS_OK, "%s", error.message);
-  store_close(&store);
-}
 
 static void train(int ranks, const char *overrides) {
   run_well(ALONE, "import %s/figures/gaps.csv gaps.h5 --label y --regression --missing", TESTS_FOLDER);

@@ -270,6 +270,14 @@ double json_double(const char *json, const char *key) {
   return end == text ? NAN : value;
 }
 
+void read_floats(const char *path, const char *name, int64_t rows, float *out) {
+  ls_error error = {0};
+  store_t *store = NULL;
+  cr_assert_eq(store_open(path, &store, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_read_rows(store, name, 0, rows, STORE_F32, out, &error), LS_OK, "%s", error.message);
+  store_close(&store);
+}
+
 static void read_column(const store_t *store, const char *name, int64_t n, store_type_t type, void *out) {
   ls_error error = {0};
   cr_assert_eq(store_read_rows(store, name, 0, n, type, out, &error), LS_OK, "%s", error.message);

@@ -51,6 +51,9 @@ void json_value(const char *json, const char *key, char out[64]);
 /* The same as a number; NaN when it is none. */
 double json_double(const char *json, const char *key);
 
+/* The first `rows` rows of an array of an HDF5 file, as floats; fails the test when they cannot be read. */
+void read_floats(const char *path, const char *name, int64_t rows, float *out);
+
 enum { MOST_EPOCHS = 64 };
 
 /* What must not depend on the layout. */

@@ -11,14 +11,6 @@
 
 TestSuite(losses, .init = place_make, .fini = place_remove);
 
-static void read_floats(const char *path, const char *name, int64_t rows, float *out) {
-  ls_error error = {0};
-  store_t *store = NULL;
-  cr_assert_eq(store_open(path, &store, &error), LS_OK, "%s", error.message);
-  cr_assert_eq(store_read_rows(store, name, 0, rows, STORE_F32, out, &error), LS_OK, "%s", error.message);
-  store_close(&store);
-}
-
 /* Whole numbers, so that float and the rule by hand have the same bits. */
 Test(losses, perceptron_with_sgd_on_single_rows_is_the_rule_of_rosenblatt) {
   enum { ROWS = 60, COLUMNS = 3 };

@@ -2,8 +2,6 @@
  */
 #include "system/run.h"
 
-#include "store/store.h"
-
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,14 +10,6 @@
 TestSuite(norm, .init = place_make, .fini = place_remove);
 
 enum { ROWS = 90, COLUMNS = 3, SHARDS = 4 };
-
-static void read_floats(const char *path, const char *name, int64_t rows, float *out) {
-  ls_error error = {0};
-  store_t *store = NULL;
-  cr_assert_eq(store_open(path, &store, &error), LS_OK, "%s", error.message);
-  cr_assert_eq(store_read_rows(store, name, 0, rows, STORE_F32, out, &error), LS_OK, "%s", error.message);
-  store_close(&store);
-}
 
 static double cell(int64_t row, int64_t column) {
   return 10 * (double)column + (double)(column + 1) * noise((uint64_t)(row * COLUMNS + column));
