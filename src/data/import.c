@@ -1,9 +1,8 @@
 /* From input files, or a synthetic set, to one dataset file: read every input whole, check that they fit
- * together, number the classes of all of them at once, cut into splits, write, publish. An input is one part:
- * rows of x with rows of y. */
+ * together, number the classes of all of them at once, and have it written (import_write.c). An input is one
+ * part: rows of x with rows of y. */
 #include "data/import.h"
 
-#include "base/random.h"
 #include "data/import_impl.h"
 
 #include <inttypes.h>
@@ -12,28 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUP_NAME_SIZE = 128, WRITE_BYTES = 1 << 22, DEFAULT_GROUPS = 1 };
-
-typedef struct {
-  const import_input_t *input;
-  import_array_t x, y;        /* y.dims == 0: there is none (yet) */
-  csv_table_t table, y_table; /* what remains of CSV files: labels, names, text */
-  bool is_table;              /* x comes from CSV */
-} part_t;
-
-typedef struct {
-  const import_options_t *options;
-  part_t *parts; /* (options->n_inputs) */
-  size_t n_parts;
-  const char **class_names;
-  size_t n_classes; /* 0: y is no classes of CSV labels */
-} import_t;
-
-/* Rows of one part that become one group. */
-typedef struct {
-  const char *name;
-  int64_t first, rows;
-} group_t;
+enum { DEFAULT_GROUPS = 1 };
 
 /* ---- options ---- */
 
@@ -51,9 +29,10 @@ static ls_status check_shares(const import_options_t *options, ls_error *error) 
 }
 
 static ls_status check_group_name(const char *name, ls_error *error) {
-  if (*name == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strlen(name) >= GROUP_NAME_SIZE)
+  if (*name == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 ||
+      strlen(name) >= IMPORT_GROUP_SIZE)
     return error_set(error, LS_USAGE, "'%.140s' cannot be a split's name: 1 to %d characters without /", name,
-                     GROUP_NAME_SIZE - 1);
+                     IMPORT_GROUP_SIZE - 1);
   return LS_OK;
 }
 
@@ -113,7 +92,7 @@ static void move_array(import_array_t *to, import_array_t *from) {
   *from = (import_array_t){0};
 }
 
-static ls_status read_x(const import_options_t *options, part_t *part, ls_error *error) {
+static ls_status read_x(const import_options_t *options, import_part_t *part, ls_error *error) {
   const char *path = part->input->x;
   csv_options_t csv = {.label = part->input->y == NULL ? options->label : NULL,
                        .header = options->header,
@@ -136,7 +115,7 @@ static ls_status read_x(const import_options_t *options, part_t *part, ls_error 
   return LS_OK;
 }
 
-static ls_status read_y(const import_options_t *options, part_t *part, ls_error *error) {
+static ls_status read_y(const import_options_t *options, import_part_t *part, ls_error *error) {
   const char *path = part->input->y;
   csv_options_t csv = {.header = options->header,
                        .delimiter = options->delimiter,
@@ -156,7 +135,7 @@ static ls_status read_y(const import_options_t *options, part_t *part, ls_error 
   return LS_OK;
 }
 
-static ls_status read_part(const import_options_t *options, part_t *part, ls_error *error) {
+static ls_status read_part(const import_options_t *options, import_part_t *part, ls_error *error) {
   if (options->synthetic != NULL) return synthetic_make(options->synthetic, &part->x, &part->y, error);
   TRY(read_x(options, part, error));
   return part->input->y != NULL ? read_y(options, part, error) : LS_OK;
@@ -164,7 +143,7 @@ static ls_status read_part(const import_options_t *options, part_t *part, ls_err
 
 /* ---- fitting together ---- */
 
-static ls_status check_rows_alike(const part_t *a, const part_t *b, ls_error *error) {
+static ls_status check_rows_alike(const import_part_t *a, const import_part_t *b, ls_error *error) {
   bool alike = a->x.dims == b->x.dims;
   for (int k = 1; alike && k < a->x.dims; k++) alike = a->x.shape[k] == b->x.shape[k];
   if (!alike)
@@ -179,11 +158,11 @@ static ls_status check_rows_alike(const part_t *a, const part_t *b, ls_error *er
   return LS_OK;
 }
 
-static const csv_table_t *label_table(const part_t *part) {
+static const csv_table_t *label_table(const import_part_t *part) {
   return part->input->y != NULL ? &part->y_table : &part->table;
 }
 
-static ls_status check_targets_alike(const part_t *a, const part_t *b, ls_error *error) {
+static ls_status check_targets_alike(const import_part_t *a, const import_part_t *b, ls_error *error) {
   bool a_has = a->y.dims > 0 || label_table(a)->labels != NULL;
   bool b_has = b->y.dims > 0 || label_table(b)->labels != NULL;
   bool alike = a_has == b_has && (label_table(a)->labels == NULL) == (label_table(b)->labels == NULL) &&
@@ -202,7 +181,7 @@ static ls_status number_classes(import_t *import, ls_error *error) {
   ls_status status = LS_OK;
   if (columns == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import->n_parts);
   for (size_t k = 0; k < import->n_parts; k++) {
-    part_t *part = &import->parts[k];
+    import_part_t *part = &import->parts[k];
     const csv_table_t *table = label_table(part);
     part->y = (import_array_t){.type = STORE_I32, .dims = 1, .shape = {table->rows}};
     part->y.values = calloc((size_t)table->rows, sizeof(int32_t));
@@ -251,169 +230,10 @@ static ls_status narrow_features(import_t *import, ls_error *error) {
   return LS_OK;
 }
 
-/* ---- writing ---- */
-
-static ls_status write_in_order(store_t *store, const char *name, const import_array_t *array,
-                                const uint32_t *order, int64_t rows, size_t row_bytes, ls_error *error) {
-  int64_t piece = (int64_t)(WRITE_BYTES / row_bytes) + 1;
-  unsigned char *buffer = malloc((size_t)piece * row_bytes);
-  ls_status status = LS_OK;
-  if (buffer == NULL)
-    return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " rows of %s", piece, name);
-  for (int64_t first = 0; first < rows && status == LS_OK; first += piece) {
-    int64_t n = rows - first < piece ? rows - first : piece;
-    for (int64_t i = 0; i < n; i++)
-      memcpy(buffer + (size_t)i * row_bytes,
-             (const unsigned char *)array->values + (size_t)order[first + i] * row_bytes, row_bytes);
-    status = store_write_rows(store, name, first, n, array->type, buffer, error);
-  }
-  free(buffer);
-  return status;
-}
-
-/* order (NULL: as they lie) lists the rows of the whole part. */
-static ls_status write_array(store_t *store, const group_t *group, const char *what,
-                             const import_array_t *array, const uint32_t *order, ls_error *error) {
-  char name[GROUP_NAME_SIZE + 8];
-  snprintf(name, sizeof name, "%s/%s", group->name, what);
-  int64_t shape[STORE_MAX_DIMS];
-  memcpy(shape, array->shape, sizeof shape);
-  shape[0] = group->rows;
-  size_t row_bytes = (size_t)import_array_width(array) * store_type_size(array->type);
-  TRY(store_declare(store, name, array->type, array->dims, shape, error));
-  if (order != NULL)
-    return write_in_order(store, name, array, order + group->first, group->rows, row_bytes, error);
-  const unsigned char *rows = (const unsigned char *)array->values + (size_t)group->first * row_bytes;
-  return store_write_rows(store, name, 0, group->rows, array->type, rows, error);
-}
-
-static void log_array(const char *what, const import_array_t *array, int64_t rows, char *out, size_t size) {
-  static const char *const types[] = {
-      [STORE_U8] = "uint8",   [STORE_I32] = "int32",   [STORE_I64] = "int64",
-      [STORE_U64] = "uint64", [STORE_F32] = "float32", [STORE_F64] = "float64"};
-  size_t used = (size_t)snprintf(out, size, "%s (%" PRId64, what, rows);
-  for (int k = 1; k < array->dims && used < size; k++)
-    used += (size_t)snprintf(out + used, size - used, ", %" PRId64, array->shape[k]);
-  if (used < size) snprintf(out + used, size - used, ") %s", types[array->type]);
-}
-
-static ls_status write_group(store_t *store, const part_t *part, const group_t *group, const uint32_t *order,
-                             const log_t *log, ls_error *error) {
-  char x[128], y[128] = "no y";
-  if (group->rows == 0)
-    return error_set(error, LS_BAD_DATA, "%s: %" PRId64 " rows are too few: none is left for split '%s'",
-                     part->input->x, part->x.shape[0], group->name);
-  TRY(write_array(store, group, "x", &part->x, order, error));
-  if (part->y.dims > 0) TRY(write_array(store, group, "y", &part->y, order, error));
-  log_array("x", &part->x, group->rows, x, sizeof x);
-  if (part->y.dims > 0) log_array("y", &part->y, group->rows, y, sizeof y);
-  log_info(log, "%s: %s, %s", group->name, x, y);
-  return LS_OK;
-}
-
-/* Group i of n ends at row floor(N (share_0 + … + share_i) + 1/2), the last at N. */
-static ls_status write_groups(store_t *store, const import_options_t *options, const part_t *part,
-                              const uint32_t *order, const log_t *log, ls_error *error) {
-  int64_t rows = part->x.shape[0], first = 0;
-  bool whole = part->input->split != NULL || options->n_shares == 0;
-  size_t n = whole ? 1 : options->n_shares;
-  double sum = 0;
-  for (size_t i = 0; i < n; i++) {
-    sum += whole ? 1 : options->shares[i].share;
-    int64_t end = i + 1 == n ? rows : (int64_t)floor(sum * (double)rows + 0.5);
-    const char *name = part->input->split != NULL ? part->input->split
-                       : whole                    ? "train"
-                                                  : options->shares[i].split;
-    group_t group = {.name = name, .first = first, .rows = end - first};
-    TRY(write_group(store, part, &group, order, log, error));
-    first = end;
-  }
-  return LS_OK;
-}
-
-static ls_status write_part(store_t *store, const import_options_t *options, size_t number,
-                            const part_t *part, const log_t *log, ls_error *error) {
-  if (!options->shuffle) return write_groups(store, options, part, NULL, log, error);
-  int64_t rows = part->x.shape[0];
-  if (rows > UINT32_MAX)
-    return error_set(error, LS_BAD_DATA, "%s: %" PRId64 " rows; up to 2^32 - 1 can be shuffled",
-                     part->input->x, rows);
-  uint32_t *order = malloc((size_t)rows * sizeof *order);
-  if (order == NULL)
-    return error_set(error, LS_NO_MEMORY, "no memory for the order of %" PRId64 " rows", rows);
-  random_stream_t stream = {.seed = options->shuffle_seed, .purpose = RANDOM_IMPORT, .shard = number};
-  random_permutation(&stream, (size_t)rows, order);
-  ls_status status = write_groups(store, options, part, order, log, error);
-  free(order);
-  return status;
-}
-
-static ls_status write_source(store_t *store, const import_options_t *options, ls_error *error) {
-  char made[256];
-  if (options->synthetic != NULL) {
-    synthetic_describe(options->synthetic, made, sizeof made);
-    return store_write_text(store, "/", "source", made, error);
-  }
-  if (options->source != NULL) return store_write_text(store, "/", "source", options->source, error);
-  char *text = NULL;
-  size_t size = 0;
-  FILE *stream = open_memstream(&text, &size);
-  if (stream == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the list of inputs");
-  for (size_t k = 0; k < options->n_inputs; k++) {
-    fprintf(stream, "%s%s", k > 0 ? ", " : "", options->inputs[k].x);
-    if (options->inputs[k].y != NULL) fprintf(stream, ", %s", options->inputs[k].y);
-  }
-  ls_status status = LS_OK;
-  if (fclose(stream) != 0)
-    status = error_set(error, LS_NO_MEMORY, "no memory for the list of inputs");
-  else
-    status = store_write_text(store, "/", "source", text, error);
-  free(text);
-  return status;
-}
-
-static ls_status write_attributes(store_t *store, const import_t *import, ls_error *error) {
-  char **features = NULL;
-  for (size_t k = 0; k < import->n_parts && features == NULL; k++) features = import->parts[k].table.names;
-  if (import->class_names != NULL)
-    TRY(store_write_texts(store, "/", "class_names", import->class_names, import->n_classes, error));
-  if (features != NULL)
-    TRY(store_write_texts(store, "/", "feature_names", (const char *const *)features,
-                          (size_t)import->parts[0].x.shape[1], error));
-  return write_source(store, import->options, error);
-}
-
-static void log_labels(const import_t *import, const log_t *log) {
-  const part_t *part = &import->parts[0];
-  if (import->options->synthetic != NULL) return;
-  if (part->y.dims == 0)
-    log_info(log, "no label column was named and no file of labels: there is no y");
-  else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
-    log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1, part->x.shape[1] + 1);
-  if (import->n_classes == 0) return;
-  log_info(log, "%zu classes", import->n_classes);
-  if (import->n_classes > 20 && (int64_t)import->n_classes > part->x.shape[0] / 4)
-    log_warn(log, "%zu classes in %" PRId64 " rows; if y are numbers to be learnt, import with --regression",
-             import->n_classes, part->x.shape[0]);
-}
-
-static ls_status write_output(const import_t *import, const log_t *log, ls_error *error) {
-  store_t *store = NULL;
-  ls_status status = LS_OK;
-  TRY(store_create(import->options->output, &store, error));
-  for (size_t k = 0; k < import->n_parts; k++)
-    TRY_OR_DONE(write_part(store, import->options, k, &import->parts[k], log, error));
-  TRY_OR_DONE(write_attributes(store, import, error));
-  status = store_publish(&store, error);
-done:
-  store_close(&store);
-  return status;
-}
-
 /* ---- the whole ---- */
 
 static ls_status run(import_t *import, const log_t *log, ls_error *error) {
-  const part_t *parts = import->parts;
+  const import_part_t *parts = import->parts;
   for (size_t k = 0; k < import->n_parts; k++) {
     import->parts[k].input = &import->options->inputs[k];
     TRY(read_part(import->options, &import->parts[k], error));
@@ -422,8 +242,7 @@ static ls_status run(import_t *import, const log_t *log, ls_error *error) {
   }
   TRY(number_classes(import, error));
   TRY(narrow_features(import, error));
-  log_labels(import, log);
-  return write_output(import, log, error);
+  return import_write(import, log, error);
 }
 
 ls_status import_run(const import_options_t *options, const log_t *log, ls_error *error) {

@@ -1,9 +1,9 @@
-/* Inside import: what its chapters (idx.c, npy.c, csv.c, import_classes.c) hand to import.c. */
+/* Inside import: what its chapters (idx.c, npy.c, csv.c, import_classes.c, import_write.c) and import.c hand
+ * each other. */
 #ifndef DATA_IMPORT_IMPL_H
 #define DATA_IMPORT_IMPL_H
 
-#include "base/error.h"
-#include "data/synthetic.h"
+#include "data/import.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -89,6 +89,28 @@ void csv_table_free(csv_table_t *table);
 
 /* Fills x (rows, features) and y: (rows) labels, (rows, 1) values or none. *set is settled. */
 ls_status synthetic_make(const synthetic_t *set, import_array_t *x, import_array_t *y, ls_error *error);
+
+/* ---- an import on its way ---- */
+
+typedef struct {
+  const import_input_t *input;
+  import_array_t x, y;        /* y.dims == 0: there is none (yet) */
+  csv_table_t table, y_table; /* what remains of CSV files: labels, names, text */
+  bool is_table;              /* x comes from CSV */
+} import_part_t;
+
+typedef struct {
+  const import_options_t *options;
+  import_part_t *parts; /* (options->n_inputs) */
+  size_t n_parts;
+  const char **class_names;
+  size_t n_classes; /* 0: y is no classes of CSV labels */
+} import_t;
+
+enum { IMPORT_GROUP_SIZE = 128 }; /* bytes of a group's name, with its end */
+
+/* Writes options->output and publishes it, saying on the log what it holds. */
+ls_status import_write(const import_t *import, const log_t *log, ls_error *error);
 
 /* ---- import_classes.c ---- */
 
