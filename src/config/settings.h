@@ -151,11 +151,12 @@ typedef struct {
     int64_t steps;  /* the run ends after so many updates, within an epoch too; 0: by epochs alone */
     int64_t global_batch_size; /* or SETTINGS_ALL: as many as there are training rows */
     uint64_t seed;
-    int64_t members;   /* networks of an ensemble, with seeds seed, seed + 1, ...; 1: a single network */
-    double l1, l2;     /* penalties l1 |w| + l2/2 w^2, on weights, not biases */
-    double clip_norm;  /* global norm of the gradient at most this; 0: no clipping */
-    int64_t log_every; /* steps between logged steps; 0: epochs only */
-    int64_t top_k;     /* k of the top-k accuracy */
+    const char *precision; /* of factors of products: fp32, bf16, bf16_emulated */
+    int64_t members;       /* networks of an ensemble, with seeds seed, seed + 1, ...; 1: a single network */
+    double l1, l2;         /* penalties l1 |w| + l2/2 w^2, on weights, not biases */
+    double clip_norm;      /* global norm of the gradient at most this; 0: no clipping */
+    int64_t log_every;     /* steps between logged steps; 0: epochs only */
+    int64_t top_k;         /* k of the top-k accuracy */
     double time_limit; /* seconds from the start of the program to a checkpoint and exit code 75; 0: none */
   } train;
   struct {
@@ -188,7 +189,8 @@ typedef struct {
 
 /* The names that rooms above offer. */
 typedef struct {
-  choice_list_t basis, activation, loss, optimizer, schedule, init, scaling, rate_scaling, stop_metric, solve;
+  choice_list_t basis, activation, loss, optimizer, schedule, init, scaling, rate_scaling, stop_metric, solve,
+      precision;
 } settings_choices_t;
 
 /* Reads the YAML file at path, applies overrides ("section.key=value", value in YAML syntax), fills defaults

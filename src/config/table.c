@@ -201,6 +201,8 @@ static const key_row_t rows[] = {
      .meaning = "rows of a step, all ranks together; all: every training row, full-batch descent",
      .range = {.low = 1, .high = INT32_MAX}},
     {"train.seed", &type_seed, FIELD(train.seed), "1", .meaning = "seed of everything random"},
+    {"train.precision", &type_choice, FIELD(train.precision), "fp32",
+     .meaning = "of the factors of dense layers' products in training", CHOICES(precision)},
     {"train.members", &type_integer, FIELD(train.members), "1",
      .meaning =
          "networks of an ensemble, each a run of its own with seeds seed, seed + 1, ...; 1: one network",

@@ -20,12 +20,19 @@ static float slope_of(const activation_t *activation) {
   return activation->eltwise == ELTWISE_RELU ? activation->alpha : 1.0F;
 }
 
+const float *dense_factors(const precision_t *precision, int64_t rows, int64_t columns, const float *x,
+                           float *words) {
+  if (precision->factors == 1) return x;
+  bf16_rows(rows, columns, x, words);
+  return words;
+}
+
 /* c (rows, width) = g(a (rows, depth) B + start), of it columns [from, to), B in panels of `height` rows
- * each.
+ * each; depth and height in words.
  */
-static void multiply_panels(int64_t rows, int64_t depth, const float *a, const float *panels, int64_t height,
-                            const float *start, float slope, float *c, int64_t width, int64_t from,
-                            int64_t to) {
+static void multiply_panels(const precision_t *precision, int64_t rows, int64_t depth, const float *a,
+                            const float *panels, int64_t height, const float *start, float slope, float *c,
+                            int64_t width, int64_t from, int64_t to) {
   for (int64_t j = from; j < to; j += DENSE_PANEL) {
     bool last = j + DENSE_PANEL >= to;
     const product_t product = {.rows = rows,
@@ -37,40 +44,43 @@ static void multiply_panels(int64_t rows, int64_t depth, const float *a, const f
                                .fetch_floats = last ? 0 : depth * DENSE_PANEL,
                                .c = c + j,
                                .c_stride = width};
-    product_store(&product, start == NULL ? NULL : start + j, slope, smaller(DENSE_PANEL, to - j));
+    precision->store(&product, start == NULL ? NULL : start + j, slope, smaller(DENSE_PANEL, to - j));
   }
 }
 
-void dense_forward(const dense_layout_t *layout, const activation_t *activation, int64_t rows, const float *x,
-                   const float *w, const float *b, float *y) {
-  dense_forward_outputs(layout, activation, rows, x, w, b, 0, layout->out, y);
+void dense_forward(const precision_t *precision, const dense_layout_t *layout, const activation_t *activation,
+                   int64_t rows, const float *x, const float *w, const float *b, float *y) {
+  dense_forward_outputs(precision, layout, activation, rows, x, w, b, 0, layout->out, y);
 }
 
-void dense_forward_outputs(const dense_layout_t *layout, const activation_t *activation, int64_t rows,
-                           const float *x, const float *w, const float *b, int64_t from, int64_t to,
-                           float *y) {
-  multiply_panels(rows, layout->in, x, w, layout->padded_in, b, slope_of(activation), y, layout->out, from,
-                  to);
+void dense_forward_outputs(const precision_t *precision, const dense_layout_t *layout,
+                           const activation_t *activation, int64_t rows, const float *x, const float *w,
+                           const float *b, int64_t from, int64_t to, float *y) {
+  multiply_panels(precision, rows, precision_words(precision, layout->in), x, w,
+                  layout->padded_in / precision->factors, b, slope_of(activation), y, layout->out, from, to);
 }
 
 /* ---- backward to the inputs ---- */
 
-void dense_backward_data(const dense_layout_t *layout, int64_t rows, const float *dy, const float *transposed,
-                         float *dx) {
-  multiply_panels(rows, layout->out, dy, transposed, layout->padded_out, NULL, 1.0F, dx, layout->in, 0,
-                  layout->in);
+void dense_backward_data(const precision_t *precision, const dense_layout_t *layout, int64_t rows,
+                         const float *dy, const float *transposed, float *dx) {
+  multiply_panels(precision, rows, precision_words(precision, layout->out), dy, transposed,
+                  layout->padded_out / precision->factors, NULL, 1.0F, dx, layout->in, 0, layout->in);
 }
 
 /* ---- backward to the weights ---- */
 
-void dense_columns(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
-                   const float *x, float *columns) {
-  transpose(rows, layout->in, x, layout->in, columns + row, slice_rows);
+void dense_columns(const precision_t *precision, const dense_layout_t *layout, int64_t slice_rows,
+                   int64_t row, int64_t rows, const float *x, float *columns) {
+  if (precision->factors == 2)
+    dense_column_pairs(layout, slice_rows, row, rows, x, columns);
+  else
+    transpose(rows, layout->in, x, layout->in, columns + row, slice_rows);
 }
 
 /* Whole panels by copies of a size that the compiler knows, the last one, if it is not full, with zeros. */
-void dense_panels(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
-                  const float *dy, float *panels) {
+static void float_panels(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
+                         const float *dy, float *panels) {
   int64_t whole = layout->out / DENSE_PANEL * DENSE_PANEL, rest = layout->out - whole;
   for (int64_t r = 0; r < rows; r++, dy += layout->out) {
     float *to = panels + (row + r) * DENSE_PANEL;
@@ -82,35 +92,45 @@ void dense_panels(const dense_layout_t *layout, int64_t slice_rows, int64_t row,
   }
 }
 
+void dense_panels(const precision_t *precision, const dense_layout_t *layout, int64_t slice_rows, int64_t row,
+                  int64_t rows, const float *dy, float *panels) {
+  if (precision->factors == 2)
+    dense_panel_pairs(layout, slice_rows, row, rows, dy, panels);
+  else
+    float_panels(layout, slice_rows, row, rows, dy, panels);
+}
+
 /* While the first panel is multiplied, the next slice's panels are fetched, and while the others are, parts
  * of its columns. */
-static void fetch_next(const dense_tile_t *tile, int64_t slice_rows, const dense_slice_t *next, int64_t p,
+static void fetch_next(const dense_tile_t *tile, int64_t depth, const dense_slice_t *next, int64_t p,
                        product_t *product) {
   if (p == 0) {
-    product->fetch = next->panels + tile->first_output * slice_rows;
-    product->fetch_floats = tile->panels * DENSE_PANEL * slice_rows;
+    product->fetch = next->panels + tile->first_output * depth;
+    product->fetch_floats = tile->panels * DENSE_PANEL * depth;
   } else {
-    int64_t share = tile->inputs * slice_rows / (tile->panels - 1);
-    product->fetch = next->columns + tile->first_input * slice_rows + (p - 1) * share;
+    int64_t share = tile->inputs * depth / (tile->panels - 1);
+    product->fetch = next->columns + tile->first_input * depth + (p - 1) * share;
     product->fetch_floats = share;
   }
 }
 
-void dense_backward_weights(const dense_tile_t *tile, int64_t slice_rows, dense_slice_t slice,
-                            const dense_slice_t *next, const dense_sum_t *sums, int pending) {
+void dense_backward_weights(const precision_t *precision, const dense_tile_t *tile, int64_t slice_rows,
+                            dense_slice_t slice, const dense_slice_t *next, const dense_sum_t *sums,
+                            int pending) {
+  const int64_t depth = precision_words(precision, slice_rows);
   const int64_t used = tile->inputs * DENSE_PANEL; /* what follows are inputs that are padding */
   for (int64_t p = 0; p < tile->panels; p++) {
     product_t product = {.rows = tile->inputs,
-                         .depth = slice_rows,
-                         .a = slice.columns + tile->first_input * slice_rows,
-                         .a_stride = slice_rows,
-                         .b = slice.panels + (tile->first_output + p * DENSE_PANEL) * slice_rows,
+                         .depth = depth,
+                         .a = slice.columns + tile->first_input * depth,
+                         .a_stride = depth,
+                         .b = slice.panels + (tile->first_output + p * DENSE_PANEL) * depth,
                          .c = sums[0].floats + p * sums[0].stride,
                          .c_stride = DENSE_PANEL};
-    if (next != NULL) fetch_next(tile, slice_rows, next, p, &product);
+    if (next != NULL) fetch_next(tile, depth, next, p, &product);
     const float *terms[TREE_MAX_DEPTH];
     for (int k = 0; k < pending; k++) terms[k] = sums[k].floats + p * sums[k].stride;
-    product_add(&product, terms, pending);
+    precision->add(&product, terms, pending);
     if (pending == 0) memset(product.c + used, 0, (size_t)(tile->elements - used) * sizeof(float));
   }
 }

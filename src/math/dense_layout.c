@@ -37,19 +37,22 @@ void dense_unpack(const dense_layout_t *layout, const float *packed, float *plai
 
 /* ---- the transposed copy ---- */
 
-int64_t dense_transposed_floats(const dense_layout_t *layout) {
-  return divide_up(layout->padded_in, DENSE_PANEL) * DENSE_PANEL * layout->padded_out;
+int64_t dense_transposed_floats(const precision_t *precision, const dense_layout_t *layout) {
+  return divide_up(layout->padded_in, DENSE_PANEL) * DENSE_PANEL * layout->padded_out / precision->factors;
 }
 
 /* A unit is DENSE_DEPTH inputs of one panel of outputs: in the copy, that many columns of as many rows. */
-void dense_transpose(const dense_layout_t *layout, const float *w, int64_t first, int64_t count,
-                     float *transposed) {
+void dense_transpose(const precision_t *precision, const dense_layout_t *layout, const float *w,
+                     int64_t first, int64_t count, float *transposed) {
   int64_t units = layout->padded_in / DENSE_DEPTH; /* in a panel */
   for (int64_t u = first / DENSE_UNIT; u < (first + count) / DENSE_UNIT; u++) {
     int64_t output = u / units * DENSE_PANEL, input = u % units * DENSE_DEPTH;
     int64_t panel = input / DENSE_PANEL, column = input % DENSE_PANEL;
-    float *to = transposed + (panel * layout->padded_out + output) * DENSE_PANEL + column;
-    transpose(DENSE_DEPTH, DENSE_PANEL, w + u * DENSE_UNIT, DENSE_PANEL, to, DENSE_PANEL);
+    int64_t place = (panel * layout->padded_out + output) * DENSE_PANEL / precision->factors + column;
+    if (precision->factors == 2)
+      dense_transpose_unit(w + u * DENSE_UNIT, transposed + place);
+    else
+      transpose(DENSE_DEPTH, DENSE_PANEL, w + u * DENSE_UNIT, DENSE_PANEL, transposed + place, DENSE_PANEL);
   }
 }
 

@@ -2,7 +2,11 @@
  *
  * c = a b with b a panel, [depth][PRODUCT_PANEL] floats, dense. Each element of c is one chain of fused
  * products and sums in the order of depth, started from zero or from its bias: so its bits depend on its own
- * row of a and column of b alone, and on nothing that the shape of a call could change. */
+ * row of a and column of b alone, and on nothing that the shape of a call could change.
+ *
+ * A factor is a word of 32 bits: a float, or, for the functions called so, a pair of bf16 numbers that follow
+ * each other along the depth, the first in the lower half. Of a pair the second product is added first.
+ * Depths and strides count words. c, what it starts from and what is added to it are always floats. */
 #ifndef MATH_PRODUCT_H
 #define MATH_PRODUCT_H
 
@@ -21,7 +25,7 @@ enum {
 
 typedef struct {
   int64_t rows, depth;
-  const float *a; /* (rows, depth), rows a_stride floats apart */
+  const float *a; /* (rows, depth), rows a_stride words apart */
   int64_t a_stride;
   const float *b;     /* (depth, PRODUCT_PANEL), dense */
   const float *fetch; /* fetch_floats that the caller reads after this, fetched meanwhile */
@@ -37,6 +41,12 @@ void product_store(const product_t *product, const float *start, float slope, in
 /* c = terms[0] + (terms[1] + … (terms[n - 1] + a b)), or a b when there are none; all (rows, PRODUCT_PANEL)
  * with the stride of c. The product is complete before anything is added to it. c may be one of the terms. */
 void product_add(const product_t *product, const float *const *terms, int n);
+
+/* The same of pairs: on any CPU; and by AVX512_BF16's instruction, in builds for a CPU that has it. */
+void product_store_emulated(const product_t *product, const float *start, float slope, int64_t columns);
+void product_add_emulated(const product_t *product, const float *const *terms, int n);
+void product_store_bf16(const product_t *product, const float *start, float slope, int64_t columns);
+void product_add_bf16(const product_t *product, const float *const *terms, int n);
 
 /* out (columns, rows) = in (rows, columns) transposed; rows of in and out lie in_stride and out_stride floats
  * apart. */

@@ -266,12 +266,19 @@ ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t 
                        ls_error *error) {
   graph_t *graph = calloc(1, sizeof *graph);
   if (graph == NULL) return no_memory(error);
+  graph->precision = &precisions[PRECISION_FP32];
   ls_status status = build(graph, layers, n_layers, inputs, error);
   if (status == LS_OK)
     *out = graph;
   else
     graph_destroy(&graph);
   return status;
+}
+
+ls_status graph_choose_precision(graph_t *graph, const char *name, ls_error *error) {
+  TRY(precision_find(name, &graph->precision, error));
+  parameters_place_copies(graph);
+  return LS_OK;
 }
 
 void graph_destroy(graph_t **graph) {

@@ -8,8 +8,9 @@
  *
  * The graph is constant after creation and shared by all threads. A graph_worker_t holds one thread's
  * kernels. The parameter vector is one flat buffer: weights of all layers first, then all biases, each region
- * padded to whole blocks of GRAPH_BLOCK floats; padding is zero. In training, copies of weights for backward
- * lie behind the vector, in the same buffer. */
+ * padded to whole blocks of GRAPH_BLOCK floats; padding is zero. In training, copies of weights lie behind
+ * the vector, in the same buffer: transposed for backward, and rounded for forward where training is in bf16.
+ */
 #ifndef MODEL_GRAPH_H
 #define MODEL_GRAPH_H
 
@@ -35,11 +36,16 @@ ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t 
                        ls_error *error);
 void graph_destroy(graph_t **graph);
 
+/* In which precision (precision.h) the products of dense layers are computed on tapes for training; others,
+ * and every new graph, compute in fp32. Before anything is made of the graph. LS_BAD_SETTINGS, and nothing
+ * changed, where the CPU cannot. */
+ls_status graph_choose_precision(graph_t *graph, const char *name, ls_error *error);
+
 int64_t graph_inputs(const graph_t *graph);
 int64_t graph_outputs(const graph_t *graph);
 size_t graph_floats(const graph_t *graph);        /* of the parameter vector, a multiple of GRAPH_BLOCK */
 size_t graph_weight_floats(const graph_t *graph); /* [0, this) are weights, then biases; same multiple */
-size_t graph_buffer_floats(const graph_t *graph); /* the vector and the transposed copies behind it */
+size_t graph_buffer_floats(const graph_t *graph); /* the vector and the copies behind it */
 /* [0, this) are trained, the rest are running statistics of batch_norm, whose "gradient" are the sums that
  * they are made of; same multiple. graph_step_statistics takes the place of the optimiser there. */
 size_t graph_trained_floats(const graph_t *graph);
@@ -75,9 +81,9 @@ extent_t graph_extent(const graph_t *graph, size_t i);
 ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain, ls_error *error);
 ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector, ls_error *error);
 
-/* Brings the transposed copies behind the vector up to date with its floats [first, first + count), whole
- * blocks or tiles. Needed after every change of weights and before graph_backward. Thread-safe for different
- * ranges. */
+/* Brings the copies behind the vector up to date with its floats [first, first + count), whole blocks or
+ * tiles. Needed after every change of weights and before the next forward or backward pass of training.
+ * Thread-safe for different ranges. */
 void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t count);
 
 /* XXH3-64 of the plain parameters in graph order. */

@@ -28,14 +28,15 @@ typedef struct {
 } piece_t;
 
 struct graph {
-  node_t *nodes; /* in order of computation; the last is the output */
+  const precision_t *precision; /* of training */
+  node_t *nodes;                /* in order of computation; the last is the output */
   size_t n_nodes;
   array_t *arrays; /* in graph order: weight, bias, weight, …; then statistics */
   size_t n_arrays;
   piece_t *pieces;                /* in order of offset */
   size_t n_pieces, largest_piece; /* the latter in floats */
   size_t weight_floats, trained_floats, floats;
-  size_t buffer_floats; /* the vector and, behind it, the transposed copies */
+  size_t buffer_floats; /* the vector and, behind it, copies of weights */
   int64_t parameters;
   size_t plain_floats;
   arena_t arena; /* owns all of the above */
@@ -50,6 +51,7 @@ struct tape {
   /* by node, NULL for all but dense: what the gradient of the weights reads, slice by slice */
   float **columns, **panels;
   int64_t rows, slice_rows; /* slice_rows 0: no training */
+  int64_t slice_words;      /* along the depth of the weights' gradient */
   arena_t arena;
 };
 
@@ -60,6 +62,7 @@ static inline int64_t tape_records(const tape_t *tape) {
 
 /* Gives every array its place in the vector; for graph_create, when all nodes are there (parameters.c). */
 ls_status parameters_place(graph_t *graph, ls_error *error);
+void parameters_place_copies(graph_t *graph); /* behind the vector, by the graph's precision */
 
 /* Cuts the placed vector into tiles (tiles.c). */
 ls_status tiles_cut(graph_t *graph, ls_error *error);

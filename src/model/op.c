@@ -28,16 +28,18 @@ static ls_status dense_create(const node_t *node, int64_t rows, bool train, kern
 static void dense_op_forward(const call_t *call) {
   const node_t *node = call->node;
   const float *b = node->has_bias ? call->parameters + node->bias : NULL;
-  dense_forward_outputs(&node->layout, node->activation, call->rows, call->x[0],
-                        call->parameters + node->weight, b, call->from, call->to, call->y);
+  const float *w = call->parameters + (call->precision->factors == 1 ? node->weight : node->rounded);
+  const float *x = dense_factors(call->precision, call->rows, node->layout.in, call->x[0], call->words);
+  dense_forward_outputs(call->precision, &node->layout, node->activation, call->rows, x, w, b, call->from,
+                        call->to, call->y);
 }
 
 static void dense_finish(const call_t *call) {
   if (call->kernels->eltwise_forward != NULL)
     eltwise_forward(call->kernels->eltwise_forward, call->y, call->y);
   if (call->columns != NULL)
-    dense_columns(&call->node->layout, call->slice_rows, call->slice_row, call->rows, call->x[0],
-                  call->columns);
+    dense_columns(call->precision, &call->node->layout, call->slice_rows, call->slice_row, call->rows,
+                  call->x[0], call->columns);
 }
 
 /* dL/dz = dL/dy f'(z) with z = x Wᵀ + b: from here on the delta is that of z, which dW = dzᵀ x and db read.
@@ -46,12 +48,15 @@ static void dense_settle(const call_t *call) {
   const node_t *node = call->node;
   const activation_t *f = node->activation;
   if (f->eltwise != ELTWISE_IDENTITY) f->backward_from_output(f, call_floats(call), call->y, call->dy);
-  dense_panels(&node->layout, call->slice_rows, call->slice_row, call->rows, call->dy, call->panels);
+  dense_panels(call->precision, &node->layout, call->slice_rows, call->slice_row, call->rows, call->dy,
+               call->panels);
 }
 
 static void dense_backward(const call_t *call, int input, float *dx) {
   (void)input;
-  dense_backward_data(&call->node->layout, call->rows, call->dy, call->parameters + call->node->transposed,
+  const node_t *node = call->node;
+  const float *dy = dense_factors(call->precision, call->rows, node->width, call->dy, call->words);
+  dense_backward_data(call->precision, &node->layout, call->rows, dy, call->parameters + node->transposed,
                       dx);
 }
 

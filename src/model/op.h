@@ -31,6 +31,7 @@ typedef struct {
   const char *init;
   size_t weight, bias;
   size_t transposed; /* the copy of the weights that backward reads, where a delta is handed on */
+  size_t rounded;    /* the copy that forward reads in training, where factors are pairs of bf16 numbers */
   size_t plain_weight, plain_bias;
 
   /* layer_norm, batch_norm: a scale and a shift for each value; batch_norm: a running mean and variance, too
@@ -54,6 +55,8 @@ typedef struct {
   const node_t *node;
   const kernels_t *kernels;
   int64_t rows;
+  const precision_t *precision;    /* of products: the graph's in training, else fp32 */
+  float *words;                    /* the thread's own: room for the factors of one product */
   const float *parameters;         /* the whole vector */
   const pass_t *pass;              /* forward of an op that does not span */
   const float *x[NODE_MAX_INPUTS]; /* (rows, width of that input) */

@@ -44,8 +44,7 @@ static size_t place(size_t *next, int64_t n, size_t unit) {
   return at;
 }
 
-/* The vector's three regions: weights, in their kernels' layout; biases, scales and shifts; statistics.
- * Behind it the transposed copies of those weights through which a delta is handed on. */
+/* The vector's three regions: weights, in their kernels' layout; biases, scales and shifts; statistics. */
 static void place_regions(graph_t *graph) {
   size_t next = 0, n = graph->n_nodes;
   node_t *node = graph->nodes;
@@ -64,10 +63,20 @@ static void place_regions(graph_t *graph) {
     node[i].mean = place(&next, node[i].width, BIAS_START);
     node[i].variance = place(&next, node[i].width, BIAS_START);
   }
-  graph->floats = next = round_up(next, GRAPH_BLOCK);
-  for (size_t i = 0; i < n; i++)
-    if (hands_on_delta(graph, &node[i]))
-      node[i].transposed = place(&next, dense_transposed_floats(&node[i].layout), 1);
+  graph->floats = round_up(next, GRAPH_BLOCK);
+}
+
+/* Behind the vector transposed copies of those weights through which a delta is handed on, and, where factors
+ * are pairs, rounded ones of all. */
+void parameters_place_copies(graph_t *graph) {
+  size_t next = graph->floats;
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    node_t *node = &graph->nodes[i];
+    if (hands_on_delta(graph, node))
+      node->transposed = place(&next, dense_transposed_floats(graph->precision, &node->layout), 1);
+    if (node->op == &op_dense && graph->precision->factors == 2)
+      node->rounded = place(&next, node->layout.elements / 2, 1);
+  }
   graph->buffer_floats = next;
 }
 
@@ -106,6 +115,7 @@ static void list_statistics(graph_t *graph, node_t *node, size_t *plain) {
 ls_status parameters_place(graph_t *graph, ls_error *error) {
   size_t plain = 0;
   place_regions(graph);
+  parameters_place_copies(graph);
   graph->arrays = arena_new(&graph->arena, 4 * graph->n_nodes, sizeof *graph->arrays);
   if (graph->arrays == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the list of parameters");
   for (size_t i = 0; i < graph->n_nodes; i++) list_trained(graph, &graph->nodes[i], &plain);
@@ -174,16 +184,24 @@ ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *
   return LS_OK;
 }
 
+/* Floats [begin, begin + count) of a layer's weights into its copies. */
+static void copy_weights(const graph_t *graph, const node_t *node, float *buffer, size_t begin,
+                         size_t count) {
+  const float *w = buffer + node->weight;
+  if (hands_on_delta(graph, node))
+    dense_transpose(graph->precision, &node->layout, w, (int64_t)begin, (int64_t)count,
+                    buffer + node->transposed);
+  if (graph->precision->factors == 2) dense_round(w, (int64_t)begin, (int64_t)count, buffer + node->rounded);
+}
+
 void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t count) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
-    if (!hands_on_delta(graph, node)) continue;
+    if (node->op != &op_dense) continue;
     size_t begin = node->weight, end = begin + (size_t)node->layout.elements;
     if (begin < first) begin = first;
     if (end > first + count) end = first + count;
-    if (begin < end)
-      dense_transpose(&node->layout, buffer + node->weight, (int64_t)(begin - node->weight),
-                      (int64_t)(end - begin), buffer + node->transposed);
+    if (begin < end) copy_weights(graph, node, buffer, begin - node->weight, end - begin);
   }
 }
 

@@ -17,7 +17,8 @@ size_t graph_tape_floats(const graph_t *graph, bool train) {
     size_t buffers = 1;
     if (train) buffers += (size_t)owns_delta(node) + (size_t)node->op->keeps_factors;
     floats += buffers * (size_t)node->width;
-    if (train && node->op == &op_dense) floats += (size_t)(node->layout.in + node->layout.padded_out);
+    if (train && node->op == &op_dense)
+      floats += (size_t)precision_words(graph->precision, node->layout.in + node->layout.padded_out);
   }
   return floats;
 }
@@ -41,8 +42,9 @@ static bool take_buffers(tape_t *tape, int64_t rows) {
     if (node->op->keeps_factors && (tape->factors[i] = buffer(tape, rows, node->width)) == NULL) return false;
     if (node->op->keeps_record && (tape->records[i] = records(tape, node, rows)) == NULL) return false;
     if (node->op == &op_dense) {
-      tape->columns[i] = buffer(tape, rows, node->layout.in);
-      tape->panels[i] = buffer(tape, rows, node->layout.padded_out);
+      int64_t words = rows / tape->slice_rows * tape->slice_words;
+      tape->columns[i] = buffer(tape, words, node->layout.in);
+      tape->panels[i] = buffer(tape, words, node->layout.padded_out);
       if (tape->columns[i] == NULL || tape->panels[i] == NULL) return false;
     }
     if (!node->needs_delta) continue;
@@ -66,6 +68,7 @@ ls_status tape_create(const graph_t *graph, int64_t rows, int64_t slice_rows, ta
     tape->graph = graph;
     tape->rows = rows;
     tape->slice_rows = slice_rows;
+    tape->slice_words = precision_words(graph->precision, slice_rows);
   }
   if (tape == NULL || !take_tables(tape) || !take_buffers(tape, rows)) {
     tape_destroy(&tape);

@@ -15,6 +15,7 @@ struct graph_worker {
   kernels_t *kernels; /* by node */
   float *scratch;     /* (most_calls, rows, widest delta that is added to) */
   float *bias;        /* (largest tile): sums over columns on their way to being added */
+  float *words;       /* (most_calls, rows, most words of a row): factors that are not floats */
   arena_t arena;
 };
 
@@ -44,6 +45,20 @@ static int64_t scratch_width(const graph_t *graph) {
   return width;
 }
 
+/* The most words that factors of a row take beside the row itself. */
+static int64_t most_words(const graph_t *graph) {
+  int64_t most = 0;
+  if (graph->precision->factors == 1) return 0;
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    if (node->op != &op_dense) continue;
+    int64_t wide = node->layout.in > node->width ? node->layout.in : node->width;
+    int64_t words = precision_words(graph->precision, wide);
+    if (words > most) most = words;
+  }
+  return most;
+}
+
 ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t most_calls, bool train,
                               graph_worker_t **out, ls_error *error) {
   ls_status status = LS_NO_MEMORY;
@@ -56,7 +71,10 @@ ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t most_c
   size_t row_bytes = train ? (size_t)scratch_width(graph) * sizeof(float) : 0;
   worker->scratch = arena_new(&worker->arena, (size_t)(most_calls * rows), row_bytes);
   worker->bias = arena_new(&worker->arena, train ? graph_largest_tile(graph) : 0, sizeof(float));
-  if (worker->kernels == NULL || worker->scratch == NULL || worker->bias == NULL) goto no_memory;
+  size_t words = train ? (size_t)most_words(graph) : 0;
+  worker->words = arena_new(&worker->arena, (size_t)(most_calls * rows), words * sizeof(float));
+  if (worker->kernels == NULL || worker->scratch == NULL || worker->bias == NULL || worker->words == NULL)
+    goto no_memory;
   TRY_OR_DONE(create_kernels(worker, error));
   *out = worker;
   return LS_OK;
@@ -92,11 +110,18 @@ static float *record_of(const tape_t *tape, const node_t *node, int64_t slice, i
   return tape->records[node->number] + (first + k) * RECORD_FLOATS(node->width);
 }
 
+/* What the weights' gradient reads of the slice that `row` is in. */
+static float *slice_at(const tape_t *tape, float *first, int64_t row, int64_t width) {
+  return first + row / tape->slice_rows * tape->slice_words * width;
+}
+
 static call_t prepare(const graph_worker_t *worker, const node_t *node, const float *parameters, tape_t *tape,
                       int64_t row) {
   call_t call = {.node = node,
                  .kernels = &worker->kernels[node->number],
                  .rows = worker->rows,
+                 .precision = &precisions[PRECISION_FP32],
+                 .words = worker->words,
                  .parameters = parameters,
                  .to = node->width,
                  .y = at_row(tape->values, node, row),
@@ -105,6 +130,7 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
   for (int k = 0; k < node->op->n_inputs; k++)
     call.x[k] = at_row(tape->values, &worker->graph->nodes[node->inputs[k]], row);
   if (tape->slice_rows == 0) return call;
+  call.precision = worker->graph->precision;
   call.slice_rows = tape->slice_rows;
   call.slice_row = row % tape->slice_rows;
   if (tape->records[node->number] != NULL) {
@@ -112,8 +138,8 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
     call.record = record_of(tape, node, row - call.slice_row, call.slice_row / RECORD_EVERY);
   }
   if (tape->columns[node->number] == NULL) return call;
-  call.columns = tape->columns[node->number] + (row - call.slice_row) * node->layout.in;
-  call.panels = tape->panels[node->number] + (row - call.slice_row) * node->layout.padded_out;
+  call.columns = slice_at(tape, tape->columns[node->number], row, node->layout.in);
+  call.panels = slice_at(tape, tape->panels[node->number], row, node->layout.padded_out);
   return call;
 }
 
@@ -246,10 +272,9 @@ static void sum_piece(const tape_t *tape, const piece_t *piece, const node_t *no
     sum_columns(tape->slice_rows, node->width, at_row(tape->deltas, node, row), out);
 }
 
-/* What the weights' gradient reads of the slice that begins at `row`. */
-static dense_slice_t slice_at(const tape_t *tape, const node_t *node, int64_t row) {
-  return (dense_slice_t){.columns = tape->columns[node->number] + row * node->layout.in,
-                         .panels = tape->panels[node->number] + row * node->layout.padded_out};
+static dense_slice_t dense_slice(const tape_t *tape, const node_t *node, int64_t row) {
+  return (dense_slice_t){.columns = slice_at(tape, tape->columns[node->number], row, node->layout.in),
+                         .panels = slice_at(tape, tape->panels[node->number], row, node->layout.padded_out)};
 }
 
 void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile,
@@ -258,9 +283,9 @@ void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row
   const node_t *node = &worker->graph->nodes[piece->node];
   if (piece->kind == PIECE_WEIGHT) {
     bool last = row + tape->slice_rows >= tape->rows;
-    dense_slice_t next = slice_at(tape, node, last ? row : row + tape->slice_rows);
-    dense_backward_weights(&piece->dense, tape->slice_rows, slice_at(tape, node, row), last ? NULL : &next,
-                           sums, pending);
+    dense_slice_t next = dense_slice(tape, node, last ? row : row + tape->slice_rows);
+    dense_backward_weights(worker->graph->precision, &piece->dense, tape->slice_rows,
+                           dense_slice(tape, node, row), last ? NULL : &next, sums, pending);
     return;
   }
   sum_piece(tape, piece, node, row, pending > 0 ? worker->bias : sums[0].floats);

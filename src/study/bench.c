@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "data/dataset.h"
+#include "math/precision.h"
 #include "store/store.h"
 #include "study/bench_impl.h"
 #include "train/history.h"
@@ -87,6 +88,11 @@ done:
   return status;
 }
 
+/* What limits the products of the run: the peak that shares are of. */
+static double peak_of(const bench_t *b) {
+  return b->precision == PRECISION_BF16 ? b->peak_bf16 : b->peak_fp32;
+}
+
 /* ---- for people ---- */
 
 static void print_machine(const bench_t *b, FILE *out) {
@@ -116,10 +122,11 @@ static void print_reductions(const bench_t *b, FILE *out) {
 }
 
 static void print_layers(const bench_t *b, FILE *out) {
-  double core = b->peak_fp32 / b->threads;
+  double core = peak_of(b) / b->threads;
   fprintf(out,
-          "\nshares of a thread's peak, %" PRId64 " rows a call, weight gradients over %" PRId64 " rows\n",
-          b->block_rows, b->slice_rows);
+          "\n%s, shares of a thread's peak, %" PRId64 " rows a call, weight gradients over %" PRId64
+          " rows\n",
+          precisions[b->precision].name, b->block_rows, b->slice_rows);
   fprintf(out, "%-12s %14s %10s %14s %17s\n", "layer", "size", "forward", "backward-data",
           "backward-weights");
   for (size_t i = 0; i < b->n_layers; i++) {
@@ -135,7 +142,7 @@ static void print_layers(const bench_t *b, FILE *out) {
 static void print_steps(const bench_t *b, FILE *out) {
   fprintf(out,
           "\nstep        %.1f us, %.0f rows/s, %.1f GFLOP/s: %.2f of the peak (%" PRId64 " steps measured)\n",
-          b->step_seconds * 1e6, b->rows, b->flops / 1e9, b->flops / b->peak_fp32, b->steps);
+          b->step_seconds * 1e6, b->rows, b->flops / 1e9, b->flops / peak_of(b), b->steps);
   fprintf(out, "%-12s %12s %8s\n", "phase", "us", "share");
   for (int p = 0; p < PHASES; p++)
     fprintf(out, "%-12s %12.1f %8.3f\n", engine_phase_name((engine_phase_t)p), b->phases[p] * 1e6,
@@ -157,7 +164,7 @@ static const char *verdict(const bench_t *b) {
                          "makes it rarer",
       [PHASE_WAIT] = "the step is bound by threads that wait for each other: its work is too small or uneven "
                      "for so many, or other processes use the cores"};
-  double share = b->flops / b->peak_fp32, most = 0.2;
+  double share = b->flops / peak_of(b), most = 0.2;
   const char *found = NULL;
   for (int p = 0; p < PHASES; p++)
     if (words[p] != NULL && b->phases[p] / b->step_seconds > most) {
@@ -226,7 +233,7 @@ static void write_object(const bench_t *b, FILE *file) {
                  {"step_seconds", b->step_seconds},
                  {"rows_per_second", b->rows},
                  {"gflops", b->flops / 1e9},
-                 {"fraction_of_peak", b->flops / b->peak_fp32},
+                 {"fraction_of_peak", b->flops / peak_of(b)},
                  {"update_bytes", b->update_bytes}};
   fputc('{', file);
   json_integer(file, true, "nodes", b->nodes);
@@ -245,6 +252,7 @@ static void write_object(const bench_t *b, FILE *file) {
   }
   write_layers(b, file);
   write_reductions(b, file);
+  json_text(file, false, "precision", precisions[b->precision].name);
   json_text(file, false, "verdict", verdict(b));
   fputs("}\n", file);
 }

@@ -30,6 +30,7 @@ typedef struct {
 /* Of the whole job unless it says otherwise; rates per second, sizes in bytes. 0: not measured here. */
 typedef struct {
   int nodes, ranks, threads;      /* threads: of all ranks */
+  int precision;                  /* of the layers and steps: its row (math/precision.h) */
   double peak_fp32, peak_bf16;    /* FLOP/s of all threads */
   double bandwidth;               /* memory, bytes/s of all threads: two streams read, one written */
   double cross_read, cross_write; /* bytes/s of one core, of lines that another one wrote, or read */

@@ -13,14 +13,16 @@
 
 /* One thread's copy of a layer and of the rows of a call and of a slice. */
 typedef struct {
+  const precision_t *precision;
   dense_layout_t layout;
   int64_t rows, slice_rows;
-  float *x, *y, *w, *transposed, *columns, *panels, *tile;
+  float *x, *y, *w, *transposed, *columns, *panels, *words, *tile;
 } layer_t;
 
-static bool layer_create(const parameter_t *weight, const slice_shape_t *shape, arena_t *arena,
-                         layer_t *out) {
-  layer_t layer = {.layout = dense_layout(weight->shape[1], weight->shape[0]),
+static bool layer_create(const precision_t *precision, const parameter_t *weight, const slice_shape_t *shape,
+                         arena_t *arena, layer_t *out) {
+  layer_t layer = {.precision = precision,
+                   .layout = dense_layout(weight->shape[1], weight->shape[0]),
                    .rows = shape->block_rows,
                    .slice_rows = shape->padded};
   const struct {
@@ -29,9 +31,10 @@ static bool layer_create(const parameter_t *weight, const slice_shape_t *shape, 
   } arrays[] = {{&layer.x, layer.rows * layer.layout.in},
                 {&layer.y, layer.rows * layer.layout.out},
                 {&layer.w, layer.layout.elements},
-                {&layer.transposed, dense_transposed_floats(&layer.layout)},
-                {&layer.columns, layer.slice_rows * layer.layout.in},
-                {&layer.panels, layer.slice_rows * layer.layout.padded_out},
+                {&layer.transposed, dense_transposed_floats(precision, &layer.layout)},
+                {&layer.columns, (layer.slice_rows + 1) * layer.layout.in},
+                {&layer.panels, (layer.slice_rows + 1) * layer.layout.padded_out},
+                {&layer.words, layer.rows * (layer.layout.padded_in + layer.layout.padded_out)},
                 {&layer.tile, DENSE_TILE_FLOATS}};
   for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
     float *array = arena_new(arena, (size_t)arrays[i].floats, sizeof(float));
@@ -46,19 +49,22 @@ static bool layer_create(const parameter_t *weight, const slice_shape_t *shape, 
 typedef void (*pass_run_t)(const layer_t *layer);
 
 static void run_forward(const layer_t *layer) {
-  dense_forward(&layer->layout, activation_find("relu"), layer->rows, layer->x, layer->w, NULL, layer->y);
+  const float *x = dense_factors(layer->precision, layer->rows, layer->layout.in, layer->x, layer->words);
+  dense_forward(layer->precision, &layer->layout, activation_find("relu"), layer->rows, x, layer->w, NULL,
+                layer->y);
 }
 
 static void run_backward_data(const layer_t *layer) {
-  dense_backward_data(&layer->layout, layer->rows, layer->y, layer->transposed, layer->x);
+  const float *dy = dense_factors(layer->precision, layer->rows, layer->layout.out, layer->y, layer->words);
+  dense_backward_data(layer->precision, &layer->layout, layer->rows, dy, layer->transposed, layer->x);
 }
 
 static void run_backward_weights(const layer_t *layer) {
   for (int64_t i = 0; i < dense_tiles(&layer->layout); i++) {
     dense_tile_t tile = dense_tile(&layer->layout, i);
     dense_sum_t sum = {layer->tile, tile.elements};
-    dense_backward_weights(&tile, layer->slice_rows, (dense_slice_t){layer->columns, layer->panels}, NULL,
-                           &sum, 1);
+    dense_backward_weights(layer->precision, &tile, layer->slice_rows,
+                           (dense_slice_t){layer->columns, layer->panels}, NULL, &sum, 1);
   }
 }
 
@@ -76,8 +82,9 @@ static double measure_pass(const team_t *team, const layer_t *layer, int64_t row
   return median(rates, REPEATS);
 }
 
-static ls_status measure_layer(const team_t *team, const parameter_t *weight, const slice_shape_t *shape,
-                               bool hands_on, bench_layer_t *out, ls_error *error) {
+static ls_status measure_layer(const team_t *team, const precision_t *precision, const parameter_t *weight,
+                               const slice_shape_t *shape, bool hands_on, bench_layer_t *out,
+                               ls_error *error) {
   double rates[3] = {0};
   bool short_of_memory = false;
 #pragma omp parallel num_threads(team->threads) reduction(+ : rates[:3]) reduction(|| : short_of_memory)
@@ -85,7 +92,7 @@ static ls_status measure_layer(const team_t *team, const parameter_t *weight, co
     arena_t arena = {0};
     layer_t layer = {0};
     omp_set_num_threads(1);
-    short_of_memory = !layer_create(weight, shape, &arena, &layer);
+    short_of_memory = !layer_create(precision, weight, shape, &arena, &layer);
     if (!short_of_memory) {
       rates[0] += measure_pass(team, &layer, layer.rows, run_forward);
       if (hands_on) rates[1] += measure_pass(team, &layer, layer.rows, run_backward_data);
@@ -111,14 +118,17 @@ static ls_status measure_layer(const team_t *team, const parameter_t *weight, co
 
 ls_status bench_layers(const team_t *team, const training_t *training, bench_t *out, ls_error *error) {
   const graph_t *graph = training->graph;
+  const precision_t *precision = NULL;
+  TRY(precision_find(training->settings->train.precision, &precision, error));
   slice_shape_t shape = slice_shape(training->settings->train.global_batch_size, training->layout->shards);
   out->block_rows = shape.block_rows;
   out->slice_rows = shape.padded;
+  out->precision = (int)(precision - precisions);
   for (size_t i = 0; i < graph_parameter_count(graph) && out->n_layers < BENCH_LAYERS; i++) {
     const parameter_t *parameter = graph_parameter(graph, i);
     if (!parameter->is_weight || parameter->dims != 2) continue;
     bench_layer_t *layer = &out->layers[out->n_layers];
-    TRY(measure_layer(team, parameter, &shape, out->n_layers > 0, layer, error));
+    TRY(measure_layer(team, precision, parameter, &shape, out->n_layers > 0, layer, error));
     out->n_layers++;
   }
   return LS_OK;

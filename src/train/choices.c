@@ -3,6 +3,7 @@
 #include "data/basis.h"
 #include "data/scaler.h"
 #include "math/activation.h"
+#include "math/precision.h"
 #include "model/init.h"
 #include "model/loss.h"
 #include "model/regression.h"
@@ -20,6 +21,7 @@ const settings_choices_t *settings_choices(void) {
                                              .basis = basis_choice,
                                              .rate_scaling = rate_scaling_choice,
                                              .stop_metric = stop_metric_choice,
-                                             .solve = regression_choice};
+                                             .solve = regression_choice,
+                                             .precision = precision_choice};
   return &choices;
 }

@@ -44,6 +44,10 @@ static ls_status check_settings(const engine_t *engine, ls_error *error) {
                      "optimizer lbfgs needs the gradient over all rows: set train.global_batch_size=all");
   if (settings->train.clip_norm > 0)
     return error_set(error, LS_BAD_SETTINGS, "optimizer lbfgs finds its own step: leave train.clip_norm out");
+  if (strcmp(settings->train.precision, "fp32") != 0)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "optimizer lbfgs compares losses closer to each other than bf16 can tell: leave "
+                     "train.precision at fp32");
   if (has_dropout(settings->model.layers, settings->model.n_layers))
     return error_set(error, LS_BAD_SETTINGS,
                      "optimizer lbfgs needs the same loss at every evaluation: leave dropout out");

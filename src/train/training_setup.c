@@ -44,6 +44,7 @@ static ls_status check_resumed(const trainer_t *trainer, const settings_t *store
   if (stored->data.validation != now->data.validation) changed = "data.validation";
   if (windows_differ(&stored->data.window, &now->data.window)) changed = "data.window";
   if (stored->data.validation_seed != now->data.validation_seed) changed = "data.validation_seed";
+  if (strcmp(stored->train.precision, now->train.precision) != 0) changed = "train.precision";
   if (strcmp(stored->optimizer.name, now->optimizer.name) != 0) changed = "optimizer.name";
   if (changed == NULL) return LS_OK;
   return error_set(
@@ -148,6 +149,7 @@ static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *erro
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
   ls_status status =
       graph_create(settings->model.layers, settings->model.n_layers, inputs, &trainer->graph, error);
+  if (status == LS_OK) status = graph_choose_precision(trainer->graph, settings->train.precision, error);
   if (status == LS_OK) status = graph_check_rows(trainer->graph, rows, error);
   if (status == LS_OK)
     status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);

@@ -27,6 +27,7 @@ NAME_LIST(test_scalings, "none", "minmax", "standard", "one_hot")
 NAME_LIST(test_methods, "least_squares", "ridge")
 NAME_LIST(test_rate_scalings, "none", "linear", "sqrt")
 NAME_LIST(test_stop_metrics, "none", "train_loss")
+NAME_LIST(test_precisions, "fp32", "bf16")
 
 static const settings_choices_t test_choices = {.activation = test_activations,
                                                 .loss = test_losses,
@@ -37,7 +38,8 @@ static const settings_choices_t test_choices = {.activation = test_activations,
                                                 .basis = test_bases,
                                                 .rate_scaling = test_rate_scalings,
                                                 .stop_metric = test_stop_metrics,
-                                                .solve = test_methods};
+                                                .solve = test_methods,
+                                                .precision = test_precisions};
 
 enum { MOST_OVERRIDES = 8 };
 

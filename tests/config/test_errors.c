@@ -21,7 +21,7 @@ Test(errors, unknown_keys_come_with_the_nearest_one) {
        "did you mean optimizer.learning_rate?"},
       {MINIMAL "train.epochs: 3\n", "runs/t.yaml:6: train.epochs: unknown key", "did you mean train.epochs?"},
       {MINIMAL "train: {xyzzyxyzzy: 3}\n", "runs/t.yaml:6: train.xyzzyxyzzy: unknown key; the keys here are",
-       "epochs, steps, global_batch_size, seed"},
+       "epochs, steps, global_batch_size, seed, precision"},
       {MINIMAL "train: {batch_size: 3}\n",
        "runs/t.yaml:6: train.batch_size: unknown key; did you mean train.global_batch_size?", ""},
       {"data: {file: a, scaling: {nme: none}}\n", "runs/t.yaml:1: data.scaling.nme: unknown key",

@@ -20,15 +20,36 @@ static const shape_t shapes[] = {
 };
 enum { N_SHAPES = sizeof shapes / sizeof shapes[0] };
 
+/* Every shape in every precision that this machine computes in. */
+typedef struct {
+  const precision_t *precision;
+  shape_t shape;
+} case_t;
+
+static bool next_case(int *at, case_t *out) {
+  while (*at < PRECISIONS * N_SHAPES && precisions[*at / N_SHAPES].store == NULL) *at += N_SHAPES;
+  if (*at >= PRECISIONS * N_SHAPES) return false;
+  *out = (case_t){&precisions[*at / N_SHAPES], shapes[*at % N_SHAPES]};
+  ++*at;
+  return true;
+}
+
+#define FOR_EACH_CASE(one)                                                                                   \
+  case_t one;                                                                                                \
+  for (int at_ = 0; next_case(&at_, &one);)
+
 /* ---- a layer with random values ---- */
 
 typedef struct {
   shape_t shape;
+  const precision_t *precision;
   dense_layout_t layout;
   float *x, *y, *dy, *dx;  /* (rows, in), (rows, out), (rows, out), (rows, in) */
   float *plain, *packed;   /* weights */
   float *transposed;       /* their copy for backward-data */
+  float *rounded;          /* the copy for forward, where it is one */
   float *columns, *panels; /* x and dy as backward-weights reads them */
+  float *words;            /* room for the factors of a product */
   float *bias;
   float *gradient; /* of the weights, in layout order */
 } layer_t;
@@ -50,43 +71,87 @@ static float *new_random(int64_t n, unsigned seed) {
   return values;
 }
 
-static layer_t layer_new(shape_t shape) {
-  layer_t layer = {.shape = shape, .layout = dense_layout(shape.in, shape.out)};
+/* x to 8 digits in base 2, the nearest, of two the even one: bf16 by arithmetic. */
+static float nearest_bf16(float x) {
+  int exponent;
+  double mantissa = frexp((double)x, &exponent);
+  return (float)ldexp(nearbyint(ldexp(mantissa, 8)), exponent - 8);
+}
+
+static void make_representable(const precision_t *precision, float *x, int64_t n) {
+  for (int64_t i = 0; i < n && precision->factors == 2; i++) x[i] = nearest_bf16(x[i]);
+}
+
+/* Words along the depth of the weights' gradient. */
+static int64_t depth_of(const layer_t *layer) {
+  return precision_words(layer->precision, layer->shape.rows);
+}
+
+/* The copies of weights, x and dy that products read. */
+static void layer_prepare(layer_t *layer) {
+  const dense_layout_t *layout = &layer->layout;
+  int64_t rows = layer->shape.rows;
+  dense_transpose(layer->precision, layout, layer->packed, 0, layout->elements, layer->transposed);
+  if (layer->precision->factors == 2) dense_round(layer->packed, 0, layout->elements, layer->rounded);
+  memset(layer->columns, 0, (size_t)(depth_of(layer) * layout->in) * sizeof(float));
+  memset(layer->panels, 0, (size_t)(depth_of(layer) * layout->padded_out) * sizeof(float));
+  dense_columns(layer->precision, layout, rows, 0, rows, layer->x, layer->columns);
+  dense_panels(layer->precision, layout, rows, 0, rows, layer->dy, layer->panels);
+}
+
+/* Its values are numbers of the precision, so that products of them are known exactly. */
+static layer_t layer_new(const precision_t *precision, shape_t shape) {
+  layer_t layer = {.shape = shape, .precision = precision, .layout = dense_layout(shape.in, shape.out)};
   const dense_layout_t *layout = &layer.layout;
   layer.x = new_random(shape.rows * shape.in, 1);
   layer.dy = new_random(shape.rows * shape.out, 2);
   layer.plain = new_random(shape.out * shape.in, 3);
   layer.bias = new_random(shape.out, 4);
+  make_representable(precision, layer.x, shape.rows * shape.in);
+  make_representable(precision, layer.dy, shape.rows * shape.out);
+  make_representable(precision, layer.plain, shape.out * shape.in);
   layer.y = new_floats(shape.rows * shape.out);
   layer.dx = new_floats(shape.rows * shape.in);
   layer.packed = new_floats(layout->elements);
   layer.gradient = new_floats(layout->elements);
-  layer.transposed = new_floats(dense_transposed_floats(layout));
-  layer.columns = new_floats(shape.rows * shape.in);
-  layer.panels = new_floats(shape.rows * layout->padded_out);
+  layer.transposed = new_floats(dense_transposed_floats(precision, layout));
+  layer.rounded = new_floats(layout->elements / 2);
+  layer.columns = new_floats(depth_of(&layer) * shape.in);
+  layer.panels = new_floats(depth_of(&layer) * layout->padded_out);
+  layer.words = new_floats(shape.rows * (shape.in + shape.out));
   dense_pack(layout, layer.plain, layer.packed);
-  dense_transpose(layout, layer.packed, 0, layout->elements, layer.transposed);
-  dense_columns(layout, shape.rows, 0, shape.rows, layer.x, layer.columns);
-  dense_panels(layout, shape.rows, 0, shape.rows, layer.dy, layer.panels);
+  layer_prepare(&layer);
   return layer;
 }
 
 static void layer_free(layer_t *layer) {
-  float *all[] = {layer->x,          layer->y,       layer->dy,    layer->dx,
-                  layer->plain,      layer->packed,  layer->bias,  layer->gradient,
-                  layer->transposed, layer->columns, layer->panels};
+  float *all[] = {layer->x,      layer->y,       layer->dy,       layer->dx,         layer->plain,
+                  layer->packed, layer->bias,    layer->gradient, layer->transposed, layer->columns,
+                  layer->panels, layer->rounded, layer->words};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) free(all[i]);
 }
 
+/* Of `rows` rows from x on to y. */
+static void forward_rows(const layer_t *layer, const char *activation, int64_t rows, const float *x,
+                         const float *bias, float *y) {
+  const float *w = layer->precision->factors == 2 ? layer->rounded : layer->packed;
+  const float *factors = dense_factors(layer->precision, rows, layer->layout.in, x, layer->words);
+  dense_forward(layer->precision, &layer->layout, activation_find(activation), rows, factors, w, bias, y);
+}
+
 static void run_forward(layer_t *layer, const char *activation, bool has_bias) {
-  dense_forward(&layer->layout, activation_find(activation), layer->shape.rows, layer->x, layer->packed,
-                has_bias ? layer->bias : NULL, layer->y);
+  forward_rows(layer, activation, layer->shape.rows, layer->x, has_bias ? layer->bias : NULL, layer->y);
+}
+
+static void backward_rows(const layer_t *layer, int64_t rows, const float *dy, float *dx) {
+  const float *factors = dense_factors(layer->precision, rows, layer->layout.out, dy, layer->words);
+  dense_backward_data(layer->precision, &layer->layout, rows, factors, layer->transposed, dx);
 }
 
 static void run_tile(const layer_t *layer, int64_t i, const dense_sum_t *sums, int pending) {
   dense_tile_t tile = dense_tile(&layer->layout, i);
   dense_slice_t slice = {layer->columns, layer->panels};
-  dense_backward_weights(&tile, layer->shape.rows, slice, NULL, sums, pending);
+  dense_backward_weights(layer->precision, &tile, layer->shape.rows, slice, NULL, sums, pending);
 }
 
 static void compute_gradient(layer_t *layer) {
@@ -121,9 +186,9 @@ static double plain_output(const layer_t *layer, int64_t r, int64_t o, bool has_
 }
 
 Test(dense, forward_is_the_matrix_product) {
-  for (int s = 0; s < 2 * N_SHAPES; s++) {
-    layer_t layer = layer_new(shapes[s / 2]);
-    bool has_bias = s % 2 == 1;
+  FOR_EACH_CASE(c)
+  for (int has_bias = 0; has_bias < 2; has_bias++) {
+    layer_t layer = layer_new(c.precision, c.shape);
     run_forward(&layer, "identity", has_bias);
     for (int64_t k = 0; k < layer.shape.rows * layer.shape.out; k++) {
       double magnitude = 0;
@@ -142,7 +207,7 @@ Test(dense, forward_applies_those_activations_that_it_says) {
   for (size_t a = 0; activation_choice(a, &choice); a++)
     for (int s = 0; s < 4; s++) {
       const activation_t *activation = activation_find(choice.name);
-      layer_t layer = layer_new(few[s]);
+      layer_t layer = layer_new(&precisions[PRECISION_FP32], few[s]);
       run_forward(&layer, choice.name, true);
       applied += dense_applies(activation);
       for (int64_t k = 0; k < layer.shape.rows * layer.shape.out; k++) {
@@ -159,19 +224,22 @@ Test(dense, forward_applies_those_activations_that_it_says) {
 
 /* A network that diverges must show it: no max() may turn NaN into a number. */
 Test(dense, a_nan_passes_through_relu) {
-  layer_t layer = layer_new((shape_t){5, 20, 7});
-  layer.x[3 * 5] = NAN;
-  run_forward(&layer, "relu", true);
-  for (int64_t o = 0; o < 20; o++) cr_assert(isnan(layer.y[3 * 20 + o]));
-  for (int64_t k = 0; k < 3 * 20; k++) cr_assert(layer.y[k] >= 0 && !signbit(layer.y[k]));
-  layer_free(&layer);
+  for (int p = 0; p < PRECISIONS; p++) {
+    if (precisions[p].store == NULL) continue;
+    layer_t layer = layer_new(&precisions[p], (shape_t){5, 20, 7});
+    layer.x[3 * 5] = NAN;
+    run_forward(&layer, "relu", true);
+    for (int64_t o = 0; o < 20; o++) cr_assert(isnan(layer.y[3 * 20 + o]));
+    for (int64_t k = 0; k < 3 * 20; k++) cr_assert(layer.y[k] >= 0 && !signbit(layer.y[k]));
+    layer_free(&layer);
+  }
 }
 
 Test(dense, backward_data_is_the_transposed_product) {
-  for (int s = 0; s < N_SHAPES; s++) {
-    layer_t layer = layer_new(shapes[s]);
+  FOR_EACH_CASE(c) {
+    layer_t layer = layer_new(c.precision, c.shape);
     shape_t shape = layer.shape;
-    dense_backward_data(&layer.layout, shape.rows, layer.dy, layer.transposed, layer.dx);
+    backward_rows(&layer, shape.rows, layer.dy, layer.dx);
     for (int64_t k = 0; k < shape.rows * shape.in; k++) {
       double sum = 0, magnitude = 0;
       for (int64_t o = 0; o < shape.out; o++) {
@@ -187,8 +255,8 @@ Test(dense, backward_data_is_the_transposed_product) {
 }
 
 Test(dense, tiles_make_up_the_weight_gradient) {
-  for (int s = 0; s < N_SHAPES; s++) {
-    layer_t layer = layer_new(shapes[s]);
+  FOR_EACH_CASE(c) {
+    layer_t layer = layer_new(c.precision, c.shape);
     shape_t shape = layer.shape;
     float *plain = new_floats(shape.out * shape.in);
     compute_gradient(&layer);
@@ -211,8 +279,8 @@ Test(dense, tiles_make_up_the_weight_gradient) {
 /* ---- the layout ---- */
 
 Test(dense, pack_and_unpack_are_inverse) {
-  for (int s = 0; s < N_SHAPES; s++) {
-    layer_t layer = layer_new(shapes[s]);
+  FOR_EACH_CASE(c) {
+    layer_t layer = layer_new(c.precision, c.shape);
     size_t n = (size_t)(layer.shape.in * layer.shape.out);
     float *back = new_floats((int64_t)n);
     dense_unpack(&layer.layout, layer.packed, back);
@@ -239,8 +307,8 @@ static void assert_padding_zero(const dense_layout_t *layout, const float *value
 }
 
 Test(dense, padding_is_zero_in_weights_and_gradients) {
-  for (int s = 0; s < N_SHAPES; s++) {
-    layer_t layer = layer_new(shapes[s]);
+  FOR_EACH_CASE(c) {
+    layer_t layer = layer_new(c.precision, c.shape);
     assert_padding_zero(&layer.layout, layer.packed);
     compute_gradient(&layer);
     assert_padding_zero(&layer.layout, layer.gradient);
@@ -271,22 +339,55 @@ Test(dense, tiles_cover_buffer_and_matrix_exactly) {
   }
 }
 
+/* The factor that o, its place along the depth, names in a word; zero is left there. */
+static float take_factor(float *word, int64_t factors, int64_t o) {
+  uint32_t bits, mask = factors == 1 ? UINT32_MAX : o % 2 == 1 ? 0xffff0000U : 0xffffU;
+  float value;
+  memcpy(&bits, word, sizeof bits);
+  uint32_t found = bits & mask, rest = bits & ~mask;
+  if (mask == 0xffffU) found <<= 16;
+  memcpy(word, &rest, sizeof rest);
+  memcpy(&value, &found, sizeof value);
+  return value;
+}
+
 /* Parts in any order, as threads that update parts of the weights make it. */
 Test(dense, the_transposed_copy_can_be_made_in_parts) {
-  for (int s = 0; s < N_SHAPES; s++) {
-    layer_t layer = layer_new(shapes[s]);
-    int64_t floats = dense_transposed_floats(&layer.layout), units = layer.layout.elements / DENSE_UNIT;
+  FOR_EACH_CASE(c) {
+    layer_t layer = layer_new(c.precision, c.shape);
+    const int64_t factors = c.precision->factors;
+    int64_t floats = dense_transposed_floats(c.precision, &layer.layout),
+            units = layer.layout.elements / DENSE_UNIT;
     float *parts = new_floats(floats);
     memset(parts, 0, (size_t)floats * sizeof *parts);
     for (int64_t u = units - 1; u >= 0; u -= 3) {
       int64_t first = u < 2 ? 0 : u - 2;
-      dense_transpose(&layer.layout, layer.packed, first * DENSE_UNIT, (u - first + 1) * DENSE_UNIT, parts);
+      dense_transpose(c.precision, &layer.layout, layer.packed, first * DENSE_UNIT,
+                      (u - first + 1) * DENSE_UNIT, parts);
     }
     for (int64_t k = 0; k < layer.shape.in * layer.shape.out; k++) {
       int64_t o = k / layer.shape.in, i = k % layer.shape.in;
-      int64_t at = (i / DENSE_PANEL * layer.layout.padded_out + o) * DENSE_PANEL + i % DENSE_PANEL;
-      cr_assert_eq(parts[at], layer.plain[k]);
-      parts[at] = 0;
+      int64_t row = i / DENSE_PANEL * layer.layout.padded_out / factors + o / factors;
+      int64_t at = row * DENSE_PANEL + i % DENSE_PANEL;
+      cr_assert_eq(take_factor(parts + at, factors, o), layer.plain[k]);
+    }
+    for (int64_t k = 0; k < floats; k++) cr_assert_eq(parts[k], 0.0F, "padding at %ld", (long)k);
+    free(parts);
+    layer_free(&layer);
+  }
+}
+
+/* The same of the copy for forward, in which pairs are of inputs. */
+Test(dense, the_rounded_copy_can_be_made_in_parts) {
+  for (int s = 0; s < N_SHAPES; s++) {
+    layer_t layer = layer_new(&precisions[PRECISION_BF16_EMULATED], shapes[s]);
+    int64_t floats = layer.layout.elements / 2, units = layer.layout.elements / DENSE_UNIT;
+    float *parts = new_floats(floats);
+    for (int64_t u = units - 1; u >= 0; u--) dense_round(layer.packed, u * DENSE_UNIT, DENSE_UNIT, parts);
+    for (int64_t k = 0; k < layer.shape.in * layer.shape.out; k++) {
+      int64_t o = k / layer.shape.in, i = k % layer.shape.in;
+      int64_t row = o / DENSE_PANEL * layer.layout.padded_in / 2 + i / 2;
+      cr_assert_eq(take_factor(parts + row * DENSE_PANEL + o % DENSE_PANEL, 2, i), layer.plain[k]);
     }
     for (int64_t k = 0; k < floats; k++) cr_assert_eq(parts[k], 0.0F, "padding at %ld", (long)k);
     free(parts);
@@ -302,16 +403,15 @@ static void assert_same_bits(const float *a, const float *b, int64_t n) {
 
 /* Row by row, or all rows at once. */
 Test(dense, bits_do_not_depend_on_the_rows_of_a_call) {
-  for (int s = 0; s < N_SHAPES; s++) {
-    layer_t layer = layer_new(shapes[s]);
+  FOR_EACH_CASE(c) {
+    layer_t layer = layer_new(c.precision, c.shape);
     const dense_layout_t *layout = &layer.layout;
     float *y = new_floats(layout->out), *dx = new_floats(layout->in);
     run_forward(&layer, "leaky_relu", true);
-    dense_backward_data(layout, layer.shape.rows, layer.dy, layer.transposed, layer.dx);
+    backward_rows(&layer, layer.shape.rows, layer.dy, layer.dx);
     for (int64_t r = 0; r < layer.shape.rows; r++) {
-      dense_forward(layout, activation_find("leaky_relu"), 1, layer.x + r * layout->in, layer.packed,
-                    layer.bias, y);
-      dense_backward_data(layout, 1, layer.dy + r * layout->out, layer.transposed, dx);
+      forward_rows(&layer, "leaky_relu", 1, layer.x + r * layout->in, layer.bias, y);
+      backward_rows(&layer, 1, layer.dy + r * layout->out, dx);
       assert_same_bits(y, layer.y + r * layout->out, layout->out);
       assert_same_bits(dx, layer.dx + r * layout->in, layout->in);
     }
@@ -321,19 +421,48 @@ Test(dense, bits_do_not_depend_on_the_rows_of_a_call) {
   }
 }
 
+/* Factors are rounded, all of them, and nothing else is. */
+Test(dense, bf16_has_the_bits_of_factors_rounded_before) {
+  for (int s = 0; s < N_SHAPES; s++) {
+    layer_t a = layer_new(&precisions[PRECISION_BF16_EMULATED], shapes[s]);
+    layer_t b = layer_new(&precisions[PRECISION_BF16_EMULATED], shapes[s]);
+    float *arrays[] = {a.x, a.dy, a.packed}, *others[] = {b.x, b.dy, b.packed};
+    int64_t sizes[] = {a.shape.rows * a.shape.in, a.shape.rows * a.shape.out, a.layout.elements};
+    for (int k = 0; k < 3; k++)
+      for (int64_t i = 0; i < sizes[k]; i++) {
+        arrays[k][i] *= 1.1F;
+        others[k][i] = nearest_bf16(arrays[k][i]);
+      }
+    for (int k = 0; k < 2; k++) {
+      layer_t *layer = k == 0 ? &a : &b;
+      layer_prepare(layer);
+      run_forward(layer, "relu", true);
+      backward_rows(layer, layer->shape.rows, layer->dy, layer->dx);
+      compute_gradient(layer);
+    }
+    assert_same_bits(a.y, b.y, a.shape.rows * a.shape.out);
+    assert_same_bits(a.dx, b.dx, a.shape.rows * a.shape.in);
+    assert_same_bits(a.gradient, b.gradient, a.layout.elements);
+    layer_free(&a);
+    layer_free(&b);
+  }
+}
+
 /* Columns and panels are filled in block by block, as rows of a slice are computed. */
 Test(dense, a_slice_can_be_filled_in_parts) {
-  for (int s = 0; s < N_SHAPES; s++) {
-    layer_t layer = layer_new(shapes[s]);
+  FOR_EACH_CASE(c) {
+    layer_t layer = layer_new(c.precision, c.shape);
     const dense_layout_t *layout = &layer.layout;
     int64_t rows = layer.shape.rows, half = rows / 2;
-    float *columns = new_floats(rows * layout->in), *panels = new_floats(rows * layout->padded_out);
-    dense_columns(layout, rows, half, rows - half, layer.x + half * layout->in, columns);
-    dense_columns(layout, rows, 0, half, layer.x, columns);
-    dense_panels(layout, rows, half, rows - half, layer.dy + half * layout->out, panels);
-    dense_panels(layout, rows, 0, half, layer.dy, panels);
-    assert_same_bits(columns, layer.columns, rows * layout->in);
-    assert_same_bits(panels, layer.panels, rows * layout->padded_out);
+    int64_t words = depth_of(&layer);
+    float *columns = calloc((size_t)(words * layout->in), sizeof *columns);
+    float *panels = calloc((size_t)(words * layout->padded_out), sizeof *panels);
+    dense_columns(c.precision, layout, rows, half, rows - half, layer.x + half * layout->in, columns);
+    dense_columns(c.precision, layout, rows, 0, half, layer.x, columns);
+    dense_panels(c.precision, layout, rows, half, rows - half, layer.dy + half * layout->out, panels);
+    dense_panels(c.precision, layout, rows, 0, half, layer.dy, panels);
+    assert_same_bits(columns, layer.columns, words * layout->in);
+    assert_same_bits(panels, layer.panels, words * layout->padded_out);
     free(columns);
     free(panels);
     layer_free(&layer);
@@ -343,27 +472,27 @@ Test(dense, a_slice_can_be_filled_in_parts) {
 /* Added while it is made, to one pending sum or to three, or computed apart and added: the same operations,
  * so the same bits. */
 Test(dense, adding_a_tile_has_the_bits_of_adding_afterwards) {
-  for (int s = 0; s < N_SHAPES; s++)
-    for (int pending = 1; pending <= 3; pending += 2) {
-      layer_t layer = layer_new(shapes[s]);
-      compute_gradient(&layer);
-      for (int64_t i = 0; i < dense_tiles(&layer.layout); i++) {
-        dense_tile_t tile = dense_tile(&layer.layout, i);
-        int64_t floats = tile.panels * tile.elements;
-        float *waiting = new_random(pending * floats, 7), *apart = new_floats(floats);
-        dense_sum_t sums[3];
-        for (int k = 0; k < pending; k++) sums[k] = (dense_sum_t){waiting + k * floats, tile.elements};
-        for (int64_t k = 0; k < floats; k++) {
-          apart[k] = layer.gradient[tile.offset + k / tile.elements * tile.stride + k % tile.elements];
-          if (apart[k] == 0) /* may be padding */
-            for (int n = 0; n < pending; n++) waiting[n * floats + k] = 0;
-          for (int n = pending; n-- > 0;) apart[k] = waiting[n * floats + k] + apart[k];
-        }
-        run_tile(&layer, i, sums, pending);
-        assert_same_bits(sums[0].floats, apart, floats);
-        free(waiting);
-        free(apart);
+  FOR_EACH_CASE(c)
+  for (int pending = 1; pending <= 3; pending += 2) {
+    layer_t layer = layer_new(c.precision, c.shape);
+    compute_gradient(&layer);
+    for (int64_t i = 0; i < dense_tiles(&layer.layout); i++) {
+      dense_tile_t tile = dense_tile(&layer.layout, i);
+      int64_t floats = tile.panels * tile.elements;
+      float *waiting = new_random(pending * floats, 7), *apart = new_floats(floats);
+      dense_sum_t sums[3];
+      for (int k = 0; k < pending; k++) sums[k] = (dense_sum_t){waiting + k * floats, tile.elements};
+      for (int64_t k = 0; k < floats; k++) {
+        apart[k] = layer.gradient[tile.offset + k / tile.elements * tile.stride + k % tile.elements];
+        if (apart[k] == 0) /* may be padding */
+          for (int n = 0; n < pending; n++) waiting[n * floats + k] = 0;
+        for (int n = pending; n-- > 0;) apart[k] = waiting[n * floats + k] + apart[k];
       }
-      layer_free(&layer);
+      run_tile(&layer, i, sums, pending);
+      assert_same_bits(sums[0].floats, apart, floats);
+      free(waiting);
+      free(apart);
     }
+    layer_free(&layer);
+  }
 }

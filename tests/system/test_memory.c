@@ -41,8 +41,10 @@ Test(memory, check_announces_what_a_run_takes) {
   static const struct {
     int ranks;
     const char *with;
-  } cases[] = {
-      {1, "parallel.threads=2"}, {2, "parallel.threads=1"}, {2, "parallel.threads=1 data.memory_limit=8MB"}};
+  } cases[] = {{1, "parallel.threads=2"},
+               {1, "parallel.threads=2 train.precision=bf16_emulated"},
+               {2, "parallel.threads=1"},
+               {2, "parallel.threads=1 data.memory_limit=8MB"}};
   write_rows();
   write_text("config.yaml",
              "data: {file: data.h5, scaling: standard}\n"

@@ -1,0 +1,88 @@
+/* Training with factors rounded to bf16: what it leads to, how it goes on, and where it is refused. */
+#include "system/run.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EPOCHS = 5 };
+
+static void set_up(void) {
+  place_make();
+  write_dataset("data.h5", (spec_t){.rows = 1013});
+  write_text(
+      "config.yaml",
+      "data: {file: data.h5, validation: 0.15, scaling: standard}\n"
+      "model: {layers: [{dense: {units: 64, activation: relu}}, {dense: {units: 33, activation: tanh}}, "
+      "{dense: %d}]}\n"
+      "loss: cross_entropy\n"
+      "optimizer: {name: adam, learning_rate: 0.005}\n"
+      "train: {epochs: %d, global_batch_size: 86}\n"
+      "parallel: {shards: 6, threads: 1}\n"
+      "checkpoint: {every: 7 steps, keep: 3}\n",
+      CLASSES, EPOCHS);
+}
+
+TestSuite(precision, .init = set_up, .fini = place_remove);
+
+Test(precision, losses_in_bf16_are_within_a_hundredth_of_those_in_fp32) {
+  run_well(ALONE, "train config.yaml name=fp32");
+  run_well(ALONE, "train config.yaml name=bf16 train.precision=bf16_emulated");
+  outcome_t plain = outcome_of("fp32"), rounded = outcome_of("bf16");
+  cr_assert_lt(plain.train_loss[EPOCHS - 1], 0.5 * plain.train_loss[0], "and something is learnt");
+  for (int e = 0; e < EPOCHS; e++) {
+    cr_expect_float_eq(rounded.train_loss[e], plain.train_loss[e], 0.01 * plain.train_loss[e]);
+    cr_expect_float_eq(rounded.epoch_valid_loss[e], plain.epoch_valid_loss[e],
+                       0.01 * plain.epoch_valid_loss[e]);
+    cr_expect_neq(rounded.train_loss[e], plain.train_loss[e], "nothing was rounded");
+  }
+}
+
+/* The model of a run in bf16 is one like others: evaluated in fp32, within the run and afterwards. */
+Test(precision, models_are_evaluated_in_fp32) {
+  run_well(ALONE, "train config.yaml name=bf16 train.precision=bf16_emulated");
+  char within[64];
+  json_value(file_text("runs/bf16/summary.json"), "test_loss", within);
+  run_well(ALONE, "eval runs/bf16/model.h5 data.h5 --json after.json");
+  cr_assert_float_eq(json_double(file_text("after.json"), "loss"), strtod(within, NULL), 1e-12);
+}
+
+Test(precision, a_run_goes_on_to_the_same_bits) {
+  run_well(ALONE, "train config.yaml name=whole train.precision=bf16_emulated");
+  run_well(ALONE, "train config.yaml name=parts train.precision=bf16_emulated train.steps=24");
+  result_t other = run(ALONE, "train config.yaml name=parts --resume");
+  cr_assert_eq(other.code, 2);
+  cr_assert_not_null(strstr(other.err, "train.precision is not what"), "%s", other.err);
+  run_well(2, "train config.yaml name=parts train.precision=bf16_emulated --resume");
+  outcome_t whole = outcome_of("whole"), parts = outcome_of("parts");
+  outcome_expect_same(&whole, &parts, "resumed on two ranks");
+}
+
+Test(precision, is_refused_where_it_makes_no_sense) {
+  result_t result = run(ALONE, "train config.yaml train.precision=bf17");
+  cr_assert_eq(result.code, 2);
+  cr_assert_not_null(strstr(result.err, "train.precision"), "%s", result.err);
+  result = run(ALONE, "train config.yaml optimizer=lbfgs train.global_batch_size=all "
+                      "train.precision=bf16_emulated");
+  cr_assert_eq(result.code, 2);
+  cr_assert_not_null(strstr(result.err, "leave train.precision at fp32"), "%s", result.err);
+}
+
+/* The gradient's check has nothing to compare rounded products with: it takes the network as it is in fp32.
+ */
+Test(precision, gradcheck_is_in_fp32) {
+  run_well(ALONE, "gradcheck config.yaml train.precision=bf16_emulated");
+}
+
+Test(precision, a_cpu_without_bf16_is_refused_by_name) {
+  if (strstr(file_text("/proc/cpuinfo"), " avx512_bf16") != NULL) cr_skip_test("this CPU has it");
+  const char *const commands[] = {"train", "check", "bench"};
+  for (int i = 0; i < 3; i++) {
+    result_t result = run(i == 0 ? 2 : ALONE, "%s config.yaml train.precision=bf16", commands[i]);
+    cr_assert_eq(result.code, 2, "%s: %d", commands[i], result.code);
+    cr_assert_not_null(strstr(result.err, "train.precision: bf16: this CPU has no AVX512_BF16"), "%s",
+                       result.err);
+    cr_assert_not_null(strstr(result.err, "bf16_emulated"), "%s", result.err);
+  }
+}
