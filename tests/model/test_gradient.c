@@ -231,3 +231,87 @@ Test(gradient, calls_together_have_the_bits_of_calls_one_by_one) {
   graph_worker_destroy(&worker);
   network_destroy(&net);
 }
+
+/* ---- bf16 ---- */
+
+/* A slice of 15 rows by calls of `call` rows, the last first, with the outputs as their deltas. Its gradient
+ * is the caller's to free. */
+static float *slice_by_calls(network_t *net, int64_t call) {
+  enum { ROWS = 15 };
+  graph_worker_t *worker = NULL;
+  tape_t *tape = NULL;
+  CHECK(graph_worker_create(net->graph, call, 1, true, &worker, error));
+  CHECK(tape_create(net->graph, ROWS, ROWS, &tape, error));
+  memcpy(tape_input(tape, 0), tape_input(net->tape, 0), (size_t)(ROWS * net->inputs) * sizeof(float));
+  for (int64_t row = ROWS - call; row >= 0; row -= call) {
+    pass_t pass = net->pass;
+    pass.row = row;
+    graph_forward(worker, net->vector, tape, row, 1, &pass);
+    memcpy(tape_output_delta(tape, row), tape_output(tape, row),
+           (size_t)(call * net->outputs) * sizeof(float));
+    graph_backward(worker, net->vector, tape, row, 1);
+  }
+  float *gradient = calloc(graph_floats(net->graph), sizeof *gradient);
+  slice_gradient(net->graph, worker, tape, 0, gradient);
+  graph_worker_destroy(&worker);
+  tape_destroy(&tape);
+  return gradient;
+}
+
+/* The buffer with copies of weights for another precision. */
+static void choose_precision(network_t *net, const char *name) {
+  CHECK(graph_choose_precision(net->graph, name, error));
+  float *vector = calloc(graph_buffer_floats(net->graph), sizeof *vector);
+  memcpy(vector, net->vector, graph_floats(net->graph) * sizeof *vector);
+  free(net->vector);
+  net->vector = vector;
+  graph_transpose(net->graph, vector, 0, graph_floats(net->graph));
+}
+
+/* Of odd widths, so that rows end within a pair; calls of 5 and 3 rows share the pairs of the slice. */
+Test(gradient, in_bf16_is_near_that_in_fp32_however_calls_share_pairs) {
+  layer_settings_t inner[] = {DENSE(33, "tanh"), DROPOUT(0.3), DENSE(33, "sigmoid")};
+  layer_settings_t layers[] = {DENSE(33, "relu"), RESIDUAL(inner), DENSE(17, "gelu"), DENSE(3, "identity")};
+  network_t net = network_create(layers, COUNT(layers), 9, 15);
+  size_t floats = graph_floats(net.graph);
+  float *exact = slice_by_calls(&net, 15); /* a new graph is in fp32 */
+  choose_precision(&net, "bf16_emulated");
+  float *whole = slice_by_calls(&net, 15), *fives = slice_by_calls(&net, 5),
+        *threes = slice_by_calls(&net, 3);
+  double squares = 0, error = 0;
+  for (size_t i = 0; i < floats; i++) {
+    squares += (double)exact[i] * (double)exact[i];
+    error += pow((double)whole[i] - (double)exact[i], 2);
+  }
+  double share =
+      sqrt(error / squares); /* a factor is off by 2^-9 at the most, and there are some on the way */
+  cr_assert(share > 1e-4 && share < 0.01, "off by %g", share);
+  cr_assert_eq(memcmp(whole, fives, floats * sizeof *whole), 0);
+  cr_assert_eq(memcmp(whole, threes, floats * sizeof *whole), 0);
+  free(exact);
+  free(whole);
+  free(fives);
+  free(threes);
+  network_destroy(&net);
+}
+
+/* A tape without deltas is for use, not for training. */
+Test(gradient, outputs_outside_of_training_are_those_of_fp32) {
+  layer_settings_t layers[] = {DENSE(33, "relu"), DENSE(3, "identity")};
+  network_t net = network_create(layers, COUNT(layers), 9, 15);
+  float expected[15 * 3];
+  for (int k = 0; k < 2; k++) {
+    graph_worker_t *worker = NULL;
+    tape_t *tape = NULL;
+    CHECK(graph_worker_create(net.graph, 15, 1, false, &worker, error));
+    CHECK(tape_create(net.graph, 15, 0, &tape, error));
+    memcpy(tape_input(tape, 0), tape_input(net.tape, 0), sizeof(float[15 * 9]));
+    graph_forward(worker, net.vector, tape, 0, 1, &(pass_t){0});
+    if (k == 0) memcpy(expected, tape_output(tape, 0), sizeof expected);
+    cr_assert_eq(memcmp(expected, tape_output(tape, 0), sizeof expected), 0);
+    graph_worker_destroy(&worker);
+    tape_destroy(&tape);
+    choose_precision(&net, "bf16_emulated");
+  }
+  network_destroy(&net);
+}
