@@ -1,6 +1,6 @@
 /* model.layers: a list whose items name a kind of layer and its settings. A kind is a row of a table, with a
- * small table of keys of its own; a residual block holds layers instead. A kind that needs no settings may
- * stand alone, as in `- softmax`. */
+ * small table of keys of its own; a residual block holds layers instead, and branches hold lists of layers. A
+ * kind that needs no settings may stand alone, as in `- softmax`. */
 #include "config/keys.h"
 
 #include <stdio.h>
@@ -58,6 +58,10 @@ static const layer_row_t layer_table[] = {
     {"dropout", LAYER_DROPOUT,
      "values set to zero at random in training, the others scaled up to make up for it", KEYS(dropout_keys)},
     {"residual", LAYER_RESIDUAL, "y = x + layers(x), a list of layers that keeps the width", {NULL, 0}},
+    {"branches",
+     LAYER_BRANCHES,
+     "y = (layers1(x), layers2(x), ...), lists of layers side by side: heads with layers of their own",
+     {NULL, 0}},
 };
 
 enum { LAYER_KINDS = sizeof layer_table / sizeof layer_table[0] };
@@ -92,7 +96,7 @@ static ls_status refuse_kind(const reading_t *reading, const char *path, const y
 static bool stands_alone(const layer_row_t *row) {
   for (size_t i = 0; i < row->keys.n; i++)
     if (row->keys.rows[i].initial == NULL) return false;
-  return row->kind != LAYER_RESIDUAL;
+  return row->kind != LAYER_RESIDUAL && row->kind != LAYER_BRANCHES;
 }
 
 /* A text becomes a table with the kind alone: `- softmax` is `- softmax: {}`. */
@@ -127,6 +131,26 @@ static ls_status check_item(const reading_t *reading, const char *path, const ya
   return *kind >= 0 ? LS_OK : refuse_kind(reading, path, item->first, item->first->key);
 }
 
+/* A list of lists of layers: two levels of nesting. */
+static ls_status read_branches(const reading_t *reading, const char *path, int depth,
+                               const yaml_value_t *list, layer_settings_t *layer) {
+  if (list->kind != YAML_LIST || list->n < 2)
+    return setting_refuse(reading, list, path,
+                          "expected two lists of layers or more, as in `[[dense: 3], [dense: 1]]`");
+  layer_settings_t *all = arena_new(reading->arena, list->n, sizeof *all);
+  if (all == NULL) return setting_no_memory(reading);
+  size_t i = 0;
+  for (yaml_value_t *item = list->first; item != NULL; item = item->next, i++) {
+    char branch[LAYER_PATH_SIZE];
+    snprintf(branch, sizeof branch, "%.150s[%zu]", path, i);
+    all[i] = (layer_settings_t){.kind = LAYER_BRANCH, .line = item->line};
+    TRY(read_list(reading, branch, depth + 1, item, &all[i].layers, &all[i].n_layers));
+  }
+  layer->layers = all;
+  layer->n_layers = list->n;
+  return LS_OK;
+}
+
 static ls_status read_item(const reading_t *reading, const char *item_path, int depth, yaml_value_t *item,
                            layer_settings_t *layer) {
   int kind = -1;
@@ -139,6 +163,7 @@ static ls_status read_item(const reading_t *reading, const char *item_path, int 
   *layer = (layer_settings_t){.kind = row->kind, .line = value->line};
   if (row->kind == LAYER_RESIDUAL)
     return read_list(reading, path, depth + 1, value, &layer->layers, &layer->n_layers);
+  if (row->kind == LAYER_BRANCHES) return read_branches(reading, path, depth + 1, value, layer);
   if (value->kind == YAML_TEXT && !yaml_is_null(value) && row->keys.n > 0 &&
       !yaml_nest(reading->scratch, value, row->keys.rows[0].path))
     return setting_no_memory(reading);
@@ -148,7 +173,7 @@ static ls_status read_item(const reading_t *reading, const char *item_path, int 
 static ls_status read_list(const reading_t *reading, const char *path, int depth, const yaml_value_t *list,
                            layer_settings_t **layers, size_t *n_layers) {
   if (depth > MOST_NESTED)
-    return setting_refuse(reading, list, path, "residual blocks nested more than %d deep", MOST_NESTED);
+    return setting_refuse(reading, list, path, "blocks of layers nested more than %d deep", MOST_NESTED);
   if (list->kind != YAML_LIST || list->n == 0)
     return setting_refuse(reading, list, path, "expected a list of one layer or more, as in `[dense: 10]`");
   layer_settings_t *all = arena_new(reading->arena, list->n, sizeof *all);
@@ -174,12 +199,26 @@ static ls_status read_layers(const setting_t *setting, void *field) {
 
 static yaml_value_t *write_list(arena_t *arena, const layer_settings_t *layers, size_t n_layers);
 
+static yaml_value_t *write_branches(arena_t *arena, const layer_settings_t *layer) {
+  yaml_value_t *list = yaml_new(arena, YAML_LIST);
+  for (size_t i = 0; list != NULL && i < layer->n_layers; i++) {
+    const layer_settings_t *branch = &layer->layers[i];
+    if (!yaml_add(arena, list, NULL, 0, write_list(arena, branch->layers, branch->n_layers))) return NULL;
+  }
+  return list;
+}
+
+static yaml_value_t *write_settings(arena_t *arena, const layer_row_t *row, const layer_settings_t *layer) {
+  if (layer->kind == LAYER_RESIDUAL) return write_list(arena, layer->layers, layer->n_layers);
+  return layer->kind == LAYER_BRANCHES ? write_branches(arena, layer)
+                                       : keys_write(arena, row->keys, true, layer);
+}
+
 static yaml_value_t *write_item(arena_t *arena, const layer_settings_t *layer) {
   const layer_row_t *row = layer_table;
   while (row->kind != layer->kind) row++;
   yaml_value_t *item = yaml_new(arena, YAML_TABLE);
-  yaml_value_t *value = layer->kind == LAYER_RESIDUAL ? write_list(arena, layer->layers, layer->n_layers)
-                                                      : keys_write(arena, row->keys, true, layer);
+  yaml_value_t *value = write_settings(arena, row, layer);
   if (item == NULL || !yaml_add(arena, item, row->name, strlen(row->name), value)) return NULL;
   return item;
 }

@@ -25,7 +25,9 @@ typedef enum {
   LAYER_LAYER_NORM,
   LAYER_BATCH_NORM,
   LAYER_DROPOUT,
-  LAYER_RESIDUAL
+  LAYER_RESIDUAL,
+  LAYER_BRANCHES,
+  LAYER_BRANCH /* one of a LAYER_BRANCHES: no kind of its own in YAML */
 } layer_kind_t;
 
 /* One entry of model.layers. Fields that do not belong to its kind are zero or NULL. */
@@ -39,7 +41,7 @@ typedef struct layer_settings {
   double rate;                   /* dropout: share of values set to zero, in [0, 1) */
   double epsilon;                /* layer_norm, batch_norm: added to the variance, > 0 */
   double momentum;               /* batch_norm: share of a step in the running statistics, in (0, 1] */
-  struct layer_settings *layers; /* residual: y = x + layers(x) */
+  struct layer_settings *layers; /* residual: y = x + layers(x); branch: its layers; branches: the branches */
   size_t n_layers;
 } layer_settings_t;
 

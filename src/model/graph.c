@@ -207,6 +207,28 @@ static ls_status append_residual(builder_t *b, const layer_settings_t *layer, bo
   return LS_OK;
 }
 
+static size_t append_join(graph_t *graph, size_t first, size_t second) {
+  int64_t width = graph->nodes[first].width;
+  node_t *node = append_node(graph, &op_join, first, width + graph->nodes[second].width);
+  node->inputs[1] = second;
+  node->joined = width;
+  return node->number;
+}
+
+/* One branch after the other, each from the same value, and each joined to those before it. */
+static ls_status append_branches(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  (void)has_next;
+  if (layer->n_layers == 0) return bad_layer(layer, b->error, "branches: needs at least one list of layers");
+  size_t joined = 0;
+  for (size_t i = 0; i < layer->n_layers; i++) {
+    size_t branch = *value;
+    TRY(append_layers(b, layer->layers[i].layers, layer->layers[i].n_layers, &branch));
+    joined = i == 0 ? branch : append_join(b->graph, joined, branch);
+  }
+  *value = joined;
+  return LS_OK;
+}
+
 /* Appends the ops of layer, whose input is node *value, and sets *value to the node of its output. has_next:
  * another layer of the same list follows it in memory. */
 typedef ls_status (*append_t)(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value);
@@ -215,7 +237,7 @@ static const append_t append_table[] = {
     [LAYER_DENSE] = append_dense,           [LAYER_ACTIVATION] = append_activation,
     [LAYER_SOFTMAX] = append_softmax,       [LAYER_LAYER_NORM] = append_layer_norm,
     [LAYER_BATCH_NORM] = append_batch_norm, [LAYER_DROPOUT] = append_dropout,
-    [LAYER_RESIDUAL] = append_residual,
+    [LAYER_RESIDUAL] = append_residual,     [LAYER_BRANCHES] = append_branches,
 };
 
 static ls_status append_layers(builder_t *b, const layer_settings_t *layers, size_t n, size_t *value) {

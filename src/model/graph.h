@@ -1,10 +1,11 @@
 /* The network as a graph of primitive ops, and reverse-mode differentiation over it.
  *
  * An op is a row of functions (op.c, op_row.c): dense (with its activation fused), activation, softmax,
- * dropout, add. Forward walks the nodes in order, backward in reverse; each op turns the delta of its output
- * (dL/dy) into the deltas of its inputs, adding where a value is used more than once. Weight gradients come
- * afterwards, tile by tile, from the values and deltas that the two walks left on the tape: so threads can
- * share rows first and blocks of weights second, and a tile can be folded over shards while it is in cache.
+ * dropout, add, join. Forward walks the nodes in order, backward in reverse; each op turns the delta of its
+ * output (dL/dy) into the deltas of its inputs, adding where a value is used more than once. Weight gradients
+ * come afterwards, tile by tile, from the values and deltas that the two walks left on the tape: so threads
+ * can share rows first and blocks of weights second, and a tile can be folded over shards while it is in
+ * cache.
  *
  * The graph is constant after creation and shared by all threads. A graph_worker_t holds one thread's
  * kernels. The parameter vector is one flat buffer: weights of all layers first, then all biases, each region

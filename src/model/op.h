@@ -23,6 +23,7 @@ typedef struct {
 
   const activation_t *activation; /* dense (fused) and activation; else NULL */
   double rate;                    /* dropout */
+  int64_t joined;                 /* join: width of the first input */
   double epsilon, momentum;       /* layer_norm, batch_norm */
 
   /* dense: its parameters, in the parameter vector and in the concatenation of plain arrays */
@@ -106,6 +107,7 @@ struct op {
 };
 
 extern const op_t op_input, op_dense, op_activation, op_dropout, op_add; /* op.c */
+extern const op_t op_join;                                               /* op_row.c */
 extern const op_t op_softmax, op_layer_norm;                             /* op_row.c */
 extern const op_t op_batch_norm;                                         /* op_batch.c */
 

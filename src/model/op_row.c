@@ -116,3 +116,39 @@ const op_t op_layer_norm = {
     .forward = layer_norm_forward,
     .backward = layer_norm_backward,
     .reference = layer_norm_reference};
+
+/* ---- join: y = (x1, x2), the values of both side by side, row by row ---- */
+
+static void join_forward(const call_t *call) {
+  int64_t a = call->node->joined, b = call->node->width - a;
+  for (int64_t r = 0; r < call->rows; r++) {
+    float *y = call->y + r * (a + b);
+    memcpy(y, call->x[0] + r * a, (size_t)a * sizeof *y);
+    memcpy(y + a, call->x[1] + r * b, (size_t)b * sizeof *y);
+  }
+}
+
+static void join_backward(const call_t *call, int input, float *dx) {
+  int64_t a = call->node->joined, width = input == 0 ? a : call->node->width - a;
+  const float *dy = call->dy + (input == 0 ? 0 : a);
+  for (int64_t r = 0; r < call->rows; r++)
+    memcpy(dx + r * width, dy + r * call->node->width, (size_t)width * sizeof *dx);
+}
+
+static void join_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
+                           const double *const *x, double *y) {
+  (void)plain;
+  (void)pass;
+  (void)row;
+  memcpy(y, x[0], (size_t)node->joined * sizeof *y);
+  memcpy(y + node->joined, x[1], (size_t)(node->width - node->joined) * sizeof *y);
+}
+
+const op_t op_join = {.name = "join",
+                      .formula = "y = (x1, x2)",
+                      .derivative = "(dx1, dx2) = dy",
+                      .n_inputs = 2,
+                      .in_place = -1,
+                      .forward = join_forward,
+                      .backward = join_backward,
+                      .reference = join_reference};

@@ -21,6 +21,7 @@
   "    - residual:\n"                                                                                        \
   "        - dense: 256\n"                                                                                   \
   "        - residual: [dropout: {rate: 0.5}, activation: relu]\n"                                           \
+  "    - branches: [[dense: 4, softmax], [dense: {units: 6, bias: false}]]\n"                                \
   "    - dense: {units: 10}\n"                                                                               \
   "loss: {name: huber, delta: 0.1}\n"                                                                        \
   "optimizer: {name: adamw, learning_rate: 1e-300, beta1: 0.12345678901234567, epsilon: 1e-8}\n"             \
@@ -114,7 +115,7 @@ Test(settings, a_kind_of_layer_without_settings_may_stand_alone) {
 Test(settings, layers_keep_kind_order_nesting_and_line) {
   settings_t *s = parsed(FULL, NULL);
   const layer_settings_t *layers = s->model.layers;
-  cr_assert_eq(s->model.n_layers, 5);
+  cr_assert_eq(s->model.n_layers, 6);
   cr_assert_eq(layers[0].kind, LAYER_DENSE);
   cr_assert_eq(layers[0].units, 256);
   cr_assert_str_eq(layers[0].activation, "relu");
@@ -137,7 +138,12 @@ Test(settings, layers_keep_kind_order_nesting_and_line) {
   cr_assert_eq(inner[1].n_layers, 2);
   cr_assert_eq(inner[1].layers[0].rate, 0.5);
   cr_assert_str_eq(inner[1].layers[1].activation, "relu");
-  cr_assert_eq(layers[4].units, 10);
+  cr_assert_eq(layers[4].kind, LAYER_BRANCHES);
+  cr_assert_eq(layers[4].n_layers, 2);
+  cr_assert_eq(layers[4].layers[0].n_layers, 2);
+  cr_assert_eq(layers[4].layers[0].layers[1].kind, LAYER_SOFTMAX);
+  cr_assert_eq(layers[4].layers[1].layers[0].units, 6);
+  cr_assert_eq(layers[5].units, 10);
   settings_destroy(&s);
 }
 

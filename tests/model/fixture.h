@@ -28,6 +28,10 @@
   { .kind = LAYER_DROPOUT, .rate = (p) }
 #define RESIDUAL(list)                                                                                       \
   { .kind = LAYER_RESIDUAL, .layers = (list), .n_layers = sizeof(list) / sizeof((list)[0]) }
+#define BRANCH(list)                                                                                         \
+  { .kind = LAYER_BRANCH, .layers = (list), .n_layers = sizeof(list) / sizeof((list)[0]) }
+#define BRANCHES(list)                                                                                       \
+  { .kind = LAYER_BRANCHES, .layers = (list), .n_layers = sizeof(list) / sizeof((list)[0]) }
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 #define CHECK(call)                                                                                          \

@@ -157,6 +157,26 @@ Test(gradient, of_a_residual_block_that_ends_the_network) {
   CHECK_GRADIENT(layers, 4, 5, "huber", "residual at the end");
 }
 
+/* The trunk's value is used by three branches of different depth, one of them a residual block on it alone.
+ */
+Test(gradient, of_branches_behind_a_trunk) {
+  layer_settings_t deep[] = {DENSE(7, "relu"), DROPOUT(0.2), DENSE(5, "gelu"), DENSE(3, "identity")};
+  layer_settings_t inner[] = {DENSE(6, "tanh")};
+  layer_settings_t block[] = {RESIDUAL(inner)}, shallow[] = {DENSE(1, "identity")};
+  layer_settings_t heads[] = {BRANCH(deep), BRANCH(block), BRANCH(shallow)};
+  layer_settings_t layers[] = {DENSE(6, "tanh"), BRANCHES(heads)};
+  CHECK_GRADIENT(layers, 4, 5, "mse", "branches");
+}
+
+Test(gradient, of_branches_on_the_input_and_within_each_other) {
+  layer_settings_t a[] = {DENSE(3, "tanh")}, b[] = {ACTIVATION("silu")}, c[] = {DENSE(70, "sigmoid")};
+  layer_settings_t inner[] = {BRANCH(a), BRANCH(b)};
+  layer_settings_t both[] = {DENSE(5, "silu"), BRANCHES(inner)};
+  layer_settings_t outer[] = {BRANCH(both), BRANCH(c), BRANCH(b)};
+  layer_settings_t layers[] = {BRANCHES(outer), DENSE(2, "identity")};
+  CHECK_GRADIENT(layers, 4, 5, "huber", "branches in branches");
+}
+
 /* Slices in turn by one worker of smaller calls; their sum against the gradient of all rows at once. */
 Test(gradient, is_the_sum_over_slices) {
   enum { ROWS = 24, SLICE = 12, BLOCK = 4 };

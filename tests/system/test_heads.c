@@ -50,6 +50,12 @@ static void set_up(void) {
              "parallel: {shards: 6, threads: 1}\n");
 }
 
+static void expect_refused(const char *command, const char *overrides, int code, const char *says) {
+  result_t result = run(ALONE, "%s config.yaml %s", command, overrides);
+  cr_expect_eq(result.code, code, "%s %s: %d", command, overrides, result.code);
+  cr_expect_not_null(strstr(result.err, says), "%s", result.err);
+}
+
 TestSuite(heads, .init = set_up, .fini = place_remove);
 
 Test(heads, have_the_same_bits_on_any_layout) {
@@ -64,6 +70,28 @@ Test(heads, have_the_same_bits_on_any_layout) {
     outcome_t other = outcome_of(others[i]);
     outcome_expect_same(&one, &other, others[i]);
   }
+}
+
+/* Layers of a head's own; the nodes' exchange works section by section through them. */
+Test(heads, with_layers_of_their_own_have_the_same_bits_on_any_layout) {
+  const char *own = "'model.layers=[dense: {units: 300, activation: tanh}, branches: [[dense: {units: 900, "
+                    "activation: relu}, dense: 3], [dense: 2], [dense: {units: 400, activation: tanh}, "
+                    "dropout: 0.1, dense: 1]]]' train.epochs=1";
+  run_well(ALONE, "train config.yaml name=one %s", own);
+  run_well(3, "train config.yaml name=nodes parallel.ranks_per_node=1 %s", own);
+  run_well(2, "train config.yaml name=threads parallel.threads=2 data.memory_limit=40KB %s", own);
+  outcome_t one = outcome_of("one");
+  const char *const others[] = {"nodes", "threads"};
+  for (int i = 0; i < 2; i++) {
+    outcome_t other = outcome_of(others[i]);
+    outcome_expect_same(&one, &other, others[i]);
+  }
+  run_well(ALONE,
+           "gradcheck config.yaml 'model.layers=[dense: {units: 9, activation: tanh}, branches: [[dense: "
+           "{units: 5, activation: silu}, dense: 3], [dense: 2], [dense: 1]]]'");
+  run_well(ALONE, "eval runs/one --json eval.json");
+  cr_expect_not_null(strstr(file_text("eval.json"), "\"head\": \"slope\""));
+  expect_refused("solve", own, 2, "one dense layer");
 }
 
 Test(heads, go_on_to_the_same_bits) {
@@ -183,12 +211,6 @@ Test(heads, are_predicted_each_in_its_own_columns) {
       "row,kind_class,kind_probability_0,kind_probability_1,kind_probability_2,size_prediction,"
       "size_aleatoric_std,slope_prediction\n";
   cr_expect_eq(strncmp(text, header, strlen(header)), 0, "%.120s", text);
-}
-
-static void expect_refused(const char *command, const char *overrides, int code, const char *says) {
-  result_t result = run(ALONE, "%s config.yaml %s", command, overrides);
-  cr_expect_eq(result.code, code, "%s %s: %d", command, overrides, result.code);
-  cr_expect_not_null(strstr(result.err, says), "%s", result.err);
 }
 
 Test(heads, that_do_not_fit_are_refused) {
