@@ -58,4 +58,5 @@ Test(lbfgs, refuses_what_it_cannot_do) {
     cr_expect_not_null(strstr(result.err, cases[i][1]), "%s", result.err);
   }
   cr_expect_eq(run(ALONE, "lr-find config.yaml").code, 2);
+  run_well(ALONE, "gradcheck config.yaml"); /* which has no steps to find */
 }
