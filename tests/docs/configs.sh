@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Every file in configs/ works: the commands at its head make its data, its gradient is that of central differences, it
+# trains for two epochs and its loss falls (or is solved, where it says how). And every name of the program's tables
+# stands in one of these files or in a command of the guide.
+#   configs.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM
+set -euo pipefail
+root=$1
+program=$2
+if [[ ! -e /usr/lib/python3/dist-packages/sklearn/datasets/data ]]; then
+  echo "no data sets of scikit-learn here (Debian: python3-sklearn)"
+  exit 77
+fi
+
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+cd "$place"
+mkdir -p bin data approximation
+ln -s "$program" bin/lockstep
+for folder in configs docs; do ln -s "$root/$folder" .; done
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH=$place/bin:$PATH
+
+# The commands at the head of a file as far as the first that uses the data.
+data_commands() {
+  sed -n '/^#/!q; s/^#   //p' "$1" | awk '/^(lockstep (train|solve|predict|eval)|mpirun|scripts\/)/ { exit } { print }'
+}
+
+# Small sets in the place of those that are large, or that a study makes; scripts/quickstart.sh and the test
+# study.approximation use the true ones.
+lockstep import --make blobs data/fashion-mnist.h5 --rows 1200 --features 784 --classes 10 --split train=0.8,test=0.2
+lockstep import --make sine approximation/waves-2.h5 --rows 400 --features 2 --split train=0.5,test=0.5
+for config in configs/*.yaml; do
+  case $config in configs/fashion-mnist*.yaml) continue ;; esac
+  data_commands "$config" >data.sh
+  bash -euo pipefail data.sh >data.log 2>&1 || { cat data.log; echo "$config: the commands for its data fail" >&2; exit 1; }
+done
+
+# shellcheck disable=SC2016 # variables of the inner shell
+printf '%s\n' configs/*.yaml | ONE=$root/tests/docs/one_config.sh xargs -P 2 -I{} sh -c '
+  log=$(basename {}).log
+  "$ONE" {} >"$log" 2>&1 || { tail -n 20 "$log"; echo "{} does not work"; touch failed; }'
+
+# Names as the reference lists them, less those that say "nothing of the kind".
+{ cat configs/*.yaml; awk '/^```sh$/ { on = 1 } /^```$/ { on = 0 } on' docs/guide/*.md; } | sed 's/#.*//' >shown
+lockstep info --reference |
+  sed -n '/^## names/,$p' | sed -n 's/^| `\([a-z_0-9]*\)` .*/\1/p' | sort -u | grep -vx 'name\|none\|auto\|error' >names
+while read -r name; do
+  grep -qw -- "$name" shown || { echo "no file in configs/ and no command of the guide uses $name"; touch failed; }
+done <names
+configs=(configs/*.yaml)
+echo "${#configs[@]} files, $(wc -l <names) names"
+[[ ! -e failed ]]

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# A file of settings, with its data in place: its gradient is that of central differences, it is solved where it says
+# how, and its training loss falls within two epochs.
+#   one_config.sh CONFIG
+set -euo pipefail
+config=$1
+name=$(basename "$config" .yaml)
+overrides=()
+# all of its rows stand at the kink of the loss where it begins: the gradient is checked from other weights
+[[ $name != perceptron ]] || overrides=('model.layers=[dense: 1]')
+
+lockstep gradcheck "$config" "${overrides[@]}" --elements 8 --rows 16
+if grep -q '^solve:' "$config"; then
+  lockstep solve "$config" name="$name-solved"
+  grep -q '"status": "done"' "runs/$name-solved/summary.json"
+fi
+lockstep train "$config" name="$name" train.epochs=2
+grep -q '"status": "done"' "runs/$name/summary.json"
+
+log=runs/$name/log.jsonl
+[[ ! -e runs/$name-member-1 ]] || log=runs/$name-member-1/log.jsonl # of an ensemble the members have epochs
+losses=$(sed -n '/"event": *"epoch"/s/.*"train_loss": *\([-0-9.e+]*\).*/\1/p' "$log")
+if ! awk '{ loss[NR] = $1 } END { exit !(NR == 2 && (loss[2] < loss[1] || loss[2] == 0)) }' <<<"$losses"; then
+  echo "the training loss does not fall: $losses"
+  exit 1
+fi
