@@ -1,6 +1,7 @@
 /* The three passes of a dense layer, panel by panel. */
 #include "math/dense.h"
 
+#include "math/dense_pairs.h"
 #include "math/tree.h"
 
 #include <string.h>

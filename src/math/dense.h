@@ -119,12 +119,4 @@ void dense_backward_weights(const precision_t *precision, const dense_tile_t *ti
                             dense_slice_t slice, const dense_slice_t *next, const dense_sum_t *sums,
                             int pending);
 
-/* Inside of the room (dense_pairs.c): the same of pairs. A unit of weights, from DENSE_DEPTH inputs of a
- * panel. */
-void dense_transpose_unit(const float *unit, float *to);
-void dense_column_pairs(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
-                        const float *x, float *columns);
-void dense_panel_pairs(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
-                       const float *dy, float *panels);
-
 #endif

@@ -1,6 +1,8 @@
 /* Where each weight of a layer lies, how its buffer is cut into tiles, and its transposed copy. */
 #include "math/dense.h"
 
+#include "math/dense_pairs.h"
+
 #include <string.h>
 
 static int64_t divide_up(int64_t n, int64_t by) {

@@ -1,6 +1,6 @@
 /* What the products of dense layers read, in pairs of bf16 numbers: weights by pairs of inputs for forward
  * and by pairs of outputs for backward-data, inputs and deltas by pairs of rows for the weight gradient. */
-#include "math/dense.h"
+#include "math/dense_pairs.h"
 
 /* ---- weights ---- */
 

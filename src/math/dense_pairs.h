@@ -1,0 +1,17 @@
+/* Inside of the room: what dense_layout.c and dense.c do to floats, done to pairs of bf16 numbers. */
+#ifndef MATH_DENSE_PAIRS_H
+#define MATH_DENSE_PAIRS_H
+
+#include "math/dense.h"
+
+/* A unit of weights, DENSE_DEPTH inputs of a panel of outputs, into the transposed copy: `to` is the word of
+ * its first input and first pair of outputs. */
+void dense_transpose_unit(const float *unit, float *to);
+
+/* dense_columns and dense_panels. */
+void dense_column_pairs(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
+                        const float *x, float *columns);
+void dense_panel_pairs(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
+                       const float *dy, float *panels);
+
+#endif
