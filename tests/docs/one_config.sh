@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A file of settings, with its data in place: its gradient is that of central differences, it is solved where it says
-# how, and its training loss falls within two epochs.
+# A file of settings, with its data in place: its graph is one that Graphviz draws, its gradient that of central
+# differences, it is solved where it says how, and its training loss falls within two epochs.
 #   one_config.sh CONFIG
 set -euo pipefail
 config=$1
@@ -9,6 +9,11 @@ overrides=()
 # all of its rows stand at the kink of the loss where it begins: the gradient is checked from other weights
 [[ $name != perceptron ]] || overrides=('model.layers=[dense: 1]')
 
+lockstep info --graph --dot "$config" >"$name.dot"
+if command -v dot >/dev/null; then
+  dot -Tsvg -o "$name.svg" "$name.dot"
+  grep -q '<g id="node' "$name.svg"
+fi
 lockstep gradcheck "$config" "${overrides[@]}" --elements 8 --rows 16
 if grep -q '^solve:' "$config"; then
   lockstep solve "$config" name="$name-solved"
