@@ -17,7 +17,7 @@ enum { GROUP_PATH_SIZE = 512 };
 typedef struct {
   arguments_t arguments;
   const char *split, *x, *y, *json;
-  const char *temperature; /* a number, or fit: on the validation rows */
+  const char *temperature; /* what temperatures_parse takes, or fit: on the validation rows */
   const char *data;        /* NULL: the file that the model was trained on */
 } eval_arguments_t;
 
@@ -27,7 +27,9 @@ static const struct argp_option options[] = {
     {"y", KEY_Y, "PATH", 0, "array of labels or targets beside it", 0},
     {"json", KEY_JSON, "FILE", 0, "write the figures to FILE as JSON too", 0},
     {"temperature", KEY_TEMPERATURE, "T", 0,
-     "divide logits by T; fit: by the T for which the loss on the validation rows is least", 0},
+     "divide logits by T; fit: by the T for which the loss on the validation rows is least, head by head; "
+     "several heads: or HEAD=T,HEAD=T",
+     0},
     {0},
 };
 
@@ -198,19 +200,20 @@ static void json_figures(const metrics_t *metrics, FILE *out) {
   fputc(']', out);
 }
 
-static void json_heads(const metrics_t *metrics, FILE *out) {
+static void json_heads(const metrics_t *metrics, const double *temperatures, FILE *out) {
   fputs(", \"heads\": [", out);
   for (size_t h = 0; h < metrics->n_heads; h++) {
     fputs(h == 0 ? "{" : ", {", out);
     json_text(out, true, "head", metrics->heads[h].name);
     json_number(out, false, "loss", metrics->heads[h].loss);
+    if (temperatures[h] > 0) json_number(out, false, "temperature", temperatures[h]);
     json_figures(&metrics->heads[h], out);
     fputc('}', out);
   }
   fputc(']', out);
 }
 
-static ls_status write_json(const char *path, const char *file, const char *rows, double temperature,
+static ls_status write_json(const char *path, const char *file, const char *rows, const double *temperatures,
                             const metrics_t *metrics, ls_error *error) {
   char *text = NULL;
   size_t size = 0;
@@ -220,10 +223,10 @@ static ls_status write_json(const char *path, const char *file, const char *rows
   json_text(out, true, "file", file);
   json_text(out, false, "split", rows);
   json_integer(out, false, "rows", metrics->rows);
-  if (temperature > 0) json_number(out, false, "temperature", temperature);
+  if (metrics->n_heads == 0 && temperatures[0] > 0) json_number(out, false, "temperature", temperatures[0]);
   json_number(out, false, "loss", metrics->loss);
   if (metrics->n_heads > 0)
-    json_heads(metrics, out);
+    json_heads(metrics, temperatures, out);
   else
     json_figures(metrics, out);
   fputs("}\n", out);
@@ -233,15 +236,25 @@ static ls_status write_json(const char *path, const char *file, const char *rows
   return status;
 }
 
+static void print_temperatures(const objective_t *objective, const double *temperatures) {
+  for (size_t h = 0; h < objective->n; h++) {
+    if (temperatures[h] <= 0) continue;
+    bool is_only = objective->n == 1;
+    printf("temperature%s%s %.6g\n", is_only ? "" : " of ", is_only ? "" : objective->heads[h].name,
+           temperatures[h]);
+  }
+}
+
 static ls_status show(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
-                      const char *rows, double temperature, const metrics_t *metrics, ls_error *error) {
+                      const char *rows, const double *temperatures, const metrics_t *metrics,
+                      ls_error *error) {
   ls_status status = LS_OK;
   if (session->is_root) {
-    if (temperature > 0) printf("temperature %.6g\n", temperature);
+    print_temperatures(&ready->model->objective, temperatures);
     printf("%s, %s: ", ready->settings->data.file, rows);
     metrics_print(metrics, ready->model->class_names, stdout);
     if (a->json != NULL)
-      status = write_json(a->json, ready->settings->data.file, rows, temperature, metrics, error);
+      status = write_json(a->json, ready->settings->data.file, rows, temperatures, metrics, error);
   }
   return world_agree(session->world, status, error);
 }
@@ -265,36 +278,32 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
   return row_weights_apply(session->world, &model->class_weights, &model->objective, *data, split, error);
 }
 
-/* The temperature at which the loss on the validation rows is least, those that training has put aside.
+/* The temperatures at which the losses on the validation rows are least, those that training has put aside.
  * Collective. */
-static ls_status fit_temperature(const session_t *session, const ready_t *ready, const mixture_t *mixture,
-                                 double *temperature, ls_error *error) {
+static ls_status fit_temperatures(const session_t *session, const ready_t *ready, const mixture_t *mixture,
+                                  double temperatures[MOST_HEADS], ls_error *error) {
   dataset_t *data = NULL;
+  const objective_t *objective = &ready->model->objective;
   ls_status status = load(session, ready, SPLIT_VALID, &data, error);
   if (status != LS_OK) error_prefix(error, status, "--temperature fit needs validation rows");
-  if (status == LS_OK)
-    status = evaluator_fit_temperature(ready->evaluator, session->world, &data->valid, mixture, temperature,
-                                       error);
+  for (size_t h = 0; h < objective->n && status == LS_OK; h++)
+    if (loss_gives_probabilities(objective->heads[h].loss))
+      status = evaluator_fit_temperature(ready->evaluator, session->world, &data->valid, mixture, h,
+                                         &temperatures[h], error);
   dataset_destroy(&data);
   return status;
 }
 
-/* What --temperature says; 0 when it is not there. Before rows are chosen, which changes the settings.
- * Collective. */
-static ls_status find_temperature(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
-                                  const mixture_t *mixture, double *temperature, ls_error *error) {
+/* What --temperature says. Before rows are chosen, which changes the settings. Collective. */
+static ls_status find_temperatures(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
+                                   const mixture_t *mixture, double temperatures[MOST_HEADS],
+                                   ls_error *error) {
+  const objective_t *objective = &ready->model->objective;
   if (a->temperature == NULL) return LS_OK;
-  char text[32];
-  if (!takes_temperature(&ready->model->objective))
-    return error_set(error, LS_USAGE,
-                     "--temperature is for probabilities of classes, and the loss %s gives none",
-                     objective_name(&ready->model->objective, text));
-  if (strcmp(a->temperature, "fit") == 0) return fit_temperature(session, ready, mixture, temperature, error);
-  if (text_double(a->temperature, temperature) && *temperature >= TEMPERATURE_LEAST &&
-      *temperature <= TEMPERATURE_MOST)
-    return LS_OK;
-  return error_set(error, LS_USAGE, "--temperature: '%.60s' is neither fit nor a number from %g to %d",
-                   a->temperature, TEMPERATURE_LEAST, TEMPERATURE_MOST);
+  if (strcmp(a->temperature, "fit") != 0)
+    return temperatures_parse(objective, a->temperature, temperatures, error);
+  TRY(temperatures_check(objective, error));
+  return fit_temperatures(session, ready, mixture, temperatures, error);
 }
 
 static ls_status evaluate(const session_t *session, const eval_arguments_t *a, ready_t *ready,
@@ -306,13 +315,15 @@ static ls_status evaluate(const session_t *session, const eval_arguments_t *a, r
   mixture_t mixture = {.members = (const float *const *)model->members,
                        .n_members = model->n_members,
                        .posterior = model->posterior.inputs > 0 ? &model->posterior : NULL};
-  TRY(find_temperature(session, a, ready, &mixture, &mixture.temperature, error));
+  double temperatures[MOST_HEADS] = {0};
+  TRY(find_temperatures(session, a, ready, &mixture, temperatures, error));
+  mixture.temperatures = temperatures;
   ls_status status = world_agree(session->world, choose_rows(a, ready, &place, error), error);
   if (status == LS_OK) status = load(session, ready, place.bit, &data, error);
   if (status == LS_OK)
     status = evaluator_run(ready->evaluator, session->world, loaded_split(data, place.bit), &mixture,
                            &metrics, error);
-  if (status == LS_OK) status = show(session, a, ready, place.name, mixture.temperature, &metrics, error);
+  if (status == LS_OK) status = show(session, a, ready, place.name, temperatures, &metrics, error);
   metrics_free(&metrics);
   dataset_destroy(&data);
   return status;

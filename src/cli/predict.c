@@ -17,7 +17,7 @@ enum { KEY_OUT = 256, KEY_X, KEY_SAMPLES, KEY_TEMPERATURE };
 
 typedef struct {
   arguments_t arguments;
-  const char *out, *x;
+  const char *out, *x, *temperature;
   asking_t asking;
 } predict_arguments_t;
 
@@ -26,7 +26,8 @@ static const struct argp_option options[] = {
     {"x", KEY_X, "PATH", 0, "array of features in DATA.h5 (x, test/x or train/x)", 0},
     {"samples", KEY_SAMPLES, "N", 0,
      "Monte-Carlo dropout: the mean and the spread of N predictions with dropout on", 0},
-    {"temperature", KEY_TEMPERATURE, "T", 0, "divide logits by T, as `eval --temperature fit` finds it", 0},
+    {"temperature", KEY_TEMPERATURE, "T", 0,
+     "divide logits by T, as `eval --temperature fit` finds it; several heads: or HEAD=T,HEAD=T", 0},
     {0},
 };
 
@@ -58,11 +59,8 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
       return 0;
     return arguments_refuse(&a->arguments, "--samples: '%.60s' is no number from 1 to 100000", arg);
   case KEY_TEMPERATURE:
-    if (text_double(arg, &a->asking.temperature) && a->asking.temperature >= TEMPERATURE_LEAST &&
-        a->asking.temperature <= TEMPERATURE_MOST)
-      return 0;
-    return arguments_refuse(&a->arguments, "--temperature: '%.60s' is no number from %g to %d", arg,
-                            TEMPERATURE_LEAST, TEMPERATURE_MOST);
+    a->temperature = arg;
+    return 0;
   case ARGP_KEY_END:
     return check_output(a);
   default:
@@ -128,8 +126,15 @@ static ls_status collect_all(const session_t *session, const split_t *split, con
 static ls_status predict_rows(const session_t *session, const predict_arguments_t *a, ready_t *ready,
                               const split_t *split, ls_error *error) {
   predictions_t mine = {0}, all = {0};
-  ls_status status = predictions_make(ready->model, ready->evaluator, split, ready->layout.threads,
-                                      &a->asking, &mine, error);
+  double temperatures[MOST_HEADS] = {0};
+  asking_t asking = a->asking;
+  asking.temperatures = temperatures;
+  ls_status status = LS_OK;
+  if (a->temperature != NULL)
+    status = temperatures_parse(&ready->model->objective, a->temperature, temperatures, error);
+  if (status == LS_OK)
+    status =
+        predictions_make(ready->model, ready->evaluator, split, ready->layout.threads, &asking, &mine, error);
   status = world_agree(session->world, status, error);
   if (status == LS_OK) status = collect_all(session, split, &mine, &all, error);
   if (status == LS_OK) {

@@ -25,6 +25,7 @@ typedef struct {
   const char *meaning;
   range_t range;
   bool or_auto;       /* "auto" is allowed too */
+  bool of_head;       /* a choice may be of one of several heads: HEAD.name */
   choice_list_t list; /* choices: the names, or NULL ... */
   size_t choices;     /* ... and the list is at this offset in settings_choices_t */
 } key_row_t;

@@ -166,7 +166,7 @@ typedef struct {
     int64_t epochs;       /* ... over so many epochs; tol 0: never */
     double gradient_norm; /* below this; 0: never */
     int64_t patience;     /* epochs without a better validation loss; 0: never */
-    const char *metric;   /* none, or a figure of the history that ... */
+    const char *metric;   /* none, or a figure of the history, of a head with HEAD. before it, that ... */
     double target;        /* ... has reached this */
   } stop;
   struct {
@@ -184,6 +184,7 @@ typedef struct {
     int64_t every_epochs; /* 0 when every_steps is set */
     int64_t every_steps;  /* 0 when every_epochs is set; both 0: never */
     int64_t keep;         /* newest checkpoints kept, >= 1 */
+    const char *best;     /* none, or a figure as in stop.metric: the best epoch by it is kept too */
   } checkpoint;
   const char *runs; /* directory of run directories, default "runs" */
   arena_t arena;    /* owns all text and layers above */

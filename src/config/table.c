@@ -233,7 +233,9 @@ static const key_row_t rows[] = {
      .meaning = "the run ends when the validation loss has not been better for so many epochs; 0: never",
      .range = {.low = 0, .high = INT32_MAX}},
     {"stop.metric", &type_choice, FIELD(stop.metric), "none",
-     .meaning = "the run ends when this figure has reached stop.target", CHOICES(stop_metric)},
+     .meaning =
+         "the run ends when this figure has reached stop.target; of one of several heads: HEAD.valid_loss",
+     CHOICES(stop_metric), .of_head = true},
     {"stop.target", &type_number, FIELD(stop.target), "0",
      .meaning = "losses and errors: at most this; accuracy and R2: at least"},
     {"solve.method", &type_choice, FIELD(solve.method), "least_squares",
@@ -257,6 +259,10 @@ static const key_row_t rows[] = {
                 "answer; 0: for ever",
      NOT_NEGATIVE},
     {"checkpoint.every", &type_every, 0, "1 epoch", .meaning = "when checkpoints are written"},
+    {"checkpoint.best", &type_choice, FIELD(checkpoint.best), "valid_loss",
+     .meaning = "the figure whose best epoch model.h5 holds; of one of several heads: HEAD.valid_accuracy; "
+                "none: the last epoch",
+     CHOICES(stop_metric), .of_head = true},
     {"checkpoint.keep", &type_integer, FIELD(checkpoint.keep), "2", .meaning = "newest checkpoints kept",
      .range = {.low = 1, .high = INT32_MAX}},
 };

@@ -290,7 +290,9 @@ static ls_status read_choice(const setting_t *setting, void *field) {
   TRY(read_scalar(setting, "a name", &name));
   choice_list_t list = key_choices(setting->row, setting->reading->choices);
   bool is_auto = setting->row->or_auto && strcmp(name, "auto") == 0;
-  if (list != NULL && !is_auto && choice_find(list, name) < 0) return refuse_choice(setting, list, name);
+  const char *dot = setting->row->of_head ? strrchr(name, '.') : NULL; /* whose heads: see who knows them */
+  const char *choice = dot != NULL ? dot + 1 : name;
+  if (list != NULL && !is_auto && choice_find(list, choice) < 0) return refuse_choice(setting, list, choice);
   return keep_text(setting, name, field);
 }
 

@@ -112,6 +112,20 @@ static const float *part_outputs(const job_t *job, worker_t *worker, int64_t par
   return tape_output(worker->tape, 0);
 }
 
+/* Divides the logits of each head by its temperature. */
+static void temper(const job_t *job, float *out) {
+  const objective_t *objective = job->evaluator->objective;
+  for (size_t h = 0; h < objective->n && job->mixture->temperatures != NULL; h++) {
+    const head_t *head = &objective->heads[h];
+    double temperature = job->mixture->temperatures[h];
+    for (int64_t r = 0; r < EVALUATE_ROWS && temperature > 0; r++)
+      for (int64_t k = 0; k < head->outputs; k++) {
+        float *z = out + r * objective->outputs + head->first + k;
+        *z = (float)((double)*z / temperature);
+      }
+  }
+}
+
 /* The outputs of the mixture for the block on the tape; job->outputs holds those of its parts, when there are
  * several. */
 static float *mixed_outputs(const job_t *job, worker_t *worker, int shard, int64_t row) {
@@ -122,8 +136,7 @@ static float *mixed_outputs(const job_t *job, worker_t *worker, int shard, int64
     if (job->parts > 1) memcpy(outputs + p * values, z, (size_t)values * sizeof *z);
   }
   if (job->parts > 1) mixture_outputs(job->evaluator->objective, job->parts, EVALUATE_ROWS, outputs, out);
-  if (job->mixture->temperature > 0)
-    for (int64_t i = 0; i < values; i++) out[i] = (float)((double)out[i] / job->mixture->temperature);
+  temper(job, out);
   return out;
 }
 
@@ -337,17 +350,15 @@ ls_status evaluator_predict(evaluator_t *evaluator, const split_t *split, const 
 
 /* ---- temperature ---- */
 
-bool takes_temperature(const objective_t *objective) {
-  return objective->n == 1 && loss_gives_probabilities(objective->heads->loss);
-}
-
-/* The loss at temperature exp(log_temperature). */
+/* The loss of head h at temperature exp(log_temperature); other heads have no part in it. */
 static ls_status loss_at(evaluator_t *evaluator, world_t *world, const split_t *split, mixture_t mixture,
-                         double log_temperature, double *loss, ls_error *error) {
+                         size_t h, double log_temperature, double *loss, ls_error *error) {
   metrics_t metrics = {0};
-  mixture.temperature = exp(log_temperature);
+  double temperatures[MOST_HEADS] = {0};
+  temperatures[h] = exp(log_temperature);
+  mixture.temperatures = temperatures;
   TRY(evaluator_run(evaluator, world, split, &mixture, &metrics, error));
-  *loss = metrics.loss;
+  *loss = metrics.n_heads > 0 ? metrics.heads[h].loss : metrics.loss;
   metrics_free(&metrics);
   return LS_OK;
 }
@@ -355,25 +366,26 @@ static ls_status loss_at(evaluator_t *evaluator, world_t *world, const split_t *
 /* Golden section (Kiefer 1953) on the logarithm of T: the loss has one minimum, since it is convex in 1 / T.
  */
 ls_status evaluator_fit_temperature(evaluator_t *evaluator, world_t *world, const split_t *split,
-                                    const mixture_t *mixture, double *temperature, ls_error *error) {
+                                    const mixture_t *mixture, size_t h, double *temperature,
+                                    ls_error *error) {
   const double ratio = (sqrt(5.0) - 1) / 2, tolerance = 1e-5;
   double low = log(TEMPERATURE_LEAST), high = log(TEMPERATURE_MOST);
   double a = high - ratio * (high - low), b = low + ratio * (high - low), loss_a = 0, loss_b = 0;
-  TRY(loss_at(evaluator, world, split, *mixture, a, &loss_a, error));
-  TRY(loss_at(evaluator, world, split, *mixture, b, &loss_b, error));
+  TRY(loss_at(evaluator, world, split, *mixture, h, a, &loss_a, error));
+  TRY(loss_at(evaluator, world, split, *mixture, h, b, &loss_b, error));
   while (high - low > tolerance) {
     if (loss_a <= loss_b) { /* the minimum is in [low, b], and a becomes its upper inner point */
       high = b;
       b = a;
       loss_b = loss_a;
       a = high - ratio * (high - low);
-      TRY(loss_at(evaluator, world, split, *mixture, a, &loss_a, error));
+      TRY(loss_at(evaluator, world, split, *mixture, h, a, &loss_a, error));
     } else {
       low = a;
       a = b;
       loss_a = loss_b;
       b = low + ratio * (high - low);
-      TRY(loss_at(evaluator, world, split, *mixture, b, &loss_b, error));
+      TRY(loss_at(evaluator, world, split, *mixture, h, b, &loss_b, error));
     }
   }
   *temperature = exp((low + high) / 2);

@@ -21,7 +21,8 @@ typedef struct {
   int64_t n_members;
   int64_t samples;
   uint64_t seed;
-  double temperature;           /* logits are divided by it (Guo et al. 2017); 0: they are not */
+  /* (heads): logits are divided by them (Guo et al. 2017); 0: they are not; NULL: none are */
+  const double *temperatures;
   const posterior_t *posterior; /* of a linear model's weights, for its intervals; NULL: none */
 } mixture_t;
 
@@ -40,12 +41,10 @@ void evaluator_destroy(evaluator_t **evaluator);
 ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,
                         const mixture_t *mixture, metrics_t *metrics, ls_error *error);
 
-/* Whether logits may be divided by a temperature: one head that gives probabilities. */
-bool takes_temperature(const objective_t *objective);
-
-/* The temperature at which the loss on a split is least: for losses that give probabilities. Collective. */
+/* The temperature at which the loss of head h on a split is least: for losses that give probabilities.
+ * Collective. */
 ls_status evaluator_fit_temperature(evaluator_t *evaluator, world_t *world, const split_t *split,
-                                    const mixture_t *mixture, double *temperature, ls_error *error);
+                                    const mixture_t *mixture, size_t h, double *temperature, ls_error *error);
 
 /* Predictions for this rank's rows of a split: out (split->rows, outputs), in original units or as
  * probabilities; and, unless NULL, their standard deviation over the parts of the mixture. Not collective. */

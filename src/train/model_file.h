@@ -44,7 +44,7 @@ typedef struct {
   int64_t epoch;         /* epochs completed */
   int64_t step_in_epoch; /* updates done in the current epoch */
   int shards;
-  double best_loss;  /* of validation; infinity when there is none */
+  double best_loss;  /* by best_figure (stop_rules.h); infinity when there is none */
   int64_t best_step; /* checkpoint that holds the best; -1 */
   double seconds;    /* of training steps so far */
   int64_t rows;      /* trained so far */

@@ -155,14 +155,9 @@ ls_status predictions_make(const model_t *model, evaluator_t *evaluator, const s
   const mixture_t mixture = {.members = (const float *const *)model->members,
                              .n_members = model->n_members,
                              .samples = asking->samples,
-                             .temperature = asking->temperature,
+                             .temperatures = asking->temperatures,
                              .seed = settings->train.seed};
   bool is_bayesian = model->posterior.inputs > 0, is_mixture = model->n_members > 1 || asking->samples > 1;
-  char text[32];
-  if (asking->temperature > 0 && !takes_temperature(&model->objective))
-    return error_set(error, LS_USAGE,
-                     "--temperature is for probabilities of classes, and the loss %s gives none",
-                     objective_name(&model->objective, text));
   if (asking->samples > 0 && !has_dropout(settings->model.layers, settings->model.n_layers))
     return error_set(error, LS_USAGE,
                      "--samples: this network has no dropout, so all samples would be the same");

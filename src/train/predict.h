@@ -22,11 +22,11 @@ int64_t predictions_first(const objective_t *objective, size_t h);
 
 /* How a model is asked. */
 typedef struct {
-  int64_t samples;    /* dropout masks that each network is taken with; 0: none */
-  double temperature; /* that logits are divided by; 0: they are not */
+  int64_t samples;            /* dropout masks that each network is taken with; 0: none */
+  const double *temperatures; /* (heads): that logits are divided by; 0: they are not; NULL: none are */
 } asking_t;
 
-/* LS_USAGE when the network has no dropout to sample, or no probabilities to temper. Not collective. *out is
+/* LS_USAGE when the network has no dropout to sample. Not collective. *out is
  * caller-owned (predictions_free). */
 ls_status predictions_make(const model_t *model, evaluator_t *evaluator, const split_t *split, int threads,
                            const asking_t *asking, predictions_t *out, ls_error *error);

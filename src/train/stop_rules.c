@@ -8,7 +8,8 @@
 typedef struct {
   const char *name;
   const char *meaning;
-  int column; /* of the history; -1: none */
+  int column;      /* of the history; -1: none */
+  int head_column; /* the same of a head's */
   bool higher_is_better;
   bool of_validation;
   bool of_classes, of_values; /* the kind of loss that has it; neither: any */
@@ -16,30 +17,38 @@ typedef struct {
 
 static const stop_metric_t metric_table[] = {
     {.name = "none", .meaning = "no target", .column = -1},
-    {.name = "train_loss", .meaning = "at most stop.target", .column = HISTORY_TRAIN_LOSS},
+    {.name = "train_loss",
+     .meaning = "at most stop.target",
+     .column = HISTORY_TRAIN_LOSS,
+     .head_column = HEAD_TRAIN_LOSS},
     {.name = "valid_loss",
      .meaning = "at most stop.target",
      .column = HISTORY_VALID_LOSS,
+     .head_column = HEAD_VALID_LOSS,
      .of_validation = true},
     {.name = "valid_accuracy",
      .meaning = "at least stop.target",
      .column = HISTORY_VALID_ACCURACY,
+     .head_column = HEAD_VALID_ACCURACY,
      .higher_is_better = true,
      .of_validation = true,
      .of_classes = true},
     {.name = "valid_mae",
      .meaning = "at most stop.target",
      .column = HISTORY_VALID_MAE,
+     .head_column = HEAD_VALID_MAE,
      .of_validation = true,
      .of_values = true},
     {.name = "valid_rmse",
      .meaning = "at most stop.target",
      .column = HISTORY_VALID_RMSE,
+     .head_column = HEAD_VALID_RMSE,
      .of_validation = true,
      .of_values = true},
     {.name = "valid_r2",
      .meaning = "at least stop.target",
      .column = HISTORY_VALID_R2,
+     .head_column = HEAD_VALID_R2,
      .higher_is_better = true,
      .of_validation = true,
      .of_values = true},
@@ -79,16 +88,50 @@ static bool has_waited(const settings_t *settings, const history_t *history) {
   return history->n - 1 - best >= (size_t)settings->stop.patience;
 }
 
-static const stop_metric_t *find_metric(const char *name) {
-  return &metric_table[choice_find(stop_metric_choice, name)];
+/* A figure of the whole network, or, with a head's name and a dot before it, of that head. */
+typedef struct {
+  const stop_metric_t *metric;
+  const char *head; /* not NUL-terminated; NULL: the network */
+  size_t head_length;
+} target_figure_t;
+
+static target_figure_t find_figure(const char *name) {
+  const char *dot = strrchr(name, '.');
+  return (target_figure_t){.metric =
+                               &metric_table[choice_find(stop_metric_choice, dot != NULL ? dot + 1 : name)],
+                           .head = dot != NULL ? name : NULL,
+                           .head_length = dot != NULL ? (size_t)(dot - name) : 0};
+}
+
+/* Which of several heads it is of, their number when it is of none. */
+static size_t head_of(const target_figure_t *wanted, const objective_t *objective) {
+  size_t h = 0;
+  while (h < objective->n && (strlen(objective->heads[h].name) != wanted->head_length ||
+                              strncmp(objective->heads[h].name, wanted->head, wanted->head_length) != 0))
+    h++;
+  return h;
+}
+
+/* Of the last epoch. */
+static double last_figure(const target_figure_t *wanted, const history_t *history) {
+  const history_row_t *row = &history->rows[history->n - 1];
+  if (wanted->head == NULL) return row->values[wanted->metric->column];
+  return row->heads[head_of(wanted, history->objective)][wanted->metric->head_column];
+}
+
+double best_figure(const settings_t *settings, const history_t *history) {
+  const target_figure_t wanted = find_figure(settings->checkpoint.best);
+  if (wanted.metric->column < 0 || history->n == 0) return NAN;
+  double value = last_figure(&wanted, history);
+  return wanted.metric->higher_is_better ? -value : value;
 }
 
 /* The figure has reached its target. */
 static bool has_arrived(const settings_t *settings, const history_t *history) {
-  const stop_metric_t *metric = find_metric(settings->stop.metric);
-  if (metric->column < 0) return false;
-  double value = figure(history, history->n - 1, metric->column), target = settings->stop.target;
-  return metric->higher_is_better ? value >= target : value <= target;
+  const target_figure_t wanted = find_figure(settings->stop.metric);
+  if (wanted.metric->column < 0) return false;
+  double value = last_figure(&wanted, history), target = settings->stop.target;
+  return wanted.metric->higher_is_better ? value >= target : value <= target;
 }
 
 stop_reason_t stop_judge(const settings_t *settings, const history_t *history) {
@@ -105,16 +148,40 @@ stop_reason_t stop_judge(const settings_t *settings, const history_t *history) {
   return STOP_NOT;
 }
 
-ls_status stop_rules_check(const settings_t *settings, bool has_validation, bool has_accuracy,
-                           bool has_errors, ls_error *error) {
-  const stop_metric_t *metric = find_metric(settings->stop.metric);
-  if (!has_validation && (settings->stop.patience > 0 || metric->of_validation))
+/* What a figure needs of the run and of the heads that it looks at. */
+static ls_status check_figure(const char *key, const char *name, bool has_validation,
+                              const objective_t *objective, ls_error *error) {
+  const target_figure_t wanted = find_figure(name);
+  const stop_metric_t *metric = wanted.metric;
+  const head_t *head = objective->n == 1 ? objective->heads : NULL;
+  char text[32];
+  if (wanted.head != NULL) {
+    size_t h = objective->n > 1 ? head_of(&wanted, objective) : objective->n;
+    if (h == objective->n)
+      return error_set(error, LS_BAD_SETTINGS, "%s: '%.80s' is of no head of the network", key, name);
+    head = &objective->heads[h];
+  }
+  if (!has_validation && metric->of_validation)
     return error_set(error, LS_BAD_SETTINGS,
                      "%s looks at validation rows, and there are none: set data.validation to their share",
-                     settings->stop.patience > 0 ? "stop.patience" : "stop.metric");
-  if ((metric->of_classes && !has_accuracy) || (metric->of_values && !has_errors))
-    return error_set(error, LS_BAD_SETTINGS, "stop.metric: the loss %s comes with no %s",
-                     settings->n_losses > 1 ? "of several heads" : settings->losses->name,
-                     metric->name + strlen("valid_"));
+                     key);
+  if ((metric->of_classes || metric->of_values) &&
+      (head == NULL || head->loss->is_classification != metric->of_classes))
+    return error_set(error, LS_BAD_SETTINGS, "%s: the loss %s comes with no %s%s", key,
+                     head != NULL ? head->loss->name : objective_name(objective, text),
+                     metric->name + strlen("valid_"),
+                     head == NULL ? "; a head has figures of its own, HEAD.valid_accuracy" : "");
   return LS_OK;
+}
+
+ls_status stop_rules_check(const settings_t *settings, bool has_validation, const objective_t *objective,
+                           ls_error *error) {
+  const char *best = settings->checkpoint.best;
+  bool is_usual = strcmp(best, "valid_loss") == 0; /* without validation rows: the last epoch */
+  if (!has_validation && settings->stop.patience > 0)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "stop.patience looks at validation rows, and there are none: set data.validation to their share");
+  TRY(check_figure("stop.metric", settings->stop.metric, has_validation, objective, error));
+  return is_usual ? LS_OK : check_figure("checkpoint.best", best, has_validation, objective, error);
 }

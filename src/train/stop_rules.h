@@ -14,8 +14,12 @@ stop_reason_t stop_judge(const settings_t *settings, const history_t *history);
 /* The figures that stop.metric may name. */
 bool stop_metric_choice(size_t i, choice_t *out);
 
-/* LS_BAD_SETTINGS when a rule looks at a figure that this run will not have. */
-ls_status stop_rules_check(const settings_t *settings, bool has_validation, bool has_accuracy,
-                           bool has_errors, ls_error *error);
+/* LS_BAD_SETTINGS when a rule or checkpoint.best looks at a figure that this run will not have. */
+ls_status stop_rules_check(const settings_t *settings, bool has_validation, const objective_t *objective,
+                           ls_error *error);
+
+/* How good the last epoch is by checkpoint.best: the less the better, so that accuracies and R2 come with a
+ * minus. NaN when it is not known. Pure. */
+double best_figure(const settings_t *settings, const history_t *history);
 
 #endif

@@ -288,6 +288,20 @@ static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
+/* Whether the epoch that has been recorded is the best so far. Rank 0 has its figures. */
+static ls_status judge_best(trainer_t *trainer, bool *better, ls_error *error) {
+  position_t *position = &trainer->position;
+  double figure = NAN;
+  if (!keeps_checkpoints(trainer)) return LS_OK;
+  if (is_root(trainer)) figure = best_figure(trainer->settings, &trainer->history);
+  TRY(world_broadcast(trainer->world, &figure, sizeof figure, 0, error));
+  *better = figure < position->best_loss;
+  if (!*better) return LS_OK;
+  position->best_loss = figure;
+  position->best_step = position->step;
+  return LS_OK;
+}
+
 /* Validation, history, checkpoint: the end of an epoch whose steps are done. */
 static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) {
   position_t *position = &trainer->position;
@@ -300,14 +314,10 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   if (has_valid) TRY(trainer_evaluate(trainer, valid_split, &valid, error));
   position->epoch++;
   position->step_in_epoch = 0;
-  if (has_valid && valid.loss < position->best_loss && keeps_checkpoints(trainer)) {
-    better = true;
-    position->best_loss = valid.loss;
-    position->best_step = position->step;
-  }
   ls_status status = record_epoch(trainer, loss, has_valid ? &valid : NULL, seconds, error);
   metrics_free(&valid);
   TRY(trainer_agree(trainer, status, error));
+  TRY(judge_best(trainer, &better, error));
   TRY(judge_epochs(trainer, error));
   const settings_t *settings = trainer->settings;
   bool last = trainer->stop != STOP_NOT;

@@ -50,7 +50,7 @@ static void summary_test(FILE *out, const metrics_t *test) {
   }
 }
 
-/* The epoch after which the validation loss was least, or the last one. */
+/* The epoch that is the best by checkpoint.best, or the last one. */
 static const history_row_t *best_epoch(const trainer_t *trainer) {
   const history_row_t *row = &trainer->history.rows[trainer->history.n - 1];
   while (row > trainer->history.rows && trainer->position.best_step >= 0 &&
@@ -102,15 +102,12 @@ static void summary_solution(FILE *out, const trainer_t *trainer) {
 }
 
 static void summary_losses(FILE *out, const trainer_t *trainer) {
-  const position_t *position = &trainer->position;
   if (trainer->solution != NULL) summary_solution(out, trainer);
   if (trainer->history.n == 0) return;
   const history_row_t *last = &trainer->history.rows[trainer->history.n - 1];
   json_number(out, false, "train_loss", last->values[HISTORY_TRAIN_LOSS]);
-  if (position->best_step >= 0)
-    json_number(out, false, "valid_loss", position->best_loss);
-  else if (!isnan(last->values[HISTORY_VALID_LOSS]))
-    json_number(out, false, "valid_loss", last->values[HISTORY_VALID_LOSS]);
+  double valid = best_epoch(trainer)->values[HISTORY_VALID_LOSS];
+  if (!isnan(valid)) json_number(out, false, "valid_loss", valid);
 }
 
 static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics_t *test, ls_error *error) {

@@ -46,6 +46,7 @@ static ls_status check_resumed(const trainer_t *trainer, const settings_t *store
   if (stored->data.validation_seed != now->data.validation_seed) changed = "data.validation_seed";
   if (strcmp(stored->train.precision, now->train.precision) != 0) changed = "train.precision";
   if (strcmp(stored->optimizer.name, now->optimizer.name) != 0) changed = "optimizer.name";
+  if (strcmp(stored->checkpoint.best, now->checkpoint.best) != 0) changed = "checkpoint.best";
   if (changed == NULL) return LS_OK;
   return error_set(
       error, LS_BAD_SETTINGS,
@@ -125,17 +126,11 @@ static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
-/* Whether a run has the figures of classes, or of values: several heads have figures of their own. */
-static bool has_metrics(const objective_t *objective, bool of_classes) {
-  return objective->n == 1 && objective->heads->loss->is_classification == of_classes;
-}
-
 static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
                    objective_request(&trainer->objective), trainer->layout.shards, &trainer->dataset, error));
   TRY(make_scalers(trainer, error));
-  TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0,
-                       has_metrics(&trainer->objective, true), has_metrics(&trainer->objective, false),
+  TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0, &trainer->objective,
                        error));
   split_scale_targets(&trainer->dataset->train, &trainer->targets);
   split_scale_targets(&trainer->dataset->valid, &trainer->targets);

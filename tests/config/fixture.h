@@ -26,7 +26,7 @@ NAME_LIST(test_bases, "none", "rbf")
 NAME_LIST(test_scalings, "none", "minmax", "standard", "one_hot")
 NAME_LIST(test_methods, "least_squares", "ridge")
 NAME_LIST(test_rate_scalings, "none", "linear", "sqrt")
-NAME_LIST(test_stop_metrics, "none", "train_loss")
+NAME_LIST(test_stop_metrics, "none", "train_loss", "valid_loss")
 NAME_LIST(test_precisions, "fp32", "bf16")
 
 static const settings_choices_t test_choices = {.activation = test_activations,

@@ -168,7 +168,77 @@ Test(heads, have_figures_that_add_up_to_those_of_the_network) {
   run_well(3, "eval runs/config --json eval.json");
   cr_expect_not_null(strstr(file_text("eval.json"), "\"head\": \"size\", \"loss\""));
   cr_expect_not_null(strstr(file_text("eval.json"), "\"coverage\""));
-  cr_expect_eq(run(ALONE, "eval runs/config --temperature 2").code, 2);
+}
+
+/* The loss of the head `kind` on the test rows at temperature t, from the probabilities that predict wrote.
+ */
+static double tempered_loss(const float *p, const int *kinds, int n, double t) {
+  double loss = 0;
+  for (int i = 0; i < n; i++) {
+    double sum = 0;
+    for (int c = 0; c < 3; c++) sum += pow((double)p[3 * i + c], 1 / t);
+    loss -= log((double)p[3 * i + kinds[i]]) / t - log(sum);
+  }
+  return loss / n;
+}
+
+/* The validation rows are the test rows, whose probabilities predict gives. */
+Test(heads, are_tempered_each_for_itself) {
+  enum { TEST = 67 };
+  float p[3 * TEST];
+  int kinds[TEST];
+  ls_error error = {0};
+  store_t *store = NULL;
+  run_well(2, "train config.yaml data.validation=test train.epochs=20 "
+              "checkpoint.best=none");
+  run_well(ALONE, "eval runs/config --split test --temperature fit --json one.json");
+  run_well(3, "eval runs/config --split test --temperature fit --json three.json");
+  cr_expect_str_eq(file_text("one.json"), file_text("three.json"));
+  double t = json_double(file_text("one.json"), "temperature");
+  run_well(ALONE, "predict runs/config data.h5 --out p.h5");
+  cr_assert_eq(store_open("p.h5", &store, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_read_rows(store, "kind/probability", 0, TEST, STORE_F32, p, &error), LS_OK, "%s",
+               error.message);
+  store_close(&store);
+  for (int i = 0; i < TEST; i++) {
+    double x[2];
+    for (int c = 0; c < 2; c++) x[c] = 2 * noise((uint64_t)(INPUTS * (ROWS - TEST + i) + c)) - 1;
+    kinds[i] = x[0] > 0.2 ? 2 : x[1] > 0;
+  }
+  double least = tempered_loss(p, kinds, TEST, t);
+  cr_expect_lt(least, tempered_loss(p, kinds, TEST, 1.02 * t), "at %g: %g", t, least);
+  cr_expect_lt(least, tempered_loss(p, kinds, TEST, t / 1.02), "at %g: %.9g, not %.9g", t, least,
+               tempered_loss(p, kinds, TEST, t / 1.02));
+  run_well(2, "eval runs/config --split test --temperature kind=%.9g --json set.json", t);
+  cr_expect_float_eq(json_double(strstr(file_text("set.json"), "\"head\": \"kind\""), "loss"), least, 1e-4);
+  run_well(ALONE, "predict runs/config data.h5 --out t.csv --temperature 2");
+  const char *const bad[] = {"slope=2", "colour=2", "kind=hot", "kind=2,3", "0"};
+  for (int i = 0; i < 5; i++)
+    cr_expect_eq(run(ALONE, "eval runs/config --temperature %s", bad[i]).code, 2, "%s", bad[i]);
+}
+
+Test(heads, end_a_run_and_choose_its_model_by_their_figures) {
+  run_well(2, "train config.yaml train.epochs=40 stop.metric=kind.valid_accuracy stop.target=0.8 "
+              "checkpoint.best=kind.valid_accuracy");
+  cr_expect_not_null(strstr(file_text("runs/config/summary.json"), "\"reason\": \"target\""));
+  double accuracy[40];
+  int64_t epochs = (int64_t)json_double(file_text("runs/config/summary.json"), "epochs"), best = 0;
+  cr_assert(epochs > 1 && epochs < 40);
+  read_column("heads/kind/valid_accuracy", epochs, accuracy);
+  for (int64_t e = 1; e < epochs; e++)
+    if (accuracy[e] > accuracy[best]) best = e;
+  cr_expect_eq(best, epochs - 1);
+  cr_expect_geq(accuracy[best], 0.8);
+  run_well(ALONE, "train config.yaml train.epochs=12 checkpoint.best=slope.valid_rmse");
+  double rmse[12], step[12];
+  read_column("heads/slope/valid_rmse", 12, rmse);
+  read_column("step", 12, step);
+  best = 0;
+  for (int64_t e = 1; e < 12; e++)
+    if (rmse[e] < rmse[best]) best = e;
+  cr_expect_float_eq(json_double(file_text("runs/config/summary.json"), "model_step"), step[best], 0);
+  expect_refused("train", "checkpoint.best=slope.valid_accuracy", 2, "checkpoint.best");
+  expect_refused("train", "checkpoint.best=colour.valid_loss", 2, "no head");
 }
 
 Test(heads, are_predicted_each_in_its_own_columns) {

@@ -88,6 +88,81 @@ Test(stop_rules, every_figure_reaches_a_target) {
   }
 }
 
+/* Heads `kind`, a classification, and `size`, a regression, with a history of one epoch. */
+typedef struct {
+  head_t heads[2];
+  objective_t objective;
+  history_row_t row;
+  history_t history;
+} two_heads_t;
+
+static void make_heads(two_heads_t *two) {
+  *two = (two_heads_t){.heads = {{.name = "kind", .loss = loss_find("cross_entropy")},
+                                 {.name = "size", .loss = loss_find("mse")}}};
+  two->objective = (objective_t){.heads = two->heads, .n = 2};
+  two->history = (history_t){.rows = &two->row, .n = 1, .objective = &two->objective};
+  two->row.values[HISTORY_VALID_LOSS] = 9;
+  two->row.heads[0][HEAD_VALID_ACCURACY] = 0.75;
+  two->row.heads[0][HEAD_VALID_LOSS] = 2;
+  two->row.heads[1][HEAD_VALID_RMSE] = 0.5;
+}
+
+Test(stop_rules, a_figure_of_a_head_is_that_of_its_column) {
+  two_heads_t two;
+  make_heads(&two);
+  static const struct {
+    const char *stop;
+    stop_reason_t reason;
+  } cases[] = {{"metric: kind.valid_accuracy, target: 0.75", STOP_TARGET},
+               {"metric: kind.valid_accuracy, target: 0.76", STOP_NOT},
+               {"metric: size.valid_rmse, target: 0.5", STOP_TARGET},
+               {"metric: size.valid_rmse, target: 0.4", STOP_NOT},
+               {"metric: kind.valid_loss, target: 2", STOP_TARGET},
+               {"metric: valid_loss, target: 2", STOP_NOT}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    settings_t *settings = settings_with(cases[i].stop);
+    cr_expect_eq(stop_judge(settings, &two.history), cases[i].reason, "%s", cases[i].stop);
+    settings_destroy(&settings);
+  }
+}
+
+Test(stop_rules, the_best_epoch_is_by_the_figure_that_is_named) {
+  static const struct {
+    const char *best;
+    double figure;
+  } cases[] = {{"valid_loss", 9}, {"kind.valid_accuracy", -0.75}, {"size.valid_rmse", 0.5}, {"none", NAN}};
+  two_heads_t two;
+  make_heads(&two);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    settings_t *settings = settings_with("tol: 0");
+    settings->checkpoint.best = cases[i].best;
+    double figure = best_figure(settings, &two.history);
+    if (isnan(cases[i].figure))
+      cr_expect(isnan(figure), "%s: %g", cases[i].best, figure);
+    else
+      cr_expect_float_eq(figure, cases[i].figure, 0, "%s: %g", cases[i].best, figure);
+    settings_destroy(&settings);
+  }
+}
+
+Test(stop_rules, figures_of_heads_that_are_not_there_are_refused) {
+  static const struct {
+    const char *stop;
+    bool is_good;
+  } cases[] = {{"metric: kind.valid_accuracy", true}, {"metric: size.valid_accuracy", false},
+               {"metric: colour.valid_loss", false},  {"metric: size.valid_r2", true},
+               {"metric: valid_accuracy", false},     {"metric: kin.valid_loss", false}};
+  two_heads_t two;
+  make_heads(&two);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    ls_error error = {0};
+    settings_t *settings = settings_with(cases[i].stop);
+    ls_status status = stop_rules_check(settings, true, &two.objective, &error);
+    cr_expect_eq(status, cases[i].is_good ? LS_OK : LS_BAD_SETTINGS, "%s: %s", cases[i].stop, error.message);
+    settings_destroy(&settings);
+  }
+}
+
 Test(stop_rules, no_history_ends_no_run) {
   settings_t *settings =
       settings_with("tol: 1, patience: 1, gradient_norm: 1, metric: train_loss, target: 9");
@@ -113,8 +188,9 @@ Test(stop_rules, figures_that_a_run_does_not_have_are_refused) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     ls_error error = {0};
     settings_t *settings = settings_with(cases[i].stop);
-    ls_status status = stop_rules_check(settings, cases[i].has_validation, cases[i].is_classification,
-                                        !cases[i].is_classification, &error);
+    const head_t head = {.loss = loss_find(cases[i].is_classification ? "cross_entropy" : "mse")};
+    const objective_t objective = {.heads = &head, .n = 1};
+    ls_status status = stop_rules_check(settings, cases[i].has_validation, &objective, &error);
     cr_expect_eq(status, cases[i].is_good ? LS_OK : LS_BAD_SETTINGS, "%s: %s", cases[i].stop, error.message);
     if (!cases[i].is_good) cr_expect_not_null(strstr(error.message, "stop."), "%s", error.message);
     settings_destroy(&settings);
