@@ -217,6 +217,39 @@ Test(heads, are_tempered_each_for_itself) {
     cr_expect_eq(run(ALONE, "eval runs/config --temperature %s", bad[i]).code, 2, "%s", bad[i]);
 }
 
+/* A figure of one head of two in what eval wrote. */
+static double figure_of(const char *head, const char *key) {
+  char name[64];
+  snprintf(name, sizeof name, "\"head\": \"%s\"", head);
+  const char *from = strstr(file_text("eval.json"), name);
+  cr_assert_not_null(from, "%s", name);
+  return json_double(from, key);
+}
+
+/* Labels that are smoothed make the second head less sure, so that its temperature is another one. */
+Test(heads, with_probabilities_have_the_temperatures_of_their_own_least_losses) {
+  const char *const heads[] = {"hard", "soft"};
+  double t[2], least[2];
+  run_well(
+      2,
+      "train config.yaml data.validation=test data.target_scaling=none train.epochs=20 checkpoint.best=none "
+      "'loss=[{head: hard, name: cross_entropy, outputs: 3, targets: [1]}, "
+      "{head: soft, name: cross_entropy, outputs: 3, targets: [1], label_smoothing: 0.3}]'");
+  run_well(ALONE, "eval runs/config --split test --temperature fit --json eval.json");
+  for (int h = 0; h < 2; h++) {
+    t[h] = figure_of(heads[h], "temperature");
+    least[h] = figure_of(heads[h], "loss");
+  }
+  cr_expect_gt(fabs(log(t[0] / t[1])), 0.05, "%g and %g", t[0], t[1]);
+  for (int k = 0; k < 2; k++) {
+    double factor = k == 0 ? 1.05 : 1 / 1.05;
+    run_well(ALONE, "eval runs/config --split test --json eval.json --temperature hard=%.9g,soft=%.9g",
+             factor * t[0], factor * t[1]);
+    for (int h = 0; h < 2; h++)
+      cr_expect_gt(figure_of(heads[h], "loss"), least[h], "%s at %g times %g", heads[h], factor, t[h]);
+  }
+}
+
 Test(heads, end_a_run_and_choose_its_model_by_their_figures) {
   run_well(2, "train config.yaml train.epochs=40 stop.metric=kind.valid_accuracy stop.target=0.8 "
               "checkpoint.best=kind.valid_accuracy");
