@@ -4,8 +4,9 @@
     /usr/bin/python3 scripts/compare_pytorch.py [--lockstep build/release/lockstep] [--rounds 3] [--network 13-64]
 
 Needs data/fashion-mnist.h5 (scripts/quickstart.sh makes it; the rows for the network of a table are made up), h5py,
-and torch with an optimised BLAS (Debian: python3-torch, libopenblas0-pthread). Both train with Adam on all cores: PyTorch with one process and as many
-threads as cores, lockstep once with a rank a core and once with a thread a core. Leave the machine alone meanwhile.
+and torch with an optimised BLAS (Debian: python3-torch, libopenblas0-pthread). Both train with Adam on all cores:
+PyTorch with one process and as many threads as cores, lockstep once with a rank a core and once with a thread a core.
+Leave the machine alone meanwhile.
 """
 import argparse
 import json
@@ -76,7 +77,7 @@ def lockstep_rate(program, data, loss, widths, batch, ranks, threads, runs):
     environment.pop("OMP_WAIT_POLICY")
     subprocess.run(
         ["mpirun", "--bind-to", "none", "-n", str(ranks), program, "train", "configs/fashion-mnist.yaml",
-         f"runs={runs}", "name=speed", f"data.file={data}", "data.validation=0", "data.scaling=none",
+         f"runs={runs}", "name=speed", f"data.file={data}", "data.validation=0",
          f"loss={loss}", f"model.layers=[{', '.join(layers)}]",
          f"train.global_batch_size={batch}", "train.epochs=2", f"parallel.threads={threads}",
          "checkpoint.every=never"],

@@ -31,6 +31,8 @@ ls_status temperatures_parse(const objective_t *objective, const char *text, dou
   double all = 0;
   char parts[1024], *rest = NULL;
   TRY(temperatures_check(objective, error));
+  if (strlen(text) >= sizeof parts)
+    return error_set(error, LS_USAGE, "--temperature: longer than %zu characters", sizeof parts - 1);
   snprintf(parts, sizeof parts, "%s", text);
   if (strchr(text, '=') != NULL) {
     for (char *part = strtok_r(parts, ",", &rest); part != NULL; part = strtok_r(NULL, ",", &rest))
