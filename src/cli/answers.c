@@ -24,19 +24,27 @@ typedef struct {
   const predictions_t *all;
   answer_t answers[MOST_HEADS];
   size_t n;
-  const window_settings_t *window; /* rows are windows, or NULL */
+  const windows_t *windows; /* that rows are, or NULL */
 } answers_t;
 
-/* The time step that the first value of a row is for, counted as rows of x. */
-static int64_t time_of(const answers_t *answers, int64_t row) {
-  return row * answers->window->stride + answers->window->length;
+/* What is said of a window: its series' number, and the row of x that its first forecast step is. */
+static bool has_series(const windows_t *windows) {
+  return windows->timeline.ids != NULL;
 }
 
-static answers_t answers_of(const model_t *model, const predictions_t *predictions) {
+static int64_t series_of(const windows_t *windows, int64_t row) {
+  return timeline_series(&windows->timeline, row);
+}
+
+static int64_t time_of(const windows_t *windows, int64_t row) {
+  int64_t step = timeline_step(&windows->timeline, row);
+  return timeline_row(&windows->timeline, step) + windows->length;
+}
+
+static answers_t answers_of(const model_t *model, const predictions_t *predictions,
+                            const windows_t *windows) {
   const objective_t *objective = &model->objective;
-  const window_settings_t *window = &model->settings->data.window;
-  answers_t answers = {
-      .model = model, .all = predictions, .n = objective->n, .window = window->length > 0 ? window : NULL};
+  answers_t answers = {.model = model, .all = predictions, .n = objective->n, .windows = windows};
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     bool is_classes = head->loss->target == TARGET_LABELS, is_only = objective->n == 1;
@@ -133,7 +141,8 @@ static void put_names(FILE *out, const answer_t *answer, const char *what, int64
 }
 
 static void put_header(FILE *out, const answers_t *answers) {
-  fputs(answers->window != NULL ? "row,time" : "row", out);
+  fputs("row", out);
+  if (answers->windows != NULL) fputs(has_series(answers->windows) ? ",series,time" : ",time", out);
   for (const answer_t *answer = answers->answers; answer < answers->answers + answers->n; answer++) {
     loss_part_t part;
     if (answer->is_classes) put_names(out, answer, "class", 1);
@@ -160,15 +169,17 @@ static void put_table(FILE *out, const answers_t *answers) {
   put_header(out, answers);
   for (int64_t row = 0; row < answers->all->rows; row++) {
     fprintf(out, "%" PRId64, row);
-    if (answers->window != NULL) fprintf(out, ",%" PRId64, time_of(answers, row));
+    if (answers->windows != NULL && has_series(answers->windows))
+      fprintf(out, ",%" PRId64, series_of(answers->windows, row));
+    if (answers->windows != NULL) fprintf(out, ",%" PRId64, time_of(answers->windows, row));
     for (size_t h = 0; h < answers->n; h++) put_answer(out, answers->all, &answers->answers[h], row);
     fputc('\n', out);
   }
 }
 
 ls_status answers_write_csv(const char *path, const model_t *model, const predictions_t *predictions,
-                            ls_error *error) {
-  const answers_t answers = answers_of(model, predictions);
+                            const windows_t *windows, ls_error *error) {
+  const answers_t answers = answers_of(model, predictions, windows);
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
@@ -253,24 +264,28 @@ static ls_status write_answer(store_t *store, const answers_t *answers, const an
   return write_classes(store, answers->all, answer, error);
 }
 
-static ls_status write_times(store_t *store, const answers_t *answers, ls_error *error) {
-  int64_t rows = answers->all->rows, *times = malloc((size_t)rows * sizeof *times);
-  if (times == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " times", rows);
-  for (int64_t row = 0; row < rows; row++) times[row] = time_of(answers, row);
-  ls_status status = store_write(store, "time", STORE_I64, 1, &rows, times, error);
-  free(times);
+/* A number for every window. */
+static ls_status write_numbers(store_t *store, const answers_t *answers, const char *name,
+                               int64_t (*number)(const windows_t *windows, int64_t row), ls_error *error) {
+  int64_t rows = answers->all->rows, *numbers = malloc((size_t)rows * sizeof *numbers);
+  if (numbers == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " numbers", rows);
+  for (int64_t row = 0; row < rows; row++) numbers[row] = number(answers->windows, row);
+  ls_status status = store_write(store, name, STORE_I64, 1, &rows, numbers, error);
+  free(numbers);
   return status;
 }
 
 static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
-  if (answers->window != NULL) TRY(write_times(store, answers, error));
+  if (answers->windows != NULL) TRY(write_numbers(store, answers, "time", time_of, error));
+  if (answers->windows != NULL && has_series(answers->windows))
+    TRY(write_numbers(store, answers, "series", series_of, error));
   for (size_t h = 0; h < answers->n; h++) TRY(write_answer(store, answers, &answers->answers[h], error));
   return store_write_text(store, "/", "parameters_checksum", answers->model->checksum, error);
 }
 
 ls_status answers_write_hdf5(const char *path, const model_t *model, const predictions_t *predictions,
-                             ls_error *error) {
-  const answers_t answers = answers_of(model, predictions);
+                             const windows_t *windows, ls_error *error) {
+  const answers_t answers = answers_of(model, predictions, windows);
   store_t *store = NULL;
   TRY(store_create(path, &store, error));
   ls_status status = write_arrays(store, &answers, error);

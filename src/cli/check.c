@@ -64,12 +64,14 @@ static int64_t own_rows(int64_t rows, const layout_t *layout) {
          shard_first(partition, layout->first_shard);
 }
 
-/* Bytes of this rank's part of a split of so many rows, if it is all in memory. */
-static double split_bytes(const check_t *check, int64_t rows) {
+/* Bytes of this rank's part of a split of so many rows, or windows over so many steps, if it is all in
+ * memory. */
+static double split_bytes(const check_t *check, int64_t rows, int64_t steps) {
   const dataset_shape_t *shape = &check->shape;
   int64_t own = own_rows(rows, &check->layout);
   if (shape->step_bytes > 0)
-    return (double)windows_span(&check->settings->data.window, own) * (double)shape->step_bytes;
+    return (double)windows_steps_below(&check->settings->data.window, rows, steps, own) *
+           (double)shape->step_bytes;
   double row = (double)shape->features * (double)element_size(shape->type);
   row += 4 * (double)check->objective.targets; /* floats, or a label */
   return row * (double)own;
@@ -77,8 +79,9 @@ static double split_bytes(const check_t *check, int64_t rows) {
 
 static double row_bytes(const check_t *check) {
   const dataset_shape_t *shape = &check->shape;
-  return split_bytes(check, shape->train_rows) + split_bytes(check, shape->valid_rows) +
-         split_bytes(check, shape->test_rows);
+  return split_bytes(check, shape->train_rows, shape->train_steps) +
+         split_bytes(check, shape->valid_rows, shape->valid_steps) +
+         split_bytes(check, shape->test_rows, shape->test_steps);
 }
 
 /* Bytes of this rank's rows: the rows themselves, or the buffer that they pass through, their order, and what
@@ -163,7 +166,10 @@ static void print_data(const check_t *check) {
   if (window->length > 0)
     printf("windows of %" PRId64 " steps, %" PRId64 " forecast, one every %" PRId64 ": %" PRId64
            " training steps\n",
-           window->length, window->horizon, window->stride, windows_span(window, shape->train_rows));
+           window->length, window->horizon, window->stride, shape->train_steps);
+  if (shape->series > 1)
+    printf("series  %" PRId64 ", %" PRId64 " of them long enough for a window of training\n", shape->series,
+           shape->train_series);
   printf("steps   %" PRId64 " an epoch of %" PRId64 " rows (the last has %" PRId64 "), %" PRId64
          " in %" PRId64 " epochs\n",
          steps, batch, step_rows(partition, batch, steps - 1), steps * settings->train.epochs,

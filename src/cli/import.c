@@ -19,7 +19,7 @@ enum {
   KEY_FEATURES,
   KEY_CLASSES
 };
-enum { KEY_NOISE = KEY_CLASSES + 1, KEY_SEED, KEY_SOURCE };
+enum { KEY_NOISE = KEY_CLASSES + 1, KEY_SEED, KEY_SERIES, KEY_SOURCE };
 
 /* A word and the option before it: --train, --valid or --test, else NULL. */
 typedef struct {
@@ -46,6 +46,8 @@ static const struct argp_option options[] = {
     {"label", KEY_LABEL, "COLUMN", 0,
      "CSV: column of labels, by name or by number (from 0; -1 is the last); text becomes classes", 2},
     {"regression", KEY_REGRESSION, NULL, 0, "CSV: labels are targets, not classes", 2},
+    {"series", KEY_SERIES, "COLUMN", 0,
+     "CSV: column that says which time series a row is of, by name or number; for data.window.series", 2},
     {"missing", KEY_MISSING, NULL, 0,
      "CSV: empty cells, NA, NaN and ? among the features become NaN, for data.missing to treat", 2},
     {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names columns (auto)", 2},
@@ -236,6 +238,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     return add_file(a, arg);
   case KEY_LABEL:
     a->import.label = arg;
+    return 0;
+  case KEY_SERIES:
+    a->import.series = arg;
     return 0;
   case KEY_REGRESSION:
     a->import.regression = true;

@@ -139,8 +139,8 @@ static ls_status predict_rows(const session_t *session, const predict_arguments_
   if (status == LS_OK) status = collect_all(session, split, &mine, &all, error);
   if (status == LS_OK) {
     if (session->is_root) {
-      status = is_hdf5(a->out) ? answers_write_hdf5(a->out, ready->model, &all, error)
-                               : answers_write_csv(a->out, ready->model, &all, error);
+      status = is_hdf5(a->out) ? answers_write_hdf5(a->out, ready->model, &all, split->windows, error)
+                               : answers_write_csv(a->out, ready->model, &all, split->windows, error);
     }
     status = world_agree(session->world, status, error);
   }
@@ -153,10 +153,12 @@ static ls_status predict(const session_t *session, const predict_arguments_t *a,
                          ls_error *error) {
   const char *file = a->arguments.words[1], *x = NULL;
   dataset_t *data = NULL;
+  window_settings_t window = ready->model->settings->data.window;
+  window.series = ready->settings->data.window.series; /* the file may be another one's */
   TRY(world_agree(session->world, find_x(file, a->x, &x, error), error));
-  TRY(dataset_load_features(session->world, file, x, &ready->model->settings->data.window,
-                            ready->model->features.columns, ready->model->features.fill != NULL,
-                            ready->layout.shards, ready->settings->data.memory_limit, &data, error));
+  TRY(dataset_load_features(session->world, file, x, &window, ready->model->features.columns,
+                            ready->model->features.fill != NULL, ready->layout.shards,
+                            ready->settings->data.memory_limit, &data, error));
   ls_status status = predict_rows(session, a, ready, &data->test, error);
   if (status == LS_OK)
     log_info(&session->log, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows, file, x,
@@ -182,8 +184,8 @@ static const struct argp argp = {
            "MODEL is a model file, a checkpoint or a run directory. A CSV file has a line for every row: its "
            "number from 0, the class, a column for every output. An HDF5 file has the arrays `class` and "
            "`probability` or `score`, or `prediction`. With data.window a row is a forecast, and `time` the "
-           "row of x "
-           "that its first step is. Where the model knows how sure it is, standard "
+           "row of x that its first step is, `series` the number of its series. Where the model knows how "
+           "sure it is, standard "
            "deviations "
            "follow: std of a prediction, aleatoric_std and epistemic_std its parts."};
 

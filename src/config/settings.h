@@ -81,12 +81,13 @@ enum { MOST_HEADS = 16 };
 
 /* Windows over x as a series, a row a time step. */
 typedef struct {
-  int64_t length;    /* steps of inputs; 0: rows are no series */
-  int64_t horizon;   /* steps that are forecast, >= 1 */
-  int64_t stride;    /* steps from a window to the next, >= 1 */
-  int64_t season;    /* steps of a season, for a forecast to compare with; 0: none */
-  numbers_t targets; /* the word y or x, or columns of x */
-  double test;       /* share of the training series kept for the test, its last part, in [0, 1) */
+  int64_t length;     /* steps of inputs; 0: rows are no series */
+  int64_t horizon;    /* steps that are forecast, >= 1 */
+  int64_t stride;     /* steps from a window to the next, >= 1 */
+  int64_t season;     /* steps of a season, for a forecast to compare with; 0: none */
+  numbers_t targets;  /* the word y or x, or columns of x */
+  double test;        /* share of the training series kept for the test, its last part, in [0, 1) */
+  const char *series; /* array beside x with the number of the series that each row is of, or "none" */
 } window_settings_t;
 
 typedef struct {

@@ -110,6 +110,9 @@ static const key_row_t rows[] = {
     {"data.window.test", &type_number, FIELD(data.window.test), "0",
      .meaning = "share of the training series that is kept for the test, its end; validation comes before it",
      .range = {0, 1, .high_open = true}},
+    {"data.window.series", &type_text, FIELD(data.window.series), "none",
+     .meaning = "several series in x: an array beside it with an integer for each row, the number of its "
+                "series; none: x is one series"},
     {"data.scaling.name", &type_choice, FIELD(data.scaling.name), "none",
      .meaning = "scaling of features, fitted on the training rows", CHOICES(scaling)},
     {"data.scaling.range", &type_range, FIELD(data.scaling), "[0, 1]",

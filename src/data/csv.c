@@ -21,12 +21,14 @@ typedef struct {
   header_t header;
   size_t columns;
   int64_t label;        /* column, -1: none */
+  int64_t series;       /* column, -1: none */
   bool label_is_target; /* a number */
   size_t features;
-  int64_t rows, room; /* filled, and allocated below */
-  double *values;     /* (room, features) */
-  double *targets;    /* (room) */
-  char **labels;      /* (room) */
+  int64_t rows, room;  /* filled, and allocated below */
+  double *values;      /* (room, features) */
+  double *targets;     /* (room) */
+  char **labels;       /* (room) */
+  char **series_names; /* (room) */
 } table_t;
 
 /* ---- cells ---- */
@@ -123,17 +125,17 @@ static int64_t find_name(const csv_record_t *names, const char *label) {
   return -1;
 }
 
-static ls_status no_such_label(const table_t *table, bool is_index, ls_error *error) {
-  const char *path = table->reader.path, *label = table->options->label;
+static ls_status no_such_column(const table_t *table, const char *column, bool is_index, ls_error *error) {
+  const char *path = table->reader.path;
   if (is_index)
     return error_set(error, LS_BAD_DATA,
-                     "%s: label column %s: indices of its %zu columns are 0 to %zu, or -1 to -%zu", path,
-                     label, table->columns, table->columns - 1, table->columns);
+                     "%s: column %s: indices of its %zu columns are 0 to %zu, or -1 to -%zu", path, column,
+                     table->columns, table->columns - 1, table->columns);
   if (table->header == HEADER_COUNTS || table->options->header == 0)
     return error_set(
         error, LS_BAD_DATA,
-        "%s: no header names a column '%s'; give the label column's index (from 0, or -1 for the last)", path,
-        label);
+        "%s: no header names a column '%s'; give the column's index (from 0, or -1 for the last)", path,
+        column);
   char names[LS_MESSAGE_SIZE / 2] = "";
   size_t used = 0;
   for (size_t c = 0; c < table->first.n && used < sizeof names; c++)
@@ -141,9 +143,27 @@ static ls_status no_such_label(const table_t *table, bool is_index, ls_error *er
         (size_t)snprintf(names + used, sizeof names - used, "%s%s", c > 0 ? ", " : "", table->first.cells[c]);
   return error_set(
       error, LS_BAD_DATA,
-      "%s: the first line names no column '%s', only: %s; or give the label column's index (from 0, or -1 "
+      "%s: the first line names no column '%s', only: %s; or give the column's index (from 0, or -1 "
       "for the last)",
-      path, label, names);
+      path, column, names);
+}
+
+/* The column of series: by a name of the header, or by its index. */
+static ls_status decide_series(table_t *table, ls_error *error) {
+  const char *column = table->options->series;
+  int64_t columns = (int64_t)table->columns, index = -1;
+  table->series = -1;
+  if (column == NULL) return LS_OK;
+  bool is_index = text_int64(column, &index);
+  int64_t position = is_index && index < 0 ? index + columns : index;
+  int64_t named = table->header == HEADER_NAMES ? find_name(&table->first, column) : -1;
+  if (named >= 0) position = named;
+  if (position < 0 || position >= columns) return no_such_column(table, column, is_index, error);
+  if (position == table->label)
+    return error_set(error, LS_USAGE, "%s: --label and --series name the same column", table->reader.path);
+  table->series = position;
+  table->features--;
+  return LS_OK;
 }
 
 /* Decides header and label column together: an index may also be a name, and a name needs a header. */
@@ -164,14 +184,18 @@ static ls_status decide_header(table_t *table, ls_error *error) {
   if (named >= 0 && !is_index) table->header = HEADER_NAMES;
   if (named >= 0 && table->header == HEADER_NAMES) position = named;
   bool wanted = options->label != NULL || alone;
-  if (wanted && (position < 0 || position >= columns)) return no_such_label(table, is_index, error);
+  if (wanted && (position < 0 || position >= columns))
+    return no_such_column(table, options->label, is_index, error);
   table->label = wanted ? position : -1;
   table->label_is_target = wanted && options->regression;
   table->features = table->columns - (size_t)wanted;
+  TRY(decide_series(table, error));
   if (table->features == 0 && !alone)
-    return error_set(error, LS_BAD_DATA,
-                     "%s: no column but the label, so no features; is the delimiter '%c'?",
-                     table->reader.path, table->reader.delimiter);
+    return error_set(
+        error, LS_BAD_DATA,
+        "%s: no column but those that --label and --series name, so no features; is the delimiter "
+        "'%c'?",
+        table->reader.path, table->reader.delimiter);
   return LS_OK;
 }
 
@@ -195,6 +219,11 @@ static ls_status make_room(table_t *table, ls_error *error) {
     short_of |= labels == NULL;
     if (labels != NULL) table->labels = labels;
   }
+  if (table->series >= 0) {
+    char **series = reallocarray(table->series_names, room, sizeof *series);
+    short_of |= series == NULL;
+    if (series != NULL) table->series_names = series;
+  }
   if (short_of)
     return error_set(error, LS_NO_MEMORY, "%s: no memory for %zu rows of %zu columns", table->reader.path,
                      room, table->columns);
@@ -212,7 +241,12 @@ static ls_status add_row(table_t *table, ls_error *error) {
   TRY(make_room(table, error));
   double *row = table->features > 0 ? table->values + (size_t)table->rows * table->features : NULL;
   for (size_t c = 0; c < record->n; c++) {
-    if ((int64_t)c != table->label) {
+    if ((int64_t)c == table->series) {
+      if (is_missing(record->cells[c]))
+        return bad_cell(table, c, record->cells[c], "names no series; fill it in or leave the row out",
+                        error);
+      table->series_names[table->rows] = record->cells[c];
+    } else if ((int64_t)c != table->label) {
       TRY(parse_number(table, c, row++, error));
     } else if (table->label_is_target) {
       TRY(parse_number(table, c, &table->targets[table->rows], error));
@@ -257,7 +291,10 @@ static ls_status read_rows(table_t *table, ls_error *error) {
 
 /* Moves what has been read to *out; the header's cells, in the order of the features, become its names. */
 static void hand_over(table_t *table, csv_table_t *out) {
-  *out = (csv_table_t){.rows = table->rows, .label_column = table->label, .labels = table->labels};
+  *out = (csv_table_t){.rows = table->rows,
+                       .label_column = table->label,
+                       .labels = table->labels,
+                       .series = table->series_names};
   if (table->features > 0)
     out->values = (import_array_t){.type = STORE_F64,
                                    .dims = 2,
@@ -270,7 +307,7 @@ static void hand_over(table_t *table, csv_table_t *out) {
   if (table->header == HEADER_NAMES) {
     size_t n = 0;
     for (size_t c = 0; c < table->first.n; c++)
-      if ((int64_t)c != table->label) cells[n++] = cells[c];
+      if ((int64_t)c != table->label && (int64_t)c != table->series) cells[n++] = cells[c];
     out->names = cells;
   } else if (table->header == HEADER_COUNTS && table->labels != NULL &&
              table->label == (int64_t)table->columns - 1) {
@@ -283,7 +320,7 @@ static void hand_over(table_t *table, csv_table_t *out) {
 
 ls_status csv_read(const char *path, import_bytes_t *content, const csv_options_t *options, csv_table_t *out,
                    ls_error *error) {
-  table_t table = {.options = options, .label = -1};
+  table_t table = {.options = options, .label = -1, .series = -1};
   TRY(csv_open(path, (char *)content->bytes, content->size, options->delimiter, &table.reader, error));
   ls_status status = read_rows(&table, error);
   free(table.record.cells);
@@ -292,6 +329,7 @@ ls_status csv_read(const char *path, import_bytes_t *content, const csv_options_
     free(table.values);
     free(table.targets);
     free(table.labels);
+    free(table.series_names);
     return status;
   }
   hand_over(&table, out);
@@ -304,6 +342,7 @@ void csv_table_free(csv_table_t *table) {
   import_array_free(&table->values);
   import_array_free(&table->targets);
   free(table->labels);
+  free(table->series);
   free(table->names);
   free(table->class_names);
   free(table->text);

@@ -9,16 +9,15 @@
 
 /* ---- planning ---- */
 
-typedef struct {
-  int splits;
-  target_request_t targets;
-} request_t;
+static void free_series(series_t series[SPLITS]) {
+  for (int s = 0; s < SPLITS; s++) series_free(&series[s]);
+}
 
 static ls_status plan_file(const settings_t *settings, const request_t *request, plan_t *plan,
-                           ls_error *error) {
+                           series_t series[SPLITS], ls_error *error) {
   store_t *store = NULL;
   TRY(store_open(settings->data.file, &store, error));
-  ls_status status = plan_make(store, settings, plan, error);
+  ls_status status = plan_make(store, settings, plan, series, error);
   if (status == LS_OK) status = plan_check(store, settings, plan, request->splits, request->targets, error);
   store_close(&store);
   return status;
@@ -29,29 +28,32 @@ static ls_status share_plan(world_t *world, ls_status status, plan_t *plan, ls_e
   return world_broadcast(world, plan, sizeof *plan, 0, error);
 }
 
+/* The caller frees the series, which rank 0 alone has so far, also after an error. */
 static ls_status plan_everywhere(world_t *world, const settings_t *settings, const request_t *request,
-                                 plan_t *plan, ls_error *error) {
+                                 plan_t *plan, series_t series[SPLITS], ls_error *error) {
   ls_status status = LS_OK;
   memset(plan, 0, sizeof *plan);
-  if (world_rank(world) == 0) status = plan_file(settings, request, plan, error);
+  if (world_rank(world) == 0) status = plan_file(settings, request, plan, series, error);
   return share_plan(world, status, plan, error);
 }
 
 /* A row is a window. */
 static void describe_windows(const window_settings_t *window, const source_t *source,
                              dataset_shape_t *shape) {
-  size_t y = windows_use_y(window) ? (size_t)source->y_width * sizeof(float) : 0;
   shape->features = window->length * source->features;
   shape->has_y = true;
   shape->y_is_integer = false;
   shape->y_width = window->horizon * windows_target_columns(window, source);
-  shape->step_bytes = (size_t)source->features * element_size(source->type) + y;
+  shape->step_bytes = windows_step_bytes(window, source);
 }
 
 ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_shape_t *shape,
                            ls_error *error) {
   plan_t plan;
-  TRY(plan_everywhere(world, settings, &(request_t){.splits = 0}, &plan, error));
+  series_t series[SPLITS] = {0};
+  ls_status status = plan_everywhere(world, settings, &(request_t){.splits = 0}, &plan, series, error);
+  free_series(series);
+  TRY(status);
   const source_t *train = &plan.split[TRAIN];
   *shape = (dataset_shape_t){
       .features = train->features,
@@ -62,24 +64,17 @@ ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_s
       .y_is_integer = train->y_is_integer,
       .y_width = train->y_width,
       .type = train->type,
+      .train_steps = train->steps,
+      .valid_steps = plan.split[VALID].steps,
+      .test_steps = plan.split[TEST].steps,
+      .series = plan.series,
+      .train_series = train->parts,
   };
   if (settings->data.window.length > 0) describe_windows(&settings->data.window, train, shape);
   return LS_OK;
 }
 
 /* ---- this rank's rows ---- */
-
-typedef struct {
-  world_t *world;
-  const char *file;
-  const store_t *store;
-  const plan_t *plan;
-  const request_t *request;
-  const window_settings_t *window; /* length 0: rows are no windows */
-  const row_choice_t *choice;
-  int shards;
-  int64_t limit; /* bytes of rows in memory, 0: any */
-} loading_t;
 
 /* The k-th row (from 0) of a kind; `end` when there are not so many. */
 static int64_t find_row(const uint8_t *kinds, uint8_t wanted, int64_t k, int64_t end) {
@@ -135,6 +130,7 @@ static int64_t target_width(const target_request_t *targets, const source_t *sou
 
 /* Of a row of the file. */
 static size_t row_bytes(const loading_t *load, const source_t *source) {
+  if (load->window->length > 0) return windows_step_bytes(load->window, source);
   size_t y[] = {[TARGET_NONE] = 0,
                 [TARGET_LABELS] = sizeof(int32_t),
                 [TARGET_VALUES] = (size_t)target_width(&load->request->targets, source) * sizeof(float)};
@@ -144,7 +140,8 @@ static size_t row_bytes(const loading_t *load, const source_t *source) {
 /* Rows of the file that rank r holds, of windows the steps below them. */
 static int64_t file_rows_of_rank(const loading_t *load, const source_t *source, int r) {
   int64_t rows = rows_of_rank(load, source, r);
-  return load->window->length > 0 ? windows_span(load->window, rows) : rows;
+  if (load->window->length == 0) return rows;
+  return windows_steps_below(load->window, source->rows, source->steps, rows);
 }
 
 /* Either no rank streams or all do, so that all meet in the same places. */
@@ -163,14 +160,22 @@ static bool is_over_limit(const loading_t *load) {
 
 /* ---- loading ---- */
 
-static ls_status read_array(dataset_t *dataset, const loading_t *load, const row_format_t *format,
-                            const rows_t *rows, int64_t n, void *out, ls_error *error) {
+ls_status rows_make_room(dataset_t *dataset, const loading_t *load, const row_format_t *format, int64_t n,
+                         void *out, ls_error *error) {
   void *memory = arena_new(&dataset->arena, (size_t)n, format->row_size);
   if (memory == NULL)
     return error_set(error, LS_NO_MEMORY,
                      "%s: no memory for this rank's rows (%.1f GiB more): start more ranks on more nodes, or "
                      "set data.memory_limit",
                      load->file, (double)n * (double)format->row_size / 0x1p30);
+  memcpy(out, &memory, sizeof memory);
+  return LS_OK;
+}
+
+static ls_status read_array(dataset_t *dataset, const loading_t *load, const row_format_t *format,
+                            const rows_t *rows, int64_t n, void *out, ls_error *error) {
+  void *memory = NULL;
+  TRY(rows_make_room(dataset, load, format, n, &memory, error));
   TRY(rows_read(load->store, *format, *rows, memory, error));
   memcpy(out, &memory, sizeof memory);
   return LS_OK;
@@ -200,35 +205,12 @@ static ls_status load_weights(dataset_t *dataset, const loading_t *load, const s
   return read_array(dataset, load, &format, rows, split->rows, &split->weights, error);
 }
 
-/* The time steps of this rank's windows, each once. */
-static ls_status load_windows(const loading_t *load, const split_names_t *names, const source_t *source,
-                              dataset_t *dataset, split_t *split, ls_error *error) {
-  target_kind_t kind = load->request->targets.kind;
-  windows_t *windows = arena_new(&dataset->arena, 1, sizeof *windows);
-  if (windows == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for windows", load->file);
-  windows_deal(load->window, source->steps, split, windows);
-  windows->columns = source->features;
-  windows->targets = windows_target_columns(load->window, source);
-  split->windows = windows;
-  split->features = windows->length * windows->columns;
-  int64_t first = source->first_step + windows->begin;
-  const rows_t rows = {first, first + windows->steps, NULL, ROW_KEPT};
-  const row_format_t x = features_format(names->x, source);
-  TRY(read_array(dataset, load, &x, &rows, windows->steps, &split->x, error));
-  if (kind == TARGET_NONE) return LS_OK;
-  split->width = windows->horizon * windows->targets;
-  if (!windows_use_y(load->window))
-    return windows_check_values(split, load->request->targets, load->file, names->x, first, error);
-  const row_format_t y = targets_format(names->y, source, load->request->targets);
-  return read_array(dataset, load, &y, &rows, windows->steps, &split->targets, error);
-}
-
 static ls_status load_split(const loading_t *load, const split_names_t *names, int which, dataset_t *dataset,
                             split_t *split, ls_error *error) {
   const source_t *source = &load->plan->split[which];
   int array = array_of(load->plan, which);
   TRY(deal(load, source, split, error));
-  if (load->window->length > 0) return load_windows(load, names, source, dataset, split, error);
+  if (load->window->length > 0) return windows_load(load, names, which, dataset, split, error);
   rows_t rows = rows_of_array(source, load->choice->kinds[array], array == which ? ROW_KEPT : ROW_VALIDATES,
                               shard_first(split->partition, split->first_shard), split->rows);
   row_format_t x = features_format(names->x, source), y;
@@ -311,27 +293,50 @@ static ls_status finish(world_t *world, ls_status status, dataset_t *dataset, da
   return LS_OK;
 }
 
+/* Everybody gets the series that rank 0 has found, and makes the splits' timelines of them. Collective. */
+static ls_status make_timelines(world_t *world, const settings_t *settings, const plan_t *plan,
+                                series_t series[SPLITS], dataset_t *dataset, timeline_t timelines[SPLITS],
+                                ls_error *error) {
+  ls_status status = LS_OK;
+  if (settings->data.window.length == 0) return LS_OK;
+  for (int s = 0; s < SPLITS; s++) TRY(series_share(world, &series[s], error));
+  for (int s = 0; s < SPLITS && status == LS_OK; s++)
+    if (plan->split[s].there)
+      status = windows_timeline(settings, plan, s, &series[array_of(plan, s)], &dataset->arena, &timelines[s],
+                                error);
+  dataset->short_series = plan->series - plan->split[TRAIN].parts;
+  return world_agree(world, status, error);
+}
+
 ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_request_t targets,
                        int shards, dataset_t **out, ls_error *error) {
   plan_t plan;
   request_t request = {splits, targets};
+  series_t series[SPLITS] = {0};
+  timeline_t timelines[SPLITS] = {0};
   row_choice_t choice = {0};
   dataset_t *dataset = NULL;
-  TRY(plan_everywhere(world, settings, &request, &plan, error));
+  ls_status status = plan_everywhere(world, settings, &request, &plan, series, error);
   loading_t load = {.world = world,
                     .file = settings->data.file,
                     .plan = &plan,
                     .request = &request,
                     .choice = &choice,
                     .window = &settings->data.window,
+                    .timelines = timelines,
                     .shards = shards,
                     .limit = settings->data.memory_limit};
-  ls_status status = rows_choose(world, settings, splits, &plan, &choice, error);
-  if (status == LS_OK) status = dataset_new(&dataset, error);
-  if (status == LS_OK) dataset->dropped = choice.dropped;
+  TRY_OR_DONE(status);
+  TRY_OR_DONE(rows_choose(world, settings, splits, &plan, &choice, error));
+  TRY_OR_DONE(world_agree(world, dataset_new(&dataset, error), error));
+  dataset->dropped = choice.dropped;
+  status = make_timelines(world, settings, &plan, series, dataset, timelines, error);
   if (status == LS_OK) status = load_rows(&load, settings, dataset, error);
+  status = finish(world, status, dataset, out, error);
+done:
   row_choice_free(&choice);
-  return finish(world, status, dataset, out, error);
+  free_series(series);
+  return status;
 }
 
 void dataset_destroy(dataset_t **dataset) {
@@ -345,23 +350,37 @@ void dataset_destroy(dataset_t **dataset) {
 /* ---- rows to predict ---- */
 
 static ls_status plan_features(const char *file, const char *x, const window_settings_t *window,
-                               int64_t features, source_t *source, ls_error *error) {
+                               int64_t features, source_t *source, series_t *series, ls_error *error) {
   store_t *store = NULL;
+  char name[ARRAY_NAME_SIZE];
+  windows_series_name(window, x, name);
   TRY(store_open(file, &store, error));
   ls_status status = source_describe(store, x, source, error);
+  if (status == LS_OK && window->length > 0)
+    status = series_read(store, name[0] != '\0' ? name : NULL, source->array_rows, series, error);
   store_close(&store);
   TRY(status);
   if (window->length > 0) features /= window->length;
-  if (source->features != features)
-    return error_set(error, LS_BAD_DATA, "%s: %s has %" PRId64 " features but the model takes %" PRId64, file,
-                     x, source->features, features);
-  if (window->length == 0) return LS_OK;
-  source->steps = source->array_rows;
-  source->rows = windows_count(window, source->steps);
+  if (source->features == features) return LS_OK;
+  return error_set(error, LS_BAD_DATA, "%s: %s has %" PRId64 " features but the model takes %" PRId64, file,
+                   x, source->features, features);
+}
+
+/* All that x has inputs for. Collective. */
+static ls_status find_windows(const loading_t *load, const char *x, series_t *series, dataset_t *dataset,
+                              source_t *source, timeline_t *out, ls_error *error) {
+  if (load->window->length == 0) return LS_OK;
+  TRY(series_share(load->world, series, error));
+  ls_status status = timeline_make(load->window, series, 0, SPAN_WHOLE, &dataset->arena, out, error);
+  TRY(world_agree(load->world, status, error));
+  source->steps = timeline_steps(out);
+  source->rows = timeline_windows(out);
+  dataset->short_series = series->n - out->n;
   if (source->rows > 0) return LS_OK;
   return error_set(error, LS_BAD_DATA,
-                   "%s: %s has %" PRId64 " time steps, and a forecast takes %" PRId64 " (data.window.length)",
-                   file, x, source->steps, window->length);
+                   "%s: no series of %s has the %" PRId64
+                   " time steps that a forecast takes (data.window.length); all have %" PRId64 " rows",
+                   load->file, x, load->window->length, source->array_rows);
 }
 
 static ls_status load_features(loading_t *load, const char *x, dataset_t *dataset, ls_error *error) {
@@ -382,10 +401,13 @@ ls_status dataset_load_features(world_t *world, const char *file, const char *x,
   window_settings_t inputs = *window;
   inputs.horizon = 0; /* what follows need not be there */
   dataset_t *dataset = NULL;
+  series_t series = {0};
+  timeline_t timelines[SPLITS] = {0};
   ls_status status = LS_OK;
   memset(&plan, 0, sizeof plan);
-  if (world_rank(world) == 0) status = plan_features(file, x, &inputs, features, &plan.split[TEST], error);
-  TRY(share_plan(world, status, &plan, error));
+  if (world_rank(world) == 0)
+    status = plan_features(file, x, &inputs, features, &plan.split[TEST], &series, error);
+  TRY_OR_DONE(share_plan(world, status, &plan, error));
   plan.split[TEST].has_missing = has_missing;
   const request_t request = {.splits = SPLIT_TEST};
   const row_choice_t choice = {0};
@@ -395,9 +417,14 @@ ls_status dataset_load_features(world_t *world, const char *file, const char *x,
                     .request = &request,
                     .choice = &choice,
                     .window = &inputs,
+                    .timelines = timelines,
                     .shards = shards,
                     .limit = limit};
-  status = dataset_new(&dataset, error);
+  TRY_OR_DONE(world_agree(world, dataset_new(&dataset, error), error));
+  status = find_windows(&load, x, &series, dataset, &plan.split[TEST], &timelines[TEST], error);
   if (status == LS_OK) status = load_features(&load, x, dataset, error);
-  return finish(world, status, dataset, out, error);
+  status = finish(world, status, dataset, out, error);
+done:
+  series_free(&series);
+  return status;
 }

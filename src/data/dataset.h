@@ -46,6 +46,7 @@ typedef struct {
   size_t n_classes;
   char **feature_names;  /* (features); NULL when the file names none, or another number of them */
   int64_t dropped;       /* rows of all splits and ranks, for missing values */
+  int64_t short_series;  /* of the training array: without a window of training */
   size_t resident_bytes; /* of this rank */
   arena_t arena;         /* owns all of the above */
   struct reader *reader; /* of the streams, NULL without */
@@ -61,6 +62,8 @@ typedef struct {
   int64_t y_width;   /* 1 for (n), k for (n, k); of a window, its targets */
   size_t step_bytes; /* windows: of a time step in memory, with the y beside it; else 0 */
   element_t type;    /* in memory */
+  int64_t train_steps, valid_steps, test_steps; /* windows: of the timelines that they lie on */
+  int64_t series, train_series;                 /* in the training array, and with windows of training */
 } dataset_shape_t;
 
 /* Collective: rank 0 reads the file's headers, all ranks get the shape. */

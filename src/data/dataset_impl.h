@@ -13,9 +13,10 @@ enum { ARRAY_NAME_SIZE = 256 };
 
 /* Where a split lies in the file, by the settings alone. */
 typedef struct {
-  char x[ARRAY_NAME_SIZE], y[ARRAY_NAME_SIZE], weights[ARRAY_NAME_SIZE]; /* weights "": none */
-  const char *x_key, *y_key, *weights_key; /* settings that name them, for messages */
-  bool x_explicit, y_explicit;             /* named by the user: then it must be there */
+  char x[ARRAY_NAME_SIZE], y[ARRAY_NAME_SIZE];
+  char weights[ARRAY_NAME_SIZE], series[ARRAY_NAME_SIZE]; /* "": none */
+  const char *x_key, *y_key, *weights_key;                /* settings that name them, for messages */
+  bool x_explicit, y_explicit;                            /* named by the user: then it must be there */
 } split_names_t;
 
 /* One split as the headers describe it. Plain values: the plan is broadcast as bytes. */
@@ -26,22 +27,26 @@ typedef struct {
   int64_t array_rows; /* of the arrays; more than rows where training and validation share them */
   int64_t features, y_width;
   element_t type;
-  bool has_missing;          /* NaN in x is no error */
-  int64_t first_step, steps; /* windows: the part of the arrays that they lie in */
+  bool has_missing; /* NaN in x is no error */
+  int64_t steps;    /* windows: of the split's timeline */
+  int64_t parts;    /* of the timeline: series that have windows in this split */
 } source_t;
 
 typedef struct {
   bool by_share;         /* validation rows are chosen among the training arrays' rows */
   bool in_train[SPLITS]; /* the rows lie in the training arrays */
   source_t split[SPLITS];
+  int64_t series; /* windows: in the training arrays */
 } plan_t;
 
 /* ---- dataset_plan.c ---- */
 
 void split_names(const settings_t *settings, int split, split_names_t *out);
 
-/* Reads the headers of everything that the settings name. */
-ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *out, ls_error *error);
+/* Reads the headers of everything that the settings name, and with windows which series are where; the caller
+ * frees those of all arrays, also after an error. */
+ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *out, series_t series[SPLITS],
+                    ls_error *error);
 
 /* How many of n rows go to validation. */
 int64_t validation_rows(int64_t n, double share);
@@ -55,12 +60,23 @@ ls_status source_describe(const store_t *store, const char *x, source_t *out, ls
 
 /* ---- window_plan.c ---- */
 
-/* Cuts the series that a plan found into splits, and these into windows. */
-ls_status windows_plan(const store_t *store, const settings_t *settings, plan_t *plan, ls_error *error);
+/* Finds the series of the arrays of a plan, cuts them into splits and these into windows. */
+ls_status windows_plan(const store_t *store, const settings_t *settings, plan_t *plan,
+                       series_t series[SPLITS], ls_error *error);
+
+/* The array with the numbers of series that belongs to an x: it lies beside it. "" where there is none. */
+void windows_series_name(const window_settings_t *window, const char *x, char out[ARRAY_NAME_SIZE]);
+
+/* The timeline of a split, from the series of the array that holds it. */
+ls_status windows_timeline(const settings_t *settings, const plan_t *plan, int which, const series_t *series,
+                           arena_t *arena, timeline_t *out, ls_error *error);
 
 /* How many columns are forecast, and whether y is needed for them. */
 int64_t windows_target_columns(const window_settings_t *window, const source_t *source);
 bool windows_use_y(const window_settings_t *window);
+
+/* Bytes of a time step in memory. */
+size_t windows_step_bytes(const window_settings_t *window, const source_t *source);
 
 /* ---- dataset_rows.c ---- */
 
@@ -124,5 +140,36 @@ int array_of(const plan_t *plan, int which);
 ls_status rows_choose(world_t *world, const settings_t *settings, int splits, plan_t *plan,
                       row_choice_t *choice, ls_error *error);
 void row_choice_free(row_choice_t *choice);
+
+/* ---- dataset.c ---- */
+
+typedef struct {
+  int splits;
+  target_request_t targets;
+} request_t;
+
+/* What a rank's part of a file is read by. */
+typedef struct {
+  world_t *world;
+  const char *file;
+  const store_t *store;
+  const plan_t *plan;
+  const request_t *request;
+  const window_settings_t *window; /* length 0: rows are no windows */
+  const timeline_t *timelines;     /* (SPLITS), of windows */
+  const row_choice_t *choice;
+  int shards;
+  int64_t limit; /* bytes of rows in memory, 0: any */
+} loading_t;
+
+/* Memory of the dataset's for n rows of an array, *out. */
+ls_status rows_make_room(dataset_t *dataset, const loading_t *load, const row_format_t *format, int64_t n,
+                         void *out, ls_error *error);
+
+/* ---- dataset_windows.c ---- */
+
+/* The time steps of this rank's windows, each once. */
+ls_status windows_load(const loading_t *load, const split_names_t *names, int which, dataset_t *dataset,
+                       split_t *split, ls_error *error);
 
 #endif

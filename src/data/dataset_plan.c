@@ -43,6 +43,7 @@ void split_names(const settings_t *settings, int split, split_names_t *out) {
     snprintf(out->y, sizeof out->y, "%s/y", settings->data.validation_group);
     out->x_key = out->y_key = "data.validation";
     out->x_explicit = true;
+    windows_series_name(&settings->data.window, out->x, out->series);
     return;
   }
   snprintf(out->x, sizeof out->x, "%s", x[split]);
@@ -50,6 +51,7 @@ void split_names(const settings_t *settings, int split, split_names_t *out) {
   out->x_explicit = split == TRAIN || differs(x[split], usual[split].x);
   bool wants_y = settings->data.window.length == 0 || windows_use_y(&settings->data.window);
   out->y_explicit = wants_y && differs(y[split], usual[split].y);
+  windows_series_name(&settings->data.window, out->x, out->series);
 }
 
 /* ---- headers ---- */
@@ -157,7 +159,8 @@ static ls_status split_by_share(const store_t *store, const settings_t *settings
   return LS_OK;
 }
 
-ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *out, ls_error *error) {
+ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *out, series_t series[SPLITS],
+                    ls_error *error) {
   plan_t plan;
   memset(&plan, 0, sizeof plan); /* padding too: it travels as bytes */
   bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL;
@@ -176,7 +179,7 @@ ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *ou
                        store_path(store), names.x, source->features, plan.split[TRAIN].features);
   }
   if (settings->data.window.length > 0)
-    TRY(windows_plan(store, settings, &plan, error));
+    TRY(windows_plan(store, settings, &plan, series, error));
   else if (by_share)
     TRY(split_by_share(store, settings, &plan, error));
   *out = plan;

@@ -12,7 +12,7 @@
 
 /* Where a row begins, in elements of x. */
 static inline int64_t row_begin(const gather_t *gather, int64_t row) {
-  return gather->begin + row * gather->stride;
+  return gather->at != NULL ? gather->at[row] * gather->stride : gather->begin + row * gather->stride;
 }
 
 /* y = (x - shift) scale + offset in float. Bytes and floats are exact in float; see float_parts about shift.
@@ -196,8 +196,9 @@ ls_status gather_create(const split_t *split, const features_t *features, gather
   gather_t gather = {.split = split, .stride = split->features, .features = features};
   size_t n = (size_t)features->scaler.n;
   if (split->windows != NULL) { /* they overlap */
+    gather.at = split->windows->at;
     gather.begin = split->windows->first * split->windows->columns;
-    gather.stride = split->windows->stride * split->windows->columns;
+    gather.stride = (gather.at != NULL ? 1 : split->windows->stride) * split->windows->columns;
   }
   if (features->columns != split->features)
     return error_set(error, LS_BAD_DATA, "the model is for %" PRId64 " features, but the rows have %" PRId64,

@@ -9,6 +9,7 @@
 typedef struct {
   const split_t *split;          /* borrowed */
   int64_t begin, stride;         /* elements of x at which row 0 begins, and from a row to the next */
+  const uint32_t *at;            /* (rows): how many strides before each; NULL: they follow each other */
   float *shift, *scale, *offset; /* (features), as float; NULL when nothing is scaled */
   const features_t *features;    /* borrowed; f64 rows are scaled in double */
   arena_t arena;

@@ -58,6 +58,11 @@ static ls_status check_options(const import_options_t *options, ls_error *error)
   if (unnamed == 0 && options->n_shares > 0)
     return error_set(error, LS_USAGE, "--split divides an input without a split's name, and there is none");
   TRY(check_shares(options, error));
+  if (options->series != NULL && (options->shuffle || options->n_shares > 0))
+    return error_set(error, LS_USAGE,
+                     "--series keeps rows in the order of time: leave --%s out; data.window.test and "
+                     "data.validation split every series",
+                     options->shuffle ? "shuffle" : "split");
   size_t groups = options->n_inputs - unnamed;
   if (unnamed > 0) groups += options->n_shares > 0 ? options->n_shares : DEFAULT_GROUPS;
   for (size_t i = 0; i < groups; i++) {
@@ -95,6 +100,7 @@ static void move_array(import_array_t *to, import_array_t *from) {
 static ls_status read_x(const import_options_t *options, import_part_t *part, ls_error *error) {
   const char *path = part->input->x;
   csv_options_t csv = {.label = part->input->y == NULL ? options->label : NULL,
+                       .series = options->series,
                        .header = options->header,
                        .delimiter = options->delimiter,
                        .regression = options->regression,
@@ -108,6 +114,11 @@ static ls_status read_x(const import_options_t *options, import_part_t *part, ls
     return error_set(error, LS_USAGE,
                      "%s: --label names a column of a CSV file, and this is none; name the file of "
                      "labels behind it",
+                     path);
+  if (options->series != NULL && !part->is_table)
+    return error_set(error, LS_USAGE,
+                     "%s: --series names a column of a CSV file, and this is none: add the array of series' "
+                     "numbers to the HDF5 file, beside x",
                      path);
   if (options->label != NULL && part->input->y != NULL)
     return error_set(error, LS_USAGE, "%s: targets come from the --label column or from %s, not from both",
@@ -241,6 +252,7 @@ static ls_status run(import_t *import, const log_t *log, ls_error *error) {
     TRY(check_targets_alike(&parts[0], &parts[k], error));
   }
   TRY(number_classes(import, error));
+  if (import->options->series != NULL) TRY(import_series(import, error));
   TRY(narrow_features(import, error));
   return import_write(import, log, error);
 }
@@ -260,10 +272,12 @@ ls_status import_run(const import_options_t *options, const log_t *log, ls_error
   for (size_t k = 0; k < import.n_parts; k++) {
     import_array_free(&import.parts[k].x);
     import_array_free(&import.parts[k].y);
+    import_array_free(&import.parts[k].series);
     csv_table_free(&import.parts[k].table);
     csv_table_free(&import.parts[k].y_table);
   }
   free(import.parts);
   free(import.class_names);
+  free(import.series_names);
   return status;
 }

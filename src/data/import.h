@@ -30,9 +30,11 @@ typedef struct {
   size_t n_shares;
   const synthetic_t *synthetic; /* made in the place of the one input, whose files are not read; or NULL */
   const char *output;
-  const char *label; /* CSV: column by name or index (from 0; negative counts from the end: -1 is the last),
-                        NULL: no label */
-  bool regression;   /* CSV: keep a numeric label as a target instead of making classes of it */
+  const char *label;  /* CSV: column by name or index (from 0; negative counts from the end: -1 is the last),
+                         NULL: no label */
+  const char *series; /* CSV: column that names the series of each row, as `label`; NULL: none. Rows are put
+                         in the order of their series, those of one stay in the order of the file */
+  bool regression;    /* CSV: keep a numeric label as a target instead of making classes of it */
   int header; /* CSV: 1 has one, 0 has none, -1: found out (no cell of the features is a number, or all are
                  and the label is a name above a number). A first line as in scikit-learn's files, "rows,
                  features, class names", is known by its figures unless 0 is given. */

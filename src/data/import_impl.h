@@ -61,7 +61,7 @@ ls_status idx_read(const char *path, import_bytes_t *content, import_array_t *ou
 ls_status npy_read(const char *path, import_bytes_t *content, import_array_t *out, ls_error *error);
 
 typedef struct {
-  const char *label; /* as in import_options_t */
+  const char *label, *series; /* as in import_options_t */
   bool regression;
   int header;
   char delimiter;
@@ -73,6 +73,7 @@ typedef struct {
   import_array_t values;  /* (rows, features) float64; dims 0 for a file of labels alone */
   import_array_t targets; /* (rows, 1) float64: the label column with `regression` */
   char **labels;          /* (rows), in text; NULL without a label */
+  char **series;          /* (rows), in text; NULL without a column of series */
   int64_t rows;
   char **names;       /* (features), in text; NULL without a header */
   char **class_names; /* (n_class_names), in text, from a scikit-learn header; else NULL */
@@ -95,6 +96,7 @@ ls_status synthetic_make(const synthetic_t *set, import_array_t *x, import_array
 typedef struct {
   const import_input_t *input;
   import_array_t x, y;        /* y.dims == 0: there is none (yet) */
+  import_array_t series;      /* (rows) int64: the number of each row's series; dims 0: none */
   csv_table_t table, y_table; /* what remains of CSV files: labels, names, text */
   bool is_table;              /* x comes from CSV */
 } import_part_t;
@@ -105,12 +107,22 @@ typedef struct {
   size_t n_parts;
   const char **class_names;
   size_t n_classes; /* 0: y is no classes of CSV labels */
+  const char **series_names;
+  size_t n_series_names; /* 0: series have the numbers that the input gives them */
 } import_t;
 
 enum { IMPORT_GROUP_SIZE = 128 }; /* bytes of a group's name, with its end */
 
 /* Writes options->output and publishes it, saying on the log what it holds. */
 ls_status import_write(const import_t *import, const log_t *log, ls_error *error);
+
+/* ---- import_series.c ---- */
+
+/* Fills part->series of all parts: whole numbers as they are, other names numbered in alphabetical order. */
+ls_status import_series(import_t *import, ls_error *error);
+
+/* The rows of a part in the order of their series. *out is malloc'd. */
+ls_status import_series_order(const import_part_t *part, uint32_t **out, ls_error *error);
 
 /* ---- import_classes.c ---- */
 

@@ -69,6 +69,7 @@ static ls_status write_group(store_t *store, const import_part_t *part, const gr
                      part->input->x, part->x.shape[0], group->name);
   TRY(write_array(store, group, "x", &part->x, order, error));
   if (part->y.dims > 0) TRY(write_array(store, group, "y", &part->y, order, error));
+  if (part->series.dims > 0) TRY(write_array(store, group, "series", &part->series, order, error));
   log_array("x", &part->x, group->rows, x, sizeof x);
   if (part->y.dims > 0) log_array("y", &part->y, group->rows, y, sizeof y);
   log_info(log, "%s: %s, %s", group->name, x, y);
@@ -95,8 +96,22 @@ static ls_status write_groups(store_t *store, const import_options_t *options, c
   return LS_OK;
 }
 
+static ls_status write_series(store_t *store, const import_options_t *options, const import_part_t *part,
+                              const log_t *log, ls_error *error) {
+  uint32_t *order = NULL;
+  int64_t n = 1;
+  const int64_t *numbers = part->series.values;
+  TRY(import_series_order(part, &order, error));
+  for (int64_t i = 1; i < part->series.shape[0]; i++) n += numbers[order[i]] != numbers[order[i - 1]];
+  log_info(log, "%s: %" PRId64 " series", part->input->x, n);
+  ls_status status = write_groups(store, options, part, order, log, error);
+  free(order);
+  return status;
+}
+
 static ls_status write_part(store_t *store, const import_options_t *options, size_t number,
                             const import_part_t *part, const log_t *log, ls_error *error) {
+  if (part->series.dims > 0) return write_series(store, options, part, log, error);
   if (!options->shuffle) return write_groups(store, options, part, NULL, log, error);
   int64_t rows = part->x.shape[0];
   if (rows > UINT32_MAX)
@@ -141,6 +156,8 @@ static ls_status write_attributes(store_t *store, const import_t *import, ls_err
   for (size_t k = 0; k < import->n_parts && features == NULL; k++) features = import->parts[k].table.names;
   if (import->class_names != NULL)
     TRY(store_write_texts(store, "/", "class_names", import->class_names, import->n_classes, error));
+  if (import->series_names != NULL)
+    TRY(store_write_texts(store, "/", "series_names", import->series_names, import->n_series_names, error));
   if (features != NULL)
     TRY(store_write_texts(store, "/", "feature_names", (const char *const *)features,
                           (size_t)import->parts[0].x.shape[1], error));
@@ -153,7 +170,8 @@ static void log_labels(const import_t *import, const log_t *log) {
   if (part->y.dims == 0)
     log_info(log, "no label column was named and no file of labels: there is no y");
   else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
-    log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1, part->x.shape[1] + 1);
+    log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1,
+             part->x.shape[1] + 1 + (part->series.dims > 0));
   if (import->n_classes == 0) return;
   log_info(log, "%zu classes", import->n_classes);
   if (import->n_classes > 20 && (int64_t)import->n_classes > part->x.shape[0] / 4)

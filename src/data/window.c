@@ -3,39 +3,38 @@
 #include "data/window.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 
-/* ---- how many, and which ---- */
+/* ---- which steps ---- */
 
-int64_t windows_span(const window_settings_t *window, int64_t n) {
-  return n == 0 ? 0 : (n - 1) * window->stride + window->length + window->horizon;
-}
-
-int64_t windows_count(const window_settings_t *window, int64_t steps) {
-  int64_t one = window->length + window->horizon;
-  return steps < one ? 0 : (steps - one) / window->stride + 1;
-}
-
-void windows_cut(const window_settings_t *window, int64_t steps, double validation, span_t out[SPANS]) {
-  int64_t test = (int64_t)floor(window->test * (double)steps + 0.5);
-  int64_t valid = (int64_t)floor(validation * (double)steps + 0.5);
-  int64_t ends[SPANS] = {steps - valid - test, steps - test, steps}, begin = 0;
-  for (int s = 0; s < SPANS; s++) {
-    int64_t early = s == SPAN_TRAIN ? 0 : window->length < begin ? window->length : begin;
-    out[s] = (span_t){begin - early, ends[s] > begin ? ends[s] - begin + early : 0};
-    begin = ends[s];
-  }
+/* Windows of several series do not all lie `stride` apart: a table says where they begin. */
+static ls_status make_table(const split_t *split, int64_t first_window, arena_t *arena, windows_t *windows,
+                            ls_error *error) {
+  if (windows->timeline.n <= 1) return LS_OK;
+  if (windows->steps > UINT32_MAX)
+    return error_set(error, LS_BAD_DATA,
+                     "%" PRId64 " time steps are too many for one rank (at most 2^32 - 1): start more ranks",
+                     windows->steps);
+  windows->at = arena_new(arena, (size_t)split->rows, sizeof *windows->at);
+  if (windows->at == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " windows", split->rows);
+  for (int64_t row = 0; row < split->rows; row++)
+    windows->at[row] = (uint32_t)(timeline_step(&windows->timeline, first_window + row) - windows->begin);
+  return LS_OK;
 }
 
 /* Windows and steps are both dealt evenly, so a shard's steps lie about where its windows do; what a rank
  * holds reaches from the first of either to the last. */
-void windows_deal(const window_settings_t *window, int64_t steps, const split_t *split, windows_t *out) {
-  partition_t time = {steps, split->partition.shards};
+ls_status windows_deal(const window_settings_t *window, const timeline_t *timeline, const split_t *split,
+                       arena_t *arena, windows_t *out, ls_error *error) {
+  partition_t time = {timeline_steps(timeline), split->partition.shards};
   int64_t begin = shard_first(time, split->first_shard);
   int64_t end = shard_first(time, split->first_shard + split->shards);
-  int64_t first = shard_first(split->partition, split->first_shard) * window->stride;
-  int64_t last = first + windows_span(window, split->rows);
+  int64_t window_0 = shard_first(split->partition, split->first_shard), first = 0, last = 0;
+  if (split->rows > 0) {
+    first = timeline_step(timeline, window_0);
+    last = timeline_step(timeline, window_0 + split->rows - 1) + window->length + window->horizon;
+  }
   if (split->rows > 0 && first < begin) begin = first;
   if (split->rows > 0 && last > end) end = last;
   *out = (windows_t){.length = window->length,
@@ -43,10 +42,18 @@ void windows_deal(const window_settings_t *window, int64_t steps, const split_t 
                      .stride = window->stride,
                      .season = window->season,
                      .of_x = window->targets.values,
+                     .timeline = *timeline,
                      .steps = end - begin,
                      .begin = begin,
                      .first = first - begin,
                      .time = time};
+  return make_table(split, window_0, arena, out, error);
+}
+
+int64_t windows_steps_below(const window_settings_t *window, int64_t rows, int64_t steps, int64_t own) {
+  int64_t share = rows == 0 ? 0 : (int64_t)((double)steps * (double)own / (double)rows);
+  int64_t most = share + window->length + window->horizon;
+  return most < steps ? most : steps;
 }
 
 ls_status windows_check(const window_settings_t *window, int64_t columns, target_request_t targets,
@@ -103,7 +110,7 @@ static float value_at(const split_t *split, int64_t step, int64_t k) {
 }
 
 ls_status windows_check_values(const split_t *split, target_request_t targets, const char *file,
-                               const char *x, int64_t first, ls_error *error) {
+                               const char *x, ls_error *error) {
   const windows_t *windows = split->windows;
   if (targets.low == 0 && targets.high == 0) return LS_OK;
   for (int64_t i = 0; i < windows->steps * windows->targets; i++) {
@@ -114,7 +121,8 @@ ls_status windows_check_values(const split_t *split, target_request_t targets, c
                        "%s: %s holds %g in row %" PRId64 " (counted from 0), column %" PRId64
                        " of those that are forecast, but the loss takes values from "
                        "%g to %g",
-                       file, x, value, first + step, k, targets.low, targets.high);
+                       file, x, value, timeline_row(&windows->timeline, windows->begin + step), k,
+                       targets.low, targets.high);
   }
   return LS_OK;
 }
@@ -140,7 +148,7 @@ void windows_gather(const split_t *split, window_part_t part, const uint32_t *ro
   const windows_t *windows = split->windows;
   float *at = out;
   for (int64_t i = 0; i < n; i++) {
-    int64_t first = windows->first + rows[i] * windows->stride;
+    int64_t first = windows_step(windows, rows[i]);
     for (int64_t h = 0; h < windows->horizon; h++)
       for (int64_t k = 0; k < windows->targets; k++)
         *at++ = value_at(split, first + steps[part](windows, h), k);

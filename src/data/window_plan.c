@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- settings ---- */
@@ -15,6 +16,11 @@ bool windows_use_y(const window_settings_t *window) {
 int64_t windows_target_columns(const window_settings_t *window, const source_t *source) {
   if (window->targets.word == NULL) return (int64_t)window->targets.n;
   return windows_use_y(window) ? source->y_width : source->features;
+}
+
+size_t windows_step_bytes(const window_settings_t *window, const source_t *source) {
+  size_t y = windows_use_y(window) ? (size_t)source->y_width * sizeof(float) : 0;
+  return (size_t)source->features * element_size(source->type) + y;
 }
 
 static ls_status check_columns(const store_t *store, const window_settings_t *window, const source_t *source,
@@ -64,37 +70,97 @@ static ls_status check_settings(const store_t *store, const settings_t *settings
 
 /* ---- the plan ---- */
 
-static ls_status count_windows(const store_t *store, const window_settings_t *window, const char *what,
-                               source_t *source, ls_error *error) {
-  source->rows = windows_count(window, source->steps);
-  if (source->rows > 0) return LS_OK;
+void windows_series_name(const window_settings_t *window, const char *x, char out[ARRAY_NAME_SIZE]) {
+  const char *slash = strrchr(x, '/');
+  int folder = slash != NULL ? (int)(slash - x) + 1 : 0;
+  out[0] = '\0';
+  if (window->length == 0 || window->series == NULL || strcmp(window->series, "none") == 0) return;
+  snprintf(out, ARRAY_NAME_SIZE, "%.*s%s", folder, x, window->series);
+}
+
+static double validation_share(const settings_t *settings) {
+  return settings->data.validation_group == NULL ? settings->data.validation : 0;
+}
+
+static const int spans_of_splits[SPLITS] = {[TRAIN] = SPAN_TRAIN, [VALID] = SPAN_VALID, [TEST] = SPAN_TEST};
+
+/* What a split is of the series of its array. */
+static int span_of(const plan_t *plan, int which) {
+  return which == TRAIN || plan->in_train[which] ? spans_of_splits[which] : SPAN_WHOLE;
+}
+
+ls_status windows_timeline(const settings_t *settings, const plan_t *plan, int which, const series_t *series,
+                           arena_t *arena, timeline_t *out, ls_error *error) {
+  return timeline_make(&settings->data.window, series, validation_share(settings), span_of(plan, which),
+                       arena, out, error);
+}
+
+static ls_status too_short(const store_t *store, const window_settings_t *window, const char *what,
+                           const series_t *series, const span_t *span, ls_error *error) {
+  int64_t one = window->length + window->horizon;
+  if (series->n > 1)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: %s of none of %" PRId64 " series is long enough for a window of %" PRId64
+                     " time steps (data.window.length %" PRId64 " and horizon %" PRId64 ")",
+                     store_path(store), what, series->n, one, window->length, window->horizon);
   return error_set(error, LS_BAD_DATA,
                    "%s: %s has %" PRId64 " time steps, too few for a window of %" PRId64
                    " (data.window.length %" PRId64 " and horizon %" PRId64 ")",
-                   store_path(store), what, source->steps, window->length + window->horizon, window->length,
-                   window->horizon);
+                   store_path(store), what, span->steps, one, window->length, window->horizon);
 }
 
-static void take_span(const source_t *series, span_t span, source_t *out) {
-  if (span.steps == 0) return;
-  *out = *series;
-  out->first_step = span.first;
-  out->steps = span.steps;
-}
-
-ls_status windows_plan(const store_t *store, const settings_t *settings, plan_t *plan, ls_error *error) {
+/* The windows of a split, of which there have to be some. */
+static ls_status count_windows(const store_t *store, const settings_t *settings, plan_t *plan, int which,
+                               const series_t *series, ls_error *error) {
   static const char *const parts[SPLITS] = {"the training part", "the validation part", "the test part"};
-  const window_settings_t *window = &settings->data.window;
+  source_t *source = &plan->split[which];
+  arena_t arena = {0};
+  timeline_t timeline;
+  ls_status status = windows_timeline(settings, plan, which, series, &arena, &timeline, error);
+  if (status == LS_OK) {
+    source->rows = timeline_windows(&timeline);
+    source->steps = timeline_steps(&timeline);
+    source->parts = timeline.n;
+  }
+  arena_free(&arena);
+  TRY(status);
+  if (source->rows > 0) return LS_OK;
   span_t spans[SPANS];
-  source_t series = plan->split[TRAIN];
-  double share = settings->data.validation_group == NULL ? settings->data.validation : 0;
-  TRY(check_settings(store, settings, &series, error));
-  for (int s = 0; s < SPLITS; s++) plan->split[s].steps = plan->split[s].array_rows;
-  windows_cut(window, series.array_rows, share, spans);
-  for (int s = 0; s < SPLITS; s++) take_span(&series, spans[s], &plan->split[s]);
-  plan->in_train[VALID] = spans[SPAN_VALID].steps > 0;
-  plan->in_train[TEST] = spans[SPAN_TEST].steps > 0;
+  series_cut(&settings->data.window, series->first[1], validation_share(settings), spans);
+  return too_short(store, &settings->data.window, parts[which], series, &spans[span_of(plan, which)], error);
+}
+
+/* Whether any of the series gives steps to a part. */
+static bool has_part(const settings_t *settings, const series_t *series, int span) {
+  for (int64_t i = 0; i < series->n; i++) {
+    span_t spans[SPANS];
+    series_cut(&settings->data.window, series->first[i + 1] - series->first[i], validation_share(settings),
+               spans);
+    if (spans[span].steps > 0) return true;
+  }
+  return false;
+}
+
+static ls_status find_series(const store_t *store, const settings_t *settings, int which, int64_t rows,
+                             series_t *out, ls_error *error) {
+  split_names_t names;
+  split_names(settings, which, &names);
+  return series_read(store, names.series[0] != '\0' ? names.series : NULL, rows, out, error);
+}
+
+ls_status windows_plan(const store_t *store, const settings_t *settings, plan_t *plan,
+                       series_t series[SPLITS], ls_error *error) {
+  TRY(check_settings(store, settings, &plan->split[TRAIN], error));
+  TRY(find_series(store, settings, TRAIN, plan->split[TRAIN].array_rows, &series[TRAIN], error));
+  plan->series = series[TRAIN].n;
+  for (int s = VALID; s < SPLITS; s++) {
+    plan->in_train[s] = has_part(settings, &series[TRAIN], spans_of_splits[s]);
+    if (plan->in_train[s])
+      plan->split[s] = plan->split[TRAIN];
+    else if (plan->split[s].there)
+      TRY(find_series(store, settings, s, plan->split[s].array_rows, &series[s], error));
+  }
   for (int s = 0; s < SPLITS; s++)
-    if (plan->split[s].there) TRY(count_windows(store, window, parts[s], &plan->split[s], error));
+    if (plan->split[s].there) TRY(count_windows(store, settings, plan, s, &series[array_of(plan, s)], error));
   return LS_OK;
 }

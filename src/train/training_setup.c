@@ -28,7 +28,8 @@ static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
 }
 
 static bool windows_differ(const window_settings_t *a, const window_settings_t *b) {
-  return a->length != b->length || a->horizon != b->horizon || a->stride != b->stride || a->test != b->test;
+  return a->length != b->length || a->horizon != b->horizon || a->stride != b->stride || a->test != b->test ||
+         strcmp(a->series, b->series) != 0;
 }
 
 /* A resumed run must see the same batches: what decides them may not have changed. */
@@ -279,6 +280,9 @@ static ls_status open_run(trainer_t *trainer, ls_error *error) {
   if (trainer->dataset->dropped > 0)
     log_info(trainer->options->log, "%" PRId64 " rows with missing values are left out",
              trainer->dataset->dropped);
+  if (trainer->dataset->short_series > 0)
+    log_info(trainer->options->log, "%" PRId64 " series are too short for a window of training",
+             trainer->dataset->short_series);
   if (trainer->layout.advice[0] != '\0') log_warn(trainer->options->log, "%s", trainer->layout.advice);
   const position_t *position = &trainer->position;
   if (trainer->resumed && position->epoch >= trainer->settings->train.epochs)

@@ -57,14 +57,14 @@ static void x_and_y(const char *x, const char *y, int64_t rows) {
 static plan_t plan_of(const settings_t *settings) {
   plan_t plan;
   ls_error error = {0};
-  cr_assert_eq(plan_make(store, settings, &plan, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(plan_make(store, settings, &plan, NULL, &error), LS_OK, "%s", error.message);
   return plan;
 }
 
 static void plan_fails(const settings_t *settings, const char *part) {
   plan_t plan;
   ls_error error = {0};
-  cr_assert_eq(plan_make(store, settings, &plan, &error), LS_BAD_DATA);
+  cr_assert_eq(plan_make(store, settings, &plan, NULL, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, part), "no '%s' in: %s", part, error.message);
 }
 

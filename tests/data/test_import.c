@@ -563,3 +563,40 @@ Test(import, a_named_input_stands_beside_one_that_is_split) {
   cr_assert(rows_of("train/x") == 93 && rows_of("valid/x") == 10);
   EXPECT_ARRAY("test/x", false, 4, 1, 1, 500);
 }
+
+/* ---- series ---- */
+
+Test(import, rows_of_a_series_come_to_lie_behind_each_other_in_the_order_of_the_file) {
+  write_text("t.csv", "t,site,x,y\n0,north,1,10\n0,east,2,20\n1,north,3,30\n1,south,4,40\n2,east,5,50\n");
+  import_input_t input = {.x = "t.csv"};
+  const import_options_t options = {
+      .inputs = &input, .n_inputs = 1, .header = -1, .series = "site", .label = "y", .regression = true};
+  cr_assert(run(options) == LS_OK, "%s", error.message);
+  EXPECT_ARRAY("train/series", true, 8, 5, 1, 0, 0, 1, 1, 2);
+  EXPECT_ARRAY("train/x", false, 4, 5, 2, 0, 2, 2, 5, 0, 1, 1, 3, 1, 4);
+  EXPECT_ARRAY("train/y", false, 8, 5, 1, 20, 50, 10, 30, 40);
+  EXPECT_TEXTS("series_names", "east", "north", "south");
+  EXPECT_TEXTS("feature_names", "t", "x");
+}
+
+Test(import, series_that_have_numbers_keep_them) {
+  write_text("t.csv", "7,1.5\n-3,2.5\n7,3.5\n");
+  import_input_t input = {.x = "t.csv"};
+  import_options_t options = {.inputs = &input, .n_inputs = 1, .header = -1, .series = "0"};
+  cr_assert(run(options) == LS_OK, "%s", error.message);
+  EXPECT_ARRAY("train/series", true, 8, 3, 1, -3, 7, 7);
+  EXPECT_ARRAY("train/x", false, 4, 3, 1, 2.5, 1.5, 3.5);
+  cr_assert(!has_attribute("series_names"));
+  unlink("out.h5");
+  options.shuffle = true;
+  expect_failure(run(options), LS_USAGE, "--shuffle");
+  options.shuffle = false;
+  options.series = "site";
+  expect_failure(run(options), LS_BAD_DATA, "'site'");
+  options.series = "1";
+  options.label = "-1";
+  expect_failure(run(options), LS_USAGE, "same column");
+  write_text("t.csv", "7,1.5\n,2.5\n");
+  options = (import_options_t){.inputs = &input, .n_inputs = 1, .header = -1, .series = "0"};
+  expect_failure(run(options), LS_BAD_DATA, "t.csv:2: column 1");
+}

@@ -102,6 +102,83 @@ Test(forecast, a_linear_model_is_the_autoregression_of_numpy) {
   cr_assert_eq(result.code, 0, "%s", result.err);
 }
 
+/* Stations of many lengths, some too short for a window, their rows interleaved as in a log: NumPy cuts each
+ * by itself. */
+static void make_stations(void) {
+  result_t result = run_command("%s -c '"
+                                "import numpy\n"
+                                "rng = numpy.random.default_rng(3)\n"
+                                "rows = []\n"
+                                "for i, n in enumerate([300, 7, 180, 420, 33, 260, 12]):\n"
+                                "  e, x = rng.normal(size=n), numpy.zeros(n)\n"
+                                "  for t in range(2, n): x[t] = 1.5 * x[t - 1] - 0.75 * x[t - 2] + e[t]\n"
+                                "  rows += [(t, 90 - 7 * i, 4 * i + x[t], x[t]**2) for t in range(n)]\n"
+                                "rows.sort(key=lambda row: row[0])\n"
+                                "with open(\"stations.csv\", \"w\") as f:\n"
+                                "  f.write(\"height,station,square\\n\")\n"
+                                "  for t, i, x, s in rows: f.write(f\"{x:.5f},{i},{s:.5f}\\n\")'",
+                                run_python());
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  result = run_well(ALONE, "import stations.csv series.h5 --series station");
+  cr_expect(strstr(result.out, "7 series") != NULL, "%s", result.out);
+}
+
+Test(forecast, several_series_are_cut_each_by_itself_as_numpy_cuts_them) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  configure(100, "length: 6, horizon: 4, stride: 2, season: 3, series: series", "{dense: 8}", "");
+  make_stations();
+  run_well(3, "solve config.yaml");
+  run_well(2, "eval runs/config --json eval.json");
+  run_well(2, "predict runs/config series.h5 --out forecasts.csv");
+  result_t result = run_command("%s %s/system/forecast.py series.h5 runs/config eval.json forecasts.csv",
+                                run_python(), TESTS_FOLDER);
+  cr_expect_eq(result.code, 0, "%s", result.err);
+  result = run_well(ALONE, "check config.yaml");
+  cr_expect(strstr(result.out, "series  7, 5 of them long enough") != NULL, "%s", result.out);
+  run_well(ALONE, "train config.yaml name=one loss=mae");
+  run_well(3, "train config.yaml name=other loss=mae");
+  outcome_t one = outcome_of("one"), other = outcome_of("other");
+  outcome_expect_same(&one, &other, "3 ranks");
+  cr_expect_eq(json_double(file_text("runs/other/summary.json"), "test_seasonal_naive_mae"),
+               json_double(file_text("runs/one/summary.json"), "test_seasonal_naive_mae"));
+  run_well(ALONE, "import --make ar single.h5 --rows 50");
+  result = run(2, "predict runs/one single.h5 --out single.csv");
+  cr_expect(result.code == 3 && strstr(result.err, "data.window.series is none") != NULL, "%s", result.err);
+  result = run(2, "predict runs/one single.h5 --out single.csv data.window.series=none");
+  cr_expect(result.code == 3 && strstr(result.err, "1 features") != NULL, "%s", result.err);
+}
+
+/* What is wrong with the numbers of series is said, and where. */
+Test(forecast, series_that_do_not_suit_are_refused) {
+  static const struct {
+    const char *ids, *words, *said;
+    int code;
+  } cases[] = {
+      {"numpy.arange(300) // 100", "data.window.series=none", NULL, 0},
+      {"numpy.arange(300) // 100 % 2", "", "series 0 begins in row 0 (counted from 0) and again in row 200",
+       3},
+      {"numpy.arange(300) / 100", "", "must hold an integer for each of the 300 rows", 3},
+      {"numpy.arange(200) // 100", "", "must hold an integer for each of the 300 rows", 3},
+      {"numpy.arange(300) // 100", "data.window.series=station", "data.window.series", 3},
+      {"numpy.arange(300) // 16", "", "none of 19 series is long enough for a window of 17", 3},
+  };
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  configure(300, "length: 12, horizon: 5, series: series", NETWORK, "");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    result_t result = run_command("%s -c '"
+                                  "import h5py, numpy\n"
+                                  "with h5py.File(\"series.h5\", \"r+\") as f:\n"
+                                  "  if \"train/series\" in f: del f[\"train/series\"]\n"
+                                  "  f[\"train/series\"] = %s'",
+                                  run_python(), cases[i].ids);
+    cr_assert_eq(result.code, 0, "%s", result.err);
+    result = run(i % 2 == 0 ? 2 : ALONE, "check config.yaml %s", cases[i].words);
+    cr_expect(result.code == cases[i].code &&
+                  (cases[i].said == NULL || strstr(result.err, cases[i].said) != NULL),
+              "%s %s: %d: %s", cases[i].ids, cases[i].words, result.code, result.err);
+  }
+}
+
 /* By hand, beside the solution: training comes to the autoregression that made the series. */
 Test(forecast, training_finds_the_autoregression_that_made_the_series) {
   configure(4000, "length: 3", "{dense: {units: 1, bias: false}}",
