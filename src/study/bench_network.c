@@ -155,13 +155,13 @@ static ls_status walk_on(walk_t *walk, int64_t steps, ls_error *error) {
   return LS_OK;
 }
 
-/* Bytes that one step's sums and update read and write at the least: all partial sums of a node but where one
- * rank has none, the optimiser's state, the parameters. */
+/* Bytes that one step's sums and update read and write at the least: the optimiser's state, the parameters,
+ * and with several nodes all partial sums of one; on one they stay in cache. */
 static double update_bytes(const training_t *training, double parameters) {
   const world_t *world = training->world;
   int states = optimizer_find(training->settings->optimizer.name)->states;
   double vectors = 2.0 * states + 2.0;
-  if (world_size(world) > 1)
+  if (world_nodes(world) > 1)
     for (int r = 0; r < world_size(world); r++) {
       tree_node_t pieces[TREE_MAX_PIECES];
       int shards = training->layout->shards, size = world_size(world);

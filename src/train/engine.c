@@ -3,8 +3,10 @@
 #include "train/engine_impl.h"
 
 #include "base/clock.h"
+#include "comm/idle.h"
 #include "data/shard.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,26 +102,40 @@ bool lanes_wait(engine_t *engine, worker_t *worker) {
   return wait_at(engine, worker, &engine->control->lanes);
 }
 
+/* What another thread has begun comes to its end or fails, so it is enough to look at whether it has failed.
+ * The clock is for other ranks. */
+bool count_wait(engine_t *engine, const atomic_long *counter, long number) {
+  double limit = world_timeout(engine->in.world), asleep = 0;
+  for (int tries = 0; atomic_load_explicit(counter, memory_order_acquire) < number;
+       tries += tries < INT_MAX / 2) {
+    if (step_failed(engine)) return false;
+    if (!idle(tries) || limit <= 0) continue;
+    double now = clock_seconds();
+    if (asleep <= 0) asleep = now;
+    if (now - asleep > limit) atomic_store(&engine->control->failed, EXCHANGE_FAILED);
+  }
+  return true;
+}
+
 bool step_failed(const engine_t *engine) {
   return atomic_load_explicit(&engine->control->failed, memory_order_relaxed) != 0;
 }
 
 /* A step on one node. The counters that deal out work are set back where nobody uses them: two phases before
  * they are needed. */
-static void do_step(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error) {
-  bool alone = update_while_folding(engine, step);
+static void do_step(engine_t *engine, worker_t *worker, int thread, const step_t *step, long tick,
+                    ls_error *error) {
+  bool streams = engine->stream != NULL;
   rows_phase(engine, worker, step);
   team_wait(engine, worker);
   if (thread == 0) atomic_store_explicit(&engine->next_block, 0, memory_order_relaxed);
-  if (thread == 0 && engine->stream != NULL) stream_release(engine->stream, step->step);
-  if (thread == 0 && engine->stream != NULL && alone) tell_failed_reader(engine, error);
-  fold_phase(engine, worker, step);
+  if (thread == 0 && streams) stream_release(engine->stream, step->step);
+  if (!fold_phase(engine, worker, thread, step, tick)) return;
   if (!node_wait(engine, worker)) return;
   if (thread == 0) atomic_store_explicit(&engine->next_tile, 0, memory_order_relaxed);
-  if (alone) return;
-  if (thread == 0 && engine->stream != NULL) tell_failed_reader(engine, error);
+  if (thread == 0 && streams) tell_failed_reader(engine, error);
   update_phase(engine, worker, thread, step, error);
-  node_wait(engine, worker);
+  if (streams || !updated_by_fold(engine, step)) node_wait(engine, worker);
 }
 
 /* Needed, and found, only for running statistics. */
@@ -143,7 +159,7 @@ static bool take_part(engine_t *engine, int thread, const step_t *step, long tic
     return !step_failed(engine);
   }
   if (engine->nodes > 1) return staged_step(engine, worker, thread, step, tick);
-  do_step(engine, worker, thread, step, error);
+  do_step(engine, worker, thread, step, tick, error);
   return !step_failed(engine);
 }
 

@@ -42,17 +42,20 @@ static schedule_plan_t rate_plan(const settings_t *settings, partition_t partiti
                            .plateau = 1};
 }
 
-/* How many threads meet at the node's barrier. */
-static ls_status count_threads(const engine_t *engine, int *out, ls_error *error) {
+/* How many threads meet at the node's barrier, and the most that one rank has. */
+static ls_status count_threads(const engine_t *engine, int *all, int *most, ls_error *error) {
   world_t *world = engine->in.world;
   int *threads = malloc((size_t)world_size(world) * sizeof *threads);
   ls_status status =
       threads == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
   TRY_OR_DONE(world_agree(world, status, error));
   TRY_OR_DONE(world_gather(world, &engine->in.layout->threads, sizeof *threads, threads, error));
-  *out = 0;
-  for (int r = 0; r < world_size(world); r++)
-    if (world_node_of(world, r) == world_node(world)) *out += threads[r];
+  *all = *most = 0;
+  for (int r = 0; r < world_size(world); r++) {
+    if (world_node_of(world, r) != world_node(world)) continue;
+    *all += threads[r];
+    if (threads[r] > *most) *most = threads[r];
+  }
 done:
   free(threads);
   return status;
@@ -61,37 +64,40 @@ done:
 /* The barriers, and the counts and sums that threads of a node tell each other. */
 static size_t control_bytes(const engine_t *engine) {
   return sizeof(control_t) + engine->n_buckets * sizeof(progress_t) +
+         (size_t)engine->n_slots * sizeof(slot_t) +
          (engine->blocks + 2 * engine->trust.n_pieces) * sizeof(double);
 }
 
 /* What lies behind the control. */
 static void place_control(engine_t *engine) {
   engine->progress = (progress_t *)(engine->control + 1);
-  engine->norms = (double *)(engine->progress + engine->n_buckets);
+  engine->slots = (slot_t *)(engine->progress + engine->n_buckets);
+  engine->norms = (double *)(engine->slots + engine->n_slots);
   engine->trust.squares = engine->norms + engine->blocks;
 }
 
 static ls_status create_shared(engine_t *engine, ls_error *error) {
   world_t *world = engine->in.world;
-  size_t vector = engine->floats * sizeof(float);
+  int threads = 0, most = 0;
+  TRY(count_threads(engine, &threads, &most, error));
+  fold_plan_ring(engine, most);
+  size_t sums = (size_t)engine->n_pieces * engine->piece_floats * sizeof(float);
   size_t buffer = graph_buffer_floats(engine->in.graph) * sizeof(float);
   bool first = world_place(world) == 0;
   TRY(window_create(world, first ? buffer : 0, "the parameters", &engine->parameter_window, error));
-  TRY(window_create(world, (size_t)engine->n_pieces * vector, "the partial sums of gradients",
-                    &engine->partial_window, error));
+  TRY(window_create(world, sums, "the partial sums of gradients", &engine->partial_window, error));
   TRY(window_create(world, first ? control_bytes(engine) : 0, "the barrier", &engine->control_window, error));
   engine->parameters = window_segment(engine->parameter_window, 0);
   engine->partials = window_segment(engine->partial_window, world_place(world));
   engine->control = window_segment(engine->control_window, 0);
   place_control(engine);
-  int threads = 0;
-  TRY(count_threads(engine, &threads, error));
   if (first) barrier_init(&engine->control->barrier, threads);
   if (first) barrier_init(&engine->control->lanes, engine->lanes);
   return world_barrier(world, error);
 }
 
 static ls_status create_private(engine_t *engine, ls_error *error) {
+  fold_plan_ring(engine, engine->in.layout->threads);
   engine->parameters = arena_new(&engine->arena, graph_buffer_floats(engine->in.graph), sizeof(float));
   engine->partials = arena_new(&engine->arena, engine->floats * (size_t)engine->n_pieces, sizeof(float));
   engine->control = arena_new(&engine->arena, 1, control_bytes(engine));
@@ -162,13 +168,11 @@ static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *er
   worker->weights = arena_new(&engine->arena, rows, sizeof *worker->weights);
   worker->levels = arena_new(
       &engine->arena, (size_t)(engine->fold_depth - 1) * graph_largest_tile(engine->in.graph), sizeof(float));
-  worker->tile = arena_new(&engine->arena, graph_largest_tile(engine->in.graph), sizeof(float));
   worker->gradient = arena_new(&engine->arena, GRAPH_BLOCK, sizeof(float));
   worker->timeline = arena_new(&engine->arena, (size_t)engine->in.timed_steps * PHASES, sizeof(double));
   worker->stack = arena_new(&engine->arena, (size_t)deepest_sum(engine) * GRAPH_BLOCK, sizeof(float));
   if (worker->labels == NULL || worker->rows == NULL || worker->values == NULL || worker->weights == NULL ||
-      worker->levels == NULL || worker->tile == NULL || worker->gradient == NULL || worker->stack == NULL ||
-      worker->timeline == NULL)
+      worker->levels == NULL || worker->gradient == NULL || worker->stack == NULL || worker->timeline == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for a thread's buffers");
   return LS_OK;
 }
@@ -220,6 +224,7 @@ static ls_status create_parts(engine_t *engine, ls_error *error) {
   if (status == LS_OK) status = trust_plan(engine, error);
   if (status == LS_OK) status = slices_create(engine, error);
   if (status == LS_OK) status = staged_create(engine, error);
+  if (status == LS_OK) status = fold_create(engine, error);
   TRY(world_agree(world, status, error));
   if (engine->shared)
     TRY(create_shared(engine, error));
@@ -286,8 +291,12 @@ engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout
   int parts = shared ? world_nodes(world) * world_lanes(world) : 1;
   int states = optimizer_find(settings->optimizer.name)->states;
   slice_shape_t shape = slice_shape(settings->train.global_batch_size, layout->shards);
+  double sums = vector; /* of a subtree */
+  if (shared && world_nodes(world) == 1)
+    sums = fold_slots(layout->threads, world_places(world), graph_tiles(graph)) *
+           (double)fold_slot_floats(graph) * sizeof(float);
   return (engine_memory_t){.parameters = shared ? buffer : buffer * world_places(world),
-                           .partials = n * vector,
+                           .partials = n * sums,
                            .states = vector * (states + 1) / parts,
                            .files = world_rank(world) == 0 ? vector * (states + 3) : 0,
                            .tape = (double)(layout->own_shards * shape.padded) *

@@ -17,7 +17,6 @@ typedef struct {
   float *values;   /* (block_rows, targets) */
   float *weights;  /* (block_rows) */
   float *levels;   /* (fold_depth - 1, largest tile): where sums of left-hand subtrees wait */
-  float *tile;     /* (largest tile): its sum over all shards, when nobody else needs it */
   float *gradient; /* GRAPH_BLOCK floats: a block of the mean gradient */
   float *stack;    /* (depth of the sum, GRAPH_BLOCK) */
   double mark;     /* when the current phase began */
@@ -25,8 +24,8 @@ typedef struct {
   double *timeline; /* (timed_steps, PHASES): `seconds` as they stood behind each step; NULL when not kept */
 } worker_t;
 
-/* How some vectors are added up in tree order: a postfix program over them. Element i of vector k is at
- * pieces[k][i - first]. */
+/* How some vectors are added up in tree order: a postfix program over them. What vector k has of block b
+ * begins at pieces[k] + b GRAPH_BLOCK - first. */
 typedef struct {
   const float **pieces;
   size_t first;
@@ -66,6 +65,13 @@ typedef struct {
   _Alignas(64) atomic_long handed;  /* stage of this number: ranks whose deltas have come down to it */
   _Alignas(64) atomic_long arrived; /* lanes whose slices of new parameters are there */
 } progress_t;
+
+/* A place for a tile's sums in every rank's segment, on one node: how many ranks, over all steps, have folded
+ * a tile into theirs, and have taken of it what they own. Slots lie behind the progress. */
+typedef struct {
+  _Alignas(64) atomic_long folded;
+  _Alignas(64) atomic_long updated;
+} slot_t;
 
 /* Sections that begin with the same node: what backward goes through at once. Its tiles are those at
  * [first_tile, end_tile) of the order in which the fold takes them, last stage first. */
@@ -107,7 +113,12 @@ struct engine {
 
   window_t *parameter_window, *partial_window, *control_window; /* NULL with reduce: mpi */
   float *parameters;
-  float *partials; /* (own_pieces, floats) */
+  float *partials; /* (own pieces, piece_floats): sums over this rank's subtrees; whole vectors, or, on one
+                      node, (n_slots, slot_floats): tiles on their way (fold.c) */
+  size_t piece_floats, slot_floats;
+  int n_slots;
+  long behind; /* turns between a tile's fold and its update */
+  slot_t *slots;
   control_t *control;
   progress_t *progress;                /* (buckets): shared by the node, as are norms */
   double *norms;                       /* (blocks): sums of squares of the gradient */
@@ -118,9 +129,9 @@ struct engine {
 
   section_t *sections; /* the network as the exchange cuts it: whole on one node */
   size_t n_sections;
-  stage_t *stages; /* of several nodes only, as are the order of tiles and the exchange */
+  stage_t *stages; /* of several nodes only, as is the exchange */
   size_t n_stages;
-  size_t *tile_order;                  /* (tiles): first tiles of the last stage, then the one before … */
+  size_t *tile_order;                  /* (tiles): in which order they are folded; NULL with reduce: mpi */
   bucket_t *buckets;                   /* one for each section and one for what is not weights; or one */
   size_t n_buckets, own_blocks;        /* the latter: of this rank, in all buckets */
   int *lane_of;                        /* (ranks): -1 for a rank that updates nothing */
@@ -165,27 +176,39 @@ typedef struct {
 
 /* ---- rows.c ---- */
 
-/* The three phases of a step on one node, each called by all threads of a rank. With update_while_folding the
- * fold does the update too: tile by tile, while the gradient is in cache and by the thread that made it. */
+/* A step on one node, phase by phase, each called by all threads of a rank. Fold does the update too, tile by
+ * tile, but where the whole gradient must be there first, or the library adds up ranks; it is false when
+ * others were waited for in vain. */
 void rows_phase(engine_t *engine, worker_t *worker, const step_t *step);
-void fold_phase(engine_t *engine, worker_t *worker, const step_t *step);
+bool fold_phase(engine_t *engine, worker_t *worker, int thread, const step_t *step, long tick);
 void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error);
 
-/* The first two by parts. Calls of the rows phase are numbered in the order of parts; a part ends before call
+/* Rows by parts. Calls of the rows phase are numbered in the order of parts; a part ends before call
  * number `end`, and its threads share it. Forward through a section, gather before the first and loss behind
  * the last; backward from one node to another (graph_backward_between). */
 void rows_forward(engine_t *engine, worker_t *worker, const step_t *step, const section_t *section, long end);
 void rows_backward(engine_t *engine, worker_t *worker, size_t above, size_t below, long end);
 long rows_calls(const engine_t *engine); /* of one part */
-/* This rank's partial sums of one tile, for the others. */
+/* This step's slice of own shard s: rows [begin, begin + count) of the shard's order. */
+int64_t slice_of(const engine_t *engine, int s, const step_t *step, int64_t *begin);
+
+/* ---- fold.c ---- */
+
+/* This rank's partial sums of one tile, to its whole vectors. */
 void fold_pieces(engine_t *engine, worker_t *worker, const step_t *step, size_t tile);
 /* Loss sums of this rank's shards, once a step and when all losses are there. By one thread. */
 void add_losses(engine_t *engine, const step_t *step);
+/* Where partial sums lie: before windows are made, when the most threads that a rank of the node has are
+ * known. Then the order of tiles on one node. */
+void fold_plan_ring(engine_t *engine, int most_threads);
+ls_status fold_create(engine_t *engine, ls_error *error);
+int fold_slots(int most_threads, int places, size_t tiles);
+size_t fold_slot_floats(const graph_t *graph);
 
 /* ---- update.c ---- */
 
-/* Whether one rank holds all shards, and nothing asks for the gradient as a whole. */
-bool update_while_folding(const engine_t *engine, const step_t *step);
+/* Whether parameters are new when the fold is over. */
+bool updated_by_fold(const engine_t *engine, const step_t *step);
 /* Hyper-parameters of this step. */
 optimizer_step_t update_settings(const engine_t *engine, const step_t *step);
 /* Applies the gradient sum of floats [first, first + count), all weights or all biases, whole blocks or tiles
@@ -194,6 +217,9 @@ void update_floats(engine_t *engine, worker_t *worker, const bucket_t *bucket, c
                    const optimizer_step_t *update, size_t first, size_t count, const float *sum);
 /* Whether the whole gradient must be there before any of it is applied. */
 bool gradient_waits(const engine_t *engine, const step_t *step);
+/* The same, made a mean and put where the gradient waits; `count` within one block. */
+void keep_floats(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step, size_t first,
+                 size_t count, const float *sum);
 /* This updater's part of the rank's slice of a bucket: applied at once; or, made a mean, put where it waits,
  * with the squares of its blocks for the norm; and when all of the gradient waits, its update. */
 void update_bucket(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step,
@@ -243,7 +269,9 @@ ls_status sum_create(engine_t *engine, int leaves, const tree_node_t *pieces, in
 /* Subtrees of this node's ranks, rank by rank, with the vectors that hold them; and those of a whole node. */
 int node_pieces(const engine_t *engine, tree_node_t *pieces, const float **vectors);
 int cover_node(const engine_t *engine, int node, tree_node_t pieces[TREE_MAX_PIECES]);
-/* The sum of a block: runs the program on a stack in cache. The result may be one of the vectors itself. */
+/* The sum of n floats, at most a block, from pieces[k] + at on: runs the program on a stack in cache. The
+ * result may be one of the vectors itself. And that of a block. */
+const float *sum_floats(const sum_t *sum, size_t at, size_t n, float *stack);
 const float *sum_block(const sum_t *sum, size_t block, float *stack);
 
 /* ---- exchange.c and staged.c: several nodes ---- */
@@ -292,6 +320,8 @@ void worker_record(engine_t *engine, worker_t *worker, int thread, const step_t 
 bool team_wait(engine_t *engine, worker_t *worker);
 bool node_wait(engine_t *engine, worker_t *worker); /* false: in vain */
 bool lanes_wait(engine_t *engine, worker_t *worker);
+/* Waits for a counter that only grows; false when the step fails meanwhile, or nothing comes in time. */
+bool count_wait(engine_t *engine, const atomic_long *counter, long number);
 /* Whether somebody has waited in vain: the step, and the run with it, is over. */
 bool step_failed(const engine_t *engine);
 

@@ -1,4 +1,4 @@
-/* The first two phases of a step: rows, and the fold of weight gradients.
+/* The first phase of a step: rows.
  *
  * A shard's slice of the batch lies on the tape padded to whole kernel calls; rows beyond the slice are zero
  * and have zero deltas, so that every kernel call has the same shape and the padding adds nothing to a
@@ -14,8 +14,7 @@ void worker_mark(worker_t *worker, engine_phase_t phase) {
   worker->mark = now;
 }
 
-/* This step's slice of own shard s: rows [begin, begin + count) of the shard's order. */
-static int64_t slice_of(const engine_t *engine, int s, const step_t *step, int64_t *begin) {
+int64_t slice_of(const engine_t *engine, int s, const step_t *step, int64_t *begin) {
   int64_t batch = engine->in.settings->train.global_batch_size;
   int shard = engine->in.layout->first_shard + s;
   *begin = slice_begin(engine->in.train->partition, batch, shard, step->step);
@@ -166,102 +165,4 @@ void rows_backward(engine_t *engine, worker_t *worker, size_t above, size_t belo
   long first = 0, begin = end - rows_calls(engine);
   for (int64_t n; (n = take_calls(engine, &first, end)) > 0;)
     backward_calls(engine, worker, above, below, first - begin, n);
-}
-
-/* A tile on its way through the tree. */
-typedef struct {
-  engine_t *engine;
-  worker_t *worker;
-  const step_t *step;
-  size_t number;
-  tile_t tile;
-} fold_t;
-
-static void leaf_tile(const fold_t *fold, int leaf, const dense_sum_t *sums, int pending) {
-  engine_t *engine = fold->engine;
-  int s = leaf - engine->in.layout->first_shard;
-  int64_t begin = 0;
-  if (slice_of(engine, s, fold->step, &begin) > 0)
-    graph_tile_gradient(fold->worker->kernels, engine->tape, s * engine->shape.padded, fold->number, sums,
-                        pending);
-  else
-    graph_tile_zero(engine->in.graph, fold->number, sums, pending);
-}
-
-/* With t the gradient sum of the tile over the leaves [lo, lo + n) of the tree: sums[0] = sums[0] + (sums[1]
- * + … (sums[pending - 1] + t)), or t when none is pending. The left subtree goes to the first sum that is
- * free, and is pending while the right one is made; so the leaf that ends some subtrees completes all of
- * them. */
-static void fold_tile(const fold_t *fold, int lo, int n, const dense_sum_t *sums, int pending) {
-  if (n == 1) {
-    leaf_tile(fold, lo, sums, pending);
-    return;
-  }
-  int left = tree_split(n);
-  fold_tile(fold, lo, left, sums + pending, 0);
-  fold_tile(fold, lo + left, n - left, sums, pending + 1);
-}
-
-/* The sum of the tile over a subtree to `out`; what is pending waits on levels of its own. */
-static void fold_node(const fold_t *fold, tree_node_t node, dense_sum_t out) {
-  const engine_t *engine = fold->engine;
-  dense_sum_t sums[TREE_MAX_DEPTH] = {out};
-  for (int k = 1; k < engine->fold_depth; k++)
-    sums[k] = (dense_sum_t){fold->worker->levels + (size_t)(k - 1) * graph_largest_tile(engine->in.graph),
-                            (int64_t)fold->tile.floats};
-  fold_tile(fold, node.lo, node.n, sums, 0);
-}
-
-/* Head by head: blocks in order, then onto the epoch's. */
-void add_losses(engine_t *engine, const step_t *step) {
-  int64_t heads = (int64_t)engine->in.objective->n, blocks = engine->shape.blocks;
-  for (int64_t i = 0; i < engine->in.layout->own_shards * heads; i++) {
-    int64_t begin = 0, s = i / heads, h = i % heads;
-    double sum = 0;
-    if (slice_of(engine, (int)s, step, &begin) > 0)
-      for (int64_t b = 0; b < blocks; b++) sum += engine->block_loss[(s * blocks + b) * heads + h];
-    engine->step_loss[i] = sum;
-    engine->epoch_loss[i] += sum;
-  }
-}
-
-/* The whole sum of a tile, and the update of its parameters by the thread that made it. */
-static void fold_and_update(const fold_t *fold, const optimizer_step_t *update) {
-  const tile_t *tile = &fold->tile;
-  dense_sum_t sum = {fold->worker->tile, (int64_t)tile->floats};
-  fold_node(fold, (tree_node_t){0, fold->engine->in.layout->shards}, sum);
-  worker_mark(fold->worker, PHASE_FOLD);
-  for (size_t r = 0; r < tile->runs; r++)
-    update_floats(fold->engine, fold->worker, &fold->engine->buckets[0], fold->step, update,
-                  tile->offset + r * tile->stride, tile->floats, sum.floats + r * tile->floats);
-  worker_mark(fold->worker, PHASE_UPDATE);
-}
-
-static fold_t fold_of(engine_t *engine, worker_t *worker, const step_t *step, size_t tile) {
-  return (fold_t){engine, worker, step, tile, graph_tile(engine->in.graph, tile)};
-}
-
-/* Its sums over the largest subtrees of this rank's shards. */
-void fold_pieces(engine_t *engine, worker_t *worker, const step_t *step, size_t tile) {
-  const fold_t fold = fold_of(engine, worker, step, tile);
-  for (int k = 0; k < engine->n_pieces; k++) {
-    float *partial = engine->partials + (size_t)k * engine->floats;
-    dense_sum_t out = {partial + fold.tile.offset, (int64_t)fold.tile.stride};
-    fold_node(&fold, engine->pieces[k], out);
-  }
-}
-
-void fold_phase(engine_t *engine, worker_t *worker, const step_t *step) {
-  long all = (long)graph_tiles(engine->in.graph);
-  bool alone = update_while_folding(engine, step);
-  const optimizer_step_t update = update_settings(engine, step);
-  for (long i; (i = atomic_fetch_add_explicit(&engine->next_tile, 1, memory_order_relaxed)) < all;) {
-    if (i == 0) add_losses(engine, step);
-    const fold_t fold = fold_of(engine, worker, step, (size_t)i);
-    if (alone)
-      fold_and_update(&fold, &update);
-    else
-      fold_pieces(engine, worker, step, (size_t)i);
-  }
-  worker_mark(worker, PHASE_FOLD);
 }

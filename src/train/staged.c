@@ -9,11 +9,7 @@
  *
  * Nobody is told anything but by counters that only grow: `tick` counts the steps, so who waits for something
  * of a step knows what number the counter will have. */
-#include "base/clock.h"
-#include "comm/idle.h"
 #include "train/engine_impl.h"
-
-#include <limits.h>
 
 /* ---- stages ---- */
 
@@ -73,28 +69,13 @@ ls_status staged_create(engine_t *engine, ls_error *error) {
 
 /* ---- waiting for parameters ---- */
 
-/* What a lane has begun comes to its end or fails, so it is enough to look at whether it has failed. The
- * clock is for lanes of other ranks. */
-static bool wait_for(engine_t *engine, const atomic_long *counter, long number) {
-  double limit = world_timeout(engine->in.world), asleep = 0;
-  for (int tries = 0; atomic_load_explicit(counter, memory_order_acquire) < number;
-       tries += tries < INT_MAX / 2) {
-    if (step_failed(engine)) return false;
-    if (!idle(tries) || limit <= 0) continue;
-    double now = clock_seconds();
-    if (asleep <= 0) asleep = now;
-    if (now - asleep > limit) atomic_store(&engine->control->failed, EXCHANGE_FAILED);
-  }
-  return true;
-}
-
 static bool wait_for_bucket(engine_t *engine, worker_t *worker, size_t bucket, long tick) {
   const atomic_long *arrived = &engine->progress[bucket].arrived;
   long number = tick * engine->lanes;
   if (atomic_load_explicit(arrived, memory_order_acquire) >= number) return true;
   worker_mark(worker, PHASE_WAIT);
   atomic_fetch_add_explicit(&engine->waiting, 1, memory_order_relaxed);
-  bool came = wait_for(engine, arrived, number);
+  bool came = count_wait(engine, arrived, number);
   atomic_fetch_sub_explicit(&engine->waiting, 1, memory_order_relaxed);
   worker_mark(worker, PHASE_EXCHANGE);
   return came;

@@ -30,7 +30,7 @@ int node_pieces(const engine_t *engine, tree_node_t *pieces, const float **vecto
   for (int place = 0; place < world_places(world); place++) {
     int own = cover_ranks(engine, first + place, 1, pieces + n);
     const float *segment = window_segment(engine->partial_window, place);
-    for (int k = 0; k < own; k++) vectors[n + k] = segment + (size_t)k * engine->floats;
+    for (int k = 0; k < own; k++) vectors[n + k] = segment + (size_t)k * engine->piece_floats;
     n += own;
   }
   return n;
@@ -55,18 +55,22 @@ int cover_node(const engine_t *engine, int node, tree_node_t pieces[TREE_MAX_PIE
   return tree_cover(shards, lo, count, pieces);
 }
 
-const float *sum_block(const sum_t *sum, size_t block, float *stack) {
+const float *sum_floats(const sum_t *sum, size_t at, size_t n, float *stack) {
   const float *top[TREE_MAX_PIECES + 2];
-  int n = 0;
+  int height = 0;
   for (int i = 0; i < sum->length; i++) {
     if (sum->program[i] != TREE_ADD) {
-      top[n++] = sum->pieces[sum->program[i]] + (block * GRAPH_BLOCK - sum->first);
+      top[height++] = sum->pieces[sum->program[i]] + at;
       continue;
     }
-    const float *a = top[n - 2], *b = top[n - 1];
-    float *out = stack + (size_t)(n - 2) * GRAPH_BLOCK;
-    for (size_t k = 0; k < GRAPH_BLOCK; k++) out[k] = a[k] + b[k];
-    top[--n - 1] = out;
+    const float *a = top[height - 2], *b = top[height - 1];
+    float *out = stack + (size_t)(height - 2) * GRAPH_BLOCK;
+    for (size_t k = 0; k < n; k++) out[k] = a[k] + b[k];
+    top[--height - 1] = out;
   }
   return top[0];
+}
+
+const float *sum_block(const sum_t *sum, size_t block, float *stack) {
+  return sum_floats(sum, block * GRAPH_BLOCK - sum->first, GRAPH_BLOCK, stack);
 }

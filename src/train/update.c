@@ -1,9 +1,9 @@
-/* The last phase of a step: an allreduce with the update fused into the middle of it.
+/* The last part of a step: an allreduce with the update fused into the middle of it.
  *
- * On one node a rank reads its slice of all partial sums and adds them in tree order, block by block in
- * cache; its threads share the slice. With several nodes slices come from the exchange, bucket by bucket
- * (exchange.c), and the thread that has it does what is here. Either way every number is the sum over the
- * same tree. */
+ * On one node sums come tile by tile from the fold (fold.c), and the thread that has one does what is here;
+ * with several they come from the exchange, bucket by bucket (exchange.c). Either way every number is the sum
+ * over the same tree. Where nothing may be applied before the whole gradient is there, it is kept, and a
+ * phase of its own follows. */
 #include "train/engine_impl.h"
 
 #include <math.h>
@@ -155,28 +155,39 @@ bool gradient_waits(const engine_t *engine, const step_t *step) {
   return step->keep || engine->trust.n_pieces > 0 || needs_norm(engine, step);
 }
 
-bool update_while_folding(const engine_t *engine, const step_t *step) {
-  return engine->shared && world_size(engine->in.world) == 1 && !gradient_waits(engine, step);
+bool updated_by_fold(const engine_t *engine, const step_t *step) {
+  return engine->shared && !gradient_waits(engine, step);
 }
 
 float *gradient_at(const engine_t *engine, const bucket_t *bucket, size_t offset) {
   return engine->gradient + slice_index(bucket, offset);
 }
 
+void keep_floats(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step, size_t first,
+                 size_t count, const float *sum) {
+  float *g = worker->gradient;
+  if (first < engine->trained_blocks * GRAPH_BLOCK) {
+    mean_gradient(engine, first, count, sum, 1.0F / (float)step->rows, g);
+  } else {
+    if (!step->keep) step_statistics(engine, step, first, count, sum);
+    memset(g, 0, count * sizeof *g);
+  }
+  memcpy(gradient_at(engine, bucket, first), g, count * sizeof *g);
+}
+
+static void find_squares(engine_t *engine, const bucket_t *bucket, int thread) {
+  slice_t part = own_part(engine, bucket, thread);
+  for (size_t b = part.first; b < part.first + part.count; b++)
+    engine->norms[b] = sum_squares(gradient_at(engine, bucket, b * GRAPH_BLOCK), GRAPH_BLOCK);
+}
+
 void keep_gradient(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step,
                    const sum_t *total, int thread) {
   slice_t part = own_part(engine, bucket, thread);
-  for (size_t b = part.first; b < part.first + part.count; b++) {
-    float *g = worker->gradient;
-    const float *sum = sum_block(total, b, worker->stack);
-    memset(g, 0, GRAPH_BLOCK * sizeof *g);
-    if (b < engine->trained_blocks)
-      mean_gradient(engine, b * GRAPH_BLOCK, GRAPH_BLOCK, sum, 1.0F / (float)step->rows, g);
-    else if (!step->keep)
-      step_statistics(engine, step, b * GRAPH_BLOCK, GRAPH_BLOCK, sum);
-    engine->norms[b] = sum_squares(g, GRAPH_BLOCK);
-    memcpy(gradient_at(engine, bucket, b * GRAPH_BLOCK), g, GRAPH_BLOCK * sizeof *g);
-  }
+  for (size_t b = part.first; b < part.first + part.count; b++)
+    keep_floats(engine, worker, bucket, step, b * GRAPH_BLOCK, GRAPH_BLOCK,
+                sum_block(total, b, worker->stack));
+  find_squares(engine, bucket, thread);
 }
 
 void update_bucket(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step,
@@ -237,12 +248,16 @@ optimizer_step_t update_settings(const engine_t *engine, const step_t *step) {
 void update_phase(engine_t *engine, worker_t *worker, int thread, const step_t *step, ls_error *error) {
   const optimizer_step_t update = update_settings(engine, step);
   const bucket_t *all = &engine->buckets[0];
-  if (!engine->shared) reduce_by_library(engine, worker, thread, error);
-  if (gradient_waits(engine, step)) {
-    keep_gradient(engine, worker, all, step, &engine->total, thread);
-    if (!step->keep) update_waiting(engine, worker, thread, step, &update, error);
-  } else {
-    update_bucket(engine, worker, all, step, &update, &engine->total, thread);
+  bool waits = gradient_waits(engine, step);
+  if (!engine->shared) {
+    reduce_by_library(engine, worker, thread, error);
+    if (waits)
+      keep_gradient(engine, worker, all, step, &engine->total, thread);
+    else
+      update_bucket(engine, worker, all, step, &update, &engine->total, thread);
+  } else if (waits) {
+    find_squares(engine, all, thread);
   }
+  if (waits && !step->keep) update_waiting(engine, worker, thread, step, &update, error);
   worker_mark(worker, PHASE_UPDATE);
 }
