@@ -3,7 +3,7 @@ test_first_steps.c compares lockstep with.
 
 first_steps.py LOCKSTEP: with the program to take the initial model and the dataset from. Run by hand; it writes
 features.csv, labels.csv and targets.csv, imports them, has lockstep save each network before training
-(train.epochs=0), and replays 20 steps from what it reads in those files with h5py. Nothing but the initial
+(train.epochs=0), and replays 50 steps from what it reads in those files with h5py. Nothing but the initial
 weights and the partition of rows (src/data/shard.h) is lockstep's; gradients are worked out below by hand.
 """
 import pathlib
@@ -18,7 +18,7 @@ here = pathlib.Path(__file__).resolve().parent
 lockstep = pathlib.Path(sys.argv[1]).resolve()
 
 ROWS, FEATURES, CLASSES, TARGETS = 150, 13, 3, 2
-BATCH, SHARDS, STEPS = 32, 4, 20
+BATCH, SHARDS, STEPS = 32, 4, 50
 
 
 def write_tables():

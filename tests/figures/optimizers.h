@@ -1,4 +1,4 @@
-/* Parameters after 50 steps, by optimizers.py with PyTorch 1.13.0a0 in float64. */
+/* Parameters after 50 steps, by optimizers.py with PyTorch 1.13.0a0 and NumPy in float64. */
 /* clang-format off */
 static const double torch_sgd[] = {
     0.51700425066672573, 0.46168240346198869, 0.48698641132835097, 0.55662478846491714,
@@ -35,4 +35,8 @@ static const double torch_rmsprop_momentum[] = {
 static const double torch_nadam[] = {
     -0.54749064468279518, -0.24793840496007935, 0.021738105620279492, 0.35353964850840253,
     0.65566391143809366, 0.74623446301291574, 0.69604700014162935, 0.47876807428349211,
+};
+static const double numpy_proximal[] = {
+    0.65635251301287034, 0.5268309534244745, 0.44723465623158887, 0.42011901768365473,
+    0.41075784951966743, 0.3755203370343615, 0.27153048523140771, 0,
 };

@@ -1,4 +1,4 @@
-"""Fifty steps of each optimiser by PyTorch in float64: makes optimizers.h, the figures that
+"""Fifty steps of each optimiser by PyTorch in float64, and of the one that it has not by NumPy: makes optimizers.h, the figures that
 tests/optim/test_optimizer.c compares lockstep's optimisers with. Run by hand.
 
 The function to be made small is a chain, f(w) = sum over i of 2 (w_(i+1) - w_i^2)^2 + (1 - w_i)^2 (Rosenbrock 1960,
@@ -6,6 +6,7 @@ with 2 in place of 100): its gradient is a few products, and neither constant no
 """
 import pathlib
 
+import numpy as np
 import torch
 
 N, STEPS = 8, 50
@@ -39,13 +40,29 @@ def train(make):
     return w.tolist()
 
 
+def proximal(lr=0.02, l1=0.8):
+    """Iterative soft thresholding (Daubechies et al. 2004), the gradient by hand."""
+    w = -1.2 + 0.3 * np.arange(N)
+    for _ in range(STEPS):
+        d, g = w[1:] - w[:-1] ** 2, np.zeros(N)
+        g[:-1] = -8 * d * w[:-1] - 2 * (1 - w[:-1])
+        g[1:] += 4 * d
+        v = w - lr * g
+        w = np.sign(v) * np.maximum(np.abs(v) - lr * l1, 0)
+    return w.tolist()
+
+
+def c_array(name, numbers):
+    values = [f"{v:.17g}" for v in numbers]
+    rows = [", ".join(values[i : i + 4]) for i in range(0, N, 4)]
+    return f"static const double {name}[] = {{\n    " + ",\n    ".join(rows) + ",\n};"
+
+
 def main():
-    lines = [f"/* Parameters after {STEPS} steps, by optimizers.py with PyTorch {torch.__version__} in float64. */",
+    lines = [f"/* Parameters after {STEPS} steps, by optimizers.py with PyTorch {torch.__version__} and NumPy in float64. */",
              "/* clang-format off */"]
-    for name, make in CASES:
-        values = [f"{v:.17g}" for v in train(make)]
-        rows = [", ".join(values[i : i + 4]) for i in range(0, N, 4)]
-        lines.append(f"static const double torch_{name}[] = {{\n    " + ",\n    ".join(rows) + ",\n};")
+    lines += [c_array(f"torch_{name}", train(make)) for name, make in CASES]
+    lines.append(c_array("numpy_proximal", proximal()))
     (pathlib.Path(__file__).parent / "optimizers.h").write_text("\n".join(lines) + "\n")
 
 

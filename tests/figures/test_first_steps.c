@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS = 20 };
+enum { STEPS = 50 };
 
 TestSuite(first_steps, .init = place_make, .fini = place_remove);
 

@@ -117,7 +117,7 @@ static void chain_gradient(const float *w, float *g) {
   for (int i = 0; i < CHAIN; i++) g[i] = (float)sums[i];
 }
 
-static void check_torch(const char *name, optimizer_step_t step, const double *figures, const char *what) {
+static void check_chain(const char *name, optimizer_step_t step, const double *figures, const char *what) {
   const optimizer_t *optimizer = optimizer_find(name);
   float w[CHAIN], g[CHAIN], a[CHAIN] = {0}, b[CHAIN] = {0};
   float *const state[] = {a, b};
@@ -138,17 +138,21 @@ static void check_torch(const char *name, optimizer_step_t step, const double *f
   }
 
 Test(optimizer, fifty_steps_are_those_of_pytorch) {
-  check_torch("sgd", STEP(.learning_rate = 0.01), torch_sgd, "sgd");
-  check_torch("sgd", STEP(.learning_rate = 0.01, .momentum = 0.9), torch_sgd_momentum, "momentum");
-  check_torch("sgd", STEP(.learning_rate = 0.01, .momentum = 0.9, .nesterov = true), torch_sgd_nesterov,
+  check_chain("sgd", STEP(.learning_rate = 0.01), torch_sgd, "sgd");
+  check_chain("sgd", STEP(.learning_rate = 0.01, .momentum = 0.9), torch_sgd_momentum, "momentum");
+  check_chain("sgd", STEP(.learning_rate = 0.01, .momentum = 0.9, .nesterov = true), torch_sgd_nesterov,
               "nesterov");
-  check_torch("adam", STEP(.learning_rate = 0.02), torch_adam, "adam");
-  check_torch("adamw", STEP(.learning_rate = 0.02, .weight_decay = 0.1), torch_adamw, "adamw");
-  check_torch("adagrad", STEP(.learning_rate = 0.1), torch_adagrad, "adagrad");
-  check_torch("rmsprop", STEP(.learning_rate = 0.01, .alpha = 0.99), torch_rmsprop, "rmsprop");
-  check_torch("rmsprop", STEP(.learning_rate = 0.002, .alpha = 0.9, .momentum = 0.9), torch_rmsprop_momentum,
+  check_chain("adam", STEP(.learning_rate = 0.02), torch_adam, "adam");
+  check_chain("adamw", STEP(.learning_rate = 0.02, .weight_decay = 0.1), torch_adamw, "adamw");
+  check_chain("adagrad", STEP(.learning_rate = 0.1), torch_adagrad, "adagrad");
+  check_chain("rmsprop", STEP(.learning_rate = 0.01, .alpha = 0.99), torch_rmsprop, "rmsprop");
+  check_chain("rmsprop", STEP(.learning_rate = 0.002, .alpha = 0.9, .momentum = 0.9), torch_rmsprop_momentum,
               "rmsprop with momentum");
-  check_torch("nadam", STEP(.learning_rate = 0.02), torch_nadam, "nadam");
+  check_chain("nadam", STEP(.learning_rate = 0.02), torch_nadam, "nadam");
+}
+
+Test(optimizer, fifty_proximal_steps_are_those_of_numpy) {
+  check_chain("proximal", STEP(.learning_rate = 0.02, .l1 = 0.8), numpy_proximal, "proximal");
 }
 
 /* Factors are left out once the product has vanished beside 1. */
