@@ -80,6 +80,6 @@ launch() {
     options=(-launcher rsh -launcher-exec "$here/agent.sh" -iface eth0 -hosts "$hosts")
   fi
   env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
-    timeout -k 1 30 ip netns exec "$(node 0)" unshare --uts sh -c 'hostname "$0"; exec "$@"' "$(node 0)" \
+    timeout -k 1 100 ip netns exec "$(node 0)" unshare --uts sh -c 'hostname "$0"; exec "$@"' "$(node 0)" \
     "$mpiexec" "${options[@]}" -n "$ranks" "$@" </dev/null
 }

@@ -82,15 +82,15 @@ refused_together() {
 "$LOCKSTEP" train config.yaml name=whole parallel.threads=1 2>/dev/null
 job=$(sbatch --parsable --ntasks=2 --cpus-per-task=1 --time=5 --output=preempted.out \
   "$root/slurm/train.sbatch" config.yaml name=preempted)
-wait_until 20 has_begun preempted 1
+wait_until 60 has_begun preempted 1
 scancel --signal=TERM "$job" # to the ranks, as preemption does
-wait_until 20 has_stopped preempted 1
+wait_until 60 has_stopped preempted 1
 [[ $(summary preempted reason) == signal ]] || fail "the reason is '$(summary preempted reason)', not signal"
 refused_together
-wait_until 20 has_begun preempted 2
+wait_until 60 has_begun preempted 2
 scancel --batch --signal=USR1 "$job" # to the script, as --signal=B:USR1@… does
-wait_until 20 has_stopped preempted 2
-wait_until 30 has_ended "$job"
+wait_until 60 has_stopped preempted 2
+wait_until 60 has_ended "$job"
 [[ $(summary preempted status) == "done" ]] || fail "the job has not finished its training"
 [[ $(grep -c '"event": "resume"' runs/preempted/log.jsonl) -eq 2 ]] || fail "it was not resumed twice"
 "$LOCKSTEP" diff runs/whole runs/preempted || fail "other bits than those of the run that was left alone"
@@ -99,7 +99,7 @@ wait_until 30 has_ended "$job"
 
 job=$(LAYOUTS="1x1x1 1x2x1" LOCKSTEP_LAUNCHER=mpirun sbatch --parsable --array=0-1%1 --ntasks=2 --cpus-per-task=1 --time=5 \
   --output=scaling.out "$root/slurm/scaling.sbatch" config.yaml train.epochs=3)
-wait_until 30 has_ended "$job"
+wait_until 60 has_ended "$job"
 "$LOCKSTEP" diff runs/config-1x1x1 runs/config-1x2x1 || fail "other bits on another layout"
 
 # ---- a scaling study as a job array: measured, collected, nothing missing ----

@@ -7,6 +7,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Limits are for what hangs: a machine busy with other things may be many times slower than one that is not.
+ * A test that interferes with a run at a certain moment may find it over; it then tries again, so many times.
+ */
+enum { ALONE = 0, LIMIT_SECONDS = 120, ATTEMPTS = 5 };
+
 /* For .init and .fini: makes a temporary directory and goes there; removes it. */
 void place_make(void);
 void place_remove(void);
@@ -16,8 +21,6 @@ typedef struct {
   double seconds;
   const char *out, *err; /* valid until the next run */
 } result_t;
-
-enum { ALONE = 0, LIMIT_SECONDS = 60 };
 
 /* `lockstep WORDS` under mpirun with so many ranks, or ALONE without it. Words are parted by spaces; single
  * quotes keep spaces in a word. */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROWS = 301, SOON = 20 };
+enum { ROWS = 301, SOON = 60 };
 enum { EXIT_FAILED = 1, EXIT_SETTINGS = 2, EXIT_DATA = 3 };
 
 static void write_config(void) {

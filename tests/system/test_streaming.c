@@ -145,7 +145,6 @@ static void expect_end(int ranks, const char *words, int code, const char *part)
   result_t result = run(ranks, "train config.yaml %s", words);
   cr_assert_eq(result.code, code, "%s: %s", words, result.err);
   cr_assert_not_null(strstr(result.err, part), "no '%s' in: %s", part, result.err);
-  cr_assert_lt(result.seconds, 20);
 }
 
 /* One rank of three meets the NaN in the middle of an epoch; the others, also those of other nodes, stop too.
