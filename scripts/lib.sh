@@ -9,10 +9,12 @@ if [[ $EUID -eq 0 ]]; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 
-# build DIR [CMake options] [-- TARGET]: configure and build, quietly as long as all goes well.
+# build DIR [CMake options] [-- TARGET]: configure and build, quietly as long as all goes well. With CI set, warnings are
+# errors.
 build() {
   local directory=$1 log options=() target=all
   shift
+  [[ -z ${CI:-} ]] || options+=(-DLOCKSTEP_WERROR=ON)
   while [[ $# -gt 0 && $1 != -- ]]; do
     options+=("$1")
     shift

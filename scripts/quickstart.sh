@@ -8,7 +8,7 @@ run=runs/fashion-mnist
 scripts/setup.sh
 options=()
 [[ -e build/release/CMakeCache.txt ]] || options=(-DCMAKE_BUILD_TYPE=Release -DLOCKSTEP_TESTS=OFF)
-build build/release "${options[@]}"
+build build/release "${options[@]}" -- lockstep
 lockstep=build/release/lockstep
 
 # The four files of Fashion-MNIST: from Debian's package, or put into data/ by hand.
