@@ -91,11 +91,12 @@ void ready_close(ready_t *ready);
 
 /* ---- temperature.c: (heads), 0 where logits stay as they are; LS_USAGE ---- */
 
-/* `text`: T, for all heads that give probabilities, or HEAD=T,HEAD=T. */
-ls_status temperatures_parse(const objective_t *objective, const char *text, double out[MOST_HEADS],
-                             ls_error *error);
 /* Whether any head gives probabilities. */
 ls_status temperatures_check(const objective_t *objective, ls_error *error);
+/* `text`: T, for all heads that give probabilities, or HEAD=T,HEAD=T. The caller says in front of the message
+ * what its option takes. */
+ls_status temperatures_parse(const objective_t *objective, const char *text, double out[MOST_HEADS],
+                             ls_error *error);
 
 /* Whether a file's features are the network's inputs. */
 ls_status ready_check_features(const ready_t *ready, const char *file, int64_t features, ls_error *error);

@@ -300,10 +300,11 @@ static ls_status find_temperatures(const session_t *session, const eval_argument
                                    ls_error *error) {
   const objective_t *objective = &ready->model->objective;
   if (a->temperature == NULL) return LS_OK;
-  if (strcmp(a->temperature, "fit") != 0)
-    return temperatures_parse(objective, a->temperature, temperatures, error);
   TRY(temperatures_check(objective, error));
-  return fit_temperatures(session, ready, mixture, temperatures, error);
+  if (strcmp(a->temperature, "fit") == 0)
+    return fit_temperatures(session, ready, mixture, temperatures, error);
+  ls_status status = temperatures_parse(objective, a->temperature, temperatures, error);
+  return status == LS_OK ? LS_OK : error_prefix(error, status, "--temperature takes fit, T or HEAD=T,HEAD=T");
 }
 
 static ls_status evaluate(const session_t *session, const eval_arguments_t *a, ready_t *ready,

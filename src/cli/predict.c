@@ -123,15 +123,21 @@ static ls_status collect_all(const session_t *session, const split_t *split, con
   return LS_OK;
 }
 
+static ls_status find_temperatures(const predict_arguments_t *a, const objective_t *objective,
+                                   double temperatures[MOST_HEADS], ls_error *error) {
+  if (a->temperature == NULL) return LS_OK;
+  TRY(temperatures_check(objective, error));
+  ls_status status = temperatures_parse(objective, a->temperature, temperatures, error);
+  return status == LS_OK ? LS_OK : error_prefix(error, status, "--temperature takes T or HEAD=T,HEAD=T");
+}
+
 static ls_status predict_rows(const session_t *session, const predict_arguments_t *a, ready_t *ready,
                               const split_t *split, ls_error *error) {
   predictions_t mine = {0}, all = {0};
   double temperatures[MOST_HEADS] = {0};
   asking_t asking = a->asking;
   asking.temperatures = temperatures;
-  ls_status status = LS_OK;
-  if (a->temperature != NULL)
-    status = temperatures_parse(&ready->model->objective, a->temperature, temperatures, error);
+  ls_status status = find_temperatures(a, &ready->model->objective, temperatures, error);
   if (status == LS_OK)
     status =
         predictions_make(ready->model, ready->evaluator, split, ready->layout.threads, &asking, &mine, error);

@@ -8,8 +8,8 @@
 
 static ls_status parse_number(const char *text, double *out, ls_error *error) {
   if (text_double(text, out) && *out >= TEMPERATURE_LEAST && *out <= TEMPERATURE_MOST) return LS_OK;
-  return error_set(error, LS_USAGE, "--temperature: '%.60s' is no number from %g to %d", text,
-                   TEMPERATURE_LEAST, TEMPERATURE_MOST);
+  return error_set(error, LS_USAGE, "'%.60s' is no number from %g to %d", text, TEMPERATURE_LEAST,
+                   TEMPERATURE_MOST);
 }
 
 /* HEAD=T */
@@ -20,19 +20,18 @@ static ls_status parse_head(const objective_t *objective, const char *text, doub
     const head_t *head = &objective->heads[h];
     if (strlen(head->name) != length || strncmp(head->name, text, length) != 0) continue;
     if (loss_gives_probabilities(head->loss)) return parse_number(text + length + 1, &out[h], error);
-    return error_set(error, LS_USAGE, "--temperature: the head %s (%s) gives no probabilities of classes",
-                     head->name, head->loss->name);
+    return error_set(error, LS_USAGE, "the head %s (%s) gives no probabilities of classes", head->name,
+                     head->loss->name);
   }
-  return error_set(error, LS_USAGE, "--temperature: the network has no head '%.*s'", (int)length, text);
+  return error_set(error, LS_USAGE, "the network has no head '%.*s'", (int)length, text);
 }
 
 ls_status temperatures_parse(const objective_t *objective, const char *text, double out[MOST_HEADS],
                              ls_error *error) {
   double all = 0;
   char parts[1024], *rest = NULL;
-  TRY(temperatures_check(objective, error));
   if (strlen(text) >= sizeof parts)
-    return error_set(error, LS_USAGE, "--temperature: longer than %zu characters", sizeof parts - 1);
+    return error_set(error, LS_USAGE, "longer than %zu characters", sizeof parts - 1);
   snprintf(parts, sizeof parts, "%s", text);
   if (strchr(text, '=') != NULL) {
     for (char *part = strtok_r(parts, ",", &rest); part != NULL; part = strtok_r(NULL, ",", &rest))

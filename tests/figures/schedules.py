@@ -14,6 +14,10 @@ LOSSES = [3, 2, 2.1, 2.2, 1.5, 1.4999, 1.4998, 1.4997, 1.4996, 1, 1.2, 1.1, 1.3,
 # The base rate of all is 0.5. OneCycleLR ends its rise at pct_start * total_steps - 1 and the run at
 # total_steps - 1: here after 8 and 29 steps.
 CASES = [
+    # the rate of step t of 25, 0.05 from there on
+    ("cosine", 0.5, lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.CosineAnnealingLR(o, T_max=25, eta_min=0.05),
+                                                           lr_scheduler.ConstantLR(o, 0.1, 99)], [25])),
+    ("step", 0.5, lambda o: lr_scheduler.StepLR(o, step_size=7, gamma=0.3)),
     ("exponential", 0.5, lambda o: lr_scheduler.ExponentialLR(o, 0.9)),
     ("polynomial", 0.5, lambda o: lr_scheduler.PolynomialLR(o, total_iters=25, power=2.0)),
     ("one_cycle", 0.5, lambda o: lr_scheduler.OneCycleLR(o, 0.5, total_steps=30, pct_start=0.3, div_factor=10,

@@ -87,6 +87,8 @@ static void check_torch(const char *name, schedule_plan_t plan, const double *fi
   }
 
 Test(schedule, rates_are_those_of_pytorch) {
+  check_torch("cosine", PLAN(.total_steps = 25, .final = 0.1), torch_cosine);
+  check_torch("step", PLAN(.every_steps = 7, .factor = 0.3), torch_step);
   check_torch("exponential", PLAN(.every_steps = 2, .factor = 0.81), torch_exponential);
   check_torch("polynomial", PLAN(.total_steps = 25, .power = 2), torch_polynomial);
   check_torch("one_cycle", PLAN(.total_steps = 29, .start = 0.1, .rise_steps = 8, .final = 0.02),

@@ -212,9 +212,26 @@ Test(heads, are_tempered_each_for_itself) {
   run_well(2, "eval runs/config --split test --temperature kind=%.9g --json set.json", t);
   cr_expect_float_eq(json_double(strstr(file_text("set.json"), "\"head\": \"kind\""), "loss"), least, 1e-4);
   run_well(ALONE, "predict runs/config data.h5 --out t.csv --temperature 2");
-  const char *const bad[] = {"slope=2", "colour=2", "kind=hot", "kind=2,3", "0"};
-  for (int i = 0; i < 5; i++)
-    cr_expect_eq(run(ALONE, "eval runs/config --temperature %s", bad[i]).code, 2, "%s", bad[i]);
+}
+
+Test(heads, are_tempered_by_name_and_number_alone) {
+  char many[1200] = "kind=2";
+  while (strlen(many) < 1100) strcat(many, ",kind=2");
+  const struct {
+    const char *text, *said;
+  } bad[] = {{"slope=2", "the head slope"},      {"colour=2", "no head 'colour'"},
+             {"kind=hot", "'hot' is no number"}, {"kind=2,3", "no head ''"},
+             {"0", "'0' is no number"},          {many, "longer than"}};
+  run_well(ALONE, "train config.yaml train.epochs=1");
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    result_t result = run(ALONE, "eval runs/config --temperature %s", bad[i].text);
+    cr_expect_eq(result.code, 2, "%s", bad[i].text);
+    cr_expect_not_null(strstr(result.err, "takes fit, T or HEAD=T"), "%s", result.err);
+    cr_expect_not_null(strstr(result.err, bad[i].said), "%s", result.err);
+  }
+  result_t result = run(ALONE, "predict runs/config data.h5 --out t.csv --temperature fit");
+  cr_expect_eq(result.code, 2);
+  cr_expect_not_null(strstr(result.err, "takes T or HEAD=T,HEAD=T: 'fit' is no number"), "%s", result.err);
 }
 
 /* A figure of one head of two in what eval wrote. */
