@@ -12,9 +12,9 @@ typedef enum {
 } target_kind_t;
 
 /* A column of y: a class number in [0, classes), or, with no classes, a value in [low, high] unless both are
- * 0. */
+ * 0. Of a forecast it is a column of those that are forecast, at one step of the horizon, counted from 0. */
 typedef struct {
-  int64_t column;
+  int64_t column, step;
   int64_t classes;
   double low, high;
 } target_column_t;

@@ -58,7 +58,8 @@ static const key_row_t rows[] = {
      .meaning = "outputs of the last layer, behind those of the head before; auto: all that are left",
      .range = {.low = 1, .high = INT32_MAX}, .or_auto = true},
     {"targets", &type_numbers, FIELD(targets), "auto",
-     .meaning = "columns of y, counted from 0: one with class numbers, or as many as the loss needs",
+     .meaning = "columns of y, with data.window of those that are forecast, counted from 0: one with class "
+                "numbers, or as many as the loss needs",
      .list = targets_choice, .range = {.low = 0, .high = INT32_MAX}},
 };
 

@@ -41,9 +41,12 @@ ls_status windows_load(const loading_t *load, const split_names_t *names, int wh
   const row_format_t x = features_format(names->x, source);
   TRY(load_steps(load, windows, &x, dataset, &split->x, error));
   if (kind == TARGET_NONE) return LS_OK;
-  split->width = windows->horizon * windows->targets;
-  if (!windows_use_y(load->window))
-    return windows_check_values(split, load->request->targets, load->file, names->x, error);
-  const row_format_t y = targets_format(names->y, source, load->request->targets);
-  return load_steps(load, windows, &y, dataset, &split->targets, error);
+  split->width = load->request->targets.width;
+  TRY(windows_choose(windows, load->request->targets, &dataset->arena, error));
+  if (windows_use_y(load->window)) {
+    const row_format_t y = targets_format(names->y, source, (target_request_t){.kind = kind});
+    TRY(load_steps(load, windows, &y, dataset, &split->targets, error));
+  }
+  return windows_check_values(split, load->request->targets, load->file,
+                              windows_use_y(load->window) ? names->y : names->x, error);
 }

@@ -38,18 +38,28 @@ void scaler_leave(scaler_t *scaler, int64_t c) {
   scaler->scale[c] = 1;
 }
 
-ls_status scaler_repeat(scaler_t *scaler, int64_t times, ls_error *error) {
-  scaler_t repeated = {0};
+/* Column c of n becomes the present one that columns[c] names, or, columns NULL, they repeat. */
+static ls_status rearrange(scaler_t *scaler, const target_column_t *columns, int64_t n, ls_error *error) {
+  scaler_t all = {0};
   if (scaler->n == 0) return LS_OK;
-  TRY(scaler_new(scaler->name, scaler->n * times, &repeated, error));
-  for (int64_t c = 0; c < repeated.n; c++) {
-    repeated.shift[c] = scaler->shift[c % scaler->n];
-    repeated.scale[c] = scaler->scale[c % scaler->n];
-    repeated.offset[c] = scaler->offset[c % scaler->n];
+  TRY(scaler_new(scaler->name, n, &all, error));
+  for (int64_t c = 0; c < n; c++) {
+    int64_t from = columns != NULL ? columns[c].column : c % scaler->n;
+    all.shift[c] = scaler->shift[from];
+    all.scale[c] = scaler->scale[from];
+    all.offset[c] = scaler->offset[from];
   }
   arena_free(&scaler->arena);
-  *scaler = repeated;
+  *scaler = all;
   return LS_OK;
+}
+
+ls_status scaler_repeat(scaler_t *scaler, int64_t times, ls_error *error) {
+  return rearrange(scaler, NULL, scaler->n * times, error);
+}
+
+ls_status scaler_pick(scaler_t *scaler, const target_column_t *columns, int64_t n, ls_error *error) {
+  return rearrange(scaler, columns, n, error);
 }
 
 /* ---- fitting ---- */

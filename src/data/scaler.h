@@ -32,6 +32,9 @@ void scaler_leave(scaler_t *scaler, int64_t c);
 /* Makes it one for `times` times as many columns, which repeat the present ones in order. */
 ls_status scaler_repeat(scaler_t *scaler, int64_t times, ls_error *error);
 
+/* Makes it one for n columns, the present ones as these say. */
+ls_status scaler_pick(scaler_t *scaler, const target_column_t *columns, int64_t n, ls_error *error);
+
 /* In place, n rows of scaler->n columns. Targets of a split are scaled by split_scale_targets
  * (data/stream.h), after fitting. */
 void scaler_apply(const scaler_t *scaler, int64_t rows, float *values);

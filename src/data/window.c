@@ -56,16 +56,32 @@ int64_t windows_steps_below(const window_settings_t *window, int64_t rows, int64
   return most < steps ? most : steps;
 }
 
+static ls_status forecasts_numbers(ls_error *error) {
+  return error_set(error, LS_BAD_SETTINGS,
+                   "data.window forecasts numbers, and this loss takes classes: choose mse, mae, huber, "
+                   "quantile or gaussian_nll");
+}
+
+/* Every column that a head takes is forecast, and where none names its own every one that is forecast is
+ * taken.
+ */
+static ls_status check_heads(int64_t columns, target_request_t targets, ls_error *error) {
+  int64_t needed = 0;
+  for (int64_t c = 0; c < targets.width; c++) {
+    if (targets.columns[c].classes > 0) return forecasts_numbers(error);
+    if (targets.columns[c].column >= needed) needed = targets.columns[c].column + 1;
+  }
+  if (columns == needed || (columns > needed && !targets.all_columns)) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "the heads of the network take %" PRId64 " columns of those that are forecast, and "
+                   "data.window.targets gives %" PRId64 ": loss.targets names the columns of a head, from 0",
+                   needed, columns);
+}
+
 ls_status windows_check(const window_settings_t *window, int64_t columns, target_request_t targets,
                         ls_error *error) {
-  if (targets.columns != NULL)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "data.window forecasts with one loss: several heads and loss.targets are for rows that "
-                     "are no windows; data.window.targets says what is forecast");
-  if (targets.kind != TARGET_VALUES)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "data.window forecasts numbers, and this loss takes classes: choose mse, mae, huber, "
-                     "quantile or gaussian_nll");
+  if (targets.columns != NULL) return check_heads(columns, targets, error);
+  if (targets.kind != TARGET_VALUES) return forecasts_numbers(error);
   if (columns * window->horizon == targets.width) return LS_OK;
   return error_set(error, LS_BAD_SETTINGS,
                    "a forecast of %" PRId64 " step(s) (data.window.horizon) and %" PRId64
@@ -109,21 +125,45 @@ static float value_at(const split_t *split, int64_t step, int64_t k) {
   return (float)((const double *)split->x)[at];
 }
 
-ls_status windows_check_values(const split_t *split, target_request_t targets, const char *file,
-                               const char *x, ls_error *error) {
+/* Column k at all resident steps. */
+static ls_status check_column(const split_t *split, int64_t k, double low, double high, const char *file,
+                              const char *array, ls_error *error) {
   const windows_t *windows = split->windows;
-  if (targets.low == 0 && targets.high == 0) return LS_OK;
-  for (int64_t i = 0; i < windows->steps * windows->targets; i++) {
-    int64_t step = i / windows->targets, k = i % windows->targets;
+  if (low == 0 && high == 0) return LS_OK;
+  for (int64_t step = 0; step < windows->steps; step++) {
     double value = (double)value_at(split, step, k);
-    if (!(value >= targets.low && value <= targets.high))
+    if (!(value >= low && value <= high))
       return error_set(error, LS_BAD_DATA,
                        "%s: %s holds %g in row %" PRId64 " (counted from 0), column %" PRId64
                        " of those that are forecast, but the loss takes values from "
                        "%g to %g",
-                       file, x, value, timeline_row(&windows->timeline, windows->begin + step), k,
-                       targets.low, targets.high);
+                       file, array, value, timeline_row(&windows->timeline, windows->begin + step), k, low,
+                       high);
   }
+  return LS_OK;
+}
+
+ls_status windows_check_values(const split_t *split, target_request_t targets, const char *file,
+                               const char *array, ls_error *error) {
+  for (int64_t k = 0; k < split->windows->targets && targets.columns == NULL; k++)
+    TRY(check_column(split, k, targets.low, targets.high, file, array, error));
+  for (int64_t c = 0; c < targets.width && targets.columns != NULL; c++) {
+    const target_column_t *column = &targets.columns[c];
+    if (column->step == 0)
+      TRY(check_column(split, column->column, column->low, column->high, file, array, error));
+  }
+  return LS_OK;
+}
+
+ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error) {
+  int64_t n = targets.columns != NULL ? targets.width : windows->horizon * windows->targets;
+  target_column_t *forecast = arena_new(arena, (size_t)n, sizeof *forecast);
+  if (forecast == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " targets", n);
+  for (int64_t c = 0; c < n; c++)
+    forecast[c] = targets.columns != NULL
+                      ? targets.columns[c]
+                      : (target_column_t){.column = c % windows->targets, .step = c / windows->targets};
+  windows->forecast = forecast;
   return LS_OK;
 }
 
@@ -149,9 +189,8 @@ void windows_gather(const split_t *split, window_part_t part, const uint32_t *ro
   float *at = out;
   for (int64_t i = 0; i < n; i++) {
     int64_t first = windows_step(windows, rows[i]);
-    for (int64_t h = 0; h < windows->horizon; h++)
-      for (int64_t k = 0; k < windows->targets; k++)
-        *at++ = value_at(split, first + steps[part](windows, h), k);
+    for (const target_column_t *c = windows->forecast; c < windows->forecast + split->width; c++)
+      *at++ = value_at(split, first + steps[part](windows, c->step), c->column);
   }
   if (windows->scaler != NULL) scaler_apply(windows->scaler, n, out);
 }
@@ -181,7 +220,7 @@ ls_status windows_fit_targets(world_t *world, const scaling_settings_t *settings
   if (status == LS_OK) status = scaler_fit_targets(world, settings, &steps, &scaler, error);
   free(copy);
   TRY(status);
-  status = world_agree(world, scaler_repeat(&scaler, train->windows->horizon, error), error);
+  status = world_agree(world, scaler_pick(&scaler, train->windows->forecast, train->width, error), error);
   if (status == LS_OK)
     *out = scaler;
   else

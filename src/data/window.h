@@ -21,10 +21,11 @@ struct windows {
   timeline_t timeline; /* of the split, all ranks' */
   int64_t steps;       /* resident, from step `begin` of the timeline on */
   int64_t begin;
-  int64_t first;          /* resident step at which this rank's first window begins */
-  uint32_t *at;           /* (rows): the same of every window; NULL: they lie `stride` apart */
-  partition_t time;       /* the timeline's steps, dealt to shards like rows */
-  const scaler_t *scaler; /* of targets, (horizon x targets), or NULL. Borrowed */
+  int64_t first;                   /* resident step at which this rank's first window begins */
+  uint32_t *at;                    /* (rows): the same of every window; NULL: they lie `stride` apart */
+  partition_t time;                /* the timeline's steps, dealt to shards like rows */
+  const target_column_t *forecast; /* (width): the column and the step of each target of a row */
+  const scaler_t *scaler;          /* of targets, (width), or NULL. Borrowed */
 };
 
 /* How a timeline is shared out: which steps this rank holds for its rows [first, first + n) of the partition.
@@ -44,18 +45,22 @@ int64_t windows_steps_below(const window_settings_t *window, int64_t rows, int64
 /* The split's steps, this rank's shards' part, as rows without windows: each step once. Borrows. */
 split_t windows_as_steps(const split_t *split);
 
-/* LS_BAD_SETTINGS when a loss wants other targets than so many columns, of horizon steps each. */
+/* LS_BAD_SETTINGS when losses want other targets than so many columns, of horizon steps each. */
 ls_status windows_check(const window_settings_t *window, int64_t columns, target_request_t targets,
                         ls_error *error);
 /* LS_BAD_SETTINGS: windows are not streamed. */
 ls_status windows_over_limit(ls_error *error);
 
-/* LS_BAD_DATA when columns of x are forecast that hold values out of the bounds that a loss has. */
-ls_status windows_check_values(const split_t *split, target_request_t targets, const char *file,
-                               const char *x, ls_error *error);
+/* Which target is which: as the heads ask for them, or all columns step by step. Memory is the arena's. */
+ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error);
 
-/* Scales the targets: each column as all its training steps say. Columns are repeated for every step of the
- * horizon, so that the scaler is for whole rows of targets. Collective. */
+/* LS_BAD_DATA when columns are forecast that hold values out of the bounds that a loss has; `array` is where
+ * they come from. */
+ls_status windows_check_values(const split_t *split, target_request_t targets, const char *file,
+                               const char *array, ls_error *error);
+
+/* Scales the targets: each column as all its training steps say, and so at every step of the horizon. The
+ * scaler is for whole rows of targets. Collective. */
 ls_status windows_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
                               scaler_t *out, ls_error *error);
 
@@ -66,7 +71,7 @@ typedef enum {
   WINDOW_SEASONAL,    /* the value of a season ago, or of the last one that the inputs hold */
 } window_part_t;
 
-/* out (n, horizon, targets), of windows rows[i] of the split's resident ones; scaled like the targets. */
+/* out (n, width), of windows rows[i] of the split's resident ones; scaled like the targets. */
 void windows_gather(const split_t *split, window_part_t part, const uint32_t *rows, int64_t n, float *out);
 
 #endif

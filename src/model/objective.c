@@ -41,8 +41,29 @@ static bool names_targets(const loss_settings_t *settings) {
   return settings->targets.word == NULL;
 }
 
-static ls_status fill_head(objective_t *objective, const loss_settings_t *settings, size_t i, int64_t *next,
+/* Targets of a row that one column gives: a forecast has one for every step of the horizon. */
+static int64_t column_targets(const settings_t *settings) {
+  return settings->data.window.length > 0 ? settings->data.window.horizon : 1;
+}
+
+static ls_status check_columns(const settings_t *all, size_t i, const head_t *head, ls_error *error) {
+  const loss_settings_t *settings = &all->losses[i];
+  int64_t each = column_targets(all);
+  if (head->targets % each != 0)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "loss, %s (%s): it takes %" PRId64 " targets, and a column that is forecast has %" PRId64
+                     " (data.window.horizon): give the head outputs for whole columns",
+                     head->name, head->loss->name, head->targets, each);
+  if (!names_targets(settings) || (int64_t)settings->targets.n * each == head->targets) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "loss, %s (%s): targets names %zu columns of %s, and the loss takes %" PRId64, head->name,
+                   head->loss->name, settings->targets.n,
+                   all->data.window.length > 0 ? "those that are forecast" : "y", head->targets / each);
+}
+
+static ls_status fill_head(objective_t *objective, const settings_t *all, size_t i, int64_t *next,
                            head_t *head, ls_error *error) {
+  const loss_settings_t *settings = &all->losses[i];
   *head = (head_t){
       .loss = loss_find(settings->name), .params = loss_params(settings), .weight = settings->weight};
   if (strcmp(settings->head, "auto") == 0)
@@ -54,26 +75,27 @@ static ls_status fill_head(objective_t *objective, const loss_settings_t *settin
   head->first_target = objective->targets;
   head->targets = is_label ? 1 : loss_targets(head->loss, &head->params, head->outputs);
   objective->targets += head->targets;
-  if (!names_targets(settings) || (int64_t)settings->targets.n == head->targets) return LS_OK;
-  return error_set(error, LS_BAD_SETTINGS,
-                   "loss, %s (%s): targets names %zu columns of y, and the loss takes %" PRId64, head->name,
-                   head->loss->name, settings->targets.n, head->targets);
+  return LS_OK;
 }
 
-/* Which columns of y the targets are. A head that names none takes those behind the head before. */
+/* Which columns of y the targets are, of a forecast step by step. A head that names none takes those behind
+ * the head before. */
 static ls_status choose_columns(objective_t *objective, const settings_t *settings, ls_error *error) {
-  int64_t next = 0, c = 0;
+  int64_t next = 0, c = 0, each = column_targets(settings);
   target_column_t *columns = arena_new(&objective->arena, (size_t)objective->targets, sizeof *columns);
   if (columns == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the columns of heads");
   objective->all_columns = true;
   for (size_t i = 0; i < objective->n; i++) {
     const head_t *head = &objective->heads[i];
     const loss_settings_t *loss = &settings->losses[i];
+    int64_t n = head->targets / each, first = next;
+    TRY(check_columns(settings, i, head, error));
     if (names_targets(loss)) objective->all_columns = false;
     for (int64_t k = 0; k < head->targets; k++, c++) {
-      int64_t column = names_targets(loss) ? (int64_t)loss->targets.values[k] : next;
+      int64_t column = names_targets(loss) ? (int64_t)loss->targets.values[k % n] : first + k % n;
       bool is_label = head->loss->target == TARGET_LABELS;
       columns[c] = (target_column_t){.column = column,
+                                     .step = k / n,
                                      .classes = is_label ? loss_classes(head->loss, head->outputs) : 0,
                                      .low = head->loss->low,
                                      .high = head->loss->high};
@@ -89,8 +111,7 @@ static ls_status make(const settings_t *settings, objective_t *objective, ls_err
   head_t *heads = arena_new(&objective->arena, objective->n, sizeof *heads);
   if (heads == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the heads of a network");
   objective->heads = heads;
-  for (size_t i = 0; i < objective->n; i++)
-    TRY(fill_head(objective, &settings->losses[i], i, &next, &heads[i], error));
+  for (size_t i = 0; i < objective->n; i++) TRY(fill_head(objective, settings, i, &next, &heads[i], error));
   TRY(check_rest(objective, next, error));
   bool is_plain = objective->n == 1 && !names_targets(settings->losses);
   objective->has_labels = is_plain && heads->loss->target == TARGET_LABELS;

@@ -115,8 +115,7 @@ static const window_part_t baseline_parts[BASELINES] = {
 
 static bool has_baseline(const job_t *job, int b) {
   const windows_t *windows = job->split->windows;
-  bool is_forecast = windows != NULL && job->evaluator->judges->classes == 0;
-  return is_forecast && (b != BASELINE_SEASONAL || windows->season > 0);
+  return windows != NULL && (b != BASELINE_SEASONAL || windows->season > 0);
 }
 
 /* What forecasts without a model are wrong by on the rows of the block. */
@@ -331,14 +330,17 @@ static double scale_of(const scaler_t *targets, int64_t k) {
   return targets->n > 0 ? fabs(targets->scale[k]) : 1;
 }
 
-static void baseline_metrics(const job_t *job, const double *sums, metrics_t *metrics) {
+/* Of a head's targets; all_sums are those of all targets, baseline by baseline. */
+static void baseline_metrics(const job_t *job, const head_t *head, const double *all_sums,
+                             metrics_t *metrics) {
   int64_t width = job->evaluator->objective->targets;
-  double n = (double)metrics->rows * (double)width;
+  double n = (double)metrics->rows * (double)head->targets;
   for (int b = 0; b < BASELINES; b++) {
     baseline_t *baseline = &metrics->baselines[b];
+    const double *sums = all_sums + (b * width + head->first_target) * BASELINE_SUMS;
     baseline->is_known = has_baseline(job, b);
-    for (int64_t k = 0; k < width; k++, sums += BASELINE_SUMS) {
-      double scale = scale_of(job->evaluator->targets, k);
+    for (int64_t k = 0; k < head->targets; k++, sums += BASELINE_SUMS) {
+      double scale = scale_of(job->evaluator->targets, head->first_target + k);
       baseline->mae += sums[SUM_BASELINE_ABSOLUTE] / scale / n;
       baseline->rmse += sums[SUM_BASELINE_SQUARE] / scale / scale / n;
     }
@@ -374,9 +376,11 @@ static ls_status finish_head(const job_t *job, size_t h, world_t *world, const d
   metrics->coverage = job->coverage[h];
   snprintf(metrics->name, sizeof metrics->name, "%s", head->name);
   TRY(add_counts(job, h, world, metrics, error));
+  const double *of_baselines = sums + job->evaluator->n_sums;
   sums += judge->first_sum;
   if (judge->classes == 0) {
     regression_metrics(job->evaluator->targets, head, sums, metrics);
+    if (job->split->windows != NULL) baseline_metrics(job, head, of_baselines, metrics);
     return LS_OK;
   }
   metrics->calibration.is_known = loss_gives_probabilities(head->loss);
@@ -408,7 +412,6 @@ ls_status judge_finish(const job_t *job, world_t *world, const double *sums, met
   const objective_t *objective = job->evaluator->objective;
   if (objective->n > 1) return finish_heads(job, world, sums, metrics, error);
   TRY(finish_head(job, 0, world, sums, metrics, error));
-  if (job->split->windows != NULL) baseline_metrics(job, sums + job->evaluator->n_sums, metrics);
   metrics->loss = objective_total(objective, &metrics->loss);
   return LS_OK;
 }

@@ -124,6 +124,7 @@ void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out
   for (size_t h = 0; h < metrics->n_heads; h++) {
     fprintf(out, "\n%s: ", metrics->heads[h].name);
     metrics_print_line(&metrics->heads[h], out);
+    metrics_print_baselines(&metrics->heads[h], out);
     fputc('\n', out);
     print_details(&metrics->heads[h], NULL, out);
   }

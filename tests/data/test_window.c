@@ -44,6 +44,7 @@ static union {
 } memory;
 static float y[MOST_STEPS * FORECAST];
 static arena_t arena;
+static target_column_t step_by_step[OUTPUTS];
 
 static void forget(void) {
   arena_free(&arena);
@@ -77,11 +78,14 @@ static split_t split_of_rank(const numpy_t *set, element_t type, int shards, int
                    .width = OUTPUTS,
                    .windows = windows};
   const timeline_t timeline = timeline_of(&numpy_window, set->n, set->first);
+  for (int i = 0; i < OUTPUTS; i++)
+    step_by_step[i] = (target_column_t){.column = i % FORECAST, .step = i / FORECAST};
   split.rows = shard_first(split.partition, split.first_shard + split.shards) -
                shard_first(split.partition, split.first_shard);
   deal(&numpy_window, &timeline, &split, windows);
   windows->columns = COLUMNS;
   windows->targets = FORECAST;
+  windows->forecast = step_by_step;
   for (int64_t i = 0; i < windows->steps * COLUMNS; i++) {
     float value = set->series[timeline_row(&timeline, windows->begin + i / COLUMNS)][i % COLUMNS];
     if (type == ELEMENT_U8) memory.u8[i] = (uint8_t)value;

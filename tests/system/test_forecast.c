@@ -81,6 +81,55 @@ Test(forecast, the_same_bits_as_of_rows_that_numpy_has_cut) {
   cr_expect_str_eq(rows, windows);
 }
 
+/* Heads of a forecast take columns, each with all of its steps. The rows that NumPy makes hold those columns
+ * side by side. */
+Test(forecast, heads_of_windows_are_those_of_rows_that_numpy_has_cut) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  result_t result =
+      run_command("%s -c '"
+                  "import h5py, numpy\n"
+                  "x = numpy.random.default_rng(2).normal(size=(900, 3)).cumsum(0).astype(\"f4\")\n"
+                  "cut = numpy.lib.stride_tricks.sliding_window_view(x, 9, axis=0)[::2]\n"
+                  "with h5py.File(\"series.h5\", \"w\") as f: f[\"train/x\"] = x\n"
+                  "with h5py.File(\"rows.h5\", \"w\") as f:\n"
+                  "  f[\"train/x\"] = cut[:, :, :6].transpose(0, 2, 1).reshape(len(cut), -1)\n"
+                  "  f[\"train/y\"] = numpy.c_[cut[:, 2, 6:], cut[:, 0, 6:]]'",
+                  run_python());
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  write_text("config.yaml",
+             "data: {file: rows.h5}\n"
+             "model: {layers: [{dense: {units: 24, activation: relu}}, {dense: 12}]}\n"
+             "loss: [{name: quantile, quantiles: [0.2, 0.5, 0.9], outputs: 9}, {name: mse, weight: 2}]\n"
+             "train: {epochs: 2, global_batch_size: 86}\n"
+             "parallel: {threads: 1, shards: 6}\n");
+  run_well(ALONE, "train config.yaml name=rows");
+  static const char window[] =
+      "data.file=series.h5 'data.window={length: 6, horizon: 3, stride: 2, targets: [2, 0]}'";
+  run_well(2, "train config.yaml name=chosen %s", window);
+  run_well(ALONE,
+           "train config.yaml name=named %s data.window.targets=x 'loss=[{name: quantile, quantiles: "
+           "[0.2, 0.5, 0.9], outputs: 9, targets: [2]}, {name: mse, weight: 2, targets: [0]}]'",
+           window);
+  char rows[64], windows[64];
+  json_value(file_text("runs/rows/summary.json"), "parameters_checksum", rows);
+  json_value(file_text("runs/chosen/summary.json"), "parameters_checksum", windows);
+  cr_expect_str_eq(rows, windows);
+  json_value(file_text("runs/named/summary.json"), "parameters_checksum", windows);
+  cr_expect_str_eq(rows, windows);
+  run_well(3, "train config.yaml name=scaled %s data.target_scaling=standard data.validation=0.3", window);
+  run_well(2, "eval runs/scaled --split valid --json eval.json");
+  result = run_command("%s -c '"
+                       "import h5py, json, numpy\n"
+                       "x = h5py.File(\"series.h5\")[\"train/x\"][624:].astype(float)\n"
+                       "cut = numpy.lib.stride_tricks.sliding_window_view(x, 9, axis=0)[::2]\n"
+                       "for head, column in zip(json.load(open(\"eval.json\"))[\"heads\"], (2, 0)):\n"
+                       "  e = cut[:, column, 6:] - cut[:, column, 5:6]\n"
+                       "  found = [head[\"persistence\"][k] for k in (\"mae\", \"rmse\")]\n"
+                       "  assert numpy.allclose(found, [abs(e).mean(), (e**2).mean()**0.5], rtol=1e-5)'",
+                       run_python());
+  cr_expect_eq(result.code, 0, "%s", result.err);
+}
+
 /* Two columns, so that inputs and targets are interleaved, and a stride that leaves steps out at the end. */
 Test(forecast, a_linear_model_is_the_autoregression_of_numpy) {
   const char *python = run_python();
@@ -270,7 +319,11 @@ Test(forecast, what_does_not_suit_is_refused) {
       {"data.memory_limit=200B", "data.memory_limit", 2},
       {"loss=cross_entropy data.target_scaling=none", "forecasts numbers", 2},
       {"data.weights=train/x", "data.weights: windows", 2},
-      {"'loss=[{name: mse, outputs: 2}, {name: mae}]'", "one loss", 2},
+      {"'loss=[{name: mse, outputs: 2}, {name: mae}]'", "whole columns", 2},
+      {"'loss={name: mse, targets: [1]}'", "columns of those that are forecast", 2},
+      {"'loss=[{name: cross_entropy}]' data.window.horizon=1 data.target_scaling=none", "forecasts numbers",
+       2},
+      {"'loss={name: mse, targets: [0, 1]}'", "names 2 columns of those that are forecast", 2},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     result_t result =
