@@ -34,6 +34,7 @@ typedef struct {
   const int32_t *labels; /* (rows) */
   const float *values;   /* (rows, width) */
   const float *weights;  /* (rows): how much each row counts; NULL: all the same, 1 */
+  const float *factors;  /* by which weights are multiplied, a factor for each class of each head; NULL: 1 */
 } target_t;
 
 #endif

@@ -66,22 +66,22 @@ static int64_t own_rows(int64_t rows, const layout_t *layout) {
 
 /* Bytes of this rank's part of a split of so many rows, or windows over so many steps, if it is all in
  * memory. */
-static double split_bytes(const check_t *check, int64_t rows, int64_t steps) {
+static double split_bytes(const check_t *check, int64_t rows, int64_t steps, bool has_weights) {
   const dataset_shape_t *shape = &check->shape;
   int64_t own = own_rows(rows, &check->layout);
   if (shape->step_bytes > 0)
     return (double)windows_steps_below(&check->settings->data.window, rows, steps, own) *
            (double)shape->step_bytes;
   double row = (double)shape->features * (double)element_size(shape->type);
-  row += 4 * (double)check->objective.targets; /* floats, or a label */
+  row += 4 * (double)(check->objective.targets + has_weights); /* floats, or a label */
   return row * (double)own;
 }
 
 static double row_bytes(const check_t *check) {
   const dataset_shape_t *shape = &check->shape;
-  return split_bytes(check, shape->train_rows, shape->train_steps) +
-         split_bytes(check, shape->valid_rows, shape->valid_steps) +
-         split_bytes(check, shape->test_rows, shape->test_steps);
+  return split_bytes(check, shape->train_rows, shape->train_steps, shape->train_weights) +
+         split_bytes(check, shape->valid_rows, shape->valid_steps, shape->valid_weights) +
+         split_bytes(check, shape->test_rows, shape->test_steps, shape->test_weights);
 }
 
 /* Bytes of this rank's rows: the rows themselves, or the buffer that they pass through, their order, and what

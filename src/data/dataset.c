@@ -69,6 +69,9 @@ ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_s
       .test_steps = plan.split[TEST].steps,
       .series = plan.series,
       .train_series = train->parts,
+      .train_weights = train->has_weights,
+      .valid_weights = plan.split[VALID].has_weights,
+      .test_weights = plan.split[TEST].has_weights,
   };
   if (settings->data.window.length > 0) describe_windows(&settings->data.window, train, shape);
   return LS_OK;
@@ -134,7 +137,8 @@ static size_t row_bytes(const loading_t *load, const source_t *source) {
   size_t y[] = {[TARGET_NONE] = 0,
                 [TARGET_LABELS] = sizeof(int32_t),
                 [TARGET_VALUES] = (size_t)target_width(&load->request->targets, source) * sizeof(float)};
-  return (size_t)source->features * element_size(source->type) + y[load->request->targets.kind];
+  size_t weight = source->has_weights ? sizeof(float) : 0;
+  return (size_t)source->features * element_size(source->type) + y[load->request->targets.kind] + weight;
 }
 
 /* Rows of the file that rank r holds, of windows the steps below them. */
@@ -181,28 +185,21 @@ static ls_status read_array(dataset_t *dataset, const loading_t *load, const row
   return LS_OK;
 }
 
-/* x and y (NULL: none) of a split, to memory or as a stream. */
-static ls_status load_arrays(dataset_t *dataset, const loading_t *load, const row_format_t *x,
-                             const row_format_t *y, const rows_t *rows, split_t *split, ls_error *error) {
-  if (dataset->reader != NULL) return stream_create(dataset->reader, load->store, rows, x, y, split, error);
-  TRY(read_array(dataset, load, x, rows, split->rows, &split->x, error));
-  if (y == NULL) return LS_OK;
+/* The arrays of a split, to memory or as a stream. */
+static ls_status load_arrays(dataset_t *dataset, const loading_t *load, const row_format_t formats[ARRAYS],
+                             const rows_t *rows, split_t *split, ls_error *error) {
   bool is_labels = load->request->targets.kind == TARGET_LABELS;
-  return read_array(dataset, load, y, rows, split->rows,
-                    is_labels ? (void *)&split->labels : (void *)&split->targets, error);
-}
-
-/* Weights are put in proportion to each other before they are used, so all of them must be there. */
-static ls_status load_weights(dataset_t *dataset, const loading_t *load, const split_names_t *names,
-                              const rows_t *rows, split_t *split, ls_error *error) {
-  if (names->weights[0] == '\0') return LS_OK;
-  if (split->stream != NULL)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "%s: rows have weights only where all of them are in memory: raise data.memory_limit, "
-                     "start more ranks, or leave data.memory_limit out",
-                     names->weights_key);
-  row_format_t format = weights_format(names->weights);
-  return read_array(dataset, load, &format, rows, split->rows, &split->weights, error);
+  void *const places[ARRAYS] = {
+      [ARRAY_X] = &split->x,
+      [ARRAY_Y] = is_labels ? (void *)&split->labels : (void *)&split->targets,
+      [ARRAY_WEIGHT] = &split->weights,
+  };
+  if (dataset->reader != NULL)
+    return stream_create(dataset->reader, load->store, rows, formats, split, error);
+  for (int a = 0; a < ARRAYS; a++)
+    if (formats[a].row_size > 0)
+      TRY(read_array(dataset, load, &formats[a], rows, split->rows, places[a], error));
+  return LS_OK;
 }
 
 static ls_status load_split(const loading_t *load, const split_names_t *names, int which, dataset_t *dataset,
@@ -213,14 +210,15 @@ static ls_status load_split(const loading_t *load, const split_names_t *names, i
   if (load->window->length > 0) return windows_load(load, names, which, dataset, split, error);
   rows_t rows = rows_of_array(source, load->choice->kinds[array], array == which ? ROW_KEPT : ROW_VALIDATES,
                               shard_first(split->partition, split->first_shard), split->rows);
-  row_format_t x = features_format(names->x, source), y;
+  row_format_t formats[ARRAYS] = {[ARRAY_X] = features_format(names->x, source)};
   target_kind_t kind = load->request->targets.kind;
-  if (kind == TARGET_NONE) return load_arrays(dataset, load, &x, NULL, &rows, split, error);
-  if (kind == TARGET_VALUES) split->width = target_width(&load->request->targets, source);
-  y = kind == TARGET_LABELS ? labels_format(names->y, source, load->request->targets.width)
-                            : targets_format(names->y, source, load->request->targets);
-  TRY(load_arrays(dataset, load, &x, &y, &rows, split, error));
-  return load_weights(dataset, load, names, &rows, split, error);
+  if (kind == TARGET_LABELS) formats[ARRAY_Y] = labels_format(names->y, source, load->request->targets.width);
+  if (kind == TARGET_VALUES) {
+    split->width = target_width(&load->request->targets, source);
+    formats[ARRAY_Y] = targets_format(names->y, source, load->request->targets);
+  }
+  if (source->has_weights) formats[ARRAY_WEIGHT] = weights_format(names->weights);
+  return load_arrays(dataset, load, formats, &rows, split, error);
 }
 
 /* An attribute with a list of names; NULL and 0 without it. */

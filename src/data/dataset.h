@@ -30,13 +30,14 @@ typedef struct {
   int64_t rows;            /* those of this rank's shards, in order */
   int64_t features;
   element_t type;
-  void *x;          /* (rows, features) */
-  int32_t *labels;  /* (rows), TARGET_LABELS; else NULL */
-  float *targets;   /* (rows, width), TARGET_VALUES, unscaled; else NULL */
-  int64_t width;    /* of the targets */
-  float *weights;   /* (rows): how much each row counts, 0 or more; NULL: all the same, 1 */
-  stream_t *stream; /* NULL: all rows are resident; else x, labels and targets are a buffer that they pass */
-  windows_t *windows; /* NULL: a row is a row of the file */
+  void *x;              /* (rows, features) */
+  int32_t *labels;      /* (rows), TARGET_LABELS; else NULL */
+  float *targets;       /* (rows, width), TARGET_VALUES, unscaled; else NULL */
+  int64_t width;        /* of the targets */
+  float *weights;       /* (rows): how much each row counts, 0 or more, as the file says; NULL: the same, 1 */
+  const float *factors; /* of weights, by class, head by head (train/row_weights.h); NULL: 1 */
+  stream_t *stream;     /* NULL: all rows are resident; else x, y and weights are a buffer that they pass */
+  windows_t *windows;   /* NULL: a row is a row of the file */
 } split_t;
 
 typedef struct {
@@ -62,8 +63,9 @@ typedef struct {
   int64_t y_width;   /* 1 for (n), k for (n, k); of a window, its targets */
   size_t step_bytes; /* windows: of a time step in memory, with the y beside it; else 0 */
   element_t type;    /* in memory */
-  int64_t train_steps, valid_steps, test_steps; /* windows: of the timelines that they lie on */
-  int64_t series, train_series;                 /* in the training array, and with windows of training */
+  int64_t train_steps, valid_steps, test_steps;    /* windows: of the timelines that they lie on */
+  int64_t series, train_series;                    /* in the training array, and with windows of training */
+  bool train_weights, valid_weights, test_weights; /* whether rows have some */
 } dataset_shape_t;
 
 /* Collective: rank 0 reads the file's headers, all ranks get the shape. */

@@ -22,7 +22,7 @@ typedef struct {
 /* One split as the headers describe it. Plain values: the plan is broadcast as bytes. */
 typedef struct {
   bool there;
-  bool has_y, y_is_integer;
+  bool has_y, y_is_integer, has_weights;
   int64_t rows;       /* of the split */
   int64_t array_rows; /* of the arrays; more than rows where training and validation share them */
   int64_t features, y_width;
@@ -118,6 +118,9 @@ row_format_t features_format(const char *x, const source_t *source);
 row_format_t labels_format(const char *y, const source_t *source, int64_t classes);
 row_format_t targets_format(const char *y, const source_t *source, target_request_t targets);
 row_format_t weights_format(const char *weights);
+
+/* The arrays of a split. Of those that are not there the format has row_size 0. */
+enum { ARRAY_X, ARRAY_Y, ARRAY_WEIGHT, ARRAYS };
 
 /* Checks row i of the piece and puts it at out; LS_BAD_DATA names file, array, row and column. */
 ls_status row_take(const piece_t *piece, int64_t i, void *out, ls_error *error);

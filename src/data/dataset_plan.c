@@ -107,12 +107,13 @@ static ls_status describe_y(const store_t *store, const split_names_t *names, so
 }
 
 /* A number for every row. */
-static ls_status check_weights(const store_t *store, const split_names_t *names, const source_t *source,
-                               ls_error *error) {
+static ls_status describe_weights(const store_t *store, const split_names_t *names, source_t *source,
+                                  ls_error *error) {
   store_array_t array = {0};
   if (names->weights[0] == '\0') return LS_OK;
   ls_status status = store_describe(store, names->weights, &array, error);
   if (status != LS_OK) return error_prefix(error, status, "%s", names->weights_key);
+  source->has_weights = true;
   if (array.dims > 0 && array.shape[0] == source->rows && row_width(&array) == 1) return LS_OK;
   return error_set(error, LS_BAD_DATA,
                    "%s: %s has another shape than one number for each of the %" PRId64 " rows of %s",
@@ -126,7 +127,7 @@ static ls_status describe_split(const store_t *store, const split_names_t *names
     ls_status status = source_describe(store, names->x, &source, error);
     if (status != LS_OK) return error_prefix(error, status, "%s", names->x_key);
     TRY(describe_y(store, names, &source, error));
-    TRY(check_weights(store, names, &source, error));
+    TRY(describe_weights(store, names, &source, error));
   }
   *out = source;
   return LS_OK;

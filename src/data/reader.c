@@ -166,50 +166,67 @@ void reader_destroy(reader_t **reader) {
 
 /* ---- a split's stream ---- */
 
-/* The buffer holds the features of all slots, then what belongs to them. */
+static bool has_array(const stream_t *stream, int a) {
+  return stream->feeds[a].format.row_size > 0;
+}
+
+static ls_status refuse_limit(const stream_t *stream, size_t row, ls_error *error) {
+  return error_set(error, LS_BAD_SETTINGS,
+                   "data.memory_limit is %.3f MB, which holds %" PRId64
+                   " rows on their way; at least %.3f MB are needed for %d",
+                   (double)stream->reader->limit / 1e6, stream->slots > 0 ? stream->slots : 0,
+                   ((double)row * 2 * PART_ROWS + ARRAYS * ALIGNMENT) * 8 / 7 / 1e6 + 0.0005, 2 * PART_ROWS);
+}
+
+/* The buffer holds the features of all slots, then their targets, then their weights. */
 static ls_status lay_out(stream_t *stream, split_t *split, ls_error *error) {
   reader_t *reader = stream->reader;
-  size_t x_row = stream->x.format.row_size, y_row = stream->has_y ? stream->y.format.row_size : 0;
-  stream->slots = ((int64_t)reader->bytes - ALIGNMENT) / (int64_t)(x_row + y_row);
+  size_t row = 0, at = 0;
+  for (int a = 0; a < ARRAYS; a++) row += stream->feeds[a].format.row_size;
+  stream->slots = ((int64_t)reader->bytes - ARRAYS * ALIGNMENT) / (int64_t)row;
   if (stream->slots > UINT32_MAX) stream->slots = UINT32_MAX;
-  if (stream->slots < 2 * PART_ROWS)
-    return error_set(
-        error, LS_BAD_SETTINGS,
-        "data.memory_limit is %.3f MB, which holds %" PRId64 " rows on their way; at least %.3f MB "
-        "are needed for %d",
-        (double)reader->limit / 1e6, stream->slots > 0 ? stream->slots : 0,
-        ((double)(x_row + y_row) * 2 * PART_ROWS + ALIGNMENT) * 8 / 7 / 1e6 + 0.0005, 2 * PART_ROWS);
-  size_t x_bytes = (size_t)stream->slots * x_row;
-  char *y = reader->buffer + (x_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  stream->x.slots = split->x = reader->buffer;
-  if (!stream->has_y) return LS_OK;
-  stream->y.slots = y;
-  if (stream->y.format.targets.kind == TARGET_LABELS)
-    split->labels = (void *)y;
-  else
-    split->targets = (void *)y;
+  if (stream->slots < 2 * PART_ROWS) return refuse_limit(stream, row, error);
+  for (int a = 0; a < ARRAYS; a++) {
+    stream->feeds[a].slots = reader->buffer + at;
+    size_t bytes = (size_t)stream->slots * stream->feeds[a].format.row_size;
+    at += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+  bool is_labels = stream->feeds[ARRAY_Y].format.targets.kind == TARGET_LABELS;
+  void *const y = has_array(stream, ARRAY_Y) ? stream->feeds[ARRAY_Y].slots : NULL;
+  split->x = stream->feeds[ARRAY_X].slots;
+  split->labels = is_labels ? y : NULL;
+  split->targets = is_labels ? NULL : y;
+  split->weights = has_array(stream, ARRAY_WEIGHT) ? (void *)stream->feeds[ARRAY_WEIGHT].slots : NULL;
   return LS_OK;
 }
 
-ls_status stream_create(reader_t *reader, const store_t *store, const rows_t *rows, const row_format_t *x,
-                        const row_format_t *y, split_t *split, ls_error *error) {
+ls_status stream_create(reader_t *reader, const store_t *store, const rows_t *rows,
+                        const row_format_t formats[ARRAYS], split_t *split, ls_error *error) {
   stream_t *stream = arena_new(reader->arena, 1, sizeof *stream);
   if (stream == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for a stream", reader->path);
   *stream = (stream_t){.reader = reader,
                        .partition = split->partition,
                        .first_shard = split->first_shard,
                        .shards = split->shards,
-                       .rows = split->rows,
-                       .has_y = y != NULL};
+                       .rows = split->rows};
   TRY(row_map_make(rows, reader->arena, &stream->map, error));
-  TRY(feed_create(store, reader->file, *x, &reader->staging, &stream->x, error));
-  if (y != NULL) TRY(feed_create(store, reader->file, *y, &reader->staging, &stream->y, error));
-  stream->x.path = stream->y.path = reader->path;
+  bool is_plain = true;
+  for (int a = 0; a < ARRAYS; a++) {
+    if (formats[a].row_size == 0) continue;
+    TRY(feed_create(store, reader->file, formats[a], &reader->staging, &stream->feeds[a], error));
+    stream->feeds[a].path = reader->path;
+    is_plain = is_plain && stream->feeds[a].place.is_plain;
+  }
   TRY(lay_out(stream, split, error));
-  bool is_plain = stream->x.place.is_plain && (y == NULL || stream->y.place.is_plain);
   reader->needs_library = reader->needs_library || !is_plain;
   split->stream = stream;
   return LS_OK;
+}
+
+static void scale_targets(const stream_t *stream, const uint32_t *slots, int64_t n) {
+  const feed_t *y = &stream->feeds[ARRAY_Y];
+  for (int64_t i = 0; i < n; i++)
+    scaler_apply(stream->scaler, 1, (float *)(void *)(y->slots + (size_t)slots[i] * y->format.row_size));
 }
 
 ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slots, int64_t n,
@@ -217,12 +234,9 @@ ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slo
   const store_t *store = stream->reader->store;
   int64_t at[TAKE_ROWS];
   for (int64_t i = 0; i < n; i++) at[i] = row_map_find(&stream->map, rows[i]);
-  TRY(feed_take(&stream->x, store, at, slots, n, error));
-  if (!stream->has_y) return LS_OK;
-  TRY(feed_take(&stream->y, store, at, slots, n, error));
-  for (int64_t i = 0; i < n && stream->scaler != NULL; i++)
-    scaler_apply(stream->scaler, 1,
-                 (float *)(void *)(stream->y.slots + (size_t)slots[i] * stream->y.format.row_size));
+  for (int a = 0; a < ARRAYS; a++)
+    if (has_array(stream, a)) TRY(feed_take(&stream->feeds[a], store, at, slots, n, error));
+  if (stream->scaler != NULL) scale_targets(stream, slots, n);
   return LS_OK;
 }
 

@@ -29,10 +29,9 @@ struct stream {
   row_map_t map;
   partition_t partition;
   int first_shard, shards;
-  int64_t rows;  /* of this rank */
-  int64_t slots; /* rows that the buffer holds */
-  bool has_y;
-  feed_t x, y;
+  int64_t rows;           /* of this rank */
+  int64_t slots;          /* rows that the buffer holds */
+  feed_t feeds[ARRAYS];   /* of formats with row_size 0: none */
   const scaler_t *scaler; /* of targets, or NULL */
 
   order_t order; /* walks over steps */
@@ -88,9 +87,9 @@ void reader_wait(const reader_t *reader, int64_t number);
 ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slots, int64_t n,
                       ls_error *error);
 
-/* A split to be streamed: its arrays, and where in the buffer its rows pass. x and y (NULL: none) are formats
- * of its arrays; store is open for the time of the call. */
-ls_status stream_create(reader_t *reader, const store_t *store, const rows_t *rows, const row_format_t *x,
-                        const row_format_t *y, split_t *split, ls_error *error);
+/* A split to be streamed: its arrays, and where in the buffer its rows pass. store is open for the time of
+ * the call. */
+ls_status stream_create(reader_t *reader, const store_t *store, const rows_t *rows,
+                        const row_format_t formats[ARRAYS], split_t *split, ls_error *error);
 
 #endif

@@ -1,6 +1,10 @@
 #include "data/visit.h"
 
 #include "data/stream.h"
+#include "math/tree.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 typedef void (*take_t)(void *context, const visit_t *visit);
 
@@ -27,4 +31,22 @@ ls_status split_visit(world_t *world, const split_t *split, take_t take, void *c
   }
   parts_end(split);
   return world_agree(world, status, error);
+}
+
+ls_status split_sum(world_t *world, const split_t *split, size_t width, const double *own, double *total,
+                    ls_error *error) {
+  int ranks = world_size(world), shards = split->partition.shards;
+  double *all = malloc((size_t)shards * width * sizeof *all + 1);
+  size_t *sizes = malloc((size_t)ranks * sizeof *sizes);
+  ls_status status = LS_OK;
+  if (all == NULL || sizes == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for sums over shards");
+  TRY_OR_DONE(world_agree(world, status, error));
+  for (int r = 0; r < ranks; r++) sizes[r] = (size_t)rank_shards(shards, ranks, r) * width * sizeof *own;
+  TRY_OR_DONE(world_gather_pieces(world, own, sizes, all, -1, error));
+  tree_sum_vectors(all, shards, width);
+  memcpy(total, all, width * sizeof *total);
+done:
+  free(all);
+  free(sizes);
+  return status;
 }

@@ -14,6 +14,11 @@ typedef struct {
   int64_t first, row, rows;
 } visit_t;
 
+/* total (width) = the sum over all shards of what each has, `own` (shards of this rank, width), by the tree.
+ * Every rank gets it. Collective. */
+ls_status split_sum(world_t *world, const split_t *split, size_t width, const double *own, double *total,
+                    ls_error *error);
+
 /* Calls `take` for all of this rank's rows, each once. Collective. */
 ls_status split_visit(world_t *world, const split_t *split, void (*take)(void *context, const visit_t *visit),
                       void *context, ls_error *error);

@@ -77,7 +77,7 @@ int64_t loss_targets(const loss_t *loss, const loss_params_t *params, int64_t ou
   return outputs / outputs_per_target(loss, params);
 }
 
-int64_t loss_weighted_classes(const loss_t *loss, int64_t outputs) {
+int64_t loss_row_classes(const loss_t *loss, int64_t outputs) {
   if (loss->target == TARGET_LABELS) return loss_classes(loss, outputs);
   return loss->is_classification && outputs == 1 ? 2 : 0;
 }
@@ -120,23 +120,6 @@ ls_status loss_check(const loss_t *loss, const loss_params_t *params, int64_t ou
                    " outputs for every target, and the network has %" PRId64
                    ": give the last layer a multiple of %" PRId64 " units",
                    loss->name, each, outputs, each);
-}
-
-/* ---- rows that count for more or less than one ---- */
-
-double loss_evaluate(const loss_t *loss, const loss_params_t *params, int64_t rows, int64_t width,
-                     const float *z, target_t target, float *delta) {
-  if (target.weights == NULL) return loss->evaluate(params, rows, width, z, target, delta);
-  int64_t targets = loss_targets(loss, params, width);
-  double sum = 0;
-  for (int64_t r = 0; r < rows; r++) {
-    float weight = target.weights[r], *dr = delta == NULL ? NULL : delta + r * width;
-    target_t row = {.labels = target.labels == NULL ? NULL : target.labels + r,
-                    .values = target.values == NULL ? NULL : target.values + r * targets};
-    sum += (double)weight * loss->evaluate(params, 1, width, z + r * width, row, dr);
-    for (int64_t i = 0; i < width && dr != NULL; i++) dr[i] *= weight;
-  }
-  return sum;
 }
 
 /* ---- predictions ---- */

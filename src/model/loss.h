@@ -18,7 +18,8 @@ typedef struct {
 } loss_params_t;
 
 /* Returns the sum of the loss over rows; z (rows, width) are the network's outputs; delta (rows, width) =
- * dL/dz unless NULL. Per row the mean over targets for losses of values (as in PyTorch). */
+ * dL/dz unless NULL. Per row the mean over targets for losses of values (as in PyTorch). All rows count the
+ * same: weights are the objective's business (model/objective.h). */
 typedef double (*loss_function_t)(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
                                   target_t target, float *delta);
 /* One row in double, plainly. target: its values, or target[0] = label. */
@@ -58,15 +59,10 @@ bool loss_gives_probabilities(const loss_t *loss);
 /* How many classes (labels; 2 for one output) or target values (else) belong to so many outputs. */
 int64_t loss_classes(const loss_t *loss, int64_t outputs);
 int64_t loss_targets(const loss_t *loss, const loss_params_t *params, int64_t outputs);
-/* How many classes a weight for each may be given for: those of labels, 2 for a single yes or no; else 0. */
-int64_t loss_weighted_classes(const loss_t *loss, int64_t outputs);
+/* Of how many classes a row is one: those of labels, 2 for a single yes or no; else 0. */
+int64_t loss_row_classes(const loss_t *loss, int64_t outputs);
 /* What the data must offer for it. */
 target_request_t loss_request(const loss_t *loss, const loss_params_t *params, int64_t outputs);
-
-/* The loss of rows with target.weights, which multiply each row's loss and delta; without weights, evaluate.
- */
-double loss_evaluate(const loss_t *loss, const loss_params_t *params, int64_t rows, int64_t width,
-                     const float *z, target_t target, float *delta);
 
 /* Predictions in parts of neighbouring columns: all in one part but for gaussian_nll (prediction,
  * aleatoric_std) and quantile (one for each level). */

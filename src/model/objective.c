@@ -75,6 +75,10 @@ static ls_status fill_head(objective_t *objective, const settings_t *all, size_t
   head->first_target = objective->targets;
   head->targets = is_label ? 1 : loss_targets(head->loss, &head->params, head->outputs);
   objective->targets += head->targets;
+  head->first_factor = objective->factors;
+  head->classes = loss_row_classes(head->loss, head->outputs);
+  if (head->classes == 0) head->classes = 1;
+  objective->factors += head->classes;
   return LS_OK;
 }
 
@@ -156,12 +160,20 @@ bool head_is_scaled(const head_t *head) {
 
 /* ---- losses ---- */
 
-/* One head, row by row: its columns lie apart from row to row. */
+int64_t head_class(const head_t *head, double target) {
+  if (head->loss->target == TARGET_LABELS) return (int64_t)target;
+  return head->classes > 1 && target > 0.5;
+}
+
+static double factor_of(const head_t *head, const float *factors, double target) {
+  return factors == NULL ? 1 : (double)factors[head->first_factor + head_class(head, target)];
+}
+
+/* One head, row by row: its columns lie apart from row to row, and each row has a weight. */
 static double head_evaluate(const objective_t *objective, const head_t *head, int64_t rows, const float *z,
                             target_t target, float *delta) {
   double sum = 0;
   for (int64_t r = 0; r < rows; r++) {
-    float weight = target.weights != NULL ? target.weights[r] : 1.0F;
     float *dr = delta == NULL ? NULL : delta + r * objective->outputs + head->first;
     const float *values = NULL;
     int32_t label = 0;
@@ -170,6 +182,8 @@ static double head_evaluate(const objective_t *objective, const head_t *head, in
     else
       values = target.values + r * objective->targets + head->first_target;
     if (values != NULL && head->loss->target == TARGET_LABELS) label = (int32_t)*values;
+    float weight = (float)factor_of(head, target.factors, values != NULL ? (double)*values : label);
+    if (target.weights != NULL) weight *= target.weights[r];
     sum += (double)weight * head->loss->evaluate(&head->params, 1, head->outputs,
                                                  z + r * objective->outputs + head->first,
                                                  (target_t){.labels = &label, .values = values}, dr);
@@ -182,8 +196,9 @@ static double head_evaluate(const objective_t *objective, const head_t *head, in
 void objective_evaluate(const objective_t *objective, int64_t rows, const float *z, target_t target,
                         float *delta, double *sums) {
   const head_t *head = objective->heads;
-  if (objective->columns == NULL && head->weight == 1)
-    sums[0] = loss_evaluate(head->loss, &head->params, rows, head->outputs, z, target, delta);
+  bool all_alike = target.weights == NULL && target.factors == NULL && head->weight == 1;
+  if (objective->columns == NULL && all_alike)
+    sums[0] = head->loss->evaluate(&head->params, rows, head->outputs, z, target, delta);
   else
     for (size_t h = 0; h < objective->n; h++)
       sums[h] = head_evaluate(objective, &objective->heads[h], rows, z, target, delta);
@@ -195,12 +210,14 @@ double objective_total(const objective_t *objective, const double *losses) {
   return total;
 }
 
-double objective_reference(const objective_t *objective, const double *z, const double *target) {
+double objective_reference(const objective_t *objective, const double *z, const double *target,
+                           const float *factors) {
   double total = 0;
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
-    total += head->weight * head->loss->reference(&head->params, head->outputs, z + head->first,
-                                                  target + head->first_target);
+    double weight = head->weight * factor_of(head, factors, target[head->first_target]);
+    total += weight * head->loss->reference(&head->params, head->outputs, z + head->first,
+                                            target + head->first_target);
   }
   return total;
 }

@@ -18,6 +18,7 @@ typedef struct {
   double weight;
   int64_t first, outputs;        /* its columns of the network's outputs */
   int64_t first_target, targets; /* its columns of a row's targets; a class number is one */
+  int64_t first_factor, classes; /* its factors of weights (target_t): one for each class of rows, else one */
 } head_t;
 
 typedef struct {
@@ -25,6 +26,7 @@ typedef struct {
   size_t n;
   int64_t outputs; /* of the network */
   int64_t targets; /* values of a row's targets in memory, 1 for labels */
+  int64_t factors; /* of weights, of all heads */
   bool has_labels; /* targets are labels; else values, class numbers among them */
   /* (targets): which columns of y they are; NULL: all, as one loss without loss.targets takes them */
   const target_column_t *columns;
@@ -46,16 +48,21 @@ const char *objective_name(const objective_t *objective, char text[32]);
 /* Whether data.target_scaling may act on this head's targets. */
 bool head_is_scaled(const head_t *head);
 
-/* sums[h] = the sum of head h's loss over rows, without the head's weight but with the rows'; z (rows,
- * outputs), delta (rows, outputs) = dL/dz unless NULL. Thread-safe. */
+/* The class of a row by its first target, or its label: 0 where rows have none. */
+int64_t head_class(const head_t *head, double target);
+
+/* sums[h] = the sum of head h's loss over rows, without the head's weight but with the rows': w_r, times the
+ * head's factor for the class of the row. z (rows, outputs), delta (rows, outputs) = dL/dz unless NULL.
+ * Thread-safe. */
 void objective_evaluate(const objective_t *objective, int64_t rows, const float *z, target_t target,
                         float *delta, double *sums);
 
 /* L from the heads' losses, or from their sums over the same rows. */
 double objective_total(const objective_t *objective, const double *losses);
 
-/* L of one row in double, plainly: z (outputs), target (targets). */
-double objective_reference(const objective_t *objective, const double *z, const double *target);
+/* L of one row in double, plainly: z (outputs), target (targets), factors as in target_t or NULL. */
+double objective_reference(const objective_t *objective, const double *z, const double *target,
+                           const float *factors);
 
 /* Outputs (rows, outputs) become what a user wants to see, in place: loss_predict, head by head. */
 void objective_predict(const objective_t *objective, int64_t rows, float *z);

@@ -144,8 +144,9 @@ static ls_status shard_loss(const check_t *check, int s, const double *parameter
   TRY(graph_reference(training->graph, parameters, batch->rows, batch->x, &pass, outputs, error));
   *sum = 0;
   for (int64_t r = 0; r < batch->rows; r++)
-    *sum += (double)batch->weights[r] *
-            objective_reference(training->objective, outputs + r * width, batch->targets + r * check->width);
+    *sum +=
+        (double)batch->weights[r] * objective_reference(training->objective, outputs + r * width,
+                                                        batch->targets + r * check->width, training->factors);
   return LS_OK;
 }
 

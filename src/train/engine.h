@@ -85,7 +85,8 @@ ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates
 ls_status engine_gradient(engine_t *engine, int64_t step, int64_t updates_before, float *vector,
                           ls_error *error);
 /* What own shard s gives to a step of the epoch: returns how many rows, at most slice_rows; x (n, inputs) and
- * labels (n) or values (n, width), as the loss takes them; weights (n), 1 where all count the same. Not
+ * labels (n) or values (n, width), as the loss takes them; weights (n), 1 where all count the same,
+ * without the factors of heads. Not
  * collective. */
 int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *labels, float *values,
                     float *weights);

@@ -4,7 +4,7 @@
 #include "train/evaluate_impl.h"
 
 #include "data/shard.h"
-#include "math/tree.h"
+#include "data/visit.h"
 #include "model/mixture.h"
 
 #include <math.h>
@@ -265,22 +265,16 @@ static ls_status walk_parts(job_t *job, ls_error *error) {
 /* Sums per shard, blocks in order, of all ranks, added by the tree: the result is in all[0 .. width). */
 static ls_status add_sums(const job_t *job, world_t *world, arena_t *arena, double **all, ls_error *error) {
   const split_t *split = job->split;
-  int ranks = world_size(world), shards = split->partition.shards;
   size_t width = (size_t)job->width;
   double *own = arena_new(arena, (size_t)split->shards * width, sizeof *own);
-  size_t *sizes = arena_new(arena, (size_t)ranks, sizeof *sizes);
-  *all = arena_new(arena, (size_t)shards * width, sizeof **all);
-  ls_status status = own == NULL || sizes == NULL || *all == NULL
-                         ? error_set(error, LS_NO_MEMORY, "no memory for evaluation")
-                         : LS_OK;
+  *all = arena_new(arena, width, sizeof **all);
+  ls_status status =
+      own == NULL || *all == NULL ? error_set(error, LS_NO_MEMORY, "no memory for evaluation") : LS_OK;
   TRY(world_agree(world, status, error));
   for (int s = 0; s < split->shards; s++)
     for (int64_t b = job->begin[s]; b < job->begin[s + 1]; b++)
       for (size_t k = 0; k < width; k++) own[(size_t)s * width + k] += job->sums[(size_t)b * width + k];
-  for (int r = 0; r < ranks; r++) sizes[r] = (size_t)rank_shards(shards, ranks, r) * width * sizeof *own;
-  TRY(world_gather_pieces(world, own, sizes, *all, -1, error));
-  tree_sum_vectors(*all, shards, width);
-  return LS_OK;
+  return split_sum(world, split, width, own, *all, error);
 }
 
 /* The first row's targets, which rank 0 has in its first part. */

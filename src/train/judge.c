@@ -230,6 +230,7 @@ void judge_block(const job_t *job, worker_t *worker, const float *z, int64_t n, 
     gather_weights(&job->gather, worker->rows, n, worker->weights);
     target.weights = worker->weights;
   }
+  target.factors = job->split->factors;
   objective_evaluate(objective, n, z, target, NULL, sums);
   for (size_t h = 0; h < objective->n; h++) {
     const judge_t *judge = &evaluator->judges[h];

@@ -54,6 +54,7 @@ typedef struct {
 typedef struct {
   const settings_t *settings;
   const graph_t *graph;
+  const objective_t *objective;
   const features_t *features;
   const scaler_t *targets;
   const class_weights_t *class_weights; /* NULL: none */

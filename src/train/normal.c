@@ -51,7 +51,7 @@ static ls_status no_memory(double bytes, ls_error *error) {
 /* By what a row is multiplied: its weight, in a sum; or its root, in a sum of products. */
 static double factor_of(const normal_t *normal, int64_t row) {
   if (normal->split->weights == NULL) return 1;
-  double weight = (double)normal->split->weights[row];
+  double weight = (double)(normal->split->weights[row] * normal->split->factors[0]);
   return normal->takes_roots ? sqrt(weight) : weight;
 }
 
@@ -233,29 +233,26 @@ done:
 
 /* ---- both passes ---- */
 
-static double weight_itself(double weight) {
-  return weight;
-}
+enum { SUM_WEIGHT, SUM_LOGARITHM, SUM_ROWS, WEIGHT_SUMS };
 
-static double is_positive(double weight) {
-  return weight > 0;
-}
-
-static double logarithm(double weight) {
-  return weight > 0 ? log(weight) : 0;
+/* A row of weight 0 is none. */
+static void add_weight(double weight, double *sums) {
+  if (!(weight > 0)) return;
+  sums[SUM_WEIGHT] += weight;
+  sums[SUM_LOGARITHM] += log(weight);
+  sums[SUM_ROWS] += 1;
 }
 
 /* What the equations say of rows and their weights. Collective. */
 static ls_status sum_weights(const normal_t *normal, normal_equations_t *equations, ls_error *error) {
   const split_t *split = normal->split;
   double rows = (double)split->partition.rows;
-  equations->weight = rows;
-  if (split->weights != NULL) {
-    TRY(row_weights_sum(normal->world, split, weight_itself, &equations->weight, error));
-    TRY(row_weights_sum(normal->world, split, logarithm, &equations->log_weights, error));
-    TRY(row_weights_sum(normal->world, split, is_positive, &rows, error));
-  }
-  equations->rows = (int64_t)rows;
+  double sums[WEIGHT_SUMS] = {[SUM_WEIGHT] = rows, [SUM_ROWS] = rows};
+  if (split->weights != NULL)
+    TRY(row_weights_sum(normal->world, split, WEIGHT_SUMS, add_weight, sums, error));
+  equations->weight = sums[SUM_WEIGHT];
+  equations->log_weights = sums[SUM_LOGARITHM];
+  equations->rows = (int64_t)sums[SUM_ROWS];
   return LS_OK;
 }
 

@@ -1,142 +1,228 @@
 #include "train/row_weights.h"
 
-#include "math/tree.h"
+#include "data/gather.h"
+#include "data/visit.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { BLOCK_ROWS = 256, KEY_SIZE = 96 };
+
+/* ---- what the settings say ---- */
 
 static bool is_word(const numbers_t *weights, const char *word) {
   return weights->word != NULL && strcmp(weights->word, word) == 0;
 }
 
-/* Of a network with one head, whose classes have weights. */
-static int32_t class_of_row(const objective_t *objective, const split_t *split, int64_t row) {
-  if (split->labels != NULL) return split->labels[row];
-  bool is_label = objective->heads->loss->target == TARGET_LABELS;
-  return is_label ? (int32_t)split->targets[row] : split->targets[row] > 0.5F;
+bool head_has_class_weights(const settings_t *settings, size_t h) {
+  return !is_word(&settings->losses[h].class_weights, "none");
+}
+
+static bool any_has_class_weights(const settings_t *settings) {
+  for (size_t h = 0; h < settings->n_losses; h++)
+    if (head_has_class_weights(settings, h)) return true;
+  return false;
+}
+
+static ls_status check_head(const numbers_t *weights, const head_t *head, const char *key, ls_error *error) {
+  double sum = 0;
+  if (is_word(weights, "none")) return LS_OK;
+  if (head->classes == 1)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "%s are for rows of one class each, and %s%s has none: leave them out (single rows have "
+                     "weights by data.weights)",
+                     key, head->loss->name, head->loss->is_classification ? " with several outputs" : "");
+  if (weights->word != NULL) return LS_OK;
+  if ((int64_t)weights->n != head->classes)
+    return error_set(error, LS_BAD_SETTINGS, "%s has %zu numbers, but the network knows %" PRId64 " classes",
+                     key, weights->n, head->classes);
+  for (size_t i = 0; i < weights->n; i++) sum += weights->values[i];
+  return sum > 0 ? LS_OK : error_set(error, LS_BAD_SETTINGS, "%s: all are 0", key);
 }
 
 ls_status class_weights_check(const settings_t *settings, const objective_t *objective, ls_error *error) {
-  const numbers_t *weights = &settings->losses->class_weights;
-  const loss_t *loss = objective->heads->loss;
-  int64_t classes = loss_weighted_classes(loss, objective->outputs);
-  double sum = 0;
-  for (size_t h = 0; h < objective->n && objective->n > 1; h++)
-    if (!is_word(&settings->losses[h].class_weights, "none"))
-      return error_set(error, LS_BAD_SETTINGS,
-                       "loss, %s: class_weights are for a network with one head: leave them out (rows have "
-                       "weights for all heads by data.weights)",
-                       objective->heads[h].name);
-  if (is_word(weights, "none")) return LS_OK;
-  if (classes == 0)
-    return error_set(
-        error, LS_BAD_SETTINGS,
-        "loss.class_weights are for rows of one class each, and %s%s has none: leave them out (single "
-        "rows have weights by data.weights)",
-        loss->name, loss->is_classification ? " with several outputs" : "");
-  if (weights->word != NULL) return LS_OK;
-  if ((int64_t)weights->n != classes)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "loss.class_weights has %zu numbers, but the network knows %" PRId64 " classes",
-                     weights->n, classes);
-  for (size_t i = 0; i < weights->n; i++) sum += weights->values[i];
-  return sum > 0 ? LS_OK : error_set(error, LS_BAD_SETTINGS, "loss.class_weights: all are 0");
+  for (size_t h = 0; h < objective->n; h++) {
+    char key[KEY_SIZE] = "loss.class_weights";
+    if (objective->n > 1) snprintf(key, sizeof key, "loss, %s: class_weights", objective->heads[h].name);
+    TRY(check_head(&settings->losses[h].class_weights, &objective->heads[h], key, error));
+  }
+  return LS_OK;
 }
 
-/* N / (K n_c), as in scikit-learn; a class without training rows counts 1. */
-static ls_status balance(world_t *world, const objective_t *objective, const split_t *train,
-                         class_weights_t *weights, ls_error *error) {
-  int64_t *counts = calloc((size_t)weights->n, sizeof *counts);
-  ls_status status = LS_OK;
-  if (counts == NULL) status = error_set(error, LS_NO_MEMORY, "no memory to count classes");
-  TRY_OR_DONE(world_agree(world, status, error));
-  for (int64_t i = 0; i < train->rows; i++) counts[class_of_row(objective, train, i)]++;
-  TRY_OR_DONE(world_sum_i64(world, counts, (size_t)weights->n, error));
-  double share = (double)train->partition.rows / (double)weights->n;
-  for (int64_t c = 0; c < weights->n; c++)
-    weights->values[c] = counts[c] > 0 ? share / (double)counts[c] : 1.0;
-done:
-  free(counts);
-  return status;
-}
+/* ---- rows by their classes ---- */
 
-static ls_status refuse_stream(ls_error *error) {
-  return error_set(
-      error, LS_BAD_SETTINGS,
-      "loss.class_weights need all rows in memory: raise data.memory_limit, start more ranks, or "
-      "leave data.memory_limit out");
-}
+/* A walk over rows that counts them: for each shard `factors` numbers of rows, then their weights. */
+typedef struct {
+  const objective_t *objective;
+  gather_t gather; /* of targets and weights alone */
+  double *own;     /* (shards of this rank, 2 factors) */
+  float *values;   /* (BLOCK_ROWS, targets) */
+  int32_t labels[BLOCK_ROWS];
+  float weights[BLOCK_ROWS];
+  uint32_t rows[BLOCK_ROWS];
+} tally_t;
 
-ls_status class_weights_find(world_t *world, const settings_t *settings, const objective_t *objective,
-                             const split_t *train, class_weights_t *out, ls_error *error) {
-  const numbers_t *given = &settings->losses->class_weights;
-  class_weights_t weights = {.n = loss_weighted_classes(objective->heads->loss, objective->outputs)};
-  if (is_word(given, "none")) return LS_OK;
-  if (train->stream != NULL) return refuse_stream(error);
-  weights.values = calloc((size_t)weights.n, sizeof *weights.values);
-  ls_status status = LS_OK;
-  if (weights.values == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the weights of classes");
-  TRY_OR_DONE(world_agree(world, status, error));
-  if (is_word(given, "balanced"))
-    TRY_OR_DONE(balance(world, objective, train, &weights, error));
+/* The next rows of a visit. */
+static void read_block(tally_t *tally, int64_t first, int64_t n) {
+  for (int64_t i = 0; i < n; i++) tally->rows[i] = (uint32_t)(first + i);
+  if (tally->objective->has_labels)
+    gather_labels(&tally->gather, tally->rows, n, tally->labels);
   else
-    memcpy(weights.values, given->values, given->n * sizeof *given->values);
-  *out = weights;
-  return LS_OK;
-done:
-  free(weights.values);
-  return status;
+    gather_targets(&tally->gather, tally->rows, n, tally->values);
+  if (tally->gather.split->weights != NULL)
+    gather_weights(&tally->gather, tally->rows, n, tally->weights);
+  else
+    for (int64_t i = 0; i < n; i++) tally->weights[i] = 1;
 }
 
-ls_status row_weights_sum(world_t *world, const split_t *split, double (*term)(double weight), double *total,
-                          ls_error *error) {
-  int ranks = world_size(world), shards = split->partition.shards;
-  double *own = calloc((size_t)split->shards + 1, sizeof *own), *all = calloc((size_t)shards, sizeof *all);
-  size_t *sizes = calloc((size_t)ranks, sizeof *sizes);
+static void tally_block(const tally_t *tally, int64_t n, double *leaf) {
+  const objective_t *objective = tally->objective;
+  for (int64_t i = 0; i < n; i++)
+    for (size_t h = 0; h < objective->n; h++) {
+      const head_t *head = &objective->heads[h];
+      double target = objective->has_labels
+                          ? (double)tally->labels[i]
+                          : (double)tally->values[i * objective->targets + head->first_target];
+      int64_t at = head->first_factor + head_class(head, target);
+      leaf[at] += 1;
+      leaf[objective->factors + at] += (double)tally->weights[i];
+    }
+}
+
+static void tally_visit(void *context, const visit_t *visit) {
+  tally_t *tally = context;
+  double *leaf = tally->own + visit->shard * 2 * tally->objective->factors;
+  for (int64_t at = 0; at < visit->rows; at += BLOCK_ROWS) {
+    int64_t n = visit->rows - at < BLOCK_ROWS ? visit->rows - at : BLOCK_ROWS;
+    read_block(tally, visit->first + at, n);
+    tally_block(tally, n, leaf);
+  }
+}
+
+/* out (2 factors): how many rows each class of each head has, and the sums of their weights. Collective. */
+static ls_status tally_classes(world_t *world, const objective_t *objective, const split_t *split,
+                               double *out, ls_error *error) {
+  size_t width = 2 * (size_t)objective->factors;
+  tally_t tally = {.objective = objective, .gather = {.split = split}};
+  tally.own = calloc((size_t)split->shards * width + 1, sizeof *tally.own);
+  tally.values = calloc(BLOCK_ROWS * (size_t)objective->targets, sizeof *tally.values);
   ls_status status = LS_OK;
-  if (own == NULL || all == NULL || sizes == NULL)
-    status = error_set(error, LS_NO_MEMORY, "no memory to add up weights");
+  if (tally.own == NULL || tally.values == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory to count classes");
   TRY_OR_DONE(world_agree(world, status, error));
-  const float *weight = split->weights;
-  for (int s = 0; s < split->shards; s++)
-    for (int64_t n = shard_rows(split->partition, split->first_shard + s); n > 0; n--)
-      own[s] += term((double)*weight++);
-  for (int r = 0; r < ranks; r++) sizes[r] = (size_t)rank_shards(shards, ranks, r) * sizeof *own;
-  TRY_OR_DONE(world_gather_pieces(world, own, sizes, all, -1, error));
-  *total = tree_sum(all, shards, 1);
+  TRY_OR_DONE(split_visit(world, split, tally_visit, &tally, error));
+  status = split_sum(world, split, width, tally.own, out, error);
 done:
-  free(own);
-  free(all);
-  free(sizes);
+  free(tally.own);
+  free(tally.values);
   return status;
 }
 
-static double weight_itself(double weight) {
-  return weight;
+/* ---- weights of classes, and factors ---- */
+
+/* `balanced`: N / (K n_c), as in scikit-learn; a class without training rows counts 1. */
+static void choose_weights(const numbers_t *given, const head_t *head, double n, const double *rows,
+                           double *weights) {
+  bool is_balanced = is_word(given, "balanced"), is_list = given->word == NULL;
+  for (int64_t c = 0; c < head->classes; c++)
+    weights[c] = is_list                      ? given->values[c]
+                 : is_balanced && rows[c] > 0 ? n / ((double)head->classes * rows[c])
+                                              : 1;
 }
 
-/* Rows without weights of their own count 1 before their class has its say. */
-static ls_status take_memory(dataset_t *dataset, split_t *split, ls_error *error) {
-  if (split->weights != NULL) return LS_OK;
-  split->weights = arena_new(&dataset->arena, (size_t)split->rows, sizeof *split->weights);
-  if (split->weights == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the weights of rows");
-  for (int64_t i = 0; i < split->rows; i++) split->weights[i] = 1.0F;
+/* f[c] = c[c] N / sum over classes of c[k] times the weight of its rows. */
+static ls_status find_factors(const head_t *head, double n, const double *weights, const double *of_rows,
+                              float *out, ls_error *error) {
+  double total = 0;
+  for (int64_t c = 0; c < head->classes; c++) total += (weights != NULL ? weights[c] : 1) * of_rows[c];
+  if (!(total > 0)) return error_set(error, LS_BAD_DATA, "the weights of all rows of a split are 0");
+  for (int64_t c = 0; c < head->classes; c++)
+    out[c] = (float)((weights != NULL ? weights[c] : 1) * (n / total));
   return LS_OK;
+}
+
+/* By the settings where they are given, then out is filled; else by `classes`. Collective. */
+static ls_status weigh(world_t *world, const settings_t *settings, const class_weights_t *classes,
+                       const objective_t *objective, dataset_t *dataset, split_t *split, double *out,
+                       ls_error *error) {
+  size_t factors = (size_t)objective->factors;
+  double *tally = calloc(2 * factors, sizeof *tally), n = (double)split->partition.rows;
+  const double *weights = out != NULL ? out : classes->values;
+  float *found = arena_new(&dataset->arena, factors, sizeof *found);
+  ls_status status = LS_OK;
+  if (tally == NULL || found == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory for the weights of classes");
+  TRY_OR_DONE(world_agree(world, status, error));
+  TRY_OR_DONE(tally_classes(world, objective, split, tally, error));
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    int64_t at = head->first_factor;
+    if (out != NULL) choose_weights(&settings->losses[h].class_weights, head, n, tally + at, out + at);
+    status =
+        find_factors(head, n, weights != NULL ? weights + at : NULL, tally + factors + at, found + at, error);
+    if (status != LS_OK && objective->n > 1) error_prefix(error, status, "loss, %s", head->name);
+    if (status != LS_OK) goto done; /* on every rank */
+  }
+  split->factors = found;
+done:
+  free(tally);
+  return status;
+}
+
+ls_status row_weights_fit(world_t *world, const settings_t *settings, const objective_t *objective,
+                          dataset_t *dataset, class_weights_t *out, ls_error *error) {
+  static const class_weights_t none = {0};
+  if (!any_has_class_weights(settings))
+    return row_weights_apply(world, &none, objective, dataset, &dataset->train, error);
+  double *weights = calloc((size_t)objective->factors, sizeof *weights);
+  ls_status status = LS_OK;
+  if (weights == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the weights of classes");
+  status = world_agree(world, status, error);
+  if (status == LS_OK)
+    status = weigh(world, settings, &none, objective, dataset, &dataset->train, weights, error);
+  if (status == LS_OK)
+    out->values = weights;
+  else
+    free(weights);
+  return status;
 }
 
 ls_status row_weights_apply(world_t *world, const class_weights_t *classes, const objective_t *objective,
                             dataset_t *dataset, split_t *split, ls_error *error) {
-  bool own = split->weights != NULL; /* the same on every rank: an array of 0 rows is not NULL */
-  double total = 0;
-  if (split->partition.rows == 0 || (!own && classes->values == NULL)) return LS_OK;
-  if (split->stream != NULL) return refuse_stream(error); /* the same on every rank */
-  TRY(world_agree(world, take_memory(dataset, split, error), error));
-  for (int64_t i = 0; i < split->rows && classes->values != NULL; i++)
-    split->weights[i] *= (float)classes->values[class_of_row(objective, split, i)];
-  TRY(row_weights_sum(world, split, weight_itself, &total, error));
-  if (!(total > 0)) return error_set(error, LS_BAD_DATA, "the weights of all rows of a split are 0");
-  float scale = (float)((double)split->partition.rows / total);
-  for (int64_t i = 0; i < split->rows; i++) split->weights[i] *= scale;
-  return LS_OK;
+  bool has_weights = split->weights != NULL; /* the same on every rank: an array of 0 rows is not NULL */
+  if (split->partition.rows == 0 || (!has_weights && classes->values == NULL)) return LS_OK;
+  return weigh(world, NULL, classes, objective, dataset, split, NULL, error);
+}
+
+/* ---- sums of weights ---- */
+
+typedef struct {
+  const split_t *split;
+  size_t n;
+  void (*add)(double weight, double *sums);
+  double *own; /* (shards of this rank, n) */
+} summing_t;
+
+static void sum_visit(void *context, const visit_t *visit) {
+  const summing_t *summing = context;
+  const float *weights = summing->split->weights + visit->first;
+  for (int64_t i = 0; i < visit->rows; i++)
+    summing->add((double)(weights[i] * summing->split->factors[0]),
+                 summing->own + (size_t)visit->shard * summing->n);
+}
+
+ls_status row_weights_sum(world_t *world, const split_t *split, size_t n,
+                          void (*add)(double weight, double *sums), double *sums, ls_error *error) {
+  summing_t summing = {.split = split, .n = n, .add = add};
+  summing.own = calloc((size_t)split->shards * n + 1, sizeof *summing.own);
+  ls_status status = LS_OK;
+  if (summing.own == NULL) status = error_set(error, LS_NO_MEMORY, "no memory to add up weights");
+  TRY_OR_DONE(world_agree(world, status, error));
+  TRY_OR_DONE(split_visit(world, split, sum_visit, &summing, error));
+  status = split_sum(world, split, n, summing.own, sums, error);
+done:
+  free(summing.own);
+  return status;
 }

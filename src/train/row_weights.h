@@ -1,7 +1,13 @@
-/* How much each row counts in the loss: the weight that the data gives it, times the weight of its class,
- * divided by the mean of that product over its split. So weights have mean 1, and a loss that is divided by
- * the number of rows is sum(w L) / sum(w) over the split. They act on losses and gradients; metrics count
- * every row once. */
+/* How much a row counts in the loss of each head: the weight r that the data gives it, times a factor of the
+ * head for the row's class. With c_h the weights of the classes of head h (all 1 where it has none), and N
+ * the rows of a split,
+ *
+ *   w_h   = r f_h[class of the row in h]
+ *   f_h[c] = c_h[c] N / sum over all rows of r c_h[class].
+ *
+ * So the weights of every head have mean 1 over the split, and a loss that is divided by the number of rows
+ * is sum(r c L) / sum(r c); no head's weights touch another's. They act on losses and gradients; metrics
+ * count every row once. */
 #ifndef TRAIN_ROW_WEIGHTS_H
 #define TRAIN_ROW_WEIGHTS_H
 
@@ -10,29 +16,31 @@
 #include "data/dataset.h"
 #include "model/objective.h"
 
-/* Weights of classes as loss.class_weights has them; values is NULL when there are none. Malloc'd,
- * caller-owned. */
+/* Weights of classes as loss.class_weights has them, head by head: those of head h begin at its first_factor.
+ * values is NULL when no head has any. Malloc'd, caller-owned. */
 typedef struct {
-  double *values;
-  int64_t n;
+  double *values; /* (objective->factors) */
 } class_weights_t;
 
-/* Whether loss.class_weights suits the loss and the network, which has one head then: LS_BAD_SETTINGS. */
+/* Whether head h has weights of classes. */
+bool head_has_class_weights(const settings_t *settings, size_t h);
+
+/* Whether they suit the losses and the network: LS_BAD_SETTINGS. */
 ls_status class_weights_check(const settings_t *settings, const objective_t *objective, ls_error *error);
 
-/* By the settings, which have been checked, and for `balanced` by the classes of all training rows.
- * Collective. */
-ls_status class_weights_find(world_t *world, const settings_t *settings, const objective_t *objective,
-                             const split_t *train, class_weights_t *out, ls_error *error);
+/* Finds the weights of classes: by the settings, which have been checked, and for `balanced` by the classes
+ * of the training rows; and makes the factors of that split. Collective. */
+ls_status row_weights_fit(world_t *world, const settings_t *settings, const objective_t *objective,
+                          dataset_t *dataset, class_weights_t *out, ls_error *error);
 
-/* The sum of term(w) over the weights w of all rows of a split that has some: rows of a shard in order,
- * shards by the tree. Collective. */
-ls_status row_weights_sum(world_t *world, const split_t *split, double (*term)(double weight), double *total,
-                          ls_error *error);
-
-/* Makes split->weights final; it stays NULL when neither rows nor classes have weights. LS_BAD_DATA when all
- * are 0. Memory is the dataset's. Collective. */
+/* Makes split->factors by known weights of classes; they stay NULL when neither rows nor classes have
+ * weights. LS_BAD_DATA when all are 0. Memory is the dataset's. Collective. */
 ls_status row_weights_apply(world_t *world, const class_weights_t *classes, const objective_t *objective,
                             dataset_t *dataset, split_t *split, ls_error *error);
+
+/* sums (n) = what `add` adds for the weights, of mean 1, of all rows of a split that has some; for a network
+ * of one head whose rows have no classes. Rows of a shard in order, shards by the tree. Collective. */
+ls_status row_weights_sum(world_t *world, const split_t *split, size_t n,
+                          void (*add)(double weight, double *sums), double *sums, ls_error *error);
 
 #endif

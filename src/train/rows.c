@@ -67,6 +67,7 @@ static void block_losses(engine_t *engine, worker_t *worker, const step_t *step,
     gather_weights(&engine->gather, rows, n, worker->weights);
     target.weights = worker->weights;
   }
+  target.factors = engine->in.train->factors;
   float *delta = tape_output_delta(engine->tape, block->at);
   memset(delta + n * width, 0, (size_t)((engine->shape.block_rows - n) * width) * sizeof *delta);
   objective_evaluate(engine->in.objective, n, tape_output(engine->tape, block->at), target, delta, sums);

@@ -30,6 +30,7 @@ ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *
 model_parts_t trainer_model(const trainer_t *trainer) {
   return (model_parts_t){.settings = trainer->settings,
                          .graph = trainer->graph,
+                         .objective = &trainer->objective,
                          .features = &trainer->features,
                          .targets = &trainer->targets,
                          .class_weights = &trainer->class_weights,

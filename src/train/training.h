@@ -18,6 +18,7 @@ typedef struct {
   const graph_t *graph;
   const objective_t *objective;
   partition_t partition;      /* of the training rows */
+  const float *factors;       /* of their weights, as in target_t, or NULL */
   const features_t *features; /* what becomes of them */
   engine_t *engine;
   struct trainer *trainer;

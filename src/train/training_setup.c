@@ -118,9 +118,9 @@ static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
 
 static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
   dataset_t *dataset = trainer->dataset;
-  TRY(class_weights_find(trainer->world, trainer->settings, &trainer->objective, &dataset->train,
-                         &trainer->class_weights, error));
-  split_t *const splits[] = {&dataset->train, &dataset->valid, &dataset->test};
+  TRY(row_weights_fit(trainer->world, trainer->settings, &trainer->objective, dataset,
+                      &trainer->class_weights, error));
+  split_t *const splits[] = {&dataset->valid, &dataset->test};
   for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
     TRY(row_weights_apply(trainer->world, &trainer->class_weights, &trainer->objective, dataset, splits[i],
                           error));
@@ -364,6 +364,7 @@ ls_status training_open(world_t *world, const settings_t *settings, training_t *
                       .graph = trainer->graph,
                       .objective = &trainer->objective,
                       .partition = trainer->dataset->train.partition,
+                      .factors = trainer->dataset->train.factors,
                       .features = &trainer->features,
                       .engine = trainer->engine,
                       .trainer = trainer};

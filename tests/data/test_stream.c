@@ -19,11 +19,11 @@ static double feature(int64_t row, int64_t column) {
   return (double)row + (double)column / 8;
 }
 
-/* x: (N, F) float, y: labels row mod 7 as int64, t: (N, 2) targets as double. */
+/* x: (N, F) float, y: labels row mod 7 as int64, t: (N, 2) targets, w: weights row / 4, both as double. */
 static void write_file(int64_t nan_row) {
   static float x[N * F];
   static int64_t y[N];
-  static double t[N * 2];
+  static double t[N * 2], w[N];
   ls_error error = {0};
   store_t *store = NULL;
   for (int64_t i = 0; i < N; i++) {
@@ -31,12 +31,14 @@ static void write_file(int64_t nan_row) {
     y[i] = i % 7;
     t[2 * i] = (double)i;
     t[2 * i + 1] = -(double)i;
+    w[i] = (double)i / 4;
   }
   snprintf(path, sizeof path, "/tmp/lockstep-stream-%ld.h5", (long)getpid());
   cr_assert_eq(store_create(path, &store, &error), LS_OK, "%s", error.message);
   store_write(store, "x", STORE_F32, 2, (int64_t[]){N, F}, x, &error);
   store_write(store, "y", STORE_I64, 1, (int64_t[]){N}, y, &error);
   store_write(store, "t", STORE_F64, 2, (int64_t[]){N, 2}, t, &error);
+  store_write(store, "w", STORE_F64, 1, (int64_t[]){N}, w, &error);
   cr_assert_eq(store_publish(&store, &error), LS_OK, "%s", error.message);
 }
 
@@ -58,7 +60,7 @@ typedef struct {
   int64_t array_row[N]; /* of each row of the split */
 } fixture_t;
 
-/* A rank's split of all rows, or of those not chosen; targets t, or labels y. */
+/* A rank's split of all rows, or of those not chosen; targets t and weights, or labels y. */
 static ls_status open_stream(fixture_t *f, int64_t limit, bool by_share, bool labels, ls_error *error) {
   store_t *store = NULL;
   uint8_t kinds[N];
@@ -69,13 +71,13 @@ static ls_status open_stream(fixture_t *f, int64_t limit, bool by_share, bool la
   f->split.partition = (partition_t){f->split.rows, S};
   source_t source = {.features = F, .y_width = labels ? 1 : 2, .type = ELEMENT_F32};
   rows_t rows = {f->array_row[0], f->array_row[f->split.rows - 1] + 1, by_share ? kinds : NULL, ROW_KEPT};
-  row_format_t x = features_format("x", &source);
-  row_format_t y = labels
-                       ? labels_format("y", &source, 7)
-                       : targets_format("t", &source, (target_request_t){.kind = TARGET_VALUES, .width = 2});
+  const target_request_t values = {.kind = TARGET_VALUES, .width = 2};
+  row_format_t formats[ARRAYS] = {features_format("x", &source)};
+  formats[ARRAY_Y] = labels ? labels_format("y", &source, 7) : targets_format("t", &source, values);
+  if (!labels) formats[ARRAY_WEIGHT] = weights_format("w");
   cr_assert_eq(store_open(path, &store, error), LS_OK, "%s", error->message);
   ls_status status = reader_create(path, limit, &f->arena, &f->reader, error);
-  if (status == LS_OK) status = stream_create(f->reader, store, &rows, &x, &y, &f->split, error);
+  if (status == LS_OK) status = stream_create(f->reader, store, &rows, formats, &f->split, error);
   store_close(&store);
   return status;
 }
@@ -91,7 +93,9 @@ static void check_row(const fixture_t *f, uint32_t resident, int64_t row) {
   for (int64_t c = 0; c < F; c++)
     cr_assert_eq(x[c], (float)feature(i, c), "row %ld: %g", (long)i, (double)x[c]);
   if (f->split.labels != NULL) cr_assert_eq(f->split.labels[resident], i % 7);
-  if (f->split.targets != NULL) cr_assert_eq(f->split.targets[2 * resident + 1], (float)-i);
+  if (f->split.targets == NULL) return;
+  cr_assert_eq(f->split.targets[2 * resident + 1], (float)-i);
+  cr_assert_eq(f->split.weights[resident], (float)i / 4);
 }
 
 /* Steps from `from` on against the order that an epoch has in memory. */

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "figures/losses.h"
+#include "model/objective.h"
 
 Test(loss, has_its_closed_form_value_and_gradient) {
   const float z[] = {1.0F, -1.0F, 0.25F, 3.0F}, t[] = {0.0F, 1.0F, 0.0F, 3.0F};
@@ -35,8 +36,17 @@ enum { FIGURES = FIGURE_ROWS * FIGURE_WIDTH };
 static void expect_figures(const char *name, loss_params_t params, target_t target, double value,
                            const double *slope) {
   float z[FIGURES], delta[FIGURES];
+  double found = 0;
+  const loss_t *loss = loss_find(name);
+  const head_t head = {
+      .loss = loss, .params = params, .weight = 1, .outputs = FIGURE_WIDTH, .classes = FIGURE_WIDTH};
+  const objective_t objective = {.heads = &head,
+                                 .n = 1,
+                                 .outputs = FIGURE_WIDTH,
+                                 .targets = loss_targets(loss, &params, FIGURE_WIDTH),
+                                 .has_labels = target.labels != NULL};
   for (int i = 0; i < FIGURES; i++) z[i] = (float)figure_z[i];
-  double found = loss_evaluate(loss_find(name), &params, FIGURE_ROWS, FIGURE_WIDTH, z, target, delta);
+  objective_evaluate(&objective, FIGURE_ROWS, z, target, delta, &found);
   cr_expect_float_eq(found, value, 2e-7 * fabs(value), "%s: %.9g, not %.9g", name, found, value);
   for (int i = 0; i < FIGURES && slope != NULL; i++)
     cr_expect_float_eq(delta[i], slope[i], 1e-6, "%s: slope %d is %.9g, not %.9g", name, i, (double)delta[i],

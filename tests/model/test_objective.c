@@ -73,7 +73,7 @@ Test(objective, the_definition_in_double_is_the_same_sum) {
   double sum = 0, expected = 0;
   for (int r = 0; r < FIGURE_ROWS; r++)
     sum += figure_row_weights[r] * objective_reference(&objective, figure_z + r * FIGURE_OUTPUTS,
-                                                       figure_targets + r * FIGURE_TARGETS);
+                                                       figure_targets + r * FIGURE_TARGETS, NULL);
   for (int h = 0; h < 3; h++) expected += figure_head_weights[h] * figure_sums[h];
   cr_expect_float_eq(sum, expected, 1e-12 * expected, "%.17g", sum);
   objective_free(&objective);

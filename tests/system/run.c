@@ -416,6 +416,15 @@ static void write_x(store_t *store, const char *name, int64_t first, int64_t row
   free(x);
 }
 
+static void write_weights(store_t *store, const char *name, int64_t first, int64_t rows) {
+  ls_error error = {0};
+  float *weights = malloc((size_t)rows * sizeof *weights);
+  cr_assert_not_null(weights);
+  for (int64_t i = 0; i < rows; i++) weights[i] = (float)fmax(0, 4 * noise((uint64_t)(first + i) + 17) - 1);
+  cr_assert_eq(store_write(store, name, STORE_F32, 1, &rows, weights, &error), LS_OK, "%s", error.message);
+  free(weights);
+}
+
 void write_dataset(const char *path, spec_t spec) {
   ls_error error = {0};
   store_t *store = NULL;
@@ -425,5 +434,7 @@ void write_dataset(const char *path, spec_t spec) {
   if (!spec.without_y) write_y(store, "train/y", 0, spec.y_rows > 0 ? spec.y_rows : spec.rows, spec);
   write_x(store, "test/x", spec.rows, TEST_ROWS, 0);
   write_y(store, "test/y", spec.rows, TEST_ROWS, good);
+  if (spec.weighted) write_weights(store, "train/weights", 0, spec.rows);
+  if (spec.weighted) write_weights(store, "test/weights", spec.rows, TEST_ROWS);
   cr_assert_eq(store_publish(&store, &error), LS_OK, "%s", error.message);
 }

@@ -85,6 +85,7 @@ enum { FEATURES = 13, CLASSES = 5, TARGETS = 3, TEST_ROWS = 211 };
 typedef struct {
   int64_t rows;
   bool regression; /* y: (rows, TARGETS) values, else labels 0 .. CLASSES - 1 */
+  bool weighted;   /* train/weights and test/weights, some of them 0 */
   int64_t y_rows;  /* of training labels, when not 0: another number than rows */
   int64_t one_hot; /* labels as a matrix so wide, when not 0 */
   bool without_y;

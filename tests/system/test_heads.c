@@ -59,10 +59,15 @@ static void expect_refused(const char *command, const char *overrides, int code,
 TestSuite(heads, .init = set_up, .fini = place_remove);
 
 Test(heads, have_the_same_bits_on_any_layout) {
-  run_well(ALONE, "train config.yaml name=one");
-  run_well(3, "train config.yaml name=nodes parallel.ranks_per_node=2");
-  run_well(ALONE, "train config.yaml name=threads parallel.threads=4");
-  run_well(2, "train config.yaml name=streamed data.memory_limit=40KB");
+  const char *words =
+      "'loss=[{head: kind, name: cross_entropy, outputs: 3, targets: [1], class_weights: "
+      "balanced}, {name: gaussian_nll, outputs: 2, targets: [0], weight: 0.5}, {name: hinge, "
+      "targets: [3], class_weights: [1, 0, 2], weight: 2}]' 'model.layers=[dense: {units: 19, "
+      "activation: tanh}, dense: 8]'";
+  run_well(ALONE, "train config.yaml name=one %s", words);
+  run_well(3, "train config.yaml name=nodes parallel.ranks_per_node=2 %s", words);
+  run_well(ALONE, "train config.yaml name=threads parallel.threads=4 %s", words);
+  run_well(2, "train config.yaml name=streamed data.memory_limit=40KB %s", words);
   outcome_t one = outcome_of("one");
   cr_assert_lt(one.train_loss[3], 0.9 * one.train_loss[0]);
   const char *const others[] = {"nodes", "threads", "streamed"};
@@ -340,8 +345,11 @@ Test(heads, that_do_not_fit_are_refused) {
   expect_refused("train", sums, 2, "its heads take 5 of them");
   expect_refused("check", columns, 3, "the heads of the network take 8");
   expect_refused("train", columns, 3, "the heads of the network take 8");
-  expect_refused("check", "'loss=[{name: cross_entropy, outputs: 3, class_weights: balanced}, mse]'", 2,
-                 "class_weights");
+  expect_refused("check",
+                 "'loss=[{head: size, name: mse, outputs: 3, class_weights: balanced}, cross_entropy]'", 2,
+                 "loss, size: class_weights are for rows of one class each");
+  expect_refused("train", "'loss=[{name: mse, outputs: 3}, {name: hinge, class_weights: [1, 2]}]'", 2,
+                 "loss, head2: class_weights has 2 numbers, but the network knows 3 classes");
   expect_refused("solve", "'model.layers=[dense: 6]'", 2, "not for several heads");
   expect_refused("train", "stop.metric=valid_rmse", 2, "stop.metric");
   write_tables("0.5");

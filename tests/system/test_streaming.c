@@ -123,7 +123,7 @@ Test(streaming, eval_and_predict_say_the_same) {
 
 Test(streaming, solve_finds_the_same_and_is_as_sure_of_it) {
   char memory[64], streamed[64];
-  write_dataset("data.h5", (spec_t){.rows = ROWS, .regression = true});
+  write_dataset("data.h5", (spec_t){.rows = ROWS, .regression = true, .weighted = true});
   write_text("config.yaml",
              "data: {file: data.h5, validation: 0.15, scaling: standard, target_scaling: standard}\n"
              "model: {layers: [{dense: %d}]}\n"
@@ -131,14 +131,29 @@ Test(streaming, solve_finds_the_same_and_is_as_sure_of_it) {
              "solve: {method: bayesian}\n"
              "parallel: {shards: 6}\n",
              TARGETS);
-  run_well(ALONE, "solve config.yaml name=memory");
-  run_well(3, "solve config.yaml name=streamed " LIMIT);
+  run_well(ALONE, "solve config.yaml name=memory data.weights=train/weights");
+  run_well(3, "solve config.yaml name=streamed data.weights=train/weights " LIMIT);
   json_value(file_text("runs/memory/summary.json"), "parameters_checksum", memory);
   json_value(file_text("runs/streamed/summary.json"), "parameters_checksum", streamed);
   cr_assert_str_eq(memory, streamed);
   run_well(ALONE, "predict runs/memory data.h5 --x train/x --out memory.csv");
   run_well(2, "predict runs/memory data.h5 --x train/x --out streamed.csv " LIMIT);
   cr_assert_eq(run_command("cmp memory.csv streamed.csv").code, 0);
+}
+
+/* Weights are known as a whole only after a walk over all rows. */
+Test(streaming, the_same_bits_with_weights_of_rows_and_classes) {
+  const char *weights = "data.weights=train/weights data.test_weights=test/weights";
+  configure(false, "standard");
+  write_dataset("data.h5", (spec_t){.rows = ROWS, .weighted = true});
+  COMPARE("data.weights=train/weights data.test_weights=test/weights loss.class_weights=balanced",
+          "0 parallel.threads=2", "4 parallel.ranks_per_node=2");
+  run_well(ALONE, "train config.yaml name=without data.weights=none loss.class_weights=balanced");
+  cr_expect_neq(outcome_of("memory").train_loss[1], outcome_of("without").train_loss[1]);
+  COMPARE("'loss.class_weights=[0.5, 1, 2, 4, 0]'", "3 ");
+  run_well(ALONE, "eval runs/memory --split train --json memory.json %s", weights);
+  run_well(3, "eval runs/memory --split train --json streamed.json %s " LIMIT, weights);
+  cr_assert_eq(run_command("cmp memory.json streamed.json").code, 0, "%s", file_text("streamed.json"));
 }
 
 static void expect_end(int ranks, const char *words, int code, const char *part) {
