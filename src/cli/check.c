@@ -275,8 +275,9 @@ static ls_status examine(check_t *check, ls_error *error) {
   TRY(features_find_width(world, settings, &check->shape, check->layout.shards, &check->width, error));
   ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->width.inputs,
                                   &check->graph, error);
-  if (status == LS_OK) status = graph_choose_precision(check->graph, settings->train.precision, error);
-  if (status == LS_OK) status = check_targets(check, error);
+  TRY(world_agree(world, status, error));
+  TRY(preflight_precision(world, settings, check->graph, error));
+  status = check_targets(check, error);
   double limit = (double)settings->data.memory_limit;
   if (status == LS_OK && settings->data.window.length > 0 && limit > 0 && row_bytes(check) > limit)
     status = windows_over_limit(error);

@@ -10,21 +10,25 @@ enum { PATH_SIZE = 256 };
 
 /* ---- messages ---- */
 
+void setting_place(const reading_t *reading, const yaml_value_t *value, char out[PLACE_SIZE]) {
+  if (value != NULL && value->override != NULL)
+    snprintf(out, PLACE_SIZE, "override '%.200s'", value->override);
+  else if (value != NULL && value->line > 0)
+    snprintf(out, PLACE_SIZE, "%.480s:%d", reading->source, value->line);
+  else
+    snprintf(out, PLACE_SIZE, "%.500s", reading->source);
+}
+
 ls_status setting_refuse(const reading_t *reading, const yaml_value_t *value, const char *path,
                          const char *format, ...) {
-  char message[LS_MESSAGE_SIZE];
+  char message[LS_MESSAGE_SIZE], place[PLACE_SIZE];
   va_list args;
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
   const char *colon = path[0] == '\0' ? "" : ": ";
-  if (value != NULL && value->override != NULL)
-    return error_set(reading->error, LS_BAD_SETTINGS, "override '%.200s': %s%s%s", value->override, path,
-                     colon, message);
-  if (value != NULL && value->line > 0)
-    return error_set(reading->error, LS_BAD_SETTINGS, "%s:%d: %s%s%s", reading->source, value->line, path,
-                     colon, message);
-  return error_set(reading->error, LS_BAD_SETTINGS, "%s: %s%s%s", reading->source, path, colon, message);
+  setting_place(reading, value, place);
+  return error_set(reading->error, LS_BAD_SETTINGS, "%s: %s%s%s", place, path, colon, message);
 }
 
 ls_status setting_no_memory(const reading_t *reading) {
@@ -160,9 +164,7 @@ static ls_status check_section(const reading_t *reading, key_table_t table, cons
 
 /* ---- reading ---- */
 
-/* The value at a path, or NULL; *nearest is the innermost section of the path that is there. */
-static const yaml_value_t *find_path(const yaml_value_t *tree, const char *path,
-                                     const yaml_value_t **nearest) {
+const yaml_value_t *keys_find(const yaml_value_t *tree, const char *path, const yaml_value_t **nearest) {
   *nearest = tree;
   for (;;) {
     size_t length = strcspn(path, ".");
@@ -178,7 +180,7 @@ static ls_status read_row(const reading_t *reading, const key_row_t *row, const 
   char path[PATH_SIZE];
   path_join(path, prefix, row->path);
   const yaml_value_t *section;
-  const yaml_value_t *value = find_path(tree, row->path, &section);
+  const yaml_value_t *value = keys_find(tree, row->path, &section);
   if (value == NULL && row->initial == NULL)
     return setting_refuse(reading, section == tree && prefix[0] == '\0' ? NULL : section, path,
                           "this key is required (%s)", row->meaning);

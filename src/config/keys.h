@@ -104,9 +104,16 @@ ls_status override_apply(const reading_t *reading, const char *override, yaml_va
 /* The names that a choice may have; NULL when they are not known here. */
 choice_list_t key_choices(const key_row_t *row, const settings_choices_t *choices);
 
+/* The value at a path, or NULL; *nearest is the innermost section of the path that is there. */
+const yaml_value_t *keys_find(const yaml_value_t *tree, const char *path, const yaml_value_t **nearest);
+
 enum { RANGE_TEXT_SIZE = 64 };
 /* "in [0, 1)", "at least 1", "" for any number. */
 void range_text(range_t range, char out[RANGE_TEXT_SIZE]);
+
+/* "FILE:LINE" or "override '...'"; value may be NULL (no line). */
+enum { PLACE_SIZE = 512 };
+void setting_place(const reading_t *reading, const yaml_value_t *value, char out[PLACE_SIZE]);
 
 /* LS_BAD_SETTINGS with "FILE:LINE: path: ..." or "override '...': path: ..."; value may be NULL (no line). */
 ls_status setting_refuse(const reading_t *reading, const yaml_value_t *value, const char *path,

@@ -27,6 +27,26 @@ static ls_status name_by_file(const reading_t *reading, yaml_value_t *tree) {
   return yaml_add(reading->scratch, tree, "name", strlen("name"), value) ? LS_OK : setting_no_memory(reading);
 }
 
+/* Remembers where each key stands. */
+static ls_status note_places(const reading_t *reading, const yaml_value_t *tree, settings_t *settings) {
+  char place[PLACE_SIZE];
+  const yaml_value_t *nearest = NULL;
+  settings->places = arena_new(reading->arena, settings_keys.n, sizeof *settings->places);
+  if (settings->places == NULL) return setting_no_memory(reading);
+  for (size_t i = 0; i < settings_keys.n; i++) {
+    setting_place(reading, keys_find(tree, settings_keys.rows[i].path, &nearest), place);
+    settings->places[i] = arena_text(reading->arena, place);
+    if (settings->places[i] == NULL) return setting_no_memory(reading);
+  }
+  return LS_OK;
+}
+
+const char *settings_where(const settings_t *settings, const char *path) {
+  for (size_t i = 0; settings->places != NULL && i < settings_keys.n; i++)
+    if (strcmp(settings_keys.rows[i].path, path) == 0) return settings->places[i];
+  return "settings";
+}
+
 static ls_status read_tree(const reading_t *reading, const char *text, size_t length, char *const *overrides,
                            size_t n_overrides, settings_t *settings) {
   yaml_value_t *tree = NULL;
@@ -35,7 +55,8 @@ static ls_status read_tree(const reading_t *reading, const char *text, size_t le
     return setting_refuse(reading, tree, "", "settings are keys with values, as in `train: {epochs: 10}`");
   for (size_t i = 0; i < n_overrides; i++) TRY(override_apply(reading, overrides[i], tree));
   TRY(name_by_file(reading, tree));
-  return keys_read(reading, settings_keys, "", tree, settings);
+  TRY(keys_read(reading, settings_keys, "", tree, settings));
+  return note_places(reading, tree, settings);
 }
 
 ls_status settings_parse(const char *text, size_t length, const char *source, char *const *overrides,

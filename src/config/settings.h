@@ -187,8 +187,9 @@ typedef struct {
     int64_t keep;         /* newest checkpoints kept, >= 1 */
     const char *best;     /* none, or a figure as in stop.metric: the best epoch by it is kept too */
   } checkpoint;
-  const char *runs; /* directory of run directories, default "runs" */
-  arena_t arena;    /* owns all text and layers above */
+  const char *runs;    /* directory of run directories, default "runs" */
+  const char **places; /* settings_where, by row of the table */
+  arena_t arena;       /* owns all text and layers above */
 } settings_t;
 
 /* The names that rooms above offer. */
@@ -207,6 +208,11 @@ ls_status settings_load(const char *path, char *const *overrides, size_t n_overr
 ls_status settings_parse(const char *text, size_t length, const char *source, char *const *overrides,
                          size_t n_overrides, const settings_choices_t *choices, settings_t **out,
                          ls_error *error);
+
+/* Where a key was given, for messages of those who alone can know what is wrong with it: "net.yaml:7",
+ * "override 'train.seed=1'"; the file's name where it has its default. Of settings as they were read from
+ * what the user wrote. */
+const char *settings_where(const settings_t *settings, const char *path);
 
 /* The resolved settings, complete, as YAML that settings_parse reads back to equal settings. *text is
  * malloc'd, caller-owned, NUL-terminated. */

@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "comm/world.h"
+#include "config/settings.h"
+#include "model/graph.h"
 #include "train/layout.h"
 
 #include <stdio.h>
@@ -22,6 +24,10 @@ typedef struct {
  * that differ (so may the bits), of too little memory, shared memory or room for files. Collective. */
 ls_status preflight_hosts(world_t *world, const layout_t *layout, const preflight_needs_t *needs, FILE *out,
                           const log_t *log, ls_error *error);
+
+/* Chooses the precision of products on every rank. LS_BAD_SETTINGS, with the line that asks for it, where a
+ * CPU has not what it takes. Collective. */
+ls_status preflight_precision(world_t *world, const settings_t *settings, graph_t *graph, ls_error *error);
 
 /* The command that puts a rank on every core of these hosts, or as many as shards allow, with threads on the
  * rest. Rank 0 alone needs it. */

@@ -145,8 +145,9 @@ static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *erro
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
   ls_status status =
       graph_create(settings->model.layers, settings->model.n_layers, inputs, &trainer->graph, error);
-  if (status == LS_OK) status = graph_choose_precision(trainer->graph, settings->train.precision, error);
-  if (status == LS_OK) status = graph_check_rows(trainer->graph, rows, error);
+  TRY(trainer_agree(trainer, status, error));
+  TRY(preflight_precision(trainer->world, settings, trainer->graph, error));
+  status = graph_check_rows(trainer->graph, rows, error);
   if (status == LS_OK)
     status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);
   if (status == LS_OK) status = class_weights_check(settings, &trainer->objective, error);

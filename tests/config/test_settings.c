@@ -304,3 +304,13 @@ Test(settings, losses_may_be_a_list_of_heads_and_come_back_from_text) {
   settings_destroy(&s);
   settings_destroy(&again);
 }
+
+Test(settings, know_where_their_keys_were_given) {
+  settings_t *s =
+      parsed(MINIMAL "train:\n  epochs: 3\noptimizer: sgd\n", (const char *[]){"train.seed=7", NULL});
+  cr_expect_str_eq(settings_where(s, "train.epochs"), "runs/t.yaml:7");
+  cr_expect_str_eq(settings_where(s, "optimizer.name"), "runs/t.yaml:8");
+  cr_expect_str_eq(settings_where(s, "train.seed"), "override 'train.seed=7'");
+  cr_expect_str_eq(settings_where(s, "train.precision"), "runs/t.yaml");
+  settings_destroy(&s);
+}

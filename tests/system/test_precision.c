@@ -81,8 +81,14 @@ Test(precision, a_cpu_without_bf16_is_refused_by_name) {
   for (int i = 0; i < 3; i++) {
     result_t result = run(i == 0 ? 2 : ALONE, "%s config.yaml train.precision=bf16", commands[i]);
     cr_assert_eq(result.code, 2, "%s: %d", commands[i], result.code);
-    cr_assert_not_null(strstr(result.err, "train.precision: bf16: this CPU has no AVX512_BF16"), "%s",
-                       result.err);
+    cr_assert_not_null(strstr(result.err, "override 'train.precision=bf16': train.precision: bf16: this CPU "
+                                          "has no AVX512_BF16"),
+                       "%s", result.err);
     cr_assert_not_null(strstr(result.err, "bf16_emulated"), "%s", result.err);
   }
+  write_text("bf16.yaml", "data: {file: data.h5}\nmodel: {layers: [dense: 5]}\nloss: cross_entropy\n"
+                          "train:\n  epochs: 1\n  precision: bf16 # the sixth line\n");
+  result_t result = run(2, "train bf16.yaml");
+  cr_assert_eq(result.code, 2);
+  cr_assert_not_null(strstr(result.err, "bf16.yaml:6: train.precision: bf16: this CPU"), "%s", result.err);
 }
