@@ -1,5 +1,5 @@
-/* Heads whose classes have weights, beside those of rows, against PyTorch and scikit-learn: losses, parameters
- * after some steps and a fit to its end; in memory or not, on any layout. */
+/* Heads whose classes have weights, beside those of rows, against PyTorch and scikit-learn: losses,
+ * parameters after some steps and a fit to its end; in memory or not, on any layout. */
 #include "figures/class_weights.h"
 
 #include "store/store.h"
