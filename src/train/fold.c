@@ -7,8 +7,8 @@
  * whose turn is i lie in slot i mod n_slots of its segment; `behind` turns later, when the other ranks have
  * had the time for theirs, the rank that owns the parameters adds up all sums of the tile in tree order and
  * updates them. So one rank's arithmetic and another's passage through memory overlap, and who is late is
- * waited for only when it is a whole ring behind. Nobody can wait for himself: of all turns at work the first
- * needs nothing but turns before it. */
+ * waited for only when it is more than `behind` turns late. Nobody can wait for himself: of all turns at work
+ * the first needs nothing but turns before it. */
 #include "train/engine_impl.h"
 
 #include <string.h>
