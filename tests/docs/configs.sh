@@ -34,10 +34,12 @@ for config in configs/*.yaml; do
   bash -euo pipefail data.sh >data.log 2>&1 || { cat data.log; echo "$config: the commands for its data fail" >&2; exit 1; }
 done
 
+# Two at a time, each with a directory of its own for Open MPI's sessions: processes without a daemon that share one
+# remove it under each other.
 # shellcheck disable=SC2016 # variables of the inner shell
 printf '%s\n' configs/*.yaml | ONE=$root/tests/docs/one_config.sh xargs -P 2 -I{} sh -c '
   log=$(basename {}).log
-  "$ONE" {} >"$log" 2>&1 || { tail -n 20 "$log"; echo "{} does not work"; touch failed; }'
+  OMPI_MCA_orte_tmpdir_base=$PWD/sessions/$(basename {}) "$ONE" {} >"$log" 2>&1 || { tail -n 20 "$log"; echo "{} does not work"; touch failed; }'
 
 # Names as the reference lists them, less those that say "nothing of the kind".
 { cat configs/*.yaml; awk '/^```sh$/ { on = 1 } /^```$/ { on = 0 } on' docs/guide/*.md; } | sed 's/#.*//' >shown
