@@ -153,11 +153,27 @@ static void take_run(const fold_t *fold, const optimizer_step_t *update, size_t 
   }
 }
 
+/* The rank owns parameters of the tile. */
+static bool owns_part(const fold_t *fold) {
+  const tile_t *tile = &fold->tile;
+  const slice_t *own = &fold->engine->buckets[0].own;
+  size_t begin = own->first * GRAPH_BLOCK, end = begin + own->count * GRAPH_BLOCK;
+  size_t last = tile->offset + (tile->runs - 1) * tile->stride + tile->floats;
+  return tile->offset < end && begin < last;
+}
+
+/* Who owns nothing of the tile does not wait for its sums, only until it may be counted among the slot's
+ * users of this turn. */
 static bool update_turn(const turn_t *turn, const optimizer_step_t *update) {
   const tile_t *tile = &turn->fold.tile;
-  long ranks = turn->users + world_places(turn->fold.engine->in.world);
-  if (turn->slot != NULL && !wait_for_ranks(turn, &turn->slot->folded, ranks)) return false;
-  for (size_t r = 0; r < tile->runs; r++)
+  bool owns = owns_part(&turn->fold);
+  if (turn->slot != NULL) {
+    long ranks = turn->users + world_places(turn->fold.engine->in.world);
+    bool came = owns ? wait_for_ranks(turn, &turn->slot->folded, ranks)
+                     : wait_for_ranks(turn, &turn->slot->updated, turn->users);
+    if (!came) return false;
+  }
+  for (size_t r = 0; owns && r < tile->runs; r++)
     take_run(&turn->fold, update, tile->offset + r * tile->stride, tile->floats, turn->at + r * tile->floats);
   if (turn->slot != NULL) atomic_fetch_add_explicit(&turn->slot->updated, 1, memory_order_release);
   worker_mark(turn->fold.worker, PHASE_UPDATE);
