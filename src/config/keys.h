@@ -60,9 +60,9 @@ struct value_type {
 };
 
 extern const value_type_t type_number, type_integer, type_batch, type_seed, type_bool, type_text, type_name,
-    type_choice, type_numbers, type_bytes;
+    type_choice, type_numbers, type_bytes, type_every, type_span;
 /* These fill several fields; theirs is the settings_t (range: the scaling_settings_t). */
-extern const value_type_t type_validation, type_range, type_columns, type_every, type_layers, type_losses;
+extern const value_type_t type_validation, type_range, type_columns, type_layers, type_losses;
 
 /* The keys of one scaling, which fill a scaling_settings_t: for columns that have their own. */
 extern const key_table_t scaling_keys;

@@ -50,6 +50,11 @@ typedef struct {
   double low, high; /* minmax: the range, default 0 and 1 */
 } scaling_settings_t;
 
+/* So many epochs, or so many steps; both 0: never. */
+typedef struct {
+  int64_t epochs, steps;
+} interval_t;
+
 /* A list of numbers, or one of the words that the key allows in its place: then there are no numbers. */
 typedef struct {
   const char *word; /* NULL for a list */
@@ -164,7 +169,7 @@ typedef struct {
   } train;
   struct {
     double tol;           /* training loss fallen by less than this ... */
-    int64_t epochs;       /* ... over so many epochs; tol 0: never */
+    interval_t over;      /* ... over so long; tol 0: never */
     double gradient_norm; /* below this; 0: never */
     int64_t patience;     /* epochs without a better validation loss; 0: never */
     const char *metric;   /* none, or a figure of the history, of a head with HEAD. before it, that ... */
@@ -182,10 +187,9 @@ typedef struct {
     double timeout;         /* seconds that a rank waits for another before the job ends; 0: for ever */
   } parallel;
   struct {
-    int64_t every_epochs; /* 0 when every_steps is set */
-    int64_t every_steps;  /* 0 when every_epochs is set; both 0: never */
-    int64_t keep;         /* newest checkpoints kept, >= 1 */
-    const char *best;     /* none, or a figure as in stop.metric: the best epoch by it is kept too */
+    interval_t every;
+    int64_t keep;     /* newest checkpoints kept, >= 1 */
+    const char *best; /* none, or a figure as in stop.metric: the best epoch by it is kept too */
   } checkpoint;
   const char *runs;    /* directory of run directories, default "runs" */
   const char **places; /* settings_where, by row of the table */

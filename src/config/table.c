@@ -225,10 +225,10 @@ static const key_row_t rows[] = {
      .meaning = "seconds after which the run has saved a checkpoint and ended with exit code 75; 0: no limit",
      NOT_NEGATIVE},
     {"stop.tol", &type_number, FIELD(stop.tol), "0",
-     .meaning = "the run ends when the training loss has fallen by less than this over stop.epochs; 0: never",
+     .meaning = "the run ends when the training loss has fallen by less than this over stop.over; 0: never",
      NOT_NEGATIVE},
-    {"stop.epochs", &type_integer, FIELD(stop.epochs), "5", .meaning = "epochs over which that fall is taken",
-     .range = {.low = 1, .high = INT32_MAX}},
+    {"stop.over", &type_span, FIELD(stop.over), "5 epochs",
+     .meaning = "how long the loss has for that fall; of steps the mean over so many is taken"},
     {"stop.gradient_norm", &type_number, FIELD(stop.gradient_norm), "0",
      .meaning = "the run ends when the gradient's norm, of an epoch's last step, is below this; 0: never",
      NOT_NEGATIVE},
@@ -261,7 +261,8 @@ static const key_row_t rows[] = {
      .meaning = "seconds that a rank waits for others before it ends the job and names the nodes that do not "
                 "answer; 0: for ever",
      NOT_NEGATIVE},
-    {"checkpoint.every", &type_every, 0, "1 epoch", .meaning = "when checkpoints are written"},
+    {"checkpoint.every", &type_every, FIELD(checkpoint.every), "1 epoch",
+     .meaning = "when checkpoints are written"},
     {"checkpoint.best", &type_choice, FIELD(checkpoint.best), "valid_loss",
      .meaning = "the figure whose best epoch model.h5 holds; of one of several heads: HEAD.valid_accuracy; "
                 "none: the last epoch",

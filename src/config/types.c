@@ -431,39 +431,40 @@ static yaml_value_t *write_columns(arena_t *arena, const key_row_t *row, const v
 
 const value_type_t type_columns = {"columns with their scaling", read_columns, write_columns};
 
-/* ---- every: so many epochs, so many steps, or never ---- */
+/* ---- every and span: so many epochs or steps; every may be never ---- */
 
-static ls_status read_every(const setting_t *setting, void *field) {
-  settings_t *settings = field;
-  const char *text = NULL, *expected = "`N epochs`, `N steps` or `never`";
+static ls_status read_span(const setting_t *setting, void *field) {
+  const char *text = NULL, *expected = setting->row->type->name;
+  char count[NUMBER_SIZE];
+  int64_t n = 0;
   TRY(read_scalar(setting, expected, &text));
-  int64_t epochs = 0, steps = 0;
-  if (strcmp(text, "never") != 0) {
-    char count[NUMBER_SIZE];
-    size_t length = strcspn(text, " ");
-    const char *unit = text + length + strspn(text + length, " ");
-    int64_t n = 0;
-    snprintf(count, sizeof count, "%.*s", length < sizeof count ? (int)length : 0, text);
-    bool is_epoch = strcmp(unit, "epoch") == 0 || strcmp(unit, "epochs") == 0;
-    bool is_step = strcmp(unit, "step") == 0 || strcmp(unit, "steps") == 0;
-    if (!text_int64(count, &n) || n < 1 || !(is_epoch || is_step)) return refuse_value(setting, expected);
-    epochs = is_epoch ? n : 0;
-    steps = is_step ? n : 0;
-  }
-  settings->checkpoint.every_epochs = epochs;
-  settings->checkpoint.every_steps = steps;
+  size_t length = strcspn(text, " ");
+  const char *unit = text + length + strspn(text + length, " ");
+  snprintf(count, sizeof count, "%.*s", length < sizeof count ? (int)length : 0, text);
+  bool is_epoch = strcmp(unit, "epoch") == 0 || strcmp(unit, "epochs") == 0;
+  bool is_step = strcmp(unit, "step") == 0 || strcmp(unit, "steps") == 0;
+  if (!text_int64(count, &n) || n < 1 || !(is_epoch || is_step)) return refuse_value(setting, expected);
+  *(interval_t *)field = (interval_t){.epochs = is_epoch ? n : 0, .steps = is_step ? n : 0};
   return LS_OK;
 }
 
-static yaml_value_t *write_every(arena_t *arena, const key_row_t *row, const void *field) {
-  const settings_t *settings = field;
-  int64_t epochs = settings->checkpoint.every_epochs, steps = settings->checkpoint.every_steps;
-  int64_t n = epochs > 0 ? epochs : steps;
+static ls_status read_every(const setting_t *setting, void *field) {
+  const yaml_value_t *value = setting->value;
+  if (value->kind != YAML_TEXT || strcmp(value->text, "never") != 0) return read_span(setting, field);
+  *(interval_t *)field = (interval_t){0};
+  return LS_OK;
+}
+
+static yaml_value_t *write_interval(arena_t *arena, const key_row_t *row, const void *field) {
+  const interval_t *interval = field;
+  int64_t n = interval->epochs > 0 ? interval->epochs : interval->steps;
   char text[2 * NUMBER_SIZE];
   (void)row;
   if (n == 0) return yaml_new_text(arena, "never");
-  snprintf(text, sizeof text, "%" PRId64 " %s%s", n, epochs > 0 ? "epoch" : "step", n == 1 ? "" : "s");
+  snprintf(text, sizeof text, "%" PRId64 " %s%s", n, interval->epochs > 0 ? "epoch" : "step",
+           n == 1 ? "" : "s");
   return yaml_new_text(arena, text);
 }
 
-const value_type_t type_every = {"`N epochs`, `N steps` or `never`", read_every, write_every};
+const value_type_t type_every = {"`N epochs`, `N steps` or `never`", read_every, write_interval};
+const value_type_t type_span = {"`N epochs` or `N steps`", read_span, write_interval};

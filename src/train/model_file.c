@@ -279,6 +279,7 @@ static ls_status write_extra(store_t *store, const model_parts_t *parts, const c
   TRY(store_write_double(store, "/", "best_loss", position->best_loss, error));
   TRY(store_write_int(store, "/", "rows", position->rows, error));
   TRY(store_write_double(store, "/", "seconds", position->seconds, error));
+  TRY(loss_window_save(&position->window, store, error));
   for (int k = 0; k < extra->optimizer->states; k++) {
     char folder[64];
     snprintf(folder, sizeof folder, "optimizer/%s", extra->optimizer->state_names[k]);
@@ -347,6 +348,7 @@ static ls_status read_position(const store_t *store, position_t *position, ls_er
   TRY(store_read_double(store, "/", "best_loss", &position->best_loss, error));
   TRY(store_read_int(store, "/", "rows", &position->rows, error));
   TRY(store_read_double(store, "/", "seconds", &position->seconds, error));
+  TRY(loss_window_load(&position->window, store, error));
   return read_int(store, "shards", &position->shards, error);
 }
 

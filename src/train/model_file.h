@@ -13,6 +13,7 @@
 #include "model/regression.h"
 #include "optim/optimizer.h"
 #include "train/history.h"
+#include "train/loss_window.h"
 #include "train/row_weights.h"
 
 /* A model, ready to be used. Owned as a whole (model_destroy). */
@@ -48,6 +49,7 @@ typedef struct {
   int64_t best_step; /* checkpoint that holds the best; -1 */
   double seconds;    /* of training steps so far */
   int64_t rows;      /* trained so far */
+  loss_window_t window;
 } position_t;
 
 /* What makes a model file; all borrowed. */

@@ -68,10 +68,14 @@ static double figure(const history_t *history, size_t epoch, int column) {
 
 /* The training loss has fallen by less than tol over the last so many epochs. */
 static bool has_settled(const settings_t *settings, const history_t *history) {
-  size_t over = (size_t)settings->stop.epochs, last = history->n - 1;
-  if (settings->stop.tol <= 0 || last < over) return false;
+  size_t over = (size_t)settings->stop.over.epochs, last = history->n - 1;
+  if (settings->stop.tol <= 0 || over == 0 || last < over) return false;
   double fall = figure(history, last - over, HISTORY_TRAIN_LOSS) - figure(history, last, HISTORY_TRAIN_LOSS);
   return fall < settings->stop.tol;
+}
+
+bool stop_settled(const settings_t *settings, const loss_window_t *window) {
+  return window->steps > 0 && window->means[0] - window->means[1] < settings->stop.tol;
 }
 
 /* The gradient's norm lies below its bound. */
@@ -134,7 +138,7 @@ static bool has_arrived(const settings_t *settings, const history_t *history) {
   return wanted.metric->higher_is_better ? value >= target : value <= target;
 }
 
-stop_reason_t stop_judge(const settings_t *settings, const history_t *history) {
+stop_reason_t stop_judge(const settings_t *settings, const history_t *history, const loss_window_t *window) {
   static const struct {
     stop_reason_t reason;
     bool (*holds)(const settings_t *settings, const history_t *history);
@@ -142,10 +146,9 @@ stop_reason_t stop_judge(const settings_t *settings, const history_t *history) {
                {STOP_GRADIENT_NORM, is_flat},
                {STOP_PATIENCE, has_waited},
                {STOP_TOL, has_settled}};
-  if (history->n == 0) return STOP_NOT;
-  for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+  for (size_t i = 0; i < sizeof rules / sizeof rules[0] && history->n > 0; i++)
     if (rules[i].holds(settings, history)) return rules[i].reason;
-  return STOP_NOT;
+  return stop_settled(settings, window) ? STOP_TOL : STOP_NOT;
 }
 
 /* What a figure needs of the run and of the heads that it looks at. */

@@ -1,15 +1,19 @@
-/* When training has come as far as it will: rules on the history of a run, judged after each epoch. They look
- * at nothing else, so a resumed run, whose history comes with its checkpoint, is judged like one that was
- * never interrupted. */
+/* When training has come as far as it will: rules on the history of a run, judged after each epoch, and one
+ * on windows of its steps. They look at nothing else, so a resumed run, whose history comes with its
+ * checkpoint, is judged like one that was never interrupted. */
 #ifndef TRAIN_STOP_RULES_H
 #define TRAIN_STOP_RULES_H
 
 #include "config/settings.h"
 #include "train/history.h"
+#include "train/loss_window.h"
 #include "train/stop.h"
 
-/* Why a run with these epochs behind it need not go on; STOP_NOT when it goes on. Pure. */
-stop_reason_t stop_judge(const settings_t *settings, const history_t *history);
+/* Why a run with these epochs and steps behind it need not go on; STOP_NOT when it goes on. Pure. */
+stop_reason_t stop_judge(const settings_t *settings, const history_t *history, const loss_window_t *window);
+
+/* Whether the training loss has fallen by less than stop.tol from a window of steps to the next. Pure. */
+bool stop_settled(const settings_t *settings, const loss_window_t *window);
 
 /* The figures that stop.metric may name. */
 bool stop_metric_choice(size_t i, choice_t *out);

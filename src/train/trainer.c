@@ -46,7 +46,7 @@ model_parts_t trainer_model(const trainer_t *trainer) {
 /* ---- checkpoints ---- */
 
 static bool keeps_checkpoints(const trainer_t *trainer) {
-  return trainer->settings->checkpoint.every_epochs > 0 || trainer->settings->checkpoint.every_steps > 0;
+  return trainer->settings->checkpoint.every.epochs > 0 || trainer->settings->checkpoint.every.steps > 0;
 }
 
 /* Collective: the optimiser's state is spread over all ranks. */
@@ -91,16 +91,19 @@ static bool is_cut_off(const trainer_t *trainer) {
 }
 
 /* Steps until the next thing that must be done between steps: the end of the epoch or of the run, a logged
- * step, a checkpoint. */
+ * step, a checkpoint, the end of a window of the loss. */
 static int64_t next_stop(const trainer_t *trainer, int64_t steps) {
   const settings_t *settings = trainer->settings;
   int64_t at = trainer->position.step_in_epoch, stop = steps - at;
-  int64_t every[] = {settings->train.log_every, settings->checkpoint.every_steps};
+  const loss_window_t *window = &trainer->position.window;
+  int64_t every[] = {settings->train.log_every, settings->checkpoint.every.steps};
   for (size_t i = 0; i < sizeof every / sizeof every[0]; i++) {
     if (every[i] <= 0) continue;
     int64_t left = every[i] - trainer->position.step % every[i];
     if (left < stop) stop = left;
   }
+  int64_t in_window = trainer->position.step - window->begin;
+  if (window->steps > 0 && window->steps - in_window < stop) stop = window->steps - in_window;
   if (settings->train.steps > 0 && settings->train.steps - trainer->position.step < stop)
     stop = settings->train.steps - trainer->position.step;
   return at + stop;
@@ -179,14 +182,27 @@ static ls_status check_so_far(trainer_t *trainer, ls_error *error) {
   return check_finite(trainer, mean_loss(trainer, rows), error);
 }
 
+/* The end of a window of steps: whether the loss has settled. All ranks know the same. */
+static ls_status judge_window(trainer_t *trainer, ls_error *error) {
+  position_t *position = &trainer->position;
+  loss_window_t *window = &position->window;
+  if (window->steps == 0 || position->step - window->begin < window->steps) return LS_OK;
+  TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
+  double sum = engine_total_loss(trainer->engine, trainer->sums);
+  loss_window_end(window, position->step, position->rows, sum);
+  if (stop_settled(trainer->settings, window) && !is_requested(trainer)) trainer->stop = STOP_TOL;
+  return LS_OK;
+}
+
 static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error) {
   const settings_t *settings = trainer->settings;
   position_t *position = &trainer->position;
-  while (position->step_in_epoch < steps && !is_cut_off(trainer) && !is_requested(trainer)) {
+  while (position->step_in_epoch < steps && !is_cut_off(trainer) && trainer->stop == STOP_NOT) {
     TRY(run_to(trainer, next_stop(trainer, steps), steps, error));
     if (settings->train.log_every > 0 && position->step % settings->train.log_every == 0)
       TRY(log_step(trainer, position->step_in_epoch, error));
-    bool due = settings->checkpoint.every_steps > 0 && position->step % settings->checkpoint.every_steps == 0;
+    TRY(judge_window(trainer, error));
+    bool due = settings->checkpoint.every.steps > 0 && position->step % settings->checkpoint.every.steps == 0;
     if (!due || position->step_in_epoch == steps) continue;
     TRY(check_so_far(trainer, error));
     TRY(save_checkpoint(trainer, error));
@@ -194,10 +210,13 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
   return LS_OK;
 }
 
-/* An epoch that train.steps or a request cuts off is neither validated nor a row of the history; its last
- * checkpoint is one within an epoch, from which a run goes on. */
+/* An epoch that train.steps, a settled loss or a request cuts off is neither validated nor a row of the
+ * history; its last checkpoint is one within an epoch, from which a run goes on. */
 static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
-  if (is_cut_off(trainer)) trainer->stop = STOP_STEPS;
+  if (trainer->stop == STOP_NOT) trainer->stop = STOP_STEPS;
+  if (trainer->stop == STOP_TOL)
+    log_info(trainer->options->log, "training ends after step %" PRId64 ": %s", trainer->position.step,
+             stop_text(STOP_TOL));
   TRY(check_so_far(trainer, error));
   return keeps_checkpoints(trainer) || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
@@ -278,7 +297,7 @@ static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *
 
 /* Whether the epochs so far are enough: by the rules, or because they are all. Rank 0 has their history. */
 static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
-  stop_reason_t reason = stop_judge(trainer->settings, &trainer->history);
+  stop_reason_t reason = stop_judge(trainer->settings, &trainer->history, &trainer->position.window);
   if (reason == STOP_NOT && trainer->position.epoch >= trainer->settings->train.epochs) reason = STOP_EPOCHS;
   if (reason == STOP_NOT && is_cut_off(trainer)) reason = STOP_STEPS;
   TRY(world_broadcast(trainer->world, &reason, sizeof reason, 0, error));
@@ -312,6 +331,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
   double loss = mean_loss(trainer, trainer->dataset->train.partition.rows);
   TRY(check_finite(trainer, loss, error));
+  loss_window_epoch(&position->window, engine_total_loss(trainer->engine, trainer->sums));
   if (has_valid) TRY(trainer_evaluate(trainer, valid_split, &valid, error));
   position->epoch++;
   position->step_in_epoch = 0;
@@ -323,9 +343,9 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   const settings_t *settings = trainer->settings;
   bool last = trainer->stop != STOP_NOT;
   bool due =
-      settings->checkpoint.every_epochs > 0 && position->epoch % settings->checkpoint.every_epochs == 0;
+      settings->checkpoint.every.epochs > 0 && position->epoch % settings->checkpoint.every.epochs == 0;
   due =
-      due || (settings->checkpoint.every_steps > 0 && position->step % settings->checkpoint.every_steps == 0);
+      due || (settings->checkpoint.every.steps > 0 && position->step % settings->checkpoint.every.steps == 0);
   bool kept = keeps_checkpoints(trainer) && (due || better || last);
   return kept || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }

@@ -239,6 +239,17 @@ static ls_status load_checkpoint(trainer_t *trainer, ls_error *error) {
   return world_broadcast(trainer->world, trainer->sums, losses * sizeof(double), 0, error);
 }
 
+/* Windows of steps that the loss is judged by: those of the checkpoint go on where they are as long as
+ * before, else new ones begin here. */
+static void begin_window(trainer_t *trainer) {
+  const settings_t *settings = trainer->settings;
+  position_t *position = &trainer->position;
+  int64_t steps = settings->stop.tol > 0 ? settings->stop.over.steps : 0;
+  double sum = position->step_in_epoch > 0 ? engine_total_loss(trainer->engine, trainer->sums) : 0;
+  if (steps != position->window.steps)
+    position->window = loss_window_begin(steps, position->step, position->rows, sum);
+}
+
 static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
   if (trainer->resumed) {
     TRY(load_checkpoint(trainer, error));
@@ -248,6 +259,7 @@ static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
   }
   TRY(engine_set_parameters(trainer->engine, trainer->vector, error));
   if (!is_root(trainer)) free_vectors(trainer);
+  begin_window(trainer);
   return LS_OK;
 }
 

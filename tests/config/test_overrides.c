@@ -32,7 +32,7 @@ Test(overrides, values_are_yaml) {
   cr_assert_eq(s->model.layers[0].units, 4);
   cr_assert_eq(s->model.layers[0].line, 0);
   cr_assert_eq(s->model.layers[1].layers[0].units, 4);
-  cr_assert_eq(s->checkpoint.every_steps, 500);
+  cr_assert_eq(s->checkpoint.every.steps, 500);
   settings_destroy(&s);
 }
 

@@ -65,8 +65,8 @@ Test(settings, what_is_left_out_gets_its_default) {
   cr_assert_eq(s->parallel.shards, SETTINGS_AUTO);
   cr_assert_str_eq(s->parallel.reduce, "shared");
   cr_assert_eq(s->parallel.ranks_per_node, SETTINGS_AUTO);
-  cr_assert_eq(s->checkpoint.every_epochs, 1);
-  cr_assert_eq(s->checkpoint.every_steps, 0);
+  cr_assert_eq(s->checkpoint.every.epochs, 1);
+  cr_assert_eq(s->checkpoint.every.steps, 0);
   cr_assert_eq(s->checkpoint.keep, 2);
   settings_destroy(&s);
   cr_assert_null(s);
@@ -91,8 +91,8 @@ Test(settings, what_is_given_is_taken) {
   cr_assert_eq(s->train.seed, UINT64_MAX);
   cr_assert_eq(s->parallel.threads, 2);
   cr_assert_str_eq(s->parallel.reduce, "mpi");
-  cr_assert_eq(s->checkpoint.every_epochs, 0);
-  cr_assert_eq(s->checkpoint.every_steps, 500);
+  cr_assert_eq(s->checkpoint.every.epochs, 0);
+  cr_assert_eq(s->checkpoint.every.steps, 500);
   settings_destroy(&s);
 }
 

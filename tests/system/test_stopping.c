@@ -3,6 +3,8 @@
 #include "system/run.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,7 +39,8 @@ Test(stopping, for_each_reason_on_all_ranks_at_once) {
   static const struct {
     const char *reason, *setting;
   } cases[] = {{"patience", "stop.patience=3"},
-               {"tol", "stop={tol: 0.02, epochs: 2}"},
+               {"tol", "stop={tol: 0.02, over: 2 epochs}"},
+               {"tol", "stop={tol: 0.02, over: 9 steps}"},
                {"gradient_norm", "stop.gradient_norm=0.1"},
                {"target", "stop={metric: train_loss, target: 0.5}"}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -47,6 +50,70 @@ Test(stopping, for_each_reason_on_all_ranks_at_once) {
   run_well(ALONE, "train config.yaml name=alone stop.patience=3");
   outcome_t alone = outcome_of("alone"), three = outcome_of("patience");
   outcome_expect_same(&alone, &three, "patience on 3 ranks");
+}
+
+/* Windows of 7 steps over epochs of 64 + 64 + 64 + 48 rows: none ends with an epoch before the fourth. */
+enum { OVER = 7, BATCH = 64, EPOCH_STEPS = 4, LAST_BATCH = 48 };
+#define SETTLES "stop={tol: 0.05, over: 7 steps}"
+
+/* The step at which the mean loss of a window is less than 0.05 below that of the one before, by the losses
+ * of single steps in log.jsonl; 0: never. */
+static int64_t settled_step(const char *name) {
+  char path[96];
+  snprintf(path, sizeof path, "runs/%s/log.jsonl", name);
+  double sum = 0, before = NAN;
+  int64_t step = 0, rows = 0;
+  for (const char *line = file_text(path); (line = strstr(line, "\"event\": \"step\"")) != NULL; line++) {
+    int64_t batch = ++step % EPOCH_STEPS == 0 ? LAST_BATCH : BATCH;
+    sum += (double)batch * json_double(line, "loss");
+    rows += batch;
+    if (step % OVER != 0) continue;
+    if (before - sum / (double)rows < 0.05) return step;
+    before = sum / (double)rows;
+    sum = 0;
+    rows = 0;
+  }
+  return 0;
+}
+
+static int64_t steps_of(const char *name) {
+  char path[96];
+  snprintf(path, sizeof path, "runs/%s/summary.json", name);
+  return (int64_t)json_double(file_text(path), "steps");
+}
+
+Test(stopping, when_the_loss_settles_over_steps_within_an_epoch) {
+  run_well(ALONE, "train config.yaml name=all train.epochs=20 train.log_every=1");
+  int64_t expected = settled_step("all");
+  cr_assert_neq(expected % EPOCH_STEPS, 0, "ends with an epoch: no test of what happens within one");
+  static const char *const layouts[] = {"parallel.threads=2", "parallel.ranks_per_node=2"};
+  run_well(ALONE, "train config.yaml name=alone '" SETTLES "'");
+  outcome_t alone = outcome_of("alone");
+  expect_reason("alone", "tol", 2, 19);
+  cr_expect_eq(steps_of("alone"), expected, "%" PRId64 " steps, not %" PRId64, steps_of("alone"), expected);
+  for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+    run_well(i == 0 ? 2 : 3, "train config.yaml name=other '" SETTLES "' %s", layouts[i]);
+    outcome_t other = outcome_of("other");
+    outcome_expect_same(&alone, &other, layouts[i]);
+    cr_expect_eq(steps_of("other"), expected, "%s: %" PRId64 " steps", layouts[i], steps_of("other"));
+  }
+}
+
+Test(stopping, when_the_loss_settles_over_steps_of_a_run_that_was_interrupted) {
+  run_well(ALONE, "train config.yaml name=whole '" SETTLES "'");
+  outcome_t whole = outcome_of("whole");
+  cr_assert_gt(steps_of("whole"), 19);
+  run_well(ALONE, "train config.yaml name=parts '" SETTLES "' train.steps=10"); /* within window and epoch */
+  run_well(2, "train --resume config.yaml name=parts '" SETTLES "' train.steps=19");
+  run_well(2, "train --resume config.yaml name=parts '" SETTLES "'");
+  outcome_t parts = outcome_of("parts");
+  outcome_expect_same(&whole, &parts, "in parts");
+  cr_expect_eq(steps_of("parts"), steps_of("whole"));
+  run_well(2, "train --resume config.yaml name=parts '" SETTLES "'");
+  cr_expect_eq(steps_of("parts"), steps_of("whole"), "goes on from where it has settled");
+  expect_reason("parts", "tol", 2, 59);
+  run_well(ALONE, "train --resume config.yaml name=parts 'stop={tol: 0.01, over: 7 steps}'");
+  cr_expect_gt(steps_of("parts"), steps_of("whole"), "%" PRId64 " steps", steps_of("parts"));
 }
 
 Test(stopping, at_the_last_epoch_is_no_rule) {

@@ -31,7 +31,7 @@ static int ends_after(const char *stop, int column, size_t n, const double *valu
   int epoch = 0;
   for (size_t i = 1; i <= n && epoch == 0; i++) {
     history_t history = history_of(column, i, values);
-    *reason = stop_judge(settings, &history);
+    *reason = stop_judge(settings, &history, &(loss_window_t){0});
     if (*reason != STOP_NOT) epoch = (int)i;
   }
   settings_destroy(&settings);
@@ -51,10 +51,54 @@ static void check(const char *stop, int column, size_t n, const double *values, 
         epoch, reason)
 
 Test(stop_rules, a_training_loss_that_no_longer_falls) {
-  CHECK("tol: 0.1, epochs: 2", HISTORY_TRAIN_LOSS, 5, STOP_TOL, 5, 4, 3, 2.95, 2.94, 2.93, 2.9);
-  CHECK("tol: 0.1, epochs: 1", HISTORY_TRAIN_LOSS, 4, STOP_TOL, 5, 4, 3, 2.95, 2.94);
-  CHECK("tol: 0.1, epochs: 1", HISTORY_TRAIN_LOSS, 2, STOP_TOL, 1, 2, 1);
-  CHECK("epochs: 1", HISTORY_TRAIN_LOSS, 0, STOP_NOT, 5, 5, 5);
+  CHECK("tol: 0.1, over: 2 epochs", HISTORY_TRAIN_LOSS, 5, STOP_TOL, 5, 4, 3, 2.95, 2.94, 2.93, 2.9);
+  CHECK("tol: 0.1, over: 1 epoch", HISTORY_TRAIN_LOSS, 4, STOP_TOL, 5, 4, 3, 2.95, 2.94);
+  CHECK("tol: 0.1, over: 1 epoch", HISTORY_TRAIN_LOSS, 2, STOP_TOL, 1, 2, 1);
+  CHECK("tol: 9, over: 1 step", HISTORY_TRAIN_LOSS, 0, STOP_NOT, 5, 5, 5);
+  CHECK("over: 1 epoch", HISTORY_TRAIN_LOSS, 0, STOP_NOT, 5, 5, 5);
+}
+
+/* Losses of steps, a row each, in epochs of three; after which step the rule holds, 0: never. */
+static int settles_after(const char *stop, int64_t over, int n, const double *losses) {
+  settings_t *settings = settings_with(stop);
+  loss_window_t window = loss_window_begin(over, 0, 0, 0);
+  double sum = 0;
+  int at = 0;
+  for (int t = 1; t <= n && at == 0; t++) {
+    sum += losses[t - 1];
+    if (t - window.begin == over) loss_window_end(&window, t, t, sum);
+    if (t % 3 == 0) loss_window_epoch(&window, sum);
+    if (t % 3 == 0) sum = 0;
+    if (stop_judge(settings, &(history_t){0}, &window) == STOP_TOL) at = t;
+  }
+  settings_destroy(&settings);
+  return at;
+}
+
+Test(stop_rules, a_training_loss_that_no_longer_falls_over_steps) {
+  static const double losses[] = {8, 6, 5, 3, 3, 1, 2, 0.5, 1, 0.5}; /* pairs: 7 4 2 1.25 0.75 */
+  static const struct {
+    const char *stop;
+    int64_t over;
+    int after;
+  } cases[] = {{"tol: 0.6, over: 2 steps", 2, 10}, {"tol: 0.5, over: 2 steps", 2, 0},
+               {"tol: 0.76, over: 2 steps", 2, 8}, {"tol: 2.5, over: 2 steps", 2, 6},
+               {"tol: 3.1, over: 2 steps", 2, 4},  {"tol: 0.1, over: 1 step", 1, 5},
+               {"tol: 99, over: 4 steps", 4, 8},   {"tol: 99, over: 6 steps", 6, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    int after = settles_after(cases[i].stop, cases[i].over, sizeof losses / sizeof losses[0], losses);
+    cr_expect_eq(after, cases[i].after, "%s: after %d, not %d", cases[i].stop, after, cases[i].after);
+  }
+}
+
+Test(stop_rules, windows_as_long_as_an_epoch_have_its_losses) {
+  loss_window_t window = loss_window_begin(3, 0, 0, 0);
+  for (int epoch = 1; epoch <= 2; epoch++) {
+    loss_window_end(&window, 3 * epoch, 5 * epoch, 1.1 / epoch);
+    loss_window_epoch(&window, 1.1 / epoch);
+  }
+  cr_expect_float_eq(window.means[0], 1.1 / 5, 0);
+  cr_expect_float_eq(window.means[1], 0.55 / 5, 0);
 }
 
 Test(stop_rules, a_validation_loss_that_is_not_better_for_so_long) {
@@ -121,7 +165,8 @@ Test(stop_rules, a_figure_of_a_head_is_that_of_its_column) {
                {"metric: valid_loss, target: 2", STOP_NOT}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     settings_t *settings = settings_with(cases[i].stop);
-    cr_expect_eq(stop_judge(settings, &two.history), cases[i].reason, "%s", cases[i].stop);
+    cr_expect_eq(stop_judge(settings, &two.history, &(loss_window_t){0}), cases[i].reason, "%s",
+                 cases[i].stop);
     settings_destroy(&settings);
   }
 }
@@ -166,7 +211,7 @@ Test(stop_rules, figures_of_heads_that_are_not_there_are_refused) {
 Test(stop_rules, no_history_ends_no_run) {
   settings_t *settings =
       settings_with("tol: 1, patience: 1, gradient_norm: 1, metric: train_loss, target: 9");
-  cr_assert_eq(stop_judge(settings, &(history_t){0}), STOP_NOT);
+  cr_assert_eq(stop_judge(settings, &(history_t){0}, &(loss_window_t){0}), STOP_NOT);
   settings_destroy(&settings);
 }
 
