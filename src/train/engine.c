@@ -104,16 +104,22 @@ bool lanes_wait(engine_t *engine, worker_t *worker) {
 
 /* What another thread has begun comes to its end or fails, so it is enough to look at whether it has failed.
  * The clock is for other ranks. */
+bool wait_on(engine_t *engine, patience_t *patience) {
+  double limit = world_timeout(engine->in.world);
+  if (step_failed(engine)) return false;
+  bool slept = idle(patience->looks);
+  patience->looks += patience->looks < INT_MAX / 2;
+  if (!slept || limit <= 0) return true;
+  double now = clock_seconds();
+  if (patience->asleep <= 0) patience->asleep = now;
+  if (now - patience->asleep > limit) atomic_store(&engine->control->failed, EXCHANGE_FAILED);
+  return true;
+}
+
 bool count_wait(engine_t *engine, const atomic_long *counter, long number) {
-  double limit = world_timeout(engine->in.world), asleep = 0;
-  for (int tries = 0; atomic_load_explicit(counter, memory_order_acquire) < number;
-       tries += tries < INT_MAX / 2) {
-    if (step_failed(engine)) return false;
-    if (!idle(tries) || limit <= 0) continue;
-    double now = clock_seconds();
-    if (asleep <= 0) asleep = now;
-    if (now - asleep > limit) atomic_store(&engine->control->failed, EXCHANGE_FAILED);
-  }
+  patience_t patience = {0};
+  while (atomic_load_explicit(counter, memory_order_acquire) < number)
+    if (!wait_on(engine, &patience)) return false;
   return true;
 }
 
@@ -132,7 +138,10 @@ static void do_step(engine_t *engine, worker_t *worker, int thread, const step_t
   if (thread == 0 && streams) stream_release(engine->stream, step->step);
   if (!fold_phase(engine, worker, thread, step, tick)) return;
   if (!node_wait(engine, worker)) return;
-  if (thread == 0) atomic_store_explicit(&engine->next_tile, 0, memory_order_relaxed);
+  if (thread == 0) {
+    atomic_store_explicit(&engine->next_tile, 0, memory_order_relaxed);
+    atomic_store_explicit(&engine->next_own, 0, memory_order_relaxed);
+  }
   if (thread == 0 && streams) tell_failed_reader(engine, error);
   update_phase(engine, worker, thread, step, error);
   if (streams || !updated_by_fold(engine, step)) node_wait(engine, worker);

@@ -117,7 +117,7 @@ struct engine {
                       node, (n_slots, slot_floats): tiles on their way (fold.c) */
   size_t piece_floats, slot_floats;
   int n_slots;
-  long behind; /* turns between a tile's fold and its update */
+  long *own_turns, n_own_turns; /* of the order below: where this rank updates some */
   slot_t *slots;
   control_t *control;
   progress_t *progress;                /* (buckets): shared by the node, as are norms */
@@ -161,6 +161,7 @@ struct engine {
   worker_t *workers; /* (threads) */
   _Alignas(64) atomic_long next_block;
   _Alignas(64) atomic_long next_tile;
+  _Alignas(64) atomic_long next_own; /* of own_turns */
   arena_t arena;
 };
 
@@ -322,6 +323,13 @@ bool node_wait(engine_t *engine, worker_t *worker); /* false: in vain */
 bool lanes_wait(engine_t *engine, worker_t *worker);
 /* Waits for a counter that only grows; false when the step fails meanwhile, or nothing comes in time. */
 bool count_wait(engine_t *engine, const atomic_long *counter, long number);
+/* For who looks at more than a counter: called after each look in vain, with {0} before the first. False when
+ * it is no use to go on. */
+typedef struct {
+  int looks;
+  double asleep; /* since when */
+} patience_t;
+bool wait_on(engine_t *engine, patience_t *patience);
 /* Whether somebody has waited in vain: the step, and the run with it, is over. */
 bool step_failed(const engine_t *engine);
 

@@ -3,12 +3,13 @@
  *
  * With several nodes, or when the library adds up ranks, a rank leaves whole vectors of partial sums for what
  * comes next. On one node tiles pass from rank to rank while they are in cache, and nothing else is kept of
- * them. All ranks take them in one order, dealt out so that owners take turns. A rank's sums of the tile
- * whose turn is i lie in slot i mod n_slots of its segment; `behind` turns later, when the other ranks have
- * had the time for theirs, the rank that owns the parameters adds up all sums of the tile in tree order and
- * updates them. So one rank's arithmetic and another's passage through memory overlap, and who is late is
- * waited for only when it is more than `behind` turns late. Nobody can wait for himself: of all turns at work
- * the first needs nothing but turns before it. */
+ * them. All ranks fold them in one order, dealt out so that owners take turns. A rank's sums of the tile
+ * whose turn is i lie in slot i mod n_slots of its segment; when all ranks have folded theirs, the rank that
+ * owns the parameters adds up all sums of the tile in tree order and updates them. A rank updates what is
+ * ready, and else goes on to fold: so one that is late is waited for only when the ring is full of tiles that
+ * need it, and what two ranks lose at different times is lost once. Nobody can wait for himself: of all turns
+ * at work the first is folded into a slot that is free and, when all have, found ready by its owner, since
+ * who waits for a slot goes on to update. */
 #include "train/engine_impl.h"
 
 #include <string.h>
@@ -118,24 +119,6 @@ static turn_t turn_of(engine_t *engine, worker_t *worker, int thread, const step
   return turn;
 }
 
-/* Waits until a counter of the slot is at `number`; false: in vain. */
-static bool wait_for_ranks(const turn_t *turn, const atomic_long *counter, long number) {
-  engine_t *engine = turn->fold.engine;
-  if (atomic_load_explicit(counter, memory_order_acquire) >= number) return true;
-  worker_mark(turn->fold.worker, PHASE_FOLD);
-  bool came = count_wait(engine, counter, number);
-  worker_mark(turn->fold.worker, PHASE_WAIT);
-  return came;
-}
-
-static bool fold_turn(const turn_t *turn) {
-  if (turn->slot != NULL && !wait_for_ranks(turn, &turn->slot->updated, turn->users)) return false;
-  fold_tile_pieces(&turn->fold, turn->fold.engine->partials + turn->at, turn->fold.tile.floats);
-  if (turn->slot != NULL) atomic_fetch_add_explicit(&turn->slot->folded, 1, memory_order_release);
-  worker_mark(turn->fold.worker, PHASE_FOLD);
-  return true;
-}
-
 /* What the rank owns of a run of the vector, [first, first + n), whose sums lie `at` floats behind where the
  * segments begin. */
 static void take_run(const fold_t *fold, const optimizer_step_t *update, size_t first, size_t n, size_t at) {
@@ -153,50 +136,97 @@ static void take_run(const fold_t *fold, const optimizer_step_t *update, size_t 
   }
 }
 
-/* The rank owns parameters of the tile. */
-static bool owns_part(const fold_t *fold) {
-  const tile_t *tile = &fold->tile;
-  const slice_t *own = &fold->engine->buckets[0].own;
-  size_t begin = own->first * GRAPH_BLOCK, end = begin + own->count * GRAPH_BLOCK;
-  size_t last = tile->offset + (tile->runs - 1) * tile->stride + tile->floats;
-  return tile->offset < end && begin < last;
-}
-
-/* Who owns nothing of the tile does not wait for its sums, only until it may be counted among the slot's
- * users of this turn. */
-static bool update_turn(const turn_t *turn, const optimizer_step_t *update) {
+static void update_turn(const turn_t *turn, const optimizer_step_t *update) {
   const tile_t *tile = &turn->fold.tile;
-  bool owns = owns_part(&turn->fold);
-  if (turn->slot != NULL) {
-    long ranks = turn->users + world_places(turn->fold.engine->in.world);
-    bool came = owns ? wait_for_ranks(turn, &turn->slot->folded, ranks)
-                     : wait_for_ranks(turn, &turn->slot->updated, turn->users);
-    if (!came) return false;
-  }
-  for (size_t r = 0; owns && r < tile->runs; r++)
+  for (size_t r = 0; r < tile->runs; r++)
     take_run(&turn->fold, update, tile->offset + r * tile->stride, tile->floats, turn->at + r * tile->floats);
   if (turn->slot != NULL) atomic_fetch_add_explicit(&turn->slot->updated, 1, memory_order_release);
   worker_mark(turn->fold.worker, PHASE_UPDATE);
+}
+
+/* The rank owns parameters of the tile. */
+static bool owns_part(const engine_t *engine, size_t number) {
+  const tile_t tile = graph_tile(engine->in.graph, number);
+  const slice_t *own = &engine->buckets[0].own;
+  size_t begin = own->first * GRAPH_BLOCK, end = begin + own->count * GRAPH_BLOCK;
+  return tile.offset < end && begin < tile.offset + (tile.runs - 1) * tile.stride + tile.floats;
+}
+
+/* Who owns nothing of the tile has no more to do with the slot. */
+static void fold_turn(const turn_t *turn) {
+  engine_t *engine = turn->fold.engine;
+  fold_tile_pieces(&turn->fold, engine->partials + turn->at, turn->fold.tile.floats);
+  if (turn->slot != NULL) {
+    if (!owns_part(engine, turn->fold.number))
+      atomic_fetch_add_explicit(&turn->slot->updated, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&turn->slot->folded, 1, memory_order_release);
+  }
+  worker_mark(turn->fold.worker, PHASE_FOLD);
+}
+
+/* A thread at the ring. */
+typedef struct {
+  engine_t *engine;
+  worker_t *worker;
+  int thread;
+  const step_t *step;
+  long tick;
+  optimizer_step_t update;
+} ring_t;
+
+static turn_t turn_at(const ring_t *ring, long i) {
+  return turn_of(ring->engine, ring->worker, ring->thread, ring->step, ring->tick, i);
+}
+
+/* Updates the next of the rank's own turns, if all ranks have folded it and no other thread takes it. */
+static bool update_next(const ring_t *ring) {
+  engine_t *engine = ring->engine;
+  long next = atomic_load_explicit(&engine->next_own, memory_order_relaxed);
+  if (next >= engine->n_own_turns) return false;
+  const turn_t turn = turn_at(ring, engine->own_turns[next]);
+  long ranks = turn.users + world_places(engine->in.world);
+  if (atomic_load_explicit(&turn.slot->folded, memory_order_acquire) < ranks) return false;
+  if (!atomic_compare_exchange_strong_explicit(&engine->next_own, &next, next + 1, memory_order_relaxed,
+                                               memory_order_relaxed))
+    return false;
+  update_turn(&turn, &ring->update);
   return true;
 }
 
+/* Updates what is ready, and on until a counter is at `number`; false: in vain. */
+static bool update_until(const ring_t *ring, const atomic_long *counter, long number) {
+  patience_t patience = {0};
+  for (;;) {
+    while (update_next(ring)) patience = (patience_t){0};
+    if (atomic_load_explicit(counter, memory_order_acquire) >= number) break;
+    if (!wait_on(ring->engine, &patience)) return false;
+    worker_mark(ring->worker, PHASE_WAIT);
+  }
+  return true;
+}
+
+static bool fold_ring(const ring_t *ring) {
+  engine_t *engine = ring->engine;
+  long tiles = (long)graph_tiles(engine->in.graph);
+  for (long i; (i = atomic_fetch_add_explicit(&engine->next_tile, 1, memory_order_relaxed)) < tiles;) {
+    const turn_t turn = turn_at(ring, i);
+    if (i == 0) add_losses(engine, ring->step);
+    if (turn.slot != NULL && !update_until(ring, &turn.slot->updated, turn.users)) return false;
+    fold_turn(&turn);
+    if (turn.slot == NULL) update_turn(&turn, &ring->update);
+  }
+  return update_until(ring, &engine->next_own, engine->n_own_turns);
+}
+
 bool fold_phase(engine_t *engine, worker_t *worker, int thread, const step_t *step, long tick) {
-  const optimizer_step_t update = update_settings(engine, step);
-  long tiles = (long)graph_tiles(engine->in.graph), all = tiles + engine->behind;
-  for (long i; (i = atomic_fetch_add_explicit(&engine->next_tile, 1, memory_order_relaxed)) < all;) {
+  if (engine->shared) {
+    const ring_t ring = {engine, worker, thread, step, tick, update_settings(engine, step)};
+    return fold_ring(&ring);
+  }
+  long tiles = (long)graph_tiles(engine->in.graph);
+  for (long i; (i = atomic_fetch_add_explicit(&engine->next_tile, 1, memory_order_relaxed)) < tiles;) {
     if (i == 0) add_losses(engine, step);
-    if (!engine->shared) {
-      fold_pieces(engine, worker, step, (size_t)i);
-      continue;
-    }
-    if (i < tiles) {
-      const turn_t turn = turn_of(engine, worker, thread, step, tick, i);
-      if (!fold_turn(&turn)) return false;
-    }
-    if (i >= engine->behind) {
-      const turn_t turn = turn_of(engine, worker, thread, step, tick, i - engine->behind);
-      if (!update_turn(&turn, &update)) return false;
-    }
+    fold_pieces(engine, worker, step, (size_t)i);
   }
   worker_mark(worker, PHASE_FOLD);
   return true;
@@ -204,9 +234,9 @@ bool fold_phase(engine_t *engine, worker_t *worker, int thread, const step_t *st
 
 /* ---- set-up ---- */
 
-/* Turns between a tile's fold and its update, and slots: a rank's threads are at work on as many turns as
- * they are, so each may be some turns late before another waits for it. */
-enum { TURNS_BEHIND = 4, TURNS_IN_RING = 16 };
+/* A rank's threads are at work on as many turns as they are, so each may be some turns late before another
+ * waits for it. */
+enum { TURNS_IN_RING = 16 };
 
 int fold_slots(int most_threads, int places, size_t tiles) {
   if (places == 1) return most_threads;
@@ -242,6 +272,18 @@ static void order_tiles(engine_t *engine, size_t *tiles_of, size_t *seen) {
   }
 }
 
+/* None for a rank that is alone: it updates each turn behind its fold. */
+static ls_status list_own_turns(engine_t *engine, ls_error *error) {
+  long tiles = (long)graph_tiles(engine->in.graph);
+  if (world_places(engine->in.world) == 1) return LS_OK;
+  engine->own_turns = arena_new(&engine->arena, (size_t)tiles, sizeof *engine->own_turns);
+  if (engine->own_turns == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for the turns of gradient tiles");
+  for (long i = 0; i < tiles; i++)
+    if (owns_part(engine, engine->tile_order[i])) engine->own_turns[engine->n_own_turns++] = i;
+  return LS_OK;
+}
+
 ls_status fold_create(engine_t *engine, ls_error *error) {
   size_t lanes = (size_t)engine->lanes;
   if (engine->nodes > 1 || !engine->shared) return LS_OK;
@@ -250,15 +292,13 @@ ls_status fold_create(engine_t *engine, ls_error *error) {
   if (engine->tile_order == NULL || tiles_of == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for the order of gradient tiles");
   order_tiles(engine, tiles_of, tiles_of + lanes);
-  return LS_OK;
+  return list_own_turns(engine, error);
 }
 
 void fold_plan_ring(engine_t *engine, int most_threads) {
-  int places = world_places(engine->in.world);
   engine->piece_floats = engine->floats;
   if (engine->nodes > 1 || !engine->shared) return;
-  engine->n_slots = fold_slots(most_threads, places, graph_tiles(engine->in.graph));
+  engine->n_slots = fold_slots(most_threads, world_places(engine->in.world), graph_tiles(engine->in.graph));
   engine->slot_floats = fold_slot_floats(engine->in.graph);
   engine->piece_floats = (size_t)engine->n_slots * engine->slot_floats;
-  if (places > 1) engine->behind = TURNS_BEHIND * most_threads;
 }
