@@ -70,8 +70,8 @@ static double split_bytes(const check_t *check, int64_t rows, int64_t steps, boo
   const dataset_shape_t *shape = &check->shape;
   int64_t own = own_rows(rows, &check->layout);
   if (shape->step_bytes > 0)
-    return (double)windows_steps_below(&check->settings->data.window, rows, steps, own) *
-           (double)shape->step_bytes;
+    return windows_bytes(&check->settings->data.window, rows, steps, shape->series > 1, own,
+                         shape->step_bytes);
   double row = (double)shape->features * (double)element_size(shape->type);
   row += 4 * (double)(check->objective.targets + has_weights); /* floats, or a label */
   return row * (double)own;
@@ -278,9 +278,6 @@ static ls_status examine(check_t *check, ls_error *error) {
   TRY(world_agree(world, status, error));
   TRY(preflight_precision(world, settings, check->graph, error));
   status = check_targets(check, error);
-  double limit = (double)settings->data.memory_limit;
-  if (status == LS_OK && settings->data.window.length > 0 && limit > 0 && row_bytes(check) > limit)
-    status = windows_over_limit(error);
   TRY(world_agree(world, status, error));
   check->memory = engine_memory(settings, &check->layout, check->graph, world);
   return gather_ranks(check, error);

@@ -89,10 +89,10 @@ static int64_t find_row(const uint8_t *kinds, uint8_t wanted, int64_t k, int64_t
 /* Rows [first, first + n) of a split as rows of its array. */
 static rows_t rows_of_array(const source_t *source, const uint8_t *kinds, uint8_t wanted, int64_t first,
                             int64_t n) {
-  if (kinds == NULL || n == 0) return (rows_t){first, first + n, NULL, ROW_KEPT};
+  if (kinds == NULL || n == 0) return (rows_t){first, first + n, NULL, ROW_KEPT, NULL};
   int64_t begin = find_row(kinds, wanted, first, source->array_rows);
   int64_t last = begin + find_row(kinds + begin, wanted, n - 1, source->array_rows - begin);
-  return (rows_t){begin, last + 1, kinds, wanted};
+  return (rows_t){begin, last + 1, kinds, wanted, NULL};
 }
 
 static int64_t row_features(const loading_t *load, const source_t *source) {
@@ -141,22 +141,20 @@ static size_t row_bytes(const loading_t *load, const source_t *source) {
   return (size_t)source->features * element_size(source->type) + y[load->request->targets.kind] + weight;
 }
 
-/* Rows of the file that rank r holds, of windows the steps below them. */
-static int64_t file_rows_of_rank(const loading_t *load, const source_t *source, int r) {
+/* What rank r holds of a split when it is all in memory. */
+static double bytes_of_rank(const loading_t *load, const source_t *source, int r) {
   int64_t rows = rows_of_rank(load, source, r);
-  if (load->window->length == 0) return rows;
-  return windows_steps_below(load->window, source->rows, source->steps, rows);
+  if (load->window->length == 0) return (double)rows * (double)row_bytes(load, source);
+  return windows_bytes(load->window, source->rows, source->steps, source->parts > 1, rows,
+                       row_bytes(load, source));
 }
 
 /* Either no rank streams or all do, so that all meet in the same places. */
 static bool is_over_limit(const loading_t *load) {
   for (int r = 0; r < world_size(load->world) && load->limit > 0; r++) {
     double bytes = 0;
-    for (int which = 0; which < SPLITS; which++) {
-      const source_t *source = &load->plan->split[which];
-      if (!is_asked(load, which)) continue;
-      bytes += (double)file_rows_of_rank(load, source, r) * (double)row_bytes(load, source);
-    }
+    for (int which = 0; which < SPLITS; which++)
+      if (is_asked(load, which)) bytes += bytes_of_rank(load, &load->plan->split[which], r);
     if (bytes > (double)load->limit) return true;
   }
   return false;
@@ -164,41 +162,29 @@ static bool is_over_limit(const loading_t *load) {
 
 /* ---- loading ---- */
 
-ls_status rows_make_room(dataset_t *dataset, const loading_t *load, const row_format_t *format, int64_t n,
-                         void *out, ls_error *error) {
+static ls_status read_array(dataset_t *dataset, const loading_t *load, const row_format_t *format,
+                            const rows_t *rows, int64_t n, void *out, ls_error *error) {
   void *memory = arena_new(&dataset->arena, (size_t)n, format->row_size);
   if (memory == NULL)
     return error_set(error, LS_NO_MEMORY,
                      "%s: no memory for this rank's rows (%.1f GiB more): start more ranks on more nodes, or "
                      "set data.memory_limit",
                      load->file, (double)n * (double)format->row_size / 0x1p30);
-  memcpy(out, &memory, sizeof memory);
-  return LS_OK;
-}
-
-static ls_status read_array(dataset_t *dataset, const loading_t *load, const row_format_t *format,
-                            const rows_t *rows, int64_t n, void *out, ls_error *error) {
-  void *memory = NULL;
-  TRY(rows_make_room(dataset, load, format, n, &memory, error));
   TRY(rows_read(load->store, *format, *rows, memory, error));
   memcpy(out, &memory, sizeof memory);
   return LS_OK;
 }
 
-/* The arrays of a split, to memory or as a stream. */
-static ls_status load_arrays(dataset_t *dataset, const loading_t *load, const row_format_t formats[ARRAYS],
-                             const rows_t *rows, split_t *split, ls_error *error) {
+ls_status arrays_load(dataset_t *dataset, const loading_t *load, const row_format_t formats[ARRAYS],
+                      const rows_t *rows, int64_t n, split_t *split, ls_error *error) {
   bool is_labels = load->request->targets.kind == TARGET_LABELS;
   void *const places[ARRAYS] = {
       [ARRAY_X] = &split->x,
       [ARRAY_Y] = is_labels ? (void *)&split->labels : (void *)&split->targets,
       [ARRAY_WEIGHT] = &split->weights,
   };
-  if (dataset->reader != NULL)
-    return stream_create(dataset->reader, load->store, rows, formats, split, error);
   for (int a = 0; a < ARRAYS; a++)
-    if (formats[a].row_size > 0)
-      TRY(read_array(dataset, load, &formats[a], rows, split->rows, places[a], error));
+    if (formats[a].row_size > 0) TRY(read_array(dataset, load, &formats[a], rows, n, places[a], error));
   return LS_OK;
 }
 
@@ -218,7 +204,9 @@ static ls_status load_split(const loading_t *load, const split_names_t *names, i
     formats[ARRAY_Y] = targets_format(names->y, source, load->request->targets);
   }
   if (source->has_weights) formats[ARRAY_WEIGHT] = weights_format(names->weights);
-  return load_arrays(dataset, load, formats, &rows, split, error);
+  if (dataset->reader != NULL)
+    return stream_create(dataset->reader, load->store, &rows, formats, split, error);
+  return arrays_load(dataset, load, formats, &rows, split->rows, split, error);
 }
 
 /* An attribute with a list of names; NULL and 0 without it. */
@@ -250,7 +238,6 @@ static ls_status open_file(loading_t *load, dataset_t *dataset, store_t **store,
   TRY(store_open(load->file, store, error));
   load->store = *store;
   if (!is_over_limit(load)) return LS_OK;
-  if (load->window->length > 0) return windows_over_limit(error);
   return reader_create(load->file, load->limit, &dataset->arena, &dataset->reader, error);
 }
 
@@ -373,6 +360,7 @@ static ls_status find_windows(const loading_t *load, const char *x, series_t *se
   TRY(world_agree(load->world, status, error));
   source->steps = timeline_steps(out);
   source->rows = timeline_windows(out);
+  source->parts = out->n;
   dataset->short_series = series->n - out->n;
   if (source->rows > 0) return LS_OK;
   return error_set(error, LS_BAD_DATA,

@@ -84,11 +84,12 @@ size_t windows_step_bytes(const window_settings_t *window, const source_t *sourc
 enum { ROW_KEPT, ROW_VALIDATES, ROW_DROPPED };
 
 /* Which rows of an array a rank wants: those of [first, end) with kinds[row] == wanted, all when kinds is
- * NULL. */
+ * NULL. With a timeline [first, end) are steps of it, all of which are wanted. */
 typedef struct {
   int64_t first, end;
   const uint8_t *kinds;
   uint8_t wanted;
+  const timeline_t *timeline; /* borrowed, or NULL */
 } rows_t;
 
 /* Rows of an array on their way to memory: how they are read, what they must be, what they become. */
@@ -118,6 +119,10 @@ row_format_t features_format(const char *x, const source_t *source);
 row_format_t labels_format(const char *y, const source_t *source, int64_t classes);
 row_format_t targets_format(const char *y, const source_t *source, target_request_t targets);
 row_format_t weights_format(const char *weights);
+
+/* The same format, of rows that are refused where one of n columns does not hold what a loss can take. The
+ * columns are borrowed. */
+row_format_t bounded_format(row_format_t format, const target_column_t *columns, int64_t n);
 
 /* The arrays of a split. Of those that are not there the format has row_size 0. */
 enum { ARRAY_X, ARRAY_Y, ARRAY_WEIGHT, ARRAYS };
@@ -165,13 +170,13 @@ typedef struct {
   int64_t limit; /* bytes of rows in memory, 0: any */
 } loading_t;
 
-/* Memory of the dataset's for n rows of an array, *out. */
-ls_status rows_make_room(dataset_t *dataset, const loading_t *load, const row_format_t *format, int64_t n,
-                         void *out, ls_error *error);
+/* n rows of the arrays of a split, which there are formats for, to memory of the dataset's. */
+ls_status arrays_load(dataset_t *dataset, const loading_t *load, const row_format_t formats[ARRAYS],
+                      const rows_t *rows, int64_t n, split_t *split, ls_error *error);
 
 /* ---- dataset_windows.c ---- */
 
-/* The time steps of this rank's windows, each once. */
+/* The time steps of this rank's windows, each once, in memory or as a stream. */
 ls_status windows_load(const loading_t *load, const split_names_t *names, int which, dataset_t *dataset,
                        split_t *split, ls_error *error);
 

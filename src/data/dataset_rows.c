@@ -84,23 +84,38 @@ static void put_label(const piece_t *piece, int64_t i, void *out) {
   memcpy(out, &label, sizeof label);
 }
 
-/* Several heads: the columns that they take, class numbers and values. */
+static double value_of(const piece_t *piece, int64_t i, int64_t column) {
+  int64_t at = i * piece->format->width + column;
+  if (piece->format->type == STORE_U8) return (double)((const uint8_t *)piece->values)[at];
+  if (piece->format->type == STORE_F32) return (double)((const float *)piece->values)[at];
+  return ((const double *)piece->values)[at];
+}
+
+/* The columns that heads take, class numbers and values. */
 static ls_status check_columns(const piece_t *piece, int64_t i, ls_error *error) {
   const target_request_t *targets = &piece->format->targets;
   for (int64_t c = 0; c < targets->width; c++) {
     const target_column_t *column = &targets->columns[c];
-    double value = (double)((const float *)piece->values)[i * piece->format->width + column->column];
+    double value = value_of(piece, i, column->column);
     bool is_bounded = column->low != 0 || column->high != 0;
     if (column->classes > 0) {
       if (value >= 0 && value < (double)column->classes && value == floor(value)) continue;
       ls_status status = bad_label(piece, i, value, column->classes, error);
-      return error_prefix(error, status, "column %" PRId64 " of y", column->column);
+      return error_prefix(error, status, "column %" PRId64, column->column);
     }
     if (!isfinite(value)) return not_finite(piece, i, column->column, value, error);
     if (is_bounded && !(value >= column->low && value <= column->high))
       return out_of_bounds(piece, i, column->column, value, column->low, column->high, error);
   }
   return LS_OK;
+}
+
+/* Columns of rows that are kept whole. */
+static ls_status check_bounded_columns(const piece_t *piece, int64_t i, ls_error *error) {
+  static const row_check_t finite[STORE_TYPES] = {[STORE_F32] = check_float, [STORE_F64] = check_double};
+  const row_check_t check = finite[piece->format->type];
+  if (check != NULL) TRY(check(piece, i, error));
+  return check_columns(piece, i, error);
 }
 
 static void put_columns(const piece_t *piece, int64_t i, void *out) {
@@ -187,6 +202,13 @@ row_format_t weights_format(const char *weights) {
   return targets_format(weights, &source, request);
 }
 
+row_format_t bounded_format(row_format_t format, const target_column_t *columns, int64_t n) {
+  if (n == 0) return format;
+  format.targets = (target_request_t){.kind = TARGET_VALUES, .width = n, .columns = columns};
+  format.check = check_bounded_columns;
+  return format;
+}
+
 ls_status row_take(const piece_t *piece, int64_t i, void *out, ls_error *error) {
   const row_format_t *format = piece->format;
   const char *row = (const char *)piece->values + (size_t)i * format->row_size;
@@ -217,7 +239,8 @@ static ls_status read_piece(const store_t *store, const piece_t *piece, void *va
 }
 
 /* Where all rows are wanted as they lie in the file, they are read to their place at once. */
-ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void *out, ls_error *error) {
+static ls_status read_slab(const store_t *store, row_format_t format, rows_t rows, void *out,
+                           ls_error *error) {
   int64_t row_bytes = format.width * (int64_t)store_type_size(format.type);
   int64_t step = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
   bool in_place = rows.kinds == NULL && format.put == NULL;
@@ -237,4 +260,16 @@ ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void
   }
   free(values);
   return status;
+}
+
+ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void *out, ls_error *error) {
+  char *to = out;
+  if (rows.timeline == NULL) return read_slab(store, format, rows, out, error);
+  for (int64_t run, step = rows.first; step < rows.end; step += run) { /* series by series */
+    int64_t row = timeline_row(rows.timeline, step);
+    run = timeline_run(rows.timeline, step, rows.end - step);
+    TRY(read_slab(store, format, (rows_t){row, row + run, NULL, ROW_KEPT, NULL}, to, error));
+    to += (size_t)run * format.row_size;
+  }
+  return LS_OK;
 }

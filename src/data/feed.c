@@ -25,7 +25,7 @@ static void fill_bits(const rows_t *rows, uint64_t *bits, uint32_t *before) {
 }
 
 ls_status row_map_make(const rows_t *rows, arena_t *arena, row_map_t *out, ls_error *error) {
-  row_map_t map = {.first = rows->first};
+  row_map_t map = {.first = rows->first, .timeline = rows->timeline};
   if (rows->kinds != NULL) {
     map.words = (rows->end - rows->first + WORD - 1) / WORD;
     uint64_t *bits = arena_new(arena, (size_t)map.words, sizeof *bits);
@@ -43,6 +43,7 @@ ls_status row_map_make(const rows_t *rows, arena_t *arena, row_map_t *out, ls_er
 
 /* The last word with at most k rows before it has the k-th row, or only empty words follow it up to there. */
 int64_t row_map_find(const row_map_t *map, int64_t k) {
+  if (map->timeline != NULL) return timeline_row(map->timeline, map->first + k);
   if (map->bits == NULL) return map->first + k;
   int64_t low = 0, high = map->words;
   while (high - low > 1) {
@@ -55,6 +56,10 @@ int64_t row_map_find(const row_map_t *map, int64_t k) {
   uint64_t word = map->bits[low];
   for (int64_t left = k - map->before[low]; left > 0; left--) word &= word - 1;
   return map->first + low * WORD + __builtin_ctzll(word);
+}
+
+int64_t row_map_run(const row_map_t *map, int64_t k, int64_t n) {
+  return map->timeline != NULL ? timeline_run(map->timeline, map->first + k, n) : n;
 }
 
 /* ---- conversion ---- */

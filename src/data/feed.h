@@ -9,9 +9,10 @@
 
 /* Which rows of an array the n rows of a split are that this rank holds, in order. */
 typedef struct {
-  int64_t first;          /* of the array */
-  const uint64_t *bits;   /* bit i: row first + i is one of them; NULL: they follow each other */
-  const uint32_t *before; /* (words): how many come before each word of bits */
+  int64_t first;              /* of the array, or of the timeline's steps */
+  const timeline_t *timeline; /* borrowed; NULL: rows are rows of the array */
+  const uint64_t *bits;       /* bit i: row first + i is one of them; NULL: they follow each other */
+  const uint32_t *before;     /* (words): how many come before each word of bits */
   int64_t words;
 } row_map_t;
 
@@ -19,6 +20,8 @@ typedef struct {
 ls_status row_map_make(const rows_t *rows, arena_t *arena, row_map_t *out, ls_error *error);
 /* The array's row that row k of the split is. */
 int64_t row_map_find(const row_map_t *map, int64_t k);
+/* How many of n rows of the split, from row k on, are worth taking together: all, or those of one series. */
+int64_t row_map_run(const row_map_t *map, int64_t k, int64_t n);
 
 /* Memory in which rows wait while they are converted. */
 typedef struct {

@@ -170,27 +170,41 @@ static bool has_array(const stream_t *stream, int a) {
   return stream->feeds[a].format.row_size > 0;
 }
 
-static ls_status refuse_limit(const stream_t *stream, size_t row, ls_error *error) {
+static ls_status refuse_limit(const stream_t *stream, size_t slot, int64_t needed, ls_error *error) {
   return error_set(error, LS_BAD_SETTINGS,
                    "data.memory_limit is %.3f MB, which holds %" PRId64
-                   " rows on their way; at least %.3f MB are needed for %d",
+                   " %s on their way; at least %.3f MB are needed for %" PRId64,
                    (double)stream->reader->limit / 1e6, stream->slots > 0 ? stream->slots : 0,
-                   ((double)row * 2 * PART_ROWS + ARRAYS * ALIGNMENT) * 8 / 7 / 1e6 + 0.0005, 2 * PART_ROWS);
+                   stream->windows != NULL ? "time steps" : "rows",
+                   ((double)slot * (double)needed + (ARRAYS + 1) * ALIGNMENT) * 8 / 7 / 1e6 + 0.0005, needed);
 }
 
-/* The buffer holds the features of all slots, then their targets, then their weights. */
+static size_t aligned(size_t bytes) {
+  return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Half of the slots, unless a part is complete with less. */
+static void plan_parts(stream_t *stream, int64_t longest) {
+  stream->half = stream->slots / 2;
+  if (stream->half > MOST_PART) stream->half = MOST_PART > longest ? MOST_PART : longest;
+}
+
+/* The buffer holds the features of all slots, then their targets, then their weights, then the table of
+ * windows. */
 static ls_status lay_out(stream_t *stream, split_t *split, ls_error *error) {
   reader_t *reader = stream->reader;
-  size_t row = 0, at = 0;
-  for (int a = 0; a < ARRAYS; a++) row += stream->feeds[a].format.row_size;
-  stream->slots = ((int64_t)reader->bytes - ARRAYS * ALIGNMENT) / (int64_t)row;
+  size_t slot = stream->windows != NULL ? sizeof *stream->windows->at : 0, at = 0;
+  int64_t longest = stream_longest_span(stream, PART_ROWS);
+  for (int a = 0; a < ARRAYS; a++) slot += stream->feeds[a].format.row_size;
+  stream->slots = ((int64_t)reader->bytes - (ARRAYS + 1) * ALIGNMENT) / (int64_t)slot;
   if (stream->slots > UINT32_MAX) stream->slots = UINT32_MAX;
-  if (stream->slots < 2 * PART_ROWS) return refuse_limit(stream, row, error);
+  if (stream->slots < 2 * longest) return refuse_limit(stream, slot, 2 * longest, error);
+  plan_parts(stream, longest);
   for (int a = 0; a < ARRAYS; a++) {
     stream->feeds[a].slots = reader->buffer + at;
-    size_t bytes = (size_t)stream->slots * stream->feeds[a].format.row_size;
-    at += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    at += aligned((size_t)stream->slots * stream->feeds[a].format.row_size);
   }
+  if (stream->windows != NULL) stream->windows->at = (void *)(reader->buffer + at);
   bool is_labels = stream->feeds[ARRAY_Y].format.targets.kind == TARGET_LABELS;
   void *const y = has_array(stream, ARRAY_Y) ? stream->feeds[ARRAY_Y].slots : NULL;
   split->x = stream->feeds[ARRAY_X].slots;
@@ -208,7 +222,8 @@ ls_status stream_create(reader_t *reader, const store_t *store, const rows_t *ro
                        .partition = split->partition,
                        .first_shard = split->first_shard,
                        .shards = split->shards,
-                       .rows = split->rows};
+                       .rows = split->rows,
+                       .windows = split->windows};
   TRY(row_map_make(rows, reader->arena, &stream->map, error));
   bool is_plain = true;
   for (int a = 0; a < ARRAYS; a++) {
@@ -237,6 +252,20 @@ ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slo
   for (int a = 0; a < ARRAYS; a++)
     if (has_array(stream, a)) TRY(feed_take(&stream->feeds[a], store, at, slots, n, error));
   if (stream->scaler != NULL) scale_targets(stream, slots, n);
+  return LS_OK;
+}
+
+ls_status stream_take_run(stream_t *stream, int64_t first, int64_t slot, int64_t n, int64_t *taken,
+                          ls_error *error) {
+  int64_t rows[TAKE_ROWS];
+  uint32_t slots[TAKE_ROWS];
+  n = row_map_run(&stream->map, first, n < TAKE_ROWS ? n : TAKE_ROWS);
+  for (int64_t i = 0; i < n; i++) {
+    rows[i] = first + i;
+    slots[i] = (uint32_t)(slot + i);
+  }
+  TRY(stream_take(stream, rows, slots, n, error));
+  *taken = n;
   return LS_OK;
 }
 

@@ -1,16 +1,22 @@
-/* Inside of streams: reader.c has the thread and the memory, stream_steps.c and stream_parts.c the two walks.
- */
+/* Inside of streams: reader.c has the thread and the memory, stream_steps.c and stream_parts.c the two walks,
+ * stream_windows.c what is different where rows are windows.
+ *
+ * A slot of the buffer holds a row; or a time step, where rows are windows, and a table beside the slots says
+ * at which of them each window begins. What rows behind each other need is a *span* of slots: one for each of
+ * them, or the steps that their windows cover together. */
 #ifndef DATA_STREAM_IMPL_H
 #define DATA_STREAM_IMPL_H
 
 #include "data/feed.h"
 #include "data/stream.h"
+#include "data/window.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Rows taken from the file in one go. */
-enum { TAKE_ROWS = ORDER_BLOCK_ROWS };
+/* Rows taken from the file in one go, and slots of a part at most, unless it has PART_ROWS rows alone: the
+ * first part is waited for. */
+enum { TAKE_ROWS = ORDER_BLOCK_ROWS, MOST_PART = 1 << 16 };
 
 /* What a reader found to do. */
 typedef enum { READ_SOMETHING, READ_NO_ROOM, READ_ALL, READ_FAILED } read_t;
@@ -21,7 +27,9 @@ typedef struct {
   uint32_t *block_order; /* (order_blocks) */
   uint32_t *block;       /* (block_rows): rows of the present block */
   int64_t block_first, block_rows;
-  int64_t filled; /* positions before this are in the ring, or were */
+  int64_t filled;     /* positions before this are in the ring, or were */
+  int64_t spans;      /* filled so far; of one row each: positions */
+  int64_t *cell_ends; /* (cells): the position behind the last row of each; spans of one row: NULL */
 } lane_t;
 
 struct stream {
@@ -30,19 +38,23 @@ struct stream {
   partition_t partition;
   int first_shard, shards;
   int64_t rows;           /* of this rank */
-  int64_t slots;          /* rows that the buffer holds */
+  windows_t *windows;     /* that rows are, or NULL */
+  int64_t slots;          /* that the buffer holds */
   feed_t feeds[ARRAYS];   /* of formats with row_size 0: none */
   const scaler_t *scaler; /* of targets, or NULL */
 
   order_t order; /* walks over steps */
   uint64_t seed;
   int64_t batch, steps;
-  int64_t ring; /* slots of a shard */
+  int64_t span_rows;         /* rows of a span at most */
+  int64_t cells, cell_slots; /* of a shard: spans that it has room for, slots of each */
+  int64_t ring;              /* rows of a shard that have a place: cells span_rows */
   lane_t *lanes;
   int next_lane;
 
-  int64_t half; /* walks over parts: rows of half the buffer */
-  int64_t part_first, part_end, part_filled;
+  int64_t half;                 /* walks over parts: slots of half the buffer, or as many as a part has */
+  int64_t part_first, part_end; /* rows of the part that is being read */
+  int64_t part_filled;          /* slots of its span that are there */
 
   int64_t next_wanted; /* the consumer's: the part that comes next, and its first row */
   int64_t wanted_first;
@@ -83,13 +95,32 @@ void reader_resume(reader_t *reader);
 /* Waits until a step or part is there, or never will be. */
 void reader_wait(const reader_t *reader, int64_t number);
 
-/* Rows of the split to slots, n <= TAKE_ROWS; targets scaled. By the reader. */
+/* Rows of the map to slots, n <= TAKE_ROWS; targets scaled. By the reader. */
 ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slots, int64_t n,
                       ls_error *error);
+
+/* The first n rows of the map from `first` on to slots from `slot` on, but no more of them than can be taken
+ * together: how many is *taken. By the reader. */
+ls_status stream_take_run(stream_t *stream, int64_t first, int64_t slot, int64_t n, int64_t *taken,
+                          ls_error *error);
 
 /* A split to be streamed: its arrays, and where in the buffer its rows pass. store is open for the time of
  * the call. */
 ls_status stream_create(reader_t *reader, const store_t *store, const rows_t *rows,
                         const row_format_t formats[ARRAYS], split_t *split, ls_error *error);
+
+/* ---- stream_windows.c ---- */
+
+/* What this rank's rows [first, end) need of the map: themselves, or their windows' steps. */
+span_t stream_span(const stream_t *stream, int64_t first, int64_t end);
+
+/* The most slots that n rows, counted from the beginning of a shard or from a multiple of n, need. */
+int64_t stream_longest_span(const stream_t *stream, int64_t n);
+
+/* Windows [first, end) have their span in slots from `slot` on, and entries of the table from the same on. */
+void windows_place(const stream_t *stream, int64_t first, int64_t end, int64_t slot);
+
+/* The next n windows of own shard s to its ring. */
+ls_status windows_fill(stream_t *stream, int s, int64_t n, ls_error *error);
 
 #endif

@@ -1,20 +1,27 @@
 /* The walk over a split's rows as they lie. A part fills one half of the buffer while the other is looked at.
  * Parts end so that whoever cuts shards into blocks of up to PART_ROWS rows finds every block in one part. */
 #include "data/stream_impl.h"
-#include "data/window.h"
 
-enum { MOST_PART = 1 << 16 }; /* rows: the first part is waited for */
-
-/* The end of the part that begins at row `first`. */
-static int64_t end_of_part(const stream_t *stream, int64_t first) {
-  int64_t end = first + stream->half, begin = 0;
-  if (end >= stream->rows) return stream->rows;
-  for (int s = 0; s < stream->shards; s++) {
-    int64_t rows = shard_rows(stream->partition, stream->first_shard + s);
-    if (end < begin + rows) break;
-    begin += rows;
+/* The first row behind this one at which a part may end. */
+static int64_t next_cut(const stream_t *stream, int64_t row) {
+  int64_t begin = 0, end = 0;
+  for (int s = 0; end <= row; s++) {
+    begin = end;
+    end += shard_rows(stream->partition, stream->first_shard + s);
   }
-  return begin + (end - begin) / PART_ROWS * PART_ROWS;
+  int64_t cut = begin + ((row - begin) / PART_ROWS + 1) * PART_ROWS;
+  return cut < end ? cut : end;
+}
+
+/* The end of the part that begins at row `first`: as many rows as half the buffer has slots for. */
+static int64_t end_of_part(const stream_t *stream, int64_t first) {
+  int64_t end = first;
+  while (end < stream->rows) {
+    int64_t next = next_cut(stream, end);
+    if (end > first && stream_span(stream, first, next).steps > stream->half) break;
+    end = next;
+  }
+  return end;
 }
 
 static read_t read_parts(stream_t *stream, ls_error *error) {
@@ -22,18 +29,16 @@ static read_t read_parts(stream_t *stream, ls_error *error) {
   int64_t ready = atomic_load_explicit(&reader->ready, memory_order_relaxed);
   if (stream->part_first == stream->rows) return READ_ALL;
   if (ready - atomic_load_explicit(&reader->released, memory_order_acquire) == 2) return READ_NO_ROOM;
-  int64_t rows[TAKE_ROWS], left = stream->part_end - stream->part_filled;
-  uint32_t slots[TAKE_ROWS];
-  int64_t n = left < TAKE_ROWS ? left : TAKE_ROWS;
-  for (int64_t i = 0; i < n; i++) {
-    rows[i] = stream->part_filled + i;
-    slots[i] = (uint32_t)(ready % 2 * stream->half + rows[i] - stream->part_first);
-  }
-  if (stream_take(stream, rows, slots, n, error) != LS_OK) return READ_FAILED;
+  int64_t slot = ready % 2 * stream->half, filled = stream->part_filled, n = 0;
+  span_t span = stream_span(stream, stream->part_first, stream->part_end);
+  if (stream_take_run(stream, span.first + filled, slot + filled, span.steps - filled, &n, error) != LS_OK)
+    return READ_FAILED;
   stream->part_filled += n;
-  if (stream->part_filled < stream->part_end) return READ_SOMETHING;
+  if (stream->part_filled < span.steps) return READ_SOMETHING;
+  if (stream->windows != NULL) windows_place(stream, stream->part_first, stream->part_end, slot);
   stream->part_first = stream->part_end;
   stream->part_end = end_of_part(stream, stream->part_first);
+  stream->part_filled = 0;
   atomic_store_explicit(&reader->ready, ready + 1, memory_order_release);
   return READ_SOMETHING;
 }
@@ -44,8 +49,6 @@ void parts_begin(const split_t *split) {
   stream_t *stream = split->stream;
   if (stream == NULL) return;
   reader_begin(stream, read_parts, 0);
-  stream->half = stream->slots / 2 / PART_ROWS * PART_ROWS;
-  if (stream->half > MOST_PART) stream->half = MOST_PART;
   stream->part_first = stream->part_filled = 0;
   stream->part_end = end_of_part(stream, 0);
   stream->next_wanted = stream->wanted_first = 0;

@@ -1,9 +1,12 @@
-/* The walk over the steps of an epoch. Each of the rank's shards has a ring of slots; position p of its order
- * is in slot p mod ring. What a shard's next rows are follows from the order alone, so the reader goes
- * through the shards in turn and fills what room each ring has, up to a block of the order at a time. */
+/* The walk over the steps of an epoch. Each of the rank's shards has a ring of cells, one for each of the
+ * spans that are read together. A span is one row, and position p of the order is in cell p mod cells; or,
+ * for windows that come in blocks, the whole of a block, which share their time steps. What a shard's next
+ * rows are follows from the order alone, so the reader goes through the shards in turn and fills what room
+ * each ring has, up to a block of the order at a time. */
 #include "data/stream_impl.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static int64_t lane_rows(const stream_t *stream, int s) {
   return shard_rows(stream->partition, stream->first_shard + s);
@@ -17,25 +20,50 @@ static ls_status lane_create(stream_t *stream, int s, ls_error *error) {
   arena_t *arena = stream->reader->arena;
   lane->block_order = arena_new(arena, (size_t)order_blocks(stream->order, n), sizeof(uint32_t));
   lane->block = arena_new(arena, (size_t)order_block_rows(stream->order, n), sizeof(uint32_t));
-  if (lane->block_order != NULL && lane->block != NULL) return LS_OK;
-  return error_set(error, LS_NO_MEMORY, "no memory for the order of %" PRId64 " rows", n);
+  bool all = lane->block_order != NULL && lane->block != NULL;
+  if (stream->span_rows > 1) {
+    lane->cell_ends = arena_new(arena, (size_t)stream->cells, sizeof *lane->cell_ends);
+    all = all && lane->cell_ends != NULL;
+  }
+  return all ? LS_OK : error_set(error, LS_NO_MEMORY, "no memory for the order of %" PRId64 " rows", n);
+}
+
+static ls_status refuse_limit(const stream_t *stream, int64_t slots, ls_error *error) {
+  double slot = (double)stream->reader->bytes / (double)stream->slots;
+  bool by_windows = stream->windows != NULL && stream->order == ORDER_FULL;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "data.memory_limit is %.3f MB, too little for two steps of %" PRId64
+                   " rows on this rank: at least %.3f MB are needed, or a smaller train.global_batch_size%s",
+                   (double)stream->reader->limit / 1e6,
+                   slice_rows(stream->batch, stream->partition.shards) * stream->shards,
+                   slot * (double)(slots + 1) * 8 / 7 / 1e6 + 0.0005,
+                   by_windows ? ", or perhaps data.shuffle: blocks, where windows share time steps" : "");
+}
+
+/* Deals the slots to the shards. In blocks of W windows, m = 2 slices of rows have a part of at most
+ * (m - 2) / W + 3 blocks, since one of all, the shard's last, may be shorter. */
+static ls_status plan_ring(stream_t *stream, ls_error *error) {
+  int64_t rows = lane_rows(stream, 0), needed = 2 * slice_rows(stream->batch, stream->partition.shards);
+  stream->span_rows = 1;
+  if (stream->windows != NULL && stream->order != ORDER_FULL && rows > 0) {
+    int64_t blocks = order_blocks(stream->order, rows);
+    stream->span_rows = order_block_rows(stream->order, rows);
+    needed = (needed - 2) / stream->span_rows + 3;
+    if (needed > blocks) needed = blocks;
+  }
+  stream->cell_slots = stream_longest_span(stream, stream->span_rows);
+  stream->cells = stream->slots / stream->shards / stream->cell_slots;
+  stream->ring = stream->cells * stream->span_rows;
+  if (stream->cells >= needed) return LS_OK;
+  return refuse_limit(stream, needed * stream->cell_slots * stream->shards, error);
 }
 
 ls_status stream_plan_steps(stream_t *stream, order_t order, uint64_t seed, int64_t batch, ls_error *error) {
-  int64_t slice = slice_rows(batch, stream->partition.shards);
   stream->order = order;
   stream->seed = seed;
   stream->batch = batch;
   stream->steps = epoch_steps(stream->partition, batch);
-  stream->ring = stream->slots / stream->shards;
-  if (stream->ring < 2 * slice) {
-    double row = (double)stream->reader->bytes / (double)stream->slots;
-    double least = row * (double)(2 * slice * stream->shards + 1) * 8 / 7 / 1e6;
-    return error_set(error, LS_BAD_SETTINGS,
-                     "data.memory_limit is %.3f MB, too little for two steps of %" PRId64
-                     " rows on this rank: at least %.3f MB are needed, or a smaller train.global_batch_size",
-                     (double)stream->reader->limit / 1e6, slice * stream->shards, least + 0.0005);
-  }
+  TRY(plan_ring(stream, error));
   stream->lanes = arena_new(stream->reader->arena, (size_t)stream->shards, sizeof *stream->lanes);
   if (stream->lanes == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a walk over shards");
   for (int s = 0; s < stream->shards; s++) TRY(lane_create(stream, s, error));
@@ -60,8 +88,10 @@ static int64_t positions_to_fill(stream_t *stream, int s) {
   if (lane->filled == lane_rows(stream, s)) return 0;
   if (lane->filled == lane->block_first + lane->block_rows) next_block(lane);
   int64_t released = atomic_load_explicit(&stream->reader->released, memory_order_acquire);
-  int64_t room = stream->ring - (lane->filled - begin_of(stream, s, released));
+  int64_t used = begin_of(stream, s, released); /* positions before this one have been */
   int64_t n = lane->block_first + lane->block_rows - lane->filled;
+  if (stream->span_rows > 1) return lane->cell_ends[lane->spans % stream->cells] <= used ? n : 0;
+  int64_t room = stream->ring - (lane->filled - used);
   if (n > TAKE_ROWS) n = TAKE_ROWS;
   if (n > stream->ring / 2) n = stream->ring / 2;
   return n <= room ? n : 0;
@@ -97,7 +127,8 @@ static read_t read_steps(stream_t *stream, ls_error *error) {
     stream->next_lane = (s + 1) % stream->shards;
     int64_t n = positions_to_fill(stream, s);
     if (n == 0) continue;
-    if (fill_lane(stream, s, n, error) != LS_OK) return READ_FAILED;
+    if ((stream->windows != NULL ? windows_fill : fill_lane)(stream, s, n, error) != LS_OK)
+      return READ_FAILED;
     publish(stream);
     return READ_SOMETHING;
   }
@@ -116,7 +147,11 @@ void stream_begin_steps(stream_t *stream, int64_t epoch, int64_t from) {
     order_begin(&lane->order, stream->order, stream->seed, epoch, stream->first_shard + s,
                 lane_rows(stream, s), lane->block_order);
     lane->filled = begin_of(stream, s, from);
-    lane->block_first = lane->block_rows = 0;
+    lane->block_first = lane->block_rows = lane->spans = 0;
+    if (stream->span_rows > 1)
+      memset(lane->cell_ends, 0, (size_t)stream->cells * sizeof *lane->cell_ends);
+    else
+      lane->spans = lane->filled;
     while (lane->block_first + lane->block_rows < lane->filled) next_block(lane);
   }
   reader_resume(stream->reader);

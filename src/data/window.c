@@ -10,7 +10,7 @@
 /* Windows of several series do not all lie `stride` apart: a table says where they begin. */
 static ls_status make_table(const split_t *split, int64_t first_window, arena_t *arena, windows_t *windows,
                             ls_error *error) {
-  if (windows->timeline.n <= 1) return LS_OK;
+  if (windows->timeline.n <= 1 || arena == NULL) return LS_OK;
   if (windows->steps > UINT32_MAX)
     return error_set(error, LS_BAD_DATA,
                      "%" PRId64 " time steps are too many for one rank (at most 2^32 - 1): start more ranks",
@@ -50,10 +50,12 @@ ls_status windows_deal(const window_settings_t *window, const timeline_t *timeli
   return make_table(split, window_0, arena, out, error);
 }
 
-int64_t windows_steps_below(const window_settings_t *window, int64_t rows, int64_t steps, int64_t own) {
+double windows_bytes(const window_settings_t *window, int64_t rows, int64_t steps, bool several, int64_t own,
+                     size_t step_bytes) {
   int64_t share = rows == 0 ? 0 : (int64_t)((double)steps * (double)own / (double)rows);
   int64_t most = share + window->length + window->horizon;
-  return most < steps ? most : steps;
+  size_t entry = several ? sizeof(uint32_t) : 0;
+  return (double)(most < steps ? most : steps) * (double)step_bytes + (double)own * (double)entry;
 }
 
 static ls_status forecasts_numbers(ls_error *error) {
@@ -90,16 +92,11 @@ ls_status windows_check(const window_settings_t *window, int64_t columns, target
                    window->horizon, columns, columns * window->horizon, targets.width);
 }
 
-ls_status windows_over_limit(ls_error *error) {
-  return error_set(error, LS_BAD_SETTINGS,
-                   "data.memory_limit: windows need their series in memory, and a rank's part of it is "
-                   "larger: raise the limit, start more ranks, or leave it out");
-}
-
 /* ---- steps as rows ---- */
 
 split_t windows_as_steps(const split_t *split) {
   const windows_t *windows = split->windows;
+  if (windows->by_steps != NULL) return *windows->by_steps;
   int64_t begin = shard_first(windows->time, split->first_shard);
   int64_t skip = begin - windows->begin; /* resident steps before those of this rank's shards */
   split_t steps = *split;
@@ -108,7 +105,8 @@ split_t windows_as_steps(const split_t *split) {
   steps.rows = shard_first(windows->time, split->first_shard + split->shards) - begin;
   steps.features = windows->columns;
   steps.width = windows->targets;
-  steps.x = (char *)split->x + (size_t)(skip * windows->columns) * element_size(split->type);
+  if (split->x != NULL)
+    steps.x = (char *)split->x + (size_t)(skip * windows->columns) * element_size(split->type);
   if (split->targets != NULL) steps.targets = split->targets + skip * windows->targets;
   return steps;
 }
@@ -125,44 +123,16 @@ static float value_at(const split_t *split, int64_t step, int64_t k) {
   return (float)((const double *)split->x)[at];
 }
 
-/* Column k at all resident steps. */
-static ls_status check_column(const split_t *split, int64_t k, double low, double high, const char *file,
-                              const char *array, ls_error *error) {
-  const windows_t *windows = split->windows;
-  if (low == 0 && high == 0) return LS_OK;
-  for (int64_t step = 0; step < windows->steps; step++) {
-    double value = (double)value_at(split, step, k);
-    if (!(value >= low && value <= high))
-      return error_set(error, LS_BAD_DATA,
-                       "%s: %s holds %g in row %" PRId64 " (counted from 0), column %" PRId64
-                       " of those that are forecast, but the loss takes values from "
-                       "%g to %g",
-                       file, array, value, timeline_row(&windows->timeline, windows->begin + step), k, low,
-                       high);
-  }
-  return LS_OK;
-}
-
-ls_status windows_check_values(const split_t *split, target_request_t targets, const char *file,
-                               const char *array, ls_error *error) {
-  for (int64_t k = 0; k < split->windows->targets && targets.columns == NULL; k++)
-    TRY(check_column(split, k, targets.low, targets.high, file, array, error));
-  for (int64_t c = 0; c < targets.width && targets.columns != NULL; c++) {
-    const target_column_t *column = &targets.columns[c];
-    if (column->step == 0)
-      TRY(check_column(split, column->column, column->low, column->high, file, array, error));
-  }
-  return LS_OK;
-}
-
 ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error) {
   int64_t n = targets.columns != NULL ? targets.width : windows->horizon * windows->targets;
   target_column_t *forecast = arena_new(arena, (size_t)n, sizeof *forecast);
   if (forecast == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " targets", n);
   for (int64_t c = 0; c < n; c++)
-    forecast[c] = targets.columns != NULL
-                      ? targets.columns[c]
-                      : (target_column_t){.column = c % windows->targets, .step = c / windows->targets};
+    forecast[c] = targets.columns != NULL ? targets.columns[c]
+                                          : (target_column_t){.column = c % windows->targets,
+                                                              .step = c / windows->targets,
+                                                              .low = targets.low,
+                                                              .high = targets.high};
   windows->forecast = forecast;
   return LS_OK;
 }
@@ -210,12 +180,12 @@ ls_status windows_fit_targets(world_t *world, const scaling_settings_t *settings
                               scaler_t *out, ls_error *error) {
   split_t steps = windows_as_steps(train);
   scaler_t scaler = {0};
-  float *copy = copy_targets(train, &steps);
+  float *copy = steps.stream == NULL ? copy_targets(train, &steps) : NULL;
   ls_status status = LS_OK;
-  if (copy == NULL)
+  if (steps.stream == NULL && copy == NULL)
     status =
         error_set(error, LS_NO_MEMORY, "no memory to scale the targets of %" PRId64 " steps", steps.rows);
-  steps.targets = copy;
+  if (steps.stream == NULL) steps.targets = copy;
   status = world_agree(world, status, error);
   if (status == LS_OK) status = scaler_fit_targets(world, settings, &steps, &scaler, error);
   free(copy);

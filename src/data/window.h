@@ -4,7 +4,8 @@
  * from its first on, its targets the columns that are forecast in the `horizon` steps that follow; the first
  * steps of the windows of a series lie `stride` apart. A rank holds the steps that its windows need once,
  * however many windows overlap in them: a window is an address among them, so that gathering one is what
- * gathering a row is. All but windows_fit_targets is arithmetic or reading, and thread-safe. */
+ * gathering a row is. Where steps pass through a stream's buffer (data/stream.h) the stream says where each
+ * window begins. All but windows_fit_targets is arithmetic or reading, and thread-safe. */
 #ifndef DATA_WINDOW_H
 #define DATA_WINDOW_H
 
@@ -24,13 +25,14 @@ struct windows {
   int64_t first;                   /* resident step at which this rank's first window begins */
   uint32_t *at;                    /* (rows): the same of every window; NULL: they lie `stride` apart */
   partition_t time;                /* the timeline's steps, dealt to shards like rows */
+  const split_t *by_steps;         /* streamed training: what windows_as_steps gives; else NULL */
   const target_column_t *forecast; /* (width): the column and the step of each target of a row */
   const scaler_t *scaler;          /* of targets, (width), or NULL. Borrowed */
 };
 
 /* How a timeline is shared out: which steps this rank holds for its rows [first, first + n) of the partition.
  * Those are the steps of its windows, and those that the shards get of the steps themselves. Memory comes
- * from the arena. */
+ * from the arena; NULL: a stream will say where windows begin. */
 ls_status windows_deal(const window_settings_t *window, const timeline_t *timeline, const split_t *split,
                        arena_t *arena, windows_t *out, ls_error *error);
 
@@ -39,8 +41,10 @@ static inline int64_t windows_step(const windows_t *windows, int64_t row) {
   return windows->at != NULL ? (int64_t)windows->at[row] : windows->first + row * windows->stride;
 }
 
-/* About how many steps lie below `own` of the windows of a timeline: their share of all, and a window. */
-int64_t windows_steps_below(const window_settings_t *window, int64_t rows, int64_t steps, int64_t own);
+/* About how many bytes `own` of the windows of a timeline take in memory: their share of all steps, and a
+ * window, of so many bytes a step; and of several series the table of where windows begin. */
+double windows_bytes(const window_settings_t *window, int64_t rows, int64_t steps, bool several, int64_t own,
+                     size_t step_bytes);
 
 /* The split's steps, this rank's shards' part, as rows without windows: each step once. Borrows. */
 split_t windows_as_steps(const split_t *split);
@@ -48,16 +52,8 @@ split_t windows_as_steps(const split_t *split);
 /* LS_BAD_SETTINGS when losses want other targets than so many columns, of horizon steps each. */
 ls_status windows_check(const window_settings_t *window, int64_t columns, target_request_t targets,
                         ls_error *error);
-/* LS_BAD_SETTINGS: windows are not streamed. */
-ls_status windows_over_limit(ls_error *error);
-
 /* Which target is which: as the heads ask for them, or all columns step by step. Memory is the arena's. */
 ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error);
-
-/* LS_BAD_DATA when columns are forecast that hold values out of the bounds that a loss has; `array` is where
- * they come from. */
-ls_status windows_check_values(const split_t *split, target_request_t targets, const char *file,
-                               const char *array, ls_error *error);
 
 /* Scales the targets: each column as all its training steps say, and so at every step of the horizon. The
  * scaler is for whole rows of targets. Collective. */

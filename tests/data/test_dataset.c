@@ -229,7 +229,7 @@ Test(dataset, only_the_wanted_rows_are_kept_in_file_order) {
   plan_t plan = plan_of(&settings);
   for (int i = 0; i < N; i += 3) kinds[i] = ROW_VALIDATES;
   for (uint8_t wanted = 0; wanted < 2; wanted++) {
-    rows_t rows = {5, 31, kinds, wanted};
+    rows_t rows = {5, 31, kinds, wanted, NULL};
     int k = 0;
     cr_assert_eq(rows_read(store, features_format("train/x", &plan.split[TRAIN]), rows, x, &error), LS_OK);
     cr_assert_eq(rows_read(store, labels_format("train/y", &plan.split[TRAIN], 4), rows, labels, &error),
@@ -243,7 +243,7 @@ Test(dataset, only_the_wanted_rows_are_kept_in_file_order) {
   }
 }
 
-static const rows_t all_rows = {0, N, NULL, false};
+static const rows_t all_rows = {0, N, NULL, ROW_KEPT, NULL};
 
 static void labels_fail(const char *y, int64_t width, int64_t outputs, const char *part) {
   static int32_t labels[N];
@@ -299,7 +299,7 @@ Test(dataset, values_that_a_loss_cannot_take_are_named) {
   static float x[N * F], out[N * F];
   source_t source = {.features = F, .type = ELEMENT_F32, .y_width = F};
   ls_error error = {0};
-  rows_t all = {0, N, NULL, false};
+  rows_t all = {0, N, NULL, ROW_KEPT, NULL};
   x[17 * F + 1] = 1.5F;
   array("x", STORE_F32, N, F, x);
   cr_assert_eq(
@@ -323,7 +323,7 @@ Test(dataset, heads_get_the_columns_of_y_that_they_take) {
   const target_column_t columns[] = {{.column = 3}, {.column = 1, .classes = 5}, {.column = 0, .high = 1}};
   const target_request_t request = {.kind = TARGET_VALUES, .width = 3, .columns = columns};
   const source_t source = {.y_width = 4};
-  rows_t all = {0, N, NULL, false};
+  rows_t all = {0, N, NULL, ROW_KEPT, NULL};
   ls_error error = {0};
   for (int i = 0; i < N; i++)
     for (int c = 0; c < 4; c++)
@@ -337,7 +337,7 @@ Test(dataset, heads_get_the_columns_of_y_that_they_take) {
     int column;
     double value;
     const char *says;
-  } bad[] = {{1, 5, "column 1 of y: "},
+  } bad[] = {{1, 5, "column 1: "},
              {1, 5, "5, but the network knows 5 classes"},
              {1, 2.5, "not a whole number"},
              {1, (double)NAN, "not a whole number"},
@@ -374,7 +374,7 @@ Test(dataset, nan_and_infinity_are_named_by_row_and_column) {
   source_t narrow_source = {.features = F, .type = ELEMENT_F32, .y_width = F};
   source_t wide_source = {.features = F, .type = ELEMENT_F64, .y_width = F};
   ls_error error = {0};
-  rows_t late = {10, N, NULL, false};
+  rows_t late = {10, N, NULL, ROW_KEPT, NULL};
   x[41 * F + 2] = NAN;
   wide[12 * F] = -INFINITY;
   array("x", STORE_F32, N, F, x);

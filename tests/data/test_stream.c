@@ -70,7 +70,8 @@ static ls_status open_stream(fixture_t *f, int64_t limit, bool by_share, bool la
     if (!by_share || !chosen[i]) f->array_row[f->split.rows++] = i;
   f->split.partition = (partition_t){f->split.rows, S};
   source_t source = {.features = F, .y_width = labels ? 1 : 2, .type = ELEMENT_F32};
-  rows_t rows = {f->array_row[0], f->array_row[f->split.rows - 1] + 1, by_share ? kinds : NULL, ROW_KEPT};
+  rows_t rows = {f->array_row[0], f->array_row[f->split.rows - 1] + 1, by_share ? kinds : NULL, ROW_KEPT,
+                 NULL};
   const target_request_t values = {.kind = TARGET_VALUES, .width = 2};
   row_format_t formats[ARRAYS] = {features_format("x", &source)};
   formats[ARRAY_Y] = labels ? labels_format("y", &source, 7) : targets_format("t", &source, values);

@@ -44,7 +44,9 @@ Test(memory, check_announces_what_a_run_takes) {
   } cases[] = {{1, "parallel.threads=2"},
                {1, "parallel.threads=2 train.precision=bf16_emulated"},
                {2, "parallel.threads=1"},
-               {2, "parallel.threads=1 data.memory_limit=8MB"}};
+               {2, "parallel.threads=1 data.memory_limit=8MB"},
+               {2, "parallel.threads=1 data.memory_limit=24MB loss=mse data.window.length=2 "
+                   "data.window.horizon=5 data.window.targets=[0]"}};
   write_rows();
   write_text("config.yaml",
              "data: {file: data.h5, scaling: standard}\n"
