@@ -115,7 +115,7 @@ static ls_status run_config(const session_t *session, const bench_arguments_t *a
   bench_t bench;
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   ls_status status = bench_run(session->world, settings, a->seconds, &bench, error);
-  settings_destroy(&settings);
+  settings_end(&settings, status, error);
   if (status != LS_OK || !session->is_root) return status;
   bench_print(&bench, stdout);
   return a->json == NULL ? LS_OK : bench_write_json(&bench, a->json, error);

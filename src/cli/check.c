@@ -276,7 +276,7 @@ static ls_status examine(check_t *check, ls_error *error) {
   ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->width.inputs,
                                   &check->graph, error);
   TRY(world_agree(world, status, error));
-  TRY(preflight_precision(world, settings, check->graph, error));
+  TRY(world_agree(world, graph_choose_precision(check->graph, settings->train.precision, error), error));
   status = check_targets(check, error);
   TRY(world_agree(world, status, error));
   check->memory = engine_memory(settings, &check->layout, check->graph, world);
@@ -304,8 +304,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   objective_free(&check.objective);
   graph_destroy(&check.graph);
   free(check.ranks);
-  settings_destroy(&settings);
-  return status;
+  return settings_end(&settings, status, error);
 }
 
 static const struct argp argp = {

@@ -72,6 +72,10 @@ error_t arguments_positive(arguments_t *arguments, const char *option, const cha
 ls_status settings_everywhere(const session_t *session, const arguments_t *arguments, settings_t **out,
                               ls_error *error);
 
+/* The end of a command that has settings: what is wrong with them is told with the place where it was given.
+ * Destroys them and returns `status`. */
+ls_status settings_end(settings_t **settings, ls_status status, ls_error *error);
+
 /* ---- model.c: a trained model, ready on all ranks ---- */
 
 /* The model file that a word means: a run directory's model.h5, else the word itself. */

@@ -62,8 +62,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings->optimizer.name = "sgd";            /* nothing is updated, and lbfgs would want all rows */
   settings->train.precision = "fp32";          /* what rounding to bf16 does is far above the tolerance */
   ls_status status = gradcheck_run(session->world, settings, &check, stdout, error);
-  settings_destroy(&settings);
-  return status;
+  return settings_end(&settings, status, error);
 }
 
 static const struct argp argp = {

@@ -230,8 +230,7 @@ static ls_status graph_of_settings(const session_t *session, const info_argument
     status = graph_create(settings->model.layers, settings->model.n_layers, width.inputs, &graph, error);
   if (status == LS_OK && session->is_root) put_graph(graph, &settings->data.basis, width.encoded, a->dot);
   graph_destroy(&graph);
-  settings_destroy(&settings);
-  return status;
+  return settings_end(&settings, status, error);
 }
 
 static ls_status graph_of_model(const char *word, bool dot, ls_error *error) {

@@ -74,8 +74,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   if (status == LS_OK)
     status = world_agree(session->world, session->is_root ? show(a, &found, error) : LS_OK, error);
   lr_find_free(&found);
-  settings_destroy(&settings);
-  return status;
+  return settings_end(&settings, status, error);
 }
 
 static const struct argp argp = {

@@ -47,3 +47,9 @@ ls_status settings_everywhere(const session_t *session, const arguments_t *argum
     settings_destroy(&settings);
   return status;
 }
+
+ls_status settings_end(settings_t **settings, ls_status status, ls_error *error) {
+  settings_place(*settings, status, error); /* rank 0, which prints, has read the file */
+  settings_destroy(settings);
+  return status;
+}

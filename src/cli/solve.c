@@ -8,8 +8,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, a, &settings, error));
   ls_status status = solve_run(session->world, settings, &(train_options_t){.log = &session->log}, error);
-  settings_destroy(&settings);
-  return status;
+  return settings_end(&settings, status, error);
 }
 
 static const struct argp argp = {.parser = arguments_key,

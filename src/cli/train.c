@@ -41,8 +41,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
                            .live = session->is_root && isatty(STDERR_FILENO) == 1,
                            .job_end = launch_job_end()};
   ls_status status = train_run(session->world, settings, &train, error);
-  settings_destroy(&settings);
-  return status;
+  return settings_end(&settings, status, error);
 }
 
 static const struct argp argp = {

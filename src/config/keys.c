@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_SIZE = 256 };
-
 /* ---- messages ---- */
 
 void setting_place(const reading_t *reading, const yaml_value_t *value, char out[PLACE_SIZE]) {
@@ -54,7 +52,7 @@ choice_list_t key_choices(const key_row_t *row, const settings_choices_t *choice
 
 /* ---- paths ---- */
 
-static void path_join(char out[PATH_SIZE], const char *prefix, const char *key) {
+void path_join(char out[PATH_SIZE], const char *prefix, const char *key) {
   snprintf(out, PATH_SIZE, "%.180s%s%.60s", prefix, prefix[0] == '\0' || key[0] == '\0' ? "" : ".", key);
 }
 

@@ -107,6 +107,10 @@ choice_list_t key_choices(const key_row_t *row, const settings_choices_t *choice
 /* The value at a path, or NULL; *nearest is the innermost section of the path that is there. */
 const yaml_value_t *keys_find(const yaml_value_t *tree, const char *path, const yaml_value_t **nearest);
 
+/* "optimizer.name" of "optimizer" and "name"; either may be empty. */
+enum { PATH_SIZE = 256 };
+void path_join(char out[PATH_SIZE], const char *prefix, const char *key);
+
 enum { RANGE_TEXT_SIZE = 64 };
 /* "in [0, 1)", "at least 1", "" for any number. */
 void range_text(range_t range, char out[RANGE_TEXT_SIZE]);

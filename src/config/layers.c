@@ -131,6 +131,13 @@ static ls_status check_item(const reading_t *reading, const char *path, const ya
   return *kind >= 0 ? LS_OK : refuse_kind(reading, path, item->first, item->first->key);
 }
 
+static ls_status note_where(const reading_t *reading, const yaml_value_t *value, layer_settings_t *layer) {
+  char place[PLACE_SIZE];
+  setting_place(reading, value, place);
+  layer->where = arena_text(reading->arena, place);
+  return layer->where != NULL ? LS_OK : setting_no_memory(reading);
+}
+
 /* A list of lists of layers: two levels of nesting. */
 static ls_status read_branches(const reading_t *reading, const char *path, int depth,
                                const yaml_value_t *list, layer_settings_t *layer) {
@@ -143,7 +150,8 @@ static ls_status read_branches(const reading_t *reading, const char *path, int d
   for (yaml_value_t *item = list->first; item != NULL; item = item->next, i++) {
     char branch[LAYER_PATH_SIZE];
     snprintf(branch, sizeof branch, "%.150s[%zu]", path, i);
-    all[i] = (layer_settings_t){.kind = LAYER_BRANCH, .line = item->line};
+    all[i] = (layer_settings_t){.kind = LAYER_BRANCH};
+    TRY(note_where(reading, item, &all[i]));
     TRY(read_list(reading, branch, depth + 1, item, &all[i].layers, &all[i].n_layers));
   }
   layer->layers = all;
@@ -160,7 +168,8 @@ static ls_status read_item(const reading_t *reading, const char *item_path, int 
   yaml_value_t *value = item->first;
   char path[LAYER_PATH_SIZE];
   snprintf(path, sizeof path, "%.150s.%s", item_path, row->name);
-  *layer = (layer_settings_t){.kind = row->kind, .line = value->line};
+  *layer = (layer_settings_t){.kind = row->kind};
+  TRY(note_where(reading, value, layer));
   if (row->kind == LAYER_RESIDUAL)
     return read_list(reading, path, depth + 1, value, &layer->layers, &layer->n_layers);
   if (row->kind == LAYER_BRANCHES) return read_branches(reading, path, depth + 1, value, layer);

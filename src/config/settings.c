@@ -27,25 +27,83 @@ static ls_status name_by_file(const reading_t *reading, yaml_value_t *tree) {
   return yaml_add(reading->scratch, tree, "name", strlen("name"), value) ? LS_OK : setting_no_memory(reading);
 }
 
-/* Remembers where each key stands. */
-static ls_status note_places(const reading_t *reading, const yaml_value_t *tree, settings_t *settings) {
-  char place[PLACE_SIZE];
-  const yaml_value_t *nearest = NULL;
-  settings->places = arena_new(reading->arena, settings_keys.n, sizeof *settings->places);
-  if (settings->places == NULL) return setting_no_memory(reading);
-  for (size_t i = 0; i < settings_keys.n; i++) {
-    setting_place(reading, keys_find(tree, settings_keys.rows[i].path, &nearest), place);
-    settings->places[i] = arena_text(reading->arena, place);
-    if (settings->places[i] == NULL) return setting_no_memory(reading);
+/* ---- where things stand ---- */
+
+typedef struct place {
+  const char *path, *text; /* "loss[1].delta", "net.yaml:7" */
+  struct place *next;
+} place_t;
+
+static ls_status note_place(const reading_t *reading, const yaml_value_t *value, const char *path,
+                            settings_t *settings) {
+  char text[PLACE_SIZE];
+  place_t *place = arena_new(reading->arena, 1, sizeof *place);
+  if (place == NULL) return setting_no_memory(reading);
+  setting_place(reading, value, text);
+  *place = (place_t){arena_text(reading->arena, path), arena_text(reading->arena, text), settings->places};
+  if (place->path == NULL || place->text == NULL) return setting_no_memory(reading);
+  settings->places = place;
+  return LS_OK;
+}
+
+/* Remembers where each value stands, under the path by which messages call it. */
+static ls_status note_places(const reading_t *reading, const yaml_value_t *value, const char *path,
+                             settings_t *settings) {
+  char below[PATH_SIZE];
+  size_t i = 0;
+  if (path[0] != '\0') TRY(note_place(reading, value, path, settings));
+  for (const yaml_value_t *child = value->first; child != NULL; child = child->next, i++) {
+    if (value->kind == YAML_LIST)
+      snprintf(below, sizeof below, "%.*s[%zu]", PATH_SIZE / 2, path, i);
+    else
+      path_join(below, path, child->key);
+    TRY(note_places(reading, child, below, settings));
   }
   return LS_OK;
 }
 
-const char *settings_where(const settings_t *settings, const char *path) {
-  for (size_t i = 0; settings->places != NULL && i < settings_keys.n; i++)
-    if (strcmp(settings_keys.rows[i].path, path) == 0) return settings->places[i];
-  return "settings";
+static const char *find_place(const settings_t *settings, const char *path) {
+  for (const place_t *place = settings->places; place != NULL; place = place->next)
+    if (strcmp(place->path, path) == 0) return place->text;
+  return NULL;
 }
+
+const char *settings_where(const settings_t *settings, const char *path) {
+  char nearest[PATH_SIZE];
+  const char *text = NULL;
+  snprintf(nearest, sizeof nearest, "%s", path);
+  while ((text = find_place(settings, nearest)) == NULL && nearest[0] != '\0') {
+    char *end = nearest + strlen(nearest);
+    while (end > nearest && *end != '.' && *end != '[') end--;
+    *end = '\0';
+  }
+  return text != NULL ? text : "settings";
+}
+
+/* Whether there is such a key, or section, or something in a list: "train.seed", "data.basis",
+ * "loss[1].delta". */
+static bool is_key(const char *path) {
+  for (size_t i = 0; i < settings_keys.n; i++) {
+    const char *key = settings_keys.rows[i].path;
+    size_t length = strlen(key), own = strlen(path);
+    bool is_below = strncmp(path, key, length) == 0 && strchr(".[", path[length]) != NULL; /* or the end */
+    bool is_above = strncmp(key, path, own) == 0 && key[own] == '.';
+    if (is_below || is_above) return own > 0;
+  }
+  return false;
+}
+
+ls_status settings_place(const settings_t *settings, ls_status status, ls_error *error) {
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_.[]";
+  char path[PATH_SIZE];
+  if (status != LS_BAD_SETTINGS || error == NULL) return status;
+  size_t length = strspn(error->message, letters);
+  if (strchr(" :,", error->message[length]) == NULL) return status; /* "runs/net.yaml: ..." */
+  snprintf(path, sizeof path, "%.*s", length < sizeof path ? (int)length : 0, error->message);
+  return is_key(path) ? error_prefix(error, status, "%s", settings_where(settings, path)) : status;
+}
+
+/* ---- reading and writing ---- */
 
 static ls_status read_tree(const reading_t *reading, const char *text, size_t length, char *const *overrides,
                            size_t n_overrides, settings_t *settings) {
@@ -56,7 +114,8 @@ static ls_status read_tree(const reading_t *reading, const char *text, size_t le
   for (size_t i = 0; i < n_overrides; i++) TRY(override_apply(reading, overrides[i], tree));
   TRY(name_by_file(reading, tree));
   TRY(keys_read(reading, settings_keys, "", tree, settings));
-  return note_places(reading, tree, settings);
+  TRY(note_place(reading, NULL, "", settings)); /* the file: what all lies in */
+  return note_places(reading, tree, "", settings);
 }
 
 ls_status settings_parse(const char *text, size_t length, const char *source, char *const *overrides,

@@ -33,7 +33,7 @@ typedef enum {
 /* One entry of model.layers. Fields that do not belong to its kind are zero or NULL. */
 typedef struct layer_settings {
   layer_kind_t kind;
-  int line;                      /* in the YAML file, 0 from an override */
+  const char *where;             /* "net.yaml:7", for messages; NULL: made by hand */
   int64_t units;                 /* dense: outputs, >= 1 */
   const char *activation;        /* dense (default identity), activation */
   const char *init;              /* dense: weight initialisation, or "auto": chosen by the activation */
@@ -191,9 +191,9 @@ typedef struct {
     int64_t keep;     /* newest checkpoints kept, >= 1 */
     const char *best; /* none, or a figure as in stop.metric: the best epoch by it is kept too */
   } checkpoint;
-  const char *runs;    /* directory of run directories, default "runs" */
-  const char **places; /* settings_where, by row of the table */
-  arena_t arena;       /* owns all text and layers above */
+  const char *runs;     /* directory of run directories, default "runs" */
+  struct place *places; /* settings_where */
+  arena_t arena;        /* owns all text and layers above */
 } settings_t;
 
 /* The names that rooms above offer. */
@@ -213,10 +213,15 @@ ls_status settings_parse(const char *text, size_t length, const char *source, ch
                          size_t n_overrides, const settings_choices_t *choices, settings_t **out,
                          ls_error *error);
 
-/* Where a key was given, for messages of those who alone can know what is wrong with it: "net.yaml:7",
- * "override 'train.seed=1'"; the file's name where it has its default. Of settings as they were read from
- * what the user wrote. */
+/* Where a key was given: "net.yaml:7", "override 'train.seed=1'"; of one that has its default where the
+ * section is that it would stand in, or the file's name. A path is as in messages: "train.seed",
+ * "loss[1].class_weights". Of settings as they were read from what the user wrote. */
 const char *settings_where(const settings_t *settings, const char *path);
+
+/* Rooms above find out what is wrong with settings that can be read, and begin their messages with the key:
+ * "train.precision: ...". Puts in front of such a message (LS_BAD_SETTINGS) where the key was given; any
+ * other stays as it is. Returns `status`. */
+ls_status settings_place(const settings_t *settings, ls_status status, ls_error *error);
 
 /* The resolved settings, complete, as YAML that settings_parse reads back to equal settings. *text is
  * malloc'd, caller-owned, NUL-terminated. */

@@ -143,6 +143,7 @@ ls_status features_fit(world_t *world, const settings_t *settings, const dataset
   if (status == LS_OK) status = landmarks_fit(world, settings, &data->train, &features, error);
   if (status != LS_OK) {
     features_free(&features);
+    if (status == LS_BAD_SETTINGS) return status; /* about a key, not about rows */
     return error_prefix(error, status, "x of the training rows");
   }
   *out = features;

@@ -75,14 +75,15 @@ static int64_t batch_for(int ranks) {
 
 static ls_status more_ranks_than_shards(int64_t batch, int shards, int ranks, ls_error *error) {
   if (ranks <= batch)
-    return error_set(
-        error, LS_BAD_SETTINGS,
-        "%d ranks share %d shards of the batch, and a rank would have none: set parallel.shards=%d (at "
-        "most %" PRId64 " rows a shard and step), or train.global_batch_size=%" PRId64
-        " or more with parallel.shards=auto, or start at most %d ranks",
-        ranks, shards, ranks, slice_rows(batch, ranks), batch_for(ranks), shards);
+    return error_set(error, LS_BAD_SETTINGS,
+                     "parallel.shards: %d ranks share %d shards of the batch, and a rank would have none: "
+                     "set parallel.shards=%d (at "
+                     "most %" PRId64 " rows a shard and step), or train.global_batch_size=%" PRId64
+                     " or more with parallel.shards=auto, or start at most %d ranks",
+                     ranks, shards, ranks, slice_rows(batch, ranks), batch_for(ranks), shards);
   return error_set(error, LS_BAD_SETTINGS,
-                   "%d ranks share a batch of %" PRId64 " rows in %d shards, and a rank would have none: set "
+                   "train.global_batch_size: %d ranks share a batch of %" PRId64
+                   " rows in %d shards, and a rank would have none: set "
                    "train.global_batch_size=%" PRId64 " or more, or start at most %d ranks",
                    ranks, batch, shards, batch_for(ranks), shards);
 }

@@ -26,8 +26,8 @@ static ls_status bad_layer(const layer_settings_t *layer, ls_error *error, const
   char text[LS_MESSAGE_SIZE / 2];
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  if (layer->line == 0) return error_set(error, LS_BAD_SETTINGS, "model.layers: %s", text);
-  return error_set(error, LS_BAD_SETTINGS, "line %d: model.layers: %s", layer->line, text);
+  error_set(error, LS_BAD_SETTINGS, "model.layers: %s", text);
+  return layer->where != NULL ? error_prefix(error, LS_BAD_SETTINGS, "%s", layer->where) : LS_BAD_SETTINGS;
 }
 
 /* ---- appending nodes ---- */

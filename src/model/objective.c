@@ -6,11 +6,20 @@
 
 /* ---- from settings ---- */
 
+void head_key(const objective_t *objective, size_t h, char key[HEAD_KEY_SIZE]) {
+  if (objective->n == 1)
+    snprintf(key, HEAD_KEY_SIZE, "loss");
+  else
+    snprintf(key, HEAD_KEY_SIZE, "loss[%zu]", h);
+}
+
 /* Names a head in messages about it, where there are several. */
 static ls_status about_head(const objective_t *objective, const head_t *head, ls_status status,
                             ls_error *error) {
+  char key[HEAD_KEY_SIZE];
   if (status == LS_OK || objective->n == 1) return status;
-  return error_prefix(error, status, "loss, %s (%s)", head->name, head->loss->name);
+  head_key(objective, (size_t)(head - objective->heads), key);
+  return error_prefix(error, status, "%s, %s (%s)", key, head->name, head->loss->name);
 }
 
 /* Heads take outputs one after the other. */
@@ -20,11 +29,13 @@ static ls_status deal_outputs(const objective_t *objective, const loss_settings_
   head->first = *next;
   head->outputs = settings->outputs == SETTINGS_AUTO ? left : settings->outputs;
   if (head->outputs > left || head->outputs == 0)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "loss: %s (%s) is to take %" PRId64 " outputs, and of the last layer's %" PRId64
-                     " there are %" PRId64 " left: give it more units, or heads fewer outputs",
-                     head->name, head->loss->name, head->outputs > 0 ? head->outputs : 1, objective->outputs,
-                     left);
+    return about_head(objective, head,
+                      error_set(error, LS_BAD_SETTINGS,
+                                "loss.outputs: it is to take %" PRId64
+                                " outputs, and of the last layer's %" PRId64 " there are %" PRId64
+                                " left: give that more units, or heads fewer outputs",
+                                head->outputs > 0 ? head->outputs : 1, objective->outputs, left),
+                      error);
   *next += head->outputs;
   return about_head(objective, head, loss_check(head->loss, &head->params, head->outputs, error), error);
 }
@@ -51,13 +62,13 @@ static ls_status check_columns(const settings_t *all, size_t i, const head_t *he
   int64_t each = column_targets(all);
   if (head->targets % each != 0)
     return error_set(error, LS_BAD_SETTINGS,
-                     "loss, %s (%s): it takes %" PRId64 " targets, and a column that is forecast has %" PRId64
+                     "loss.outputs: the loss takes %" PRId64
+                     " targets, and a column that is forecast has %" PRId64
                      " (data.window.horizon): give the head outputs for whole columns",
-                     head->name, head->loss->name, head->targets, each);
+                     head->targets, each);
   if (!names_targets(settings) || (int64_t)settings->targets.n * each == head->targets) return LS_OK;
   return error_set(error, LS_BAD_SETTINGS,
-                   "loss, %s (%s): targets names %zu columns of %s, and the loss takes %" PRId64, head->name,
-                   head->loss->name, settings->targets.n,
+                   "loss.targets names %zu columns of %s, and the loss takes %" PRId64, settings->targets.n,
                    all->data.window.length > 0 ? "those that are forecast" : "y", head->targets / each);
 }
 
@@ -93,7 +104,7 @@ static ls_status choose_columns(objective_t *objective, const settings_t *settin
     const head_t *head = &objective->heads[i];
     const loss_settings_t *loss = &settings->losses[i];
     int64_t n = head->targets / each, first = next;
-    TRY(check_columns(settings, i, head, error));
+    TRY(about_head(objective, head, check_columns(settings, i, head, error), error));
     if (names_targets(loss)) objective->all_columns = false;
     for (int64_t k = 0; k < head->targets; k++, c++) {
       int64_t column = names_targets(loss) ? (int64_t)loss->targets.values[k % n] : first + k % n;

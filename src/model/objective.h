@@ -45,6 +45,10 @@ target_request_t objective_request(const objective_t *objective);
 /* The loss itself where there is one head, "of 3 heads" (in text) else; for messages: "the loss %s". */
 const char *objective_name(const objective_t *objective, char text[32]);
 
+/* A head's key in the settings, for messages: "loss", or "loss[1]" of several. */
+enum { HEAD_KEY_SIZE = 32 };
+void head_key(const objective_t *objective, size_t h, char key[HEAD_KEY_SIZE]);
+
 /* Whether data.target_scaling may act on this head's targets. */
 bool head_is_scaled(const head_t *head);
 

@@ -40,21 +40,26 @@ static bool has_dropout(const layer_settings_t *layers, size_t n) {
 static ls_status check_settings(const engine_t *engine, ls_error *error) {
   const settings_t *settings = engine->in.settings;
   if (settings->train.global_batch_size < engine->in.train->partition.rows)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "optimizer lbfgs needs the gradient over all rows: set train.global_batch_size=all");
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "train.global_batch_size: the optimiser lbfgs needs the gradient over all rows: set it to all");
   if (settings->train.clip_norm > 0)
-    return error_set(error, LS_BAD_SETTINGS, "optimizer lbfgs finds its own step: leave train.clip_norm out");
+    return error_set(error, LS_BAD_SETTINGS,
+                     "train.clip_norm: the optimiser lbfgs finds its own step: leave it out");
   if (strcmp(settings->train.precision, "fp32") != 0)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "optimizer lbfgs compares losses closer to each other than bf16 can tell: leave "
-                     "train.precision at fp32");
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "train.precision: the optimiser lbfgs compares losses closer to each other than bf16 can "
+        "tell: leave it at fp32");
   if (has_dropout(settings->model.layers, settings->model.n_layers))
-    return error_set(error, LS_BAD_SETTINGS,
-                     "optimizer lbfgs needs the same loss at every evaluation: leave dropout out");
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "model.layers: the optimiser lbfgs needs the same loss at every evaluation: leave dropout out");
   if (engine->trained_blocks < engine->blocks)
     return error_set(
         error, LS_BAD_SETTINGS,
-        "optimizer lbfgs has no steps over which running statistics could be kept: leave batch_norm out");
+        "model.layers: the optimiser lbfgs has no steps over which running statistics could be kept: leave "
+        "batch_norm out");
   return LS_OK;
 }
 

@@ -185,9 +185,3 @@ void preflight_launch_line(const world_t *world, const layout_t *layout, char *o
 }
 
 /* Rank 0 alone has seen the file, and it is rank 0 that prints the message of any rank. */
-ls_status preflight_precision(world_t *world, const settings_t *settings, graph_t *graph, ls_error *error) {
-  ls_status status =
-      world_agree(world, graph_choose_precision(graph, settings->train.precision, error), error);
-  if (status == LS_OK) return LS_OK;
-  return error_prefix(error, status, "%s", settings_where(settings, "train.precision"));
-}

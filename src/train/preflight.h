@@ -25,10 +25,6 @@ typedef struct {
 ls_status preflight_hosts(world_t *world, const layout_t *layout, const preflight_needs_t *needs, FILE *out,
                           const log_t *log, ls_error *error);
 
-/* Chooses the precision of products on every rank. LS_BAD_SETTINGS, with the line that asks for it, where a
- * CPU has not what it takes. Collective. */
-ls_status preflight_precision(world_t *world, const settings_t *settings, graph_t *graph, ls_error *error);
-
 /* The command that puts a rank on every core of these hosts, or as many as shards allow, with threads on the
  * rest. Rank 0 alone needs it. */
 void preflight_launch_line(const world_t *world, const layout_t *layout, char *out, size_t size);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_ROWS = 256, KEY_SIZE = 96 };
+enum { BLOCK_ROWS = 256, KEY_SIZE = 128 };
 
 /* ---- what the settings say ---- */
 
@@ -30,13 +30,14 @@ static ls_status check_head(const numbers_t *weights, const head_t *head, const 
   double sum = 0;
   if (is_word(weights, "none")) return LS_OK;
   if (head->classes == 1)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "%s are for rows of one class each, and %s%s has none: leave them out (single rows have "
-                     "weights by data.weights)",
-                     key, head->loss->name, head->loss->is_classification ? " with several outputs" : "");
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "%s: they are for rows of one class each, and %s%s has none: leave them out (single rows have "
+        "weights by data.weights)",
+        key, head->loss->name, head->loss->is_classification ? " with several outputs" : "");
   if (weights->word != NULL) return LS_OK;
   if ((int64_t)weights->n != head->classes)
-    return error_set(error, LS_BAD_SETTINGS, "%s has %zu numbers, but the network knows %" PRId64 " classes",
+    return error_set(error, LS_BAD_SETTINGS, "%s: %zu numbers, but the network knows %" PRId64 " classes",
                      key, weights->n, head->classes);
   for (size_t i = 0; i < weights->n; i++) sum += weights->values[i];
   return sum > 0 ? LS_OK : error_set(error, LS_BAD_SETTINGS, "%s: all are 0", key);
@@ -44,9 +45,14 @@ static ls_status check_head(const numbers_t *weights, const head_t *head, const 
 
 ls_status class_weights_check(const settings_t *settings, const objective_t *objective, ls_error *error) {
   for (size_t h = 0; h < objective->n; h++) {
-    char key[KEY_SIZE] = "loss.class_weights";
-    if (objective->n > 1) snprintf(key, sizeof key, "loss, %s: class_weights", objective->heads[h].name);
-    TRY(check_head(&settings->losses[h].class_weights, &objective->heads[h], key, error));
+    const head_t *head = &objective->heads[h];
+    char of_head[HEAD_KEY_SIZE], key[KEY_SIZE];
+    head_key(objective, h, of_head);
+    if (objective->n == 1)
+      snprintf(key, sizeof key, "%s.class_weights", of_head);
+    else
+      snprintf(key, sizeof key, "%s.class_weights (%s)", of_head, head->name);
+    TRY(check_head(&settings->losses[h].class_weights, head, key, error));
   }
   return LS_OK;
 }

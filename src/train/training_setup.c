@@ -146,7 +146,8 @@ static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *erro
   ls_status status =
       graph_create(settings->model.layers, settings->model.n_layers, inputs, &trainer->graph, error);
   TRY(trainer_agree(trainer, status, error));
-  TRY(preflight_precision(trainer->world, settings, trainer->graph, error));
+  TRY(trainer_agree(trainer, graph_choose_precision(trainer->graph, settings->train.precision, error),
+                    error));
   status = graph_check_rows(trainer->graph, rows, error);
   if (status == LS_OK)
     status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);

@@ -30,7 +30,7 @@ Test(overrides, values_are_yaml) {
   cr_assert_eq(s->data.scaling.high, 2.0);
   cr_assert_eq(s->model.n_layers, 2);
   cr_assert_eq(s->model.layers[0].units, 4);
-  cr_assert_eq(s->model.layers[0].line, 0);
+  cr_assert_eq(strncmp(s->model.layers[0].where, "override '", 10), 0, "%s", s->model.layers[0].where);
   cr_assert_eq(s->model.layers[1].layers[0].units, 4);
   cr_assert_eq(s->checkpoint.every.steps, 500);
   settings_destroy(&s);

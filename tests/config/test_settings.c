@@ -102,7 +102,7 @@ Test(settings, a_kind_of_layer_without_settings_may_stand_alone) {
       NULL);
   cr_assert_eq(s->model.n_layers, 3);
   cr_assert_eq(s->model.layers[1].kind, LAYER_SOFTMAX);
-  cr_assert_eq(s->model.layers[1].line, 5);
+  cr_assert_str_eq(s->model.layers[1].where, "runs/t.yaml:5");
   cr_assert_eq(s->model.layers[2].kind, LAYER_SOFTMAX);
   char *text = dumped(s);
   settings_t *again = parsed(text, NULL);
@@ -121,7 +121,7 @@ Test(settings, layers_keep_kind_order_nesting_and_line) {
   cr_assert_str_eq(layers[0].activation, "relu");
   cr_assert_str_eq(layers[0].init, "he_normal");
   cr_assert_not(layers[0].bias);
-  cr_assert_eq(layers[0].line, 11);
+  cr_assert_str_eq(layers[0].where, "runs/t.yaml:11");
   cr_assert_eq(layers[1].kind, LAYER_ACTIVATION);
   cr_assert_str_eq(layers[1].activation, "gelu");
   cr_assert_eq(layers[2].kind, LAYER_DROPOUT);
@@ -133,7 +133,7 @@ Test(settings, layers_keep_kind_order_nesting_and_line) {
   cr_assert_str_eq(inner[0].activation, "identity");
   cr_assert_str_eq(inner[0].init, "auto");
   cr_assert(inner[0].bias);
-  cr_assert_eq(inner[0].line, 15);
+  cr_assert_str_eq(inner[0].where, "runs/t.yaml:15");
   cr_assert_eq(inner[1].kind, LAYER_RESIDUAL);
   cr_assert_eq(inner[1].n_layers, 2);
   cr_assert_eq(inner[1].layers[0].rate, 0.5);
@@ -311,6 +311,41 @@ Test(settings, know_where_their_keys_were_given) {
   cr_expect_str_eq(settings_where(s, "train.epochs"), "runs/t.yaml:7");
   cr_expect_str_eq(settings_where(s, "optimizer.name"), "runs/t.yaml:8");
   cr_expect_str_eq(settings_where(s, "train.seed"), "override 'train.seed=7'");
-  cr_expect_str_eq(settings_where(s, "train.precision"), "runs/t.yaml");
+  cr_expect_str_eq(settings_where(s, "train.precision"), "runs/t.yaml:6", "its section");
+  cr_expect_str_eq(settings_where(s, "stop.tol"), "runs/t.yaml", "nothing of it");
+  cr_expect_str_eq(settings_where(s, "model.layers[0].dense.units"), "runs/t.yaml:4");
+  cr_expect_str_eq(settings_where(s, "loss.class_weights"), "runs/t.yaml:5");
+  settings_destroy(&s);
+  s = parsed(
+      "data: {file: a.h5}\nmodel: {layers: [dense: 10]}\nloss:\n  - mse\n  - name: huber\n    delta: 2\n",
+      NULL);
+  cr_expect_str_eq(settings_where(s, "loss[0]"), "runs/t.yaml:4");
+  cr_expect_str_eq(settings_where(s, "loss[1].delta"), "runs/t.yaml:6");
+  cr_expect_str_eq(settings_where(s, "loss[1].class_weights"), "runs/t.yaml:5");
+  settings_destroy(&s);
+}
+
+Test(settings, say_in_front_of_a_message_where_its_key_was_given) {
+  static const struct {
+    const char *message, *with_place;
+  } cases[] = {{"train.epochs: are few", "runs/t.yaml:7: train.epochs: are few"},
+               {"train.seed is 7", "override 'train.seed=7': train.seed is 7"},
+               {"loss.class_weights has 3", "runs/t.yaml:5: loss.class_weights has 3"},
+               {"model.layers[0] is", "runs/t.yaml:4: model.layers[0] is"},
+               {"data.basis: too many", "runs/t.yaml:1: data.basis: too many"},
+               {"runs/t.yaml:7: train.epochs: are", "runs/t.yaml:7: train.epochs: are"},
+               {"trained.h5: no key", "trained.h5: no key"},
+               {"training has no key", "training has no key"},
+               {"data/x.h5: no key", "data/x.h5: no key"},
+               {"", ""}};
+  settings_t *s = parsed(MINIMAL "train:\n  epochs: 3\n", (const char *[]){"train.seed=7", NULL});
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    ls_error error = {.status = LS_BAD_SETTINGS};
+    snprintf(error.message, sizeof error.message, "%s", cases[i].message);
+    cr_expect_eq(settings_place(s, LS_BAD_DATA, &error), LS_BAD_DATA);
+    cr_expect_str_eq(error.message, cases[i].message, "of another kind");
+    cr_expect_eq(settings_place(s, LS_BAD_SETTINGS, &error), LS_BAD_SETTINGS);
+    cr_expect_str_eq(error.message, cases[i].with_place, "%s", error.message);
+  }
   settings_destroy(&s);
 }

@@ -329,8 +329,8 @@ static void refuse(layer_settings_t *layers, size_t n, const char *const *words,
 Test(settings, of_a_residual_block_that_changes_the_width_are_refused) {
   layer_settings_t block[] = {DENSE(7, "tanh")};
   layer_settings_t layers[] = {DENSE(6, "tanh"), RESIDUAL(block)};
-  layers[1].line = 12;
-  const char *words[] = {"line 12", "residual", "7 values from 6", "units: 6"};
+  layers[1].where = "net.yaml:12";
+  const char *words[] = {"net.yaml:12: model.layers: ", "residual", "7 values from 6", "units: 6"};
   refuse(layers, COUNT(layers), words, COUNT(words));
 }
 
@@ -363,8 +363,8 @@ Test(settings, with_a_step_where_a_gradient_is_needed_are_refused) {
   layer_settings_t fused[] = {DENSE(6, "step"), DENSE(2, "identity")};
   layer_settings_t block[] = {ACTIVATION("step"), DENSE(6, "tanh")};
   layer_settings_t inside[] = {DENSE(6, "tanh"), RESIDUAL(block)};
-  fused[0].line = 3;
-  const char *words[] = {"line 3", "step has no slope", "hard_sigmoid"};
+  fused[0].where = "net.yaml:3";
+  const char *words[] = {"net.yaml:3: model.layers: ", "step has no slope", "hard_sigmoid"};
   refuse(fused, COUNT(fused), words, COUNT(words));
   refuse(inside, COUNT(inside), words + 1, 1);
 }

@@ -133,11 +133,13 @@ Test(objective, heads_that_do_not_fit_the_network_are_refused) {
       {{head("mse", 1, 2), head("mse", 1, 2)}, 5, "the last layer has 5 outputs, and its heads take 4"},
       {{head("mse", 1, 2), head("mse", 1, 4)},
        5,
-       "head2 (mse) is to take 4 outputs, and of the last layer's 5"},
+       "loss[1], head2 (mse): loss.outputs: it is to take 4 outputs, and of the last layer's 5"},
       {{head("mse", 1, SETTINGS_AUTO), head("mse", 1, SETTINGS_AUTO)}, 5, "there are 0 left"},
-      {{head("mse", 1, 2), head("cross_entropy", 1, 1)}, 3, "loss, head2 (cross_entropy)"},
+      {{head("mse", 1, 2), head("cross_entropy", 1, 1)}, 3, "loss[1], head2 (cross_entropy): "},
       {{head("gaussian_nll", 1, 3), head("mse", 1, 1)}, 4, "a multiple of 2"},
-      {{named, head("mse", 1, 1)}, 3, "targets names 1 columns of y, and the loss takes 2"},
+      {{named, head("mse", 1, 1)},
+       3,
+       "loss[0], head1 (mse): loss.targets names 1 columns of y, and the loss takes 2"},
   };
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     ls_error error = {0};

@@ -100,6 +100,47 @@ Test(bad_input, value_out_of_range) {
   refused(EXIT_SETTINGS, "optimizer.learning_rate", "train config.yaml optimizer.learning_rate=-1");
 }
 
+/* The smallest settings, but for the key that `line` gives, which comes first. */
+static void write_with_first_line(const char *line) {
+  static const char *const others[] = {"data: {file: data.h5}", "model: {layers: [dense: 5]}",
+                                       "loss: cross_entropy", "train: {epochs: 1, global_batch_size: 64}"};
+  char text[1024];
+  size_t key = strcspn(line, ":"), used = (size_t)snprintf(text, sizeof text, "%s\n", line);
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    if (strncmp(others[i], line, key) != 0)
+      used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", others[i]);
+  write_text("lines.yaml", "%s", text);
+}
+
+/* What only the data, the network or the ranks show to be wrong. */
+Test(bad_input, settings_that_do_not_go_together_are_refused_with_their_line) {
+  static const struct {
+    const char *line, *begins;
+    int ranks;
+  } cases[] = {{"loss: {name: cross_entropy, class_weights: [1, 2]}", "loss.class_weights: 2 numbers", 2},
+               {"loss: {name: mse, class_weights: balanced}", "loss.class_weights: they are for", ALONE},
+               {"loss: {name: quantile, quantiles: [0.5, 0.1]}", "loss.quantiles: levels must grow", ALONE},
+               {"loss: {name: mse, label_smoothing: 0.1}", "loss.label_smoothing is for", ALONE},
+               {"loss: [{name: mse, outputs: 9}, mse]", "loss[0], head1 (mse): loss.outputs", ALONE},
+               {"stop: {metric: valid_loss}", "stop.metric looks at validation rows", 2},
+               {"stop: {patience: 3}", "stop.patience looks at validation rows", ALONE},
+               {"checkpoint: {best: valid_r2}", "checkpoint.best looks at", ALONE},
+               {"train: {global_batch_size: 64}\noptimizer: lbfgs", "train.global_batch_size: the", ALONE},
+               {"parallel: {shards: 1}", "parallel.shards: 2 ranks share", 2},
+               {"data: {window: {length: 4, season: 5}, file: data.h5}", "data.window.season is 5", ALONE},
+               {"data: {scaling: {columns: {99: robust}}, file: data.h5}", "data.scaling.columns: ", ALONE},
+               {"data: {target_scaling: standard, file: data.h5}", "data.target_scaling is for", ALONE},
+               {"model: {layers: [{dense: 5}, {residual: [dense: 3]}]}", "model.layers: residual", 2},
+               {"model: {layers: [{dropout: 0.5}]}", "model.layers has no dense", ALONE}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char begins[128];
+    snprintf(begins, sizeof begins, "lockstep: lines.yaml:1: %s", cases[i].begins);
+    write_with_first_line(cases[i].line);
+    result_t result = run(cases[i].ranks, "train lines.yaml");
+    check(&result, cases[i].ranks, EXIT_SETTINGS, begins);
+  }
+}
+
 Test(bad_input, more_ranks_than_shards_names_a_remedy) {
   for (int ranks = 2; ranks <= 3; ranks++) {
     result_t result = run(ranks, "train config.yaml parallel.shards=1");

@@ -347,9 +347,9 @@ Test(heads, that_do_not_fit_are_refused) {
   expect_refused("train", columns, 3, "the heads of the network take 8");
   expect_refused("check",
                  "'loss=[{head: size, name: mse, outputs: 3, class_weights: balanced}, cross_entropy]'", 2,
-                 "loss, size: class_weights are for rows of one class each");
+                 "loss[0].class_weights (size): they are for rows of one class each");
   expect_refused("train", "'loss=[{name: mse, outputs: 3}, {name: hinge, class_weights: [1, 2]}]'", 2,
-                 "loss, head2: class_weights has 2 numbers, but the network knows 3 classes");
+                 "loss[1].class_weights (head2): 2 numbers, but the network knows 3 classes");
   expect_refused("solve", "'model.layers=[dense: 6]'", 2, "not for several heads");
   expect_refused("train", "stop.metric=valid_rmse", 2, "stop.metric");
   write_tables("0.5");
