@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char *const column_names[] = {
-#define HISTORY_NAME(code, name) [code] = name,
+#define HISTORY_NAME(code, name) [HISTORY_##code] = name,
     HISTORY_COLUMNS(HISTORY_NAME)
 #undef HISTORY_NAME
 };
@@ -18,10 +18,11 @@ static void column_name(int column, char name[64]) {
     snprintf(name, 64, "seconds_%s", engine_phase_name((engine_phase_t)(column - HISTORY_PHASES)));
 }
 
-static const char *const head_column_names[HEAD_WIDTH] = {
-    [HEAD_TRAIN_LOSS] = "train_loss",         [HEAD_VALID_LOSS] = "valid_loss",
-    [HEAD_VALID_ACCURACY] = "valid_accuracy", [HEAD_VALID_MAE] = "valid_mae",
-    [HEAD_VALID_RMSE] = "valid_rmse",         [HEAD_VALID_R2] = "valid_r2"};
+static const char *const head_column_names[] = {
+#define HEAD_NAME(code, name) [HEAD_##code] = name,
+    HISTORY_FIGURES(HEAD_NAME)
+#undef HEAD_NAME
+};
 
 size_t history_heads(const history_t *history) {
   return history->objective == NULL || history->objective->n == 1 ? 0 : history->objective->n;

@@ -9,42 +9,42 @@
 
 #include <stdio.h>
 
-/* Columns of a row; NaN where one does not apply. The phases of the engine follow them. */
+/* What a network has learnt, and with several heads each of them; NaN where it does not apply. */
+#define HISTORY_FIGURES(X)                                                                                   \
+  X(TRAIN_LOSS, "train_loss") /* mean over the epoch's rows, each at its step */                             \
+  X(VALID_LOSS, "valid_loss")                                                                                \
+  X(VALID_ACCURACY, "valid_accuracy")                                                                        \
+  X(VALID_MAE, "valid_mae")                                                                                  \
+  X(VALID_RMSE, "valid_rmse")                                                                                \
+  X(VALID_R2, "valid_r2")                                                                                    \
+  X(PERSISTENCE_MAE, "valid_persistence_mae") /* of forecasts without a model */                             \
+  X(PERSISTENCE_RMSE, "valid_persistence_rmse")                                                              \
+  X(SEASONAL_MAE, "valid_seasonal_naive_mae")                                                                \
+  X(SEASONAL_RMSE, "valid_seasonal_naive_rmse")
+
+/* Columns of a row. The phases of the engine follow them. */
 #define HISTORY_COLUMNS(X)                                                                                   \
-  X(HISTORY_EPOCH, "epoch")           /* completed, from 1 */                                                \
-  X(HISTORY_STEP, "step")             /* updates done */                                                     \
-  X(HISTORY_TRAIN_LOSS, "train_loss") /* mean over the epoch's rows, each at its step */                     \
-  X(HISTORY_VALID_LOSS, "valid_loss")                                                                        \
-  X(HISTORY_VALID_ACCURACY, "valid_accuracy")                                                                \
-  X(HISTORY_VALID_MAE, "valid_mae")                                                                          \
-  X(HISTORY_VALID_RMSE, "valid_rmse")                                                                        \
-  X(HISTORY_VALID_R2, "valid_r2")                                                                            \
-  X(HISTORY_PERSISTENCE_MAE, "valid_persistence_mae") /* of forecasts without a model */                     \
-  X(HISTORY_PERSISTENCE_RMSE, "valid_persistence_rmse")                                                      \
-  X(HISTORY_SEASONAL_MAE, "valid_seasonal_naive_mae")                                                        \
-  X(HISTORY_SEASONAL_RMSE, "valid_seasonal_naive_rmse")                                                      \
-  X(HISTORY_LEARNING_RATE, "learning_rate") /* of the last step */                                           \
-  X(HISTORY_GRADIENT_NORM, "gradient_norm") /* of the last step, before clipping */                          \
-  X(HISTORY_ROWS, "rows")                                                                                    \
-  X(HISTORY_SECONDS, "seconds") /* of the training steps */
+  X(EPOCH, "epoch") /* completed, from 1 */                                                                  \
+  X(STEP, "step")   /* updates done */                                                                       \
+  HISTORY_FIGURES(X)                                                                                         \
+  X(LEARNING_RATE, "learning_rate") /* of the last step */                                                   \
+  X(GRADIENT_NORM, "gradient_norm") /* of the last step, before clipping */                                  \
+  X(ROWS, "rows")                                                                                            \
+  X(SECONDS, "seconds") /* of the training steps */
 
 enum {
-#define HISTORY_CODE(code, name) code,
+#define HISTORY_CODE(code, name) HISTORY_##code,
   HISTORY_COLUMNS(HISTORY_CODE)
 #undef HISTORY_CODE
       HISTORY_PHASES, /* first phase: seconds_gather, seconds_forward … */
   HISTORY_WIDTH = HISTORY_PHASES + PHASES
 };
 
-/* What a network with several heads has of each of them. */
 enum {
-  HEAD_TRAIN_LOSS,
-  HEAD_VALID_LOSS,
-  HEAD_VALID_ACCURACY,
-  HEAD_VALID_MAE,
-  HEAD_VALID_RMSE,
-  HEAD_VALID_R2,
-  HEAD_WIDTH
+#define HEAD_CODE(code, name) HEAD_##code,
+  HISTORY_FIGURES(HEAD_CODE)
+#undef HEAD_CODE
+      HEAD_WIDTH
 };
 
 typedef struct {

@@ -8,8 +8,7 @@
 typedef struct {
   const char *name;
   const char *meaning;
-  int column;      /* of the history; -1: none */
-  int head_column; /* the same of a head's */
+  int column; /* of the history; -1: none */
   bool higher_is_better;
   bool of_validation;
   bool of_classes, of_values; /* the kind of loss that has it; neither: any */
@@ -17,38 +16,30 @@ typedef struct {
 
 static const stop_metric_t metric_table[] = {
     {.name = "none", .meaning = "no target", .column = -1},
-    {.name = "train_loss",
-     .meaning = "at most stop.target",
-     .column = HISTORY_TRAIN_LOSS,
-     .head_column = HEAD_TRAIN_LOSS},
+    {.name = "train_loss", .meaning = "at most stop.target", .column = HISTORY_TRAIN_LOSS},
     {.name = "valid_loss",
      .meaning = "at most stop.target",
      .column = HISTORY_VALID_LOSS,
-     .head_column = HEAD_VALID_LOSS,
      .of_validation = true},
     {.name = "valid_accuracy",
      .meaning = "at least stop.target",
      .column = HISTORY_VALID_ACCURACY,
-     .head_column = HEAD_VALID_ACCURACY,
      .higher_is_better = true,
      .of_validation = true,
      .of_classes = true},
     {.name = "valid_mae",
      .meaning = "at most stop.target",
      .column = HISTORY_VALID_MAE,
-     .head_column = HEAD_VALID_MAE,
      .of_validation = true,
      .of_values = true},
     {.name = "valid_rmse",
      .meaning = "at most stop.target",
      .column = HISTORY_VALID_RMSE,
-     .head_column = HEAD_VALID_RMSE,
      .of_validation = true,
      .of_values = true},
     {.name = "valid_r2",
      .meaning = "at least stop.target",
      .column = HISTORY_VALID_R2,
-     .head_column = HEAD_VALID_R2,
      .higher_is_better = true,
      .of_validation = true,
      .of_values = true},
@@ -120,7 +111,7 @@ static size_t head_of(const target_figure_t *wanted, const objective_t *objectiv
 static double last_figure(const target_figure_t *wanted, const history_t *history) {
   const history_row_t *row = &history->rows[history->n - 1];
   if (wanted->head == NULL) return row->values[wanted->metric->column];
-  return row->heads[head_of(wanted, history->objective)][wanted->metric->head_column];
+  return row->heads[head_of(wanted, history->objective)][wanted->metric->column - HISTORY_TRAIN_LOSS];
 }
 
 double best_figure(const settings_t *settings, const history_t *history) {

@@ -221,47 +221,39 @@ static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
   return keeps_checkpoints(trainer) || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
-/* What is known of one of several heads. */
-static void fill_head(const trainer_t *trainer, size_t h, const metrics_t *valid,
-                      double figures[HEAD_WIDTH]) {
-  for (int c = 0; c < HEAD_WIDTH; c++) figures[c] = NAN;
-  figures[HEAD_TRAIN_LOSS] =
-      engine_head_loss(trainer->engine, trainer->sums, h) / (double)trainer->dataset->train.partition.rows;
-  if (valid == NULL) return;
-  const metrics_t *head = &valid->heads[h];
-  figures[HEAD_VALID_LOSS] = head->loss;
-  if (head->classes > 0) figures[HEAD_VALID_ACCURACY] = metrics_accuracy(head);
-  if (head->targets == 0) return;
-  figures[HEAD_VALID_MAE] = head->mae;
-  figures[HEAD_VALID_RMSE] = head->rmse;
-  figures[HEAD_VALID_R2] = head->r2;
+/* figures (HEAD_WIDTH): those of validation, of the network or of one of several heads. */
+static void fill_figures(const metrics_t *valid, double *figures) {
+  figures[HEAD_VALID_LOSS] = valid->loss;
+  if (valid->classes > 0) figures[HEAD_VALID_ACCURACY] = metrics_accuracy(valid);
+  if (valid->targets == 0) return;
+  figures[HEAD_VALID_MAE] = valid->mae;
+  figures[HEAD_VALID_RMSE] = valid->rmse;
+  figures[HEAD_VALID_R2] = valid->r2;
+  for (int b = 0; b < BASELINES; b++) {
+    if (!valid->baselines[b].is_known) continue;
+    figures[HEAD_PERSISTENCE_MAE + 2 * b] = valid->baselines[b].mae;
+    figures[HEAD_PERSISTENCE_RMSE + 2 * b] = valid->baselines[b].rmse;
+  }
 }
 
 static void fill_row(const trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
                      history_row_t *row) {
-  double phases[PHASES];
+  double phases[PHASES], rows = (double)trainer->dataset->train.partition.rows;
   for (int c = 0; c < HISTORY_WIDTH; c++) row->values[c] = NAN;
   row->values[HISTORY_EPOCH] = (double)trainer->position.epoch;
   row->values[HISTORY_STEP] = (double)trainer->position.step;
   row->values[HISTORY_TRAIN_LOSS] = loss;
   row->values[HISTORY_LEARNING_RATE] = engine_learning_rate(trainer->engine, trainer->position.step - 1);
   row->values[HISTORY_GRADIENT_NORM] = engine_norm(trainer->engine);
-  row->values[HISTORY_ROWS] = (double)trainer->dataset->train.partition.rows;
+  row->values[HISTORY_ROWS] = rows;
   row->values[HISTORY_SECONDS] = seconds;
   engine_seconds(trainer->engine, phases);
   for (int p = 0; p < PHASES; p++) row->values[HISTORY_PHASES + p] = phases[p] - trainer->seconds_before[p];
-  for (size_t h = 0; h < history_heads(&trainer->history); h++) fill_head(trainer, h, valid, row->heads[h]);
-  if (valid == NULL) return;
-  row->values[HISTORY_VALID_LOSS] = valid->loss;
-  if (valid->classes > 0) row->values[HISTORY_VALID_ACCURACY] = metrics_accuracy(valid);
-  if (valid->targets == 0) return;
-  row->values[HISTORY_VALID_MAE] = valid->mae;
-  row->values[HISTORY_VALID_RMSE] = valid->rmse;
-  row->values[HISTORY_VALID_R2] = valid->r2;
-  for (int b = 0; b < BASELINES; b++) {
-    if (!valid->baselines[b].is_known) continue;
-    row->values[HISTORY_PERSISTENCE_MAE + 2 * b] = valid->baselines[b].mae;
-    row->values[HISTORY_PERSISTENCE_RMSE + 2 * b] = valid->baselines[b].rmse;
+  if (valid != NULL) fill_figures(valid, row->values + HISTORY_TRAIN_LOSS);
+  for (size_t h = 0; h < history_heads(&trainer->history); h++) {
+    for (int c = 0; c < HEAD_WIDTH; c++) row->heads[h][c] = NAN;
+    row->heads[h][HEAD_TRAIN_LOSS] = engine_head_loss(trainer->engine, trainer->sums, h) / rows;
+    if (valid != NULL) fill_figures(&valid->heads[h], row->heads[h]);
   }
 }
 
