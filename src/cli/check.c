@@ -64,14 +64,19 @@ static int64_t own_rows(int64_t rows, const layout_t *layout) {
          shard_first(partition, layout->first_shard);
 }
 
+static double steps_bytes(const check_t *check, int64_t rows, int64_t steps, int64_t own, bool has_weights) {
+  const dataset_shape_t *shape = &check->shape;
+  size_t step = (size_t)shape->step_columns * element_size(shape->type);
+  step += sizeof(float) * (size_t)(shape->step_targets + has_weights);
+  return windows_bytes(&check->settings->data.window, rows, steps, shape->series > 1, own, step);
+}
+
 /* Bytes of this rank's part of a split of so many rows, or windows over so many steps, if it is all in
  * memory. */
 static double split_bytes(const check_t *check, int64_t rows, int64_t steps, bool has_weights) {
   const dataset_shape_t *shape = &check->shape;
   int64_t own = own_rows(rows, &check->layout);
-  if (shape->step_bytes > 0)
-    return windows_bytes(&check->settings->data.window, rows, steps, shape->series > 1, own,
-                         shape->step_bytes);
+  if (shape->step_columns > 0) return steps_bytes(check, rows, steps, own, has_weights);
   double row = (double)shape->features * (double)element_size(shape->type);
   row += 4 * (double)(check->objective.targets + has_weights); /* floats, or a label */
   return row * (double)own;

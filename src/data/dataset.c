@@ -44,7 +44,8 @@ static void describe_windows(const window_settings_t *window, const source_t *so
   shape->has_y = true;
   shape->y_is_integer = false;
   shape->y_width = window->horizon * windows_target_columns(window, source);
-  shape->step_bytes = windows_step_bytes(window, source);
+  shape->step_columns = source->features;
+  shape->step_targets = windows_use_y(window) ? source->y_width : 0;
 }
 
 ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_shape_t *shape,
@@ -133,7 +134,8 @@ static int64_t target_width(const target_request_t *targets, const source_t *sou
 
 /* Of a row of the file. */
 static size_t row_bytes(const loading_t *load, const source_t *source) {
-  if (load->window->length > 0) return windows_step_bytes(load->window, source);
+  bool has_y = load->request->targets.kind != TARGET_NONE && windows_use_y(load->window);
+  if (load->window->length > 0) return windows_step_bytes(source, has_y ? source->y_width : 0);
   size_t y[] = {[TARGET_NONE] = 0,
                 [TARGET_LABELS] = sizeof(int32_t),
                 [TARGET_VALUES] = (size_t)target_width(&load->request->targets, source) * sizeof(float)};

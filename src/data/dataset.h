@@ -23,7 +23,7 @@ typedef struct stream stream_t;
 typedef struct windows windows_t;
 
 /* One split, this rank's part of it. Resident row r is row r of x and of labels or targets; with windows, x
- * and targets hold time steps, and row r is a window over them (data/window.h). */
+ * targets and weights hold time steps, and row r is a window over them (data/window.h). */
 typedef struct {
   partition_t partition;   /* of the whole split; rows == 0: there is none */
   int first_shard, shards; /* this rank's */
@@ -60,9 +60,9 @@ typedef struct {
   int64_t train_rows, valid_rows, test_rows;
   bool has_y; /* of the training rows */
   bool y_is_integer;
-  int64_t y_width;   /* 1 for (n), k for (n, k); of a window, its targets */
-  size_t step_bytes; /* windows: of a time step in memory, with the y beside it; else 0 */
-  element_t type;    /* in memory */
+  int64_t y_width;                    /* 1 for (n), k for (n, k); of a window, its targets */
+  int64_t step_columns, step_targets; /* windows: of a time step in x and in the y beside it; else 0 */
+  element_t type;                     /* in memory */
   int64_t train_steps, valid_steps, test_steps;    /* windows: of the timelines that they lie on */
   int64_t series, train_series;                    /* in the training array, and with windows of training */
   bool train_weights, valid_weights, test_weights; /* whether rows have some */

@@ -75,8 +75,8 @@ ls_status windows_timeline(const settings_t *settings, const plan_t *plan, int w
 int64_t windows_target_columns(const window_settings_t *window, const source_t *source);
 bool windows_use_y(const window_settings_t *window);
 
-/* Bytes of a time step in memory. */
-size_t windows_step_bytes(const window_settings_t *window, const source_t *source);
+/* Bytes of a time step in memory, with so many targets of its own beside x. */
+size_t windows_step_bytes(const source_t *source, int64_t targets);
 
 /* ---- dataset_rows.c ---- */
 

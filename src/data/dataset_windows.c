@@ -24,6 +24,7 @@ static ls_status make_formats(const loading_t *load, const split_names_t *names,
                               const windows_t *windows, dataset_t *dataset, row_format_t formats[ARRAYS],
                               ls_error *error) {
   formats[ARRAY_X] = features_format(names->x, source);
+  if (source->has_weights) formats[ARRAY_WEIGHT] = weights_format(names->weights);
   if (load->request->targets.kind == TARGET_NONE) return LS_OK;
   if (!windows_use_y(load->window))
     return bound(load, windows, windows->of_x, dataset, &formats[ARRAY_X], error);

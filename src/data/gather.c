@@ -168,9 +168,12 @@ void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, flo
     memcpy(out + i * width, targets + rows[i] * width, (size_t)width * sizeof *out);
 }
 
+float row_weight(const split_t *split, int64_t row) {
+  return split->windows != NULL ? windows_weight(split, row) : split->weights[row];
+}
+
 void gather_weights(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
-  const float *weights = gather->split->weights;
-  for (int64_t i = 0; i < n; i++) out[i] = weights[rows[i]];
+  for (int64_t i = 0; i < n; i++) out[i] = row_weight(gather->split, rows[i]);
 }
 
 /* ---- set-up ---- */

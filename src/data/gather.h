@@ -26,7 +26,8 @@ void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out);
 /* labels (n), or targets (n, width). */
 void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int32_t *out);
 void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, float *out);
-/* weights (n), of a split that has some. */
+/* weights (n), of a split that has some; that of one resident row. */
+float row_weight(const split_t *split, int64_t row);
 void gather_weights(const gather_t *gather, const uint32_t *rows, int64_t n, float *out);
 
 #endif

@@ -109,6 +109,7 @@ split_t windows_as_steps(const split_t *split) {
   if (split->x != NULL)
     steps.x = (char *)split->x + (size_t)(skip * windows->columns) * element_size(split->type);
   if (split->targets != NULL) steps.targets = split->targets + skip * windows->targets;
+  steps.weights = NULL; /* every step counts once */
   return steps;
 }
 

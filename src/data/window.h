@@ -67,6 +67,11 @@ typedef enum {
   WINDOW_SEASONAL,    /* the value of a season ago, or of the last one that the inputs hold */
 } window_part_t;
 
+/* How much a window counts: as much as the step that it forecasts from, the last of its inputs. */
+static inline float windows_weight(const split_t *split, int64_t row) {
+  return split->weights[windows_step(split->windows, row) + split->windows->length - 1];
+}
+
 /* out (n, width), of windows rows[i] of the split's resident ones; scaled like the targets. */
 void windows_gather(const split_t *split, window_part_t part, const uint32_t *rows, int64_t n, float *out);
 

@@ -18,9 +18,9 @@ int64_t windows_target_columns(const window_settings_t *window, const source_t *
   return windows_use_y(window) ? source->y_width : source->features;
 }
 
-size_t windows_step_bytes(const window_settings_t *window, const source_t *source) {
-  size_t y = windows_use_y(window) ? (size_t)source->y_width * sizeof(float) : 0;
-  return (size_t)source->features * element_size(source->type) + y;
+size_t windows_step_bytes(const source_t *source, int64_t targets) {
+  size_t floats = (size_t)targets + source->has_weights;
+  return (size_t)source->features * element_size(source->type) + floats * sizeof(float);
 }
 
 static ls_status check_columns(const store_t *store, const window_settings_t *window, const source_t *source,
@@ -44,13 +44,6 @@ static ls_status check_settings(const store_t *store, const settings_t *settings
         "data.window.season is %" PRId64 " and data.window.length %" PRId64
         ": the value of a season ago must be among the inputs; make the length at least %" PRId64,
         window->season, window->length, window->season);
-  for (int s = 0; s < SPLITS; s++) {
-    split_names_t names;
-    split_names(settings, s, &names);
-    if (names.weights[0] != '\0')
-      return error_set(error, LS_BAD_SETTINGS, "%s: windows have no weights; leave it out",
-                       names.weights_key);
-  }
   if (strcmp(settings->data.missing, "drop") == 0 ||
       (strcmp(settings->data.missing, "mean") == 0 && !windows_use_y(window)))
     return error_set(

@@ -51,7 +51,7 @@ static ls_status no_memory(double bytes, ls_error *error) {
 /* By what a row is multiplied: its weight, in a sum; or its root, in a sum of products. */
 static double factor_of(const normal_t *normal, int64_t row) {
   if (normal->split->weights == NULL) return 1;
-  double weight = (double)(normal->split->weights[row] * normal->split->factors[0]);
+  double weight = (double)(row_weight(normal->split, row) * normal->split->factors[0]);
   return normal->takes_roots ? sqrt(weight) : weight;
 }
 

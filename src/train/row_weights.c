@@ -213,9 +213,8 @@ typedef struct {
 
 static void sum_visit(void *context, const visit_t *visit) {
   const summing_t *summing = context;
-  const float *weights = summing->split->weights + visit->first;
   for (int64_t i = 0; i < visit->rows; i++)
-    summing->add((double)(weights[i] * summing->split->factors[0]),
+    summing->add((double)(row_weight(summing->split, visit->first + i) * summing->split->factors[0]),
                  summing->own + (size_t)visit->shard * summing->n);
 }
 

@@ -54,17 +54,21 @@ Test(forecast, the_same_bits_on_any_layout_and_resumed) {
   cr_expect(result.code == 2 && strstr(result.err, "data.window") != NULL, "%s", result.err);
 }
 
-/* A window is a row, but for the memory: on a file that holds every window the same run has the same bits. */
+/* A window is a row, but for the memory: on a file that holds every window the same run has the same bits. A
+ * window's weight is that of the last step of its inputs. */
 Test(forecast, the_same_bits_as_of_rows_that_numpy_has_cut) {
   const char *python = run_python();
   if (python == NULL) cr_skip_test("no Python with h5py and numpy here");
   run_well(ALONE, "import --make ar series.h5 --rows 2000");
   result_t result = run_command("%s -c '"
                                 "import h5py, numpy\n"
-                                "x = h5py.File(\"series.h5\")[\"train/x\"][:, 0]\n"
+                                "w = numpy.random.default_rng(1).integers(0, 5, 2000) / 4\n"
+                                "with h5py.File(\"series.h5\", \"r+\") as f:\n"
+                                "  x, f[\"train/weights\"] = f[\"train/x\"][:, 0], w\n"
                                 "cut = numpy.lib.stride_tricks.sliding_window_view(x, 16)[::3]\n"
                                 "with h5py.File(\"rows.h5\", \"w\") as f:\n"
-                                "  f[\"train/x\"], f[\"train/y\"] = cut[:, :12], cut[:, 12:]'",
+                                "  f[\"train/x\"], f[\"train/y\"] = cut[:, :12], cut[:, 12:]\n"
+                                "  f[\"train/weights\"] = w[11::3][:len(cut)]'",
                                 python);
   cr_assert_eq(result.code, 0, "%s", result.err);
   write_text("config.yaml", "data: {file: rows.h5}\n"
@@ -72,13 +76,23 @@ Test(forecast, the_same_bits_as_of_rows_that_numpy_has_cut) {
                             "loss: mse\n"
                             "train: {epochs: 2, global_batch_size: 86}\n"
                             "parallel: {threads: 1, shards: 6}\n");
-  run_well(ALONE, "train config.yaml name=rows");
-  run_well(2, "train config.yaml name=windows data.file=series.h5 "
-              "'data.window={length: 12, horizon: 4, stride: 3}'");
-  char rows[64], windows[64];
-  json_value(file_text("runs/rows/summary.json"), "parameters_checksum", rows);
-  json_value(file_text("runs/windows/summary.json"), "parameters_checksum", windows);
-  cr_expect_str_eq(rows, windows);
+  static const char *const commands[] = {"train", "train", "solve"};
+  static const char *const words[] = {"", "data.weights=train/weights",
+                                      "data.weights=train/weights 'model.layers=[dense: 4]'"};
+  char previous[64] = "";
+  for (int i = 0; i < 3; i++) {
+    char rows[64], windows[64];
+    run_well(ALONE, "%s config.yaml name=rows %s", commands[i], words[i]);
+    run_well(2,
+             "%s config.yaml name=windows data.file=series.h5 %s 'data.window={length: 12, horizon: 4, "
+             "stride: 3}'",
+             commands[i], words[i]);
+    json_value(file_text("runs/rows/summary.json"), "parameters_checksum", rows);
+    json_value(file_text("runs/windows/summary.json"), "parameters_checksum", windows);
+    cr_expect_str_eq(rows, windows, "%s", words[i]);
+    cr_expect_str_neq(rows, previous);
+    snprintf(previous, sizeof previous, "%s", rows);
+  }
 }
 
 /* Heads of a forecast take columns, each with all of its steps. The rows that NumPy makes hold those columns
@@ -318,10 +332,10 @@ Test(forecast, what_does_not_suit_is_refused) {
       {"data.window.targets=[1]", "no column 1", 2},
       {"data.window.test=0.9", "data.window.test", 2},
       {"data.window.length=250", "too few for a window", 3},
-      {"data.memory_limit=200B", "time steps on their way", 2},
+      {"data.memory_limit=1100B", "on their way; at least", 2},
       {"data.window.horizon=4", "data.window.horizon", 2},
+      {"data.weights=train/x", "must be at least 0", 3},
       {"loss=cross_entropy data.target_scaling=none", "forecasts numbers", 2},
-      {"data.weights=train/x", "data.weights: windows", 2},
       {"'loss=[{name: mse, outputs: 2}, {name: mae}]'", "whole columns", 2},
       {"'loss={name: mse, targets: [1]}'", "columns of those that are forecast", 2},
       {"'loss=[{name: cross_entropy}]' data.window.horizon=1 data.target_scaling=none", "forecasts numbers",

@@ -12,7 +12,7 @@
 
 /* 30000 steps of 16 bytes and more, several times the limit on any number of ranks. */
 enum { STEPS = 30000, COLUMNS = 3, SERIES = 7 };
-#define LIMIT "data.memory_limit=130KB"
+#define LIMIT "data.memory_limit=150KB"
 
 TestSuite(streamed_windows, .init = place_make, .fini = place_remove);
 
@@ -28,7 +28,7 @@ static void write_array(store_t *store, const char *name, store_type_t type, int
  * very different lengths. */
 static void write_series(double nan_row) {
   static float x[STEPS * COLUMNS];
-  static double y[STEPS * 2];
+  static double y[STEPS * 2], weights[STEPS];
   static int32_t ids[STEPS];
   ls_error error = {0};
   store_t *store = NULL;
@@ -38,12 +38,14 @@ static void write_series(double nan_row) {
           (float)(sin((double)t / (double)(5 + c)) + 0.3 * noise((uint64_t)(t * COLUMNS + c)));
     y[2 * t] = floor(2 + 2 * (double)x[(t > 0 ? t - 1 : 0) * COLUMNS]);
     y[2 * t + 1] = (double)x[t * COLUMNS + 1] * 10;
+    weights[t] = floor(4 * noise((uint64_t)t)) / 2;
     ids[t] = (int32_t)(t < 20 ? 9 : 9 - (t * t / STEPS) * SERIES / STEPS);
   }
   if (nan_row > 0) x[(int64_t)nan_row * COLUMNS + 1] = NAN;
   cr_assert_eq(store_create("series.h5", &store, &error), LS_OK, "%s", error.message);
   write_array(store, "train/x", STORE_F32, COLUMNS, x);
   write_array(store, "train/y", STORE_F64, 2, y);
+  write_array(store, "train/weights", STORE_F64, 1, weights);
   write_array(store, "train/series", STORE_I32, 1, ids);
   cr_assert_eq(store_publish(&store, &error), LS_OK, "%s", error.message);
 }
@@ -86,14 +88,16 @@ static void compare(const char *memory, const char *const *streamed, int n) {
 Test(streamed_windows, the_same_bits_as_in_memory_in_any_order_and_layout) {
   configure();
   COMPARE("data.shuffle=blocks", "0 parallel.threads=2", "2 parallel.ranks_per_node=1");
-  COMPARE("data.shuffle=full parallel.shards=6", "4 parallel.ranks_per_node=2");
+  COMPARE("data.shuffle=full parallel.shards=6 train.global_batch_size=200",
+          "4 parallel.ranks_per_node=2 data.memory_limit=60KB");
   COMPARE("data.shuffle=none data.window.stride=2", "2 parallel.threads=2");
 }
 
 /* Several series, some of them short; heads of columns of x, of y with counts; scaled by robust figures. */
 Test(streamed_windows, the_same_bits_of_several_series_and_heads) {
   configure();
-  COMPARE("data.window.series=series data.shuffle=blocks data.window.targets=[2,0] 'loss=[{name: quantile, "
+  COMPARE("data.window.series=series data.weights=train/weights data.shuffle=blocks "
+          "data.window.targets=[2,0] 'loss=[{name: quantile, "
           "quantiles: [0.1, 0.5], outputs: 4, targets: [1]}, {name: mae, outputs: 2, targets: [0]}]' "
           "data.scaling=robust",
           "0 ", "2 parallel.threads=2");
@@ -138,7 +142,7 @@ Test(streamed_windows, a_run_goes_on_within_an_epoch) {
 
 Test(streamed_windows, eval_predict_and_solve_say_the_same) {
   configure();
-  const char *words = "data.window.series=series 'model.layers=[dense: 6]'";
+  const char *words = "data.window.series=series data.weights=train/weights 'model.layers=[dense: 6]'";
   run_well(ALONE, "solve config.yaml name=memory %s", words);
   run_well(2, "solve config.yaml name=streamed %s " LIMIT, words);
   char memory[64], streamed[64];
