@@ -1,7 +1,7 @@
 """Losses and their gradients by PyTorch and scikit-learn in float64: makes losses.h, the figures that
 tests/model/test_loss.c compares lockstep with. Run by hand: losses.py
 
-PyTorch has no margin loss of Crammer and Singer; that value is scikit-learn's hinge_loss."""
+PyTorch has no margin loss of Crammer and Singer; the hinge's value is compared with scikit-learn's hinge_loss."""
 import pathlib
 
 import numpy as np
@@ -38,7 +38,25 @@ def cross_entropy(smoothing):
     return lambda z: F.cross_entropy(z, torch.tensor(labels), reduction="none", label_smoothing=smoothing)
 
 
+def margin(width):
+    """max(0, width - lead): how far the label's score is ahead of the largest other one."""
+    def loss(z):
+        own = torch.tensor(labels)[:, None]
+        others = z.scatter(1, own, -torch.inf).max(dim=1).values
+        return (width - (z.gather(1, own)[:, 0] - others)).clamp(min=0)
+    return loss
+
+
+def by_value(loss, **keys):
+    return lambda z: loss(z, torch.tensor(values), reduction="none", **keys).mean(dim=1)
+
+
 CASES = {
+    "mse": by_value(F.mse_loss),
+    "mae": by_value(F.l1_loss),
+    "huber": by_value(F.huber_loss, delta=0.5),
+    "hinge": margin(1),
+    "perceptron": margin(0),
     "gaussian_nll": gaussian,
     "poisson_nll": lambda z: F.poisson_nll_loss(z, torch.tensor(counts).double(), reduction="none").mean(dim=1),
     "quantile": quantile,
@@ -69,7 +87,7 @@ def main():
         total = loss(variable).sum()
         total.backward()
         text.append(f"static const double {name}_value = {total.item():.17g};\n" + array("double", f"{name}_slope", variable.grad))
-    text.append(f"static const double hinge_value = {ROWS * hinge_loss(labels, z, labels=range(WIDTH)):.17g};\n")
+    assert np.isclose(margin(1)(torch.tensor(z)).mean(), hinge_loss(labels, z, labels=range(WIDTH)), rtol=1e-12)
     two = (labels > 2).astype(int)
     text.append(f"static const double hinge_of_two_value = {ROWS * hinge_loss(two, z[:, 0], labels=[0, 1]):.17g};\n")
     pinball = mean_pinball_loss(values[:, 0], z[:, 0], alpha=0.9)

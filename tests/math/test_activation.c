@@ -17,21 +17,13 @@ static void assert_near(double a, double b, double tolerance, const char *name, 
   cr_assert(fabs(a - b) <= tolerance * (1 + fabs(b)), "%s at %g: %.9g, expected %.9g", name, x, a, b);
 }
 
-Test(activation, table_lists_what_the_settings_name) {
-  const char *names[] = {"identity", "sigmoid", "tanh",     "relu", "leaky_relu",   "elu",        "selu",
-                         "gelu",     "silu",    "softplus", "mish", "hard_sigmoid", "hard_swish", "step"};
-  size_t n = 0;
-  while (row(n) != NULL) n++;
-  cr_assert_eq(n, sizeof names / sizeof names[0]);
-  for (size_t i = 0; i < n; i++) {
-    cr_assert_not_null(activation_find(names[i]), "%s", names[i]);
-    cr_assert_not_null(activation_find(names[i])->init);
-  }
+Test(activation, unknown_names_are_not_found) {
   cr_assert_null(activation_find("rel"));
 }
 
 /* Figures from the closed forms in 40-digit decimal arithmetic (Python's decimal; the normal distribution by
- * its power series), rounded to 15 digits. */
+ * its power series), rounded to 15 digits. A row
+ * that is added to the table comes with some. */
 Test(activation, values_are_those_of_the_literature) {
   const struct {
     const char *name;
@@ -61,9 +53,16 @@ Test(activation, values_are_those_of_the_literature) {
                   {"step", 0, 0},
                   {"step", 1e-300, 1},
                   {"identity", 3, 3}};
-  for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
-    assert_near(activation_find(expected[i].name)->value(expected[i].x), expected[i].value, 1e-14,
-                expected[i].name, expected[i].x);
+  for (size_t i = 0; row(i) != NULL; i++) {
+    int cases = 0;
+    for (size_t k = 0; k < sizeof expected / sizeof expected[0]; k++) {
+      if (strcmp(expected[k].name, row(i)->name) != 0) continue;
+      assert_near(row(i)->value(expected[k].x), expected[k].value, 1e-14, expected[k].name, expected[k].x);
+      cases++;
+    }
+    cr_expect_gt(cases, 0, "no values of %s: lines in expected", row(i)->name);
+    cr_expect_not_null(row(i)->init, "%s", row(i)->name);
+  }
 }
 
 Test(activation, derivative_is_the_central_difference) {
@@ -89,15 +88,6 @@ Test(activation, backward_from_output_multiplies_by_the_derivative) {
       double x = 0.01 * k - 6.005;
       assert_near((double)delta[k], (k % 7 - 3) * row(i)->derivative(x), 1e-6, row(i)->name, x);
     }
-  }
-}
-
-Test(activation, output_determines_the_derivative_where_the_table_says_so) {
-  const char *keep_input[] = {"gelu", "silu", "softplus", "mish", "hard_sigmoid", "hard_swish", "step"};
-  for (size_t i = 0; row(i) != NULL; i++) {
-    bool expected = true;
-    for (int k = 0; k < 7; k++) expected = expected && strcmp(row(i)->name, keep_input[k]) != 0;
-    cr_assert_eq(row(i)->backward_from_output != NULL, expected, "%s", row(i)->name);
   }
 }
 

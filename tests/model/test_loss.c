@@ -32,26 +32,35 @@ Test(loss, has_its_closed_form_value_and_gradient) {
 
 enum { FIGURES = FIGURE_ROWS * FIGURE_WIDTH };
 
-/* A case of losses.py: the sum over its rows, and the gradient of that unless slope is NULL. */
-static void expect_figures(const char *name, loss_params_t params, target_t target, double value,
-                           const double *slope) {
-  float z[FIGURES], delta[FIGURES];
-  double found = 0;
-  const loss_t *loss = loss_find(name);
-  const head_t head = {
-      .loss = loss, .params = params, .weight = 1, .outputs = FIGURE_WIDTH, .classes = FIGURE_WIDTH};
-  const objective_t objective = {.heads = &head,
-                                 .n = 1,
-                                 .outputs = FIGURE_WIDTH,
-                                 .targets = loss_targets(loss, &params, FIGURE_WIDTH),
-                                 .has_labels = target.labels != NULL};
-  for (int i = 0; i < FIGURES; i++) z[i] = (float)figure_z[i];
-  objective_evaluate(&objective, FIGURE_ROWS, z, target, delta, &found);
-  cr_expect_float_eq(found, value, 2e-7 * fabs(value), "%s: %.9g, not %.9g", name, found, value);
-  for (int i = 0; i < FIGURES && slope != NULL; i++)
-    cr_expect_float_eq(delta[i], slope[i], 1e-6, "%s: slope %d is %.9g, not %.9g", name, i, (double)delta[i],
-                       slope[i]);
-}
+/* A case of losses.py: a loss of all rows, and its gradient. */
+typedef struct {
+  const char *name;
+  const double *targets; /* (FIGURE_ROWS, FIGURE_WIDTH), of which the first columns count; NULL: labels */
+  int columns;
+  double value;
+  const double *slope;
+  double smoothing;
+  const double *weights; /* (FIGURE_ROWS) or NULL */
+} figures_t;
+
+static const double figure_levels[] = {0.1, 0.5, 0.9};
+
+static const figures_t all_figures[] = {
+    {"mse", figure_values, FIGURE_WIDTH, mse_value, mse_slope, 0, NULL},
+    {"mae", figure_values, FIGURE_WIDTH, mae_value, mae_slope, 0, NULL},
+    {"huber", figure_values, FIGURE_WIDTH, huber_value, huber_slope, 0, NULL},
+    {"quantile", figure_values, 2, quantile_value, quantile_slope, 0, NULL},
+    {"gaussian_nll", figure_values, 3, gaussian_nll_value, gaussian_nll_slope, 0, NULL},
+    {"poisson_nll", figure_counts, FIGURE_WIDTH, poisson_nll_value, poisson_nll_slope, 0, NULL},
+    {"cross_entropy", NULL, 0, smooth_cross_entropy_value, smooth_cross_entropy_slope, 0.1, NULL},
+    {"cross_entropy", NULL, 0, weighted_cross_entropy_value, weighted_cross_entropy_slope, 0, figure_weights},
+    {"binary_cross_entropy", figure_shares, FIGURE_WIDTH, binary_cross_entropy_value,
+     binary_cross_entropy_slope, 0, NULL},
+    {"binary_cross_entropy", figure_shares, FIGURE_WIDTH, smooth_binary_cross_entropy_value,
+     smooth_binary_cross_entropy_slope, 0.1, NULL},
+    {"hinge", NULL, 0, hinge_value, hinge_slope, 0, NULL},
+    {"perceptron", NULL, 0, perceptron_value, perceptron_slope, 0, NULL},
+};
 
 /* The first `columns` columns of a table of figures. */
 static const float *columns_of(const double *table, int columns, float *out) {
@@ -60,35 +69,54 @@ static const float *columns_of(const double *table, int columns, float *out) {
   return out;
 }
 
-Test(loss, is_that_of_pytorch) {
-  const double levels[] = {0.1, 0.5, 0.9};
-  const loss_params_t plain = {.levels = levels, .n_levels = 3}, smooth = {.label_smoothing = 0.1};
-  float t[FIGURES], w[FIGURE_ROWS];
-  const target_t values = {.values = t};
-  columns_of(figure_values, 3, t);
-  expect_figures("gaussian_nll", plain, values, gaussian_nll_value, gaussian_nll_slope);
-  columns_of(figure_values, 2, t);
-  expect_figures("quantile", plain, values, quantile_value, quantile_slope);
-  columns_of(figure_counts, FIGURE_WIDTH, t);
-  expect_figures("poisson_nll", plain, values, poisson_nll_value, poisson_nll_slope);
-  columns_of(figure_shares, FIGURE_WIDTH, t);
-  expect_figures("binary_cross_entropy", plain, values, binary_cross_entropy_value,
-                 binary_cross_entropy_slope);
-  expect_figures("binary_cross_entropy", smooth, values, smooth_binary_cross_entropy_value,
-                 smooth_binary_cross_entropy_slope);
-  expect_figures("cross_entropy", smooth, (target_t){.labels = figure_labels}, smooth_cross_entropy_value,
-                 smooth_cross_entropy_slope);
-  for (int r = 0; r < FIGURE_ROWS; r++) w[r] = (float)figure_weights[r];
-  expect_figures("cross_entropy", plain, (target_t){.labels = figure_labels, .weights = w},
-                 weighted_cross_entropy_value, weighted_cross_entropy_slope);
+static void expect_figures(const figures_t *figures) {
+  float z[FIGURES], delta[FIGURES], t[FIGURES], w[FIGURE_ROWS];
+  const loss_t *loss = loss_find(figures->name);
+  const head_t head = {
+      .loss = loss,
+      .params = {.delta = 0.5, .levels = figure_levels, .n_levels = 3, .label_smoothing = figures->smoothing},
+      .weight = 1,
+      .outputs = FIGURE_WIDTH,
+      .classes = FIGURE_WIDTH};
+  const objective_t objective = {.heads = &head,
+                                 .n = 1,
+                                 .outputs = FIGURE_WIDTH,
+                                 .targets = loss_targets(loss, &head.params, FIGURE_WIDTH),
+                                 .has_labels = figures->targets == NULL};
+  target_t target = {.labels = figure_labels};
+  double found = 0;
+  if (figures->targets != NULL)
+    target = (target_t){.values = columns_of(figures->targets, figures->columns, t)};
+  for (int r = 0; r < FIGURE_ROWS && figures->weights != NULL; r++) w[r] = (float)figures->weights[r];
+  if (figures->weights != NULL) target.weights = w;
+  for (int i = 0; i < FIGURES; i++) z[i] = (float)figure_z[i];
+  objective_evaluate(&objective, FIGURE_ROWS, z, target, delta, &found);
+  cr_expect_float_eq(found, figures->value, 2e-7 * fabs(figures->value), "%s: %.9g, not %.9g", figures->name,
+                     found, figures->value);
+  for (int i = 0; i < FIGURES; i++)
+    cr_expect_float_eq(delta[i], figures->slope[i], 1e-6, "%s: slope %d is %.9g, not %.9g", figures->name, i,
+                       (double)delta[i], figures->slope[i]);
 }
 
-Test(loss, of_margins_and_levels_is_that_of_scikit_learn) {
+/* A row that is added to the table comes with figures of another program. */
+Test(loss, of_every_row_of_the_table_is_that_of_pytorch) {
+  choice_t row;
+  for (size_t i = 0; loss_choice(i, &row); i++) {
+    int cases = 0;
+    for (size_t k = 0; k < COUNT(all_figures); k++) {
+      if (strcmp(all_figures[k].name, row.name) != 0) continue;
+      expect_figures(&all_figures[k]);
+      cases++;
+    }
+    cr_expect_gt(cases, 0, "no figures for %s: a case in losses.py and a line in all_figures", row.name);
+  }
+}
+
+Test(loss, of_two_classes_and_one_level_is_that_of_scikit_learn) {
   const double level = 0.9;
   const loss_params_t one_level = {.levels = &level, .n_levels = 1};
   float z[FIGURE_ROWS], t[FIGURE_ROWS];
   int32_t two[FIGURE_ROWS];
-  expect_figures("hinge", any_params, (target_t){.labels = figure_labels}, hinge_value, NULL);
   columns_of(figure_z, 1, z);
   columns_of(figure_values, 1, t);
   for (int r = 0; r < FIGURE_ROWS; r++) two[r] = figure_labels[r] > 2;
