@@ -96,11 +96,10 @@ static double kernel_tolerance(const activation_t *activation) {
   return activation->eltwise == ELTWISE_SOFT_RELU ? 5e-6 : 2e-6;
 }
 
-/* Far out too, where exp overflows. */
+/* Far out too, where exp overflows, and where pieces meet. */
 static double sample(int k, int n) {
-  if (k == 0) return -1000;
-  if (k == 1) return 1000;
-  if (k < 8) return (k % 2 == 0 ? 1 : -1) * 15.0 * k;
+  static const double own[] = {-1000, 1000, 30, -45, 60, -75, 90, -105, 0, 3, -3};
+  if (k < (int)(sizeof own / sizeof own[0])) return own[k];
   return 16.0 * k / n - 8.003;
 }
 
