@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # What a step costs on two nodes whose network takes about as long as their arithmetic: two namespaces with one core
 # each, 1 Gbit/s between them and 0.2 ms there and back (where the kernel has netem), and the network
-# 784-1024-1024-1024-10. For each batch: the step of a node alone with the same rows per rank (both nodes at the same
-# time), the transfer alone (by the largest exchange of `lockstep bench --network`), the step of both, and that over the
-# longer of the two. Not a test: its figures are in docs/clusters.md.
-#   measure_overlap.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM MPIEXEC [BATCH…]
+# 784-1024-1024-1024-10. For each batch and round:
+#   compute   the step of a node alone with the same rows per rank (both nodes at the same time)
+#   transfer  the transfer alone (by the largest exchange of `lockstep bench --network`)
+#   step      of both
+#   floor     what no step on these nodes is faster than: the longer of the transfer and of the arithmetic with what the
+#             kernel takes from its core for the bytes of one step. That is found by running `compute` again while plain
+#             TCP streams, which do nothing with what they carry, fill the line both ways.
+# and step and floor over the longer of compute and transfer; medians of the rounds at the end. A batch of `equal` rows is
+# one for which compute and transfer are about the same. Not a test: its figures are in docs/clusters.md.
+#   measure_overlap.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM MPIEXEC [BATCH…]      (STEPS=40 ROUNDS=3 in front)
 # shellcheck source=tests/cluster/nodes.sh
 source "$(dirname "$0")/nodes.sh"
-root=$1 lockstep=$2 mpiexec=$3
+root=$(realpath "$1") lockstep=$(realpath "$2") mpiexec=$3
 shift 3
 batches=("$@")
-[[ ${#batches[@]} -gt 0 ]] || batches=(960)
-steps=${STEPS:-40}
+[[ ${#batches[@]} -gt 0 ]] || batches=(equal)
+steps=${STEPS:-40} rounds=${ROUNDS:-3}
 
 # cable N: what node N sends leaves at 1 Gbit/s, 0.1 ms later.
 cable() {
@@ -28,18 +34,51 @@ cable() {
     skip "this kernel has no tbf, or tc of the package iproute2 is missing"
 }
 
-# median NAME PHASE: of the steps of a run, in ms, the first ten left out
+# median PHASE NAME…: of the steps of runs, in ms, the first ten left out; of several runs the longest
 median() {
-  "$root/scripts/python.sh" - "$1" "$2" <<'END'
+  "$root/scripts/python.sh" - "$@" <<'END'
 import sys, h5py, numpy as np
-with h5py.File(f"runs/{sys.argv[1]}/timing.h5") as f:
-    print(f"{1e3 * np.median(f[sys.argv[2]][10:]):.1f}")
+print(f"{max(1e3 * np.median(h5py.File(f'runs/{name}/timing.h5')[sys.argv[1]][10:]) for name in sys.argv[2:]):.1f}")
 END
 }
 
 # settings of a run of BATCH rows in a step, in SHARDS
 settings() {
   echo "train.global_batch_size=$1 parallel.shards=$2 train.steps=$steps"
+}
+
+# compute BATCH: ms of a step of each node alone, of the slower one
+compute() {
+  local n runs=()
+  for n in 0 1; do
+    # shellcheck disable=SC2046 # words
+    launch "$mpiexec" 0:1 taskset -c $n "$lockstep" train config.yaml --timing name=alone$n \
+      $(settings $(($1 / 2)) $((shards / 2))) >log$n 2>&1 &
+    runs+=($!)
+  done
+  wait "${runs[@]}"
+  median seconds alone0 alone1
+}
+
+# What node 0 has sent and received so far, in bytes.
+carried() {
+  ip netns exec "$(node 0)" cat /sys/class/net/eth0/statistics/{tx,rx}_bytes | awk '{ n += $1 } END { printf "%.0f", n }'
+}
+
+# beside BATCH: the same beside full streams both ways, and how full: MB/s of each way
+beside() {
+  local before at streams=() ms
+  ip netns exec "$(node 0)" taskset -c 0 "$root/scripts/python.sh" stream.py 2>/dev/null &
+  streams+=($!)
+  ip netns exec "$(node 1)" taskset -c 1 "$root/scripts/python.sh" stream.py "$net.1" 2>/dev/null &
+  streams+=($!)
+  sleep 1
+  before=$(carried) at=$(date +%s%N)
+  ms=$(compute "$1")
+  echo "$ms $((($(carried) - before) * 500 / ($(date +%s%N) - at)))"
+  # shellcheck disable=SC2046 # process numbers, parted by spaces
+  kill $(ip netns pids "$(node 0)") $(ip netns pids "$(node 1)") 2>/dev/null || true
+  wait "${streams[@]}" 2>/dev/null || true
 }
 
 # Open MPI's own way with large messages over TCP gets two thirds of a line that is used both ways
@@ -72,6 +111,24 @@ train: {epochs: 100, log_every: 1000000}
 parallel: {threads: 1}
 checkpoint: {every: never}
 END
+cat >stream.py <<'END'
+import os, socket, sys, time
+if len(sys.argv) == 1:
+    peer = socket.create_server(("", 5555)).accept()[0]
+else:
+    while True:
+        try:
+            peer = socket.create_connection((sys.argv[1], 5555))
+            break
+        except OSError:
+            time.sleep(0.1)
+block = bytearray(1 << 19)
+if os.fork() == 0:
+    while True:
+        peer.sendall(block)
+while peer.recv_into(block):
+    pass
+END
 # a core for each rank
 cat >one_core.sh <<'END'
 #!/bin/sh
@@ -87,21 +144,32 @@ line = json.load(open("network.json"))["exchange"]
 print(f"{1e3 * line['seconds'][-1] / line['bytes'][-1] * 4 * int(sys.argv[1]):.1f}")
 END
 )
+shards=32
+for ((i = 0; i < ${#batches[@]}; i++)); do
+  [[ ${batches[i]} == equal ]] || continue
+  batches[i]=$(awk -v c="$(compute 960)" -v t="$transfer" 'BEGIN { print 64 * int(960 * t / c / 64 + 0.5) }')
+done
 echo "$parameters parameters, 1 Gbit/s$late; $steps steps; ms, medians"
-echo "batch  compute  transfer  step  step / longer  exposed"
-for batch in "${batches[@]}"; do
-  shards=$((batch >= 2048 ? 64 : 32))
-  # shellcheck disable=SC2046 # words
-  for n in 0 1; do
-    launch "$mpiexec" 0:1 taskset -c $n "$lockstep" train config.yaml --timing name=alone$n \
-      $(settings $((batch / 2)) $((shards / 2))) >log$n 2>&1 &
+echo "batch  compute  transfer  step  exposed  floor  step / longer  floor / longer"
+for ((round = 0; round < rounds; round++)); do
+  for batch in "${batches[@]}"; do
+    shards=$((batch >= 2048 ? 64 : 32))
+    alone=$(compute "$batch")
+    # shellcheck disable=SC2046 # words
+    launch "$mpiexec" 0:1,1:1 ./one_core.sh "$lockstep" train config.yaml --timing name=both $(settings "$batch" "$shards") >log 2>&1 ||
+      fail "$(cat log)"
+    read -r slowed rate <<<"$(beside "$batch")"
+    awk -v b="$batch" -v c="$alone" -v t="$transfer" -v s="$(median seconds both)" -v e="$(median seconds_exposed both)" \
+      -v d="$slowed" -v r="$rate" -v p="$parameters" 'BEGIN {
+        l = c > t ? c : t
+        kernel = d > c ? (d - c) / d : 0 # its share of the core while the line is full
+        busy = c + kernel * 4e-3 * p / r
+        f = busy > t ? busy : t
+        printf "%5d  %7.1f  %8.1f  %4.1f  %7.1f  %5.1f  %13.2f  %14.2f\n", b, c, t, s, e, f, s / l, f / l }' | tee -a rows
   done
-  wait
-  compute=$(median alone0 seconds)
-  # shellcheck disable=SC2046
-  launch "$mpiexec" 0:1,1:1 ./one_core.sh "$lockstep" train config.yaml --timing name=both $(settings "$batch" "$shards") >log 2>&1 ||
-    fail "$(cat log)"
-  step=$(median both seconds) exposed=$(median both seconds_exposed)
-  awk -v b="$batch" -v c="$compute" -v t="$transfer" -v s="$step" -v e="$exposed" \
-    'BEGIN { l = c > t ? c : t; printf "%5d  %7.1f  %8.1f  %4.1f  %13.2f  %7.1f\n", b, c, t, s, s / l, e }'
+done
+echo "medians"
+for batch in "${batches[@]}"; do
+  awk -v b="$batch" '$1 == b' rows | "$root/scripts/python.sh" -c 'import sys, numpy as np
+print("%5d  %7.1f  %8.1f  %4.1f  %7.1f  %5.1f  %13.2f  %14.2f" % tuple(np.median(np.loadtxt(sys.stdin, ndmin=2), axis=0)))'
 done

@@ -6,6 +6,7 @@
 source "$(dirname "$0")/nodes.sh"
 # shellcheck source=tests/cluster/run.sh
 source "$(dirname "$0")/run.sh"
+set -- "$(realpath "$1")" "$(realpath "$2")" "${@:3}"
 link=("${@:5}")
 [[ ${#link[@]} -gt 0 ]] || link=(rate 1gbit burst 64kb latency 50ms)
 
