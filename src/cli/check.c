@@ -133,7 +133,7 @@ static rank_t describe_rank(const check_t *check, double program) {
   rank.rows = own_rows(check->shape.train_rows, &check->layout);
   rank.data = data_bytes(check);
   rank.program = program;
-  rank.private = memory->partials + memory->states + memory->tape + memory->files;
+  rank.private = memory->partials + memory->states + memory->tape + memory->exchange + memory->files;
   return rank;
 }
 
@@ -213,9 +213,9 @@ static void print_memory(const check_t *check) {
   const engine_memory_t *memory = &check->memory;
   printf(
       "memory  rank 0: program %.1f MB, data %.1f MB, partial sums %.1f MB, optimiser %.1f MB, activations "
-      "%.1f MB, files %.1f MB\n",
+      "%.1f MB, exchange %.1f MB, files %.1f MB\n",
       check->ranks[0].program / 1e6, check->ranks[0].data / 1e6, memory->partials / 1e6, memory->states / 1e6,
-      memory->tape / 1e6, memory->files / 1e6);
+      memory->tape / 1e6, memory->exchange / 1e6, memory->files / 1e6);
   for (int node = 0; node < world_nodes(world); node++) {
     double bytes = memory->parameters;
     for (int r = 0; r < world_size(world); r++)

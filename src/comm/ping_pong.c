@@ -13,10 +13,10 @@ static int compare(const void *a, const void *b) {
 /* One message to the other rank and one back; a sends first. */
 static ls_status round_trip(world_t *world, bool first, int other, void *bytes, int size, ls_error *error) {
   for (int turn = 0; turn < 2; turn++) {
-    int code = first == (turn == 0)
-                   ? MPI_Send(bytes, size, MPI_BYTE, other, 0, world->all)
-                   : MPI_Recv(bytes, size, MPI_BYTE, other, 0, world->all, MPI_STATUS_IGNORE);
-    TRY(mpi_check(code, "a message between two ranks", error));
+    if (first == (turn == 0))
+      TRY_MPI(world, error, MPI_Isend, bytes, size, MPI_BYTE, other, 0, world->all);
+    else
+      TRY_MPI(world, error, MPI_Irecv, bytes, size, MPI_BYTE, other, 0, world->all);
   }
   return LS_OK;
 }

@@ -2,6 +2,7 @@
 
 #include "comm/world_impl.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -10,20 +11,26 @@ enum { FIRST_TAG = 16 };
 
 struct transfer {
   world_t *world;
-  size_t most, count;
+  int most, count;       /* messages under way are the first `count` of: */
   MPI_Request *requests; /* (most) */
+  int **open;            /* (most): whose message it is */
+  int *ended;            /* (most): numbers of those that a look finds ended */
   MPI_Status *statuses;  /* (most): compilers warn of MPICH's way to say that nobody wants them */
 };
 
 ls_status transfer_create(world_t *world, size_t most, transfer_t **out, ls_error *error) {
   transfer_t *transfer = calloc(1, sizeof *transfer);
+  if (most > INT_MAX) most = INT_MAX;
   if (transfer != NULL) {
     transfer->world = world;
-    transfer->most = most;
+    transfer->most = (int)most;
     transfer->requests = calloc(most + 1, sizeof *transfer->requests);
+    transfer->open = calloc(most + 1, sizeof *transfer->open);
+    transfer->ended = calloc(most + 1, sizeof *transfer->ended);
     transfer->statuses = calloc(most + 1, sizeof *transfer->statuses);
   }
-  if (transfer == NULL || transfer->requests == NULL || transfer->statuses == NULL) {
+  if (transfer == NULL || transfer->requests == NULL || transfer->open == NULL || transfer->ended == NULL ||
+      transfer->statuses == NULL) {
     transfer_destroy(&transfer);
     return error_set(error, LS_NO_MEMORY, "no memory for a table of messages");
   }
@@ -34,6 +41,8 @@ ls_status transfer_create(world_t *world, size_t most, transfer_t **out, ls_erro
 void transfer_destroy(transfer_t **transfer) {
   if (transfer == NULL || *transfer == NULL) return;
   free((*transfer)->requests);
+  free((*transfer)->open);
+  free((*transfer)->ended);
   free((*transfer)->statuses);
   free(*transfer);
   *transfer = NULL;
@@ -53,32 +62,54 @@ static ls_status check_size(size_t n, ls_error *error) {
                    "a message of more than 2^31 floats: use more ranks per node, so that slices are smaller");
 }
 
-ls_status transfer_send(transfer_t *transfer, int node, int tag, const float *values, size_t n,
+/* Room for one more message. */
+static MPI_Request *take_place(transfer_t *transfer, int *open) {
+  assert(transfer->count < transfer->most);
+  transfer->open[transfer->count] = open;
+  ++*open;
+  return &transfer->requests[transfer->count++];
+}
+
+ls_status transfer_send(transfer_t *transfer, int node, int tag, const float *values, size_t n, int *open,
                         ls_error *error) {
   TRY(world_usable(transfer->world, error));
   TRY(check_size(n, error));
-  MPI_Request *request = &transfer->requests[transfer->count++];
+  MPI_Request *request = take_place(transfer, open);
   return check(transfer,
                MPI_Isend(values, (int)n, MPI_FLOAT, node, FIRST_TAG + tag, transfer->world->lane, request),
                "MPI_Isend", error);
 }
 
-ls_status transfer_receive(transfer_t *transfer, int node, int tag, float *values, size_t n,
+ls_status transfer_receive(transfer_t *transfer, int node, int tag, float *values, size_t n, int *open,
                            ls_error *error) {
   TRY(world_usable(transfer->world, error));
   TRY(check_size(n, error));
-  MPI_Request *request = &transfer->requests[transfer->count++];
+  MPI_Request *request = take_place(transfer, open);
   return check(transfer,
                MPI_Irecv(values, (int)n, MPI_FLOAT, node, FIRST_TAG + tag, transfer->world->lane, request),
                "MPI_Irecv", error);
 }
 
-ls_status transfer_look(transfer_t *transfer, bool *done, ls_error *error) {
-  int ended = 0;
+/* The messages that have not ended move together. */
+static void close_gaps(transfer_t *transfer) {
+  int kept = 0;
+  for (int i = 0; i < transfer->count; i++) {
+    if (transfer->requests[i] == MPI_REQUEST_NULL) continue;
+    transfer->requests[kept] = transfer->requests[i];
+    transfer->open[kept++] = transfer->open[i];
+  }
+  transfer->count = kept;
+}
+
+ls_status transfer_look(transfer_t *transfer, bool *ended, ls_error *error) {
+  int n = 0;
   TRY(world_usable(transfer->world, error));
-  TRY(check(transfer, MPI_Testall((int)transfer->count, transfer->requests, &ended, transfer->statuses),
+  TRY(check(transfer,
+            MPI_Testsome(transfer->count, transfer->requests, &n, transfer->ended, transfer->statuses),
             "a message between nodes", error));
-  *done = ended != 0;
-  if (*done) transfer->count = 0;
+  *ended = n != MPI_UNDEFINED && n > 0;
+  if (!*ended) return LS_OK;
+  for (int i = 0; i < n; i++) --*transfer->open[transfer->ended[i]];
+  close_gaps(transfer);
   return LS_OK;
 }

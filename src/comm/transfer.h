@@ -1,6 +1,7 @@
-/* Messages along a lane that are under way while the rank does something else: they are begun, and looked at
- * now and then until all have ended. A library makes progress only while it is asked for it, so whoever waits
- * for messages must look. As all of this room, only for the thread that created the world. */
+/* Messages along a lane that are under way while the rank does something else: they are begun, and one look
+ * now and then tells which of them have ended. A library makes progress only while it is asked for it, so
+ * whoever waits for messages must look; and asking costs the same for one message as for all, so they are all
+ * in one table. As all of this room, only for the thread that created the world. */
 #ifndef COMM_TRANSFER_H
 #define COMM_TRANSFER_H
 
@@ -14,15 +15,16 @@ ls_status transfer_create(world_t *world, size_t most, transfer_t **out, ls_erro
 void transfer_destroy(transfer_t **transfer);
 
 /* Begins a message of n floats to or from the rank of this lane on another node; values stay untouched until
- * it has ended. Messages of one tag between two ranks come in the order in which they were sent. LS_COMM,
- * after which ranks are lost. */
-ls_status transfer_send(transfer_t *transfer, int node, int tag, const float *values, size_t n,
-                        ls_error *error);
-ls_status transfer_receive(transfer_t *transfer, int node, int tag, float *values, size_t n, ls_error *error);
-
-/* *done: whether all messages have ended; there is room for new ones then. LS_COMM, after which ranks are
- * lost.
+ * it has ended. *open, which is the caller's and outlives the message, is one more until then. Messages of
+ * one tag between two ranks come in the order in which they were sent. LS_COMM, after which ranks are lost.
  */
-ls_status transfer_look(transfer_t *transfer, bool *done, ls_error *error);
+ls_status transfer_send(transfer_t *transfer, int node, int tag, const float *values, size_t n, int *open,
+                        ls_error *error);
+ls_status transfer_receive(transfer_t *transfer, int node, int tag, float *values, size_t n, int *open,
+                           ls_error *error);
+
+/* Lets the library go on; *ended: whether some message has ended since the last look. LS_COMM, after which
+ * ranks are lost. */
+ls_status transfer_look(transfer_t *transfer, bool *ended, ls_error *error);
 
 #endif

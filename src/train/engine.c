@@ -159,6 +159,23 @@ static int64_t step_freedom(const engine_t *engine, int64_t t) {
   return step_rows(partition, batch, t) - calls;
 }
 
+void engine_set_halt(engine_t *engine, engine_wants_t *wants, void *context) {
+  engine->wants_halt = wants;
+  engine->halt_context = context;
+}
+
+bool engine_can_halt(const engine_t *engine) {
+  return engine->nodes > 1 && engine->lbfgs == NULL && engine->wants_halt != NULL;
+}
+
+bool engine_halted(const engine_t *engine) {
+  return engine_can_halt(engine) && atomic_load(&engine->control->halt_known) == engine->ticks;
+}
+
+int64_t engine_steps_done(const engine_t *engine) {
+  return engine->steps_done;
+}
+
 /* A step by one of the rank's threads; -1 is the one that drives the exchange with other nodes. `tick` counts
  * the steps of the engine. False when the run is over. */
 static bool take_part(engine_t *engine, int thread, const step_t *step, long tick, ls_error *error) {
@@ -180,6 +197,7 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
   int64_t batch = engine->in.settings->train.global_batch_size;
   begin_reading(engine, from);
   int drives = exchange_takes_part(engine);
+  int64_t end = to;
 #pragma omp parallel num_threads(engine->in.layout->threads + drives)
   {
     int thread = omp_get_thread_num() - drives;
@@ -187,7 +205,9 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
     bool goes_on = true;
     omp_set_num_threads(1);
     worker->mark = clock_seconds();
-    for (int64_t t = from; t < to && goes_on; t++) {
+    int64_t t = from;
+    for (; t < to && goes_on; t++) {
+      if (t > from && staged_halted(engine, worker, thread, engine->ticks + (t - from))) break;
       step_t step = {.step = t,
                      .updates = updates_before + (t - from),
                      .rows = step_rows(partition, batch, t),
@@ -197,12 +217,13 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
       goes_on = take_part(engine, thread, &step, engine->ticks + (t - from), error);
       worker_record(engine, worker, thread, &step, engine->timed + (t - from));
     }
-    if (goes_on && thread >= 0 && engine->nodes > 1) staged_end(engine, worker, engine->ticks + (to - from));
+    if (goes_on && thread >= 0 && engine->nodes > 1) staged_end(engine, worker, engine->ticks + (t - from));
+    if (thread == 0) end = t;
   }
-  engine->steps_done = to;
-  engine->ticks += to - from;
-  engine->timed += to - from;
-  TRY(end_reading(engine, to, error));
+  engine->steps_done = end;
+  engine->ticks += end - from;
+  engine->timed += end - from;
+  TRY(end_reading(engine, end, error));
   if (!step_failed(engine)) return LS_OK;
   return world_abandon(engine->in.world, "ranks of this node do not come to the end of a step", error);
 }

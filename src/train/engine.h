@@ -56,6 +56,7 @@ typedef struct {
   double partials;   /* per rank */
   double states;     /* per rank: its share of the optimiser's state */
   double tape;       /* per rank */
+  double exchange;   /* per rank: sums of other nodes, and of several ranks of this one */
   double files;      /* rank 0: whole vectors of parameters and state, on their way to files */
 } engine_memory_t;
 engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout, const graph_t *graph,
@@ -78,6 +79,16 @@ void engine_begin_epoch(engine_t *engine, int64_t epoch);
  * Collective: all ranks make the same calls. want_norm: the gradient's norm is wanted after the last step. */
 ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
                      ls_error *error);
+
+/* Runs of several nodes may end before `to`, since some rank wants it: `wants` is asked in every step by one
+ * thread of each rank, and all ranks end after the step in which it was true on any. Not of L-BFGS. Every
+ * rank sets it, or none; never set: runs end at `to`. */
+typedef bool engine_wants_t(void *context);
+void engine_set_halt(engine_t *engine, engine_wants_t *wants, void *context);
+bool engine_can_halt(const engine_t *engine);
+/* Whether a rank wanted that in the last step; and the steps of the epoch that are done. */
+bool engine_halted(const engine_t *engine);
+int64_t engine_steps_done(const engine_t *engine);
 
 /* The mean gradient (penalties added, not clipped) of step `step` of the epoch at the present parameters, by
  * the same kernels and sums as a step, whole on rank 0 (vector may be NULL elsewhere). Nothing is updated.

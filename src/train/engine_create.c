@@ -220,6 +220,7 @@ static ls_status create_parts(engine_t *engine, ls_error *error) {
   world_t *world = engine->in.world;
   const layout_t *layout = engine->in.layout;
   engine->n_pieces = tree_cover(layout->shards, layout->first_shard, layout->own_shards, engine->pieces);
+  TRY(slices_plan(engine, error));
   ls_status status = check_size(engine, error);
   if (status == LS_OK) status = trust_plan(engine, error);
   if (status == LS_OK) status = slices_create(engine, error);
@@ -281,6 +282,14 @@ void engine_destroy(engine_t **engine) {
   *engine = NULL;
 }
 
+/* Room for the sums that this rank's lane passes on or receives, with as many leaves on every node: one
+ * subtree of each. */
+static double exchange_memory(const world_t *world, double vector) {
+  double nodes = world_nodes(world), lane = vector / world_lanes(world);
+  if (nodes == 1 || world_place(world) >= world_lanes(world)) return 0;
+  return (nodes - 1) * lane / nodes + (world_places(world) > 1 ? lane : 0);
+}
+
 engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout, const graph_t *graph,
                               const world_t *world) {
   tree_node_t pieces[TREE_MAX_PIECES];
@@ -298,6 +307,7 @@ engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout
   return (engine_memory_t){.parameters = shared ? buffer : buffer * world_places(world),
                            .partials = n * sums,
                            .states = vector * (states + 1) / parts,
+                           .exchange = shared ? exchange_memory(world, vector) : 0,
                            .files = world_rank(world) == 0 ? vector * (states + 3) : 0,
                            .tape = (double)(layout->own_shards * shape.padded) *
                                    (double)graph_tape_floats(graph, true) * sizeof(float)};

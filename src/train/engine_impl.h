@@ -56,6 +56,10 @@ typedef struct {
   barrier_t lanes;                       /* of those that drive the exchange, one for each lane */
   _Alignas(64) atomic_int failed;        /* 0, EXCHANGE_FAILED (1) or READER_FAILED */
   _Alignas(64) atomic_int reader_failed; /* 1 where nodes still have to tell each other */
+  /* with several nodes: the last step, as ticks count them, in which a rank of this node, and of any, wanted
+   * the run to end */
+  _Alignas(64) atomic_long halt_wanted;
+  _Alignas(64) atomic_long halt_known;
 } control_t;
 
 /* How far the node is with a bucket, and with a stage: counted over all steps, never set back, so that who
@@ -73,11 +77,11 @@ typedef struct {
   _Alignas(64) atomic_long updated;
 } slot_t;
 
-/* Sections that begin with the same node: what backward goes through at once. Its tiles are those at
- * [first_tile, end_tile) of the order in which the fold takes them, last stage first. */
+/* Sections that begin with the same node: what backward goes through at once. Of the order in which the fold
+ * takes tiles, those before end_tile are folded before it goes on to the stage below. */
 typedef struct {
   size_t node;
-  long first_tile, end_tile;
+  long end_tile;
 } stage_t;
 
 typedef struct exchange exchange_t;
@@ -127,7 +131,8 @@ struct engine {
   int n_pieces;
   int fold_depth; /* sums of a tile at work at once */
 
-  section_t *sections; /* the network as the exchange cuts it: whole on one node */
+  size_t bucket_floats; /* about so many weights in a bucket */
+  section_t *sections;  /* the network as the exchange cuts it: whole on one node */
   size_t n_sections;
   stage_t *stages; /* of several nodes only, as is the exchange */
   size_t n_stages;
@@ -142,6 +147,8 @@ struct engine {
   exchange_t *exchange;            /* NULL on one node and for a rank without lane */
   long ticks;                      /* steps of all runs before this one */
   _Alignas(64) atomic_int waiting; /* threads that wait for new parameters */
+  engine_wants_t *wants_halt;      /* NULL: runs end at their end */
+  void *halt_context;
   trust_t trust;
   lbfgs_t *lbfgs; /* NULL for other optimisers */
 
@@ -216,6 +223,9 @@ optimizer_step_t update_settings(const engine_t *engine, const step_t *step);
  * of the slice that this rank updates. */
 void update_floats(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step,
                    const optimizer_step_t *update, size_t first, size_t count, const float *sum);
+/* New parameters [first, first + count) into the copies that products read, while they are in cache. With
+ * several nodes the exchange does that, for all nodes' slices. */
+void copy_parameters(const engine_t *engine, size_t first, size_t count);
 /* Whether the whole gradient must be there before any of it is applied. */
 bool gradient_waits(const engine_t *engine, const step_t *step);
 /* The same, made a mean and put where the gradient waits; `count` within one block. */
@@ -252,6 +262,9 @@ double sum_squares(const float *g, size_t n);
 
 /* ---- slices.c ---- */
 
+/* Finds out how large buckets should be, from how fast messages are between nodes. Collective. Sums do not
+ * depend on it. */
+ls_status slices_plan(engine_t *engine, ls_error *error);
 ls_status slices_create(engine_t *engine, ls_error *error); /* sections, buckets, who updates what */
 slice_t bucket_slice(const engine_t *engine, size_t bucket, int lane, int node);
 slice_t rank_slice(const engine_t *engine, size_t bucket, int rank);
@@ -287,6 +300,8 @@ void exchange_step(engine_t *engine, worker_t *worker, const step_t *step, long 
 /* The same step by the rank's other threads; false when it cannot be done, since the one before has failed.
  */
 bool staged_step(engine_t *engine, worker_t *worker, int thread, const step_t *step, long tick);
+/* Whether the run ends before step `tick`, since some rank wanted it in the step before. */
+bool staged_halted(engine_t *engine, worker_t *worker, int thread, long tick);
 /* Waits until all parameters that step `tick` begins with are there; false: in vain. */
 bool staged_end(engine_t *engine, worker_t *worker, long tick);
 ls_status staged_create(engine_t *engine, ls_error *error); /* stages, and the order of tiles */

@@ -3,15 +3,17 @@
  *
  * Every bucket goes its own way, as fast as it can: when all ranks of the node have folded it, the node's
  * subtrees of each other node's slice are sent there; when those of the own slice have come from all nodes,
- * it is added up in the order of the tree and updated, once no delta has to pass through its old weights any
- * more; and the new parameters are sent to all. It is an all-to-all and an allgather, cut into buckets, with
- * the update in between. Where the update needs the whole gradient (clipping, norms, layer-wise optimisers),
- * parameters go round when all gradients have come.
+ * it is added up in the order of the tree and updated; and the new parameters are sent to all. It is an
+ * all-to-all and an allgather, cut into buckets, with the update in between. Where the update needs the whole
+ * gradient (clipping, norms, layer-wise optimisers), parameters go round when all gradients have come.
+ *
+ * Nothing of that waits for backward: who has folded a bucket has gone forward through its weights, and
+ * deltas are handed on through the transposed copies. Those alone are kept until no delta has to pass through
+ * the old ones any more, and only then does the bucket count as arrived.
  *
  * Few buckets are sent at a time, those first that the next step needs first: what has been begun cannot be
  * overtaken. */
 #include "base/clock.h"
-#include "comm/idle.h"
 #include "train/exchange_impl.h"
 
 #include <limits.h>
@@ -19,8 +21,11 @@
 #include <time.h>
 
 enum {
-  MOST_SENT = 2, /* buckets under way: one that the network is busy with, and one ready to follow */
-  NAP_NANOSECONDS = 300000, /* between two looks while others compute, whose core this thread may share */
+  MOST_SENT = 2,     /* buckets under way: one that the network is busy with, and one ready to follow */
+  QUICK_LOOKS = 200, /* before it naps: what is waited for may be there at once */
+  NAP_WAITED_FOR =
+      50000, /* nanoseconds between two looks: the kernel's work on messages needs a core as well */
+  NAP_UNWATCHED = 300000, /* while others compute, whose core this thread may share */
 };
 
 /* ---- a bucket's way ---- */
@@ -44,17 +49,33 @@ static int tag_of(size_t bucket, bool parameters) {
   return 1 + 2 * (int)bucket + parameters;
 }
 
-/* The subtrees of other nodes are awaited from the beginning of the step. */
+/* What other nodes send is awaited as early as there is room for it: then it comes when they have it, and
+ * none of them is kept from sending something else because this node is late. Gradients from the beginning of
+ * the step; parameters, in the place of the old ones, when this node's gradient leaves, without which nobody
+ * has new ones. */
 static ls_status await_gradient(const course_t *c, size_t b) {
   const engine_t *engine = c->engine;
   route_t *route = &engine->exchange->routes[b];
   size_t floats = engine->buckets[b].own.count * GRAPH_BLOCK;
   float *to = route->received;
-  route->way = FOLDING;
   for (int node = 0; node < engine->nodes && floats > 0; node++)
     for (int k = 0; k < engine->exchange->node_pieces[node] && node != world_node(engine->in.world);
          k++, to += floats)
-      TRY(transfer_receive(route->taken, node, tag_of(b, false), to, floats, c->error));
+      TRY(transfer_receive(engine->exchange->transfer, node, tag_of(b, false), to, floats, &route->gradients,
+                           c->error));
+  return LS_OK;
+}
+
+static ls_status await_parameters(const course_t *c, size_t b) {
+  const engine_t *engine = c->engine;
+  route_t *route = &engine->exchange->routes[b];
+  for (int node = 0; node < engine->nodes; node++) {
+    slice_t slice = bucket_slice(engine, b, world_place(engine->in.world), node);
+    if (node == world_node(engine->in.world) || slice.count == 0) continue;
+    TRY(transfer_receive(engine->exchange->transfer, node, tag_of(b, true),
+                         engine->parameters + slice.first * GRAPH_BLOCK, slice.count * GRAPH_BLOCK,
+                         &route->parameters, c->error));
+  }
   return LS_OK;
 }
 
@@ -73,25 +94,14 @@ static void make_pieces(const course_t *c, const route_t *route) {
 static ls_status send_gradient(const course_t *c, size_t b) {
   const engine_t *engine = c->engine;
   route_t *route = &engine->exchange->routes[b];
+  if (!c->step->keep) TRY(await_parameters(c, b));
   for (int node = 0; node < engine->nodes; node++) {
     slice_t slice = bucket_slice(engine, b, world_place(engine->in.world), node);
     if (node == world_node(engine->in.world) || slice.count == 0) continue;
     for (int k = 0; k < engine->exchange->own_pieces; k++)
-      TRY(transfer_send(route->sent, node, tag_of(b, false),
+      TRY(transfer_send(engine->exchange->transfer, node, tag_of(b, false),
                         route->pieces[k] + (slice.first - route->lane.first) * GRAPH_BLOCK,
-                        slice.count * GRAPH_BLOCK, c->error));
-  }
-  return LS_OK;
-}
-
-static ls_status await_parameters(const course_t *c, size_t b) {
-  const engine_t *engine = c->engine;
-  for (int node = 0; node < engine->nodes; node++) {
-    slice_t slice = bucket_slice(engine, b, world_place(engine->in.world), node);
-    if (node == world_node(engine->in.world) || slice.count == 0) continue;
-    TRY(transfer_receive(engine->exchange->routes[b].taken, node, tag_of(b, true),
-                         engine->parameters + slice.first * GRAPH_BLOCK, slice.count * GRAPH_BLOCK,
-                         c->error));
+                        slice.count * GRAPH_BLOCK, &route->sending, c->error));
   }
   return LS_OK;
 }
@@ -101,8 +111,9 @@ static ls_status send_parameters(const course_t *c, size_t b) {
   slice_t own = engine->buckets[b].own;
   for (int node = 0; node < engine->nodes && own.count > 0; node++) {
     if (node == world_node(engine->in.world)) continue;
-    TRY(transfer_send(engine->exchange->routes[b].sent, node, tag_of(b, true),
-                      engine->parameters + own.first * GRAPH_BLOCK, own.count * GRAPH_BLOCK, c->error));
+    TRY(transfer_send(engine->exchange->transfer, node, tag_of(b, true),
+                      engine->parameters + own.first * GRAPH_BLOCK, own.count * GRAPH_BLOCK,
+                      &engine->exchange->routes[b].sending, c->error));
   }
   return LS_OK;
 }
@@ -113,35 +124,16 @@ static bool is_folded(const course_t *c, size_t b) {
          (c->tick + 1) * c->engine->exchange->routes[b].tiles;
 }
 
-/* Whether the old parameters of a bucket are needed no more: deltas have been handed on through its layers.
- */
+/* Whether the old transposed copies are needed no more: deltas have been handed on through the layers. */
 static bool is_free(const course_t *c, const route_t *route) {
   if (route->stage == 0) return true;
   return atomic_load_explicit(&c->engine->progress[route->stage - 1].handed, memory_order_acquire) >=
          (c->tick + 1) * world_places(c->engine->in.world);
 }
 
-/* Into the transposed copies, what has come from other nodes. */
-static void transpose_others(const engine_t *engine, slice_t lane, slice_t own) {
-  size_t before = own.count > 0 ? own.first - lane.first : lane.count, end = own.first + own.count;
-  graph_transpose(engine->in.graph, engine->parameters, lane.first * GRAPH_BLOCK, before * GRAPH_BLOCK);
-  if (own.count > 0)
-    graph_transpose(engine->in.graph, engine->parameters, end * GRAPH_BLOCK,
-                    (lane.first + lane.count - end) * GRAPH_BLOCK);
-}
-
 static void arrive(const course_t *c, size_t b) {
   c->engine->exchange->routes[b].way = ARRIVED;
   atomic_fetch_add_explicit(&c->engine->progress[b].arrived, 1, memory_order_release);
-}
-
-/* Whether all messages have ended. */
-static ls_status look(const course_t *c, transfer_t *sent, transfer_t *taken, bool *done) {
-  bool all_sent = false, all_taken = false;
-  TRY(transfer_look(sent, &all_sent, c->error));
-  TRY(transfer_look(taken, &all_taken, c->error));
-  *done = all_sent && all_taken;
-  return LS_OK;
 }
 
 /* The own slice of a bucket whose gradient has come. */
@@ -156,22 +148,16 @@ static void use_gradient(const course_t *c, size_t b) {
 
 /* Goes on to `way` when what was sent has left and what other nodes send has come. Only the former makes room
  * to send more: nodes have orders of their own, and would else wait for each other. */
-static ls_status receive_bucket(course_t *c, size_t b, way_t way) {
-  route_t *route = &c->engine->exchange->routes[b];
-  bool done = false;
-  if (route->leaves) {
-    TRY(transfer_look(route->sent, &done, c->error));
-    if (!done) return LS_OK;
+static void receive_bucket(course_t *c, route_t *route, int coming, way_t way) {
+  if (route->leaves && route->sending == 0) {
     route->leaves = false;
     c->sent--;
   }
-  TRY(transfer_look(route->taken, &done, c->error));
-  if (done) route->way = way;
-  return LS_OK;
+  if (!route->leaves && coming == 0) route->way = way;
 }
 
 /* Goes on with a bucket as far as that is possible without sending anything; sets *moved when it was. */
-static ls_status advance(course_t *c, size_t b, bool *moved) {
+static void advance(course_t *c, size_t b, bool *moved) {
   engine_t *engine = c->engine;
   route_t *route = &engine->exchange->routes[b];
   const way_t before = route->way;
@@ -179,20 +165,20 @@ static ls_status advance(course_t *c, size_t b, bool *moved) {
     make_pieces(c, route);
     route->way = GRADIENT_READY;
   }
-  if (route->way == GRADIENT_SENT) TRY(receive_bucket(c, b, GRADIENT_HERE));
-  if (route->way == GRADIENT_HERE && is_free(c, route)) {
+  if (route->way == GRADIENT_SENT) receive_bucket(c, route, route->gradients, GRADIENT_HERE);
+  if (route->way == GRADIENT_HERE) {
     use_gradient(c, b);
     route->way = PARAMETERS_READY;
-    if (!c->step->keep) TRY(await_parameters(c, b));
   }
-  if (route->way == PARAMETERS_SENT) {
-    TRY(receive_bucket(c, b, PARAMETERS_HERE));
-    if (route->way == PARAMETERS_HERE) transpose_others(engine, route->lane, engine->buckets[b].own);
+  if (route->way == PARAMETERS_SENT) receive_bucket(c, route, route->parameters, PARAMETERS_HERE);
+  if (route->way == PARAMETERS_HERE && is_free(c, route)) {
+    graph_transpose(engine->in.graph, engine->parameters, route->lane.first * GRAPH_BLOCK,
+                    route->lane.count * GRAPH_BLOCK);
+    route->way = COPIED;
   }
   /* the next step begins with the first bucket: it begins nowhere when a reader has failed anywhere */
-  if (route->way == PARAMETERS_HERE && (b > 0 || (c->words == HEARD && !c->failed))) arrive(c, b);
+  if (route->way == COPIED && (b > 0 || (c->words == HEARD && !c->failed))) arrive(c, b);
   *moved = *moved || route->way != before;
-  return LS_OK;
 }
 
 static ls_status send_bucket(course_t *c, size_t b, ls_status (*send)(const course_t *c, size_t b), way_t way,
@@ -217,48 +203,56 @@ static ls_status send_ready(course_t *c, bool *moved) {
   return LS_OK;
 }
 
-/* ---- words on readers ---- */
+/* ---- words ---- */
+
+/* What a node says in a step; the greatest of all counts. */
+enum { GO_ON, HALT_WANTED, HAS_FAILED };
+
+static int own_word(const course_t *c) {
+  const control_t *control = c->engine->control;
+  if (atomic_load(&control->reader_failed) != 0) return HAS_FAILED;
+  return atomic_load(&control->halt_wanted) == c->tick + 1 ? HALT_WANTED : GO_ON;
+}
 
 static ls_status say_words(course_t *c) {
   const engine_t *engine = c->engine;
   exchange_t *exchange = engine->exchange;
   int own = world_node(engine->in.world);
-  exchange->words[own] = (float)atomic_load(&engine->control->reader_failed);
+  exchange->words[own] = (float)own_word(c);
   for (int node = 0; node < engine->nodes; node++) {
     if (node == own) continue;
-    TRY(transfer_send(exchange->words_sent, node, 0, &exchange->words[own], 1, c->error));
-    TRY(transfer_receive(exchange->words_taken, node, 0, &exchange->words[node], 1, c->error));
+    TRY(transfer_send(exchange->transfer, node, 0, &exchange->words[own], 1, &exchange->open_words,
+                      c->error));
+    TRY(transfer_receive(exchange->transfer, node, 0, &exchange->words[node], 1, &exchange->open_words,
+                         c->error));
   }
   c->words = SAID;
   return LS_OK;
 }
 
-/* Nodes tell each other in every step whether a reader has failed, when all ranks have told their node. */
+/* Nodes tell each other in every step whether a reader has failed, or a rank wants the run to end: when all
+ * ranks have told their node, which they do before they fold anything. Who begins the next step has seen the
+ * first bucket arrive, and so knows what was said. */
 static ls_status exchange_words(course_t *c) {
   const exchange_t *exchange = c->engine->exchange;
-  bool heard = false;
-  if (exchange->words == NULL) c->words = HEARD;
-  if (c->words == UNSAID) {
-    for (size_t b = 0; b < c->engine->n_buckets; b++)
-      if (exchange->routes[b].way == FOLDING) return LS_OK;
-    TRY(say_words(c));
-  }
-  if (c->words == HEARD) return LS_OK;
-  TRY(look(c, exchange->words_sent, exchange->words_taken, &heard));
-  for (int node = 0; node < c->engine->nodes && heard; node++)
-    c->failed = c->failed || exchange->words[node] > 0;
-  if (heard) c->words = HEARD;
+  float word = GO_ON;
+  if (c->words == UNSAID && exchange->routes[0].way != FOLDING) TRY(say_words(c));
+  if (c->words != SAID || exchange->open_words > 0) return LS_OK;
+  for (int node = 0; node < c->engine->nodes; node++)
+    if (exchange->words[node] > word) word = exchange->words[node];
+  c->failed = word == HAS_FAILED;
+  if (word == HALT_WANTED) atomic_store(&c->engine->control->halt_known, c->tick + 1);
+  c->words = HEARD;
   return LS_OK;
 }
 
 /* ---- the step ---- */
 
-/* While others compute it leaves them the core; when they wait, for this thread above all, it looks often. */
+/* Leaves the core to others; when they wait, for this thread above all, it looks often. */
 static void rest(const engine_t *engine, int tries) {
-  if (atomic_load_explicit(&engine->waiting, memory_order_relaxed) > 0)
-    idle(tries);
-  else
-    nanosleep(&(struct timespec){0, NAP_NANOSECONDS}, NULL);
+  bool waited_for = atomic_load_explicit(&engine->waiting, memory_order_relaxed) > 0;
+  if (waited_for && tries < QUICK_LOOKS) return;
+  nanosleep(&(struct timespec){0, waited_for ? NAP_WAITED_FOR : NAP_UNWATCHED}, NULL);
 }
 
 /* Whether all buckets have come to `way`; the first one only as far as a failed reader lets it. */
@@ -267,7 +261,7 @@ static bool is_over(const course_t *c, way_t way) {
   if (c->words != HEARD) return false;
   for (size_t b = 1; b < c->engine->n_buckets; b++)
     if (routes[b].way != way) return false;
-  return routes[0].way == way || (c->failed && routes[0].way == PARAMETERS_HERE);
+  return routes[0].way == way || (c->failed && routes[0].way == COPIED);
 }
 
 /* Goes round until all buckets have come to `way`. The clock runs while others are waited for: while nothing
@@ -277,7 +271,8 @@ static ls_status go_on_to(course_t *c, way_t way) {
   double patience = world_patience(engine->in.world), since = clock_seconds();
   for (int tries = 0; !is_over(c, way); tries += tries < INT_MAX / 2) {
     bool moved = false;
-    for (size_t b = 0; b < engine->n_buckets; b++) TRY(advance(c, b, &moved));
+    TRY(transfer_look(engine->exchange->transfer, &moved, c->error));
+    for (size_t b = 0; b < engine->n_buckets; b++) advance(c, b, &moved);
     TRY(send_ready(c, &moved));
     TRY(exchange_words(c));
     if (moved) tries = 0;
@@ -293,7 +288,10 @@ static ls_status go_on_to(course_t *c, way_t way) {
 
 static ls_status run_course(course_t *c) {
   engine_t *engine = c->engine;
-  for (size_t b = 0; b < engine->n_buckets; b++) TRY(await_gradient(c, b));
+  for (size_t b = 0; b < engine->n_buckets; b++) {
+    engine->exchange->routes[b].way = FOLDING;
+    TRY(await_gradient(c, b));
+  }
   if (!c->waits) return go_on_to(c, ARRIVED);
   TRY(go_on_to(c, PARAMETERS_READY));
   if (c->failed) return LS_OK;

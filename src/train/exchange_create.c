@@ -74,7 +74,6 @@ static ls_status create_route(engine_t *engine, exchange_t *exchange, size_t b, 
   const bucket_t *bucket = &engine->buckets[b];
   route_t *route = &exchange->routes[b];
   size_t own = (size_t)exchange->own_pieces, others = (size_t)pieces - own, made = 0;
-  size_t nodes = (size_t)engine->nodes;
   *route = (route_t){.stage = bucket_stage(engine, b),
                      .tiles = bucket_tiles(engine, b) * world_places(world),
                      .lane = bucket_lane(engine, b),
@@ -94,16 +93,18 @@ static ls_status create_route(engine_t *engine, exchange_t *exchange, size_t b, 
     if (sum->length > 1) next += lane_floats;
   }
   place_pieces(engine, exchange, bucket, route);
-  TRY(transfer_create(world, nodes * (own + 1), &route->sent, error));
-  return transfer_create(world, others + nodes, &route->taken, error);
+  return LS_OK;
 }
 
-static ls_status create_words(engine_t *engine, exchange_t *exchange, ls_error *error) {
-  size_t nodes = (size_t)engine->nodes;
+/* A bucket sends its subtrees or parameters to each other node, and awaits those of all others; words are two
+ * messages for each. */
+static ls_status create_transfer(engine_t *engine, exchange_t *exchange, int pieces, ls_error *error) {
+  size_t nodes = (size_t)engine->nodes,
+         of_bucket = nodes * ((size_t)exchange->own_pieces + 2) + (size_t)pieces;
   exchange->words = arena_new(&engine->arena, nodes, sizeof *exchange->words);
   if (exchange->words == NULL) return no_memory(error);
-  TRY(transfer_create(engine->in.world, nodes, &exchange->words_sent, error));
-  return transfer_create(engine->in.world, nodes, &exchange->words_taken, error);
+  return transfer_create(engine->in.world, engine->n_buckets * of_bucket + 2 * nodes, &exchange->transfer,
+                         error);
 }
 
 ls_status exchange_create(engine_t *engine, ls_error *error) {
@@ -119,17 +120,11 @@ ls_status exchange_create(engine_t *engine, ls_error *error) {
   exchange->doubles = arena_new(&engine->arena, engine->blocks + 2 * engine->trust.n_pieces, sizeof(double));
   if (exchange->routes == NULL || exchange->doubles == NULL) return no_memory(error);
   for (size_t b = 0; b < engine->n_buckets; b++) TRY(create_route(engine, exchange, b, pieces, error));
-  return engine->stream != NULL ? create_words(engine, exchange, error) : LS_OK;
+  return create_transfer(engine, exchange, pieces, error);
 }
 
 void exchange_destroy(engine_t *engine) {
-  if (engine->exchange == NULL || engine->exchange->routes == NULL) return;
-  for (size_t b = 0; b < engine->n_buckets; b++) {
-    transfer_destroy(&engine->exchange->routes[b].sent);
-    transfer_destroy(&engine->exchange->routes[b].taken);
-  }
-  transfer_destroy(&engine->exchange->words_sent);
-  transfer_destroy(&engine->exchange->words_taken);
+  if (engine->exchange != NULL) transfer_destroy(&engine->exchange->transfer);
 }
 
 int exchange_depth(const engine_t *engine) {

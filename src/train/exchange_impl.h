@@ -8,14 +8,15 @@
 
 /* How far a bucket has come in a step. */
 typedef enum {
-  FOLDING,          /* waits for the node's ranks */
-  GRADIENT_READY,   /* to be sent */
-  GRADIENT_SENT,    /* and received */
-  GRADIENT_HERE,    /* waits until it may be applied */
+  FOLDING,        /* waits for the node's ranks */
+  GRADIENT_READY, /* to be sent */
+  GRADIENT_SENT,  /* and received */
+  GRADIENT_HERE,
   PARAMETERS_READY, /* updated, to be sent; or its gradient waits for the rest */
   PARAMETERS_SENT,
-  PARAMETERS_HERE,
-  ARRIVED, /* as the other threads know */
+  PARAMETERS_HERE, /* waits until deltas have passed through the old transposed copies */
+  COPIED,          /* into those */
+  ARRIVED,         /* as the other threads know */
 } way_t;
 
 /* What a bucket needs on its way. */
@@ -29,7 +30,8 @@ typedef struct {
   float *made;          /* (own_pieces, lane): those of them that several ranks make up */
   float *received;      /* subtrees of other nodes over the own slice */
   sum_t total;          /* the gradient sum on the own slice */
-  transfer_t *sent, *taken;
+  /* messages that have not ended: of either kind sent, and received */
+  int sending, gradients, parameters;
 } route_t;
 
 struct exchange {
@@ -39,9 +41,9 @@ struct exchange {
   route_t *routes;  /* (buckets) */
   double *doubles;  /* room for this lane's share of what share_squares passes round */
   int *counts;      /* (nodes) */
-  /* where rows are streamed: whether a reader has failed, from each node; else NULL */
-  float *words; /* (nodes) */
-  transfer_t *words_sent, *words_taken;
+  float *words;     /* (nodes): what each says in a step */
+  int open_words;   /* messages that have not ended */
+  transfer_t *transfer;
 };
 
 #endif

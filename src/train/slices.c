@@ -4,18 +4,48 @@
  *
  * A bucket is what goes through the exchange between nodes together: the weights of a section of the network,
  * or all that is not weights. On one node nothing is exchanged, and there is one bucket of everything. */
+#include "comm/ping_pong.h"
 #include "train/engine_impl.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* The size of buckets. Small ones let what is needed sooner overtake, and let the update begin while the rest
+ * is on its way; yet each of their messages has to be announced and answered, by threads that look now and
+ * then only, so it should take the line longer than that. */
 enum {
-  BUCKET_FLOATS =
-      1 << 18, /* 1 MB: many to a large layer, yet each takes longer than a message does to start */
-  MOST_BUCKETS = 64,
+  FEWEST_BUCKETS = 8, /* also of a fast line */
+  MOST_BUCKETS = 128,
+  LEAST_BUCKET = 1 << 16,  /* floats: 0.25 MB */
+  LEAST_MESSAGE = 1 << 14, /* floats of a slice: 64 KB */
+  PROBE_BYTES = 1 << 18,   /* of the message that tells how fast the line is */
+  PROBES = 3,
 };
+static const double BUCKET_SECONDS = 1e-3; /* that a node sends, there and again back */
 
 /* ---- buckets ---- */
+
+/* The first rank of another node; ranks of a node are neighbours. */
+static int first_abroad(const world_t *world) {
+  int rank = 0;
+  while (world_node_of(world, rank) == world_node_of(world, 0)) rank++;
+  return rank;
+}
+
+ls_status slices_plan(engine_t *engine, ls_error *error) {
+  double seconds = 0;
+  engine->bucket_floats = SIZE_MAX / 4;
+  /* L-BFGS asks for the whole vector anyway */
+  if (engine->nodes == 1 || engine->optimizer->update == NULL) return LS_OK;
+  TRY(ping_pong(engine->in.world, 0, first_abroad(engine->in.world), PROBE_BYTES, PROBES, &seconds, error));
+  double sent = BUCKET_SECONDS / seconds * PROBE_BYTES / sizeof(float), all = (double)engine->floats;
+  double floats = sent * engine->nodes / (engine->nodes - 1); /* a node keeps the slice that is its own */
+  double least = fmax(LEAST_BUCKET, (double)LEAST_MESSAGE * engine->lanes * engine->nodes);
+  floats = fmin(floats, all / FEWEST_BUCKETS);
+  engine->bucket_floats = (size_t)fmax(floats, fmax(least, all / MOST_BUCKETS));
+  return LS_OK;
+}
 
 slice_t bucket_slice(const engine_t *engine, size_t bucket, int lane, int node) {
   slice_t blocks = engine->buckets[bucket].blocks;
@@ -51,10 +81,7 @@ static slice_t section_blocks(const engine_t *engine, size_t s) {
 
 static ls_status cut_buckets(engine_t *engine, ls_error *error) {
   const graph_t *graph = engine->in.graph;
-  size_t floats = engine->floats / MOST_BUCKETS;
-  if (floats < BUCKET_FLOATS) floats = BUCKET_FLOATS;
-  /* L-BFGS asks for the whole vector anyway */
-  if (engine->nodes == 1 || engine->optimizer->update == NULL) floats = SIZE_MAX / 4;
+  size_t floats = engine->bucket_floats;
   engine->n_sections = graph_cut(graph, floats, NULL);
   engine->n_buckets = engine->n_sections > 1 ? engine->n_sections + 1 : 1;
   engine->sections = arena_new(&engine->arena, engine->n_sections, sizeof *engine->sections);

@@ -22,6 +22,7 @@ void stop_watch_begin(stop_watch_t *watch, double began, double time_limit, int6
   *watch = (stop_watch_t){.steps_left = 1,
                           .steps_between = 1,
                           .last_look = now,
+                          .last_asked = now,
                           .longest = LOOK_SECONDS,
                           .save = GUESS_SECONDS + checkpoint_bytes / GUESS_BYTES_PER_SECOND};
   for (int r = 0; r < STOPS; r++) watch->deadlines[r] = INFINITY;
@@ -34,13 +35,20 @@ void stop_watch_saved(stop_watch_t *watch, double seconds) {
   if (seconds > watch->save) watch->save = seconds;
 }
 
-/* What this rank knows. A deadline is met when the next look could be too late to save before it. */
+/* What this rank knows. A deadline is met when the next time could be too late to save before it. */
 static stop_reason_t own_reason(stop_watch_t *watch, double now) {
   stop_reason_t reason = STOP_NOT;
+  if (now - watch->last_asked > watch->longest) watch->longest = now - watch->last_asked;
+  watch->last_asked = now;
   for (int r = 0; r < STOPS; r++)
     if (now + watch->longest + 2 * watch->save > watch->deadlines[r]) reason = (stop_reason_t)r;
   if (watch->signal == 0) watch->signal = signals_take();
   return watch->signal != 0 ? STOP_SIGNAL : reason;
+}
+
+bool stop_watch_wants_look(stop_watch_t *watch, double longest) {
+  double now = clock_seconds();
+  return own_reason(watch, now) != STOP_NOT || now - watch->last_look > longest;
 }
 
 /* Steps to the next look, by what the last ones took: by halves and doubles, since a clock is coarse. */
@@ -59,7 +67,6 @@ static ls_status find_signal(stop_watch_t *watch, world_t *world, ls_error *erro
 
 ls_status stop_watch_look(stop_watch_t *watch, world_t *world, stop_reason_t *stop, ls_error *error) {
   double now = clock_seconds(), took = now - watch->last_look;
-  if (took > watch->longest) watch->longest = took;
   watch->last_look = now;
   int64_t told[] = {own_reason(watch, now), world_rank(world) == 0 ? pace(watch, took) : 0};
   TRY(world_max_i64(world, told, 2, error));

@@ -125,25 +125,45 @@ static void show_progress(const trainer_t *trainer, int64_t steps) {
               (double)(rows_of_run(trainer) - position->rows) / rate);
 }
 
-/* Runs to `end`, and comes up a few times a second to look whether the run is to stop. If it is, one more
- * step is done: its norm tells whether the parameters are worth keeping. */
+#define LIVE_SECONDS 2.0 /* between two live lines where nothing else makes the ranks look up */
+
+/* Whether this rank wants the engine to come up. Asked by a thread of the engine. */
+static bool wants_look(void *context) {
+  trainer_t *trainer = context;
+  return stop_watch_wants_look(&trainer->watch, trainer->report.live ? LIVE_SECONDS : INFINITY);
+}
+
+/* Steps after which the ranks look up together: when they have counted them, or when one wants it. */
+static int64_t steps_to_look(const trainer_t *trainer) {
+  if (is_requested(trainer)) return 1;
+  return engine_can_halt(trainer->engine) ? INT64_MAX : trainer->watch.steps_left;
+}
+
+static bool look_is_due(const trainer_t *trainer) {
+  return engine_can_halt(trainer->engine) ? engine_halted(trainer->engine) : trainer->watch.steps_left <= 0;
+}
+
+/* Runs to `end`, and comes up to look whether the run is to stop: a few times a second, or, with several
+ * nodes, when a rank wants it. If it is, one more step is done: its norm tells whether the parameters are
+ * worth keeping. */
 static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error *error) {
   position_t *position = &trainer->position;
   partition_t partition = trainer->dataset->train.partition;
   int64_t batch = trainer->settings->train.global_batch_size;
   while (position->step_in_epoch < end) {
-    int64_t at = position->step_in_epoch, most = is_requested(trainer) ? 1 : trainer->watch.steps_left;
+    int64_t at = position->step_in_epoch, most = steps_to_look(trainer);
     int64_t to = end - at < most ? end : at + most;
     if (is_requested(trainer)) end = to;
     double began = clock_seconds();
     TRY(engine_run(trainer->engine, at, to, position->step, to == end, error));
     position->seconds += clock_seconds() - began;
+    to = engine_steps_done(trainer->engine);
     for (int64_t t = at; t < to; t++) position->rows += step_rows(partition, batch, t);
     position->step += to - at;
     position->step_in_epoch = to;
     if (is_requested(trainer)) continue;
     trainer->watch.steps_left -= to - at;
-    if (trainer->watch.steps_left > 0) continue;
+    if (!look_is_due(trainer)) continue;
     TRY(stop_watch_look(&trainer->watch, trainer->world, &trainer->stop, error));
     if (trainer->report.live) show_progress(trainer, steps);
   }
@@ -378,6 +398,7 @@ ls_status train_network(world_t *world, const settings_t *settings, const train_
                         ls_error *error) {
   trainer_t trainer = {.world = world, .settings = settings, .options = options, .began = clock_seconds()};
   ls_status status = training_setup(&trainer, error);
+  if (status == LS_OK) engine_set_halt(trainer.engine, wants_look, &trainer);
   if (status == LS_OK) status = judge_epochs(&trainer, error);
   while (status == LS_OK && trainer.stop == STOP_NOT) status = train_epoch(&trainer, error);
   status = save_last_history(&trainer, status, error);

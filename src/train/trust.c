@@ -111,7 +111,7 @@ static void second_pass(engine_t *engine, const bucket_t *bucket, const optimize
   for (size_t b = part.first; b < end; b++)
     if (b >= engine->weight_blocks && b < engine->trained_blocks)
       update_run(engine, bucket, &own, false, b * GRAPH_BLOCK, GRAPH_BLOCK);
-  graph_transpose(engine->in.graph, engine->parameters, part.first * GRAPH_BLOCK, part.count * GRAPH_BLOCK);
+  copy_parameters(engine, part.first * GRAPH_BLOCK, part.count * GRAPH_BLOCK);
 }
 
 void trust_update(engine_t *engine, worker_t *worker, int thread, const optimizer_step_t *step,

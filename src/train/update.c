@@ -100,6 +100,10 @@ static bool step_statistics(engine_t *engine, const step_t *step, size_t first, 
   return true;
 }
 
+void copy_parameters(const engine_t *engine, size_t first, size_t count) {
+  if (engine->nodes == 1) graph_transpose(engine->in.graph, engine->parameters, first, count);
+}
+
 void update_floats(engine_t *engine, worker_t *worker, const bucket_t *bucket, const step_t *step,
                    const optimizer_step_t *update, size_t first, size_t count, const float *sum) {
   if (step_statistics(engine, step, first, count, sum)) return;
@@ -108,7 +112,7 @@ void update_floats(engine_t *engine, worker_t *worker, const bucket_t *bucket, c
     mean_gradient(engine, first + i, n, sum + i, 1.0F / (float)step->rows, worker->gradient);
     apply(engine, bucket, update, first + i, n, worker->gradient);
   }
-  graph_transpose(engine->in.graph, engine->parameters, first, count);
+  copy_parameters(engine, first, count);
 }
 
 /* The textbook way: each rank's sum, then MPI_Allreduce. Its order is the library's. */
@@ -224,7 +228,7 @@ void update_waiting(engine_t *engine, worker_t *worker, int thread, const step_t
     for (size_t b = part.first; b < part.first + part.count && b < engine->trained_blocks; b++)
       apply(engine, bucket, update, b * GRAPH_BLOCK, GRAPH_BLOCK,
             gradient_at(engine, bucket, b * GRAPH_BLOCK));
-    graph_transpose(engine->in.graph, engine->parameters, part.first * GRAPH_BLOCK, part.count * GRAPH_BLOCK);
+    copy_parameters(engine, part.first * GRAPH_BLOCK, part.count * GRAPH_BLOCK);
   }
 }
 

@@ -140,32 +140,36 @@ static void check_all_to_all(world_t *world) {
       CHECK(receive[at] == mark(lane, n, me, k), "%g from node %d", (double)receive[at], n);
 }
 
-/* The same by messages that are begun and looked at, two for each node. */
+/* The same by messages that are begun and looked at, two for each node: they are counted until they end. */
 static void check_transfers(world_t *world) {
   enum { MOST_NODES = 16, N = 3 };
   ls_error error = {0};
-  transfer_t *out = NULL, *in = NULL;
+  transfer_t *transfer = NULL;
   float send[MOST_NODES][2][N], receive[MOST_NODES][2][N];
   int nodes = world_nodes(world), me = world_node(world), lane = world_place(world);
-  CHECK_OK(transfer_create(world, 2 * MOST_NODES, &out, &error));
-  CHECK_OK(transfer_create(world, 2 * MOST_NODES, &in, &error));
+  CHECK_OK(transfer_create(world, 4 * MOST_NODES, &transfer, &error));
   for (int round = 0; round < 2; round++) {
-    bool sent = false, received = false;
+    int sending = 0, receiving[MOST_NODES] = {0}, open = 2 * 2 * (nodes - 1);
     memset(receive, 0, sizeof receive);
     for (int n = 0; n < nodes; n++)
       for (int k = 0; k < 2 && n != me; k++) {
         for (int i = 0; i < N; i++) send[n][k][i] = mark(lane, me, n, k * N + i) + (float)round;
-        CHECK_OK(transfer_receive(in, n, k, receive[n][k], N, &error));
-        CHECK_OK(transfer_send(out, n, k, send[n][k], N, &error));
+        CHECK_OK(transfer_receive(transfer, n, k, receive[n][k], N, &receiving[n], &error));
+        CHECK_OK(transfer_send(transfer, n, k, send[n][k], N, &sending, &error));
       }
-    while (!sent) CHECK_OK(transfer_look(out, &sent, &error));
-    while (!received) CHECK_OK(transfer_look(in, &received, &error));
+    while (open > 0) {
+      bool ended = false;
+      int before = open;
+      CHECK_OK(transfer_look(transfer, &ended, &error));
+      open = sending;
+      for (int n = 0; n < nodes; n++) open += receiving[n];
+      CHECK(ended == (open < before), "%d messages of %d are open", open, before);
+    }
     for (int n = 0; n < nodes; n++)
       for (int i = 0; i < 2 * N && n != me; i++)
         CHECK(receive[n][i / N][i % N] == mark(lane, n, me, i) + (float)round, "%d from node %d", i, n);
   }
-  transfer_destroy(&out);
-  transfer_destroy(&in);
+  transfer_destroy(&transfer);
 }
 
 static void check_lane_gather(world_t *world) {

@@ -123,15 +123,24 @@ Test(stop, by_a_signal_to_the_launcher) {
 
 /* A machine that stands still for a moment may make it late; one that is late each time has no such excuse.
  */
-Test(stop, comes_before_the_time_limit) {
+static void check_time_limit(const char *with) {
   double seconds = 0, limit = 1.5;
   for (int attempt = 0; attempt < ATTEMPTS; attempt++, limit *= 1.5) {
-    result_t result = run(2, "train config.yaml name=limited train.epochs=100000 train.time_limit=%g", limit);
+    result_t result =
+        run(2, "train config.yaml name=limited train.epochs=100000 train.time_limit=%g %s", limit, with);
     check_stopped(&result, "limited", "time_limit");
     seconds = json_double(file_text("runs/limited/summary.json"), "seconds");
     if (seconds > 0.1 && seconds < limit) return;
   }
   cr_assert_fail("stopped after %g of %g s", seconds, limit / 1.5);
+}
+
+Test(stop, comes_before_the_time_limit) {
+  check_time_limit("");
+}
+
+Test(stop, comes_before_the_time_limit_on_two_nodes) {
+  check_time_limit("parallel.ranks_per_node=1");
 }
 
 /* Fifteen seconds are left to end the job in. */
