@@ -67,7 +67,8 @@ static int64_t own_rows(int64_t rows, const layout_t *layout) {
 static double steps_bytes(const check_t *check, int64_t rows, int64_t steps, int64_t own, bool has_weights) {
   const dataset_shape_t *shape = &check->shape;
   size_t step = (size_t)shape->step_columns * element_size(shape->type);
-  step += sizeof(float) * (size_t)(shape->step_targets + has_weights);
+  bool is_label = check->objective.has_labels && shape->step_targets > 0; /* one-hot too */
+  step += sizeof(float) * (size_t)((is_label ? 1 : shape->step_targets) + has_weights);
   return windows_bytes(&check->settings->data.window, rows, steps, shape->series > 1, own, step);
 }
 

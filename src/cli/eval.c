@@ -166,10 +166,15 @@ static void json_coverage(const metrics_t *metrics, FILE *out) {
   fputc(']', out);
 }
 
-static void json_baseline(int name, const baseline_t *baseline, FILE *out) {
-  fprintf(out, ", \"%s\": {", baseline_name(name));
-  json_number(out, true, "mae", baseline->mae);
-  json_number(out, false, "rmse", baseline->rmse);
+static void json_baseline(const metrics_t *metrics, int b, FILE *out) {
+  const baseline_t *baseline = &metrics->baselines[b];
+  fprintf(out, ", \"%s\": {", baseline_name(b));
+  if (metrics->classes > 0) {
+    json_number(out, true, "accuracy", baseline->accuracy);
+  } else {
+    json_number(out, true, "mae", baseline->mae);
+    json_number(out, false, "rmse", baseline->rmse);
+  }
   fputc('}', out);
 }
 
@@ -185,7 +190,7 @@ static void json_figures(const metrics_t *metrics, FILE *out) {
     json_number(out, false, "r2", metrics->r2);
   }
   for (int b = 0; b < BASELINES; b++)
-    if (metrics->baselines[b].is_known) json_baseline(b, &metrics->baselines[b], out);
+    if (metrics->baselines[b].is_known) json_baseline(metrics, b, out);
   if (metrics->coverage.n > 0) json_coverage(metrics, out);
   if (metrics->calibration.is_known) calibration_json(&metrics->calibration, out);
   if (metrics->classes == 0) return;

@@ -95,7 +95,7 @@ static const key_row_t rows[] = {
          "0: rows are no series",
      .range = {.low = 0, .high = INT32_MAX}},
     {"data.window.horizon", &type_integer, FIELD(data.window.horizon), "1",
-     .meaning = "steps that are forecast, those that follow the inputs",
+     .meaning = "steps that are forecast, those that follow the inputs; of classes the last of them alone",
      .range = {.low = 1, .high = INT32_MAX}},
     {"data.window.stride", &type_integer, FIELD(data.window.stride), "1",
      .meaning = "steps from the beginning of a window to that of the next",

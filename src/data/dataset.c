@@ -134,8 +134,10 @@ static int64_t target_width(const target_request_t *targets, const source_t *sou
 
 /* Of a row of the file. */
 static size_t row_bytes(const loading_t *load, const source_t *source) {
-  bool has_y = load->request->targets.kind != TARGET_NONE && windows_use_y(load->window);
-  if (load->window->length > 0) return windows_step_bytes(source, has_y ? source->y_width : 0);
+  const int64_t of_y[] = {[TARGET_NONE] = 0, [TARGET_LABELS] = 1, [TARGET_VALUES] = source->y_width};
+  bool has_y = windows_use_y(load->window);
+  if (load->window->length > 0)
+    return windows_step_bytes(source, has_y ? of_y[load->request->targets.kind] : 0);
   size_t y[] = {[TARGET_NONE] = 0,
                 [TARGET_LABELS] = sizeof(int32_t),
                 [TARGET_VALUES] = (size_t)target_width(&load->request->targets, source) * sizeof(float)};

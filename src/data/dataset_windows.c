@@ -2,16 +2,17 @@
  * series in it; in memory, or as they pass. */
 #include "data/stream_impl.h"
 
-/* The columns of an array in which a loss takes some values alone: at every step of it, so that rows can be
- * refused as they are read. */
+/* The columns of an array in which a loss takes some values alone, or class numbers: at every step of it, so
+ * that rows can be refused as they are read. */
 static ls_status bound(const loading_t *load, const windows_t *windows, const double *columns,
                        dataset_t *dataset, row_format_t *format, ls_error *error) {
-  int64_t width = load->request->targets.width, n = 0;
-  target_column_t *bounds = arena_new(&dataset->arena, (size_t)width, sizeof *bounds);
+  int64_t n = 0;
+  target_column_t *bounds = arena_new(&dataset->arena, (size_t)windows->n_forecast, sizeof *bounds);
   if (bounds == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for columns", load->file);
-  for (int64_t c = 0; c < width; c++) {
+  for (int64_t c = 0; c < windows->n_forecast; c++) {
     target_column_t bounds_of = windows->forecast[c];
-    if (bounds_of.step > 0 || (bounds_of.low == 0 && bounds_of.high == 0)) continue;
+    bool is_bounded = bounds_of.step == 0 && (bounds_of.low != 0 || bounds_of.high != 0);
+    if (!is_bounded && bounds_of.classes == 0) continue;
     if (columns != NULL) bounds_of.column = (int64_t)columns[bounds_of.column];
     bounds[n++] = bounds_of;
   }
@@ -25,9 +26,14 @@ static ls_status make_formats(const loading_t *load, const split_names_t *names,
                               ls_error *error) {
   formats[ARRAY_X] = features_format(names->x, source);
   if (source->has_weights) formats[ARRAY_WEIGHT] = weights_format(names->weights);
-  if (load->request->targets.kind == TARGET_NONE) return LS_OK;
+  const target_request_t *targets = &load->request->targets;
+  if (targets->kind == TARGET_NONE) return LS_OK;
   if (!windows_use_y(load->window))
     return bound(load, windows, windows->of_x, dataset, &formats[ARRAY_X], error);
+  if (targets->kind == TARGET_LABELS) {
+    formats[ARRAY_Y] = labels_format(names->y, source, targets->width);
+    return LS_OK;
+  }
   formats[ARRAY_Y] = targets_format(names->y, source, (target_request_t){.kind = TARGET_VALUES});
   return bound(load, windows, NULL, dataset, &formats[ARRAY_Y], error);
 }
@@ -43,7 +49,7 @@ static ls_status make_windows(const loading_t *load, const source_t *source, int
   split->windows = windows;
   split->features = windows->length * windows->columns;
   if (load->request->targets.kind == TARGET_NONE) return LS_OK;
-  split->width = load->request->targets.width;
+  if (load->request->targets.kind == TARGET_VALUES) split->width = load->request->targets.width;
   return windows_choose(windows, load->request->targets, &dataset->arena, error);
 }
 
@@ -70,7 +76,8 @@ static ls_status stream_steps(const loading_t *load, const source_t *source, row
   split_t *steps = arena_new(&dataset->arena, 1, sizeof *steps);
   if (steps == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for steps", load->file);
   *steps = windows_as_steps(split);
-  if (load->request->targets.kind != TARGET_NONE && formats[ARRAY_Y].row_size == 0)
+  bool has_values = load->request->targets.kind == TARGET_VALUES;
+  if (has_values && formats[ARRAY_Y].row_size == 0)
     TRY(columns_format(load, formats[ARRAY_X].name, source, windows, dataset, &formats[ARRAY_Y], error));
   int64_t first = shard_first(windows->time, split->first_shard);
   const rows_t rows = {first, first + steps->rows, NULL, ROW_KEPT, &windows->timeline};
@@ -84,7 +91,8 @@ static ls_status stream_windows(const loading_t *load, const row_format_t format
                                 ls_error *error) {
   const timeline_t *timeline = &split->windows->timeline;
   const rows_t all = {0, timeline_steps(timeline), NULL, ROW_KEPT, timeline};
-  row_format_t of_steps[ARRAYS] = {[ARRAY_X] = formats[ARRAY_X], [ARRAY_Y] = formats[ARRAY_Y]};
+  row_format_t of_steps[ARRAYS] = {[ARRAY_X] = formats[ARRAY_X]};
+  if (load->request->targets.kind == TARGET_VALUES) of_steps[ARRAY_Y] = formats[ARRAY_Y];
   if (which == TRAIN) TRY(stream_steps(load, source, of_steps, dataset, split, error));
   return stream_create(dataset->reader, load->store, &all, formats, split, error);
 }

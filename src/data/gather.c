@@ -154,6 +154,10 @@ void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out) 
 
 void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int32_t *out) {
   const int32_t *labels = gather->split->labels;
+  if (gather->split->windows != NULL) {
+    windows_labels(gather->split, rows, n, out);
+    return;
+  }
   for (int64_t i = 0; i < n; i++) out[i] = labels[rows[i]];
 }
 

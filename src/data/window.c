@@ -58,41 +58,6 @@ double windows_bytes(const window_settings_t *window, int64_t rows, int64_t step
   return (double)(most < steps ? most : steps) * (double)step_bytes + (double)own * (double)entry;
 }
 
-static ls_status forecasts_numbers(ls_error *error) {
-  return error_set(error, LS_BAD_SETTINGS,
-                   "data.window forecasts numbers, and this loss takes classes: choose mse, mae, huber, "
-                   "quantile or gaussian_nll");
-}
-
-/* Every column that a head takes is forecast, and where none names its own every one that is forecast is
- * taken.
- */
-static ls_status check_heads(int64_t columns, target_request_t targets, ls_error *error) {
-  int64_t needed = 0;
-  for (int64_t c = 0; c < targets.width; c++) {
-    if (targets.columns[c].classes > 0) return forecasts_numbers(error);
-    if (targets.columns[c].column >= needed) needed = targets.columns[c].column + 1;
-  }
-  if (columns == needed || (columns > needed && !targets.all_columns)) return LS_OK;
-  return error_set(error, LS_BAD_SETTINGS,
-                   "data.window.targets: the heads of the network take %" PRId64
-                   " columns of those that are forecast, and there are %" PRId64
-                   ": loss.targets names the columns of a head, from 0",
-                   needed, columns);
-}
-
-ls_status windows_check(const window_settings_t *window, int64_t columns, target_request_t targets,
-                        ls_error *error) {
-  if (targets.columns != NULL) return check_heads(columns, targets, error);
-  if (targets.kind != TARGET_VALUES) return forecasts_numbers(error);
-  if (columns * window->horizon == targets.width) return LS_OK;
-  return error_set(error, LS_BAD_SETTINGS,
-                   "model.layers: a forecast of %" PRId64 " step(s) (data.window.horizon) and %" PRId64
-                   " column(s) has %" PRId64 " targets, but the network and its loss are for %" PRId64
-                   ": make the last layer as wide as the targets need",
-                   window->horizon, columns, columns * window->horizon, targets.width);
-}
-
 /* ---- steps as rows ---- */
 
 split_t windows_as_steps(const split_t *split) {
@@ -110,6 +75,7 @@ split_t windows_as_steps(const split_t *split) {
     steps.x = (char *)split->x + (size_t)(skip * windows->columns) * element_size(split->type);
   if (split->targets != NULL) steps.targets = split->targets + skip * windows->targets;
   steps.weights = NULL; /* every step counts once */
+  steps.labels = NULL;
   return steps;
 }
 
@@ -118,6 +84,7 @@ split_t windows_as_steps(const split_t *split) {
 /* Target column k at a resident step. */
 static float value_at(const split_t *split, int64_t step, int64_t k) {
   const windows_t *windows = split->windows;
+  if (split->labels != NULL) return (float)split->labels[step];
   if (split->targets != NULL) return split->targets[step * windows->targets + k];
   int64_t at = step * windows->columns + (windows->of_x != NULL ? (int64_t)windows->of_x[k] : k);
   if (split->type == ELEMENT_U8) return (float)((const uint8_t *)split->x)[at];
@@ -126,16 +93,21 @@ static float value_at(const split_t *split, int64_t step, int64_t k) {
 }
 
 ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error) {
-  int64_t n = targets.columns != NULL ? targets.width : windows->horizon * windows->targets;
+  int64_t n = targets.columns != NULL         ? targets.width
+              : targets.kind == TARGET_LABELS ? 1
+                                              : windows->horizon * windows->targets;
   target_column_t *forecast = arena_new(arena, (size_t)n, sizeof *forecast);
   if (forecast == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " targets", n);
+  const target_column_t label = {.step = windows->horizon - 1, .classes = targets.width};
   for (int64_t c = 0; c < n; c++)
-    forecast[c] = targets.columns != NULL ? targets.columns[c]
-                                          : (target_column_t){.column = c % windows->targets,
-                                                              .step = c / windows->targets,
-                                                              .low = targets.low,
-                                                              .high = targets.high};
+    forecast[c] = targets.kind == TARGET_LABELS ? label
+                  : targets.columns != NULL     ? targets.columns[c]
+                                                : (target_column_t){.column = c % windows->targets,
+                                                                    .step = c / windows->targets,
+                                                                    .low = targets.low,
+                                                                    .high = targets.high};
   windows->forecast = forecast;
+  windows->n_forecast = n;
   return LS_OK;
 }
 
@@ -161,10 +133,19 @@ void windows_gather(const split_t *split, window_part_t part, const uint32_t *ro
   float *at = out;
   for (int64_t i = 0; i < n; i++) {
     int64_t first = windows_step(windows, rows[i]);
-    for (const target_column_t *c = windows->forecast; c < windows->forecast + split->width; c++)
+    for (const target_column_t *c = windows->forecast; c < windows->forecast + windows->n_forecast; c++)
       *at++ = value_at(split, first + steps[part](windows, c->step), c->column);
   }
   if (windows->scaler != NULL) scaler_apply(windows->scaler, n, out);
+}
+
+void windows_labels(const split_t *split, const uint32_t *rows, int64_t n, int32_t *out) {
+  const windows_t *windows = split->windows;
+  const target_column_t *c = windows->forecast;
+  for (int64_t i = 0; i < n; i++) {
+    int64_t step = windows_step(windows, rows[i]) + target_step(windows, c->step);
+    out[i] = split->labels != NULL ? split->labels[step] : (int32_t)value_at(split, step, c->column);
+  }
 }
 
 /* ---- scaling ---- */

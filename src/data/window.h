@@ -26,8 +26,9 @@ struct windows {
   uint32_t *at;                    /* (rows): the same of every window; NULL: they lie `stride` apart */
   partition_t time;                /* the timeline's steps, dealt to shards like rows */
   const split_t *by_steps;         /* streamed training: what windows_as_steps gives; else NULL */
-  const target_column_t *forecast; /* (width): the column and the step of each target of a row */
-  const scaler_t *scaler;          /* of targets, (width), or NULL. Borrowed */
+  const target_column_t *forecast; /* (n_forecast): the column and the step of each target of a row */
+  int64_t n_forecast;
+  const scaler_t *scaler; /* of targets, (width), or NULL. Borrowed */
 };
 
 /* How a timeline is shared out: which steps this rank holds for its rows [first, first + n) of the partition.
@@ -49,10 +50,12 @@ double windows_bytes(const window_settings_t *window, int64_t rows, int64_t step
 /* The split's steps, this rank's shards' part, as rows without windows: each step once. Borrows. */
 split_t windows_as_steps(const split_t *split);
 
-/* LS_BAD_SETTINGS when losses want other targets than so many columns, of horizon steps each. */
+/* LS_BAD_SETTINGS when losses want other targets than so many columns: of horizon steps each, but a class at
+ * the last of them. */
 ls_status windows_check(const window_settings_t *window, int64_t columns, target_request_t targets,
                         ls_error *error);
-/* Which target is which: as the heads ask for them, or all columns step by step. Memory is the arena's. */
+/* Which target is which: as the heads ask for them, all columns step by step, or a class at the last step.
+ * Memory is the arena's. */
 ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error);
 
 /* Scales the targets: each column as all its training steps say, and so at every step of the horizon. The
@@ -72,7 +75,9 @@ static inline float windows_weight(const split_t *split, int64_t row) {
   return split->weights[windows_step(split->windows, row) + split->windows->length - 1];
 }
 
-/* out (n, width), of windows rows[i] of the split's resident ones; scaled like the targets. */
+/* out (n, n_forecast), of windows rows[i] of the split's resident ones; scaled like the targets. */
 void windows_gather(const split_t *split, window_part_t part, const uint32_t *rows, int64_t n, float *out);
+/* The same of a split with labels: the class that each of n windows forecasts. */
+void windows_labels(const split_t *split, const uint32_t *rows, int64_t n, int32_t *out);
 
 #endif

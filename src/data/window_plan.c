@@ -61,6 +61,40 @@ static ls_status check_settings(const store_t *store, const settings_t *settings
   return check_columns(store, window, train, error);
 }
 
+/* Every column that a head takes is forecast, and where none names its own every one that is forecast is
+ * taken.
+ */
+static ls_status check_heads(int64_t columns, target_request_t targets, ls_error *error) {
+  int64_t needed = 0;
+  for (int64_t c = 0; c < targets.width; c++)
+    if (targets.columns[c].column >= needed) needed = targets.columns[c].column + 1;
+  if (columns == needed || (columns > needed && !targets.all_columns)) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "the heads of the network take %" PRId64 " columns of those that are forecast, and "
+                   "data.window.targets gives %" PRId64 ": loss.targets names the columns of a head, from 0",
+                   needed, columns);
+}
+
+ls_status windows_check(const window_settings_t *window, int64_t columns, target_request_t targets,
+                        ls_error *error) {
+  bool is_label = targets.kind == TARGET_LABELS;
+  bool is_one_hot = windows_use_y(window) && columns == targets.width;
+  if (targets.columns != NULL) return check_heads(columns, targets, error);
+  if (is_label && (columns == 1 || is_one_hot)) return LS_OK;
+  if (is_label)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "data.window.targets gives %" PRId64
+                     " columns, and the loss takes a class number: name the column of x that holds it, or y, "
+                     "which may be one-hot in %" PRId64,
+                     columns, targets.width);
+  if (columns * window->horizon == targets.width) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "a forecast of %" PRId64 " step(s) (data.window.horizon) and %" PRId64
+                   " column(s) has %" PRId64 " targets, but the network and its loss are for %" PRId64
+                   ": make the last layer as wide as the targets need",
+                   window->horizon, columns, columns * window->horizon, targets.width);
+}
+
 /* ---- the plan ---- */
 
 void windows_series_name(const window_settings_t *window, const char *x, char out[ARRAY_NAME_SIZE]) {

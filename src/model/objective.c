@@ -52,14 +52,19 @@ static bool names_targets(const loss_settings_t *settings) {
   return settings->targets.word == NULL;
 }
 
-/* Targets of a row that one column gives: a forecast has one for every step of the horizon. */
-static int64_t column_targets(const settings_t *settings) {
+static int64_t forecast_steps(const settings_t *settings) {
   return settings->data.window.length > 0 ? settings->data.window.horizon : 1;
+}
+
+/* Targets of a row that one column gives: a forecast has one for every step of the horizon, but the class at
+ * the last of them. */
+static int64_t column_targets(const settings_t *settings, const head_t *head) {
+  return head->loss->target == TARGET_LABELS ? 1 : forecast_steps(settings);
 }
 
 static ls_status check_columns(const settings_t *all, size_t i, const head_t *head, ls_error *error) {
   const loss_settings_t *settings = &all->losses[i];
-  int64_t each = column_targets(all);
+  int64_t each = column_targets(all, head);
   if (head->targets % each != 0)
     return error_set(error, LS_BAD_SETTINGS,
                      "loss.outputs: the loss takes %" PRId64
@@ -96,21 +101,21 @@ static ls_status fill_head(objective_t *objective, const settings_t *all, size_t
 /* Which columns of y the targets are, of a forecast step by step. A head that names none takes those behind
  * the head before. */
 static ls_status choose_columns(objective_t *objective, const settings_t *settings, ls_error *error) {
-  int64_t next = 0, c = 0, each = column_targets(settings);
+  int64_t next = 0, c = 0;
   target_column_t *columns = arena_new(&objective->arena, (size_t)objective->targets, sizeof *columns);
   if (columns == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the columns of heads");
   objective->all_columns = true;
   for (size_t i = 0; i < objective->n; i++) {
     const head_t *head = &objective->heads[i];
     const loss_settings_t *loss = &settings->losses[i];
-    int64_t n = head->targets / each, first = next;
+    int64_t n = head->targets / column_targets(settings, head), first = next;
     TRY(about_head(objective, head, check_columns(settings, i, head, error), error));
     if (names_targets(loss)) objective->all_columns = false;
     for (int64_t k = 0; k < head->targets; k++, c++) {
       int64_t column = names_targets(loss) ? (int64_t)loss->targets.values[k % n] : first + k % n;
       bool is_label = head->loss->target == TARGET_LABELS;
       columns[c] = (target_column_t){.column = column,
-                                     .step = k / n,
+                                     .step = is_label ? forecast_steps(settings) - 1 : k / n,
                                      .classes = is_label ? loss_classes(head->loss, head->outputs) : 0,
                                      .low = head->loss->low,
                                      .high = head->loss->high};

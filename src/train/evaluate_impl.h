@@ -56,8 +56,8 @@ struct evaluator {
 /* Sums over rows of one target: |e|, e^2, d, d^2, where e is the error and d the target's distance from a
  * value that all ranks know, so that the variance does not suffer from a large offset. */
 enum { SUM_ABSOLUTE, SUM_SQUARE, SUM_DISTANCE, SUM_DISTANCE_SQUARE, TARGET_SUMS };
-/* Of one target of one baseline. */
-enum { SUM_BASELINE_ABSOLUTE, SUM_BASELINE_SQUARE, BASELINE_SUMS };
+/* Of one target of one baseline: |e|, e^2, and how often it is another class. */
+enum { SUM_BASELINE_ABSOLUTE, SUM_BASELINE_SQUARE, SUM_BASELINE_WRONG, BASELINE_SUMS };
 
 /* What one evaluation needs; constant but for sums. */
 typedef struct {

@@ -17,8 +17,10 @@
   X(VALID_MAE, "valid_mae")                                                                                  \
   X(VALID_RMSE, "valid_rmse")                                                                                \
   X(VALID_R2, "valid_r2")                                                                                    \
-  X(PERSISTENCE_MAE, "valid_persistence_mae") /* of forecasts without a model */                             \
+  X(PERSISTENCE_ACCURACY, "valid_persistence_accuracy") /* of forecasts without a model */                   \
+  X(PERSISTENCE_MAE, "valid_persistence_mae")                                                                \
   X(PERSISTENCE_RMSE, "valid_persistence_rmse")                                                              \
+  X(SEASONAL_ACCURACY, "valid_seasonal_naive_accuracy")                                                      \
   X(SEASONAL_MAE, "valid_seasonal_naive_mae")                                                                \
   X(SEASONAL_RMSE, "valid_seasonal_naive_rmse")
 

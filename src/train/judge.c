@@ -118,17 +118,31 @@ static bool has_baseline(const job_t *job, int b) {
   return windows != NULL && (b != BASELINE_SEASONAL || windows->season > 0);
 }
 
-/* What forecasts without a model are wrong by on the rows of the block. */
-static void sum_baselines(const job_t *job, worker_t *worker, int64_t n, double *sums) {
-  int64_t width = job->evaluator->objective->targets;
-  for (int b = 0; b < BASELINES; b++, sums += width * BASELINE_SUMS) {
+/* What forecasts without a model, found (n, targets), are wrong by on the rows of a block. */
+static void sum_baseline(const judge_t *judge, const block_t *block, const float *found, double *sums) {
+  int64_t width = judge->head->targets;
+  bool is_label = judge->head->loss->target == TARGET_LABELS;
+  for (int64_t i = 0; i < block->n * width; i++) {
+    double *sum = sums + i % width * BASELINE_SUMS;
+    int64_t row = i / width, k = i % width;
+    double t = is_label ? (double)label_of(block, row) : (double)block->values[row * block->targets + k];
+    double forecast = (double)found[row * block->targets + k], e = forecast - t;
+    sum[SUM_BASELINE_ABSOLUTE] += fabs(e);
+    sum[SUM_BASELINE_SQUARE] += e * e;
+    sum[SUM_BASELINE_WRONG] += is_label ? forecast != t : (forecast > 0.5) != (t > 0.5);
+  }
+}
+
+/* The same head by head; blocks (heads). */
+static void sum_baselines(const job_t *job, worker_t *worker, const block_t *blocks, double *sums) {
+  const objective_t *objective = job->evaluator->objective;
+  for (int b = 0; b < BASELINES; b++, sums += objective->targets * BASELINE_SUMS) {
     if (!has_baseline(job, b)) continue;
-    windows_gather(job->split, baseline_parts[b], worker->rows, n, worker->baseline);
-    for (int64_t i = 0; i < n * width; i++) {
-      double *sum = sums + i % width * BASELINE_SUMS;
-      double e = (double)worker->baseline[i] - (double)worker->values[i];
-      sum[SUM_BASELINE_ABSOLUTE] += fabs(e);
-      sum[SUM_BASELINE_SQUARE] += e * e;
+    windows_gather(job->split, baseline_parts[b], worker->rows, blocks->n, worker->baseline);
+    for (size_t h = 0; h < objective->n; h++) {
+      int64_t first = objective->heads[h].first_target;
+      sum_baseline(&job->evaluator->judges[h], &blocks[h], worker->baseline + first,
+                   sums + first * BASELINE_SUMS);
     }
   }
 }
@@ -231,18 +245,19 @@ void judge_block(const job_t *job, worker_t *worker, const float *z, int64_t n, 
     target.weights = worker->weights;
   }
   target.factors = job->split->factors;
+  block_t blocks[MOST_HEADS];
   objective_evaluate(objective, n, z, target, NULL, sums);
   for (size_t h = 0; h < objective->n; h++) {
     const judge_t *judge = &evaluator->judges[h];
-    const block_t block = {.n = n,
-                           .z = z + judge->head->first,
-                           .values = target.values != NULL ? target.values + judge->head->first_target : NULL,
-                           .labels = target.labels,
-                           .outputs = objective->outputs,
-                           .targets = objective->targets};
-    judge_head(job, worker, h, &block, sums + judge->first_sum);
+    blocks[h] = (block_t){.n = n,
+                          .z = z + judge->head->first,
+                          .values = target.values != NULL ? target.values + judge->head->first_target : NULL,
+                          .labels = target.labels,
+                          .outputs = objective->outputs,
+                          .targets = objective->targets};
+    judge_head(job, worker, h, &blocks[h], sums + judge->first_sum);
   }
-  if (job->split->windows != NULL) sum_baselines(job, worker, n, sums + evaluator->n_sums);
+  if (job->split->windows != NULL) sum_baselines(job, worker, blocks, sums + evaluator->n_sums);
 }
 
 void judges_make(evaluator_t *evaluator, int64_t top_k) {
@@ -339,12 +354,15 @@ static void baseline_metrics(const job_t *job, const head_t *head, const double 
   for (int b = 0; b < BASELINES; b++) {
     baseline_t *baseline = &metrics->baselines[b];
     const double *sums = all_sums + (b * width + head->first_target) * BASELINE_SUMS;
+    double wrong = 0;
     baseline->is_known = has_baseline(job, b);
     for (int64_t k = 0; k < head->targets; k++, sums += BASELINE_SUMS) {
       double scale = scale_of(job->evaluator->targets, head->first_target + k);
       baseline->mae += sums[SUM_BASELINE_ABSOLUTE] / scale / n;
       baseline->rmse += sums[SUM_BASELINE_SQUARE] / scale / scale / n;
+      wrong += sums[SUM_BASELINE_WRONG];
     }
+    baseline->accuracy = 1 - wrong / n;
     baseline->rmse = sqrt(baseline->rmse);
   }
 }
@@ -379,9 +397,9 @@ static ls_status finish_head(const job_t *job, size_t h, world_t *world, const d
   TRY(add_counts(job, h, world, metrics, error));
   const double *of_baselines = sums + job->evaluator->n_sums;
   sums += judge->first_sum;
+  if (job->split->windows != NULL) baseline_metrics(job, head, of_baselines, metrics);
   if (judge->classes == 0) {
     regression_metrics(job->evaluator->targets, head, sums, metrics);
-    if (job->split->windows != NULL) baseline_metrics(job, head, of_baselines, metrics);
     return LS_OK;
   }
   metrics->calibration.is_known = loss_gives_probabilities(head->loss);

@@ -59,7 +59,9 @@ const char *baseline_name(int baseline) {
 void metrics_print_baselines(const metrics_t *metrics, FILE *out) {
   for (int b = 0; b < BASELINES; b++) {
     const baseline_t *baseline = &metrics->baselines[b];
-    if (baseline->is_known)
+    if (baseline->is_known && metrics->classes > 0)
+      fprintf(out, "  (%s: accuracy %.4f)", baseline_name(b), baseline->accuracy);
+    else if (baseline->is_known)
       fprintf(out, "  (%s: MAE %.6g  RMSE %.6g)", baseline_name(b), baseline->mae, baseline->rmse);
   }
 }

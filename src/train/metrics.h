@@ -23,7 +23,8 @@ typedef struct {
 enum { BASELINE_PERSISTENCE, BASELINE_SEASONAL, BASELINES };
 typedef struct {
   bool is_known;
-  double mae, rmse; /* over the same rows and targets, in original units */
+  double accuracy;  /* classification: over the same rows or decisions */
+  double mae, rmse; /* regression: over the same rows and targets, in original units */
 } baseline_t;
 /* persistence, seasonal_naive */
 const char *baseline_name(int baseline);

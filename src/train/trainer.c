@@ -245,14 +245,19 @@ static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
 static void fill_figures(const metrics_t *valid, double *figures) {
   figures[HEAD_VALID_LOSS] = valid->loss;
   if (valid->classes > 0) figures[HEAD_VALID_ACCURACY] = metrics_accuracy(valid);
-  if (valid->targets == 0) return;
-  figures[HEAD_VALID_MAE] = valid->mae;
-  figures[HEAD_VALID_RMSE] = valid->rmse;
-  figures[HEAD_VALID_R2] = valid->r2;
+  if (valid->targets > 0) {
+    figures[HEAD_VALID_MAE] = valid->mae;
+    figures[HEAD_VALID_RMSE] = valid->rmse;
+    figures[HEAD_VALID_R2] = valid->r2;
+  }
   for (int b = 0; b < BASELINES; b++) {
-    if (!valid->baselines[b].is_known) continue;
-    figures[HEAD_PERSISTENCE_MAE + 2 * b] = valid->baselines[b].mae;
-    figures[HEAD_PERSISTENCE_RMSE + 2 * b] = valid->baselines[b].rmse;
+    const baseline_t *baseline = &valid->baselines[b];
+    const int next = (HEAD_SEASONAL_MAE - HEAD_PERSISTENCE_MAE) * b;
+    if (baseline->is_known && valid->classes > 0)
+      figures[HEAD_PERSISTENCE_ACCURACY + next] = baseline->accuracy;
+    if (!baseline->is_known || valid->targets == 0) continue;
+    figures[HEAD_PERSISTENCE_MAE + next] = baseline->mae;
+    figures[HEAD_PERSISTENCE_RMSE + next] = baseline->rmse;
   }
 }
 

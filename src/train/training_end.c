@@ -31,23 +31,32 @@ static ls_status restore_best(trainer_t *trainer, ls_error *error) {
   return engine_set_parameters(trainer->engine, trainer->vector, error);
 }
 
+static void summary_baseline(FILE *out, const metrics_t *test, int b) {
+  const baseline_t *baseline = &test->baselines[b];
+  char key[64];
+  if (test->classes > 0) {
+    snprintf(key, sizeof key, "test_%s_accuracy", baseline_name(b));
+    json_number(out, false, key, baseline->accuracy);
+    return;
+  }
+  snprintf(key, sizeof key, "test_%s_mae", baseline_name(b));
+  json_number(out, false, key, baseline->mae);
+  snprintf(key, sizeof key, "test_%s_rmse", baseline_name(b));
+  json_number(out, false, key, baseline->rmse);
+}
+
 /* Metrics on the test rows of the network, or of one of its heads. */
 static void summary_test(FILE *out, const metrics_t *test) {
   json_number(out, false, "test_loss", test->loss);
   if (test->classes > 0) json_number(out, false, "test_accuracy", metrics_accuracy(test));
   if (test->top_k > 0) json_number(out, false, "test_top_k", metrics_top_k(test));
-  if (test->targets == 0) return;
-  json_number(out, false, "test_mae", test->mae);
-  json_number(out, false, "test_rmse", test->rmse);
-  json_number(out, false, "test_r2", test->r2);
-  for (int b = 0; b < BASELINES; b++) {
-    char key[64];
-    if (!test->baselines[b].is_known) continue;
-    snprintf(key, sizeof key, "test_%s_mae", baseline_name(b));
-    json_number(out, false, key, test->baselines[b].mae);
-    snprintf(key, sizeof key, "test_%s_rmse", baseline_name(b));
-    json_number(out, false, key, test->baselines[b].rmse);
+  if (test->targets > 0) {
+    json_number(out, false, "test_mae", test->mae);
+    json_number(out, false, "test_rmse", test->rmse);
+    json_number(out, false, "test_r2", test->r2);
   }
+  for (int b = 0; b < BASELINES; b++)
+    if (test->baselines[b].is_known) summary_baseline(out, test, b);
 }
 
 /* The epoch that is the best by checkpoint.best, or the last one. */

@@ -86,6 +86,7 @@ static split_t split_of_rank(const numpy_t *set, element_t type, int shards, int
   windows->columns = COLUMNS;
   windows->targets = FORECAST;
   windows->forecast = step_by_step;
+  windows->n_forecast = OUTPUTS;
   for (int64_t i = 0; i < windows->steps * COLUMNS; i++) {
     float value = set->series[timeline_row(&timeline, windows->begin + i / COLUMNS)][i % COLUMNS];
     if (type == ELEMENT_U8) memory.u8[i] = (uint8_t)value;

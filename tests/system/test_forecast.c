@@ -335,11 +335,9 @@ Test(forecast, what_does_not_suit_is_refused) {
       {"data.memory_limit=1100B", "on their way; at least", 2},
       {"data.window.horizon=4", "data.window.horizon", 2},
       {"data.weights=train/x", "must be at least 0", 3},
-      {"loss=cross_entropy data.target_scaling=none", "forecasts numbers", 2},
       {"'loss=[{name: mse, outputs: 2}, {name: mae}]'", "whole columns", 2},
       {"'loss={name: mse, targets: [1]}'", "columns of those that are forecast", 2},
-      {"'loss=[{name: cross_entropy}]' data.window.horizon=1 data.target_scaling=none", "forecasts numbers",
-       2},
+      {"'loss={name: mse, targets: [0]}' data.window.targets=y", "data.window.targets is y", 2},
       {"'loss={name: mse, targets: [0, 1]}'", "names 2 columns of those that are forecast", 2},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
