@@ -48,8 +48,6 @@ static answers_t answers_of(const model_t *model, const predictions_t *predictio
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     bool is_classes = head->loss->target == TARGET_LABELS, is_only = objective->n == 1;
-    bool has_names = is_classes && is_only && model->class_names != NULL &&
-                     model->n_classes == (size_t)loss_classes(head->loss, head->outputs);
     int64_t first = predictions_first(objective, h);
     answers.answers[h] =
         (answer_t){.head = head,
@@ -57,7 +55,7 @@ static answers_t answers_of(const model_t *model, const predictions_t *predictio
                    .first = first,
                    .width = predictions_first(objective, h + 1) - first,
                    .is_classes = is_classes,
-                   .names = has_names ? model->class_names : NULL,
+                   .names = is_classes ? model->class_names[h] : NULL,
                    .has_aleatoric = predictions->aleatoric != NULL && (is_only || head_has_deviations(head)),
                    .has_epistemic = predictions->epistemic != NULL};
   }
@@ -252,16 +250,16 @@ static ls_status write_part(store_t *store, const predictions_t *all, const answ
 
 static ls_status write_answer(store_t *store, const answers_t *answers, const answer_t *answer,
                               ls_error *error) {
-  const model_t *model = answers->model;
+  const char *group = answer->name != NULL ? answer->name : "/";
   loss_part_t part;
   for (size_t i = 0; value_part(answer, i, &part); i++)
     TRY(write_part(store, answers->all, answer, &part, error));
   TRY(write_deviations(store, answers->all, answer, error));
   if (!answer->is_classes) return LS_OK;
-  if (answer->names != NULL)
-    TRY(store_write_texts(store, "/", "class_names", (const char *const *)answer->names, model->n_classes,
-                          error));
-  return write_classes(store, answers->all, answer, error);
+  TRY(write_classes(store, answers->all, answer, error));
+  if (answer->names == NULL) return LS_OK;
+  return store_write_texts(store, group, "class_names", (const char *const *)answer->names,
+                           (size_t)answer->head->classes, error);
 }
 
 /* A number for every window. */

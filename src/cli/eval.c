@@ -178,7 +178,24 @@ static void json_baseline(const metrics_t *metrics, int b, FILE *out) {
   fputc('}', out);
 }
 
-static void json_figures(const metrics_t *metrics, FILE *out) {
+/* names (classes) */
+static void json_confusion(const metrics_t *metrics, char *const *names, FILE *out) {
+  for (int64_t c = 0; c < metrics->classes && names != NULL; c++) {
+    fputs(c == 0 ? ", \"classes\": [" : ", ", out);
+    json_quoted(out, names[c]);
+  }
+  fputs(names != NULL ? "], \"confusion\": [" : ", \"confusion\": [", out);
+  for (int64_t c = 0; c < metrics->classes; c++)
+    for (int64_t p = 0; p < metrics->classes; p++)
+      fprintf(out, "%s%" PRId64 "%s",
+              p > 0   ? ", "
+              : c > 0 ? ", ["
+                      : "[",
+              metrics->confusion[c * metrics->classes + p], p + 1 == metrics->classes ? "]" : "");
+  fputc(']', out);
+}
+
+static void json_figures(const metrics_t *metrics, char *const *names, FILE *out) {
   if (metrics->classes > 0) json_number(out, false, "accuracy", metrics_accuracy(metrics));
   if (metrics->top_k > 0) {
     json_integer(out, false, "k", metrics->top_k);
@@ -193,33 +210,25 @@ static void json_figures(const metrics_t *metrics, FILE *out) {
     if (metrics->baselines[b].is_known) json_baseline(metrics, b, out);
   if (metrics->coverage.n > 0) json_coverage(metrics, out);
   if (metrics->calibration.is_known) calibration_json(&metrics->calibration, out);
-  if (metrics->classes == 0) return;
-  fputs(", \"confusion\": [", out);
-  for (int64_t c = 0; c < metrics->classes; c++)
-    for (int64_t p = 0; p < metrics->classes; p++)
-      fprintf(out, "%s%" PRId64 "%s",
-              p > 0   ? ", "
-              : c > 0 ? ", ["
-                      : "[",
-              metrics->confusion[c * metrics->classes + p], p + 1 == metrics->classes ? "]" : "");
-  fputc(']', out);
+  if (metrics->classes > 0) json_confusion(metrics, names, out);
 }
 
-static void json_heads(const metrics_t *metrics, const double *temperatures, FILE *out) {
+static void json_heads(const metrics_t *metrics, char *const *const *names, const double *temperatures,
+                       FILE *out) {
   fputs(", \"heads\": [", out);
   for (size_t h = 0; h < metrics->n_heads; h++) {
     fputs(h == 0 ? "{" : ", {", out);
     json_text(out, true, "head", metrics->heads[h].name);
     json_number(out, false, "loss", metrics->heads[h].loss);
     if (temperatures[h] > 0) json_number(out, false, "temperature", temperatures[h]);
-    json_figures(&metrics->heads[h], out);
+    json_figures(&metrics->heads[h], names[h], out);
     fputc('}', out);
   }
   fputc(']', out);
 }
 
-static ls_status write_json(const char *path, const char *file, const char *rows, const double *temperatures,
-                            const metrics_t *metrics, ls_error *error) {
+static ls_status write_json(const char *path, const char *file, const char *rows, char *const *const *names,
+                            const double *temperatures, const metrics_t *metrics, ls_error *error) {
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
@@ -231,9 +240,9 @@ static ls_status write_json(const char *path, const char *file, const char *rows
   if (metrics->n_heads == 0 && temperatures[0] > 0) json_number(out, false, "temperature", temperatures[0]);
   json_number(out, false, "loss", metrics->loss);
   if (metrics->n_heads > 0)
-    json_heads(metrics, temperatures, out);
+    json_heads(metrics, names, temperatures, out);
   else
-    json_figures(metrics, out);
+    json_figures(metrics, names[0], out);
   fputs("}\n", out);
   ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
                                       : error_set(error, LS_NO_MEMORY, "no memory for %s", path);
@@ -259,7 +268,8 @@ static ls_status show(const session_t *session, const eval_arguments_t *a, const
     printf("%s, %s: ", ready->settings->data.file, rows);
     metrics_print(metrics, ready->model->class_names, stdout);
     if (a->json != NULL)
-      status = write_json(a->json, ready->settings->data.file, rows, temperatures, metrics, error);
+      status = write_json(a->json, ready->settings->data.file, rows, ready->model->class_names, temperatures,
+                          metrics, error);
   }
   return world_agree(session->world, status, error);
 }

@@ -93,9 +93,23 @@ static ls_status print_texts(const store_t *store, const char *key, ls_error *er
   return LS_OK;
 }
 
+/* Of the classes in columns of y. */
+static ls_status print_column_names(const store_t *store, ls_error *error) {
+  store_array_t y = {0};
+  if (!store_has(store, "train/y")) return LS_OK;
+  TRY(store_describe(store, "train/y", &y, error));
+  for (int64_t c = 0; y.dims == 2 && c < y.shape[1]; c++) {
+    char key[CLASS_NAMES_KEY_SIZE];
+    class_names_key(c, key);
+    TRY(print_texts(store, key, error));
+  }
+  return LS_OK;
+}
+
 static ls_status print_arrays(const store_t *store, ls_error *error) {
   TRY(print_text(store, "source", error));
   TRY(print_texts(store, "class_names", error));
+  TRY(print_column_names(store, error));
   TRY(print_texts(store, "feature_names", error));
   puts("arrays");
   return store_visit(store, print_array, NULL, error);
@@ -109,11 +123,15 @@ static void print_scaler(const char *what, const scaler_t *scaler) {
          scaler->n, scaler->shift[0], scaler->scale[0], scaler->offset[0]);
 }
 
-static void print_heads(const objective_t *objective) {
+static void print_heads(const model_t *model) {
+  const objective_t *objective = &model->objective;
   for (size_t h = 0; h < objective->n && objective->n > 1; h++) {
     const head_t *head = &objective->heads[h];
-    printf("%-20s %s, weight %g, outputs %" PRId64 " to %" PRId64 "\n", head->name, head->loss->name,
-           head->weight, head->first, head->first + head->outputs - 1);
+    printf("%-20s %s, weight %g, outputs %" PRId64 " to %" PRId64, head->name, head->loss->name, head->weight,
+           head->first, head->first + head->outputs - 1);
+    for (int64_t c = 0; c < head->classes && model->class_names[h] != NULL; c++)
+      printf("%s%s", c == 0 ? ": " : ", ", model->class_names[h][c]);
+    putchar('\n');
   }
 }
 
@@ -126,7 +144,7 @@ static ls_status print_model(const store_t *store, ls_error *error) {
   printf("%-20s %" PRId64 ", after %" PRId64 " epochs\n", "step", model->step, model->epoch);
   printf("%-20s %" PRId64 ", outputs %" PRId64 ", loss %s\n", "inputs", model->features.inputs,
          graph_outputs(model->graph), objective_name(&model->objective, text));
-  print_heads(&model->objective);
+  print_heads(model);
   printf("%-20s %d\n", "shards", model->shards);
   if (model->n_members > 1) printf("%-20s %" PRId64 "\n", "members", model->n_members);
   printf("%-20s %s\n", "parameters_checksum", model->checksum);

@@ -29,6 +29,9 @@ typedef struct {
   double *targets;     /* (room) */
   char **labels;       /* (room) */
   char **series_names; /* (room) */
+  bool *is_class;      /* (features): columns of a table of targets that hold names, not numbers */
+  bool has_classes;    /* in any of them */
+  char **classes;      /* (room, features): those names, NULL for numbers; NULL when there are none */
 } table_t;
 
 /* ---- cells ---- */
@@ -74,6 +77,19 @@ static ls_status parse_number(const table_t *table, size_t column, double *out, 
                     "is not a number; a column of classes is named by --label, a line of names by --header",
                     error);
   if (!isfinite(*out)) return bad_cell(table, column, cell, "is not a finite number", error);
+  return LS_OK;
+}
+
+/* A column of targets that begins with a name holds names of classes from there on. */
+static ls_status parse_class(const table_t *table, size_t column, char **out, ls_error *error) {
+  char *cell = table->record.cells[column];
+  if (!is_name(cell))
+    return bad_cell(table, column, cell,
+                    is_missing(cell) ? "is a missing class; fill it in or leave the row out"
+                                     : "is a number, and the column began with a name: it holds numbers, or "
+                                       "names of classes",
+                    error);
+  *out = cell;
   return LS_OK;
 }
 
@@ -210,6 +226,11 @@ static ls_status make_room(table_t *table, ls_error *error) {
     short_of |= values == NULL;
     if (values != NULL) table->values = values;
   }
+  if (table->has_classes) {
+    char **classes = reallocarray(table->classes, room, table->features * sizeof *classes);
+    short_of |= classes == NULL;
+    if (classes != NULL) table->classes = classes;
+  }
   if (table->label_is_target) {
     double *targets = reallocarray(table->targets, room, sizeof *targets);
     short_of |= targets == NULL;
@@ -231,6 +252,30 @@ static ls_status make_room(table_t *table, ls_error *error) {
   return LS_OK;
 }
 
+/* Cell number `feature` of a row of features or targets. */
+static ls_status add_value(table_t *table, size_t column, size_t feature, ls_error *error) {
+  size_t at = (size_t)table->rows * table->features + feature;
+  if (table->classes != NULL) table->classes[at] = NULL;
+  if (!table->is_class[feature]) return parse_number(table, column, &table->values[at], error);
+  table->values[at] = NAN; /* until classes have numbers */
+  return parse_class(table, column, &table->classes[at], error);
+}
+
+/* The first row tells names from numbers. */
+static ls_status find_classes(table_t *table, ls_error *error) {
+  size_t feature = 0;
+  table->is_class = calloc(table->features + 1, sizeof *table->is_class);
+  if (table->is_class == NULL)
+    return error_set(error, LS_NO_MEMORY, "%s: no memory for %zu columns", table->reader.path,
+                     table->columns);
+  for (size_t c = 0; c < table->columns && table->options->is_y; c++) {
+    if ((int64_t)c == table->label) continue;
+    table->is_class[feature] = is_name(table->record.cells[c]);
+    table->has_classes = table->has_classes || table->is_class[feature++];
+  }
+  return LS_OK;
+}
+
 static ls_status add_row(table_t *table, ls_error *error) {
   const csv_record_t *record = &table->record;
   if (record->n != table->columns)
@@ -238,8 +283,9 @@ static ls_status add_row(table_t *table, ls_error *error) {
                      "%s:%" PRId64 ": %zu cell%s where other rows have %zu (delimiter '%s')",
                      table->reader.path, record->line, record->n, record->n == 1 ? "" : "s", table->columns,
                      table->reader.delimiter == '\t' ? "tab" : (char[]){table->reader.delimiter, '\0'});
+  if (table->rows == 0) TRY(find_classes(table, error));
   TRY(make_room(table, error));
-  double *row = table->features > 0 ? table->values + (size_t)table->rows * table->features : NULL;
+  size_t feature = 0;
   for (size_t c = 0; c < record->n; c++) {
     if ((int64_t)c == table->series) {
       if (is_missing(record->cells[c]))
@@ -247,7 +293,7 @@ static ls_status add_row(table_t *table, ls_error *error) {
                         error);
       table->series_names[table->rows] = record->cells[c];
     } else if ((int64_t)c != table->label) {
-      TRY(parse_number(table, c, row++, error));
+      TRY(add_value(table, c, feature++, error));
     } else if (table->label_is_target) {
       TRY(parse_number(table, c, &table->targets[table->rows], error));
     } else {
@@ -294,7 +340,8 @@ static void hand_over(table_t *table, csv_table_t *out) {
   *out = (csv_table_t){.rows = table->rows,
                        .label_column = table->label,
                        .labels = table->labels,
-                       .series = table->series_names};
+                       .series = table->series_names,
+                       .classes = table->classes};
   if (table->features > 0)
     out->values = (import_array_t){.type = STORE_F64,
                                    .dims = 2,
@@ -324,12 +371,14 @@ ls_status csv_read(const char *path, import_bytes_t *content, const csv_options_
   TRY(csv_open(path, (char *)content->bytes, content->size, options->delimiter, &table.reader, error));
   ls_status status = read_rows(&table, error);
   free(table.record.cells);
+  free(table.is_class);
   if (status != LS_OK) {
     free(table.first.cells);
     free(table.values);
     free(table.targets);
     free(table.labels);
     free(table.series_names);
+    free(table.classes);
     return status;
   }
   hand_over(&table, out);
@@ -343,6 +392,7 @@ void csv_table_free(csv_table_t *table) {
   import_array_free(&table->targets);
   free(table->labels);
   free(table->series);
+  free(table->classes);
   free(table->names);
   free(table->class_names);
   free(table->text);

@@ -213,30 +213,6 @@ static ls_status load_split(const loading_t *load, const split_names_t *names, i
   return arrays_load(dataset, load, formats, &rows, split->rows, split, error);
 }
 
-/* An attribute with a list of names; NULL and 0 without it. */
-static ls_status load_names(const store_t *store, const char *key, dataset_t *dataset, char ***out, size_t *n,
-                            ls_error *error) {
-  char **names = NULL;
-  if (!store_has_attribute(store, "/", key)) return LS_OK;
-  TRY(store_read_texts(store, "/", key, &names, n, error));
-  char **copies = arena_new(&dataset->arena, *n + 1, sizeof *copies);
-  bool copied = copies != NULL;
-  for (size_t i = 0; i < *n && copied; i++)
-    copied = (copies[i] = arena_text(&dataset->arena, names[i])) != NULL;
-  free(names);
-  if (!copied) return error_set(error, LS_NO_MEMORY, "%s: no memory for %s", store_path(store), key);
-  *out = copies;
-  return LS_OK;
-}
-
-static ls_status load_all_names(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error) {
-  size_t n = 0;
-  TRY(load_names(store, "class_names", dataset, &dataset->class_names, &dataset->n_classes, error));
-  TRY(load_names(store, "feature_names", dataset, &dataset->feature_names, &n, error));
-  if ((int64_t)n != columns) dataset->feature_names = NULL;
-  return LS_OK;
-}
-
 /* Opens the file, and the reader where one is needed. */
 static ls_status open_file(loading_t *load, dataset_t *dataset, store_t **store, ls_error *error) {
   TRY(store_open(load->file, store, error));
@@ -258,7 +234,7 @@ static ls_status load_rows(loading_t *load, const settings_t *settings, dataset_
     split_names(settings, array_of(load->plan, which), &names);
     TRY_OR_DONE(load_split(load, &names, which, dataset, splits[which], error));
   }
-  TRY_OR_DONE(load_all_names(store, load->plan->split[TRAIN].features, dataset, error));
+  TRY_OR_DONE(names_load(store, &load->plan->split[TRAIN], dataset, error));
 done:
   store_close(&store);
   return status;

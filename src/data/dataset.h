@@ -40,17 +40,24 @@ typedef struct {
   windows_t *windows;   /* NULL: a row is a row of the file */
 } split_t;
 
+/* Names of classes; n 0: the file has none. */
+typedef struct {
+  char **names; /* (n) */
+  size_t n;
+} class_names_t;
+
 typedef struct {
   split_t train, valid, test;
   int64_t features;
-  char **class_names; /* NULL when the file names none */
-  size_t n_classes;
-  char **feature_names;  /* (features); NULL when the file names none, or another number of them */
-  int64_t dropped;       /* rows of all splits and ranks, for missing values */
-  int64_t short_series;  /* of the training array: without a window of training */
-  size_t resident_bytes; /* of this rank */
-  arena_t arena;         /* owns all of the above */
-  struct reader *reader; /* of the streams, NULL without */
+  class_names_t class_names;   /* of labels */
+  class_names_t *column_names; /* (y_columns): of the classes that a column of y holds */
+  int64_t y_columns;           /* of the training rows */
+  char **feature_names;        /* (features); NULL when the file names none, or another number of them */
+  int64_t dropped;             /* rows of all splits and ranks, for missing values */
+  int64_t short_series;        /* of the training array: without a window of training */
+  size_t resident_bytes;       /* of this rank */
+  arena_t arena;               /* owns all of the above */
+  struct reader *reader;       /* of the streams, NULL without */
 } dataset_t;
 
 /* What a dataset looks like before it is read. */
@@ -88,6 +95,14 @@ enum { SPLIT_TRAIN = 1, SPLIT_VALID = 2, SPLIT_TEST = 4 };
 ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_request_t targets,
                        int shards, dataset_t **out, ls_error *error);
 void dataset_destroy(dataset_t **dataset);
+
+/* The attribute that names the classes in a column of y. */
+enum { CLASS_NAMES_KEY_SIZE = 48 };
+void class_names_key(int64_t column, char out[CLASS_NAMES_KEY_SIZE]);
+
+/* The names of the classes in a column of y, -1: of labels; those of the only column are the same. Attributes
+ * of the file, class_names and class_names_COLUMN. Borrowed, never NULL. */
+const class_names_t *dataset_class_names(const dataset_t *dataset, int64_t column);
 
 /* Which rows of n go to validation: exactly floor(share * n + 0.5), by random_subset, so that every rank
  * finds the same ones. chosen[i] for rows [0, n). */

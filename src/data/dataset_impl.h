@@ -132,6 +132,11 @@ ls_status row_take(const piece_t *piece, int64_t i, void *out, ls_error *error);
 
 ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void *out, ls_error *error);
 
+/* ---- dataset_names.c ---- */
+
+/* All names that the file has. */
+ls_status names_load(const store_t *store, const source_t *train, dataset_t *dataset, ls_error *error);
+
 /* ---- dataset_choice.c ---- */
 
 /* What becomes of the rows of each split's arrays. */

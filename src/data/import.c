@@ -173,15 +173,25 @@ static const csv_table_t *label_table(const import_part_t *part) {
   return part->input->y != NULL ? &part->y_table : &part->table;
 }
 
+/* Whether a column of a table of targets holds names of classes. */
+static bool has_classes(const import_part_t *part, int64_t column) {
+  return part->y_table.classes != NULL && part->y_table.classes[column] != NULL;
+}
+
 static ls_status check_targets_alike(const import_part_t *a, const import_part_t *b, ls_error *error) {
   bool a_has = a->y.dims > 0 || label_table(a)->labels != NULL;
   bool b_has = b->y.dims > 0 || label_table(b)->labels != NULL;
   bool alike = a_has == b_has && (label_table(a)->labels == NULL) == (label_table(b)->labels == NULL) &&
                a->y.dims == b->y.dims && import_array_width(&a->y) == import_array_width(&b->y);
+  bool any = a->y_table.classes != NULL || b->y_table.classes != NULL;
+  for (int64_t c = 0; alike && any && c < import_array_width(&a->y); c++)
+    alike = has_classes(a, c) == has_classes(b, c);
   if (alike) return LS_OK;
   return error_set(error, LS_BAD_DATA, "the labels or targets of %s and %s are not of one kind: %s",
                    a->input->x, b->input->x,
-                   a_has != b_has ? "one has none" : "both should be labels, or targets of the same width");
+                   a_has != b_has ? "one has none"
+                                  : "both should be labels, or targets of the same width, with names of "
+                                    "classes in the same columns");
 }
 
 /* ---- classes and types ---- */
@@ -207,6 +217,49 @@ static ls_status number_classes(import_t *import, ls_error *error) {
   }
   status = import_classes(columns, import->n_parts, &import->class_names, &import->n_classes, error);
 done:
+  free(columns);
+  return status;
+}
+
+/* Column c of a table of targets: names of classes become their numbers, over all inputs together. */
+static ls_status number_column(import_t *import, int64_t c, class_column_t *columns, ls_error *error) {
+  int64_t width = import_array_width(&import->parts[0].y);
+  size_t rows = 0, at = 0;
+  for (size_t k = 0; k < import->n_parts; k++) rows += (size_t)import->parts[k].y_table.rows;
+  char **labels = calloc(rows, sizeof *labels);
+  int32_t *classes = calloc(rows, sizeof *classes);
+  ls_status status = LS_OK;
+  if (labels == NULL || classes == NULL)
+    TRY_OR_DONE(error_set(error, LS_NO_MEMORY, "no memory for %zu labels", rows));
+  for (size_t k = 0; k < import->n_parts; k++) {
+    const import_part_t *part = &import->parts[k];
+    columns[k] = (class_column_t){
+        .path = part->input->y, .labels = labels + at, .n = part->y_table.rows, .classes = classes + at};
+    for (int64_t i = 0; i < part->y_table.rows; i++, at++) labels[at] = part->y_table.classes[i * width + c];
+  }
+  import_names_t *names = &import->columns[c];
+  TRY_OR_DONE(import_classes(columns, import->n_parts, &names->names, &names->n, error));
+  for (size_t k = 0; k < import->n_parts; k++) {
+    double *values = import->parts[k].y.values;
+    for (int64_t i = 0; i < columns[k].n; i++) values[i * width + c] = (double)columns[k].classes[i];
+  }
+done:
+  free(labels);
+  free(classes);
+  return status;
+}
+
+static ls_status number_columns(import_t *import, ls_error *error) {
+  const import_part_t *first = &import->parts[0];
+  int64_t width = first->y_table.classes != NULL ? import_array_width(&first->y) : 0;
+  if (width == 0) return LS_OK;
+  class_column_t *columns = calloc(import->n_parts, sizeof *columns);
+  import->columns = calloc((size_t)width, sizeof *import->columns);
+  ls_status status = LS_OK;
+  if (columns == NULL || import->columns == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory for the classes of %" PRId64 " columns", width);
+  for (int64_t c = 0; c < width && status == LS_OK; c++)
+    if (has_classes(first, c)) status = number_column(import, c, columns, error);
   free(columns);
   return status;
 }
@@ -252,6 +305,7 @@ static ls_status run(import_t *import, const log_t *log, ls_error *error) {
     TRY(check_targets_alike(&parts[0], &parts[k], error));
   }
   TRY(number_classes(import, error));
+  TRY(number_columns(import, error));
   if (import->options->series != NULL) TRY(import_series(import, error));
   TRY(narrow_features(import, error));
   return import_write(import, log, error);
@@ -269,6 +323,9 @@ ls_status import_run(const import_options_t *options, const log_t *log, ls_error
   import.parts = calloc(import.n_parts, sizeof *import.parts);
   if (import.parts == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import.n_parts);
   ls_status status = run(&import, log, error);
+  int64_t width = import.columns != NULL ? import_array_width(&import.parts[0].y) : 0;
+  for (int64_t c = 0; c < width; c++) free(import.columns[c].names);
+  free(import.columns);
   for (size_t k = 0; k < import.n_parts; k++) {
     import_array_free(&import.parts[k].x);
     import_array_free(&import.parts[k].y);

@@ -74,6 +74,8 @@ typedef struct {
   import_array_t targets; /* (rows, 1) float64: the label column with `regression` */
   char **labels;          /* (rows), in text; NULL without a label */
   char **series;          /* (rows), in text; NULL without a column of series */
+  char **classes; /* (rows, features), in text, of a table of targets: NULL where there is a number, the same
+                     columns in all rows; NULL: none */
   int64_t rows;
   char **names;       /* (features), in text; NULL without a header */
   char **class_names; /* (n_class_names), in text, from a scikit-learn header; else NULL */
@@ -93,6 +95,12 @@ ls_status synthetic_make(const synthetic_t *set, import_array_t *x, import_array
 
 /* ---- an import on its way ---- */
 
+/* How many classes there are, and their names, or NULL: they are the numbers 0 … n-1. */
+typedef struct {
+  const char **names;
+  size_t n;
+} import_names_t;
+
 typedef struct {
   const import_input_t *input;
   import_array_t x, y;        /* y.dims == 0: there is none (yet) */
@@ -106,7 +114,8 @@ typedef struct {
   import_part_t *parts; /* (options->n_inputs) */
   size_t n_parts;
   const char **class_names;
-  size_t n_classes; /* 0: y is no classes of CSV labels */
+  size_t n_classes;        /* 0: y is no classes of CSV labels */
+  import_names_t *columns; /* (columns of y): of the classes in a table of targets; NULL: none */
   const char **series_names;
   size_t n_series_names; /* 0: series have the numbers that the input gives them */
 } import_t;

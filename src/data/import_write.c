@@ -1,6 +1,7 @@
 /* Writing what was imported: each part is shuffled if that is asked for, cut into its groups and written row
  * block by row block; then names and source, then the file is published. */
 #include "base/random.h"
+#include "data/dataset.h"
 #include "data/import_impl.h"
 
 #include <inttypes.h>
@@ -158,6 +159,12 @@ static ls_status write_attributes(store_t *store, const import_t *import, ls_err
     TRY(store_write_texts(store, "/", "class_names", import->class_names, import->n_classes, error));
   if (import->series_names != NULL)
     TRY(store_write_texts(store, "/", "series_names", import->series_names, import->n_series_names, error));
+  for (int64_t c = 0; import->columns != NULL && c < import_array_width(&import->parts[0].y); c++) {
+    char key[CLASS_NAMES_KEY_SIZE];
+    class_names_key(c, key);
+    if (import->columns[c].names != NULL)
+      TRY(store_write_texts(store, "/", key, import->columns[c].names, import->columns[c].n, error));
+  }
   if (features != NULL)
     TRY(store_write_texts(store, "/", "feature_names", (const char *const *)features,
                           (size_t)import->parts[0].x.shape[1], error));
@@ -172,6 +179,9 @@ static void log_labels(const import_t *import, const log_t *log) {
   else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
     log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1,
              part->x.shape[1] + 1 + (part->series.dims > 0));
+  for (int64_t c = 0; import->columns != NULL && c < import_array_width(&part->y); c++)
+    if (import->columns[c].n > 0)
+      log_info(log, "column %" PRId64 " of y (counted from 0): %zu classes", c, import->columns[c].n);
   if (import->n_classes == 0) return;
   log_info(log, "%zu classes", import->n_classes);
   if (import->n_classes > 20 && (int64_t)import->n_classes > part->x.shape[0] / 4)

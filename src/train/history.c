@@ -198,6 +198,10 @@ void json_integer(FILE *out, bool first, const char *key, int64_t value) {
 
 void json_text(FILE *out, bool first, const char *key, const char *value) {
   json_key(out, first, key);
+  json_quoted(out, value);
+}
+
+void json_quoted(FILE *out, const char *value) {
   fputc('"', out);
   for (; *value != '\0'; value++) {
     unsigned char c = (unsigned char)*value;

@@ -79,6 +79,8 @@ ls_status history_load(history_t *history, const store_t *store, ls_error *error
 /* Pieces of JSON: `"key": value`, null for what is not finite; a comma in front unless first. */
 void json_number(FILE *out, bool first, const char *key, double value);
 void json_integer(FILE *out, bool first, const char *key, int64_t value);
+/* A text in quotes. */
+void json_quoted(FILE *out, const char *value);
 void json_text(FILE *out, bool first, const char *key, const char *value);
 
 /* The row of an epoch as one line of log.jsonl. */

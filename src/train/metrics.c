@@ -113,13 +113,13 @@ static void print_details(const metrics_t *metrics, char *const *class_names, FI
   if (metrics->classes <= MOST_CLASSES) print_confusion(metrics, class_names, out);
 }
 
-void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out) {
+void metrics_print(const metrics_t *metrics, char *const *const *class_names, FILE *out) {
   fprintf(out, "rows %" PRId64 "  ", metrics->rows);
   if (metrics->n_heads == 0) {
     metrics_print_line(metrics, out);
     metrics_print_baselines(metrics, out);
     fputc('\n', out);
-    print_details(metrics, class_names, out);
+    print_details(metrics, class_names[0], out);
     return;
   }
   fprintf(out, "loss %.6g, of %zu heads\n", metrics->loss, metrics->n_heads);
@@ -128,6 +128,6 @@ void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out
     metrics_print_line(&metrics->heads[h], out);
     metrics_print_baselines(&metrics->heads[h], out);
     fputc('\n', out);
-    print_details(&metrics->heads[h], NULL, out);
+    print_details(&metrics->heads[h], class_names[h], out);
   }
 }

@@ -63,11 +63,12 @@ double metrics_recall(const metrics_t *metrics, int64_t class_number);
 /* Share of the targets inside of interval i. */
 double metrics_coverage(const metrics_t *metrics, int i);
 
-/* As text: one line, or everything with the confusion matrix and per-class figures (class_names may be NULL).
+/* As text: one line, or everything with the confusion matrix and per-class figures (class_names: of
+ * each head, or NULL).
  */
 void metrics_print_line(const metrics_t *metrics, FILE *out);
 /* Those that are known, in brackets behind that line. */
 void metrics_print_baselines(const metrics_t *metrics, FILE *out);
-void metrics_print(const metrics_t *metrics, char *const *class_names, FILE *out);
+void metrics_print(const metrics_t *metrics, char *const *const *class_names, FILE *out);
 
 #endif

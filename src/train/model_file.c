@@ -2,9 +2,8 @@
  * in) matrices, scaling/features and scaling/targets, and in a checkpoint optimizer/STATE/NAME, epoch_loss
  * and history. The resolved settings are stored as the YAML text that built the network, so that a reader
  * needs nothing else. */
-#include "train/model_file.h"
+#include "train/model_file_impl.h"
 
-#include "store/store.h"
 #include "train/host.h"
 
 #include <inttypes.h>
@@ -202,55 +201,6 @@ static ls_status read_posterior(const store_t *store, int64_t inputs, int64_t ou
   return LS_OK;
 }
 
-/* ---- what heads know of their classes: of a single one beside the other attributes ---- */
-
-/* heads/NAME/what; of a single head, what. */
-static void head_path(const objective_t *objective, size_t h, const char *what, char out[128]) {
-  bool is_only = objective->n == 1;
-  snprintf(out, 128, "%s%s%s%s", is_only ? "" : "heads/", is_only ? "" : objective->heads[h].name,
-           is_only ? "" : "/", what);
-}
-
-static ls_status write_class_weights(store_t *store, const model_parts_t *parts, ls_error *error) {
-  for (size_t h = 0; h < parts->objective->n; h++) {
-    const head_t *head = &parts->objective->heads[h];
-    char name[128];
-    if (!head_has_class_weights(parts->settings, h)) continue;
-    head_path(parts->objective, h, "class_weights", name);
-    TRY(store_write(store, name, STORE_F64, 1, &head->classes,
-                    parts->class_weights->values + head->first_factor, error));
-  }
-  return LS_OK;
-}
-
-/* Those of head h, into its place among all. */
-static ls_status read_head_weights(const store_t *store, const objective_t *objective, size_t h, double *all,
-                                   ls_error *error) {
-  const head_t *head = &objective->heads[h];
-  store_array_t array = {0};
-  char name[128];
-  head_path(objective, h, "class_weights", name);
-  for (int64_t c = 0; c < head->classes; c++) all[head->first_factor + c] = 1;
-  if (!store_has(store, name)) return LS_OK;
-  TRY(store_describe(store, name, &array, error));
-  if (array.dims != 1 || array.shape[0] != head->classes)
-    return error_set(error, LS_BAD_DATA, "%s: %s has not one number for each of %" PRId64 " classes",
-                     store_path(store), name, head->classes);
-  return store_read_rows(store, name, 0, head->classes, STORE_F64, all + head->first_factor, error);
-}
-
-static ls_status read_class_weights(const store_t *store, model_t *model, ls_error *error) {
-  bool any = false;
-  for (size_t h = 0; h < model->objective.n; h++) any = any || head_has_class_weights(model->settings, h);
-  if (!any) return LS_OK;
-  model->class_weights.values = calloc((size_t)model->objective.factors, sizeof(double));
-  if (model->class_weights.values == NULL)
-    return error_set(error, LS_NO_MEMORY, "%s: no memory for the weights of classes", store_path(store));
-  for (size_t h = 0; h < model->objective.n; h++)
-    TRY(read_head_weights(store, &model->objective, h, model->class_weights.values, error));
-  return LS_OK;
-}
-
 static ls_status write_model(store_t *store, const model_parts_t *parts, ls_error *error) {
   TRY(write_settings(store, parts->settings, error));
   TRY(write_origin(store, parts, error));
@@ -258,11 +208,7 @@ static ls_status write_model(store_t *store, const model_parts_t *parts, ls_erro
   TRY(store_write_int(store, "/", "step", parts->position->step, error));
   TRY(store_write_int(store, "/", "epoch", parts->position->epoch, error));
   TRY(store_write_int(store, "/", "shards", parts->position->shards, error));
-  if (parts->class_names != NULL)
-    TRY(store_write_texts(store, "/", "class_names", (const char *const *)parts->class_names,
-                          parts->n_classes, error));
-  if (parts->class_weights != NULL && parts->class_weights->values != NULL)
-    TRY(write_class_weights(store, parts, error));
+  TRY(head_classes_write(store, parts, error));
   TRY(write_vector(store, parts->graph, "parameters", parts->parameters, error));
   if (parts->members != NULL) TRY(write_members(store, parts, error));
   if (parts->posterior != NULL && parts->posterior->inputs > 0)
@@ -425,14 +371,12 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
   TRY(store_read_int(store, "/", "epoch", &model->epoch, error));
   TRY(read_int(store, "shards", &model->shards, error));
   TRY(read_checksum(store, model->checksum, error));
-  if (store_has_attribute(store, "/", "class_names"))
-    TRY(store_read_texts(store, "/", "class_names", &model->class_names, &model->n_classes, error));
   TRY(features_read(store, &model->features, error));
   TRY(scaler_read(store, "scaling/targets", &model->targets, error));
   TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->features.inputs,
                    &model->graph, error));
   TRY(objective_create(model->settings, graph_outputs(model->graph), &model->objective, error));
-  TRY(read_class_weights(store, model, error));
+  TRY(head_classes_read(store, model, error));
   if (store_has(store, "posterior"))
     TRY(read_posterior(store, model->features.inputs, graph_outputs(model->graph), &model->posterior, error));
   return read_members(store, model, error);
@@ -463,7 +407,7 @@ void model_destroy(model_t **model) {
   posterior_free(&(*model)->posterior);
   for (int64_t m = 0; (*model)->members != NULL && m < (*model)->n_members; m++) free((*model)->members[m]);
   free((*model)->members);
-  free((*model)->class_names);
+  for (size_t h = 0; h < MOST_HEADS; h++) free((void *)(*model)->class_names[h]);
   free((*model)->class_weights.values);
   free(*model);
   *model = NULL;

@@ -27,8 +27,7 @@ typedef struct {
   int64_t n_members;     /* of an ensemble; 1 when it is none */
   float *parameters;     /* members[0] */
   posterior_t posterior; /* of its weights; inputs == 0 when there is none */
-  char **class_names;    /* NULL when none; one malloc'd block */
-  size_t n_classes;
+  char *const *class_names[MOST_HEADS]; /* (classes) of each head, one malloc'd block, or NULL: numbers */
   class_weights_t class_weights;
   int64_t step, epoch; /* of training when it was written */
   int shards;
@@ -52,6 +51,10 @@ typedef struct {
   loss_window_t window;
 } position_t;
 
+/* The names that a dataset gives to the classes of each head, (classes) of it, borrowed; NULL where it has
+ * none, or another number of them. */
+void head_names_find(const objective_t *objective, const dataset_t *dataset, char *const *out[MOST_HEADS]);
+
 /* What makes a model file; all borrowed. */
 typedef struct {
   const settings_t *settings;
@@ -60,8 +63,7 @@ typedef struct {
   const features_t *features;
   const scaler_t *targets;
   const class_weights_t *class_weights; /* NULL: none */
-  char *const *class_names;             /* NULL when there are none */
-  size_t n_classes;
+  char *const *const *class_names;      /* (heads): (classes) of each, or NULL: numbers; NULL: all of them */
   const position_t *position;
   const float *parameters;
   const float *const

@@ -37,6 +37,7 @@ typedef struct trainer {
   features_t features;
   scaler_t targets;
   class_weights_t class_weights;
+  char *const *class_names[MOST_HEADS]; /* (heads): the dataset's, or NULL */
   engine_t *engine;
   evaluator_t *evaluator;
   float *vector;                       /* rank 0, and all while loading: a whole parameter vector */

@@ -130,6 +130,7 @@ static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
 static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
                    objective_request(&trainer->objective), trainer->layout.shards, &trainer->dataset, error));
+  head_names_find(&trainer->objective, trainer->dataset, trainer->class_names);
   TRY(make_scalers(trainer, error));
   TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0, &trainer->objective,
                        error));

@@ -100,7 +100,7 @@ static void check_load(world_t *world, const settings_t *settings, const dataset
   CHECK(world_sum_i64(world, rows, 3, &error) == LS_OK, "%s", error.message);
   CHECK(rows[0] == 802 && rows[1] == 201 && rows[2] == T, "%ld %ld %ld", (long)rows[0], (long)rows[1],
         (long)rows[2]);
-  CHECK(data->n_classes == 2 && strcmp(data->class_names[1], "one") == 0, "class names");
+  CHECK(data->class_names.n == 2 && strcmp(data->class_names.names[1], "one") == 0, "class names");
 }
 
 static int compare_doubles(const void *a, const void *b) {

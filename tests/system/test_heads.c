@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROWS = 333, INPUTS = 4 };
@@ -336,6 +337,69 @@ Test(heads, are_predicted_each_in_its_own_columns) {
       "row,kind_class,kind_probability_0,kind_probability_1,kind_probability_2,size_prediction,"
       "size_aleatoric_std,slope_prediction\n";
   cr_expect_eq(strncmp(text, header, strlen(header)), 0, "%.120s", text);
+}
+
+/* The class in column 1 by a name, those of classes 0, 1, 2. */
+static void name_classes(const char *table, const char *named) {
+  result_t result = run_command("awk 'BEGIN { FS = OFS = \",\"; split(\"east,north,south\", names) } { $2 = "
+                                "names[$2 + 1]; print >\"%s\" }' %s",
+                                named, table);
+  cr_assert_eq(result.code, 0, "%s", result.err);
+}
+
+Test(heads, call_their_classes_by_the_names_in_the_table) {
+  char **names = NULL;
+  size_t n = 0;
+  ls_error error = {0};
+  store_t *store = NULL;
+  name_classes("y.csv", "named.csv");
+  run_well(ALONE, "import x.csv named.csv named.h5 --regression --header no --split train=0.8,test=0.2");
+  run_well(ALONE, "train config.yaml name=numbers");
+  run_well(2, "train config.yaml name=names data.file=named.h5");
+  outcome_t numbers = outcome_of("numbers"), named = outcome_of("names");
+  outcome_expect_same(&numbers, &named, "with names");
+  result_t result = run_well(2, "eval runs/names --json eval.json");
+  cr_expect_not_null(strstr(result.out, "north"), "%s", result.out);
+  cr_expect_not_null(
+      strstr(file_text("eval.json"), "\"classes\": [\"east\", \"north\", \"south\"], \"confusion\""));
+  run_well(ALONE, "predict runs/names named.h5 --out p.csv");
+  const char *header =
+      "row,kind_class,kind_probability_east,kind_probability_north,kind_probability_south,size";
+  const char *text = file_text("p.csv"), *row = strchr(text, '\n') + 1;
+  cr_expect_eq(strncmp(text, header, strlen(header)), 0, "%.120s", text);
+  cr_expect(strncmp(row, "0,east,", 7) == 0 || strncmp(row, "0,north,", 8) == 0 ||
+                strncmp(row, "0,south,", 8) == 0,
+            "%.60s", row);
+  run_well(2, "predict runs/names named.h5 --out p.h5");
+  cr_assert_eq(store_open("p.h5", &store, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_read_texts(store, "kind", "class_names", &names, &n, &error), LS_OK, "%s",
+               error.message);
+  cr_expect(n == 3 && strcmp(names[2], "south") == 0);
+  free(names);
+  store_close(&store);
+  result = run_well(ALONE, "info runs/names/model.h5");
+  cr_expect_not_null(strstr(result.out, "outputs 0 to 2: east, north, south"), "%s", result.out);
+  result = run_well(ALONE, "info named.h5");
+  cr_expect_not_null(strstr(result.out, "north"), "%s", result.out);
+}
+
+Test(heads, number_the_classes_of_all_tables_together) {
+  float y[3];
+  write_text("a.csv", "0.5,west,1\n0.25,east,2\n");
+  write_text("b.csv", "0.5,west,1\n");
+  write_text("a-x.csv", "1,2\n3,4\n");
+  write_text("b-x.csv", "1,2\n");
+  run_well(ALONE, "import --train a-x.csv a.csv --test b-x.csv b.csv two.h5 --regression --header no");
+  read_floats("two.h5", "test/y", 1, y);
+  cr_expect(y[1] == 1, "west is the second of east and west, not %g", (double)y[1]);
+  write_text("a.csv", "0.5,west,1\n0.25,7,2\n");
+  result_t result = run(ALONE, "import a-x.csv a.csv two.h5 --regression --header no");
+  cr_expect(result.code == 3 && strstr(result.err, "a.csv:2: column 2: '7' is a number") != NULL, "%s",
+            result.err);
+  write_text("b.csv", "0.5,3,1\n");
+  write_text("a.csv", "0.5,west,1\n0.25,east,2\n");
+  result = run(ALONE, "import --train a-x.csv a.csv --test b-x.csv b.csv two.h5 --regression --header no");
+  cr_expect(result.code == 3 && strstr(result.err, "are not of one kind") != NULL, "%s", result.err);
 }
 
 Test(heads, that_do_not_fit_are_refused) {

@@ -45,6 +45,7 @@ static const char settings_text[] = "data: {file: data.h5}\n"
 typedef struct {
   settings_t *settings;
   graph_t *graph;
+  objective_t objective;
   size_t floats;
   float *parameters, *states[OPTIMIZER_MAX_STATES];
   features_t features;
@@ -65,6 +66,7 @@ static inline network_t network_make(void) {
   OK(settings_parse(settings_text, strlen(settings_text), "test", NULL, 0, settings_choices(), &net.settings,
                     error));
   OK(graph_create(net.settings->model.layers, net.settings->model.n_layers, INPUTS, &net.graph, error));
+  OK(objective_create(net.settings, graph_outputs(net.graph), &net.objective, error));
   net.floats = graph_floats(net.graph);
   net.parameters = network_vector(&net, 1);
   for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) net.states[k] = network_vector(&net, 2 + (uint64_t)k);
@@ -75,6 +77,7 @@ static inline void network_free(network_t *net) {
   history_free(&net->history);
   for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) free(net->states[k]);
   free(net->parameters);
+  objective_free(&net->objective);
   graph_destroy(&net->graph);
   settings_destroy(&net->settings);
 }
@@ -82,6 +85,7 @@ static inline void network_free(network_t *net) {
 static inline model_parts_t network_parts(const network_t *net, const position_t *position) {
   return (model_parts_t){.settings = net->settings,
                          .graph = net->graph,
+                         .objective = &net->objective,
                          .features = &net->features,
                          .targets = &net->targets,
                          .position = position,

@@ -39,7 +39,7 @@ static char *printed(bool all, char *const *names) {
   FILE *out = open_memstream(&text, &size);
   cr_assert_not_null(out);
   if (all)
-    metrics_print(&metrics, names, out);
+    metrics_print(&metrics, (char *const *const[]){names}, out);
   else
     metrics_print_line(&metrics, out);
   fclose(out);
