@@ -127,6 +127,15 @@ Test(loss, of_two_classes_and_one_level_is_that_of_scikit_learn) {
   cr_expect_float_eq(value, pinball_value, 1e-6);
 }
 
+/* A value that is met pulls neither way, whatever the level. */
+Test(loss, of_quantiles_has_no_slope_where_the_target_is_met) {
+  const float z[] = {1.0F, 2.0F, 1.0F}, t[] = {1.0F};
+  float delta[3];
+  double value = loss_find("quantile")->evaluate(&any_params, 1, 3, z, (target_t){.values = t}, delta);
+  cr_expect_float_eq(value, (1 - any_params.levels[1]) / 3, 1e-7);
+  cr_expect(delta[0] == 0.0F && delta[1] > 0.0F && delta[2] == 0.0F);
+}
+
 /* z = 0 counts as wrong, so that a perceptron that begins with zero weights begins to learn. */
 Test(loss, of_the_perceptron_moves_what_is_not_right) {
   const float z[] = {0.0F, 2.0F, -2.0F};

@@ -60,3 +60,18 @@ Test(metrics, are_printed_with_names_where_there_are_names) {
   free(named);
   free(plain);
 }
+
+/* Bin b of K holds the confidences in (b/K, (b + 1)/K]; K is 15 in the text-books (Guo et al. 2017). */
+Test(metrics, bins_of_confidence_are_closed_above) {
+  const double k = CALIBRATION_BINS;
+  cr_expect_eq(CALIBRATION_BINS, 15);
+  cr_expect_eq(calibration_bin(0), 0);
+  cr_expect_eq(calibration_bin(1e-300), 0);
+  cr_expect_eq(calibration_bin(1), CALIBRATION_BINS - 1);
+  for (int b = 1; b < CALIBRATION_BINS; b++) {
+    cr_expect_eq(calibration_bin((b - 0.5) / k), b - 1, "the middle of bin %d", b - 1);
+    cr_expect_eq(calibration_bin(nextafter(b / k, 1) + 1e-15), b, "above bin %d", b - 1);
+  }
+  cr_expect_eq(calibration_bin(0.2), 2, "3/15");
+  cr_expect_eq(calibration_bin(0.6), 8, "9/15");
+}
