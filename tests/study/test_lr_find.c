@@ -31,6 +31,12 @@ static double negative(double x) {
   return usual(x) - 5;
 }
 
+/* Falls nearly to zero, and climbs a little before it explodes: many times its smallest value, but little of
+ * what it had fallen by. */
+static double climbs_a_little(double x) {
+  return 0.01 + 2 / (1 + exp(4 * (x + 3))) + (x > -1 ? 0.1 : 0) + (x > 0 ? exp(30 * x) - 1 : 0);
+}
+
 static double flat(double x) {
   (void)x;
   return 1;
@@ -61,6 +67,12 @@ Test(lr_find, of_losses_below_zero) {
   lr_find_t result = judged(negative, STEPS);
   expect_near(result.steepest, -3, 0.08, "the steepest fall");
   expect_near(result.divergence, 0, 0.25, "divergence");
+}
+
+Test(lr_find, a_small_climb_behind_a_long_fall_is_no_divergence) {
+  lr_find_t result = judged(climbs_a_little, STEPS);
+  expect_near(result.divergence, 0, 0.22, "divergence");
+  expect_near(result.smallest, -1.25, 0.25, "the smallest loss");
 }
 
 Test(lr_find, a_curve_that_never_falls_has_none) {
