@@ -26,20 +26,24 @@ static void read_values(const char *path, const char *name, store_type_t type, v
 }
 
 /* Long training on few rows makes a network too sure of itself; validation rows are the test rows. */
-static void train_classes(void) {
-  write_dataset("data.h5", (spec_t){.rows = 200});
+static void train_network(const char *loss, spec_t spec) {
+  write_dataset("data.h5", spec);
   write_text("config.yaml",
              "data: {file: data.h5, valid_x: test/x, valid_y: test/y, scaling: standard}\n"
              "model: {layers: [{dense: {units: 40, activation: tanh}}, {dense: %d}]}\n"
-             "loss: cross_entropy\n"
+             "loss: %s\n"
              "optimizer: {name: adam, learning_rate: 0.03}\n"
              "train: {epochs: 40, global_batch_size: 50}\n"
              "checkpoint: {every: never}\n"
              "parallel: {shards: 4, threads: 1}\n",
-             CLASSES);
+             CLASSES, loss);
   run_well(ALONE, "train config.yaml name=run");
   run_well(ALONE, "predict runs/run data.h5 --x test/x --out p.h5");
   read_values("p.h5", "probability", STORE_F32, p);
+}
+
+static void train_classes(void) {
+  train_network("cross_entropy", (spec_t){.rows = 200});
   read_values("data.h5", "test/y", STORE_I32, labels);
 }
 
@@ -50,19 +54,46 @@ static int decision(int row) {
   return best;
 }
 
-Test(calibration, the_error_is_that_of_the_predictions) {
+/* Of n decisions: how sure each was, and whether it was right. */
+static double calibration_error_of(int n, const double *sure, const bool *right) {
   enum { BINS = 15 };
   double confidence[BINS] = {0}, correct[BINS] = {0}, ece = 0;
+  for (int i = 0; i < n; i++)
+    for (int b = 0; b < BINS; b++)
+      if (sure[i] > (double)b / BINS && sure[i] <= (double)(b + 1) / BINS) {
+        confidence[b] += sure[i];
+        correct[b] += right[i];
+      }
+  for (int b = 0; b < BINS; b++) ece += fabs(confidence[b] - correct[b]) / n;
+  return ece;
+}
+
+/* Each output of a network that says yes or no is a decision, sure of yes or of no. */
+Test(calibration, the_error_of_yes_and_no_is_that_of_the_predictions) {
+  static float y[VALUES];
+  static double sure[VALUES];
+  static bool right[VALUES];
+  train_network("binary_cross_entropy", (spec_t){.rows = 200, .one_hot = CLASSES});
+  read_values("data.h5", "test/y", STORE_F32, y);
+  for (int i = 0; i < VALUES; i++) {
+    sure[i] = fmax((double)p[i], 1 - (double)p[i]);
+    right[i] = (p[i] > 0.5F) == (y[i] > 0.5F);
+  }
+  double ece = calibration_error_of(VALUES, sure, right);
+  run_well(2, "eval runs/run --split test --json e.json");
+  cr_expect_float_eq(json_double(file_text("e.json"), "ece"), ece, 1e-5);
+  cr_expect_gt(ece, 0.02, "the network is too good for this test: %g", ece);
+}
+
+Test(calibration, the_error_is_that_of_the_predictions) {
+  static double sure[TEST_ROWS];
+  static bool right[TEST_ROWS];
   train_classes();
   for (int r = 0; r < TEST_ROWS; r++) {
-    double sure = (double)p[r * CLASSES + decision(r)];
-    for (int b = 0; b < BINS; b++)
-      if (sure > (double)b / BINS && sure <= (double)(b + 1) / BINS) {
-        confidence[b] += sure;
-        correct[b] += decision(r) == labels[r];
-      }
+    sure[r] = (double)p[r * CLASSES + decision(r)];
+    right[r] = decision(r) == labels[r];
   }
-  for (int b = 0; b < BINS; b++) ece += fabs(confidence[b] - correct[b]) / TEST_ROWS;
+  double ece = calibration_error_of(TEST_ROWS, sure, right);
   run_well(3, "eval runs/run --split test --json e.json");
   cr_expect_float_eq(json_double(file_text("e.json"), "ece"), ece, 1e-5);
   cr_expect_gt(ece, 0.1, "the network is too good for this test: %g", ece);
@@ -181,6 +212,57 @@ Test(calibration, intervals_of_an_ensemble_with_variances_are_counted) {
   run_well(ALONE, "predict runs/nll-member-2 data.h5 --x test/x --out p.h5");
   run_well(ALONE, "eval runs/nll-member-2 --json e.json");
   expect_coverage("aleatoric_std", file_text("e.json"), TARGET_COUNT);
+}
+
+/* A network of zeros predicts 0 with the deviation 1. Targets lie closely around the borders of its
+ * intervals, which are where the normal distribution's error function says. */
+Test(calibration, intervals_are_those_of_the_normal_distribution) {
+  static const double shares[] = {0.5, 0.8, 0.9, 0.95};
+  static const char *const levels[] = {"0.5", "0.8", "0.9", "0.95"};
+  enum { LEVELS = 4, NEAR = 9 };
+  double y[LEVELS * NEAR];
+  FILE *file = fopen("near.csv", "w");
+  cr_assert_not_null(file);
+  for (int i = 0; i < LEVELS * NEAR; i++) {
+    double low = 0, high = 5;
+    while (high - low > 1e-12)
+      *(erf((low + high) / 2 / sqrt(2)) < shares[i / NEAR] ? &low : &high) = (low + high) / 2;
+    y[i] = (i % 2 == 0 ? 1 : -1) * (low + 1e-4 * (i % NEAR - 3.5));
+    fprintf(file, "%d,%.9g\n", i, y[i]);
+  }
+  fclose(file);
+  run_well(ALONE, "import near.csv data.h5 --label 1 --regression --header no");
+  write_text("config.yaml", "data: {file: data.h5}\n"
+                            "model: {layers: [{dense: {units: 2, init: zeros}}]}\n"
+                            "loss: gaussian_nll\n"
+                            "train: {epochs: 0}\n");
+  run_well(ALONE, "train config.yaml name=zeros");
+  run_well(2, "eval runs/zeros --split train --json e.json");
+  for (int l = 0; l < LEVELS; l++) {
+    int inside = 0;
+    for (int i = 0; i < LEVELS * NEAR; i++) inside += erf(fabs(y[i]) / sqrt(2)) <= shares[l];
+    cr_expect_float_eq(observed(file_text("e.json"), levels[l]), (double)inside / (LEVELS * NEAR), 1e-9, "%s",
+                       levels[l]);
+  }
+}
+
+/* Of equal outputs the first is the answer, and the first two are the first two answers. */
+Test(calibration, equal_outputs_are_ranked_in_their_order) {
+  int first = 0, two = 0;
+  write_dataset("data.h5", (spec_t){.rows = 200});
+  read_values("data.h5", "test/y", STORE_I32, labels);
+  for (int r = 0; r < TEST_ROWS; r++) first += labels[r] == 0;
+  for (int r = 0; r < TEST_ROWS; r++) two += labels[r] < 2;
+  write_text("config.yaml",
+             "data: {file: data.h5}\n"
+             "model: {layers: [{dense: {units: %d, init: zeros}}]}\n"
+             "loss: cross_entropy\n"
+             "train: {epochs: 0, top_k: 2}\n",
+             CLASSES);
+  run_well(ALONE, "train config.yaml name=zeros");
+  run_well(2, "eval runs/zeros --split test --json e.json");
+  cr_expect_float_eq(json_double(file_text("e.json"), "accuracy"), (double)first / TEST_ROWS, 1e-9);
+  cr_expect_float_eq(json_double(file_text("e.json"), "top_k_accuracy"), (double)two / TEST_ROWS, 1e-9);
 }
 
 Test(calibration, shares_below_quantiles_are_counted) {

@@ -15,10 +15,11 @@ static double cell(int64_t row, int64_t column) {
   return 10 * (double)column + (double)(column + 1) * noise((uint64_t)(row * COLUMNS + column));
 }
 
-/* One step over all rows with momentum 1: the mean of all rows, and the variance within shards, whose slices
- * of 23, 23, 22 and 22 rows are the ghost batches. */
+/* One step over all rows: the mean of all rows, and the variance within shards, whose slices of 23, 23, 22
+ * and 22 rows are the ghost batches; with the momentum 0.25 a quarter of that and the rest of what they begin
+ * with, 0 and 1. */
 Test(norm, statistics_of_one_step_are_the_means_and_the_variances_within_ghost_batches) {
-  float mean[COLUMNS], variance[COLUMNS];
+  float mean[COLUMNS], variance[COLUMNS], quarter_mean[COLUMNS], quarter_variance[COLUMNS];
   FILE *file = fopen("rows.csv", "w");
   cr_assert_not_null(file);
   for (int64_t i = 0; i < ROWS; i++)
@@ -35,6 +36,9 @@ Test(norm, statistics_of_one_step_are_the_means_and_the_variances_within_ghost_b
   run_well(3, "train norm.yaml");
   read_floats("runs/norm/model.h5", "parameters/batch_norm1/mean", COLUMNS, mean);
   read_floats("runs/norm/model.h5", "parameters/batch_norm1/variance", COLUMNS, variance);
+  run_well(ALONE, "train norm.yaml name=quarter 'model.layers=[batch_norm: {momentum: 0.25}, dense: 2]'");
+  read_floats("runs/quarter/model.h5", "parameters/batch_norm1/mean", COLUMNS, quarter_mean);
+  read_floats("runs/quarter/model.h5", "parameters/batch_norm1/variance", COLUMNS, quarter_variance);
   for (int64_t c = 0; c < COLUMNS; c++) {
     double all = 0, squares = 0;
     for (int64_t s = 0, first = 0; s < SHARDS; s++) {
@@ -48,6 +52,8 @@ Test(norm, statistics_of_one_step_are_the_means_and_the_variances_within_ghost_b
     cr_expect_float_eq(mean[c], all / ROWS, 1e-5 * fabs(all / ROWS), "mean %g", (double)mean[c]);
     cr_expect_float_eq(variance[c], squares / (ROWS - SHARDS), 1e-5 * squares / (ROWS - SHARDS),
                        "variance %g", (double)variance[c]);
+    cr_expect_float_eq(quarter_mean[c], 0.25F * mean[c], 1e-5F * fabsf(mean[c]));
+    cr_expect_float_eq(quarter_variance[c], 0.75F + 0.25F * variance[c], 1e-5F * (1 + variance[c]));
   }
 }
 

@@ -116,6 +116,42 @@ Test(stopping, when_the_loss_settles_over_steps_of_a_run_that_was_interrupted) {
   cr_expect_gt(steps_of("parts"), steps_of("whole"), "%" PRId64 " steps", steps_of("parts"));
 }
 
+/* The share of the base rate for each epoch by the losses of those before it: halved when two epochs have not
+ * brought a smaller one. */
+static void plateau_rates(int epochs, const double *losses, double *shares) {
+  double best = INFINITY, share = 1;
+  int waited = 0;
+  for (int e = 0; e < epochs; e++) {
+    shares[e] = share;
+    waited = losses[e] < best ? 0 : waited + 1;
+    best = fmin(best, losses[e]);
+    if (waited == 2) share /= 2;
+    if (waited == 2) waited = 0;
+  }
+}
+
+/* Validation is what a rate waits for where there is some, else the training loss. */
+Test(stopping, a_rate_that_waits_on_a_plateau_looks_at_validation) {
+  enum { EPOCHS = 24 };
+  static const char rule[] = "schedule={name: reduce_on_plateau, patience: 2, factor: 0.5, threshold: 0}";
+  float rates[EPOCHS];
+  for (int has_validation = 0; has_validation < 2; has_validation++) {
+    double by_train[EPOCHS], by_valid[EPOCHS];
+    const double *expected = has_validation ? by_valid : by_train;
+    run_well(2, "train config.yaml name=plateau '%s' train.epochs=%d optimizer.learning_rate=0.5 %s", rule,
+             EPOCHS, has_validation ? "" : "data.validation=0");
+    outcome_t outcome = outcome_of("plateau");
+    plateau_rates(EPOCHS, outcome.train_loss, by_train);
+    plateau_rates(EPOCHS, outcome.epoch_valid_loss, by_valid);
+    read_floats("runs/plateau/history.h5", "learning_rate", EPOCHS, rates);
+    for (int e = 0; e < EPOCHS; e++)
+      cr_expect_float_eq(rates[e], 0.5 * expected[e], 1e-8, "epoch %d: %g, not %g", e + 1, (double)rates[e],
+                         0.5 * expected[e]);
+    cr_expect_lt(expected[EPOCHS - 1], 1, "never on a plateau");
+    if (has_validation) cr_expect_neq(by_train[EPOCHS - 1], by_valid[EPOCHS - 1], "both say the same");
+  }
+}
+
 Test(stopping, at_the_last_epoch_is_no_rule) {
   run_well(2, "train config.yaml name=all train.epochs=2");
   expect_reason("all", "epochs", 2, 2);
