@@ -164,12 +164,15 @@ Test(dropout, mask_differs_by_seed_step_shard_row_and_op) {
   network_t other = network_create(later, COUNT(later), 4, ROWS);
   static bool mask[N], changed[N];
   collect_mask(net.graph, net.vector, net.tape, ROWS, ROWS, net.pass, mask);
-  pass_t passes[] = {net.pass, net.pass, net.pass};
-  passes[0].seed++, passes[1].step++, passes[2].shard++;
-  for (int i = 0; i < 3; i++) {
+  pass_t passes[] = {net.pass, net.pass, net.pass, net.pass};
+  passes[0].seed++, passes[1].step++, passes[2].shard++, passes[3].step += 2;
+  for (int i = 0; i < 4; i++) {
     collect_mask(net.graph, net.vector, net.tape, ROWS, ROWS, passes[i], changed);
     cr_assert_arr_neq(changed, mask, sizeof mask, "change %d", i);
   }
+  collect_mask(net.graph, net.vector, net.tape, ROWS, ROWS, passes[1], mask);
+  cr_assert_arr_neq(changed, mask, sizeof mask, "two steps that follow each other");
+  collect_mask(net.graph, net.vector, net.tape, ROWS, ROWS, net.pass, mask);
   collect_mask(other.graph, other.vector, other.tape, ROWS, ROWS, other.pass, changed);
   cr_assert_arr_neq(changed, mask, sizeof mask, "another op");
   cr_assert_arr_neq(mask, mask + WIDTH, WIDTH * sizeof mask[0], "another row");
