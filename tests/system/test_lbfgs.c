@@ -49,7 +49,7 @@ Test(lbfgs, gives_the_same_bits_on_any_layout_and_after_a_resume) {
 }
 
 Test(lbfgs, refuses_what_it_cannot_do) {
-  static const char *const cases[][2] = {{"train.global_batch_size=64", "global_batch_size=all"},
+  static const char *const cases[][2] = {{"train.global_batch_size=64", "set it to all"},
                                          {"train.clip_norm=1", "clip_norm"},
                                          {"'model.layers=[dropout: 0.2, dense: 5]'", "dropout"}};
   for (int i = 0; i < 3; i++) {
