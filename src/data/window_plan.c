@@ -70,8 +70,9 @@ static ls_status check_heads(int64_t columns, target_request_t targets, ls_error
     if (targets.columns[c].column >= needed) needed = targets.columns[c].column + 1;
   if (columns == needed || (columns > needed && !targets.all_columns)) return LS_OK;
   return error_set(error, LS_BAD_SETTINGS,
-                   "the heads of the network take %" PRId64 " columns of those that are forecast, and "
-                   "data.window.targets gives %" PRId64 ": loss.targets names the columns of a head, from 0",
+                   "data.window.targets: the heads of the network take %" PRId64
+                   " columns of those that are forecast, and there are %" PRId64
+                   ": loss.targets names the columns of a head, from 0",
                    needed, columns);
 }
 
@@ -89,7 +90,7 @@ ls_status windows_check(const window_settings_t *window, int64_t columns, target
                      columns, targets.width);
   if (columns * window->horizon == targets.width) return LS_OK;
   return error_set(error, LS_BAD_SETTINGS,
-                   "a forecast of %" PRId64 " step(s) (data.window.horizon) and %" PRId64
+                   "model.layers: a forecast of %" PRId64 " step(s) (data.window.horizon) and %" PRId64
                    " column(s) has %" PRId64 " targets, but the network and its loss are for %" PRId64
                    ": make the last layer as wide as the targets need",
                    window->horizon, columns, columns * window->horizon, targets.width);

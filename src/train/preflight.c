@@ -183,5 +183,3 @@ void preflight_launch_line(const world_t *world, const layout_t *layout, char *o
   else
     snprintf(out, size, "mpiexec -n %d -bind-to core:%d", hosts * ranks, threads);
 }
-
-/* Rank 0 alone has seen the file, and it is rank 0 that prints the message of any rank. */

@@ -128,6 +128,7 @@ Test(bad_input, settings_that_do_not_go_together_are_refused_with_their_line) {
                {"train: {global_batch_size: 64}\noptimizer: lbfgs", "train.global_batch_size: the", ALONE},
                {"parallel: {shards: 1}", "parallel.shards: 2 ranks share", 2},
                {"data: {window: {length: 4, season: 5}, file: data.h5}", "data.window.season is 5", ALONE},
+               {"data: {window: {length: 4}, file: data.h5}", "data.window.targets gives 13", ALONE},
                {"data: {scaling: {columns: {99: robust}}, file: data.h5}", "data.scaling.columns: ", ALONE},
                {"data: {target_scaling: standard, file: data.h5}", "data.target_scaling is for", ALONE},
                {"model: {layers: [{dense: 5}, {residual: [dense: 3]}]}", "model.layers: residual", 2},
