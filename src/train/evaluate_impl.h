@@ -1,5 +1,5 @@
-/* Inside of evaluation: what evaluate.c, which walks over rows, and judge.c, which counts what it finds,
- * share. */
+/* Inside of evaluation: what evaluate.c, which walks over rows, judge.c, which counts what it finds, and
+ * judge_finish.c, which makes metrics of it, share. */
 #ifndef TRAIN_EVALUATE_IMPL_H
 #define TRAIN_EVALUATE_IMPL_H
 
@@ -91,6 +91,11 @@ int64_t judge_width(const evaluator_t *evaluator, const split_t *split);
 
 /* Sets all counts of all workers to zero, and what is counted of intervals. */
 void judge_begin(job_t *job);
+
+/* Whether the forecast without a model is one of these rows: of a season ago only where there are seasons. */
+bool judge_has_baseline(const job_t *job, int baseline);
+
+/* ---- judge_finish.c ---- */
 
 /* From counts and the sums over all rows to metrics, whose rows are known. Collective. */
 ls_status judge_finish(const job_t *job, world_t *world, const double *sums, metrics_t *metrics,
