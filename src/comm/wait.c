@@ -48,12 +48,16 @@ double world_patience(const world_t *world) {
   return world->timeout - 3 * tenth(world);
 }
 
+static void pass_seconds(double seconds) {
+  double until = clock_seconds() + seconds;
+  for (int tries = 0; clock_seconds() < until; tries += tries < INT_MAX / 2) idle(tries);
+}
+
 /* MPI_Finalize would wait for all ranks, and a launcher that is not told so waits for all its daemons. Who
  * does not report gives the one who does the time to. On a node that is cut off the launcher cannot be told,
  * and MPICH goes on trying: there the signal ends the process. */
 void world_end_job(const world_t *world) {
-  double until = clock_seconds() + (world->reports ? 0 : tenth(world));
-  for (int tries = 0; clock_seconds() < until; tries += tries < INT_MAX / 2) idle(tries);
+  if (!world->reports) pass_seconds(tenth(world));
   alarm(ABORT_SECONDS);
   MPI_Abort(MPI_COMM_WORLD, ls_status_exit_code(LS_COMM));
 }
@@ -99,14 +103,15 @@ static int name_silent(const world_t *world, const bool *answers, char *names, s
   return n;
 }
 
-/* Sets world->why from the roll; `why` says how it came to it. A rank without a lane knows no more than that.
- */
+/* Sets world->why from the roll; `why` says how it came to it. A rank without a lane knows no more than that,
+ * and waits as long as others call theirs: were it the first to end the job, nobody would name the lost. */
 static void find_lost(world_t *world, const char *why) {
   char names[LS_MESSAGE_SIZE / 2];
   MPI_Request *requests = calloc(2 * (size_t)world->nodes, sizeof *requests);
   bool *answers = calloc((size_t)world->nodes, sizeof *answers);
   if (requests == NULL || answers == NULL || world->lane == MPI_COMM_NULL) {
     error_set(&world->why, LS_COMM, "%s", why);
+    pass_seconds(tenth(world));
   } else {
     for (int i = 0; i < 2 * world->nodes; i++) requests[i] = MPI_REQUEST_NULL;
     call_roll(world, requests, answers);
