@@ -38,15 +38,15 @@ _Bool idle(int tries) {
 
 /* Since Linux 6.12 a thread may have a slice of its own length (sched(7), EEVDF): one with a shorter slice
  * takes the core from one with a longer slice when it wakes. The C library has no struct for it. */
-void idle_wake_promptly(void) {
+void idle_wake_promptly(_Bool on) {
   struct {
     uint32_t size, policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
     uint64_t runtime, deadline, period;
-  } attributes = {.size = sizeof attributes, .policy = SCHED_OTHER, .runtime = SHORTEST_SLICE};
-  prctl(PR_SET_TIMERSLACK, SLACK_NANOSECONDS);
+  } attributes = {.size = sizeof attributes, .policy = SCHED_OTHER, .runtime = on ? SHORTEST_SLICE : 0};
+  prctl(PR_SET_TIMERSLACK, on ? SLACK_NANOSECONDS : 0); /* 0, here and there: what is usual */
 #ifdef SYS_sched_setattr
   attributes.nice = getpriority(PRIO_PROCESS, 0);
   syscall(SYS_sched_setattr, 0, &attributes, 0);

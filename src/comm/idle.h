@@ -11,8 +11,9 @@ enum {
 /* `tries`: looks so far. True when it slept, so that the clock may be asked too. Thread-safe. */
 _Bool idle(int tries);
 
-/* Asks the kernel to let the calling thread run as soon as it wakes, though others keep the core busy: for
- * one that mostly sleeps. A kernel that does not know how takes no notice. */
-void idle_wake_promptly(void);
+/* Asks the kernel to let the calling thread run as soon as it wakes, though others keep the core busy (for
+ * one that mostly sleeps), or no longer. Threads inherit it from whoever makes them: between the two calls
+ * make none, or it gains nothing over them. A kernel that does not know how takes no notice. */
+void idle_wake_promptly(_Bool on);
 
 #endif

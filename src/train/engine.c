@@ -204,6 +204,7 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
     worker_t *worker = &engine->workers[thread >= 0 ? thread : engine->in.layout->threads];
     bool goes_on = true;
     omp_set_num_threads(1);
+    if (thread < 0) idle_wake_promptly(true);
     worker->mark = clock_seconds();
     int64_t t = from;
     for (; t < to && goes_on; t++) {
@@ -219,6 +220,7 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
     }
     if (goes_on && thread >= 0 && engine->nodes > 1) staged_end(engine, worker, engine->ticks + (t - from));
     if (thread == 0) end = t;
+    if (thread < 0) idle_wake_promptly(false);
   }
   engine->steps_done = end;
   engine->ticks += end - from;

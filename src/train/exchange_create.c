@@ -2,8 +2,6 @@
  * added up. */
 #include "train/exchange_impl.h"
 
-#include "comm/idle.h"
-
 #include <string.h>
 
 bool exchange_takes_part(const engine_t *engine) {
@@ -113,7 +111,6 @@ ls_status exchange_create(engine_t *engine, ls_error *error) {
   exchange_t *exchange = arena_new(&engine->arena, 1, sizeof *exchange);
   if (exchange == NULL) return no_memory(error);
   engine->exchange = exchange;
-  idle_wake_promptly();
   TRY(plan_own(engine, exchange, error));
   TRY(plan_all(engine, exchange, &pieces, error));
   exchange->routes = arena_new(&engine->arena, engine->n_buckets, sizeof *exchange->routes);

@@ -1,0 +1,65 @@
+/* Who is to run as soon as it wakes has a slice of its own, until it says otherwise, and leaves none to
+ * threads that are made later. */
+#include "comm/idle.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* The slice of the calling thread in nanoseconds, by sched_getattr(2). */
+static uint64_t slice(void) {
+  struct {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+  } attributes = {.size = sizeof attributes};
+  cr_assert_eq(syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0), 0);
+  return attributes.runtime;
+}
+
+/* Kernels before 6.12 know one slice for all. */
+static bool kernel_has_slices(void) {
+  struct utsname name;
+  int major = 0, minor = 0;
+  cr_assert_eq(uname(&name), 0);
+  cr_assert_eq(sscanf(name.release, "%d.%d", &major, &minor), 2);
+  return major > 6 || (major == 6 && minor >= 12);
+}
+
+typedef struct {
+  uint64_t slice;
+  int slack;
+} wake_t;
+
+static wake_t wake(void) {
+  return (wake_t){slice(), prctl(PR_GET_TIMERSLACK)};
+}
+
+static void *wake_of_thread(void *out) {
+  *(wake_t *)out = wake();
+  return NULL;
+}
+
+Test(idle, wakes_promptly_until_told_otherwise) {
+  pthread_t thread;
+  wake_t before = wake(), later = {0};
+  idle_wake_promptly(true);
+  wake_t prompt = wake();
+  idle_wake_promptly(false);
+  cr_assert_eq(pthread_create(&thread, NULL, wake_of_thread, &later), 0);
+  cr_assert_eq(pthread_join(thread, NULL), 0);
+  cr_assert_lt(prompt.slack, before.slack);
+  if (kernel_has_slices())
+    cr_assert_lt(prompt.slice, before.slice);
+  else
+    cr_assert_eq(prompt.slice, before.slice);
+  cr_assert_eq(later.slack, before.slack);
+  cr_assert_eq(later.slice, before.slice);
+}
