@@ -3,7 +3,6 @@
 #include "comm/barrier.h"
 
 #include "base/clock.h"
-#include "comm/idle.h"
 
 #include <limits.h>
 
@@ -13,7 +12,7 @@ void barrier_init(barrier_t *barrier, int participants) {
   barrier->participants = participants;
 }
 
-bool barrier_wait(barrier_t *barrier, double limit) {
+bool barrier_wait(barrier_t *barrier, idler_t *idler, double limit) {
   unsigned round = atomic_load_explicit(&barrier->round, memory_order_relaxed);
   int before = atomic_fetch_add_explicit(&barrier->waiting, 1, memory_order_acq_rel);
   if (before + 1 == barrier->participants) {
@@ -24,7 +23,7 @@ bool barrier_wait(barrier_t *barrier, double limit) {
   double asleep = 0; /* since when */
   for (int tries = 0; atomic_load_explicit(&barrier->round, memory_order_acquire) == round;
        tries += tries < INT_MAX) {
-    if (!idle(tries) || limit <= 0) continue;
+    if (!idle(idler, tries) || limit <= 0) continue;
     double now = clock_seconds();
     if (asleep <= 0) asleep = now;
     if (now - asleep > limit) return false;

@@ -6,6 +6,8 @@
 #ifndef COMM_BARRIER_H
 #define COMM_BARRIER_H
 
+#include "comm/idle.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -18,8 +20,8 @@ typedef struct {
 /* By one participant, before any other uses it. */
 void barrier_init(barrier_t *barrier, int participants);
 
-/* Thread-safe; all participants must call it. False when some have not come for `limit` seconds (0: waits for
- * ever): the barrier is of no more use then. */
-bool barrier_wait(barrier_t *barrier, double limit);
+/* Thread-safe; all participants must call it. `idler`: the calling thread's, or NULL (idle.h). False when
+ * some have not come for `limit` seconds (0: waits for ever): the barrier is of no more use then. */
+bool barrier_wait(barrier_t *barrier, idler_t *idler, double limit);
 
 #endif

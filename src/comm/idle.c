@@ -1,7 +1,10 @@
-/* Three stages of patience. */
+/* Two stages of patience. */
 #include "comm/idle.h"
 
+#include "base/clock.h"
+
 #include <sched.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -10,11 +13,14 @@
 #include <unistd.h>
 
 enum {
-  YIELDS = 2000, /* then let others have the core: some may be who we wait for */
   NAP_NANOSECONDS = 50000,
   SHORTEST_SLICE = 100000, /* nanoseconds: the least that Linux takes */
   SLACK_NANOSECONDS = 1000,
 };
+
+/* A thread that shares its core loses it with every slice or so, 100 times a second and more; one that does
+ * not, a few times a second to the kernel's own threads. */
+static const double PERIOD = 0.05, MOST_PER_SECOND = 20;
 
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -24,21 +30,37 @@ static void relax(void) {
 #endif
 }
 
-_Bool idle(int tries) {
-  if (tries < IDLE_SPINS) {
-    relax();
-  } else if (tries < IDLE_SPINS + YIELDS) {
-    sched_yield();
-  } else {
-    nanosleep(&(struct timespec){0, NAP_NANOSECONDS}, NULL);
-    return 1;
-  }
+/* RUSAGE_THREAD is Linux's; elsewhere nobody is known to be crowded. */
+static long times_preempted(void) {
+#ifdef RUSAGE_THREAD
+  struct rusage usage;
+  if (getrusage(RUSAGE_THREAD, &usage) == 0) return usage.ru_nivcsw;
+#endif
   return 0;
+}
+
+static void look_round(idler_t *idler) {
+  double now = clock_seconds(), passed = now - idler->since;
+  if (passed < PERIOD) return;
+  long preempted = times_preempted();
+  idler->crowded = (double)(preempted - idler->preempted) > MOST_PER_SECOND * passed;
+  idler->preempted = preempted;
+  idler->since = now;
+}
+
+bool idle(idler_t *idler, int tries) {
+  if (idler != NULL && tries == 0) look_round(idler);
+  if (tries < IDLE_SPINS && !(idler != NULL && idler->crowded)) {
+    relax();
+    return false;
+  }
+  nanosleep(&(struct timespec){0, NAP_NANOSECONDS}, NULL);
+  return true;
 }
 
 /* Since Linux 6.12 a thread may have a slice of its own length (sched(7), EEVDF): one with a shorter slice
  * takes the core from one with a longer slice when it wakes. The C library has no struct for it. */
-void idle_wake_promptly(_Bool on) {
+void idle_wake_promptly(bool on) {
   struct {
     uint32_t size, policy;
     uint64_t flags;

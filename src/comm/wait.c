@@ -11,6 +11,7 @@
 #include "comm/world_impl.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ enum {
   LONGEST_PART = 10, /* seconds */
   ABORT_SECONDS = 1,
   QUICK_LOOKS = 100, /* before the core is left to others: asking MPI takes longer than a look at memory */
+  YIELDS = 2000,
 };
 
 void world_set_timeout(world_t *world, double seconds) {
@@ -50,7 +52,7 @@ double world_patience(const world_t *world) {
 
 static void pass_seconds(double seconds) {
   double until = clock_seconds() + seconds;
-  for (int tries = 0; clock_seconds() < until; tries += tries < INT_MAX / 2) idle(tries);
+  for (int tries = 0; clock_seconds() < until; tries += tries < INT_MAX / 2) idle(NULL, tries);
 }
 
 /* MPI_Finalize would wait for all ranks, and a launcher that is not told so waits for all its daemons. Who
@@ -85,7 +87,7 @@ static void call_roll(const world_t *world, MPI_Request *requests, bool *answers
         answers[node] = done;
       missing += !answers[node];
     }
-    idle(tries);
+    idle(NULL, tries);
   }
 }
 
@@ -141,8 +143,13 @@ ls_status world_abandon(world_t *world, const char *why, ls_error *error) {
 
 /* ---- waiting ---- */
 
+/* A library goes on only while it is asked to, so this looks again and again, and others may have the core
+ * meanwhile: some may be who it waits for. It sleeps when nothing has come for long. */
 static bool idle_between(int looks) {
-  return looks >= QUICK_LOOKS && idle(IDLE_SPINS + looks);
+  if (looks < QUICK_LOOKS) return false;
+  if (looks >= QUICK_LOOKS + YIELDS) return idle(NULL, IDLE_SPINS);
+  sched_yield();
+  return false;
 }
 
 ls_status world_await(world_t *world, int code, MPI_Request *request, const char *call, ls_error *error) {

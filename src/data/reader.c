@@ -93,7 +93,7 @@ void reader_wait(const reader_t *reader, int64_t number) {
   for (int tries = 0; atomic_load_explicit(&reader->ready, memory_order_acquire) <= number &&
                       atomic_load_explicit(&reader->failed, memory_order_acquire) == 0;
        tries++)
-    idle(tries);
+    idle(NULL, tries);
 }
 
 /* ---- life ---- */

@@ -87,7 +87,7 @@ static double measure_peak(const team_t *team, peak_t peak) {
     if (clock_seconds() - began > team->seconds / (2 * REPEATS)) break;
   }
   for (int i = 0; i < REPEATS; i++) {
-    barrier_wait(team->barrier, 0);
+    barrier_wait(team->barrier, NULL, 0);
     double began = clock_seconds(), flops = peak(rounds);
     rates[i] = flops / (clock_seconds() - began);
   }
@@ -103,7 +103,7 @@ static double measure_stream(const team_t *team, float *restrict c, const float 
                              const float *restrict b) {
   double rates[REPEATS];
   for (int i = 0; i < REPEATS; i++) {
-    barrier_wait(team->barrier, 0);
+    barrier_wait(team->barrier, NULL, 0);
     double began = clock_seconds();
     for (size_t k = 0; k < STREAM_FLOATS; k++) c[k] = a[k] + b[k];
     rates[i] = 3.0 * STREAM_FLOATS * sizeof *c / (clock_seconds() - began);

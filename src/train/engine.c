@@ -84,7 +84,7 @@ static ls_status end_reading(engine_t *engine, int64_t to, ls_error *error) {
 
 /* False when the others have not come in time. */
 static bool wait_at(engine_t *engine, worker_t *worker, barrier_t *barrier) {
-  bool came = barrier_wait(barrier, world_timeout(engine->in.world));
+  bool came = barrier_wait(barrier, &worker->idler, world_timeout(engine->in.world));
   if (!came) atomic_store(&engine->control->failed, EXCHANGE_FAILED);
   worker_mark(worker, PHASE_WAIT);
   return came;
@@ -104,10 +104,10 @@ bool lanes_wait(engine_t *engine, worker_t *worker) {
 
 /* What another thread has begun comes to its end or fails, so it is enough to look at whether it has failed.
  * The clock is for other ranks. */
-bool wait_on(engine_t *engine, patience_t *patience) {
+bool wait_on(engine_t *engine, worker_t *worker, patience_t *patience) {
   double limit = world_timeout(engine->in.world);
   if (step_failed(engine)) return false;
-  bool slept = idle(patience->looks);
+  bool slept = idle(&worker->idler, patience->looks);
   patience->looks += patience->looks < INT_MAX / 2;
   if (!slept || limit <= 0) return true;
   double now = clock_seconds();
@@ -116,10 +116,10 @@ bool wait_on(engine_t *engine, patience_t *patience) {
   return true;
 }
 
-bool count_wait(engine_t *engine, const atomic_long *counter, long number) {
+bool count_wait(engine_t *engine, worker_t *worker, const atomic_long *counter, long number) {
   patience_t patience = {0};
   while (atomic_load_explicit(counter, memory_order_acquire) < number)
-    if (!wait_on(engine, &patience)) return false;
+    if (!wait_on(engine, worker, &patience)) return false;
   return true;
 }
 

@@ -19,7 +19,8 @@ typedef struct {
   float *levels;   /* (fold_depth - 1, largest tile): where sums of left-hand subtrees wait */
   float *gradient; /* GRAPH_BLOCK floats: a block of the mean gradient */
   float *stack;    /* (depth of the sum, GRAPH_BLOCK) */
-  double mark;     /* when the current phase began */
+  idler_t idler;
+  double mark; /* when the current phase began */
   double seconds[PHASES];
   double *timeline; /* (timed_steps, PHASES): `seconds` as they stood behind each step; NULL when not kept */
 } worker_t;
@@ -131,8 +132,9 @@ struct engine {
   int n_pieces;
   int fold_depth; /* sums of a tile at work at once */
 
-  size_t bucket_floats; /* about so many weights in a bucket */
-  section_t *sections;  /* the network as the exchange cuts it: whole on one node */
+  size_t bucket_floats;  /* about so many weights in a bucket, of which */
+  double bucket_seconds; /* a node's part is so long on the line */
+  section_t *sections;   /* the network as the exchange cuts it: whole on one node */
   size_t n_sections;
   stage_t *stages; /* of several nodes only, as is the exchange */
   size_t n_stages;
@@ -337,14 +339,14 @@ bool team_wait(engine_t *engine, worker_t *worker);
 bool node_wait(engine_t *engine, worker_t *worker); /* false: in vain */
 bool lanes_wait(engine_t *engine, worker_t *worker);
 /* Waits for a counter that only grows; false when the step fails meanwhile, or nothing comes in time. */
-bool count_wait(engine_t *engine, const atomic_long *counter, long number);
+bool count_wait(engine_t *engine, worker_t *worker, const atomic_long *counter, long number);
 /* For who looks at more than a counter: called after each look in vain, with {0} before the first. False when
  * it is no use to go on. */
 typedef struct {
   int looks;
   double asleep; /* since when */
 } patience_t;
-bool wait_on(engine_t *engine, patience_t *patience);
+bool wait_on(engine_t *engine, worker_t *worker, patience_t *patience);
 /* Whether somebody has waited in vain: the step, and the run with it, is over. */
 bool step_failed(const engine_t *engine);
 

@@ -199,7 +199,7 @@ static bool update_until(const ring_t *ring, const atomic_long *counter, long nu
   for (;;) {
     while (update_next(ring)) patience = (patience_t){0};
     if (atomic_load_explicit(counter, memory_order_acquire) >= number) break;
-    if (!wait_on(ring->engine, &patience)) return false;
+    if (!wait_on(ring->engine, ring->worker, &patience)) return false;
     worker_mark(ring->worker, PHASE_WAIT);
   }
   return true;

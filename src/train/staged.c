@@ -106,7 +106,7 @@ static bool wait_for_bucket(engine_t *engine, worker_t *worker, size_t bucket, l
   if (atomic_load_explicit(arrived, memory_order_acquire) >= number) return true;
   worker_mark(worker, PHASE_WAIT);
   atomic_fetch_add_explicit(&engine->waiting, 1, memory_order_relaxed);
-  bool came = count_wait(engine, arrived, number);
+  bool came = count_wait(engine, worker, arrived, number);
   atomic_fetch_sub_explicit(&engine->waiting, 1, memory_order_relaxed);
   worker_mark(worker, PHASE_EXCHANGE);
   return came;

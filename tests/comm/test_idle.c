@@ -1,9 +1,12 @@
-/* Who is to run as soon as it wakes has a slice of its own, until it says otherwise, and leaves none to
- * threads that are made later. */
+/* Who waits spins at first, unless others want its core; who is to run as soon as it wakes has a slice of its
+ * own, until it says otherwise, and leaves none to threads that are made later. */
+#include "base/clock.h"
 #include "comm/idle.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -62,4 +65,40 @@ Test(idle, wakes_promptly_until_told_otherwise) {
     cr_assert_eq(prompt.slice, before.slice);
   cr_assert_eq(later.slack, before.slack);
   cr_assert_eq(later.slice, before.slice);
+}
+
+Test(idle, sleeps_after_some_looks) {
+  idler_t idler = {0};
+  int tries = 0;
+  while (!idle(&idler, tries)) tries++;
+  cr_assert_eq(tries, IDLE_SPINS);
+  cr_assert(idle(NULL, IDLE_SPINS));
+}
+
+static void *keep_busy(void *end) {
+  while (!atomic_load((atomic_bool *)end)) {
+  }
+  return NULL;
+}
+
+/* All threads on the one core that this process is on now. */
+static void stay_here(void) {
+  cpu_set_t here;
+  CPU_ZERO(&here);
+  CPU_SET((size_t)sched_getcpu(), &here);
+  cr_assert_eq(sched_setaffinity(0, sizeof here, &here), 0);
+}
+
+Test(idle, does_not_spin_where_others_want_the_core, .timeout = 60) {
+  pthread_t neighbour;
+  atomic_bool end = false;
+  idler_t idler = {0};
+  stay_here();
+  cr_assert_eq(pthread_create(&neighbour, NULL, keep_busy, &end), 0);
+  double began = clock_seconds();
+  while (!idler.crowded && clock_seconds() - began < 30) idle(&idler, 0); /* many short waits */
+  cr_assert(idler.crowded);
+  cr_assert(idle(&idler, 0), "sleeps at once");
+  atomic_store(&end, true);
+  pthread_join(neighbour, NULL);
 }

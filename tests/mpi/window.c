@@ -70,9 +70,9 @@ static void *count(void *context) {
   thread_t *thread = context;
   for (int round = 1; round <= ROUNDS; round++) {
     thread->shared->counters[thread->index] = round;
-    thread->wrong += !barrier_wait(&thread->shared->barrier, 0);
+    thread->wrong += !barrier_wait(&thread->shared->barrier, NULL, 0);
     for (int i = 0; i < thread->participants; i++) thread->wrong += thread->shared->counters[i] != round;
-    thread->wrong += !barrier_wait(&thread->shared->barrier, 30);
+    thread->wrong += !barrier_wait(&thread->shared->barrier, NULL, 30);
   }
   return NULL;
 }
@@ -106,7 +106,7 @@ static void check_barrier_limit(void) {
   barrier_t barrier;
   barrier_init(&barrier, 2);
   double began = clock_seconds();
-  bool came = barrier_wait(&barrier, 0.2);
+  bool came = barrier_wait(&barrier, NULL, 0.2);
   double waited = clock_seconds() - began;
   CHECK(!came && waited >= 0.2 && waited < 5, "%d after %.2f s", came, waited);
 }
