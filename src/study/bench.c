@@ -141,8 +141,9 @@ static void print_layers(const bench_t *b, FILE *out) {
 
 static void print_steps(const bench_t *b, FILE *out) {
   fprintf(out,
-          "\nstep        %.1f us, %.0f rows/s, %.1f GFLOP/s: %.2f of the peak (%" PRId64 " steps measured)\n",
-          b->step_seconds * 1e6, b->rows, b->flops / 1e9, b->flops / peak_of(b), b->steps);
+          "\nstep        %.1f us, %.0f rows/s, %.1f GFLOP/s: %.2f of the peak beside it (%" PRId64
+          " steps measured)\n",
+          b->step_seconds * 1e6, b->rows, b->flops / 1e9, b->share, b->steps);
   fprintf(out, "%-12s %12s %8s\n", "phase", "us", "share");
   for (int p = 0; p < PHASES; p++)
     fprintf(out, "%-12s %12.1f %8.3f\n", engine_phase_name((engine_phase_t)p), b->phases[p] * 1e6,
@@ -164,7 +165,7 @@ static const char *verdict(const bench_t *b) {
                          "makes it rarer",
       [PHASE_WAIT] = "the step is bound by threads that wait for each other: its work is too small or uneven "
                      "for so many, or other processes use the cores"};
-  double share = b->flops / peak_of(b), most = 0.2;
+  double most = 0.2;
   const char *found = NULL;
   for (int p = 0; p < PHASES; p++)
     if (words[p] != NULL && b->phases[p] / b->step_seconds > most) {
@@ -172,7 +173,7 @@ static const char *verdict(const bench_t *b) {
       found = words[p];
     }
   if (found != NULL) return found;
-  if (share >= 0.75) return "the step is bound by floating-point work, as it should be";
+  if (b->share >= 0.75) return "the step is bound by floating-point work, as it should be";
   return "the step is bound by its kernels, which run below the peak: layers are narrow, or shards have few "
          "rows (parallel.shards, train.global_batch_size)";
 }
@@ -233,7 +234,7 @@ static void write_object(const bench_t *b, FILE *file) {
                  {"step_seconds", b->step_seconds},
                  {"rows_per_second", b->rows},
                  {"gflops", b->flops / 1e9},
-                 {"fraction_of_peak", b->flops / peak_of(b)},
+                 {"fraction_of_peak", b->share},
                  {"update_bytes", b->update_bytes}};
   fputc('{', file);
   json_integer(file, true, "nodes", b->nodes);

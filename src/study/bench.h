@@ -43,8 +43,9 @@ typedef struct {
   int64_t block_rows, slice_rows; /* rows of a kernel call; of a shard's weight gradient */
   int64_t parameters;
   int64_t steps;
-  double step_seconds;   /* of one step, wall time */
-  double rows, flops;    /* per second, of whole steps */
+  double step_seconds; /* of one step, wall time */
+  double rows, flops;  /* per second, of whole steps */
+  double share;        /* of the peak: median of chunks of steps, each over the peak just before and after */
   double phases[PHASES]; /* seconds of one step: mean over threads */
   double update_bytes;   /* that one step's sums and update move, at the least */
   double startup;        /* seconds from the launch of rank 0's process to the end of its first step */

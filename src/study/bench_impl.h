@@ -30,7 +30,9 @@ double median(double *values, int n); /* sorts them */
 /* The sum, or the mean, of a figure over all ranks, on every rank. Collective. */
 ls_status sum_over_ranks(world_t *world, double mine, double *out, ls_error *error);
 
-/* bench_machine.c */
+/* bench_machine.c. bench_peak: FLOP/s of all threads at work for a precision's instruction, 0 for one that
+ * this CPU has not; takes about `seconds` (twice with the search for how many rounds that is). */
+ls_status bench_peak(const team_t *team, int precision, double seconds, double *out, ls_error *error);
 ls_status bench_machine(const team_t *team, bench_t *out, ls_error *error);
 /* bench_node.c: what threads and ranks of a node cost each other */
 ls_status bench_node(const team_t *team, bench_t *out, ls_error *error);

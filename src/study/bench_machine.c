@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "math/peak.h"
+#include "math/precision.h"
 #include "study/bench_impl.h"
 
 #include <omp.h>
@@ -77,14 +78,14 @@ done:
 
 typedef double (*peak_t)(int64_t rounds);
 
-/* FLOP/s of this thread, while the others do the same. */
-static double measure_peak(const team_t *team, peak_t peak) {
+/* FLOP/s of this thread, while the others do the same; 0 where the CPU has no such instruction. */
+static double measure_peak(const team_t *team, double seconds, peak_t peak) {
   double rates[REPEATS];
   int64_t rounds = 1 << 16;
   for (;; rounds *= 2) { /* as many as take a part's time, and warm the core meanwhile */
     double began = clock_seconds();
     if (peak(rounds) == 0) return 0;
-    if (clock_seconds() - began > team->seconds / (2 * REPEATS)) break;
+    if (clock_seconds() - began > seconds / (2 * REPEATS)) break;
   }
   for (int i = 0; i < REPEATS; i++) {
     barrier_wait(team->barrier, NULL, 0);
@@ -92,6 +93,16 @@ static double measure_peak(const team_t *team, peak_t peak) {
     rates[i] = flops / (clock_seconds() - began);
   }
   return median(rates, REPEATS);
+}
+
+ls_status bench_peak(const team_t *team, int precision, double seconds, double *out, ls_error *error) {
+  double flops = 0;
+#pragma omp parallel num_threads(team->threads) reduction(+ : flops)
+  {
+    omp_set_num_threads(1);
+    flops += measure_peak(team, seconds, precision == PRECISION_BF16 ? peak_bf16 : peak_fp32);
+  }
+  return sum_over_ranks(team->world, flops, out, error);
 }
 
 /* ---- memory ---- */
@@ -118,20 +129,18 @@ static float *stream_memory(const team_t *team, arena_t *arena) {
 
 ls_status bench_machine(const team_t *team, bench_t *out, ls_error *error) {
   arena_t arena = {0};
-  double fp32 = 0, bf16 = 0, bandwidth = 0;
+  double bandwidth = 0;
   float *memory = stream_memory(team, &arena);
   ls_status status = memory == NULL ? error_set(error, LS_NO_MEMORY, "no memory to measure memory") : LS_OK;
   TRY_OR_DONE(world_agree(team->world, status, error));
-#pragma omp parallel num_threads(team->threads) reduction(+ : fp32, bf16, bandwidth)
+  TRY_OR_DONE(bench_peak(team, PRECISION_FP32, team->seconds, &out->peak_fp32, error));
+  TRY_OR_DONE(bench_peak(team, PRECISION_BF16, team->seconds, &out->peak_bf16, error));
+#pragma omp parallel num_threads(team->threads) reduction(+ : bandwidth)
   {
     float *own = memory + (size_t)omp_get_thread_num() * 3 * STREAM_FLOATS;
     omp_set_num_threads(1);
-    fp32 += measure_peak(team, peak_fp32);
-    bf16 += measure_peak(team, peak_bf16);
     bandwidth += measure_stream(team, own, own + STREAM_FLOATS, own + 2 * STREAM_FLOATS);
   }
-  TRY_OR_DONE(sum_over_ranks(team->world, fp32, &out->peak_fp32, error));
-  TRY_OR_DONE(sum_over_ranks(team->world, bf16, &out->peak_bf16, error));
   TRY_OR_DONE(sum_over_ranks(team->world, bandwidth, &out->bandwidth, error));
 done:
   arena_free(&arena);

@@ -170,10 +170,50 @@ static double update_bytes(const training_t *training, double parameters) {
   return vectors * parameters * sizeof(float);
 }
 
+/* Steps that are measured together, and what came of them. */
+typedef struct {
+  int64_t steps;
+  double seconds, rows;
+} chunk_t;
+
+static ls_status run_chunk(walk_t *walk, chunk_t *chunk, ls_error *error) {
+  const training_t *training = walk->training;
+  int64_t first = walk->done, batch = training->settings->train.global_batch_size;
+  TRY(world_barrier(training->world, error));
+  double began = clock_seconds();
+  TRY(walk_on(walk, chunk->steps, error));
+  chunk->seconds = clock_seconds() - began;
+  chunk->rows = 0;
+  for (int64_t t = first; t < walk->done; t++)
+    chunk->rows += (double)step_rows(training->partition, batch, t % walk->per_epoch);
+  return LS_OK;
+}
+
+/* Chunks of steps, and the peak before the first and behind each: clocks drift and neighbours come and go, so
+ * a chunk is compared with the peak beside it alone. */
+static ls_status run_chunks(const team_t *team, walk_t *walk, int64_t steps, bench_t *out, ls_error *error) {
+  double seconds[REPEATS], shares[REPEATS], rows = 0, before = 0, after = 0;
+  double flops_per_row = graph_flops_per_row(walk->training->graph);
+  TRY(bench_peak(team, out->precision, team->seconds / REPEATS, &before, error));
+  for (int i = 0; i < REPEATS; i++, before = after) {
+    chunk_t chunk = {.steps = steps};
+    TRY(run_chunk(walk, &chunk, error));
+    TRY(bench_peak(team, out->precision, team->seconds / REPEATS, &after, error));
+    shares[i] = chunk.rows * flops_per_row / chunk.seconds / ((before + after) / 2);
+    seconds[i] = chunk.seconds;
+    rows += chunk.rows;
+  }
+  out->steps = steps * REPEATS;
+  out->step_seconds = median(seconds, REPEATS) / (double)steps;
+  out->rows = rows / (double)out->steps / out->step_seconds;
+  out->flops = out->rows * flops_per_row;
+  out->share = median(shares, REPEATS);
+  return LS_OK;
+}
+
 ls_status bench_steps(const team_t *team, const training_t *training, bench_t *out, ls_error *error) {
   world_t *world = training->world;
-  int64_t batch = training->settings->train.global_batch_size;
-  walk_t walk = {training, epoch_steps(training->partition, batch),
+  walk_t walk = {training, epoch_steps(training->partition, training->settings->train.global_batch_size),
                  1}; /* one is done: that of the start-up */
   double before[PHASES], after[PHASES], began = clock_seconds();
   TRY(walk_on(&walk, 2, error));
@@ -182,27 +222,13 @@ ls_status bench_steps(const team_t *team, const training_t *training, bench_t *o
   TRY(world_broadcast(world, &chunk, sizeof chunk, 0, error));
   TRY(walk_on(&walk, (chunk + 3) / 4, error));
 
-  double seconds[REPEATS], rows = 0;
   engine_seconds(training->engine, before);
-  for (int i = 0; i < REPEATS; i++) {
-    int64_t first = walk.done;
-    TRY(world_barrier(world, error));
-    began = clock_seconds();
-    TRY(walk_on(&walk, chunk, error));
-    seconds[i] = clock_seconds() - began;
-    for (int64_t t = first; t < walk.done; t++)
-      rows += (double)step_rows(training->partition, batch, t % walk.per_epoch);
-  }
+  TRY(run_chunks(team, &walk, chunk, out, error));
   engine_seconds(training->engine, after);
-  double n = (double)(chunk * REPEATS);
   for (int p = 0; p < PHASES; p++) {
-    TRY(sum_over_ranks(world, (after[p] - before[p]) / n, &out->phases[p], error));
+    TRY(sum_over_ranks(world, (after[p] - before[p]) / (double)out->steps, &out->phases[p], error));
     out->phases[p] /= world_size(world);
   }
-  out->steps = chunk * REPEATS;
-  out->step_seconds = median(seconds, REPEATS) / (double)chunk;
-  out->rows = rows / n / out->step_seconds;
-  out->flops = out->rows * graph_flops_per_row(training->graph);
   out->parameters = graph_parameters(training->graph);
   out->update_bytes = update_bytes(training, (double)out->parameters);
   return LS_OK;

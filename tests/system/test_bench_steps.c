@@ -29,6 +29,7 @@ static void check_layout(int ranks, int threads) {
   cr_assert_not(file_exists("runs"), "a measurement is no run");
 
   static const char *const positive[] = {"peak_fp32_gflops",
+                                         "fraction_of_peak",
                                          "peak_fp32_gflops_per_core",
                                          "memory_gb_per_second",
                                          "barrier_seconds",
