@@ -17,16 +17,18 @@
 #include "train/exchange_impl.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
 enum {
-  MOST_SENT = 2,     /* buckets under way: one that the network is busy with, and one ready to follow */
+  MOST_SENT = 3,     /* buckets under way: one that the network is busy with, and what follows until a look */
   QUICK_LOOKS = 200, /* before it naps: what is waited for may be there at once */
-  NAP_WAITED_FOR =
-      50000, /* nanoseconds between two looks: the kernel's work on messages needs a core as well */
-  NAP_UNWATCHED = 300000, /* while others compute, whose core this thread may share */
 };
+/* Between two looks. While this thread is waited for: the kernel's work on messages needs a core as well.
+ * While others compute, whose core it may share, and whose caches: half of what a bucket takes, since before
+ * nothing is to be expected. */
+static const double NAP_WAITED_FOR = 50e-6, LEAST_NAP = 300e-6, LONGEST_NAP = 1e-3;
 
 /* ---- a bucket's way ---- */
 
@@ -252,7 +254,8 @@ static ls_status exchange_words(course_t *c) {
 static void rest(const engine_t *engine, int tries) {
   bool waited_for = atomic_load_explicit(&engine->waiting, memory_order_relaxed) > 0;
   if (waited_for && tries < QUICK_LOOKS) return;
-  nanosleep(&(struct timespec){0, waited_for ? NAP_WAITED_FOR : NAP_UNWATCHED}, NULL);
+  double nap = fmin(fmax(engine->bucket_seconds / 2, LEAST_NAP), LONGEST_NAP);
+  nanosleep(&(struct timespec){0, (long)(1e9 * (waited_for ? NAP_WAITED_FOR : nap))}, NULL);
 }
 
 /* Whether all buckets have come to `way`; the first one only as far as a failed reader lets it. */

@@ -43,7 +43,9 @@ ls_status slices_plan(engine_t *engine, ls_error *error) {
   double floats = sent * engine->nodes / (engine->nodes - 1); /* a node keeps the slice that is its own */
   double least = fmax(LEAST_BUCKET, (double)LEAST_MESSAGE * engine->lanes * engine->nodes);
   floats = fmin(floats, all / FEWEST_BUCKETS);
-  engine->bucket_floats = (size_t)fmax(floats, fmax(least, all / MOST_BUCKETS));
+  floats = fmax(floats, fmax(least, all / MOST_BUCKETS));
+  engine->bucket_floats = (size_t)floats;
+  engine->bucket_seconds = floats / sent * (engine->nodes - 1) / engine->nodes * BUCKET_SECONDS;
   return LS_OK;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a step costs on two nodes whose network takes about as long as their arithmetic: two namespaces with one core
-# each, 1 Gbit/s between them and 0.2 ms there and back (where the kernel has netem), and the network
+# each, 1 Gbit/s (or RATE) between them and 0.2 ms there and back (where the kernel has netem), and the network
 # 784-1024-1024-1024-10. For each batch and round:
 #   compute   the step of a node alone with the same rows per rank (both nodes at the same time)
 #   transfer  the transfer alone (by the largest exchange of `lockstep bench --network`)
@@ -8,18 +8,19 @@
 #   floor     what no step on these nodes is faster than: the longer of the transfer and of the arithmetic with what the
 #             kernel takes from its core for the bytes of one step. That is found by running `compute` again while plain
 #             TCP streams, which do nothing with what they carry, fill the line both ways.
-# and step and floor over the longer of compute and transfer; medians of the rounds at the end. A batch of `equal` rows is
+# and step and floor over the longer of compute and transfer; then the lower deciles of compute and step, and their ratio:
+# what is left when neighbours on the same machine keep still. Medians of the rounds at the end. A batch of `equal` rows is
 # one for which compute and transfer are about the same. Not a test: its figures are in docs/clusters.md.
-#   measure_overlap.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM MPIEXEC [BATCH…]      (STEPS=40 ROUNDS=3 in front)
+#   measure_overlap.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM MPIEXEC [BATCH…]      (STEPS=40 ROUNDS=3 RATE=1gbit in front)
 # shellcheck source=tests/cluster/nodes.sh
 source "$(dirname "$0")/nodes.sh"
 root=$(realpath "$1") lockstep=$(realpath "$2") mpiexec=$3
 shift 3
 batches=("$@")
 [[ ${#batches[@]} -gt 0 ]] || batches=(equal)
-steps=${STEPS:-40} rounds=${ROUNDS:-3}
+steps=${STEPS:-40} rounds=${ROUNDS:-3} speed=${RATE:-1gbit} # of the line, as tc(8) writes it
 
-# cable N: what node N sends leaves at 1 Gbit/s, 0.1 ms later.
+# cable N: what node N sends leaves at this rate, 0.1 ms later.
 cable() {
   local parent=root
   # what is usual on clusters: a connection that was idle for a moment goes on at full speed
@@ -30,15 +31,18 @@ cable() {
     late=" (this kernel has no netem: without the delay)"
   fi
   # shellcheck disable=SC2086 # two words
-  tc -n "$(node "$1")" qdisc add dev eth0 $parent handle 2: tbf rate 1gbit burst 256kb latency 5ms ||
+  tc -n "$(node "$1")" qdisc add dev eth0 $parent handle 2: tbf rate "$speed" burst 256kb latency 5ms ||
     skip "this kernel has no tbf, or tc of the package iproute2 is missing"
 }
 
-# median PHASE NAME…: of the steps of runs, in ms, the first ten left out; of several runs the longest
-median() {
+# figures PHASE NAME…: median and lower decile of the steps of runs, in ms, the first ten left out; of several runs the
+# longer ones
+figures() {
   "$root/scripts/python.sh" - "$@" <<'END'
 import sys, h5py, numpy as np
-print(f"{max(1e3 * np.median(h5py.File(f'runs/{name}/timing.h5')[sys.argv[1]][10:]) for name in sys.argv[2:]):.1f}")
+phase, runs = sys.argv[1], sys.argv[2:]
+steps = [1e3 * h5py.File(f"runs/{name}/timing.h5")[phase][10:] for name in runs]
+print(*(f"{max(np.quantile(s, q) for s in steps):.1f}" for q in (0.5, 0.1)))
 END
 }
 
@@ -47,7 +51,7 @@ settings() {
   echo "train.global_batch_size=$1 parallel.shards=$2 train.steps=$steps"
 }
 
-# compute BATCH: ms of a step of each node alone, of the slower one
+# compute BATCH: ms of a step of each node alone, of the slower one: median and lower decile
 compute() {
   local n runs=()
   for n in 0 1; do
@@ -57,7 +61,7 @@ compute() {
     runs+=($!)
   done
   wait "${runs[@]}"
-  median seconds alone0 alone1
+  figures seconds alone0 alone1
 }
 
 # What node 0 has sent and received so far, in bytes.
@@ -74,7 +78,7 @@ beside() {
   streams+=($!)
   sleep 1
   before=$(carried) at=$(date +%s%N)
-  ms=$(compute "$1")
+  read -r ms _ <<<"$(compute "$1")"
   echo "$ms $((($(carried) - before) * 500 / ($(date +%s%N) - at)))"
   # shellcheck disable=SC2046 # process numbers, parted by spaces
   kill $(ip netns pids "$(node 0)") $(ip netns pids "$(node 1)") 2>/dev/null || true
@@ -147,29 +151,33 @@ END
 shards=32
 for ((i = 0; i < ${#batches[@]}; i++)); do
   [[ ${batches[i]} == equal ]] || continue
-  batches[i]=$(awk -v c="$(compute 960)" -v t="$transfer" 'BEGIN { print 64 * int(960 * t / c / 64 + 0.5) }')
+  batches[i]=$(awk -v c="$(compute 960 | cut -d " " -f 1)" -v t="$transfer" 'BEGIN { print 64 * int(960 * t / c / 64 + 0.5) }')
 done
-echo "$parameters parameters, 1 Gbit/s$late; $steps steps; ms, medians"
-echo "batch  compute  transfer  step  exposed  floor  step / longer  floor / longer"
+echo "$parameters parameters, $speed/s$late; $steps steps; ms, medians"
+echo "batch  compute  transfer  step  exposed  floor  step / longer  floor / longer  lower deciles: compute  step  / longer"
+row="%5d  %7.1f  %8.1f  %4.1f  %7.1f  %5.1f  %13.2f  %14.2f  %23.1f  %4.1f  %8.2f\n"
 for ((round = 0; round < rounds; round++)); do
   for batch in "${batches[@]}"; do
     shards=$((batch >= 2048 ? 64 : 32))
-    alone=$(compute "$batch")
+    read -r alone alone_least <<<"$(compute "$batch")"
     # shellcheck disable=SC2046 # words
     launch "$mpiexec" 0:1,1:1 ./one_core.sh "$lockstep" train config.yaml --timing name=both $(settings "$batch" "$shards") >log 2>&1 ||
       fail "$(cat log)"
-    read -r slowed rate <<<"$(beside "$batch")"
-    awk -v b="$batch" -v c="$alone" -v t="$transfer" -v s="$(median seconds both)" -v e="$(median seconds_exposed both)" \
-      -v d="$slowed" -v r="$rate" -v p="$parameters" 'BEGIN {
+    read -r step step_least <<<"$(figures seconds both)"
+    read -r exposed _ <<<"$(figures seconds_exposed both)"
+    read -r slowed carried <<<"$(beside "$batch")"
+    awk -v b="$batch" -v c="$alone" -v t="$transfer" -v s="$step" -v e="$exposed" -v d="$slowed" -v r="$carried" \
+      -v p="$parameters" -v cl="$alone_least" -v sl="$step_least" -v row="$row" 'BEGIN {
         l = c > t ? c : t
+        ll = cl > t ? cl : t
         kernel = d > c ? (d - c) / d : 0 # its share of the core while the line is full
         busy = c + kernel * 4e-3 * p / r
         f = busy > t ? busy : t
-        printf "%5d  %7.1f  %8.1f  %4.1f  %7.1f  %5.1f  %13.2f  %14.2f\n", b, c, t, s, e, f, s / l, f / l }' | tee -a rows
+        printf row, b, c, t, s, e, f, s / l, f / l, cl, sl, sl / ll }' | tee -a rows
   done
 done
 echo "medians"
 for batch in "${batches[@]}"; do
   awk -v b="$batch" '$1 == b' rows | "$root/scripts/python.sh" -c 'import sys, numpy as np
-print("%5d  %7.1f  %8.1f  %4.1f  %7.1f  %5.1f  %13.2f  %14.2f" % tuple(np.median(np.loadtxt(sys.stdin, ndmin=2), axis=0)))'
+print(sys.argv[1].replace("\\n", "") % tuple(np.median(np.loadtxt(sys.stdin, ndmin=2), axis=0)))' "$row"
 done
