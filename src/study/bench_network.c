@@ -155,9 +155,24 @@ static ls_status walk_on(walk_t *walk, int64_t steps, ls_error *error) {
   return LS_OK;
 }
 
+/* Floats of the copies that backward-data reads, of all layers but the first: each update writes them anew.
+ */
+static double copied_floats(const graph_t *graph, const precision_t *precision) {
+  double floats = 0;
+  bool first = true;
+  for (size_t i = 0; i < graph_parameter_count(graph); i++) {
+    const parameter_t *parameter = graph_parameter(graph, i);
+    if (!parameter->is_weight || parameter->dims != 2) continue;
+    dense_layout_t layout = dense_layout(parameter->shape[1], parameter->shape[0]);
+    if (!first) floats += (double)dense_transposed_floats(precision, &layout);
+    first = false;
+  }
+  return floats;
+}
+
 /* Bytes that one step's sums and update read and write at the least: the optimiser's state, the parameters,
- * and with several nodes all partial sums of one; on one they stay in cache. */
-static double update_bytes(const training_t *training, double parameters) {
+ * their copies, and with several nodes all partial sums of one; on one they stay in cache. */
+static double update_bytes(const training_t *training, const precision_t *precision, double parameters) {
   const world_t *world = training->world;
   int states = optimizer_find(training->settings->optimizer.name)->states;
   double vectors = 2.0 * states + 2.0;
@@ -167,7 +182,7 @@ static double update_bytes(const training_t *training, double parameters) {
       int shards = training->layout->shards, size = world_size(world);
       vectors += tree_cover(shards, rank_first_shard(shards, size, r), rank_shards(shards, size, r), pieces);
     }
-  return vectors * parameters * sizeof(float);
+  return (vectors * parameters + copied_floats(training->graph, precision)) * sizeof(float);
 }
 
 /* Steps that are measured together, and what came of them. */
@@ -230,6 +245,6 @@ ls_status bench_steps(const team_t *team, const training_t *training, bench_t *o
     out->phases[p] /= world_size(world);
   }
   out->parameters = graph_parameters(training->graph);
-  out->update_bytes = update_bytes(training, (double)out->parameters);
+  out->update_bytes = update_bytes(training, &precisions[out->precision], (double)out->parameters);
   return LS_OK;
 }
