@@ -155,8 +155,7 @@ static ls_status walk_on(walk_t *walk, int64_t steps, ls_error *error) {
   return LS_OK;
 }
 
-/* Floats of the copies that backward-data reads, of all layers but the first: each update writes them anew.
- */
+/* Floats of the copies that backward-data reads, of all layers but the first: written anew by each update. */
 static double copied_floats(const graph_t *graph, const precision_t *precision) {
   double floats = 0;
   bool first = true;

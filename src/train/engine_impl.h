@@ -19,8 +19,8 @@ typedef struct {
   float *levels;   /* (fold_depth - 1, largest tile): where sums of left-hand subtrees wait */
   float *gradient; /* GRAPH_BLOCK floats: a block of the mean gradient */
   float *stack;    /* (depth of the sum, GRAPH_BLOCK) */
-  idler_t idler;
-  double mark; /* when the current phase began */
+  idler_t idler;   /* how it waits */
+  double mark;     /* when the current phase began */
   double seconds[PHASES];
   double *timeline; /* (timed_steps, PHASES): `seconds` as they stood behind each step; NULL when not kept */
 } worker_t;

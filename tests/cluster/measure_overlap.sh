@@ -8,9 +8,10 @@
 #   floor     what no step on these nodes is faster than: the longer of the transfer and of the arithmetic with what the
 #             kernel takes from its core for the bytes of one step. That is found by running `compute` again while plain
 #             TCP streams, which do nothing with what they carry, fill the line both ways.
-# and step and floor over the longer of compute and transfer; then the lower deciles of compute and step, and their ratio:
-# what is left when neighbours on the same machine keep still. Medians of the rounds at the end. A batch of `equal` rows is
-# one for which compute and transfer are about the same. Not a test: its figures are in docs/clusters.md.
+# and step and floor over the longer of compute and transfer; then the lower deciles of compute and step, and their ratio,
+# which neighbours on the same machine disturb less (but a step may also be short since the one before was long). Medians
+# of the rounds at the end. A batch of `equal` rows is one for which compute and transfer are about the same. Not a test:
+# its figures are in docs/clusters.md.
 #   measure_overlap.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM MPIEXEC [BATCH…]      (STEPS=40 ROUNDS=3 RATE=1gbit in front)
 # shellcheck source=tests/cluster/nodes.sh
 source "$(dirname "$0")/nodes.sh"
