@@ -67,7 +67,9 @@ void idle_wake_promptly(bool on) {
     int32_t nice;
     uint32_t priority;
     uint64_t runtime, deadline, period;
-  } attributes = {.size = sizeof attributes, .policy = SCHED_OTHER, .runtime = on ? SHORTEST_SLICE : 0};
+  } attributes = {.size = sizeof attributes,
+                  .policy = (uint32_t)sched_getscheduler(0),
+                  .runtime = on ? SHORTEST_SLICE : 0};
   prctl(PR_SET_TIMERSLACK, on ? SLACK_NANOSECONDS : 0); /* 0, here and there: what is usual */
 #ifdef SYS_sched_setattr
   attributes.nice = getpriority(PRIO_PROCESS, 0);

@@ -67,6 +67,14 @@ Test(idle, wakes_promptly_until_told_otherwise) {
   cr_assert_eq(later.slice, before.slice);
 }
 
+Test(idle, leaves_the_scheduling_class_as_it_is) {
+  cr_assert_eq(sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0}), 0);
+  idle_wake_promptly(true);
+  cr_assert_eq(sched_getscheduler(0), SCHED_BATCH);
+  idle_wake_promptly(false);
+  cr_assert_eq(sched_getscheduler(0), SCHED_BATCH);
+}
+
 Test(idle, sleeps_after_some_looks) {
   idler_t idler = {0};
   int tries = 0;
