@@ -27,7 +27,8 @@ function(lockstep_build_facts target)
   get_target_property(options lockstep_flags INTERFACE_COMPILE_OPTIONS)
   separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${type}}")
   list(APPEND flags ${options})
-  list(FILTER flags EXCLUDE REGEX "^-W")
+  list(FILTER flags EXCLUDE REGEX "^-W|TARGET_PROPERTY") # what only some targets have is named by lockstep_baseline
+  list(APPEND flags ${lockstep_baseline})
   list(JOIN flags " " flags)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/host_build.c)
   add_custom_target(${target}_facts BYPRODUCTS ${out}

@@ -1,7 +1,6 @@
 # Flags of the whole project, as the interface library lockstep_flags.
-include(CheckCSourceRuns)
+include(CheckCCompilerFlag)
 
-option(LOCKSTEP_NATIVE "Compile for this machine's instruction set" ON)
 option(LOCKSTEP_WERROR "Warnings are errors" OFF)
 option(LOCKSTEP_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 
@@ -27,35 +26,46 @@ if(LOCKSTEP_WERROR)
   target_compile_options(lockstep_flags INTERFACE -Werror)
 endif()
 
-if(LOCKSTEP_NATIVE)
-  target_compile_options(lockstep_flags INTERFACE -march=native)
-  # gcc 12.2 with AVX-512 fills the whole of a byte array from a shorter string literal; found by running
-  set(CMAKE_REQUIRED_FLAGS "-O3 -march=native")
-  check_c_source_runs([[
-    #include <string.h>
-    int main(int argc, char **argv) {
-      (void)argv;
-      for (int i = 0; i < argc; i++) {
-        volatile char *p;
-        char a[32] = "aaaaaaaaaaaaaaaa";
-        p = a;
-        for (int k = 16; k < 32; k++) if (p[k] != 0) return 1;
-      }
-      return 0;
-    }]] LOCKSTEP_STRING_STORES_WORK)
-  if(NOT LOCKSTEP_STRING_STORES_WORK)
-    target_compile_options(lockstep_flags INTERFACE -mstore-max=128 -mmove-max=128)
+# The baseline that every file is compiled for. Kernels are compiled again for newer instruction sets and selected at
+# start (lockstep_kernels), so the program runs on every CPU from the baseline on, at that CPU's speed.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(LOCKSTEP_X86 ON)
+  set(lockstep_baseline -march=x86-64-v3 -mtune=generic)
+  check_c_compiler_flag(-march=x86-64-v3 LOCKSTEP_HAS_X86_64_V3)
+  if(NOT LOCKSTEP_HAS_X86_64_V3) # gcc before 11, clang before 12
+    set(lockstep_baseline -march=haswell -mtune=generic)
   endif()
-  unset(CMAKE_REQUIRED_FLAGS)
-  if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64")
-    # element-wise loops run at the width that the kernels use
-    include(CheckCCompilerFlag)
-    check_c_compiler_flag(-mprefer-vector-width=512 LOCKSTEP_HAS_VECTOR_WIDTH)
-    if(LOCKSTEP_HAS_VECTOR_WIDTH)
-      target_compile_options(lockstep_flags INTERFACE -mprefer-vector-width=512)
-    endif()
-  endif()
+  # kernels of other instruction sets name these themselves (property LOCKSTEP_OWN_INSTRUCTIONS)
+  foreach(flag ${lockstep_baseline})
+    target_compile_options(lockstep_flags INTERFACE $<$<NOT:$<BOOL:$<TARGET_PROPERTY:LOCKSTEP_OWN_INSTRUCTIONS>>>:${flag}>)
+  endforeach()
 endif()
+
+# lockstep_kernels(ROOM VARIANT LANES [NAMES file ...] [FLAGS flag ...]): files of a room, compiled with these flags, with
+# LOCKSTEP_VARIANT and LOCKSTEP_LANES (src/math/variant.h). Always optimised, products and sums fused.
+function(lockstep_kernels room variant lanes)
+  cmake_parse_arguments(KERNELS "" "" "NAMES;FLAGS" ${ARGN})
+  set(sources ${KERNELS_NAMES})
+  list(TRANSFORM sources PREPEND ${PROJECT_SOURCE_DIR}/src/${room}/)
+  list(TRANSFORM sources APPEND .c)
+  add_library(lockstep_${room}_${variant} OBJECT ${sources})
+  get_target_property(includes lockstep_${room} INCLUDE_DIRECTORIES)
+  get_target_property(libraries lockstep_${room} LINK_LIBRARIES)
+  target_link_libraries(lockstep_${room}_${variant} PRIVATE ${libraries})
+  target_include_directories(lockstep_${room}_${variant} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  target_compile_definitions(lockstep_${room}_${variant} PRIVATE LOCKSTEP_VARIANT=${variant} LOCKSTEP_LANES=${lanes})
+  if(KERNELS_FLAGS MATCHES "-march")
+    set_target_properties(lockstep_${room}_${variant} PROPERTIES LOCKSTEP_OWN_INSTRUCTIONS ON)
+  endif()
+  target_compile_options(lockstep_${room}_${variant} PRIVATE -O3 ${KERNELS_FLAGS}
+    $<$<C_COMPILER_ID:GNU>:-fno-tree-pre>) # that pass takes half of the time and gains nothing in unrolled loops
+  foreach(source ${sources})
+    if(source MATCHES "/(product_[a-z0-9_]*|peak)\\.c$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+    endif()
+  endforeach()
+  target_sources(lockstep_${room} PRIVATE $<TARGET_OBJECTS:lockstep_${room}_${variant}>)
+endfunction()
 
 if(LOCKSTEP_SANITIZE)
   target_compile_options(lockstep_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)

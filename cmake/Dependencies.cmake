@@ -57,7 +57,7 @@ if(NOT ZLIB_FOUND)
   lockstep_lacks("zlib" "zlib1g-dev")
 endif()
 
-lockstep_library(oneDNN::oneDNN oneapi/dnnl/dnnl.h dnnl "oneDNN 2.x or 3.x" "libdnnl-dev")
+lockstep_library(SLEEF::SLEEF sleef.h sleef "SLEEF 3.5 or newer" "libsleef-dev")
 lockstep_library(LAPACKE::LAPACKE lapacke.h lapacke "LAPACKE" "liblapacke-dev")
 lockstep_library(LibYAML::LibYAML yaml.h yaml "libyaml" "libyaml-dev")
 lockstep_library(xxHash::xxHash xxhash.h xxhash "xxHash 0.8 or newer" "libxxhash-dev")

@@ -8,7 +8,7 @@ set -euo pipefail
 
 packages=(
   gcc libc6-dev cmake ninja-build make git
-  libopenmpi-dev openmpi-bin libhdf5-dev libdnnl-dev liblapacke-dev
+  libopenmpi-dev openmpi-bin libhdf5-dev libsleef-dev liblapacke-dev
   libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev
   libcriterion-dev iproute2 graphviz                            # tests
   python3-numpy python3-h5py python3-matplotlib python3-yaml    # looking at files and figures

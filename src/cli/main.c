@@ -2,8 +2,11 @@
  * code of the status. Only this file decides that the program is over. */
 #include "cli/command.h"
 
+#include "base/float_mode.h"
+#include "base/isa.h"
 #include "base/signals.h"
 #include "base/text.h"
+#include "cli/program.h"
 #include "train/choices.h"
 #include "train/host.h"
 
@@ -62,6 +65,10 @@ static void print_version(void) {
   char libraries[512];
   host_libraries("\n", libraries, sizeof libraries);
   puts(libraries);
+  char isa[160];
+  isa_describe(isa, sizeof isa);
+  printf("isa %s\n", isa);
+  if (isa_denied() != NULL) printf("note %s\n", isa_denied());
   printf("commit %s\nflags %s\n", host_commit, host_flags);
 }
 
@@ -145,12 +152,15 @@ static ls_status start(session_t *session, int *argc, char ***argv, ls_error *er
   return status;
 }
 
-int main(int argc, char **argv) {
+int program_run(int argc, char **argv) {
   ls_error error = {0};
+  float_mode_begin(); /* threads start with the mode of the thread that creates them */
   session_t session = {.launch = launch_read()};
+  ls_status status = isa_check(&error);
+  if (status != LS_OK) return session.launch.rank == 0 ? report(status, &error) : ls_status_exit_code(status);
   if (answer_at_once(argc, argv)) return report(flush_results(&error), &error);
   note_signals(argc, argv);
-  ls_status status = start(&session, &argc, &argv, &error);
+  status = start(&session, &argc, &argv, &error);
   if (status != LS_OK) return session.launch.rank == 0 ? report(status, &error) : ls_status_exit_code(status);
   session.is_root = world_rank(session.world) == 0;
   session.log.out = session.is_root ? stderr : NULL;

@@ -3,6 +3,7 @@
 #include "data/basis.h"
 
 #include "base/random.h"
+#include "math/functions.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -24,7 +25,8 @@ struct basis_kind {
 /* exp(-gamma |x - c|^2) */
 static void finish_rbf(const basis_t *basis, int64_t n, float *phi) {
   float gamma = (float)basis->gamma;
-  for (int64_t i = 0; i < n * basis->outputs; i++) phi[i] = expf(-gamma * phi[i]);
+  for (int64_t i = 0; i < n * basis->outputs; i++) phi[i] *= -gamma;
+  floats_exp((size_t)(n * basis->outputs), phi, phi);
 }
 
 /* sqrt(2 / D) cos(w.x + b), w normal with variance 2 gamma, b uniform in [0, 2 pi): products of two such
@@ -32,8 +34,11 @@ static void finish_rbf(const basis_t *basis, int64_t n, float *phi) {
  * machines"). */
 static void finish_fourier(const basis_t *basis, int64_t n, float *phi) {
   float scale = (float)sqrt(2.0 / (double)basis->outputs);
-  for (int64_t r = 0; r < n; r++, phi += basis->outputs)
-    for (int64_t p = 0; p < basis->outputs; p++) phi[p] = scale * cosf(phi[p] + basis->phases[p]);
+  for (int64_t r = 0; r < n; r++, phi += basis->outputs) {
+    for (int64_t p = 0; p < basis->outputs; p++) phi[p] += basis->phases[p];
+    floats_cos((size_t)basis->outputs, phi, phi);
+    for (int64_t p = 0; p < basis->outputs; p++) phi[p] *= scale;
+  }
 }
 
 /* (gamma x.c + coef0)^degree */

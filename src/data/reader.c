@@ -1,6 +1,8 @@
 /* The reader: a thread that fills the buffer while there is room, and naps while there is none. Those who
  * take rows out tell it by a counter, not by a call: the steps of training must not enter the system. */
 #include "comm/idle.h"
+
+#include "base/float_mode.h"
 #include "data/stream_impl.h"
 
 #include <errno.h>
@@ -44,6 +46,7 @@ static void nap(reader_t *reader) {
 
 static void *work(void *argument) {
   reader_t *reader = argument;
+  float_mode_begin();
   pthread_mutex_lock(&reader->mutex);
   while (!reader->quit) {
     if (!reader->works) {

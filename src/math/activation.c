@@ -1,9 +1,12 @@
-/* The table of activation functions. The library's kernels compute most of them (eltwise.c); here are their
- * plain definitions, the loops of those that the library has not or not everywhere, and the derivatives of
- * those that can be read off the output, so that a fused dense layer need not keep its input. Where a
- * function has a kink, its derivative at the kink is the one from the left, as in the kernels.
- */
+/* The table of activation functions: each with its plain definition in double and its loops over floats.
+ * Where the output determines the derivative, a dense layer applies the function itself and need not keep its
+ * input. Where a function has a kink, its derivative there is the one from the left.
+ *
+ * This file is compiled once for each instruction set (variant.h). All copies have the same bits. */
 #include "math/activation.h"
+
+#include "math/elementary.h"
+#include "math/variant.h"
 
 #include <math.h>
 #include <string.h>
@@ -131,108 +134,182 @@ static double step(double x) {
   return x > 0;
 }
 
-/* ---- loops of their own: y = f(x), dx = dy f'(x) ---- */
+/* ---- loops ---- */
 
-static inline float hard_sigmoid_f32(float x) {
-  float y = x * (1.0f / 6.0f) + 0.5f;
-  y = y < 1.0f ? y : 1.0f;
-  return y > 0.0f ? y : 0.0f;
+INLINE vector_t choose(mask_t where, vector_t a, vector_t b) {
+  return (vector_t)(((mask_t)a & where) | ((mask_t)b & ~where));
 }
 
-static void hard_sigmoid_forward(size_t n, const float *x, float *y) {
-  for (size_t i = 0; i < n; i++) y[i] = hard_sigmoid_f32(x[i]);
+INLINE vector_t absolute(vector_t x) {
+  return (vector_t)((mask_t)x & 0x7fffffff);
 }
 
-static void hard_sigmoid_backward(size_t n, const float *x, const float *dy, float *dx) {
-  for (size_t i = 0; i < n; i++) dx[i] = dy[i] * (x[i] > -3.0f && x[i] <= 3.0f ? 1.0f / 6.0f : 0.0f);
+INLINE vector_t every(float x) {
+  return x - (vector_t){0};
 }
 
-static void hard_swish_forward(size_t n, const float *x, float *y) {
-  for (size_t i = 0; i < n; i++) y[i] = x[i] * hard_sigmoid_f32(x[i]);
+/* y_i = f(x_i, x'_i) for n values. The last values, fewer than a vector, are completed with zeros. */
+INLINE void map(size_t n, const float *x, const float *other, float *y, vector_t (*f)(vector_t, vector_t)) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    *(loose_t *)(y + i) = f(*(const loose_t *)(x + i), *(const loose_t *)(other + i));
+  if (i == n) return;
+  vector_t a = {0}, b = {0};
+  memcpy(&a, x + i, (n - i) * sizeof *x);
+  memcpy(&b, other + i, (n - i) * sizeof *other);
+  a = f(a, b);
+  memcpy(y + i, &a, (n - i) * sizeof *y);
 }
 
-static void hard_swish_backward(size_t n, const float *x, const float *dy, float *dx) {
-  for (size_t i = 0; i < n; i++) {
-    float slope = x[i] * (1.0f / 3.0f) + 0.5f;
-    slope = x[i] > -3.0f ? slope : 0.0f;
-    dx[i] = dy[i] * (x[i] > 3.0f ? 1.0f : slope);
+/* Defines the loop y = f(x) of `name`, f being its body. */
+#define FORWARD(name, body)                                                                                  \
+  INLINE vector_t name##_value(vector_t x, vector_t same) {                                                  \
+    (void)same;                                                                                              \
+    return body;                                                                                             \
+  }                                                                                                          \
+  static void name##_forward(size_t n, const float *x, float *y) {                                           \
+    map(n, x, x, y, name##_value);                                                                           \
   }
+
+/* Defines the loop dx = dy f'(x). */
+#define BACKWARD(name, body)                                                                                 \
+  INLINE vector_t name##_slope(vector_t x, vector_t dy) {                                                    \
+    (void)x;                                                                                                 \
+    return dy * (body);                                                                                      \
+  }                                                                                                          \
+  static void name##_backward(size_t n, const float *x, const float *dy, float *dx) {                        \
+    map(n, x, dy, dx, name##_slope);                                                                         \
+  }
+
+/* Defines the loop delta *= f'(x), with f' from y = f(x). */
+#define FROM_OUTPUT(name, body)                                                                              \
+  INLINE vector_t name##_slope_of_output(vector_t y, vector_t delta) {                                       \
+    return delta * (body);                                                                                   \
+  }                                                                                                          \
+  static void name##_from_output(size_t n, const float *y, float *delta) {                                   \
+    map(n, y, delta, delta, name##_slope_of_output);                                                         \
+  }
+
+/* 1 / (1 + exp(-x)): exp may overflow, and the quotient is then 0 */
+INLINE vector_t logistic(vector_t x) {
+  return 1.0F / (1.0F + elementary_exp(-x));
 }
 
-static void step_forward(size_t n, const float *x, float *y) {
-  for (size_t i = 0; i < n; i++) y[i] = x[i] > 0.0f ? 1.0f : 0.0f;
+/* log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) */
+INLINE vector_t smooth_ramp(vector_t x) {
+  return choose(x > 0.0F, x, every(0)) + elementary_log1p(elementary_exp(-absolute(x)));
 }
 
-/* ---- delta *= f'(x), f' from y = f(x) ---- */
-
-/* f' = 1 */
-static void identity_backward(const activation_t *row, size_t n, const float *y, float *delta) {
-  (void)row, (void)n, (void)y, (void)delta;
+/* tanh(log(1 + exp(x))) and one minus it. With e = exp(-|x|) that is a / (a + b), where for x > 0 a = 1 + 2e
+ * and b = 2e^2, and else a = e^2 + 2e and b = 2. */
+INLINE vector_t mish_gate(vector_t x, vector_t *rest) {
+  vector_t e = elementary_exp(-absolute(x)), square = e * e;
+  mask_t positive = x > 0.0F;
+  vector_t a = choose(positive, 1.0F + 2.0F * e, square + 2.0F * e);
+  vector_t b = choose(positive, 2.0F * square, every(2));
+  *rest = b / (a + b);
+  return a / (a + b);
 }
 
-/* f' = y (1 - y) */
-static void sigmoid_backward(const activation_t *row, size_t n, const float *restrict y,
-                             float *restrict delta) {
-  (void)row;
-  for (size_t i = 0; i < n; i++) delta[i] *= y[i] * (1.0f - y[i]);
+INLINE vector_t mish_of(vector_t x) {
+  vector_t rest;
+  return x * mish_gate(x, &rest);
 }
 
-/* f' = 1 - y^2, as (1 - y)(1 + y) so that little cancels near one */
-static void tanh_backward(const activation_t *row, size_t n, const float *restrict y, float *restrict delta) {
-  (void)row;
-  for (size_t i = 0; i < n; i++) delta[i] *= (1.0f - y[i]) * (1.0f + y[i]);
+/* t + x (1 - t) (1 + t) s, s the logistic function */
+INLINE vector_t mish_slope_of(vector_t x) {
+  vector_t rest, t = mish_gate(x, &rest);
+  return t + x * (rest * (1.0F + t)) * logistic(x);
 }
 
-/* f' = 1 for y > 0, else alpha; y has the sign of x because alpha >= 0 */
-static void relu_backward(const activation_t *row, size_t n, const float *restrict y, float *restrict delta) {
-  const float alpha = row->alpha;
-  for (size_t i = 0; i < n; i++) delta[i] *= y[i] > 0.0f ? 1.0f : alpha;
+INLINE vector_t normal_below_of(vector_t x) {
+  return 0.5F * (1.0F + elementary_erf(x * 0.70710678F));
 }
 
-/* f = s x for x > 0, else s alpha (exp(x) - 1); so f' = s for y > 0, else s alpha exp(x) = y + s alpha */
-static void elu_backward(const activation_t *row, size_t n, const float *restrict y, float *restrict delta) {
-  const float scale = row->scale, shift = row->scale * row->alpha;
-  for (size_t i = 0; i < n; i++) delta[i] *= y[i] > 0.0f ? scale : y[i] + shift;
+INLINE vector_t clamp(vector_t x) {
+  x = choose(x < 1.0F, x, every(1));
+  return choose(x > 0.0F, x, every(0));
 }
+
+static void identity_forward(size_t n, const float *x, float *y) {
+  memmove(y, x, n * sizeof *y);
+}
+BACKWARD(identity, every(1))
+static void identity_from_output(size_t n, const float *y, float *delta) {
+  (void)n, (void)y, (void)delta;
+}
+
+FORWARD(sigmoid, logistic(x))
+BACKWARD(sigmoid, logistic(x) * logistic(-x))
+FROM_OUTPUT(sigmoid, y *(1.0F - y))
+
+FORWARD(tanh, elementary_tanh(x))
+BACKWARD(tanh, (1.0F - elementary_tanh(x)) * (1.0F + elementary_tanh(x)))
+FROM_OUTPUT(tanh, (1.0F - y) * (1.0F + y)) /* little cancels near one */
+
+FORWARD(relu, rectify(x, 0))
+BACKWARD(relu, choose(x > 0.0F, every(1), every(0)))
+FROM_OUTPUT(relu, choose(y > 0.0F, every(1), every(0)))
+
+/* y has the sign of x */
+FORWARD(leaky_relu, rectify(x, (float)LEAKY_SLOPE))
+BACKWARD(leaky_relu, choose(x > 0.0F, every(1), every((float)LEAKY_SLOPE)))
+FROM_OUTPUT(leaky_relu, choose(y > 0.0F, every(1), every((float)LEAKY_SLOPE)))
+
+/* f' = 1 for y > 0, else exp(x) = y + 1 */
+FORWARD(elu, choose(x > 0.0F, x, elementary_expm1(x)))
+BACKWARD(elu, choose(x > 0.0F, every(1), elementary_exp(x)))
+FROM_OUTPUT(elu, choose(y > 0.0F, every(1), y + 1.0F))
+
+/* f' = scale for y > 0, else scale alpha exp(x) = y + scale alpha */
+FORWARD(selu, (float)SELU_SCALE *choose(x > 0.0F, x, (float)SELU_ALPHA *elementary_expm1(x)))
+BACKWARD(selu, (float)SELU_SCALE *choose(x > 0.0F, every(1), (float)SELU_ALPHA *elementary_exp(x)))
+FROM_OUTPUT(selu, choose(y > 0.0F, every((float)SELU_SCALE), y + (float)(SELU_SCALE * SELU_ALPHA)))
+
+FORWARD(gelu, x *normal_below_of(x))
+BACKWARD(gelu, normal_below_of(x) + x * 0.39894228F * elementary_exp(-0.5F * x * x))
+
+FORWARD(silu, x *logistic(x))
+BACKWARD(silu, logistic(x) * (1.0F + x * logistic(-x)))
+
+FORWARD(softplus, smooth_ramp(x))
+BACKWARD(softplus, logistic(x))
+
+FORWARD(mish, mish_of(x))
+BACKWARD(mish, mish_slope_of(x))
+
+FORWARD(hard_sigmoid, clamp(x *(1.0F / 6.0F) + 0.5F))
+BACKWARD(hard_sigmoid, (vector_t)((mask_t)every(1.0F / 6.0F) & (x > -3.0F) & (x <= 3.0F)))
+
+FORWARD(hard_swish, x *clamp(x *(1.0F / 6.0F) + 0.5F))
+BACKWARD(hard_swish, choose(x > 3.0F, every(1), choose(x > -3.0F, x *(1.0F / 3.0F) + 0.5F, every(0))))
+
+FORWARD(step, choose(x > 0.0F, every(1), every(0)))
 
 /* ---- the table ---- */
 
-static const activation_t activation_table[] = {
-    {"identity", "x", ELTWISE_IDENTITY, 1, 1, identity_backward, identity, one, .init = "glorot_uniform"},
-    {"sigmoid", "1 / (1 + exp(-x))", ELTWISE_LOGISTIC, 0, 1, sigmoid_backward, sigmoid, sigmoid_derivative,
-     .init = "glorot_uniform"},
-    {"tanh", "tanh(x)", ELTWISE_TANH, 0, 1, tanh_backward, tanh, tanh_derivative, .init = "glorot_uniform"},
-    {"relu", "max(x, 0)", ELTWISE_RELU, 0, 1, relu_backward, relu, relu_derivative, .init = "he_normal"},
-    {"leaky_relu", "x for x > 0, else 0.01 x", ELTWISE_RELU, (float)LEAKY_SLOPE, 1, relu_backward, leaky_relu,
-     leaky_relu_derivative, .init = "he_normal"},
-    {"elu", "x for x > 0, else exp(x) - 1", ELTWISE_ELU, 1, 1, elu_backward, elu, elu_derivative,
-     .init = "he_normal"},
-    {"selu", "1.0507 x for x > 0, else 1.0507 * 1.6733 (exp(x) - 1)", ELTWISE_ELU, (float)SELU_ALPHA,
-     (float)SELU_SCALE, elu_backward, selu, selu_derivative, .init = "lecun_normal"},
-    {"gelu", "x Phi(x), Phi the normal distribution function", ELTWISE_GELU_ERF, 0, 1, NULL, gelu,
-     gelu_derivative, .init = "he_normal"},
-    {"silu", "x / (1 + exp(-x))", ELTWISE_SWISH, 1, 1, NULL, silu, silu_derivative, .init = "he_normal"},
-    {"softplus", "log(1 + exp(x))", ELTWISE_SOFT_RELU, 1, 1, NULL, softplus, sigmoid, .init = "he_normal"},
-    {"mish", "x tanh(log(1 + exp(x)))", ELTWISE_MISH, 0, 1, NULL, mish, mish_derivative, .init = "he_normal"},
-    {"hard_sigmoid", "x/6 + 1/2, cut to [0, 1]", ELTWISE_OWN, 0, 1, NULL, hard_sigmoid,
-     hard_sigmoid_derivative, .init = "glorot_uniform", .forward = hard_sigmoid_forward,
-     .backward = hard_sigmoid_backward},
-    {"hard_swish", "x hard_sigmoid(x)", ELTWISE_OWN, 0, 1, NULL, hard_swish, hard_swish_derivative,
-     .init = "he_normal", .forward = hard_swish_forward, .backward = hard_swish_backward},
-    {"step", "1 for x > 0, else 0; has no slope, so nothing before it can be trained", ELTWISE_OWN, 0, 1,
-     NULL, step, NULL, .init = "glorot_uniform", .forward = step_forward},
+#define LOOPS(name) .forward = name##_forward, .backward = name##_backward
+#define FUSED(name) LOOPS(name), .backward_from_output = name##_from_output
+
+const activation_t VARIANT(activation_table)[] = {
+    {"identity", "x", identity, one, "glorot_uniform", FUSED(identity), .rectifies = true, .slope = 1},
+    {"sigmoid", "1 / (1 + exp(-x))", sigmoid, sigmoid_derivative, "glorot_uniform", FUSED(sigmoid)},
+    {"tanh", "tanh(x)", tanh, tanh_derivative, "glorot_uniform", FUSED(tanh)},
+    {"relu", "max(x, 0)", relu, relu_derivative, "he_normal", FUSED(relu), .rectifies = true},
+    {"leaky_relu", "x for x > 0, else 0.01 x", leaky_relu, leaky_relu_derivative, "he_normal",
+     FUSED(leaky_relu), .rectifies = true, .slope = (float)LEAKY_SLOPE},
+    {"elu", "x for x > 0, else exp(x) - 1", elu, elu_derivative, "he_normal", FUSED(elu)},
+    {"selu", "1.0507 x for x > 0, else 1.0507 * 1.6733 (exp(x) - 1)", selu, selu_derivative, "lecun_normal",
+     FUSED(selu)},
+    {"gelu", "x Phi(x), Phi the normal distribution function", gelu, gelu_derivative, "he_normal",
+     LOOPS(gelu)},
+    {"silu", "x / (1 + exp(-x))", silu, silu_derivative, "he_normal", LOOPS(silu)},
+    {"softplus", "log(1 + exp(x))", softplus, sigmoid, "he_normal", LOOPS(softplus)},
+    {"mish", "x tanh(log(1 + exp(x)))", mish, mish_derivative, "he_normal", LOOPS(mish)},
+    {"hard_sigmoid", "x/6 + 1/2, cut to [0, 1]", hard_sigmoid, hard_sigmoid_derivative, "glorot_uniform",
+     LOOPS(hard_sigmoid)},
+    {"hard_swish", "x hard_sigmoid(x)", hard_swish, hard_swish_derivative, "he_normal", LOOPS(hard_swish)},
+    {"step", "1 for x > 0, else 0; has no slope, so nothing before it can be trained", step, NULL,
+     "glorot_uniform", .forward = step_forward},
+    {NULL},
 };
-
-enum { N_ACTIVATIONS = sizeof activation_table / sizeof activation_table[0] };
-
-const activation_t *activation_find(const char *name) {
-  for (size_t i = 0; i < N_ACTIVATIONS; i++)
-    if (strcmp(activation_table[i].name, name) == 0) return &activation_table[i];
-  return NULL;
-}
-
-bool activation_choice(size_t i, choice_t *out) {
-  if (i >= N_ACTIVATIONS) return false;
-  *out = (choice_t){activation_table[i].name, activation_table[i].meaning};
-  return true;
-}

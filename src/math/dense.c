@@ -2,51 +2,48 @@
 #include "math/dense.h"
 
 #include "math/dense_pairs.h"
+#include "math/kernels.h"
+#include "math/transpose.h"
 #include "math/tree.h"
 
 #include <string.h>
 
-static int64_t smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
+_Static_assert((int)TREE_MAX_DEPTH <= (int)PRODUCT_MOST_TERMS,
+               "a sum waits for each level of the tree at most");
 
 /* ---- forward ---- */
 
 bool dense_applies(const activation_t *activation) {
-  return activation->eltwise == ELTWISE_IDENTITY || activation->eltwise == ELTWISE_RELU;
-}
-
-/* The slope below zero of a function that is max(z, slope z). */
-static float slope_of(const activation_t *activation) {
-  return activation->eltwise == ELTWISE_RELU ? activation->alpha : 1.0F;
+  return activation->rectifies;
 }
 
 const float *dense_factors(const precision_t *precision, int64_t rows, int64_t columns, const float *x,
                            float *words) {
   if (precision->factors == 1) return x;
-  bf16_rows(rows, columns, x, words);
+  bf16_rows(precision, rows, columns, x, words);
   return words;
 }
 
+static const product_kernels_t *product_of(const precision_t *precision) {
+  return kernels_selected()->products[precision->arithmetic];
+}
+
 /* c (rows, width) = g(a (rows, depth) B + start), of it columns [from, to), B in panels of `height` rows
- * each; depth and height in words.
- */
+ * each; depth and height in words. */
 static void multiply_panels(const precision_t *precision, int64_t rows, int64_t depth, const float *a,
                             const float *panels, int64_t height, const float *start, float slope, float *c,
                             int64_t width, int64_t from, int64_t to) {
-  for (int64_t j = from; j < to; j += DENSE_PANEL) {
-    bool last = j + DENSE_PANEL >= to;
-    const product_t product = {.rows = rows,
-                               .depth = depth,
-                               .a = a,
-                               .a_stride = depth,
-                               .b = panels + j * height,
-                               .fetch = panels + (j + DENSE_PANEL) * height,
-                               .fetch_floats = last ? 0 : depth * DENSE_PANEL,
-                               .c = c + j,
-                               .c_stride = width};
-    precision->store(&product, start == NULL ? NULL : start + j, slope, smaller(DENSE_PANEL, to - j));
-  }
+  const product_t product = {.rows = rows,
+                             .depth = depth,
+                             .columns = to - from,
+                             .a = a,
+                             .a_stride = depth,
+                             .b = panels + from * height,
+                             .b_panel = height * DENSE_PANEL,
+                             .c = c + from,
+                             .c_stride = width,
+                             .c_panel = DENSE_PANEL};
+  product_of(precision)->store(&product, start == NULL ? NULL : start + from, slope);
 }
 
 void dense_forward(const precision_t *precision, const dense_layout_t *layout, const activation_t *activation,
@@ -58,7 +55,8 @@ void dense_forward_outputs(const precision_t *precision, const dense_layout_t *l
                            const activation_t *activation, int64_t rows, const float *x, const float *w,
                            const float *b, int64_t from, int64_t to, float *y) {
   multiply_panels(precision, rows, precision_words(precision, layout->in), x, w,
-                  layout->padded_in / precision->factors, b, slope_of(activation), y, layout->out, from, to);
+                  layout->padded_in / precision->factors, b, activation->rectifies ? activation->slope : 1.0F,
+                  y, layout->out, from, to);
 }
 
 /* ---- backward to the inputs ---- */
@@ -66,7 +64,7 @@ void dense_forward_outputs(const precision_t *precision, const dense_layout_t *l
 void dense_backward_data(const precision_t *precision, const dense_layout_t *layout, int64_t rows,
                          const float *dy, const float *transposed, float *dx) {
   multiply_panels(precision, rows, precision_words(precision, layout->out), dy, transposed,
-                  layout->padded_out / precision->factors, NULL, 1.0F, dx, layout->in, 0, layout->in);
+                  precision_words(precision, layout->padded_out), NULL, 1.0F, dx, layout->in, 0, layout->in);
 }
 
 /* ---- backward to the weights ---- */
@@ -74,7 +72,7 @@ void dense_backward_data(const precision_t *precision, const dense_layout_t *lay
 void dense_columns(const precision_t *precision, const dense_layout_t *layout, int64_t slice_rows,
                    int64_t row, int64_t rows, const float *x, float *columns) {
   if (precision->factors == 2)
-    dense_column_pairs(layout, slice_rows, row, rows, x, columns);
+    dense_column_pairs(precision, layout, slice_rows, row, rows, x, columns);
   else
     transpose(rows, layout->in, x, layout->in, columns + row, slice_rows);
 }
@@ -96,42 +94,34 @@ static void float_panels(const dense_layout_t *layout, int64_t slice_rows, int64
 void dense_panels(const precision_t *precision, const dense_layout_t *layout, int64_t slice_rows, int64_t row,
                   int64_t rows, const float *dy, float *panels) {
   if (precision->factors == 2)
-    dense_panel_pairs(layout, slice_rows, row, rows, dy, panels);
+    dense_panel_pairs(precision, layout, slice_rows, row, rows, dy, panels);
   else
     float_panels(layout, slice_rows, row, rows, dy, panels);
-}
-
-/* While the first panel is multiplied, the next slice's panels are fetched, and while the others are, parts
- * of its columns. */
-static void fetch_next(const dense_tile_t *tile, int64_t depth, const dense_slice_t *next, int64_t p,
-                       product_t *product) {
-  if (p == 0) {
-    product->fetch = next->panels + tile->first_output * depth;
-    product->fetch_floats = tile->panels * DENSE_PANEL * depth;
-  } else {
-    int64_t share = tile->inputs * depth / (tile->panels - 1);
-    product->fetch = next->columns + tile->first_input * depth + (p - 1) * share;
-    product->fetch_floats = share;
-  }
 }
 
 void dense_backward_weights(const precision_t *precision, const dense_tile_t *tile, int64_t slice_rows,
                             dense_slice_t slice, const dense_slice_t *next, const dense_sum_t *sums,
                             int pending) {
   const int64_t depth = precision_words(precision, slice_rows);
-  const int64_t used = tile->inputs * DENSE_PANEL; /* what follows are inputs that are padding */
-  for (int64_t p = 0; p < tile->panels; p++) {
-    product_t product = {.rows = tile->inputs,
-                         .depth = depth,
-                         .a = slice.columns + tile->first_input * depth,
-                         .a_stride = depth,
-                         .b = slice.panels + (tile->first_output + p * DENSE_PANEL) * depth,
-                         .c = sums[0].floats + p * sums[0].stride,
-                         .c_stride = DENSE_PANEL};
-    if (next != NULL) fetch_next(tile, depth, next, p, &product);
-    const float *terms[TREE_MAX_DEPTH];
-    for (int k = 0; k < pending; k++) terms[k] = sums[k].floats + p * sums[k].stride;
-    precision->add(&product, terms, pending);
-    if (pending == 0) memset(product.c + used, 0, (size_t)(tile->elements - used) * sizeof(float));
+  product_t product = {.rows = tile->inputs,
+                       .depth = depth,
+                       .columns = tile->panels * DENSE_PANEL,
+                       .a = slice.columns + tile->first_input * depth,
+                       .a_stride = depth,
+                       .b = slice.panels + tile->first_output * depth,
+                       .b_panel = depth * DENSE_PANEL,
+                       .c = sums[0].floats,
+                       .c_stride = DENSE_PANEL,
+                       .c_panel = sums[0].panel};
+  if (next != NULL) {
+    product.next_a = next->columns + tile->first_input * depth;
+    product.next_a_floats = tile->inputs * depth;
+    product.next_b = next->panels + tile->first_output * depth;
+    product.next_b_floats = tile->panels * DENSE_PANEL * depth;
   }
+  product_of(precision)->add(&product, sums, pending);
+  if (pending > 0) return;
+  const int64_t used = tile->inputs * DENSE_PANEL; /* what follows are inputs that are padding */
+  for (int64_t p = 0; p < tile->panels; p++)
+    memset(product.c + p * product.c_panel + used, 0, (size_t)(tile->elements - used) * sizeof(float));
 }

@@ -2,12 +2,16 @@
  *
  * All three are products of some rows with panels of DENSE_PANEL columns (product.h), and whatever is read as
  * a panel is stored as one, so that no pass has anything to rearrange:
- *   forward           y  = x Wᵀ    panels of outputs of W, each [in][panel]: how parameters live;
- *   backward-data     dx = dy W    panels of inputs of W, each [out][panel]: a copy made when parameters
- * change; backward-weights  dWᵀ = xᵀ dy  panels of outputs of dy, each [rows][panel], and x by columns. Files
- * hold plain (out, in) matrices. Activations are dense row-major (rows, in) and (rows, out). An element of a
- * result is one chain of fused products and sums: its bits do not depend on the rows of a call. All functions
- * are pure and thread-safe.
+ *
+ * clang-format off
+ *   forward           y   = x Wᵀ   panels of outputs of W, each [in][panel]: how parameters live
+ *   backward-data     dx  = dy W   panels of inputs of W, each [out][panel]: a copy made when parameters
+ * change backward-weights  dWᵀ = xᵀ dy  panels of outputs of dy, each [rows][panel], and x by columns
+ * clang-format on
+ *
+ * Files hold plain (out, in) matrices. Activations are dense row-major (rows, in) and (rows, out). An element
+ * of a result is one chain of fused products and sums: its bits do not depend on the rows of a call. All
+ * functions are pure and thread-safe.
  *
  * `precision` says what the factors are: floats, or pairs of bf16 numbers along the depth of the product
  * (precision.h). All that is described here as so many floats along a depth is then half as many words,
@@ -24,7 +28,7 @@
 
 enum {
   DENSE_PANEL = PRODUCT_PANEL,
-  DENSE_DEPTH = 16,                       /* inputs are padded to a multiple of this */
+  DENSE_DEPTH = PRECISION_MOST_DEPTH,     /* inputs are padded to a multiple of this */
   DENSE_UNIT = DENSE_DEPTH * DENSE_PANEL, /* floats: all sizes and places of weights are multiples of it */
   DENSE_TILE_PANELS = 64 / DENSE_PANEL,   /* the most in a tile: what is read of x serves that many */
   DENSE_TILE_FLOATS = 96 * 64,            /* the most in a tile: it and a few more stay in the second cache */
@@ -66,10 +70,11 @@ void dense_backward_data(const precision_t *precision, const dense_layout_t *lay
                          const float *dy, const float *transposed, float *dx);
 
 /* The transposed copy of W: input i, output o at ((i div P) O + o) P + i mod P, O the padded outputs. In
- * pairs: outputs o and o + 1, o even, at ((i div P) O/2 + o/2) P + i mod P. */
+ * pairs: outputs o and o + 1, o even, at ((i div P) O/2 + o/2) P + i mod P, with O padded as the precision
+ * asks. */
 int64_t dense_transposed_floats(const precision_t *precision, const dense_layout_t *layout);
 /* Brings the copy up to date with floats [first, first + count) of w, both multiples of DENSE_UNIT. Calls for
- * different ranges may run at the same time. The copy's padding is zero if it was. */
+ * different ranges may run at the same time. */
 void dense_transpose(const precision_t *precision, const dense_layout_t *layout, const float *w,
                      int64_t first, int64_t count, float *transposed);
 
@@ -104,11 +109,8 @@ typedef struct {
   const float *columns, *panels;
 } dense_slice_t;
 
-/* Where the sum of a tile over some slices is: of panel p at floats + p stride. */
-typedef struct {
-  float *floats;
-  int64_t stride;
-} dense_sum_t;
+/* Where the sum of a tile over some slices is: of panel p at floats + p panel. */
+typedef product_sum_t dense_sum_t;
 
 /* One tile t of dW = dyᵀ x over a slice, and the sums that it completes:
  *   sums[0] = sums[0] + (sums[1] + … (sums[pending − 1] + t)),  or  sums[0] = t when none is pending.

@@ -2,6 +2,7 @@
 #include "math/dense.h"
 
 #include "math/dense_pairs.h"
+#include "math/transpose.h"
 
 #include <string.h>
 
@@ -40,21 +41,29 @@ void dense_unpack(const dense_layout_t *layout, const float *packed, float *plai
 /* ---- the transposed copy ---- */
 
 int64_t dense_transposed_floats(const precision_t *precision, const dense_layout_t *layout) {
-  return divide_up(layout->padded_in, DENSE_PANEL) * DENSE_PANEL * layout->padded_out / precision->factors;
+  return layout->padded_in * precision_words(precision, layout->padded_out);
 }
 
-/* A unit is DENSE_DEPTH inputs of one panel of outputs: in the copy, that many columns of as many rows. */
+enum { SQUARE = DENSE_PANEL * DENSE_PANEL };
+_Static_assert(DENSE_UNIT % SQUARE == 0, "a unit is whole squares");
+
+/* A unit is a few squares: a panel of inputs by a panel of outputs. A square's rows are inputs, in the copy
+ * they are outputs. */
 void dense_transpose(const precision_t *precision, const dense_layout_t *layout, const float *w,
                      int64_t first, int64_t count, float *transposed) {
-  int64_t units = layout->padded_in / DENSE_DEPTH; /* in a panel */
-  for (int64_t u = first / DENSE_UNIT; u < (first + count) / DENSE_UNIT; u++) {
-    int64_t output = u / units * DENSE_PANEL, input = u % units * DENSE_DEPTH;
-    int64_t panel = input / DENSE_PANEL, column = input % DENSE_PANEL;
-    int64_t place = (panel * layout->padded_out + output) * DENSE_PANEL / precision->factors + column;
+  const int64_t squares = layout->padded_in / DENSE_PANEL; /* in a panel of outputs */
+  const int64_t words = precision_words(precision, layout->padded_out);
+  for (int64_t s = first / SQUARE; s < (first + count) / SQUARE; s++) {
+    int64_t output = s / squares * DENSE_PANEL, panel = s % squares;
+    float *to = transposed + (panel * words + output / precision->factors) * DENSE_PANEL;
     if (precision->factors == 2)
-      dense_transpose_unit(w + u * DENSE_UNIT, transposed + place);
+      dense_transpose_square(w + s * SQUARE, to);
     else
-      transpose(DENSE_DEPTH, DENSE_PANEL, w + u * DENSE_UNIT, DENSE_PANEL, transposed + place, DENSE_PANEL);
+      transpose(DENSE_PANEL, DENSE_PANEL, w + s * SQUARE, DENSE_PANEL, to, DENSE_PANEL);
+    if (output + DENSE_PANEL < layout->padded_out) continue;
+    const int64_t filled = layout->padded_out / precision->factors, end = panel * words;
+    memset(transposed + (end + filled) * DENSE_PANEL, 0,
+           (size_t)((words - filled) * DENSE_PANEL) * sizeof *to);
   }
 }
 

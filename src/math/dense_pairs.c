@@ -2,6 +2,8 @@
  * and by pairs of outputs for backward-data, inputs and deltas by pairs of rows for the weight gradient. */
 #include "math/dense_pairs.h"
 
+#include "math/transpose.h"
+
 /* ---- weights ---- */
 
 void dense_round(const float *w, int64_t first, int64_t count, float *rounded) {
@@ -11,10 +13,10 @@ void dense_round(const float *w, int64_t first, int64_t count, float *rounded) {
 
 /* Neighbours in a row of w are a pair: rounded as they lie, they are words, which are transposed like floats.
  */
-void dense_transpose_unit(const float *unit, float *to) {
-  float words[DENSE_UNIT / 2];
-  bf16_rows(DENSE_DEPTH, DENSE_PANEL, unit, words);
-  transpose(DENSE_DEPTH, DENSE_PANEL / 2, words, DENSE_PANEL / 2, to, DENSE_PANEL);
+void dense_transpose_square(const float *square, float *to) {
+  float words[DENSE_PANEL * DENSE_PANEL / 2];
+  bf16_halves(DENSE_PANEL * DENSE_PANEL, square, (half_t *)words);
+  transpose(DENSE_PANEL, DENSE_PANEL / 2, words, DENSE_PANEL / 2, to, DENSE_PANEL);
 }
 
 /* ---- inputs and deltas ---- */
@@ -41,9 +43,9 @@ static void pair_columns(int64_t columns, int64_t words, int64_t pair, int64_t n
   }
 }
 
-void dense_column_pairs(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
-                        const float *x, float *columns) {
-  const int64_t in = layout->in, words = (slice_rows + 1) / 2, end = row + rows;
+void dense_column_pairs(const precision_t *precision, const dense_layout_t *layout, int64_t slice_rows,
+                        int64_t row, int64_t rows, const float *x, float *columns) {
+  const int64_t in = layout->in, words = precision_words(precision, slice_rows), end = row + rows;
   for (int64_t left = 0; row < end; row += left, x += left * in) {
     int64_t pairs = (end - row) / 2 < MOST_PAIRS ? (end - row) / 2 : MOST_PAIRS;
     left = row % 2 == 1 || pairs == 0 ? 1 : 2 * pairs;
@@ -68,9 +70,9 @@ static void whole_panel(int64_t width, const float *dy, int64_t stride, pair_t *
   for (int64_t o = width; o < DENSE_PANEL; o++) to[o] = 0;
 }
 
-void dense_panel_pairs(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
-                       const float *dy, float *panels) {
-  const int64_t out = layout->out, words = (slice_rows + 1) / 2, end = row + rows;
+void dense_panel_pairs(const precision_t *precision, const dense_layout_t *layout, int64_t slice_rows,
+                       int64_t row, int64_t rows, const float *dy, float *panels) {
+  const int64_t out = layout->out, words = precision_words(precision, slice_rows), end = row + rows;
   for (int64_t n = 0; row < end; row += n, dy += n * out) {
     n = row % 2 == 1 || row + 1 == end ? 1 : 2;
     for (int64_t o = 0; o < out; o += DENSE_PANEL) {

@@ -4,14 +4,14 @@
 
 #include "math/dense.h"
 
-/* A unit of weights, DENSE_DEPTH inputs of a panel of outputs, into the transposed copy: `to` is the word of
+/* A square of weights, a panel of inputs by a panel of outputs, into the transposed copy: `to` is the word of
  * its first input and first pair of outputs. */
-void dense_transpose_unit(const float *unit, float *to);
+void dense_transpose_square(const float *square, float *to);
 
 /* dense_columns and dense_panels. */
-void dense_column_pairs(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
-                        const float *x, float *columns);
-void dense_panel_pairs(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
-                       const float *dy, float *panels);
+void dense_column_pairs(const precision_t *precision, const dense_layout_t *layout, int64_t slice_rows,
+                        int64_t row, int64_t rows, const float *x, float *columns);
+void dense_panel_pairs(const precision_t *precision, const dense_layout_t *layout, int64_t slice_rows,
+                       int64_t row, int64_t rows, const float *dy, float *panels);
 
 #endif

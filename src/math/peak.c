@@ -1,59 +1,89 @@
 /* Loops whose only limit is the multipliers: as many independent sums as their latency asks for, in
- * registers. This file is compiled with products and sums fused. */
-#include "math/peak.h"
+ * registers. Each sum passes through an empty asm statement: a compiler that saw equal sums would compute
+ * only one of them. This file is compiled once for each instruction set, with products and sums fused. */
+#include "math/kernels.h"
+#include "math/variant.h"
 
-#include "math/product.h"
-
-#ifdef __AVX512BF16__
-#include <immintrin.h>
-#endif
-
-enum { SUMS = PRODUCT_LANES == 16 ? 24 : 12 }; /* latency x units, and registers to spare */
-
-typedef float vector_t __attribute__((vector_size(PRODUCT_LANES * sizeof(float))));
-
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
+#if defined __x86_64__ && LOCKSTEP_LANES == 8
+enum { SUMS = 12 }; /* latency x units, and registers to spare: 16 registers */
 #else
-#define UNROLL _Pragma("GCC unroll 32")
+enum { SUMS = 24 }; /* 32 registers */
 #endif
 
-/* Results must be wanted by somebody, or the compiler leaves the work out. */
-static void keep(const vector_t *values) {
-  __asm__ volatile("" : : "r"(values) : "memory");
-}
+#ifdef __aarch64__
+#define OPAQUE(x) __asm__ volatile("" : "+w"(x))
+#elif defined __AVX512F__
+#define OPAQUE(x) __asm__ volatile("" : "+v"(x))
+#else
+#define OPAQUE(x) __asm__ volatile("" : "+x"(x))
+#endif
 
-double peak_fp32(int64_t rounds) {
+static double peak_fp32(int64_t rounds) {
   vector_t sums[SUMS], a = {0}, b = {0};
-  __asm__ volatile("" : "+x"(a), "+x"(b)); /* unknown to the compiler, zero to the multipliers */
+  OPAQUE(a); /* unknown to the compiler, zero to the multipliers */
+  OPAQUE(b);
   UNROLL
   for (int i = 0; i < SUMS; i++) {
     sums[i] = a;
-    __asm__ volatile("" : "+x"(sums[i])); /* each a sum of its own */
+    OPAQUE(sums[i]);
   }
   for (int64_t r = 0; r < rounds; r++) UNROLL
   for (int i = 0; i < SUMS; i++) sums[i] = sums[i] * a + b;
-  keep(sums);
-  return (double)rounds * SUMS * PRODUCT_LANES * 2;
+  UNROLL
+  for (int i = 0; i < SUMS; i++) OPAQUE(sums[i]);
+  return (double)rounds * SUMS * LANES * 2;
 }
 
 #ifdef __AVX512BF16__
-double peak_bf16(int64_t rounds) {
-  __m512 sums[SUMS];
-  __m512bh a = (__m512bh)_mm512_setzero_ps(), b = a;
+#include <immintrin.h>
+
+static double peak_dot(int64_t rounds) {
+  __m512 sums[SUMS], zero = _mm512_setzero_ps();
+  OPAQUE(zero);
   UNROLL
-  for (int i = 0; i < SUMS; i++) sums[i] = _mm512_setzero_ps();
-  for (int64_t r = 0; r < rounds; r++) {
-    __asm__ volatile("" : "+v"(a), "+v"(b));
-    UNROLL
-    for (int i = 0; i < SUMS; i++) sums[i] = _mm512_dpbf16_ps(sums[i], a, b);
+  for (int i = 0; i < SUMS; i++) {
+    sums[i] = zero;
+    OPAQUE(sums[i]);
   }
-  keep((const vector_t *)sums);
-  return (double)rounds * SUMS * 64;
-}
-#else
-double peak_bf16(int64_t rounds) {
-  (void)rounds;
-  return 0;
+  const __m512bh pair = (__m512bh)zero;
+  for (int64_t r = 0; r < rounds; r++) UNROLL
+  for (int i = 0; i < SUMS; i++) sums[i] = _mm512_dpbf16_ps(sums[i], pair, pair);
+  UNROLL
+  for (int i = 0; i < SUMS; i++) OPAQUE(sums[i]);
+  return (double)rounds * SUMS * LANES * 4;
 }
 #endif
+
+#ifdef __AMX_BF16__
+#include "math/tiles.h"
+
+static double peak_tiles(int64_t rounds) {
+  tiles_t tiles;
+  tiles_begin(&tiles);
+  TILE_ZERO(&tiles, 0);
+  TILE_ZERO(&tiles, 1);
+  TILE_ZERO(&tiles, 2);
+  TILE_ZERO(&tiles, 3);
+  TILE_ZERO(&tiles, 4);
+  TILE_ZERO(&tiles, 5);
+  TILE_ZERO(&tiles, 6);
+  TILE_ZERO(&tiles, 7);
+  for (int64_t r = 0; r < rounds; r++) {
+    TILE_MULTIPLY(&tiles, 0, 4, 6);
+    TILE_MULTIPLY(&tiles, 1, 4, 7);
+    TILE_MULTIPLY(&tiles, 2, 5, 6);
+    TILE_MULTIPLY(&tiles, 3, 5, 7);
+  }
+  return (double)rounds * 4 * PRODUCT_TILE * PRODUCT_TILE * PRODUCT_TILE * 4;
+}
+#endif
+
+const peaks_t VARIANT(peaks) = {.of = {
+                                    [ARITHMETIC_FP32] = peak_fp32,
+#ifdef __AMX_BF16__
+                                    [ARITHMETIC_TILE] = peak_tiles,
+#endif
+#ifdef __AVX512BF16__
+                                    [ARITHMETIC_DOT] = peak_dot,
+#endif
+                                }};

@@ -1,19 +1,18 @@
-/* The table of precisions, what each asks of the CPU, and rounding. */
+/* The table of precisions, and rows of factors. */
 #include "math/precision.h"
 
+#include "base/isa.h"
+
 const precision_t precisions[PRECISIONS] = {
-    [PRECISION_FP32] = {"fp32", "single precision throughout", 1, product_store, product_add},
+    [PRECISION_FP32] = {"fp32", "single precision throughout", ARITHMETIC_FP32, 1, 1},
     [PRECISION_BF16] = {"bf16",
-                        "factors of the products rounded to bf16, sums in fp32; needs a CPU with AVX512_BF16",
-                        2,
-#ifdef __AVX512BF16__
-                        product_store_bf16, product_add_bf16},
-#else
-                        NULL, NULL},
-#endif
-    [PRECISION_BF16_EMULATED] = {"bf16_emulated",
-                                 "the same on any CPU, slower than fp32: to try what bf16 does to a training",
-                                 2, product_store_emulated, product_add_emulated},
+                        "factors of the products rounded to bf16, sums in fp32 in the order of AMX's tiles; "
+                        "fast where the CPU has AMX, elsewhere about as fast as fp32",
+                        ARITHMETIC_TILE, 2, 2 * PRODUCT_TILE},
+    [PRECISION_BF16_DOT] = {"bf16_dot",
+                            "the same with sums in the order of vdpbf16ps; faster than fp32 on AMD's Zen 4 "
+                            "and 5, slower on other CPUs",
+                            ARITHMETIC_DOT, 2, 2},
 };
 
 bool precision_choice(size_t i, choice_t *out) {
@@ -22,49 +21,38 @@ bool precision_choice(size_t i, choice_t *out) {
   return true;
 }
 
-/* The one place that asks whether there is an instruction for pairs; NULL: there is. */
-static const char *lacks_bf16(void) {
-#if defined __x86_64__
-  if (!__builtin_cpu_supports("avx512bf16")) return "this CPU has no AVX512_BF16";
-#else
-  return "this CPU has no AVX512_BF16";
-#endif
-  if (precisions[PRECISION_BF16].store == NULL)
-    return "this CPU has AVX512_BF16, but lockstep was built for one without (build it here, with "
-           "LOCKSTEP_NATIVE on)";
-  return NULL;
-}
-
 ls_status precision_find(const char *name, const precision_t **out, ls_error *error) {
   int i = choice_find(precision_choice, name);
   if (i < 0) return error_set(error, LS_BAD_SETTINGS, "train.precision: unknown precision '%s'", name);
-  const char *lacks = i == PRECISION_BF16 ? lacks_bf16() : NULL;
-  if (lacks != NULL)
-    return error_set(
-        error, LS_BAD_SETTINGS,
-        "train.precision: bf16: %s; train.precision=bf16_emulated computes the same on any CPU, slower, "
-        "and fp32 is faster here",
-        lacks);
   *out = &precisions[i];
   return LS_OK;
 }
 
-/* ---- rounding ---- */
-
-void bf16_pairs(int64_t n, const float *restrict first, const float *restrict second, pair_t *restrict out) {
-  for (int64_t i = 0; i < n; i++) out[i] = bf16_round(first[i]) | bf16_round(second[i]) << 16;
+/* Where both instructions exist, vdpbf16ps runs at half the rate of fp32's multiply-add, as measured on
+ * Intel. */
+const char *precision_slow(const precision_t *precision) {
+  bool has_tiles = false, has_dot = false;
+#ifdef __x86_64__
+  has_tiles = isa_selected() == ISA_AMX;
+  has_dot = isa_selected() == ISA_AVX512_BF16 && !isa_supported(ISA_AMX) && isa_denied() == NULL;
+#endif
+  if (precision->arithmetic == ARITHMETIC_TILE && !has_tiles)
+    return "no AMX is used here: bf16 has the same bits as with AMX, but is no faster than fp32";
+  if (precision->arithmetic == ARITHMETIC_DOT && !has_dot)
+    return "vdpbf16ps is missing or slow here: bf16_dot is slower than fp32";
+  return NULL;
 }
 
-/* Where a row has as many words as it has pairs, all rows are one. */
-void bf16_rows(int64_t rows, int64_t columns, const float *x, float *out) {
-  const int64_t words = (columns + 1) / 2;
-  half_t *restrict to = (half_t *)out;
-  if (columns % 2 == 0) {
-    for (int64_t i = 0; i < rows * columns; i++) to[i] = (half_t)bf16_round(x[i]);
+/* Where a row fills its words, all rows are one. */
+void bf16_rows(const precision_t *precision, int64_t rows, int64_t columns, const float *x, float *out) {
+  const int64_t halves = 2 * precision_words(precision, columns);
+  half_t *to = (half_t *)out;
+  if (columns == halves) {
+    bf16_halves(rows * columns, x, to);
     return;
   }
-  for (int64_t r = 0; r < rows; r++, to += 2 * words, x += columns) {
-    for (int64_t i = 0; i < columns; i++) to[i] = (half_t)bf16_round(x[i]);
-    to[columns] = 0;
+  for (int64_t r = 0; r < rows; r++, to += halves, x += columns) {
+    bf16_halves(columns, x, to);
+    memset(to + columns, 0, (size_t)(halves - columns) * sizeof *to);
   }
 }

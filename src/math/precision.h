@@ -16,26 +16,33 @@
 #include <stdint.h>
 #include <string.h>
 
+/* In which order products are summed (product.h). */
+typedef enum { ARITHMETIC_FP32, ARITHMETIC_TILE, ARITHMETIC_DOT, ARITHMETICS } arithmetic_t;
+
 typedef struct {
   const char *name, *meaning;
+  arithmetic_t arithmetic;
   int64_t factors; /* in a word: 1 or 2 */
-  void (*store)(const product_t *product, const float *start, float slope, int64_t columns);
-  void (*add)(const product_t *product, const float *const *terms, int n);
+  int64_t depth;   /* factors along the depth are completed with zeros to a multiple of this */
 } precision_t;
 
-enum { PRECISION_FP32, PRECISION_BF16, PRECISION_BF16_EMULATED, PRECISIONS };
+enum { PRECISION_FP32, PRECISION_BF16, PRECISION_BF16_DOT, PRECISIONS };
 extern const precision_t precisions[PRECISIONS];
+enum { PRECISION_MOST_DEPTH = 2 * PRODUCT_TILE }; /* the largest `depth` of all */
 
-/* The row of a name that this CPU and this build can compute in; else LS_BAD_SETTINGS, with what they lack.
- * Thread-safe. */
+/* The row of a name; else LS_BAD_SETTINGS. Every CPU computes in every precision. Thread-safe. */
 ls_status precision_find(const char *name, const precision_t **out, ls_error *error);
+
+/* What somebody who chose a precision for its speed should know: that the selected instruction set has
+ * nothing that makes it faster than fp32. NULL where it has. Static. */
+const char *precision_slow(const precision_t *precision);
 
 /* The table as choices. */
 bool precision_choice(size_t i, choice_t *out);
 
 /* Words that n factors take along the depth. */
 static inline int64_t precision_words(const precision_t *precision, int64_t n) {
-  return (n + precision->factors - 1) / precision->factors;
+  return (n + precision->depth - 1) / precision->depth * precision->depth / precision->factors;
 }
 
 /* ---- rounding ---- */
@@ -55,10 +62,13 @@ static inline uint32_t bf16_round(float x) {
 }
 
 /* out[i] = the pair of first[i] and second[i], n of them. */
-void bf16_pairs(int64_t n, const float *restrict first, const float *restrict second, pair_t *restrict out);
+void bf16_pairs(int64_t n, const float *first, const float *second, pair_t *out);
 
-/* out (rows, words of columns) = x (rows, columns), the pairs of each row; an odd last one is paired with
- * zero. */
-void bf16_rows(int64_t rows, int64_t columns, const float *x, float *out);
+/* out[i] = x[i] rounded, n of them. */
+void bf16_halves(int64_t n, const float *x, half_t *out);
+
+/* out (rows, words of columns) = x (rows, columns), the pairs of each row, completed with zeros as the
+ * precision asks. */
+void bf16_rows(const precision_t *precision, int64_t rows, int64_t columns, const float *x, float *out);
 
 #endif

@@ -1,56 +1,62 @@
 /* Inside of the room: the one matrix product that every pass of a dense layer is made of.
  *
- * c = a b with b a panel, [depth][PRODUCT_PANEL] floats, dense. Each element of c is one chain of fused
- * products and sums in the order of depth, started from zero or from its bias: so its bits depend on its own
- * row of a and column of b alone, and on nothing that the shape of a call could change.
+ * c = a b, with a row-major and b and c cut into panels of PRODUCT_PANEL columns. A panel of b is (depth,
+ * PRODUCT_PANEL), dense: one step of depth is one cache line. All instruction sets share this layout. A
+ * kernel with wide registers multiplies several panels at once instead of using wider ones, so parameters lie
+ * in one order everywhere, and so do the sums over them.
  *
- * A factor is a word of 32 bits: a float, or, for the functions called so, a pair of bf16 numbers that follow
- * each other along the depth, the first in the lower half. Of a pair the second product is added first.
- * Depths and strides count words. c, what it starts from and what is added to it are always floats. */
+ * A factor is a word of 32 bits: a float, or a pair of bf16 numbers that follow each other along the depth,
+ * the first in the lower half. Depths and strides count words. c, what it starts from and what is added to it
+ * are always floats.
+ *
+ * Three arithmetics, each with the same bits in every kernel. For x of a and y of b, and c from its start:
+ *   fp32   c = fma(x, y, c), in the order of depth;
+ *   tile   what tdpbf16ps does to 16 words, over and over: e = o = 0; for each word e = fma(x0, y0, e) and
+ *          o = fma(x1, y1, o), with x0 the lower half of x; then c = c + (e + o). Depth is a multiple of 16;
+ *   dot    what vdpbf16ps does: c = fma(x0, y0, fma(x1, y1, c)).
+ * Rounding is to nearest even. Denormals count as zero where the thread's mode says so (base/float_mode.h).
+ */
 #ifndef MATH_PRODUCT_H
 #define MATH_PRODUCT_H
 
 #include <stdint.h>
 
 enum {
-#ifdef __AVX512F__
-  PRODUCT_LANES = 16,
-  PRODUCT_VECTORS = 4, /* across a panel: with 6 rows, 24 sums and what they are made of fill 32 registers */
-#else
-  PRODUCT_LANES = 8,
-  PRODUCT_VECTORS = 2, /* with 6 rows, 12 sums and what they are made of fill 16 registers */
-#endif
-  PRODUCT_PANEL = PRODUCT_LANES * PRODUCT_VECTORS
+  PRODUCT_PANEL = 16,      /* floats of a cache line, of an AVX-512 register, of a row of a tile */
+  PRODUCT_TILE = 16,       /* words of depth, rows and columns of a tile */
+  PRODUCT_MOST_TERMS = 32, /* sums that may wait for a product: one for each level of the tree */
 };
 
 typedef struct {
-  int64_t rows, depth;
+  int64_t rows, depth, columns;
   const float *a; /* (rows, depth), rows a_stride words apart */
   int64_t a_stride;
-  const float *b;     /* (depth, PRODUCT_PANEL), dense */
-  const float *fetch; /* fetch_floats that the caller reads after this, fetched meanwhile */
-  int64_t fetch_floats;
-  float *c; /* (rows, columns), rows c_stride floats apart */
-  int64_t c_stride;
+  const float *b; /* panels of (depth, PRODUCT_PANEL), b_panel words apart */
+  int64_t b_panel;
+  float *c; /* rows c_stride floats apart, panels c_panel floats apart */
+  int64_t c_stride, c_panel;
+  /* a and b of the call that follows, fetched meanwhile; NULL: the panels that follow in this call are */
+  const float *next_a, *next_b;
+  int64_t next_a_floats, next_b_floats;
 } product_t;
 
-/* c = max(s, slope s) with s = a b + start; slope in [0, 1]: 1 leaves s as it is, 0 is relu. start (columns),
- * or NULL for zero; columns <= PRODUCT_PANEL. Thread-safe, as all of this room. */
-void product_store(const product_t *product, const float *start, float slope, int64_t columns);
+/* Something that lies like c, but for the distance of its panels. */
+typedef struct {
+  float *floats;
+  int64_t panel;
+} product_sum_t;
 
-/* c = terms[0] + (terms[1] + … (terms[n - 1] + a b)), or a b when there are none; all (rows, PRODUCT_PANEL)
- * with the stride of c. The product is complete before anything is added to it. c may be one of the terms. */
-void product_add(const product_t *product, const float *const *terms, int n);
+/* c = max(s, slope s) with s = start + a b; slope in [0, 1]: 1 leaves s as it is, 0 is relu. start (columns),
+ * or NULL for zero. Thread-safe, as all of this room. */
+typedef void product_store_t(const product_t *product, const float *start, float slope);
 
-/* The same of pairs: on any CPU; and by AVX512_BF16's instruction, in builds for a CPU that has it. */
-void product_store_emulated(const product_t *product, const float *start, float slope, int64_t columns);
-void product_add_emulated(const product_t *product, const float *const *terms, int n);
-void product_store_bf16(const product_t *product, const float *start, float slope, int64_t columns);
-void product_add_bf16(const product_t *product, const float *const *terms, int n);
+/* c = terms[0] + (terms[1] + … (terms[n - 1] + a b)), or a b when there are none; columns are whole panels.
+ * The product is complete before anything is added to it. c may be one of the terms. */
+typedef void product_add_t(const product_t *product, const product_sum_t *terms, int n);
 
-/* out (columns, rows) = in (rows, columns) transposed; rows of in and out lie in_stride and out_stride floats
- * apart. */
-void transpose(int64_t rows, int64_t columns, const float *in, int64_t in_stride, float *out,
-               int64_t out_stride);
+typedef struct {
+  product_store_t *store;
+  product_add_t *add;
+} product_kernels_t;
 
 #endif

@@ -1,210 +1,231 @@
-/* The product of some rows with a panel of columns, in registers: the text of product.c, product_bf16.c and
- * product_emulated.c, each of which defines what a factor is and how one is multiplied (product_vectors.h).
+/* The product of some rows with some panels of columns, in registers: the text of product_fp32.c,
+ * product_pairs.c and product_dot.c. Each defines `multiply`, which computes a block's sums.
  *
- * For each step of depth a few rows' factors are multiplied with the panel's vectors, and all sums stay in
- * registers until the depth is done: one load of the panel serves six rows, one broadcast factor a whole
- * panel, so that the multipliers are what a step waits for (Goto, van de Geijn: "Anatomy of high-performance
- * matrix multiplication", 2008, section 6). The panels are stored the way they are read, so nothing is packed
- * on the way; but the next panel is asked for while this one is multiplied, since panels come from far and
- * no processor looks ahead beyond a page. These files are compiled with products and sums fused
- * (-ffp-contract=fast), and always optimised: each pair is one instruction everywhere in them. */
+ * For each step of depth a few rows' factors are multiplied with the panels' vectors, and all sums stay in
+ * registers until the depth is done: one load of a panel serves many rows, one broadcast factor all panels,
+ * so the multipliers set the pace (Goto, van de Geijn: "Anatomy of high-performance matrix multiplication",
+ * 2008, section 6). Panels are stored the way they are read, so nothing is packed. The next panels are
+ * fetched while these are multiplied, because processors do not look ahead beyond a page. These files are
+ * compiled with products and sums fused (-ffp-contract=fast) and always optimised: each pair is one
+ * instruction. */
+#include "math/product.h"
+#include "math/variant.h"
+
 #include <stdbool.h>
 #include <string.h>
 
+#if LOCKSTEP_LANES == 16
+enum { MOST_ROWS = 14, GROUP = 2, AHEAD = 8 }; /* 28 sums, 2 vectors of panels, a factor: 32 registers */
+#else
 enum {
   MOST_ROWS = 6,
-  VECTORS = PRODUCT_VECTORS,
-  PANEL = PRODUCT_PANEL,
-  LINE = 16,    /* floats of a cache line */
-  STRETCH = 32, /* depth between two looks ahead */
-};
-
-#ifdef __clang__
-#define UNROLL      _Pragma("clang loop unroll(full)")
-#define UNROLL_SOME _Pragma("clang loop unroll_count(8)")
-#else
-#define UNROLL      _Pragma("GCC unroll 16")
-#define UNROLL_SOME _Pragma("GCC unroll 8")
+  GROUP = 1,
+  AHEAD = 0
+}; /* 12 sums and what they are made of fill 16 registers of AVX2 */
 #endif
 
-/* ---- some rows of a product ---- */
+enum {
+  VECTORS = PRODUCT_PANEL / LANES, /* of a panel */
+  LINE = 16,                       /* floats of a cache line */
+  STRETCH = 32,                    /* depth between two looks ahead */
+};
+_Static_assert(VECTORS *LANES == PRODUCT_PANEL && VECTORS >= 1, "a panel is whole vectors");
+_Static_assert(PRODUCT_PANEL * sizeof(float) == 64,
+               "a step of depth is one cache line, which is fetched alone");
+_Static_assert(PRODUCT_PANEL == PRODUCT_TILE, "a panel is as wide as a tile");
 
-/* What a block of rows works on, in registers as soon as it is inlined. */
+/* ---- some rows of some panels ---- */
+
+/* What a block works on, in registers as soon as it is inlined. */
 typedef struct {
-  int64_t depth, a_stride, c_stride;
+  int64_t depth, a_stride, b_panel, c_stride, c_panel;
   const float *a, *b;
-  const float *fetch; /* its share of what is fetched, so many cache lines for each STRETCH of depth */
+  const float
+      *fetch; /* the block's share of what is fetched: `lines` cache lines for each STRETCH of depth */
   int64_t lines;
   float *c;
 } block_t;
 
 typedef struct {
-  vector_t of[MOST_ROWS][VECTORS];
+  vector_t of[MOST_ROWS][GROUP * VECTORS];
 } sums_t;
 
-/* Some depth of the panel by the block's rows; rows is a constant where this is called, so sums are
- * registers. */
-INLINE void multiply_stretch(const int rows, int64_t depth, const float *a, int64_t a_stride, const float *b,
-                             sums_t *sums) {
-  UNROLL_SOME
-  for (int64_t k = 0; k < depth; k++, b += PANEL) {
-    vector_t column[VECTORS];
-    UNROLL
-    for (int v = 0; v < VECTORS; v++) column[v] = *(const loose_t *)(b + v * LANES);
+/* sums += a b. rows and panels are constants where this is called, so sums are registers. */
+INLINE void multiply(const int rows, const int panels, const block_t *block, sums_t *sums);
+
+/* Vector v, counted over all panels, of the block's row r, in something that lies like c. */
+INLINE loose_t *vector_at(const block_t *block, int r, int v, float *at, int64_t panel) {
+  return (loose_t *)(at + r * block->c_stride + v / VECTORS * panel + v % VECTORS * LANES);
+}
+
+INLINE void fetch_lines(const float *fetch, int64_t lines) {
+  for (int64_t i = 0; i < lines; i++) __builtin_prefetch(fetch + i * LINE, 0, 2);
+}
+
+/* What becomes of the sums of each block: g(start + sum), and n terms that they are added to. */
+typedef struct {
+  const float *start; /* of the group's columns, whole panels */
+  bool activates;
+  float slope;
+  product_sum_t terms[PRODUCT_MOST_TERMS];
+  int n;
+} ending_t;
+
+/* One block from its start to c, all in registers. `done`: rows before it. */
+INLINE void block_run(const int rows, const int panels, const block_t *block, const ending_t *ending,
+                      int64_t done) {
+  sums_t sums;
+  UNROLL
+  for (int r = 0; r < rows; r++) UNROLL
+  for (int v = 0; v < panels * VECTORS; v++) sums.of[r][v] = *(const loose_t *)(ending->start + v * LANES);
+  multiply(rows, panels, block, &sums);
+  if (ending->activates) {
     UNROLL
     for (int r = 0; r < rows; r++) UNROLL
-    for (int v = 0; v < VECTORS; v++)
-      sums->of[r][v] = multiply_add(sums->of[r][v], a[r * a_stride + k], column[v]);
+    for (int v = 0; v < panels * VECTORS; v++) sums.of[r][v] = rectify(sums.of[r][v], ending->slope);
   }
-}
-
-INLINE void multiply(const int rows, const block_t *block, sums_t *sums) {
-  const float *fetch = block->fetch;
-  for (int64_t k = 0; k < block->depth; k += STRETCH) {
-    int64_t left = block->depth - k;
-    for (int64_t i = 0; i < block->lines; i++, fetch += LINE) __builtin_prefetch(fetch, 0, 2);
-    if (left >= STRETCH) /* a constant, which the compiler unrolls by */
-      multiply_stretch(rows, STRETCH, block->a + k, block->a_stride, block->b + k * PANEL, sums);
-    else
-      multiply_stretch(rows, left, block->a + k, block->a_stride, block->b + k * PANEL, sums);
+  for (int k = ending->n; k-- > 0;) {
+    float *term = ending->terms[k].floats + done * block->c_stride;
+    UNROLL
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < panels * VECTORS; v++)
+      sums.of[r][v] += *vector_at(block, r, v, term, ending->terms[k].panel);
   }
-}
-
-/* Of something that lies like c, from `at` on: vector v of the block's row r. */
-INLINE loose_t *vector_at(const block_t *block, int r, int v, const float *at) {
-  return (loose_t *)(at + r * block->c_stride + v * LANES);
-}
-
-/* x for x > 0, else slope x; adding zero makes -0 a 0, and NaN stays NaN. */
-INLINE vector_t rectify(vector_t x, float slope) {
-  vector_t low = x * slope;
-  mask_t positive = x > 0.0F;
-  return (vector_t)(((mask_t)x & positive) | ((mask_t)low & ~positive)) + 0.0F;
-}
-
-/* c = g(a b + start), g a function that rectify knows. */
-INLINE void block_activate(const int rows, const block_t *block, const float *start, float slope) {
-  sums_t sums;
   UNROLL
   for (int r = 0; r < rows; r++) UNROLL
-  for (int v = 0; v < VECTORS; v++) sums.of[r][v] = *(const loose_t *)(start + v * LANES);
-  multiply(rows, block, &sums);
-  UNROLL
-  for (int r = 0; r < rows; r++) UNROLL
-  for (int v = 0; v < VECTORS; v++) *vector_at(block, r, v, block->c) = rectify(sums.of[r][v], slope);
-}
-
-INLINE void add_term(const int rows, const block_t *block, const float *term, sums_t *sums) {
-  UNROLL
-  for (int r = 0; r < rows; r++) UNROLL
-  for (int v = 0; v < VECTORS; v++) sums->of[r][v] += *vector_at(block, r, v, term);
-}
-
-/* c = terms[0] + (terms[1] + … (terms[n - 1] + a b)), terms at the block's place, all in registers. */
-INLINE void block_add(const int rows, const block_t *block, const float *const *terms, int n, int64_t at) {
-  sums_t sums;
-  UNROLL
-  for (int r = 0; r < rows; r++) UNROLL
-  for (int v = 0; v < VECTORS; v++) sums.of[r][v] = (vector_t){0};
-  multiply(rows, block, &sums);
-  if (n > 0) add_term(rows, block, terms[n - 1] + at, &sums);
-  for (int k = n - 1; k-- > 0;) add_term(rows, block, terms[k] + at, &sums);
-  UNROLL
-  for (int r = 0; r < rows; r++) UNROLL
-  for (int v = 0; v < VECTORS; v++) *vector_at(block, r, v, block->c) = sums.of[r][v];
+  for (int v = 0; v < panels * VECTORS; v++)
+    *vector_at(block, r, v, block->c, block->c_panel) = sums.of[r][v];
 }
 
 /* ---- any number of rows ---- */
 
-/* What becomes of the sums of each block: g(start + sum), or n terms that they are added to. */
-typedef struct {
-  const float *start;
-  float slope;
-  const float *const *terms;
-  int n;
-} ending_t;
-
-/* The next `count` blocks, of so many rows each: a constant where this is called, as is `activates`. */
-INLINE void walk_blocks(const int rows, const bool activates, int64_t count, block_t *block, int64_t fetched,
-                        const float *c, const ending_t *ending) {
+/* The next `count` blocks of so many rows each. */
+INLINE void walk_blocks(const int rows, const int panels, int64_t count, block_t *block, int64_t fetched,
+                        int64_t *done, const ending_t *ending) {
   for (; count > 0; count--) {
-    if (activates)
-      block_activate(rows, block, ending->start, ending->slope);
-    else
-      block_add(rows, block, ending->terms, ending->n, block->c - c);
+    block_run(rows, panels, block, ending, *done);
     block->a += rows * block->a_stride;
     block->c += rows * block->c_stride;
     block->fetch += fetched;
+    *done += rows;
   }
 }
 
-INLINE void walk_some(uint32_t rows, const bool activates, int64_t count, block_t *block, int64_t fetched,
-                      const float *c, const ending_t *ending) {
+INLINE void walk_some(uint32_t rows, const int panels, int64_t count, block_t *block, int64_t fetched,
+                      int64_t *done, const ending_t *ending) {
+#ifdef LOCKSTEP_EMULATED /* vectors that fit in no registers: nothing is gained by constants */
+  walk_blocks((int)rows, panels, count, block, fetched, done, ending);
+#else
   switch (rows) {
 #define CASE(ROWS)                                                                                           \
   case ROWS:                                                                                                 \
-    walk_blocks(ROWS, activates, count, block, fetched, c, ending);                                          \
+    walk_blocks(ROWS, panels, count, block, fetched, done, ending);                                          \
     break;
-    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+    CASE(1)
+    CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#if LOCKSTEP_LANES == 16
+        CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#endif
 #undef CASE
   }
+#endif
 }
 
 /* Blocks are of nearly equal size, the first ones larger by a row where the rows do not divide: two or three
  * rows alone would have too few sums to keep the multipliers busy. Each block fetches its share. */
-INLINE void walk(const product_t *product, const bool activates, const ending_t *ending) {
-  const uint32_t all = (uint32_t)product->rows, blocks = (all + MOST_ROWS - 1) / MOST_ROWS;
+INLINE void walk(const product_t *group, const int panels, const float *fetch, int64_t fetch_floats,
+                 const ending_t *ending) {
+  const uint32_t all = (uint32_t)group->rows, blocks = (all + MOST_ROWS - 1) / MOST_ROWS;
   const uint32_t rows = all / blocks, larger = all % blocks;
-  const uint32_t stretches = ((uint32_t)product->depth + STRETCH - 1) / STRETCH;
-  const uint32_t shares = blocks * stretches * LINE, floats = (uint32_t)product->fetch_floats;
-  block_t block = {.depth = product->depth,
-                   .a_stride = product->a_stride,
-                   .c_stride = product->c_stride,
-                   .a = product->a,
-                   .b = product->b,
-                   .fetch = product->fetch,
+  const uint32_t stretches = ((uint32_t)group->depth + STRETCH - 1) / STRETCH;
+  const uint32_t shares = blocks * stretches * LINE, floats = (uint32_t)fetch_floats;
+  block_t block = {.depth = group->depth,
+                   .a_stride = group->a_stride,
+                   .b_panel = group->b_panel,
+                   .c_stride = group->c_stride,
+                   .c_panel = group->c_panel,
+                   .a = group->a,
+                   .b = group->b,
+                   .fetch = fetch,
                    .lines = (floats + shares - 1) / shares,
-                   .c = product->c};
+                   .c = group->c};
   const int64_t fetched = stretches * block.lines * LINE;
-  if (larger > 0) walk_some(rows + 1, activates, larger, &block, fetched, product->c, ending);
-  walk_some(rows, activates, blocks - larger, &block, fetched, product->c, ending);
+  int64_t done = 0;
+  if (larger > 0) walk_some(rows + 1, panels, larger, &block, fetched, &done, ending);
+  walk_some(rows, panels, blocks - larger, &block, fetched, &done, ending);
 }
 
-void PRODUCT_ADD(const product_t *product, const float *const *terms, int n) {
-  const ending_t ending = {.terms = terms, .n = n};
-  walk(product, false, &ending);
-}
+/* ---- any number of panels ---- */
 
-static void store_panel(const product_t *product, const float *start, float slope) {
-  const float zero[PANEL] = {0};
-  const ending_t ending = {.start = start == NULL ? zero : start, .slope = slope};
-  if (start == NULL && slope == 1.0F)
-    PRODUCT_ADD(product, NULL, 0);
+/* One group of panels, with what is fetched meanwhile. Constants make copies of the loops above. */
+static void walk_group(const product_t *group, int panels, const float *fetch, int64_t fetch_floats,
+                       const ending_t *ending) {
+#ifdef LOCKSTEP_EMULATED
+  walk(group, panels, fetch, fetch_floats, ending);
+#else
+  if (panels == 1)
+    walk(group, 1, fetch, fetch_floats, ending);
   else
-    walk(product, true, &ending);
+    walk(group, GROUP, fetch, fetch_floats, ending);
+#endif
+}
+
+static int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
 }
 
 /* A panel that is not full: all of it beside, and what there is of it to where it belongs. */
-static void store_part(const product_t *product, const float *start, float slope, int64_t columns) {
-  float whole[MOST_ROWS * PANEL], padded[PANEL] = {0};
-  if (start != NULL) memcpy(padded, start, (size_t)columns * sizeof *start);
-  product_t few = *product;
+static void store_part(const product_t *group, int64_t columns, const ending_t *ending) {
+  float whole[MOST_ROWS * PRODUCT_PANEL];
+  product_t few = *group;
   few.c = whole;
-  few.c_stride = PANEL;
-  for (int64_t first = 0; first < product->rows; first += MOST_ROWS) {
-    int64_t left = product->rows - first;
-    few.rows = left < MOST_ROWS ? left : MOST_ROWS;
-    few.a = product->a + first * product->a_stride;
-    store_panel(&few, start == NULL ? NULL : padded, slope);
+  few.c_stride = PRODUCT_PANEL;
+  for (int64_t first = 0; first < group->rows; first += MOST_ROWS) {
+    few.rows = least(group->rows - first, MOST_ROWS);
+    few.a = group->a + first * group->a_stride;
+    walk_group(&few, 1, NULL, 0, ending);
     for (int64_t r = 0; r < few.rows; r++)
-      memcpy(product->c + (first + r) * product->c_stride, whole + r * PANEL,
+      memcpy(group->c + (first + r) * group->c_stride, whole + r * PRODUCT_PANEL,
              (size_t)columns * sizeof *whole);
   }
 }
 
-void PRODUCT_STORE(const product_t *product, const float *start, float slope, int64_t columns) {
-  if (columns == PANEL)
-    store_panel(product, start, slope);
-  else
-    store_part(product, start, slope, columns);
+static void store(const product_t *product, const float *start, float slope) {
+  const int64_t panels = (product->columns + PRODUCT_PANEL - 1) / PRODUCT_PANEL;
+  product_t group = *product;
+  ending_t ending = {.activates = start != NULL || slope != 1.0F, .slope = slope};
+  for (int64_t p = 0, n = 0; p < panels;
+       p += n, group.b += n * product->b_panel, group.c += n * product->c_panel) {
+    const int64_t left = product->columns - p * PRODUCT_PANEL, full = left / PRODUCT_PANEL;
+    n = full == 0 ? 1 : full < GROUP ? 1 : GROUP;
+    float padded[GROUP * PRODUCT_PANEL] = {0};
+    if (start != NULL)
+      memcpy(padded, start + p * PRODUCT_PANEL, (size_t)least(left, n * PRODUCT_PANEL) * sizeof *start);
+    ending.start = padded;
+    const int64_t following = least(panels - p - n, GROUP);
+    if (full == 0)
+      store_part(&group, left, &ending);
+    else
+      walk_group(&group, (int)n, group.b + n * product->b_panel, following * product->b_panel, &ending);
+  }
 }
+
+/* During the first group b of the next call is fetched, during the others shares of its a. */
+static void add(const product_t *product, const product_sum_t *terms, int n_terms) {
+  const int64_t panels = product->columns / PRODUCT_PANEL, groups = (panels + GROUP - 1) / GROUP;
+  const float zeros[GROUP * PRODUCT_PANEL] = {0};
+  product_t group = *product;
+  ending_t ending = {.start = zeros, .n = n_terms};
+  for (int k = 0; k < n_terms; k++) ending.terms[k] = terms[k];
+  for (int64_t g = 0; g < groups; g++) {
+    const int64_t n = least(panels - g * GROUP, GROUP);
+    const int64_t share = groups > 1 ? product->next_a_floats / (groups - 1) : 0;
+    const float *fetch = g == 0 ? product->next_b : product->next_a + (g - 1) * share;
+    walk_group(&group, (int)n, fetch, g == 0 ? product->next_b_floats : share, &ending);
+    group.b += n * product->b_panel;
+    group.c += n * product->c_panel;
+    for (int k = 0; k < n_terms; k++) ending.terms[k].floats += n * ending.terms[k].panel;
+  }
+}
+
+const product_kernels_t VARIANT(PRODUCT) = {store, add};

@@ -123,7 +123,7 @@ static ls_status find_init(const layer_settings_t *layer, bool has_next, const a
     return LS_OK;
   }
   const activation_t *meets = own;
-  if (own->eltwise == ELTWISE_IDENTITY && has_next && layer[1].kind == LAYER_ACTIVATION)
+  if (activation_is_identity(own) && has_next && layer[1].kind == LAYER_ACTIVATION)
     TRY(find_activation(&layer[1], &meets, error));
   *out = meets->init;
   return LS_OK;

@@ -1,20 +1,39 @@
 /* Losses of classes: cross-entropy of probabilities, and margins between scores. */
 #include "model/loss_impl.h"
 
+#include "math/functions.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
 /* ---- cross-entropy: -log p_c with p = softmax(z) and c the label ---- */
 
+static float largest_of(int64_t width, const float *z) {
+  float largest = z[0];
+  for (int64_t i = 1; i < width; i++) largest = z[i] > largest ? z[i] : largest;
+  return largest;
+}
+
 /* p = exp(z - m), m = max z, so that nothing overflows; returns the sum of p, and m. p may be z. */
 static float exponentials(int64_t width, const float *z, float *p, float *m) {
-  float largest = z[0], sum = 0;
-  for (int64_t i = 1; i < width; i++) largest = z[i] > largest ? z[i] : largest;
-  for (int64_t i = 0; i < width; i++) {
-    float e = expf(z[i] - largest);
-    if (p != NULL) p[i] = e;
-    sum += e;
+  float largest = largest_of(width, z), sum = 0;
+  for (int64_t i = 0; i < width; i++) p[i] = z[i] - largest;
+  floats_exp((size_t)width, p, p);
+  for (int64_t i = 0; i < width; i++) sum += p[i];
+  *m = largest;
+  return sum;
+}
+
+/* The same sum where nobody wants p. */
+static float sum_of_exponentials(int64_t width, const float *z, float *m) {
+  enum { SOME = 64 };
+  float p[SOME], largest = largest_of(width, z), sum = 0;
+  for (int64_t first = 0; first < width; first += SOME) {
+    int64_t n = width - first < SOME ? width - first : SOME;
+    for (int64_t i = 0; i < n; i++) p[i] = z[first + i] - largest;
+    floats_exp((size_t)n, p, p);
+    for (int64_t i = 0; i < n; i++) sum += p[i];
   }
   *m = largest;
   return sum;
@@ -39,7 +58,7 @@ double loss_cross_entropy(const loss_params_t *params, int64_t rows, int64_t wid
     float *dr = delta == NULL ? NULL : delta + r * width;
     int32_t label = target.labels[r];
     assert(label >= 0 && label < width);
-    float m = 0, sum = exponentials(width, zr, dr, &m);
+    float m = 0, sum = dr == NULL ? sum_of_exponentials(width, zr, &m) : exponentials(width, zr, dr, &m);
     total += log((double)sum) + ((double)m - expected_logit(smooth, width, zr, label));
     if (dr == NULL) continue;
     float scale = 1.0F / sum;

@@ -2,38 +2,56 @@
  * share one loop, to which the term is handed. */
 #include "model/loss_impl.h"
 
+#include "math/functions.h"
+
 #include <math.h>
 
 /* ---- value by value: L = sum over rows of (1/k) sum over the k outputs of term(z, t) ---- */
 
-/* term(z, t) and *slope = d term / dz. */
-typedef float (*term_t)(const loss_params_t *params, float z, float t, float *slope);
+/* What a term is made of: an output, its target, and what `prepare` found for the output. */
+typedef struct {
+  float z, t, exponential, logarithm;
+} value_t;
+
+/* The term, and *slope = d term / dz. */
+typedef float (*term_t)(const loss_params_t *params, value_t value, float *slope);
+
+/* Elementary functions of n outputs, many at a time. */
+typedef void (*prepare_t)(size_t n, const float *z, float *exponentials, float *logarithms);
 
 /* Terms are added in eight interleaved sums, so that an addition need not wait for the one before it. */
 static inline double sum_terms(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
-                               const float *t, float *delta, term_t term) {
+                               const float *t, float *delta, prepare_t prepare, term_t term) {
+  enum { SOME = 64 };
   const float share = 1.0F / (float)width;
+  const int64_t all = rows * width;
+  float exponentials[SOME] = {0}, logarithms[SOME] = {0};
   double sums[8] = {0};
-  for (int64_t i = 0; i < rows * width; i++) {
-    float slope = 0;
-    sums[i % 8] += (double)term(params, z[i], t[i], &slope);
-    if (delta != NULL) delta[i] = slope * share;
+  for (int64_t first = 0; first < all; first += SOME) {
+    const int64_t n = all - first < SOME ? all - first : SOME;
+    if (prepare != NULL) prepare((size_t)n, z + first, exponentials, logarithms);
+    for (int64_t k = 0; k < n; k++) {
+      const int64_t i = first + k;
+      float slope = 0;
+      sums[i % 8] += (double)term(params, (value_t){z[i], t[i], exponentials[k], logarithms[k]}, &slope);
+      if (delta != NULL) delta[i] = slope * share;
+    }
   }
-  double all = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-  return all / (double)width;
+  double sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+  return sum / (double)width;
 }
 
 /* (z - t)^2 */
-static inline float mse_term(const loss_params_t *params, float z, float t, float *slope) {
+static inline float mse_term(const loss_params_t *params, value_t value, float *slope) {
   (void)params;
-  float d = z - t;
+  float d = value.z - value.t;
   *slope = 2.0F * d;
   return d * d;
 }
 
 double loss_mse(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
                 float *delta) {
-  return sum_terms(params, rows, width, z, target.values, delta, mse_term);
+  return sum_terms(params, rows, width, z, target.values, delta, NULL, mse_term);
 }
 
 double loss_mse_reference(const loss_params_t *params, int64_t width, const double *z, const double *target) {
@@ -44,16 +62,16 @@ double loss_mse_reference(const loss_params_t *params, int64_t width, const doub
 }
 
 /* |z - t|, slope 0 where they are equal */
-static inline float mae_term(const loss_params_t *params, float z, float t, float *slope) {
+static inline float mae_term(const loss_params_t *params, value_t value, float *slope) {
   (void)params;
-  float d = z - t;
+  float d = value.z - value.t;
   *slope = (float)((d > 0) - (d < 0));
   return fabsf(d);
 }
 
 double loss_mae(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
                 float *delta) {
-  return sum_terms(params, rows, width, z, target.values, delta, mae_term);
+  return sum_terms(params, rows, width, z, target.values, delta, NULL, mae_term);
 }
 
 double loss_mae_reference(const loss_params_t *params, int64_t width, const double *z, const double *target) {
@@ -65,8 +83,8 @@ double loss_mae_reference(const loss_params_t *params, int64_t width, const doub
 
 /* d^2/2 for |d| <= delta, else delta (|d| - delta/2), d = z - t (Huber 1964): with c the nearest number to d
  * in [-delta, delta] that is c (d - c/2), and its slope is c */
-static inline float huber_term(const loss_params_t *params, float z, float t, float *slope) {
-  float delta = (float)params->delta, d = z - t;
+static inline float huber_term(const loss_params_t *params, value_t value, float *slope) {
+  float delta = (float)params->delta, d = value.z - value.t;
   float c = d > delta ? delta : d;
   c = c < -delta ? -delta : c;
   *slope = c;
@@ -75,7 +93,7 @@ static inline float huber_term(const loss_params_t *params, float z, float t, fl
 
 double loss_huber(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
                   float *delta) {
-  return sum_terms(params, rows, width, z, target.values, delta, huber_term);
+  return sum_terms(params, rows, width, z, target.values, delta, NULL, huber_term);
 }
 
 double loss_huber_reference(const loss_params_t *params, int64_t width, const double *z,
@@ -93,18 +111,25 @@ static inline float logistic(float z, float e) {
   return (z >= 0 ? 1.0F : e) / (1.0F + e);
 }
 
+/* exp(-|z|), and log(1 + exp(-|z|)) */
+static void bce_prepare(size_t n, const float *z, float *exponentials, float *logarithms) {
+  for (size_t i = 0; i < n; i++) exponentials[i] = -fabsf(z[i]);
+  floats_exp(n, exponentials, exponentials);
+  floats_log1p(n, exponentials, logarithms);
+}
+
 /* -t log s(z) - (1 - t) log(1 - s(z)) = max(z, 0) - z t + log(1 + exp(-|z|)), s the logistic function.
  * Smoothed by a, t becomes (1 - a) t + a/2. */
-static inline float bce_term(const loss_params_t *params, float z, float t, float *slope) {
-  float smooth = (float)params->label_smoothing, e = expf(-fabsf(z));
-  t = (1.0F - smooth) * t + 0.5F * smooth;
-  *slope = logistic(z, e) - t;
-  return (z > 0 ? z : 0.0F) - z * t + log1pf(e);
+static inline float bce_term(const loss_params_t *params, value_t value, float *slope) {
+  float smooth = (float)params->label_smoothing, z = value.z;
+  float t = (1.0F - smooth) * value.t + 0.5F * smooth;
+  *slope = logistic(z, value.exponential) - t;
+  return (z > 0 ? z : 0.0F) - z * t + value.logarithm;
 }
 
 double loss_bce(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
                 float *delta) {
-  return sum_terms(params, rows, width, z, target.values, delta, bce_term);
+  return sum_terms(params, rows, width, z, target.values, delta, bce_prepare, bce_term);
 }
 
 double loss_bce_reference(const loss_params_t *params, int64_t width, const double *z, const double *target) {
@@ -118,22 +143,33 @@ double loss_bce_reference(const loss_params_t *params, int64_t width, const doub
 
 void loss_bce_predict(const loss_params_t *params, int64_t width, float *z) {
   (void)params;
-  for (int64_t i = 0; i < width; i++) z[i] = logistic(z[i], expf(-fabsf(z[i])));
+  enum { SOME = 64 };
+  float e[SOME];
+  for (int64_t first = 0; first < width; first += SOME) {
+    int64_t n = width - first < SOME ? width - first : SOME;
+    for (int64_t i = 0; i < n; i++) e[i] = -fabsf(z[first + i]);
+    floats_exp((size_t)n, e, e);
+    for (int64_t i = 0; i < n; i++) z[first + i] = logistic(z[first + i], e[i]);
+  }
 }
 
 /* ---- counts: the target is drawn from a Poisson distribution of rate exp(z) ---- */
 
+static void poisson_prepare(size_t n, const float *z, float *exponentials, float *logarithms) {
+  (void)logarithms;
+  floats_exp(n, z, exponentials);
+}
+
 /* exp(z) - t z, the part of -log p(t) that depends on z */
-static inline float poisson_term(const loss_params_t *params, float z, float t, float *slope) {
+static inline float poisson_term(const loss_params_t *params, value_t value, float *slope) {
   (void)params;
-  float rate = expf(z);
-  *slope = rate - t;
-  return rate - t * z;
+  *slope = value.exponential - value.t;
+  return value.exponential - value.t * value.z;
 }
 
 double loss_poisson(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
                     float *delta) {
-  return sum_terms(params, rows, width, z, target.values, delta, poisson_term);
+  return sum_terms(params, rows, width, z, target.values, delta, poisson_prepare, poisson_term);
 }
 
 double loss_poisson_reference(const loss_params_t *params, int64_t width, const double *z,
@@ -146,7 +182,7 @@ double loss_poisson_reference(const loss_params_t *params, int64_t width, const 
 
 void loss_poisson_predict(const loss_params_t *params, int64_t width, float *z) {
   (void)params;
-  for (int64_t i = 0; i < width; i++) z[i] = expf(z[i]);
+  floats_exp((size_t)width, z, z);
 }
 
 /* ---- several outputs for a target ---- */
@@ -157,16 +193,23 @@ void loss_poisson_predict(const loss_params_t *params, int64_t width, float *z) 
 double loss_gaussian(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
                      target_t target, float *delta) {
   (void)params;
+  enum { SOME = 64 };
+  float precisions[SOME];
   int64_t k = width / 2;
   const float *t = target.values, share = 1.0F / (float)k;
   double sum = 0;
   for (int64_t r = 0; r < rows; r++, z += width, t += k)
-    for (int64_t i = 0; i < k; i++) {
-      float d = z[i] - t[i], precision = expf(-z[k + i]), square = d * d * precision;
-      sum += 0.5 * ((double)z[k + i] + (double)square);
-      if (delta == NULL) continue;
-      delta[r * width + i] = share * d * precision;
-      delta[r * width + k + i] = share * 0.5F * (1.0F - square);
+    for (int64_t first = 0; first < k; first += SOME) {
+      const int64_t end = first + SOME < k ? first + SOME : k;
+      for (int64_t i = first; i < end; i++) precisions[i - first] = -z[k + i];
+      floats_exp((size_t)(end - first), precisions, precisions);
+      for (int64_t i = first; i < end; i++) {
+        float d = z[i] - t[i], precision = precisions[i - first], square = d * d * precision;
+        sum += 0.5 * ((double)z[k + i] + (double)square);
+        if (delta == NULL) continue;
+        delta[r * width + i] = share * d * precision;
+        delta[r * width + k + i] = share * 0.5F * (1.0F - square);
+      }
     }
   return sum / (double)k;
 }
@@ -184,7 +227,8 @@ double loss_gaussian_reference(const loss_params_t *params, int64_t width, const
 /* Means stay, logarithms of variances become standard deviations. */
 void loss_gaussian_predict(const loss_params_t *params, int64_t width, float *z) {
   (void)params;
-  for (int64_t i = width / 2; i < width; i++) z[i] = expf(0.5F * z[i]);
+  for (int64_t i = width / 2; i < width; i++) z[i] *= 0.5F;
+  floats_exp((size_t)(width - width / 2), z + width / 2, z + width / 2);
 }
 
 /* Koenker and Bassett 1978: with d = t - z, the term of level q is q d for d > 0, else (q - 1) d; it is least

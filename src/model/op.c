@@ -15,14 +15,7 @@ const op_t op_input = {.name = "input", .in_place = -1};
 /* ---- dense: y = f(x Wᵀ + b) ---- */
 
 bool op_dense_fuses(const activation_t *activation) {
-  return activation->eltwise == ELTWISE_IDENTITY || activation->backward_from_output != NULL;
-}
-
-/* Functions that the product itself cannot apply are a kernel of their own behind it. */
-static ls_status dense_create(const node_t *node, int64_t rows, bool train, kernels_t *out, ls_error *error) {
-  (void)train;
-  if (dense_applies(node->activation)) return LS_OK;
-  return eltwise_create(node->activation, rows * node->width, false, &out->eltwise_forward, error);
+  return activation->backward_from_output != NULL;
 }
 
 static void dense_op_forward(const call_t *call) {
@@ -35,8 +28,8 @@ static void dense_op_forward(const call_t *call) {
 }
 
 static void dense_finish(const call_t *call) {
-  if (call->kernels->eltwise_forward != NULL)
-    eltwise_forward(call->kernels->eltwise_forward, call->y, call->y);
+  const activation_t *f = call->node->activation;
+  if (!dense_applies(f)) f->forward(call_floats(call), call->y, call->y);
   if (call->columns != NULL)
     dense_columns(call->precision, &call->node->layout, call->slice_rows, call->slice_row, call->rows,
                   call->x[0], call->columns);
@@ -47,7 +40,7 @@ static void dense_finish(const call_t *call) {
 static void dense_settle(const call_t *call) {
   const node_t *node = call->node;
   const activation_t *f = node->activation;
-  if (f->eltwise != ELTWISE_IDENTITY) f->backward_from_output(f, call_floats(call), call->y, call->dy);
+  f->backward_from_output(call_floats(call), call->y, call->dy);
   dense_panels(call->precision, &node->layout, call->slice_rows, call->slice_row, call->rows, call->dy,
                call->panels);
 }
@@ -79,7 +72,6 @@ const op_t op_dense = {.name = "dense",
                        .n_inputs = 1,
                        .in_place = -1,
                        .spans = true,
-                       .create = dense_create,
                        .forward = dense_op_forward,
                        .finish = dense_finish,
                        .settle = dense_settle,
@@ -88,19 +80,12 @@ const op_t op_dense = {.name = "dense",
 
 /* ---- activation on its own: y = f(x) ---- */
 
-static ls_status activation_create(const node_t *node, int64_t rows, bool train, kernels_t *out,
-                                   ls_error *error) {
-  int64_t n = rows * node->width;
-  TRY(eltwise_create(node->activation, n, false, &out->eltwise_forward, error));
-  return train ? eltwise_create(node->activation, n, true, &out->eltwise_backward, error) : LS_OK;
-}
-
 static void activation_forward(const call_t *call) {
-  eltwise_forward(call->kernels->eltwise_forward, call->x[0], call->y);
+  call->node->activation->forward(call_floats(call), call->x[0], call->y);
 }
 
 static void activation_backward(const call_t *call, int input, float *dx) {
-  eltwise_backward(call->kernels->eltwise_backward, call->x[input], call->dy, dx);
+  call->node->activation->backward(call_floats(call), call->x[input], call->dy, dx);
 }
 
 static void activation_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
@@ -116,7 +101,6 @@ const op_t op_activation = {.name = "activation",
                             .derivative = "dx = dy f'(x)",
                             .n_inputs = 1,
                             .in_place = 0,
-                            .create = activation_create,
                             .forward = activation_forward,
                             .backward = activation_backward,
                             .reference = activation_reference};

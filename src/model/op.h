@@ -6,8 +6,8 @@
 #ifndef MODEL_OP_H
 #define MODEL_OP_H
 
+#include "math/activation.h"
 #include "math/dense.h"
-#include "math/eltwise.h"
 #include "model/graph.h"
 
 enum { NODE_MAX_INPUTS = 2, NODE_NAME_SIZE = 48 };
@@ -46,15 +46,9 @@ typedef struct {
   bool adds_to[NODE_MAX_INPUTS]; /* that input's delta already holds another use's share */
 } node_t;
 
-/* One thread's kernels for one node; what the op does not use is NULL. */
-typedef struct {
-  eltwise_kernel_t *eltwise_forward, *eltwise_backward;
-} kernels_t;
-
 /* An op at work on some rows: every pointer is at the first of them. */
 typedef struct {
   const node_t *node;
-  const kernels_t *kernels;
   int64_t rows;
   const precision_t *precision;    /* of products: the graph's in training, else fp32 */
   float *words;                    /* the thread's own: room for the factors of one product */
@@ -89,8 +83,6 @@ struct op {
   int in_place;       /* the input whose delta may lie in the buffer of the op's own delta; -1: none */
   bool spans;         /* forward and backward take the rows of several calls at once: no row's bits depend on
                          the others */
-  /* makes the kernels for calls of `rows` rows; NULL: needs none */
-  ls_status (*create)(const node_t *node, int64_t rows, bool train, kernels_t *out, ls_error *error);
   void (*forward)(const call_t *call);
   /* what is left of forward to do call by call, behind a forward that spans; NULL: nothing */
   void (*finish)(const call_t *call);

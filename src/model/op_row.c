@@ -1,4 +1,5 @@
 /* Ops that look at all values of a row at once: softmax and layer normalisation. */
+#include "math/functions.h"
 #include "model/op.h"
 
 #include <math.h>
@@ -11,7 +12,9 @@ static void softmax_forward(const call_t *call) {
     const float *x = call->x[0] + r * width;
     float *y = call->y + r * width, largest = x[0], sum = 0;
     for (int64_t i = 1; i < width; i++) largest = x[i] > largest ? x[i] : largest;
-    for (int64_t i = 0; i < width; i++) sum += y[i] = expf(x[i] - largest);
+    for (int64_t i = 0; i < width; i++) y[i] = x[i] - largest;
+    floats_exp((size_t)width, y, y);
+    for (int64_t i = 0; i < width; i++) sum += y[i];
     for (int64_t i = 0; i < width; i++) y[i] /= sum;
   }
 }

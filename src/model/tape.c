@@ -18,7 +18,7 @@ size_t graph_tape_floats(const graph_t *graph, bool train) {
     if (train) buffers += (size_t)owns_delta(node) + (size_t)node->op->keeps_factors;
     floats += buffers * (size_t)node->width;
     if (train && node->op == &op_dense)
-      floats += (size_t)precision_words(graph->precision, node->layout.in + node->layout.padded_out);
+      floats += (size_t)((node->layout.in + node->layout.padded_out) / graph->precision->factors);
   }
   return floats;
 }

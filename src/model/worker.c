@@ -1,4 +1,4 @@
-/* One thread's share of the work: its kernels, the walk forward, the walk back, and the tiles of the
+/* One thread's share of the work: its scratch, the walk forward, the walk back, and the tiles of the
  * gradient. */
 #include "model/graph.h"
 
@@ -12,27 +12,13 @@ struct graph_worker {
   const graph_t *graph;
   int64_t rows; /* of a call */
   bool train;
-  kernels_t *kernels; /* by node */
-  float *scratch;     /* (most_calls, rows, widest delta that is added to) */
-  float *bias;        /* (largest tile): sums over columns on their way to being added */
-  float *words;       /* (most_calls, rows, most words of a row): factors that are not floats */
+  float *scratch; /* (most_calls, rows, widest delta that is added to) */
+  float *bias;    /* (largest tile): sums over columns on their way to being added */
+  float *words;   /* (most_calls, rows, most words of a row): factors that are not floats */
   arena_t arena;
 };
 
 /* ---- making it ---- */
-
-static ls_status create_kernels(graph_worker_t *worker, ls_error *error) {
-  const graph_t *graph = worker->graph;
-  for (size_t i = 0; i < graph->n_nodes; i++) {
-    const node_t *node = &graph->nodes[i];
-    /* backward kernels only where a delta is handed on */
-    bool train = worker->train && graph->nodes[node->inputs[0]].needs_delta;
-    if (node->op->create == NULL) continue;
-    ls_status status = node->op->create(node, worker->rows, train, &worker->kernels[i], error);
-    if (status != LS_OK) return error_prefix(error, status, "%s", node->name);
-  }
-  return LS_OK;
-}
 
 /* The widest delta that some op adds to. */
 static int64_t scratch_width(const graph_t *graph) {
@@ -61,37 +47,27 @@ static int64_t most_words(const graph_t *graph) {
 
 ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t most_calls, bool train,
                               graph_worker_t **out, ls_error *error) {
-  ls_status status = LS_NO_MEMORY;
   graph_worker_t *worker = calloc(1, sizeof *worker);
   if (worker == NULL) goto no_memory;
   worker->graph = graph;
   worker->rows = rows;
   worker->train = train;
-  worker->kernels = arena_new(&worker->arena, graph->n_nodes, sizeof *worker->kernels);
   size_t row_bytes = train ? (size_t)scratch_width(graph) * sizeof(float) : 0;
   worker->scratch = arena_new(&worker->arena, (size_t)(most_calls * rows), row_bytes);
   worker->bias = arena_new(&worker->arena, train ? graph_largest_tile(graph) : 0, sizeof(float));
   size_t words = train ? (size_t)most_words(graph) : 0;
   worker->words = arena_new(&worker->arena, (size_t)(most_calls * rows), words * sizeof(float));
-  if (worker->kernels == NULL || worker->scratch == NULL || worker->bias == NULL || worker->words == NULL)
-    goto no_memory;
-  TRY_OR_DONE(create_kernels(worker, error));
+  if (worker->scratch == NULL || worker->bias == NULL || worker->words == NULL) goto no_memory;
   *out = worker;
   return LS_OK;
 no_memory:
-  error_set(error, LS_NO_MEMORY, "no memory for a thread's kernels");
-done:
   graph_worker_destroy(&worker);
-  return status;
+  return error_set(error, LS_NO_MEMORY, "no memory for a thread's share of the work");
 }
 
 void graph_worker_destroy(graph_worker_t **worker) {
   if (worker == NULL || *worker == NULL) return;
   graph_worker_t *w = *worker;
-  for (size_t i = 0; w->kernels != NULL && i < w->graph->n_nodes; i++) {
-    eltwise_destroy(&w->kernels[i].eltwise_forward);
-    eltwise_destroy(&w->kernels[i].eltwise_backward);
-  }
   arena_free(&w->arena);
   free(w);
   *worker = NULL;
@@ -118,7 +94,6 @@ static float *slice_at(const tape_t *tape, float *first, int64_t row, int64_t wi
 static call_t prepare(const graph_worker_t *worker, const node_t *node, const float *parameters, tape_t *tape,
                       int64_t row) {
   call_t call = {.node = node,
-                 .kernels = &worker->kernels[node->number],
                  .rows = worker->rows,
                  .precision = &precisions[PRECISION_FP32],
                  .words = worker->words,
@@ -300,7 +275,7 @@ void graph_tile_zero(const graph_t *graph, size_t tile, const dense_sum_t *sums,
   for (size_t r = 0; r < place.runs; r++)
     for (size_t i = 0; i < place.floats; i++) {
       float sum = 0;
-      for (int k = pending; k-- > 0;) sum = sums[k].floats[r * (size_t)sums[k].stride + i] + sum;
-      sums[0].floats[r * (size_t)sums[0].stride + i] = sum;
+      for (int k = pending; k-- > 0;) sum = sums[k].floats[r * (size_t)sums[k].panel + i] + sum;
+      sums[0].floats[r * (size_t)sums[0].panel + i] = sum;
     }
 }

@@ -2,6 +2,7 @@
 #include "study/bench.h"
 
 #include "base/clock.h"
+#include "base/isa.h"
 #include "data/dataset.h"
 #include "math/precision.h"
 #include "store/store.h"
@@ -41,6 +42,8 @@ static ls_status start_up(world_t *world, const settings_t *settings, training_t
   return status;
 }
 
+enum { LEAST_LOAD = 16 << 20 }; /* bytes: with fewer, opening the file is most of the time */
+
 /* The training features once more, from the page cache. */
 static ls_status load_rate(world_t *world, const settings_t *settings, const training_t *training,
                            bench_t *out, ls_error *error) {
@@ -54,7 +57,7 @@ static ls_status load_rate(world_t *world, const settings_t *settings, const tra
   double mine = (double)dataset->resident_bytes;
   dataset_destroy(&dataset);
   TRY(sum_over_ranks(world, mine, &bytes, error));
-  out->load_rate = bytes / seconds;
+  out->load_rate = bytes < LEAST_LOAD ? 0 : bytes / seconds;
   return LS_OK;
 }
 
@@ -88,18 +91,30 @@ done:
   return status;
 }
 
-/* What limits the products of the run: the peak that shares are of. */
+int bench_peak_precision(const bench_t *b) {
+  const double peaks[PRECISIONS] = {[PRECISION_FP32] = b->peak_fp32,
+                                    [PRECISION_BF16] = b->peak_bf16,
+                                    [PRECISION_BF16_DOT] = b->peak_bf16_dot};
+  return peaks[b->precision] > 0 ? b->precision : PRECISION_FP32;
+}
+
 static double peak_of(const bench_t *b) {
-  return b->precision == PRECISION_BF16 ? b->peak_bf16 : b->peak_fp32;
+  const double peaks[PRECISIONS] = {[PRECISION_FP32] = b->peak_fp32,
+                                    [PRECISION_BF16] = b->peak_bf16,
+                                    [PRECISION_BF16_DOT] = b->peak_bf16_dot};
+  return peaks[bench_peak_precision(b)];
 }
 
 /* ---- for people ---- */
 
 static void print_machine(const bench_t *b, FILE *out) {
   double core = b->peak_fp32 / b->threads;
-  fprintf(out, "machine     %d node(s), %d rank(s), %d thread(s)\n", b->nodes, b->ranks, b->threads);
+  fprintf(out, "machine     %d node(s), %d rank(s), %d thread(s), instructions of %s\n", b->nodes, b->ranks,
+          b->threads, isa_name(isa_selected()));
   fprintf(out, "peak        %.1f GFLOP/s in fp32, %.1f a thread\n", b->peak_fp32 / 1e9, core / 1e9);
-  if (b->peak_bf16 > 0) fprintf(out, "            %.1f GFLOP/s in bf16\n", b->peak_bf16 / 1e9);
+  if (b->peak_bf16 > 0) fprintf(out, "            %.1f GFLOP/s in bf16 (tdpbf16ps)\n", b->peak_bf16 / 1e9);
+  if (b->peak_bf16_dot > 0)
+    fprintf(out, "            %.1f GFLOP/s in bf16_dot (vdpbf16ps)\n", b->peak_bf16_dot / 1e9);
   fprintf(out, "memory      %.1f GB/s, all threads\n", b->bandwidth / 1e9);
   if (b->cross_read > 0)
     fprintf(out,
@@ -108,7 +123,10 @@ static void print_machine(const bench_t *b, FILE *out) {
             b->cross_read / 1e9, b->own_read / 1e9, b->cross_write / 1e9);
   fprintf(out, "barrier     %.2f us, all threads of a node\n", b->barrier * 1e6);
   fprintf(out, "start-up    %.2f s from the launch of a rank to the end of its first step\n", b->startup);
-  fprintf(out, "reading     %.1f MB/s of training features\n", b->load_rate / 1e6);
+  if (b->load_rate > 0)
+    fprintf(out, "reading     %.1f MB/s of training features\n", b->load_rate / 1e6);
+  else
+    fprintf(out, "reading     not measured: fewer than %d MB of training features\n", LEAST_LOAD >> 20);
 }
 
 static void print_reductions(const bench_t *b, FILE *out) {
@@ -147,7 +165,7 @@ static void print_steps(const bench_t *b, FILE *out) {
   fprintf(out, "%-12s %12s %8s\n", "phase", "us", "share");
   for (int p = 0; p < PHASES; p++)
     fprintf(out, "%-12s %12.1f %8.3f\n", engine_phase_name((engine_phase_t)p), b->phases[p] * 1e6,
-            b->phases[p] / b->step_seconds);
+            b->phases[p] / b->mean_seconds);
   double update = b->phases[PHASE_UPDATE];
   if (update > 0)
     fprintf(out, "sums+update %.2f ns a parameter, %.1f GB/s: %.1f times what memory gives\n",
@@ -168,8 +186,8 @@ static const char *verdict(const bench_t *b) {
   double most = 0.2;
   const char *found = NULL;
   for (int p = 0; p < PHASES; p++)
-    if (words[p] != NULL && b->phases[p] / b->step_seconds > most) {
-      most = b->phases[p] / b->step_seconds;
+    if (words[p] != NULL && b->phases[p] / b->mean_seconds > most) {
+      most = b->phases[p] / b->mean_seconds;
       found = words[p];
     }
   if (found != NULL) return found;
@@ -224,6 +242,7 @@ static void write_object(const bench_t *b, FILE *file) {
   } numbers[] = {{"peak_fp32_gflops", b->peak_fp32 / 1e9},
                  {"peak_fp32_gflops_per_core", b->peak_fp32 / b->threads / 1e9},
                  {"peak_bf16_gflops", b->peak_bf16 / 1e9},
+                 {"peak_bf16_dot_gflops", b->peak_bf16_dot / 1e9},
                  {"memory_gb_per_second", b->bandwidth / 1e9},
                  {"cross_read_gb_per_second", b->cross_read / 1e9},
                  {"cross_write_gb_per_second", b->cross_write / 1e9},
@@ -232,6 +251,7 @@ static void write_object(const bench_t *b, FILE *file) {
                  {"startup_seconds", b->startup},
                  {"load_mb_per_second", b->load_rate / 1e6},
                  {"step_seconds", b->step_seconds},
+                 {"mean_step_seconds", b->mean_seconds},
                  {"rows_per_second", b->rows},
                  {"gflops", b->flops / 1e9},
                  {"fraction_of_peak", b->share},
@@ -253,6 +273,7 @@ static void write_object(const bench_t *b, FILE *file) {
   }
   write_layers(b, file);
   write_reductions(b, file);
+  json_text(file, false, "isa", isa_name(isa_selected()));
   json_text(file, false, "precision", precisions[b->precision].name);
   json_text(file, false, "verdict", verdict(b));
   fputs("}\n", file);

@@ -29,13 +29,14 @@ typedef struct {
 
 /* Of the whole job unless it says otherwise; rates per second, sizes in bytes. 0: not measured here. */
 typedef struct {
-  int nodes, ranks, threads;      /* threads: of all ranks */
-  int precision;                  /* of the layers and steps: its row (math/precision.h) */
-  double peak_fp32, peak_bf16;    /* FLOP/s of all threads */
-  double bandwidth;               /* memory, bytes/s of all threads: two streams read, one written */
-  double cross_read, cross_write; /* bytes/s of one core, of lines that another one wrote, or read */
-  double own_read;                /* the same lines from its own cache */
-  double barrier;                 /* seconds: all threads of a node */
+  int nodes, ranks, threads;       /* threads: of all ranks */
+  int precision;                   /* of the layers and steps: its row (math/precision.h) */
+  double peak_fp32;                /* FLOP/s of all threads */
+  double peak_bf16, peak_bf16_dot; /* the same of the instructions for bf16; 0 where the CPU has none */
+  double bandwidth;                /* memory, bytes/s of all threads: two streams read, one written */
+  double cross_read, cross_write;  /* bytes/s of one core, of lines that another one wrote, or read */
+  double own_read;                 /* the same lines from its own cache */
+  double barrier;                  /* seconds: all threads of a node */
   size_t n_reductions;
   bench_reduction_t reductions[BENCH_SIZES];
   size_t n_layers;
@@ -46,10 +47,11 @@ typedef struct {
   double step_seconds; /* of one step, wall time */
   double rows, flops;  /* per second, of whole steps */
   double share;        /* of the peak: median of chunks of steps, each over the peak just before and after */
-  double phases[PHASES]; /* seconds of one step: mean over threads */
+  double mean_seconds; /* of one step: mean over steps and ranks, the measure of the phases */
+  double phases[PHASES]; /* seconds of one step: mean over steps, threads and ranks */
   double update_bytes;   /* that one step's sums and update move, at the least */
   double startup;        /* seconds from the launch of rank 0's process to the end of its first step */
-  double load_rate;      /* bytes/s of the training features from file to memory */
+  double load_rate;      /* bytes/s of the training features from file to memory; 0: too few to measure */
 } bench_t;
 
 /* seconds: how long each part is measured, about. Nothing that it does reaches a file of a run. Collective;

@@ -30,6 +30,9 @@ double median(double *values, int n); /* sorts them */
 /* The sum, or the mean, of a figure over all ranks, on every rank. Collective. */
 ls_status sum_over_ranks(world_t *world, double mine, double *out, ls_error *error);
 
+/* The precision whose instruction limits the products of the run: fp32 where the run's own has none here. */
+int bench_peak_precision(const bench_t *bench);
+
 /* bench_machine.c. bench_peak: FLOP/s of all threads at work for a precision's instruction, 0 for one that
  * this CPU has not; takes about `seconds` (twice with the search for how many rounds that is). */
 ls_status bench_peak(const team_t *team, int precision, double seconds, double *out, ls_error *error);

@@ -1,6 +1,7 @@
 /* The machine alone: multipliers and memory, all threads at once. */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/float_mode.h"
 #include "math/peak.h"
 #include "math/precision.h"
 #include "study/bench_impl.h"
@@ -76,20 +77,18 @@ done:
 
 /* ---- multipliers ---- */
 
-typedef double (*peak_t)(int64_t rounds);
-
 /* FLOP/s of this thread, while the others do the same; 0 where the CPU has no such instruction. */
-static double measure_peak(const team_t *team, double seconds, peak_t peak) {
+static double measure_peak(const team_t *team, double seconds, arithmetic_t arithmetic) {
   double rates[REPEATS];
   int64_t rounds = 1 << 16;
   for (;; rounds *= 2) { /* as many as take a part's time, and warm the core meanwhile */
     double began = clock_seconds();
-    if (peak(rounds) == 0) return 0;
+    if (peak_run(arithmetic, rounds) == 0) return 0;
     if (clock_seconds() - began > seconds / (2 * REPEATS)) break;
   }
   for (int i = 0; i < REPEATS; i++) {
     barrier_wait(team->barrier, NULL, 0);
-    double began = clock_seconds(), flops = peak(rounds);
+    double began = clock_seconds(), flops = peak_run(arithmetic, rounds);
     rates[i] = flops / (clock_seconds() - began);
   }
   return median(rates, REPEATS);
@@ -100,7 +99,8 @@ ls_status bench_peak(const team_t *team, int precision, double seconds, double *
 #pragma omp parallel num_threads(team->threads) reduction(+ : flops)
   {
     omp_set_num_threads(1);
-    flops += measure_peak(team, seconds, precision == PRECISION_BF16 ? peak_bf16 : peak_fp32);
+    float_mode_begin();
+    flops += measure_peak(team, seconds, precisions[precision].arithmetic);
   }
   return sum_over_ranks(team->world, flops, out, error);
 }
@@ -135,10 +135,12 @@ ls_status bench_machine(const team_t *team, bench_t *out, ls_error *error) {
   TRY_OR_DONE(world_agree(team->world, status, error));
   TRY_OR_DONE(bench_peak(team, PRECISION_FP32, team->seconds, &out->peak_fp32, error));
   TRY_OR_DONE(bench_peak(team, PRECISION_BF16, team->seconds, &out->peak_bf16, error));
+  TRY_OR_DONE(bench_peak(team, PRECISION_BF16_DOT, team->seconds, &out->peak_bf16_dot, error));
 #pragma omp parallel num_threads(team->threads) reduction(+ : bandwidth)
   {
     float *own = memory + (size_t)omp_get_thread_num() * 3 * STREAM_FLOATS;
     omp_set_num_threads(1);
+    float_mode_begin();
     bandwidth += measure_stream(team, own, own + STREAM_FLOATS, own + 2 * STREAM_FLOATS);
   }
   TRY_OR_DONE(sum_over_ranks(team->world, bandwidth, &out->bandwidth, error));

@@ -1,6 +1,7 @@
 /* The user's network: each layer's passes alone, and whole steps with their phases. */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/float_mode.h"
 #include "math/dense.h"
 #include "math/tree.h"
 #include "study/bench_impl.h"
@@ -25,17 +26,19 @@ static bool layer_create(const precision_t *precision, const parameter_t *weight
                    .layout = dense_layout(weight->shape[1], weight->shape[0]),
                    .rows = shape->block_rows,
                    .slice_rows = shape->padded};
+  const int64_t slice_words = precision_words(precision, layer.slice_rows);
   const struct {
     float **array;
     int64_t floats;
-  } arrays[] = {{&layer.x, layer.rows * layer.layout.in},
-                {&layer.y, layer.rows * layer.layout.out},
-                {&layer.w, layer.layout.elements},
-                {&layer.transposed, dense_transposed_floats(precision, &layer.layout)},
-                {&layer.columns, (layer.slice_rows + 1) * layer.layout.in},
-                {&layer.panels, (layer.slice_rows + 1) * layer.layout.padded_out},
-                {&layer.words, layer.rows * (layer.layout.padded_in + layer.layout.padded_out)},
-                {&layer.tile, DENSE_TILE_FLOATS}};
+  } arrays[] = {
+      {&layer.x, layer.rows * layer.layout.in},
+      {&layer.y, layer.rows * layer.layout.out},
+      {&layer.w, layer.layout.elements},
+      {&layer.transposed, dense_transposed_floats(precision, &layer.layout)},
+      {&layer.columns, slice_words * layer.layout.in},
+      {&layer.panels, slice_words * layer.layout.padded_out},
+      {&layer.words, layer.rows * (layer.layout.padded_in + layer.layout.padded_out + PRECISION_MOST_DEPTH)},
+      {&layer.tile, DENSE_TILE_FLOATS}};
   for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
     float *array = arena_new(arena, (size_t)arrays[i].floats, sizeof(float));
     if (array == NULL) return false;
@@ -92,6 +95,7 @@ static ls_status measure_layer(const team_t *team, const precision_t *precision,
     arena_t arena = {0};
     layer_t layer = {0};
     omp_set_num_threads(1);
+    float_mode_begin();
     short_of_memory = !layer_create(precision, weight, shape, &arena, &layer);
     if (!short_of_memory) {
       rates[0] += measure_pass(team, &layer, layer.rows, run_forward);
@@ -206,15 +210,17 @@ static ls_status run_chunk(walk_t *walk, chunk_t *chunk, ls_error *error) {
 /* Chunks of steps, and the peak before the first and behind each: clocks drift and neighbours come and go, so
  * a chunk is compared with the peak beside it alone. */
 static ls_status run_chunks(const team_t *team, walk_t *walk, int64_t steps, bench_t *out, ls_error *error) {
-  double seconds[REPEATS], shares[REPEATS], rows = 0, before = 0, after = 0;
+  double seconds[REPEATS], shares[REPEATS], all = 0, rows = 0, before = 0, after = 0;
   double flops_per_row = graph_flops_per_row(walk->training->graph);
-  TRY(bench_peak(team, out->precision, team->seconds / REPEATS, &before, error));
+  const int instruction = bench_peak_precision(out);
+  TRY(bench_peak(team, instruction, team->seconds / REPEATS, &before, error));
   for (int i = 0; i < REPEATS; i++, before = after) {
     chunk_t chunk = {.steps = steps};
     TRY(run_chunk(walk, &chunk, error));
-    TRY(bench_peak(team, out->precision, team->seconds / REPEATS, &after, error));
+    TRY(bench_peak(team, instruction, team->seconds / REPEATS, &after, error));
     shares[i] = chunk.rows * flops_per_row / chunk.seconds / ((before + after) / 2);
     seconds[i] = chunk.seconds;
+    all += chunk.seconds;
     rows += chunk.rows;
   }
   out->steps = steps * REPEATS;
@@ -222,6 +228,7 @@ static ls_status run_chunks(const team_t *team, walk_t *walk, int64_t steps, ben
   out->rows = rows / (double)out->steps / out->step_seconds;
   out->flops = out->rows * flops_per_row;
   out->share = median(shares, REPEATS);
+  out->mean_seconds = all / (double)out->steps; /* of this rank */
   return LS_OK;
 }
 
@@ -243,6 +250,7 @@ ls_status bench_steps(const team_t *team, const training_t *training, bench_t *o
     TRY(sum_over_ranks(world, (after[p] - before[p]) / (double)out->steps, &out->phases[p], error));
     out->phases[p] /= world_size(world);
   }
+  TRY(sum_over_ranks(world, out->mean_seconds / world_size(world), &out->mean_seconds, error));
   out->parameters = graph_parameters(training->graph);
   out->update_bytes = update_bytes(training, &precisions[out->precision], (double)out->parameters);
   return LS_OK;

@@ -3,6 +3,7 @@
 #include "train/engine_impl.h"
 
 #include "base/clock.h"
+#include "base/float_mode.h"
 #include "comm/idle.h"
 #include "data/shard.h"
 
@@ -204,6 +205,7 @@ static ls_status run_steps(engine_t *engine, int64_t from, int64_t to, int64_t u
     worker_t *worker = &engine->workers[thread >= 0 ? thread : engine->in.layout->threads];
     bool goes_on = true;
     omp_set_num_threads(1);
+    float_mode_begin();
     if (thread < 0) idle_wake_promptly(true);
     worker->mark = clock_seconds();
     int64_t t = from;

@@ -1,6 +1,7 @@
 /* The engine's set-up: what a step needs, made once, so that the step itself allocates nothing. */
 #include "train/engine_impl.h"
 
+#include "base/float_mode.h"
 #include "data/shard.h"
 
 #include <math.h>
@@ -177,8 +178,7 @@ static ls_status worker_buffers(engine_t *engine, worker_t *worker, ls_error *er
   return LS_OK;
 }
 
-/* Kernels are made by the threads that run them, each with one OpenMP thread set: otherwise the library may
- * split a sum over rows between threads, and the bits would depend on their number. */
+/* Each thread takes its share of memory itself, so that the pages lie near to its core. */
 static ls_status create_workers(engine_t *engine, ls_error *error) {
   int threads = engine->in.layout->threads, drives = exchange_takes_part(engine), got = 0;
   engine->fold_depth = deepest_fold(engine);
@@ -190,6 +190,7 @@ static ls_status create_workers(engine_t *engine, ls_error *error) {
     ls_error own = {0};
     int t = omp_get_thread_num() - drives; /* as run_steps numbers them */
     omp_set_num_threads(1);
+    float_mode_begin();
 #pragma omp single
     got = omp_get_num_threads() - drives;
     if (t >= 0 && graph_worker_create(engine->in.graph, engine->shape.block_rows, engine->shape.together,

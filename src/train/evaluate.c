@@ -3,6 +3,7 @@
  * need no order. So metrics, too, have the same bits on any layout. */
 #include "train/evaluate_impl.h"
 
+#include "base/float_mode.h"
 #include "data/shard.h"
 #include "data/visit.h"
 #include "model/mixture.h"
@@ -41,6 +42,7 @@ static ls_status create_kernels(evaluator_t *evaluator, ls_error *error) {
   {
     ls_error own = {0};
     omp_set_num_threads(1);
+    float_mode_begin();
     worker_t *worker = &evaluator->workers[omp_get_thread_num()];
     worker->number = omp_get_thread_num();
     if (graph_worker_create(evaluator->graph, EVALUATE_ROWS, 1, false, &worker->kernels, &own) != LS_OK) {
@@ -245,6 +247,7 @@ static void walk(job_t *job) {
 #pragma omp parallel num_threads(job->evaluator->threads)
   {
     omp_set_num_threads(1);
+    float_mode_begin();
     worker_t *worker = &job->evaluator->workers[omp_get_thread_num()];
     for (long b; (b = atomic_fetch_add(&job->next, 1)) < end;) do_block(job, worker, b);
   }

@@ -1,7 +1,7 @@
 #include "train/host.h"
 
 #include "comm/world.h"
-#include "math/eltwise.h"
+#include "math/functions.h"
 #include "math/linear.h"
 #include "store/store.h"
 
@@ -24,32 +24,18 @@ void host_cpu(char *out, size_t size) {
   fclose(file);
 }
 
-void host_isa(char *out, size_t size) {
-#if defined(__x86_64__)
-  snprintf(out, size, "%s",
-           __builtin_cpu_supports("avx512f") ? "avx512"
-           : __builtin_cpu_supports("avx2")  ? "avx2"
-           : __builtin_cpu_supports("avx")   ? "avx"
-                                             : "sse2");
-#elif defined(__aarch64__)
-  snprintf(out, size, "asimd");
-#else
-  snprintf(out, size, "unknown");
-#endif
-}
-
 void host_libraries(const char *separator, char *out, size_t size) {
 #ifdef __clang__
   const char *compiler = "clang " __clang_version__;
 #else
   const char *compiler = "gcc " __VERSION__;
 #endif
-  char mpi[128], eltwise[128], linear[64];
+  char mpi[128], linear[64];
   world_library_version(mpi, sizeof mpi);
-  eltwise_library_version(eltwise, sizeof eltwise);
   linear_library_version(linear, sizeof linear);
   snprintf(out, size, "lockstep %s%s%s%s%s%sHDF5 %s%s%s%s%s", LOCKSTEP_VERSION, separator, compiler,
-           separator, mpi, separator, store_library_version(), separator, eltwise, separator, linear);
+           separator, mpi, separator, store_library_version(), separator, floats_library_version(), separator,
+           linear);
 }
 
 /* The figure behind `key` in a file of /proc, which gives it in kB; 0 when it is not there. */

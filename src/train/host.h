@@ -8,11 +8,8 @@
 /* The CPU's name, "unknown" when the system does not say. */
 void host_cpu(char *out, size_t size);
 
-/* The widest vectors that this CPU computes with: avx512, avx2, avx, sse2, or the architecture's own. */
-void host_isa(char *out, size_t size);
-
 /* The program, its compiler and its libraries, each with its version and `separator` between them: "lockstep
- * 0.1.0, gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, oneDNN 2.6.3 (…)". */
+ * 0.1.0, gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, SLEEF 3.5.1, …". */
 void host_libraries(const char *separator, char *out, size_t size);
 
 /* The commit that the program was built from ("2f54bdf3c1aa", with "-modified" when files differed from it,

@@ -4,6 +4,7 @@
  */
 #include "train/normal.h"
 
+#include "base/float_mode.h"
 #include "data/shard.h"
 #include "data/stream.h"
 #include "math/gram.h"
@@ -93,10 +94,13 @@ static void add_products(const normal_t *normal, int64_t n, double *leaf) {
 /* Blocks of a shard's rows, `first` the first of them in memory, onto a leaf. */
 static void add_blocks(const normal_t *normal, int64_t first, int64_t rows, double *leaf) {
 #pragma omp parallel num_threads(normal->threads)
-  for (int64_t at = 0; at < rows; at += BLOCK_ROWS) {
-    int64_t n = rows - at < BLOCK_ROWS ? rows - at : BLOCK_ROWS;
-    fill_block(normal, first + at, n);
-    normal->add(normal, n, leaf);
+  {
+    float_mode_begin();
+    for (int64_t at = 0; at < rows; at += BLOCK_ROWS) {
+      int64_t n = rows - at < BLOCK_ROWS ? rows - at : BLOCK_ROWS;
+      fill_block(normal, first + at, n);
+      normal->add(normal, n, leaf);
+    }
   }
 }
 

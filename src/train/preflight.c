@@ -1,5 +1,6 @@
 #include "train/preflight.h"
 
+#include "base/isa.h"
 #include "comm/launch.h"
 #include "train/host.h"
 
@@ -50,7 +51,7 @@ static void find_facts(const world_t *world, const layout_t *layout, const prefl
                        facts_t *facts) {
   memset(facts, 0, sizeof *facts);
   host_cpu(facts->cpu, sizeof facts->cpu);
-  host_isa(facts->isa, sizeof facts->isa);
+  snprintf(facts->isa, sizeof facts->isa, "%s", isa_name(isa_selected()));
   host_libraries(", ", facts->libraries, sizeof facts->libraries);
   facts->ranks = world_host_ranks(world);
   facts->threads = layout->threads;
@@ -117,8 +118,10 @@ static void warn_of_memory(const world_t *world, const facts_t *all, int rank, c
 static void warn_of_differences(const world_t *world, const facts_t *all, const log_t *log) {
   for (int r = 1; r < world_size(world); r++) {
     if (strcmp(all[r].cpu, all[0].cpu) == 0 && strcmp(all[r].isa, all[0].isa) == 0) continue;
-    log_warn(log, "%s has %s (%s), %s has %s (%s): the bits may be others than on CPUs of one kind",
-             world_host(world, 0), all[0].cpu, all[0].isa, world_host(world, r), all[r].cpu, all[r].isa);
+    log_warn(
+        log,
+        "%s has %s (%s), %s has %s (%s): the bits are the same, but every step waits for the slower kind",
+        world_host(world, 0), all[0].cpu, all[0].isa, world_host(world, r), all[r].cpu, all[r].isa);
     break;
   }
   for (int r = 1; r < world_size(world); r++) {

@@ -27,8 +27,7 @@ floor() {
 libraries='
 mpi.h            comm/*.c comm/*_impl.h
 hdf5.h           store/*.c store/*_impl.h
-oneapi/          math/*.c
-dnnl             math/*.c
+sleef.h          math/*.c math/elementary.h
 lapacke          math/*.c
 yaml.h           config/*.c
 xxhash.h         store/*.c

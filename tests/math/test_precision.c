@@ -1,6 +1,8 @@
-/* Rounding to bf16 and products of pairs against arithmetic in double, and what a CPU without them is told.
- */
+/* Rounding to bf16 against arithmetic in double, and every kernel of products against its definition. */
 #include "math/precision.h"
+
+#include "base/float_mode.h"
+#include "math/kernels.h"
 
 #include <criterion/criterion.h>
 #include <float.h>
@@ -50,76 +52,92 @@ Test(precision, rounding_keeps_nan_infinity_and_the_sign_of_zero) {
   cr_assert(rounded(-0.0F) == 0 && signbit(rounded(-0.0F)));
 }
 
-/* A row of `n` numbers times a panel in which column j has numbers[k] + j at depth k, by the kernel. */
-static void row_by_panel(const precision_t *precision, int64_t n, const float *a, const float *numbers,
-                         const float *start, float *c) {
-  const int64_t words = precision_words(precision, n);
-  float *row = calloc((size_t)words, sizeof *row),
-        *panel = calloc((size_t)(words * PRODUCT_PANEL), sizeof *panel);
-  float *first = calloc(2 * PRODUCT_PANEL, sizeof *first), *second = first + PRODUCT_PANEL;
-  bf16_rows(1, n, a, row);
-  for (int64_t k = 0; k < n; k += 2) {
-    for (int64_t j = 0; j < PRODUCT_PANEL; j++) first[j] = numbers[k] + (float)j;
-    for (int64_t j = 0; j < PRODUCT_PANEL; j++) second[j] = k + 1 < n ? numbers[k + 1] + (float)j : 0;
-    bf16_pairs(PRODUCT_PANEL, first, second, (pair_t *)(panel + k / 2 * PRODUCT_PANEL));
-  }
-  const product_t product = {
-      .rows = 1, .depth = words, .a = row, .a_stride = words, .b = panel, .c = c, .c_stride = PRODUCT_PANEL};
-  precision->store(&product, start, 1.0F, PRODUCT_PANEL);
-  free(row);
-  free(panel);
-  free(first);
+/* ---- products ---- */
+
+enum { ROWS = 37, COLUMNS = 53, PANELS = (COLUMNS + PRODUCT_PANEL - 1) / PRODUCT_PANEL, MOST = 131 };
+
+static float some_number(int64_t i) {
+  return nearest(0x3f000000U + (uint32_t)(i * 2654435761U % 0x01800000U)) * (i % 3 == 0 ? -1.0F : 1.0F);
 }
 
-#define FOR_EACH_OF_PAIRS(p)                                                                                 \
-  for (const precision_t *p = precisions; p < precisions + PRECISIONS; p++)                                  \
-    if (p->factors == 2 && p->store != NULL)
-
-/* Whole numbers below 2^8 are bf16 numbers, and sums of their products below 2^24 are exact. */
-Test(precision, products_of_pairs_are_exact_where_floats_are) {
-  enum { MOST = 41 };
-  float a[MOST], numbers[MOST], c[PRODUCT_PANEL], start[PRODUCT_PANEL];
-  for (int k = 0; k < MOST; k++) a[k] = (float)(k * 7 % 23 - 11), numbers[k] = (float)(k * 5 % 19 - 9);
-  for (int j = 0; j < PRODUCT_PANEL; j++) start[j] = (float)(j % 5);
-  FOR_EACH_OF_PAIRS(precision)
-  for (int n = 1; n <= MOST; n++) {
-    row_by_panel(precision, n, a, numbers, start, c);
-    for (int j = 0; j < PRODUCT_PANEL; j++) {
-      double sum = (double)start[j];
-      for (int k = 0; k < n; k++) sum += (double)a[k] * ((double)numbers[k] + j);
-      cr_assert_eq((double)c[j], sum, "%s: column %d at depth %d", precision->name, j, n);
+/* Element (r, j) of the product of x (ROWS, n) with y (n, COLUMNS), by the definition of the arithmetic. */
+static float element(arithmetic_t arithmetic, int64_t n, const float *x, const float *y, int64_t r, int64_t j,
+                     float start) {
+  float c = start, sums[2] = {0};
+  for (int64_t k = 0; k < n; k++) {
+    const float a = x[r * n + k], b = y[k * COLUMNS + j];
+    if (arithmetic == ARITHMETIC_TILE) {
+      sums[k % 2] = fmaf(a, b, sums[k % 2]);
+      if (k % 32 < 31 && k < n - 1) continue;
+      c += sums[0] + sums[1];
+      sums[0] = sums[1] = 0;
+    } else if (arithmetic == ARITHMETIC_DOT) {
+      if (k % 2 == 0 && k < n - 1) c = fmaf(x[r * n + k + 1], y[(k + 1) * COLUMNS + j], c);
+      c = k % 2 == 0 ? fmaf(a, b, c) : c;
+    } else {
+      c = fmaf(a, b, c);
     }
   }
+  return c;
 }
 
-/* 2^25 + 1 is 2^25 in a float: so the order of two additions shows. */
-Test(precision, of_a_pair_the_second_product_is_added_first) {
-  const float a[] = {-0x1p25F, 1}, ones[] = {1, 1};
-  float start[PRODUCT_PANEL] = {0x1p25F}, c[PRODUCT_PANEL];
-  FOR_EACH_OF_PAIRS(precision) {
-    row_by_panel(precision, 2, a, ones, start, c);
-    cr_assert_eq(c[0], 0.0F, "%s: %g", precision->name, (double)c[0]);
-  }
+/* y as panels of words. */
+static void fill_panels(const precision_t *precision, int64_t n, const float *y, float *panels) {
+  const int64_t words = precision_words(precision, n), factors = precision->factors;
+  memset(panels, 0, (size_t)(PANELS * words * PRODUCT_PANEL) * sizeof *panels);
+  for (int64_t j = 0; j < COLUMNS; j++)
+    for (int64_t k = 0; k < n; k++) {
+      float *word = panels + (j / PRODUCT_PANEL * words + k / factors) * PRODUCT_PANEL + j % PRODUCT_PANEL;
+      if (factors == 1)
+        *word = y[k * COLUMNS + j];
+      else
+        ((half_t *)word)[k % 2] = (half_t)bf16_round(y[k * COLUMNS + j]);
+    }
 }
 
-/* Where both are there, one is the other. */
-Test(precision, the_emulation_has_the_bits_of_the_instruction) {
-  enum { DEPTH = 33 };
-  float a[DEPTH], numbers[DEPTH], c[2][PRODUCT_PANEL];
-  if (precisions[PRECISION_BF16].store == NULL) cr_skip_test("no AVX512_BF16 here");
-  for (int k = 0; k < DEPTH; k++) a[k] = sinf((float)k + 1), numbers[k] = cosf((float)(3 * k));
-  for (int p = 0; p < 2; p++) row_by_panel(&precisions[PRECISION_BF16 + p], DEPTH, a, numbers, NULL, c[p]);
-  cr_assert_eq(memcmp(c[0], c[1], sizeof c[0]), 0);
+/* Rows, columns and depths that fill no block, no panel and no tile, by every kernel that this CPU can run.
+ */
+Test(precision, every_kernel_has_the_bits_of_the_definition) {
+  static float x[ROWS * MOST], y[MOST * COLUMNS], words[ROWS * (MOST + 32)], c[ROWS * COLUMNS],
+      start[COLUMNS];
+  static float panels[PANELS * PRODUCT_PANEL * (MOST + 32)];
+  float_mode_begin();
+  for (int64_t i = 0; i < ROWS * MOST; i++) x[i] = some_number(i);
+  for (int64_t i = 0; i < MOST * COLUMNS; i++) y[i] = some_number(i + 7);
+  for (int64_t j = 0; j < COLUMNS; j++) start[j] = (float)j * 0.37F - 5;
+  for (const precision_t *p = precisions; p < precisions + PRECISIONS; p++)
+    for (int64_t n = 1; n <= MOST; n += n < 34 ? 1 : 13) {
+      const int64_t depth = precision_words(p, n);
+      fill_panels(p, n, y, panels);
+      if (p->factors == 2) bf16_rows(p, ROWS, n, x, words);
+      for (int isa = 0; isa < ISAS; isa++)
+        for (int64_t rows = 1; isa_supported((isa_t)isa) && rows <= ROWS; rows += rows < 18 ? 1 : 19) {
+          const product_t product = {.rows = rows,
+                                     .depth = depth,
+                                     .columns = COLUMNS,
+                                     .a = p->factors == 2 ? words : x,
+                                     .a_stride = depth,
+                                     .b = panels,
+                                     .b_panel = depth * PRODUCT_PANEL,
+                                     .c = c,
+                                     .c_stride = COLUMNS,
+                                     .c_panel = PRODUCT_PANEL};
+          memset(c, 0xff, sizeof c);
+          kernels_of((isa_t)isa)->products[p->arithmetic]->store(&product, start, 1.0F);
+          for (int64_t i = 0; i < rows * COLUMNS; i++) {
+            float expected = element(p->arithmetic, n, x, y, i / COLUMNS, i % COLUMNS, start[i % COLUMNS]);
+            cr_assert_eq(c[i], expected, "%s of %s, depth %d: element %d of %d rows is %a, not %a", p->name,
+                         isa_name((isa_t)isa), (int)n, (int)i, (int)rows, (double)c[i], (double)expected);
+          }
+        }
+    }
 }
 
-Test(precision, a_cpu_without_bf16_is_told_of_the_emulation) {
+Test(precision, unknown_names_are_refused) {
   const precision_t *found = NULL;
   ls_error error = {0};
-  cr_assert_eq(precision_find("bf16_emulated", &found, &error), LS_OK);
-  cr_assert_eq(found, &precisions[PRECISION_BF16_EMULATED]);
-  if (precisions[PRECISION_BF16].store != NULL) cr_skip_test("AVX512_BF16 is here");
-  cr_assert_eq(precision_find("bf16", &found, &error), LS_BAD_SETTINGS);
-  cr_assert_eq(found, &precisions[PRECISION_BF16_EMULATED], "untouched");
-  cr_assert_not_null(strstr(error.message, "AVX512_BF16"));
-  cr_assert_not_null(strstr(error.message, "bf16_emulated"));
+  cr_assert_eq(precision_find("bf16_dot", &found, &error), LS_OK);
+  cr_assert_eq(found, &precisions[PRECISION_BF16_DOT]);
+  cr_assert_eq(precision_find("bf17", &found, &error), LS_BAD_SETTINGS);
+  cr_assert_eq(found, &precisions[PRECISION_BF16_DOT], "untouched");
 }

@@ -295,7 +295,7 @@ Test(gradient, in_bf16_is_near_that_in_fp32_however_calls_share_pairs) {
   network_t net = network_create(layers, COUNT(layers), 9, 15);
   size_t floats = graph_floats(net.graph);
   float *exact = slice_by_calls(&net, 15); /* a new graph is in fp32 */
-  choose_precision(&net, "bf16_emulated");
+  choose_precision(&net, "bf16");
   float *whole = slice_by_calls(&net, 15), *fives = slice_by_calls(&net, 5),
         *threes = slice_by_calls(&net, 3);
   double squares = 0, error = 0;
@@ -331,7 +331,7 @@ Test(gradient, outputs_outside_of_training_are_those_of_fp32) {
     cr_assert_eq(memcmp(expected, tape_output(tape, 0), sizeof expected), 0);
     graph_worker_destroy(&worker);
     tape_destroy(&tape);
-    choose_precision(&net, "bf16_emulated");
+    choose_precision(&net, "bf16");
   }
   network_destroy(&net);
 }

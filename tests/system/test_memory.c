@@ -42,7 +42,7 @@ Test(memory, check_announces_what_a_run_takes) {
     int ranks;
     const char *with;
   } cases[] = {{1, "parallel.threads=2"},
-               {1, "parallel.threads=2 train.precision=bf16_emulated"},
+               {1, "parallel.threads=2 train.precision=bf16"},
                {2, "parallel.threads=1"},
                {2, "parallel.threads=1 data.memory_limit=8MB"},
                {2, "parallel.threads=1 data.memory_limit=24MB loss=mse data.window.length=2 "

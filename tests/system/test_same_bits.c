@@ -177,15 +177,14 @@ Test(same_bits, of_losses_of_margins_and_of_two_outputs_a_target) {
  * between nodes in pieces. */
 Test(same_bits, in_bf16) {
   classification("");
-  outcome_t rounded = COMPARE(6, "train.precision=bf16_emulated", {1, 1, 0}, {1, 3, 0}, {3, 1, 0}, {2, 2, 1});
+  outcome_t rounded = COMPARE(6, "train.precision=bf16", {1, 1, 0}, {1, 3, 0}, {3, 1, 0}, {2, 2, 1});
   outcome_t plain = COMPARE(6, "", {1, 1, 0});
   cr_assert_neq(rounded.epoch_checksum[0], plain.epoch_checksum[0], "nothing was rounded");
-  COMPARE(2, "train.precision=bf16_emulated train.global_batch_size=402", {1, 1, 0}, {1, 3, 0}, {2, 1, 0});
-  COMPARE(
-      5,
-      "train.precision=bf16_emulated train.epochs=2 'model.layers=[dense: {units: 690, activation: relu}, "
-      "dense: {units: 690, activation: gelu}, dense: 5]'",
-      {1, 1, 0}, {2, 2, 1}, {3, 1, 1});
+  COMPARE(2, "train.precision=bf16 train.global_batch_size=402", {1, 1, 0}, {1, 3, 0}, {2, 1, 0});
+  COMPARE(5,
+          "train.precision=bf16 train.epochs=2 'model.layers=[dense: {units: 690, activation: relu}, "
+          "dense: {units: 690, activation: gelu}, dense: 5]'",
+          {1, 1, 0}, {2, 2, 1}, {3, 1, 1});
 }
 
 /* One step an epoch, as many rows as there are: the same as naming their number. */

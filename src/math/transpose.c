@@ -1,17 +1,13 @@
-/* The product of factors that are floats; and transposing. */
-#include "math/product.h"
+/* Transposing words, in squares that stay in registers. Vectors of eight serve every CPU: the loads and
+ * stores set the pace. */
+#include "math/transpose.h"
 
-#include "math/product_vectors.h"
-
-INLINE vector_t multiply_add(vector_t sum, float a, vector_t column) {
-  return sum + a * column;
-}
-
-#define PRODUCT_STORE product_store
-#define PRODUCT_ADD   product_add
-#include "math/product_kernel.h"
-
-/* ---- transposing ---- */
+#define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 enum { SIDE = 8 };
 typedef float side_t __attribute__((vector_size(SIDE * sizeof(float))));

@@ -1,0 +1,55 @@
+/* Inside of the room: elementary functions of a vector, by SLEEF. Its variants with fused products and sums
+ * return the same bits for every float, whatever the width of the vector, so they are called by name and not
+ * through SLEEF's own choice. Errors stay below one unit in the last place (u10). */
+#ifndef MATH_ELEMENTARY_H
+#define MATH_ELEMENTARY_H
+
+#include "math/variant.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+#include <sleef.h>
+
+#if defined __x86_64__ && LOCKSTEP_LANES == 8
+#define ELEMENTARY(name)                                                                                     \
+  INLINE vector_t elementary_##name(vector_t x) {                                                            \
+    return (vector_t)Sleef_##name##f8_u10avx2((__m256)x);                                                    \
+  }
+#elif defined __AVX512F__
+#define ELEMENTARY(name)                                                                                     \
+  INLINE vector_t elementary_##name(vector_t x) {                                                            \
+    return (vector_t)Sleef_##name##f16_u10avx512f((__m512)x);                                                \
+  }
+#elif defined __x86_64__ /* an emulated vector is two of the baseline */
+#define ELEMENTARY(name)                                                                                     \
+  INLINE vector_t elementary_##name(vector_t x) {                                                            \
+    union {                                                                                                  \
+      vector_t all;                                                                                          \
+      __m256 half[2];                                                                                        \
+    } u = {x};                                                                                               \
+    for (int i = 0; i < 2; i++) u.half[i] = Sleef_##name##f8_u10avx2(u.half[i]);                             \
+    return u.all;                                                                                            \
+  }
+#else
+#define ELEMENTARY(name)                                                                                     \
+  INLINE vector_t elementary_##name(vector_t x) {                                                            \
+    union {                                                                                                  \
+      vector_t all;                                                                                          \
+      float32x4_t part[LANES / 4];                                                                           \
+    } u = {x};                                                                                               \
+    for (int i = 0; i < LANES / 4; i++) u.part[i] = Sleef_##name##f4_u10advsimd(u.part[i]);                  \
+    return u.all;                                                                                            \
+  }
+#endif
+
+ELEMENTARY(exp)
+ELEMENTARY(expm1)
+ELEMENTARY(log1p)
+ELEMENTARY(tanh)
+ELEMENTARY(erf)
+ELEMENTARY(cos)
+
+#undef ELEMENTARY
+
+#endif

@@ -1,0 +1,56 @@
+/* Inside of the room: files that are compiled once for each instruction set (CMakeLists.txt).
+ * LOCKSTEP_VARIANT names the copy; what a copy exports carries that name behind its own: VARIANT(exp_floats)
+ * is exp_floats_avx512. */
+#ifndef MATH_VARIANT_H
+#define MATH_VARIANT_H
+
+#define VARIANT_JOIN(name, variant)   name##_##variant
+#define VARIANT_EXPAND(name, variant) VARIANT_JOIN(name, variant)
+#define VARIANT(name)                 VARIANT_EXPAND(name, LOCKSTEP_VARIANT)
+
+/* LOCKSTEP_LANES: floats of a vector in this copy. */
+enum { LANES = LOCKSTEP_LANES };
+#if LOCKSTEP_LANES == 16 && !defined __AVX512F__
+#define LOCKSTEP_EMULATED
+#endif
+
+#include <stdint.h>
+typedef float vector_t __attribute__((vector_size(LANES * sizeof(float))));
+typedef float loose_t __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef int32_t mask_t __attribute__((vector_size(LANES * sizeof(float))));
+typedef uint32_t words_t __attribute__((vector_size(LANES * sizeof(float))));
+typedef uint32_t loose_words_t __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* UNROLL makes registers of arrays. Emulated vectors fit in no registers, and their loops stay loops. */
+#ifdef LOCKSTEP_EMULATED
+#define UNROLL
+#define UNROLL_SOME
+#elif defined __clang__
+#define UNROLL      _Pragma("clang loop unroll(full)")
+#define UNROLL_SOME _Pragma("clang loop unroll_count(8)")
+#else
+#define UNROLL      _Pragma("GCC unroll 32")
+#define UNROLL_SOME _Pragma("GCC unroll 8")
+#endif
+#if LOCKSTEP_LANES == 16 /* one step of depth keeps the multipliers busy for long enough */
+#undef UNROLL_SOME
+#define UNROLL_SOME
+#endif
+
+/* Makes the compiler keep a value in a register that it would else read from memory at each use. */
+#ifdef __AVX512F__
+#define KEEP(x) __asm__("" : "+v"(x))
+#else
+#define KEEP(x) (void)(x)
+#endif
+
+/* x for x > 0, else slope x; adding zero makes -0 a 0, and NaN stays NaN. */
+INLINE vector_t rectify(vector_t x, float slope) {
+  vector_t low = x * slope;
+  mask_t positive = x > 0.0F;
+  return (vector_t)(((mask_t)x & positive) | ((mask_t)low & ~positive)) + 0.0F;
+}
+
+#endif
