@@ -31,6 +31,7 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place"
 exec </dev/null
+export LC_ALL=C
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 export OMPI_MCA_ess_singleton_isolated=${OMPI_MCA_ess_singleton_isolated:-1} # a process alone needs no daemon beside it
 unset LOCKSTEP_ISA
@@ -90,8 +91,7 @@ run_one() {
   name=$(basename "$config" .yaml)
   if ! trained "$name" "$config"; then
     if grep -q 'train\.precision: .*CPU' "$name.log"; then
-      echo "$name: not on this CPU"
-      touch "skipped-$name"
+      echo "$name: isa $isa: not on this CPU"
     else
       fail "$name: isa $isa: does not run: $(tail -n 3 "$name.log")"
     fi
@@ -139,6 +139,7 @@ read -ra isas < <(sed -nE 's/^isa .*\(this CPU supports: *([^)]*)\).*/\1/p' vers
 for isa in "${isas[@]}"; do
   began=$SECONDS
   isa_set "$isa"
+  [[ $isa == default ]] || "$program" --version | grep -q "^isa $isa " || fail "isa $isa: LOCKSTEP_ISA does not choose it"
   : >"$isa.sums"
   for config in "$golden"/*.yaml; do run_one "$config" "$isa"; done
   echo "isa $isa: $(wc -l <"$isa.sums") runs in $((SECONDS - began)) s"
@@ -148,42 +149,44 @@ isa_set default
 
 # ---- --update ----
 
-# checksums.txt less the lines of runs that are in the file $1 (with the conditions $2, or with any), and with those behind.
+# checksums.txt with the lines of the file $1, which get the conditions $2: in the place of those with the same conditions, or,
+# when all is written anew, of all lines of their runs, and without runs that are no more.
 rewritten() {
-  awk -v conditions="$2" -v all="$update" '
-    FNR == NR { sum[$1] = $2; order[++n] = $1; next }
-    /^#/ || !NF { print; next }
+  grep '^#' "$checksums" || true
+  awk -v conditions="$2" -v all="$update" -v runs=" $(cd "$golden" && printf '%s ' *.yaml)" '
+    FILENAME == ARGV[1] { sum[$1] = $2; next }
+    /^#/ || !NF { next }
+    all == "all" && !index(runs, " " $1 ".yaml ") { next }
     { rest = $0; sub(/^[^ ]+ +[^ ]+ */, "", rest) }
-    $1 in sum && (all == "all" || rest == conditions) { next }
-    { kept[++k] = $0 }
-    END {
-      for (i = 1; i <= k; i++) print kept[i] | "sort"
-      for (i = 1; i <= n; i++) print sprintf("%-20s %s", order[i], sum[order[i]]) (conditions == "" ? "" : "  " conditions) | "sort"
-    }' "$1" "$checksums"
+    !($1 in sum) || (all != "all" && rest != conditions) { print }
+    END { for (name in sum) printf("%-20s %s%s\n", name, sum[name], conditions == "" ? "" : "  " conditions) }' "$1" "$checksums" | sort
 }
 
 if [[ $update != no ]]; then
-  for isa in "${isas[@]}"; do
-    diff "${isas[0]}.sums" "$isa.sums" >difference || fail "${isas[0]} and $isa differ: $(cat difference)"
+  sort -u ./*.sums >sums
+  for name in $(cut -d' ' -f1 sums | uniq -d); do
+    fail "$name: instruction sets differ: $(grep "^$name " ./*.sums | tr '\n' ' ')"
   done
   if [[ -s failures ]]; then
     echo "checksums.txt is as it was"
     exit 1
   fi
   if [[ $update == all ]]; then
-    cp "${isas[0]}.sums" new
+    cp sums new
   else
     while read -r name sum; do
       [[ $sum == "$(recorded "$name")" ]] || echo "$name $sum"
-    done <"${isas[0]}.sums" >new
+    done <sums >new
   fi
-  rewritten new "$conditions" >rewritten
-  if diff "$checksums" rewritten >difference; then echo "nothing has changed"; else grep '^[<>]' difference; fi
-  cp rewritten "$checksums"
-  for skipped in skipped-*; do
-    [[ ! -e $skipped ]] || echo "${skipped#skipped-} does not run on this CPU: its lines are as they were"
+  rewritten new "$conditions" >written
+  if diff "$checksums" written >difference; then echo "nothing has changed"; else grep '^[<>]' difference; fi
+  cp written "$checksums"
+  for config in "$golden"/*.yaml; do
+    name=$(basename "$config" .yaml)
+    grep -q "^$name " sums || echo "$name does not run on this CPU: its lines are as they were"
   done
 fi
+
 # ---- every name is used, and every line of checksums.txt belongs to a run ----
 
 "$program" info --reference >reference.md
@@ -195,9 +198,10 @@ done
 awk -f "$golden/names.awk" "$golden/exceptions.txt" reference.md "${configs[@]}" | sort >unused
 while IFS= read -r line; do fail "$line"; done <unused
 if [[ $update == no ]]; then
-  for name in $(awk '{ sub("#.*", "") } NF { print $1 }' "$checksums" | sort -u); do
+  awk '{ sub("#.*", "") } NF { print $1 }' "$checksums" | sort -u >names
+  while read -r name; do
     [[ -e $golden/$name.yaml ]] || fail "checksums.txt has $name, and there is no $name.yaml"
-  done
+  done <names
 fi
 
 [[ ! -s failures ]]
