@@ -43,9 +43,9 @@ NETWORKS = {
 }
 TABLE_ROWS = 200_000
 PRECISIONS = ("fp32", "bf16")
-# How threads of GNU's OpenMP wait for the next loop: not set, they spin for some 0.1 ms to 1 ms and then sleep.
+# How threads of GNU's OpenMP wait for the next loop: by default they spin for a while and then sleep.
 WAITS = {
-    "not set": {},
+    "default": {},
     "active": {"OMP_WAIT_POLICY": "active", "GOMP_SPINCOUNT": "infinite"},
     "passive": {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"},
 }
