@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compiles every source for 64-bit ARM, without warnings, with the headers of this machine's libraries: nothing is
 # linked. Optimised as a Release build is, since a compiler can fail there alone.
-#   aarch64_compiles.sh ROOT VERSION HEADER_FOLDER...
+#   compiles.sh ROOT VERSION HEADER_FOLDER...
 set -euo pipefail
 compiler=${LOCKSTEP_ARM_COMPILER:-aarch64-linux-gnu-gcc}
 if ! command -v "$compiler" >/dev/null; then
@@ -10,7 +10,8 @@ if ! command -v "$compiler" >/dev/null; then
 fi
 cd "$1"
 options=(-std=c17 -O3 -fopenmp -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wconversion -Wshadow
-  -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror -D_GNU_SOURCE "-DLOCKSTEP_VERSION=\"$2\"" -Isrc -Iinclude)
+  -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror -D_GNU_SOURCE "-DLOCKSTEP_VERSION=\"$2\"" -Isrc -Iinclude
+  -Itests/aarch64)
 shift 2
 # after the cross compiler's own: this machine's folders hold its C library too
 for folder in "$@"; do options+=(-idirafter "$folder"); done
