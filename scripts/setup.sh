@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
 # nothing is missing.
-#   scripts/setup.sh [--clang] [--slurm] [--mpich]
+#   scripts/setup.sh [--clang] [--slurm] [--mpich] [--aarch64] [--qemu]
 # --clang: also what building with clang and checking the format need; --slurm: a SLURM for the tests to start and end;
-# --mpich: a second MPI library
+# --mpich: a second MPI library; --aarch64: a cross compiler for 64-bit ARM; --qemu: what runs its programs here
 set -euo pipefail
 
 packages=(
@@ -19,8 +19,10 @@ for argument in "$@"; do
     --clang) packages+=(clang libomp-dev clang-format) ;;
     --slurm) packages+=(slurm-wlm munge) ;;
     --mpich) packages+=(libmpich-dev mpich) ;;
+    --aarch64) packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross) ;;
+    --qemu) packages+=(qemu-user-static) ;;
     *)
-      echo "setup: unknown option $argument; there are --clang, --slurm and --mpich" >&2
+      echo "setup: unknown option $argument; there are --clang, --slurm, --mpich, --aarch64 and --qemu" >&2
       exit 2
       ;;
   esac

@@ -7,6 +7,11 @@
 /* One row: z of network m is at z + m * stride. */
 typedef void (*mix_t)(int64_t n, int64_t width, const float *z, int64_t stride, float *out);
 
+/* fmax() in loops makes gcc 12 for ARM give up with an internal error. A NaN shows in the sums, whichever this is. */
+static double larger(double a, double b) {
+  return b > a ? b : a;
+}
+
 static void mix_mean(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
   for (int64_t i = 0; i < width; i++) {
     double sum = 0;
@@ -18,7 +23,7 @@ static void mix_mean(int64_t n, int64_t width, const float *z, int64_t stride, f
 /* log sum_i exp(z_i) */
 static double log_sum(int64_t width, const float *z) {
   double most = (double)z[0], sum = 0;
-  for (int64_t i = 1; i < width; i++) most = fmax(most, (double)z[i]);
+  for (int64_t i = 1; i < width; i++) most = larger(most, (double)z[i]);
   for (int64_t i = 0; i < width; i++) sum += exp((double)z[i] - most);
   return most + log(sum);
 }
@@ -51,8 +56,8 @@ static void mix_logistic(int64_t n, int64_t width, const float *z, int64_t strid
   for (int64_t i = 0; i < width; i++) {
     double yes = 0, no = 0, most_yes = -INFINITY, most_no = -INFINITY;
     for (int64_t m = 0; m < n; m++) {
-      most_yes = fmax(most_yes, -softplus(-(double)z[m * stride + i]));
-      most_no = fmax(most_no, -softplus((double)z[m * stride + i]));
+      most_yes = larger(most_yes, -softplus(-(double)z[m * stride + i]));
+      most_no = larger(most_no, -softplus((double)z[m * stride + i]));
     }
     for (int64_t m = 0; m < n; m++) {
       yes += exp(-softplus(-(double)z[m * stride + i]) - most_yes);
@@ -66,7 +71,7 @@ static void mix_logistic(int64_t n, int64_t width, const float *z, int64_t strid
 static void mix_rate(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
   for (int64_t i = 0; i < width; i++) {
     double most = -INFINITY, sum = 0;
-    for (int64_t m = 0; m < n; m++) most = fmax(most, (double)z[m * stride + i]);
+    for (int64_t m = 0; m < n; m++) most = larger(most, (double)z[m * stride + i]);
     for (int64_t m = 0; m < n; m++) sum += exp((double)z[m * stride + i] - most);
     out[i] = (float)(most + log(sum / (double)n));
   }
