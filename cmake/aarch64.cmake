@@ -23,4 +23,3 @@ set(MPI_mpi_LIBRARY ${lockstep_root}/usr/lib/aarch64-linux-gnu/openmpi/lib/libmp
 set(MPI_C_HEADER_DIR ${lockstep_root}/usr/lib/aarch64-linux-gnu/openmpi/include CACHE PATH "")
 set(MPIEXEC_EXECUTABLE ${lockstep_root}/usr/bin/mpiexec.openmpi CACHE FILEPATH "")
 set(HDF5_C_COMPILER_EXECUTABLE aarch64-linux-gnu-gcc CACHE FILEPATH "")
-set(LOCKSTEP_NATIVE OFF CACHE BOOL "") # this machine is not the one that it runs on

@@ -136,5 +136,5 @@ void isa_describe(char *out, size_t size) {
   char list[128];
   list_names(false, list, sizeof list);
   snprintf(out, size, "%s%s (this CPU supports:%s)", names[found.selected],
-           found.restricted ? ", restricted by LOCKSTEP_ISA" : "", list);
+           found.restricted ? " restricted by LOCKSTEP_ISA" : "", list);
 }

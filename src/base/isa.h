@@ -48,8 +48,7 @@ ls_status isa_check(ls_error *error);
  * NULL when there is nothing to say. */
 const char *isa_denied(void);
 
-/* "avx2 (this CPU supports: avx2 emulated)"; the part in front of the parenthesis carries "restricted by
- * LOCKSTEP_ISA" where that is so. */
+/* "avx2 (this CPU supports: avx2 emulated)", or "avx2 restricted by LOCKSTEP_ISA (this CPU …)". */
 void isa_describe(char *out, size_t size);
 
 #endif

@@ -159,7 +159,7 @@ typedef struct {
     int64_t steps;  /* the run ends after so many updates, within an epoch too; 0: by epochs alone */
     int64_t global_batch_size; /* or SETTINGS_ALL: as many as there are training rows */
     uint64_t seed;
-    const char *precision; /* of factors of products: fp32, bf16, bf16_emulated */
+    const char *precision; /* of factors of products: fp32, bf16, bf16_dot */
     int64_t members;       /* networks of an ensemble, with seeds seed, seed + 1, ...; 1: a single network */
     double l1, l2;         /* penalties l1 |w| + l2/2 w^2, on weights, not biases */
     double clip_norm;      /* global norm of the gradient at most this; 0: no clipping */

@@ -311,5 +311,5 @@ const activation_t VARIANT(activation_table)[] = {
     {"hard_swish", "x hard_sigmoid(x)", hard_swish, hard_swish_derivative, "he_normal", LOOPS(hard_swish)},
     {"step", "1 for x > 0, else 0; has no slope, so nothing before it can be trained", step, NULL,
      "glorot_uniform", .forward = step_forward},
-    {NULL},
+    {.name = NULL},
 };

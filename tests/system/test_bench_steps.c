@@ -28,30 +28,19 @@ static void check_layout(int ranks, int threads) {
   cr_assert_eq(strstr(result.out, "MPI_Allreduce") != NULL, ranks > 1, "%s", result.out);
   cr_assert_not(file_exists("runs"), "a measurement is no run");
 
-  static const char *const positive[] = {"peak_fp32_gflops",
-                                         "fraction_of_peak",
-                                         "peak_fp32_gflops_per_core",
-                                         "memory_gb_per_second",
-                                         "barrier_seconds",
-                                         "startup_seconds",
-                                         "load_mb_per_second",
-                                         "step_seconds",
-                                         "rows_per_second",
-                                         "gflops",
-                                         "update_bytes",
-                                         "seconds_gather",
-                                         "seconds_forward",
-                                         "seconds_backward",
-                                         "seconds_fold",
-                                         "seconds_update",
-                                         "forward_gflops",
-                                         "backward_data_gflops",
-                                         "backward_weights_gflops"};
+  static const char *const positive[] = {
+      "peak_fp32_gflops",     "fraction_of_peak",     "peak_fp32_gflops_per_core",
+      "memory_gb_per_second", "barrier_seconds",      "startup_seconds",
+      "step_seconds",         "rows_per_second",      "gflops",
+      "update_bytes",         "seconds_gather",       "seconds_forward",
+      "seconds_backward",     "seconds_fold",         "seconds_update",
+      "forward_gflops",       "backward_data_gflops", "backward_weights_gflops"};
   const char *json = file_text("bench.json");
   for (size_t i = 0; i < sizeof positive / sizeof positive[0]; i++) {
     double value = json_double(json, positive[i]);
     cr_assert(isfinite(value) && value > 0, "%d x %d: %s is %g", ranks, threads, positive[i], value);
   }
+  cr_assert_eq(json_double(json, "load_mb_per_second"), 0, "a file too small to measure");
   cr_assert_eq(json_double(json, "ranks"), ranks);
   cr_assert_eq(json_double(json, "threads"), ranks * threads);
   cr_assert_eq(json_double(json, "parameters"), 13 * 40 + 40 + 40 * CLASSES + CLASSES);
