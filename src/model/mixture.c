@@ -7,7 +7,8 @@
 /* One row: z of network m is at z + m * stride. */
 typedef void (*mix_t)(int64_t n, int64_t width, const float *z, int64_t stride, float *out);
 
-/* fmax() in loops makes gcc 12 for ARM give up with an internal error. A NaN shows in the sums, whichever this is. */
+/* fmax() in loops makes gcc 12 for ARM give up with an internal error. A NaN shows in the sums, whichever
+ * this is. */
 static double larger(double a, double b) {
   return b > a ? b : a;
 }

@@ -95,8 +95,10 @@ Test(precision, denormal_numbers_count_as_zero) {
                           "train: {epochs: 2, global_batch_size: 20}\nparallel: {shards: 4, threads: 2}\n");
   run_well(ALONE, "train tiny.yaml name=zeros data.file=zeros.h5");
   run_well(ALONE, "train tiny.yaml name=tiny data.file=tiny.h5");
-  outcome_t zeros = outcome_of("zeros"), with = outcome_of("tiny");
-  outcome_expect_same(&zeros, &with, "denormals and zeros");
+  char zeros[64], with[64];
+  json_value(file_text("runs/zeros/summary.json"), "parameters_checksum", zeros);
+  json_value(file_text("runs/tiny/summary.json"), "parameters_checksum", with);
+  cr_assert_str_eq(zeros, with);
 }
 
 Test(precision, an_instruction_set_that_is_not_there_is_refused) {
