@@ -117,16 +117,16 @@ INLINE void walk_some(uint32_t rows, const int panels, int64_t count, block_t *b
   walk_blocks((int)rows, panels, count, block, fetched, done, ending);
 #else
   switch (rows) {
+/* clang-format off */
 #define CASE(ROWS)                                                                                           \
   case ROWS:                                                                                                 \
     walk_blocks(ROWS, panels, count, block, fetched, done, ending);                                          \
     break;
-    CASE(1)
-    CASE(2)
-    CASE(3) CASE(4) CASE(5) CASE(6)
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #if LOCKSTEP_LANES == 16
-        CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+    CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
 #endif
+/* clang-format on */
 #undef CASE
   }
 #endif
