@@ -7,7 +7,7 @@ const precision_t precisions[PRECISIONS] = {
     [PRECISION_FP32] = {"fp32", "single precision throughout", ARITHMETIC_FP32, 1, 1},
     [PRECISION_BF16] = {"bf16",
                         "factors of the products rounded to bf16, sums in fp32 in the order of AMX's tiles; "
-                        "fast where the CPU has AMX, elsewhere about as fast as fp32",
+                        "meant for CPUs with AMX, elsewhere slower than fp32",
                         ARITHMETIC_TILE, 2, 2 * PRODUCT_TILE},
     [PRECISION_BF16_DOT] = {"bf16_dot",
                             "the same with sums in the order of vdpbf16ps; faster than fp32 on AMD's Zen 4 "
@@ -37,7 +37,7 @@ const char *precision_slow(const precision_t *precision) {
   has_dot = isa_selected() == ISA_AVX512_BF16 && !isa_supported(ISA_AMX) && isa_denied() == NULL;
 #endif
   if (precision->arithmetic == ARITHMETIC_TILE && !has_tiles)
-    return "no AMX is used here: bf16 has the same bits as with AMX, but is no faster than fp32";
+    return "no AMX is used here: bf16 has the same bits as with AMX, but is slower than fp32";
   if (precision->arithmetic == ARITHMETIC_DOT && !has_dot)
     return "vdpbf16ps is missing or slow here: bf16_dot is slower than fp32";
   return NULL;

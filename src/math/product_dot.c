@@ -3,12 +3,6 @@
 #define PRODUCT product_dot
 #include "math/product_kernel.h"
 
-INLINE words_t broadcast(const float *word) {
-  uint32_t bits;
-  memcpy(&bits, word, sizeof bits);
-  return bits - (words_t){0};
-}
-
 #if defined __AVX512BF16__ && LOCKSTEP_LANES == 16
 #include <immintrin.h>
 

@@ -10,12 +10,6 @@ INLINE vector_t half_of(words_t words, const bool odd) {
   return odd ? (vector_t)(words & 0xffff0000U) : (vector_t)(words << 16);
 }
 
-INLINE words_t broadcast(const float *word) {
-  uint32_t bits;
-  memcpy(&bits, word, sizeof bits);
-  return bits - (words_t){0};
-}
-
 /* The sums of one half of the words of a tile's depth, from zero. */
 INLINE void sum_halves(const int rows, const int panels, const bool odd, const float *a, int64_t a_stride,
                        const float *b, int64_t b_panel, sums_t *sums) {

@@ -15,6 +15,10 @@ enum { LANES = LOCKSTEP_LANES };
 #endif
 
 #include <stdint.h>
+#include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 typedef float vector_t __attribute__((vector_size(LANES * sizeof(float))));
 typedef float loose_t __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 typedef int32_t mask_t __attribute__((vector_size(LANES * sizeof(float))));
@@ -38,6 +42,20 @@ typedef uint32_t loose_words_t __attribute__((vector_size(LANES * sizeof(float))
 #undef UNROLL_SOME
 #define UNROLL_SOME
 #endif
+
+/* A word in every lane, whatever it holds: no arithmetic of floats touches it. By intrinsics, because
+ * compilers take a detour through an integer register. */
+INLINE words_t broadcast(const float *word) {
+#if defined __x86_64__ && LOCKSTEP_LANES == 8
+  return (words_t)_mm256_broadcast_ss(word);
+#elif defined __AVX512F__
+  return (words_t)_mm512_set1_ps(*word);
+#else
+  uint32_t bits;
+  memcpy(&bits, word, sizeof bits);
+  return bits - (words_t){0};
+#endif
+}
 
 /* Makes the compiler keep a value in a register that it would else read from memory at each use. */
 #ifdef __AVX512F__
