@@ -250,6 +250,7 @@ static preflight_needs_t find_needs(const check_t *check) {
   const rank_t *rank = &check->ranks[world_rank(check->session->world)];
   int vectors = 1 + optimizer_find(settings->optimizer.name)->states;
   return (preflight_needs_t){.directory = settings->runs,
+                             .precision = settings->train.precision,
                              .files = vector * (1 + (double)(settings->checkpoint.keep + 2) * vectors),
                              .memory = rank->program + rank->data + rank->private + parameters,
                              .shared = is_shared ? memory->partials + parameters : 0};

@@ -10,8 +10,8 @@ const precision_t precisions[PRECISIONS] = {
                         "meant for CPUs with AMX, elsewhere slower than fp32",
                         ARITHMETIC_TILE, 2, 2 * PRODUCT_TILE},
     [PRECISION_BF16_DOT] = {"bf16_dot",
-                            "the same with sums in the order of vdpbf16ps; faster than fp32 on AMD's Zen 4 "
-                            "and 5, slower on other CPUs",
+                            "the same with sums in the order of vdpbf16ps; meant for CPUs whose vdpbf16ps "
+                            "beats fp32, slower on others",
                             ARITHMETIC_DOT, 2, 2},
 };
 

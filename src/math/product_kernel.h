@@ -99,7 +99,7 @@ INLINE void block_run(const int rows, const int panels, const block_t *block, co
 
 /* ---- any number of rows ---- */
 
-/* The next `count` blocks of so many rows each. */
+/* Runs the next `count` blocks. Each has `rows` rows. */
 INLINE void walk_blocks(const int rows, const int panels, int64_t count, block_t *block, int64_t fetched,
                         int64_t *done, const ending_t *ending) {
   for (; count > 0; count--) {

@@ -2,6 +2,7 @@
 
 #include "base/isa.h"
 #include "comm/launch.h"
+#include "math/precision.h"
 #include "train/host.h"
 
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static void find_facts(const world_t *world, const layout_t *layout, const prefl
   facts->free = memory_of("MemAvailable:");
   facts->shared = room_at("/dev/shm");
   facts->needs = *needs;
-  facts->needs.directory = NULL; /* means nothing elsewhere */
+  facts->needs.directory = facts->needs.precision = NULL; /* mean nothing elsewhere */
 }
 
 /* ---- what rank 0 makes of them ---- */
@@ -132,6 +133,13 @@ static void warn_of_differences(const world_t *world, const facts_t *all, const 
   }
 }
 
+static void warn_of_instructions(const preflight_needs_t *needs, const log_t *log) {
+  const precision_t *precision = NULL;
+  if (isa_denied() != NULL) log_warn(log, "%s", isa_denied());
+  if (needs->precision == NULL || precision_find(needs->precision, &precision, NULL) != LS_OK) return;
+  if (precision_slow(precision) != NULL) log_warn(log, "train.precision: %s", precision_slow(precision));
+}
+
 static void judge(const world_t *world, const facts_t *all, const preflight_needs_t *needs, FILE *out,
                   const log_t *log) {
   for (int r = 0; r < world_size(world); r++) {
@@ -141,6 +149,7 @@ static void judge(const world_t *world, const facts_t *all, const preflight_need
   }
   if (out != NULL) fprintf(out, "with    %s\n", all[0].libraries);
   warn_of_differences(world, all, log);
+  warn_of_instructions(needs, log);
   double room = room_at(needs->directory);
   if (room >= 0 && needs->files > room)
     log_warn(log,

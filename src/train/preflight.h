@@ -14,6 +14,7 @@
 /* What this rank will still take, in bytes. */
 typedef struct {
   const char *directory; /* of runs; it need not be there yet */
+  const char *precision; /* of training, a name of math/precision.h; NULL: nothing is trained */
   double files;          /* rank 0: checkpoints and model in that directory */
   double memory;         /* with the shared part */
   double shared;         /* in memory that ranks share */
@@ -21,7 +22,8 @@ typedef struct {
 
 /* Rank 0 prints a line for each kind of host to `out` (may be NULL), with the hosts that are of it: ranks,
  * threads, cores, memory, CPU with its instruction set; and the libraries. Its log warns of CPUs or libraries
- * that differ (so may the bits), of too little memory, shared memory or room for files. Collective. */
+ * that differ, of a precision that is slow here, of AMX that the system denies, of too little memory, shared
+ * memory or room for files. Collective. */
 ls_status preflight_hosts(world_t *world, const layout_t *layout, const preflight_needs_t *needs, FILE *out,
                           const log_t *log, ls_error *error);
 

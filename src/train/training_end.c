@@ -4,6 +4,7 @@
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
+#include "base/isa.h"
 #include "data/shard.h"
 #include "store/store.h"
 #include "train/host.h"
@@ -138,6 +139,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   json_integer(out, false, "nodes", world_nodes(world));
   json_integer(out, false, "ranks", world_size(world));
   json_integer(out, false, "threads", trainer->layout.threads);
+  json_text(out, false, "isa", isa_name(isa_selected()));
   if (trainer->memory_bytes > 0) json_integer(out, false, "memory_bytes", trainer->memory_bytes);
   json_number(out, false, "seconds", clock_seconds() - trainer->began);
   if (position->seconds > 0)

@@ -316,6 +316,7 @@ static double checkpoint_bytes(const trainer_t *trainer) {
 static ls_status look_at_hosts(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
   preflight_needs_t needs = {.directory = settings->runs,
+                             .precision = settings->train.precision,
                              .files = (double)(settings->checkpoint.keep + 2) * checkpoint_bytes(trainer)};
   return preflight_hosts(trainer->world, &trainer->layout, &needs, trainer->options->log->out,
                          trainer->options->log, error);

@@ -78,6 +78,22 @@ Test(precision, gradcheck_is_in_fp32) {
   run_well(ALONE, "gradcheck config.yaml train.precision=bf16");
 }
 
+/* The summary names the instruction set, and a precision that is slow with it is told. */
+Test(precision, a_run_says_what_it_computes_with) {
+  cr_assert_eq(setenv("LOCKSTEP_ISA", "emulated", 1), 0);
+  const char *const slow[] = {"bf16", "bf16_dot"};
+  for (int i = 0; i < 2; i++) {
+    result_t result =
+        run_well(ALONE, "train config.yaml name=slow train.precision=%s train.epochs=1", slow[i]);
+    cr_assert_not_null(strstr(result.err, "slower than fp32"), "%s", result.err);
+    result = run_well(ALONE, "check config.yaml train.precision=%s", slow[i]);
+    cr_assert_not_null(strstr(result.err, "slower than fp32"), "%s", result.err);
+  }
+  result_t result = run_well(ALONE, "train config.yaml name=plain train.epochs=1");
+  cr_assert_null(strstr(result.err, "slower than fp32"), "%s", result.err);
+  cr_assert_not_null(strstr(file_text("runs/plain/summary.json"), "\"isa\": \"emulated\""));
+}
+
 /* Denormal numbers count as zero in every thread that reaches a result: data with them trains to the bits of
  * data with zeros in their place. Weights start at zero, so that the smallest product would show. */
 Test(precision, denormal_numbers_count_as_zero) {
