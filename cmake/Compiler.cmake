@@ -58,7 +58,8 @@ function(lockstep_kernels room variant lanes)
     set_target_properties(lockstep_${room}_${variant} PROPERTIES LOCKSTEP_OWN_INSTRUCTIONS ON)
   endif()
   target_compile_options(lockstep_${room}_${variant} PRIVATE -O3 ${KERNELS_FLAGS}
-    $<$<C_COMPILER_ID:GNU>:-fno-tree-pre>) # that pass takes half of the time and gains nothing in unrolled loops
+    # passes that take much of the time and gain nothing in unrolled loops
+    $<$<C_COMPILER_ID:GNU>:-fno-tree-pre -fno-var-tracking-assignments>)
   foreach(source ${sources})
     if(source MATCHES "/(product_[a-z0-9_]*|peak)\\.c$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)

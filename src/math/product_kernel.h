@@ -64,7 +64,7 @@ INLINE void fetch_lines(const float *fetch, int64_t lines) {
 
 /* What becomes of the sums of each block: g(start + sum), and n terms that they are added to. */
 typedef struct {
-  const float *start; /* of the group's columns, whole panels */
+  const float *start; /* of the group's columns, whole panels; NULL: zero */
   bool activates;
   float slope;
   product_sum_t terms[PRODUCT_MOST_TERMS];
@@ -75,9 +75,15 @@ typedef struct {
 INLINE void block_run(const int rows, const int panels, const block_t *block, const ending_t *ending,
                       int64_t done) {
   sums_t sums;
-  UNROLL
-  for (int r = 0; r < rows; r++) UNROLL
-  for (int v = 0; v < panels * VECTORS; v++) sums.of[r][v] = *(const loose_t *)(ending->start + v * LANES);
+  if (ending->start == NULL) { /* clearing registers costs nothing, reading them does */
+    UNROLL
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < panels * VECTORS; v++) sums.of[r][v] = (vector_t){0};
+  } else {
+    UNROLL
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < panels * VECTORS; v++) sums.of[r][v] = *(const loose_t *)(ending->start + v * LANES);
+  }
   multiply(rows, panels, block, &sums);
   if (ending->activates) {
     UNROLL
@@ -99,77 +105,94 @@ INLINE void block_run(const int rows, const int panels, const block_t *block, co
 
 /* ---- any number of rows ---- */
 
+/* Where a walk over the rows of a group is. */
+typedef struct {
+  block_t block;
+  int64_t fetched; /* floats between the shares of two blocks */
+  int64_t done;    /* rows before the next block */
+  const ending_t *ending;
+} walk_t;
+
 /* Runs the next `count` blocks. Each has `rows` rows. */
-INLINE void walk_blocks(const int rows, const int panels, int64_t count, block_t *block, int64_t fetched,
-                        int64_t *done, const ending_t *ending) {
+INLINE void run_blocks(const int rows, const int panels, int64_t count, walk_t *walk) {
+  block_t block = walk->block;
   for (; count > 0; count--) {
-    block_run(rows, panels, block, ending, *done);
-    block->a += rows * block->a_stride;
-    block->c += rows * block->c_stride;
-    block->fetch += fetched;
-    *done += rows;
+    block_run(rows, panels, &block, walk->ending, walk->done);
+    block.a += rows * block.a_stride;
+    block.c += rows * block.c_stride;
+    block.fetch += walk->fetched;
+    walk->done += rows;
   }
+  walk->block = block;
 }
 
-INLINE void walk_some(uint32_t rows, const int panels, int64_t count, block_t *block, int64_t fetched,
-                      int64_t *done, const ending_t *ending) {
 #ifdef LOCKSTEP_EMULATED /* vectors that fit in no registers: nothing is gained by constants */
-  walk_blocks((int)rows, panels, count, block, fetched, done, ending);
-#else
-  switch (rows) {
-/* clang-format off */
-#define CASE(ROWS)                                                                                           \
-  case ROWS:                                                                                                 \
-    walk_blocks(ROWS, panels, count, block, fetched, done, ending);                                          \
-    break;
-    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
-#if LOCKSTEP_LANES == 16
-    CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
-#endif
-/* clang-format on */
-#undef CASE
-  }
-#endif
+static void walk_blocks(int rows, int panels, int64_t count, walk_t *walk) {
+  run_blocks(rows, panels, count, walk);
 }
+#else
+/* A function for each size of a block: as one function they take compilers several times as long. */
+/* clang-format off */
+#define UP_TO_6(SIZE, PANELS)                                                                                \
+  SIZE(1, PANELS) SIZE(2, PANELS) SIZE(3, PANELS) SIZE(4, PANELS) SIZE(5, PANELS) SIZE(6, PANELS)
+#define UP_TO_14(SIZE, PANELS)                                                                               \
+  UP_TO_6(SIZE, PANELS) SIZE(7, PANELS) SIZE(8, PANELS) SIZE(9, PANELS) SIZE(10, PANELS)                     \
+  SIZE(11, PANELS) SIZE(12, PANELS) SIZE(13, PANELS) SIZE(14, PANELS)
+/* clang-format on */
+#if LOCKSTEP_LANES == 16
+#define SIZES UP_TO_14
+#else
+#define SIZES UP_TO_6
+#endif
+#define NAME(ROWS, PANELS) run_##ROWS##_rows_of_##PANELS
+#define FUNCTION(ROWS, PANELS)                                                                               \
+  static __attribute__((noinline)) void NAME(ROWS, PANELS)(int64_t count, walk_t * walk) {                   \
+    run_blocks(ROWS, PANELS, count, walk);                                                                   \
+  }
+SIZES(FUNCTION, 1)
+#if LOCKSTEP_LANES == 16
+SIZES(FUNCTION, GROUP)
+#endif
 
-/* Blocks are of nearly equal size, the first ones larger by a row where the rows do not divide: two or three
- * rows alone would have too few sums to keep the multipliers busy. Each block fetches its share. */
-INLINE void walk(const product_t *group, const int panels, const float *fetch, int64_t fetch_floats,
-                 const ending_t *ending) {
+static void walk_blocks(int rows, int panels, int64_t count, walk_t *walk) {
+  typedef void run_t(int64_t, walk_t *);
+#define ENTRY(ROWS, PANELS) [ROWS] = NAME(ROWS, PANELS),
+  static run_t *const runs[GROUP][MOST_ROWS + 1] = {
+    {SIZES(ENTRY, 1)},
+#if LOCKSTEP_LANES == 16
+    {SIZES(ENTRY, GROUP)},
+#endif
+  };
+  runs[panels - 1][rows](count, walk);
+}
+#endif
+
+/* One group of panels, with what is fetched meanwhile. Blocks are of nearly equal size, the first ones larger
+ * by a row where the rows do not divide: two or three rows alone would have too few sums to keep the
+ * multipliers busy. Each block fetches its share. */
+static void walk_group(const product_t *group, int panels, const float *fetch, int64_t fetch_floats,
+                       const ending_t *ending) {
   const uint32_t all = (uint32_t)group->rows, blocks = (all + MOST_ROWS - 1) / MOST_ROWS;
   const uint32_t rows = all / blocks, larger = all % blocks;
   const uint32_t stretches = ((uint32_t)group->depth + STRETCH - 1) / STRETCH;
   const uint32_t shares = blocks * stretches * LINE, floats = (uint32_t)fetch_floats;
-  block_t block = {.depth = group->depth,
-                   .a_stride = group->a_stride,
-                   .b_panel = group->b_panel,
-                   .c_stride = group->c_stride,
-                   .c_panel = group->c_panel,
-                   .a = group->a,
-                   .b = group->b,
-                   .fetch = fetch,
-                   .lines = (floats + shares - 1) / shares,
-                   .c = group->c};
-  const int64_t fetched = stretches * block.lines * LINE;
-  int64_t done = 0;
-  if (larger > 0) walk_some(rows + 1, panels, larger, &block, fetched, &done, ending);
-  walk_some(rows, panels, blocks - larger, &block, fetched, &done, ending);
+  walk_t walk = {.block = {.depth = group->depth,
+                           .a_stride = group->a_stride,
+                           .b_panel = group->b_panel,
+                           .c_stride = group->c_stride,
+                           .c_panel = group->c_panel,
+                           .a = group->a,
+                           .b = group->b,
+                           .fetch = fetch,
+                           .lines = (floats + shares - 1) / shares,
+                           .c = group->c},
+                 .ending = ending};
+  walk.fetched = stretches * walk.block.lines * LINE;
+  if (larger > 0) walk_blocks((int)rows + 1, panels, larger, &walk);
+  walk_blocks((int)rows, panels, blocks - larger, &walk);
 }
 
 /* ---- any number of panels ---- */
-
-/* One group of panels, with what is fetched meanwhile. Constants make copies of the loops above. */
-static void walk_group(const product_t *group, int panels, const float *fetch, int64_t fetch_floats,
-                       const ending_t *ending) {
-#ifdef LOCKSTEP_EMULATED
-  walk(group, panels, fetch, fetch_floats, ending);
-#else
-  if (panels == 1)
-    walk(group, 1, fetch, fetch_floats, ending);
-  else
-    walk(group, GROUP, fetch, fetch_floats, ending);
-#endif
-}
 
 static int64_t least(int64_t a, int64_t b) {
   return a < b ? a : b;
@@ -202,7 +225,7 @@ static void store(const product_t *product, const float *start, float slope) {
     float padded[GROUP * PRODUCT_PANEL] = {0};
     if (start != NULL)
       memcpy(padded, start + p * PRODUCT_PANEL, (size_t)least(left, n * PRODUCT_PANEL) * sizeof *start);
-    ending.start = padded;
+    if (start != NULL) ending.start = padded;
     const int64_t following = least(panels - p - n, GROUP);
     if (full == 0)
       store_part(&group, left, &ending);
@@ -214,9 +237,8 @@ static void store(const product_t *product, const float *start, float slope) {
 /* During the first group b of the next call is fetched, during the others shares of its a. */
 static void add(const product_t *product, const product_sum_t *terms, int n_terms) {
   const int64_t panels = product->columns / PRODUCT_PANEL, groups = (panels + GROUP - 1) / GROUP;
-  const float zeros[GROUP * PRODUCT_PANEL] = {0};
   product_t group = *product;
-  ending_t ending = {.start = zeros, .n = n_terms};
+  ending_t ending = {.n = n_terms};
   for (int k = 0; k < n_terms; k++) ending.terms[k] = terms[k];
   for (int64_t g = 0; g < groups; g++) {
     const int64_t n = least(panels - g * GROUP, GROUP);

@@ -2,7 +2,8 @@
  * sums of floats. The product of two bf16 numbers is exact in a float.
  *
  * Of each tile's depth all even products are summed, then all odd ones: so the sums of one pass fit in
- * registers. Each word is loaded twice, and a shift or a mask makes a float of its half. */
+ * registers. Halves of a become floats before, because each serves all columns; those of b on the way, by a
+ * shift or a mask. */
 #define PRODUCT product_pairs
 #include "math/product_kernel.h"
 
@@ -10,9 +11,24 @@ INLINE vector_t half_of(words_t words, const bool odd) {
   return odd ? (vector_t)(words & 0xffff0000U) : (vector_t)(words << 16);
 }
 
+/* A tile's words of a as floats: even halves, then odd ones. */
+typedef struct {
+  float of[2][MOST_ROWS][PRODUCT_TILE] __attribute__((aligned(64)));
+} halves_t;
+
+INLINE void split(const int rows, const float *a, int64_t a_stride, halves_t *halves) {
+  UNROLL
+  for (int r = 0; r < rows; r++) UNROLL
+  for (int k = 0; k < PRODUCT_TILE; k += LANES) {
+    words_t words = *(const loose_words_t *)(a + r * a_stride + k);
+    *(vector_t *)(halves->of[0][r] + k) = half_of(words, false);
+    *(vector_t *)(halves->of[1][r] + k) = half_of(words, true);
+  }
+}
+
 /* The sums of one half of the words of a tile's depth, from zero. */
-INLINE void sum_halves(const int rows, const int panels, const bool odd, const float *a, int64_t a_stride,
-                       const float *b, int64_t b_panel, sums_t *sums) {
+INLINE void sum_halves(const int rows, const int panels, const bool odd, const halves_t *a, const float *b,
+                       int64_t b_panel, sums_t *sums) {
   UNROLL
   for (int r = 0; r < rows; r++) UNROLL
   for (int v = 0; v < panels * VECTORS; v++) sums->of[r][v] = (vector_t){0};
@@ -24,7 +40,8 @@ INLINE void sum_halves(const int rows, const int panels, const bool odd, const f
       column[v] = half_of(*(const loose_words_t *)(b + v / VECTORS * b_panel + v % VECTORS * LANES), odd);
     UNROLL
     for (int r = 0; r < rows; r++) {
-      vector_t factor = half_of(broadcast(a + r * a_stride + k), odd);
+      vector_t factor = a->of[odd][r][k] - (vector_t){0};
+      if (LANES == 16) KEEP(factor);
       UNROLL
       for (int v = 0; v < panels * VECTORS; v++) sums->of[r][v] += factor * column[v];
     }
@@ -38,9 +55,11 @@ INLINE void multiply(const int rows, const int panels, const block_t *block, sum
       fetch_lines(fetch, block->lines);
       fetch += block->lines * LINE;
     }
+    halves_t halves;
     sums_t even, odd;
-    sum_halves(rows, panels, false, a, block->a_stride, b, block->b_panel, &even);
-    sum_halves(rows, panels, true, a, block->a_stride, b, block->b_panel, &odd);
+    split(rows, a, block->a_stride, &halves);
+    sum_halves(rows, panels, false, &halves, b, block->b_panel, &even);
+    sum_halves(rows, panels, true, &halves, b, block->b_panel, &odd);
     UNROLL
     for (int r = 0; r < rows; r++) UNROLL
     for (int v = 0; v < panels * VECTORS; v++) sums->of[r][v] += even.of[r][v] + odd.of[r][v];
