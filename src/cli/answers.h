@@ -5,7 +5,7 @@
 #define CLI_ANSWERS_H
 
 #include "data/window.h"
-#include "train/predict.h"
+#include "score/predict.h"
 
 ls_status answers_write_csv(const char *path, const model_t *model, const predictions_t *predictions,
                             const windows_t *windows, ls_error *error);

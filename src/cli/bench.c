@@ -1,10 +1,10 @@
 /* lockstep bench: what the machine can do, and a network on it; or the network between ranks alone. */
 #include "cli/command.h"
 
+#include "base/json.h"
 #include "store/store.h"
 #include "study/bench.h"
 #include "study/network.h"
-#include "train/history.h"
 
 #include <stdio.h>
 #include <stdlib.h>

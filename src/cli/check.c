@@ -2,11 +2,11 @@
  * and shards, how the ranks lie on the machine, what memory they take. */
 #include "cli/command.h"
 
-#include "data/features.h"
+#include "features/features.h"
 #include "data/window.h"
 #include "train/choices.h"
-#include "train/engine.h"
-#include "train/evaluate.h"
+#include "step/engine.h"
+#include "score/evaluate.h"
 #include "train/host.h"
 #include "train/preflight.h"
 #include "train/row_weights.h"

@@ -7,8 +7,8 @@
 #include "comm/launch.h"
 #include "comm/world.h"
 #include "config/settings.h"
-#include "train/evaluate.h"
-#include "train/layout.h"
+#include "score/evaluate.h"
+#include "step/layout.h"
 #include "train/model_file.h"
 
 #include <argp.h>

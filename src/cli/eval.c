@@ -1,10 +1,10 @@
 /* lockstep eval: what a trained model is worth on rows of a dataset file: its own, or another. */
 #include "cli/command.h"
 
+#include "base/json.h"
 #include "base/text.h"
 #include "data/stream.h"
 #include "store/store.h"
-#include "train/history.h"
 
 #include <inttypes.h>
 #include <stdio.h>

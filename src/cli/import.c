@@ -2,7 +2,7 @@
 #include "cli/command.h"
 
 #include "base/text.h"
-#include "data/import.h"
+#include "import/import.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "cli/command.h"
 
 #include "data/dataset.h"
-#include "data/features.h"
+#include "features/features.h"
 #include "store/store.h"
 #include "train/choices.h"
 

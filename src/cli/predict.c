@@ -5,7 +5,7 @@
 
 #include "data/dataset.h"
 #include "store/store.h"
-#include "train/predict.h"
+#include "score/predict.h"
 
 #include <inttypes.h>
 #include <math.h>

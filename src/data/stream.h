@@ -14,7 +14,7 @@
 #define DATA_STREAM_H
 
 #include "data/dataset.h"
-#include "data/scaler.h"
+#include "math/scaler.h"
 
 typedef struct reader reader_t;
 

@@ -81,8 +81,7 @@ split_t windows_as_steps(const split_t *split) {
 
 /* ---- values ---- */
 
-/* Target column k at a resident step. */
-static float value_at(const split_t *split, int64_t step, int64_t k) {
+float windows_value(const split_t *split, int64_t step, int64_t k) {
   const windows_t *windows = split->windows;
   if (split->labels != NULL) return (float)split->labels[step];
   if (split->targets != NULL) return split->targets[step * windows->targets + k];
@@ -134,7 +133,7 @@ void windows_gather(const split_t *split, window_part_t part, const uint32_t *ro
   for (int64_t i = 0; i < n; i++) {
     int64_t first = windows_step(windows, rows[i]);
     for (const target_column_t *c = windows->forecast; c < windows->forecast + windows->n_forecast; c++)
-      *at++ = value_at(split, first + steps[part](windows, c->step), c->column);
+      *at++ = windows_value(split, first + steps[part](windows, c->step), c->column);
   }
   if (windows->scaler != NULL) scaler_apply(windows->scaler, n, out);
 }
@@ -144,39 +143,6 @@ void windows_labels(const split_t *split, const uint32_t *rows, int64_t n, int32
   const target_column_t *c = windows->forecast;
   for (int64_t i = 0; i < n; i++) {
     int64_t step = windows_step(windows, rows[i]) + target_step(windows, c->step);
-    out[i] = split->labels != NULL ? split->labels[step] : (int32_t)value_at(split, step, c->column);
+    out[i] = split->labels != NULL ? split->labels[step] : (int32_t)windows_value(split, step, c->column);
   }
-}
-
-/* ---- scaling ---- */
-
-/* The target columns of all steps in an array of their own, for the time of fitting. */
-static float *copy_targets(const split_t *train, const split_t *steps) {
-  int64_t skip = shard_first(train->windows->time, train->first_shard) - train->windows->begin;
-  float *copy = malloc((size_t)(steps->rows * steps->width) * sizeof *copy + 1);
-  for (int64_t i = 0; i < steps->rows && copy != NULL; i++)
-    for (int64_t k = 0; k < steps->width; k++) copy[i * steps->width + k] = value_at(train, skip + i, k);
-  return copy;
-}
-
-ls_status windows_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
-                              scaler_t *out, ls_error *error) {
-  split_t steps = windows_as_steps(train);
-  scaler_t scaler = {0};
-  float *copy = steps.stream == NULL ? copy_targets(train, &steps) : NULL;
-  ls_status status = LS_OK;
-  if (steps.stream == NULL && copy == NULL)
-    status =
-        error_set(error, LS_NO_MEMORY, "no memory to scale the targets of %" PRId64 " steps", steps.rows);
-  if (steps.stream == NULL) steps.targets = copy;
-  status = world_agree(world, status, error);
-  if (status == LS_OK) status = scaler_fit_targets(world, settings, &steps, &scaler, error);
-  free(copy);
-  TRY(status);
-  status = world_agree(world, scaler_pick(&scaler, train->windows->forecast, train->width, error), error);
-  if (status == LS_OK)
-    *out = scaler;
-  else
-    scaler_free(&scaler);
-  return status;
 }

@@ -5,13 +5,13 @@
  * steps of the windows of a series lie `stride` apart. A rank holds the steps that its windows need once,
  * however many windows overlap in them: a window is an address among them, so that gathering one is what
  * gathering a row is. Where steps pass through a stream's buffer (data/stream.h) the stream says where each
- * window begins. All but windows_fit_targets is arithmetic or reading, and thread-safe. */
+ * window begins. All is arithmetic or reading, and thread-safe. */
 #ifndef DATA_WINDOW_H
 #define DATA_WINDOW_H
 
 #include "data/dataset.h"
-#include "data/scaler.h"
 #include "data/timeline.h"
+#include "math/scaler.h"
 
 /* The windows of a split, this rank's part of them. */
 struct windows {
@@ -58,10 +58,8 @@ ls_status windows_check(const window_settings_t *window, int64_t columns, target
  * Memory is the arena's. */
 ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error);
 
-/* Scales the targets: each column as all its training steps say, and so at every step of the horizon. The
- * scaler is for whole rows of targets. Collective. */
-ls_status windows_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
-                              scaler_t *out, ls_error *error);
+/* Target column k at a resident step, unscaled. */
+float windows_value(const split_t *split, int64_t step, int64_t k);
 
 /* What to read of a window: its targets, or what a forecast without a model puts in their place. */
 typedef enum {

@@ -3,11 +3,11 @@
 
 #include "base/clock.h"
 #include "base/isa.h"
+#include "base/json.h"
 #include "data/dataset.h"
 #include "math/precision.h"
 #include "store/store.h"
 #include "study/bench_impl.h"
-#include "train/history.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

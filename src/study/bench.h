@@ -7,7 +7,7 @@
 
 #include "comm/world.h"
 #include "config/settings.h"
-#include "train/engine.h"
+#include "step/engine.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 #include "train/choices.h"
 
-#include "data/basis.h"
-#include "data/scaler.h"
+#include "features/basis.h"
+#include "features/scaling.h"
 #include "math/activation.h"
 #include "math/precision.h"
 #include "model/init.h"

@@ -1,5 +1,7 @@
 #include "train/history.h"
 
+#include "base/json.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -174,46 +176,7 @@ ls_status history_load(history_t *history, const store_t *store, ls_error *error
   return status;
 }
 
-/* ---- JSON ---- */
-
-static void json_key(FILE *out, bool first, const char *key) {
-  fprintf(out, "%s\"%s\": ", first ? "" : ", ", key);
-}
-
-/* The fewest digits that read back to the same number: 15 to 17. */
-void json_number(FILE *out, bool first, const char *key, double value) {
-  char digits[32] = "null";
-  for (int precision = 15; precision <= 17 && isfinite(value); precision++) {
-    snprintf(digits, sizeof digits, "%.*g", precision, value);
-    if (strtod(digits, NULL) == value) break;
-  }
-  json_key(out, first, key);
-  fputs(digits, out);
-}
-
-void json_integer(FILE *out, bool first, const char *key, int64_t value) {
-  json_key(out, first, key);
-  fprintf(out, "%" PRId64, value);
-}
-
-void json_text(FILE *out, bool first, const char *key, const char *value) {
-  json_key(out, first, key);
-  json_quoted(out, value);
-}
-
-void json_quoted(FILE *out, const char *value) {
-  fputc('"', out);
-  for (; *value != '\0'; value++) {
-    unsigned char c = (unsigned char)*value;
-    if (c == '"' || c == '\\')
-      fprintf(out, "\\%c", c);
-    else if (c < 0x20)
-      fprintf(out, "\\u%04x", c);
-    else
-      fputc(c, out);
-  }
-  fputc('"', out);
-}
+/* ---- the log ---- */
 
 /* "heads": {NAME: {COLUMN: number, …}, …} */
 static void log_heads(FILE *log, const history_t *history, const history_row_t *row) {

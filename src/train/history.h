@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "store/store.h"
 #include "model/objective.h"
-#include "train/engine.h"
+#include "step/engine.h"
 
 #include <stdio.h>
 
@@ -75,13 +75,6 @@ ls_status history_write(const history_t *history, const char *path, ls_error *er
  * appends to an empty history, whose objective is known. */
 ls_status history_save(const history_t *history, store_t *store, ls_error *error);
 ls_status history_load(history_t *history, const store_t *store, ls_error *error);
-
-/* Pieces of JSON: `"key": value`, null for what is not finite; a comma in front unless first. */
-void json_number(FILE *out, bool first, const char *key, double value);
-void json_integer(FILE *out, bool first, const char *key, int64_t value);
-/* A text in quotes. */
-void json_quoted(FILE *out, const char *value);
-void json_text(FILE *out, bool first, const char *key, const char *value);
 
 /* The row of an epoch as one line of log.jsonl. */
 void history_log_row(FILE *log, const history_t *history, const history_row_t *row);

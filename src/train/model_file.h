@@ -7,7 +7,7 @@
 #define TRAIN_MODEL_FILE_H
 
 #include "config/settings.h"
-#include "data/features.h"
+#include "features/features.h"
 #include "model/graph.h"
 #include "model/objective.h"
 #include "model/regression.h"

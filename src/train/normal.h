@@ -3,7 +3,7 @@
 #define TRAIN_NORMAL_H
 
 #include "comm/world.h"
-#include "data/gather.h"
+#include "features/gather.h"
 #include "model/regression.h"
 
 /* Features are those that the gather gives, targets those of the split, both as a network would see them;

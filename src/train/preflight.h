@@ -7,7 +7,7 @@
 #include "comm/world.h"
 #include "config/settings.h"
 #include "model/graph.h"
-#include "train/layout.h"
+#include "step/layout.h"
 
 #include <stdio.h>
 

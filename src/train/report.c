@@ -1,6 +1,7 @@
 #include "train/report.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <inttypes.h>

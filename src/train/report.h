@@ -4,7 +4,7 @@
 #define TRAIN_REPORT_H
 
 #include "train/history.h"
-#include "train/metrics.h"
+#include "score/metrics.h"
 #include "train/run_directory.h"
 #include "train/trainer.h"
 

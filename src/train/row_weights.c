@@ -1,6 +1,6 @@
 #include "train/row_weights.h"
 
-#include "data/gather.h"
+#include "features/gather.h"
 #include "data/visit.h"
 
 #include <inttypes.h>

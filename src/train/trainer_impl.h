@@ -4,8 +4,8 @@
 #define TRAIN_TRAINER_IMPL_H
 
 #include "model/regression.h"
-#include "train/engine.h"
-#include "train/evaluate.h"
+#include "step/engine.h"
+#include "score/evaluate.h"
 #include "train/report.h"
 #include "train/row_weights.h"
 #include "train/stop_rules.h"

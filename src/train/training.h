@@ -6,7 +6,7 @@
 #include "comm/world.h"
 #include "config/settings.h"
 #include "data/dataset.h"
-#include "train/engine.h"
+#include "step/engine.h"
 
 struct trainer;
 

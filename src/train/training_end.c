@@ -5,10 +5,11 @@
 
 #include "base/clock.h"
 #include "base/isa.h"
+#include "base/json.h"
 #include "data/shard.h"
 #include "store/store.h"
 #include "train/host.h"
-#include "train/timing.h"
+#include "step/timing.h"
 
 #include <inttypes.h>
 #include <math.h>

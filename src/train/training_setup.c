@@ -105,9 +105,8 @@ static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
     TRY(features_fit(trainer->world, settings, trainer->dataset, &trainer->features, error));
   trainer->has_features = true;
   if (!regression || trainer->resumed) return LS_OK;
-  const split_t *train = &trainer->dataset->train;
-  TRY((train->windows != NULL ? windows_fit_targets : scaler_fit_targets)(
-      trainer->world, &settings->data.target_scaling, train, &trainer->targets, error));
+  TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->dataset->train,
+                         &trainer->targets, error));
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     for (int64_t c = 0; c < head->targets && !head_is_scaled(head); c++)

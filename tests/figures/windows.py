@@ -1,5 +1,5 @@
 """Windows of one series and of several in one array, by NumPy, and what forecasts without a model make of them: writes
-windows.h, the figures that tests/data/test_window.c compares lockstep's windows with. Run by hand.
+windows.h, the figures that tests/features/test_window.c compares lockstep's windows with. Run by hand.
 """
 import pathlib
 

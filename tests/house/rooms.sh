@@ -16,9 +16,11 @@ floor() {
     base) echo 1 ;;
     math | comm | store | config | optim) echo 2 ;;
     model | data) echo 3 ;;
-    train) echo 4 ;;
-    study) echo 5 ;;
-    cli) echo 6 ;;
+    features | import) echo 4 ;;
+    step | score) echo 5 ;;
+    train) echo 6 ;;
+    study) echo 7 ;;
+    cli) echo 8 ;;
     *) echo 0 ;;
   esac
 }
@@ -31,8 +33,8 @@ sleef.h          math/*.c math/elementary.h
 lapacke          math/*.c
 yaml.h           config/*.c
 xxhash.h         store/*.c
-zlib.h           data/*.c
-omp.h            train/*.c comm/*.c study/*.c
+zlib.h           import/*.c
+omp.h            step/*.c score/*.c train/*.c comm/*.c study/*.c
 Random123/       base/*.c
 argp.h           cli/*
 '

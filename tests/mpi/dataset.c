@@ -1,8 +1,8 @@
 /* Datasets and scalers under mpirun: together the ranks hold every row once and in order, a fitted scaler has
  * the same bits as one that each rank computes alone, and an error that one rank meets becomes everyone's. */
-#include "data/gather.h"
-#include "data/features.h"
-#include "data/scaler_fit.h"
+#include "features/gather.h"
+#include "features/features.h"
+#include "features/scaler_fit.h"
 #include "math/tree.h"
 #include "mpi/check.h"
 

@@ -1,0 +1,375 @@
+/* The kinds of basis functions. Those with centres add up products or squared distances over the features,
+ * then apply a function to the sum; polynomials multiply what they already have by one feature more. */
+#include "features/basis.h"
+
+#include "base/random.h"
+#include "math/functions.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_FUNCTIONS = 1 << 20, MOST_DEGREE = 64 };
+
+struct basis_kind {
+  choice_t choice;
+  bool is_polynomial; /* else a function of sums with centres */
+  bool has_landmarks; /* centres are training rows; else drawn at random */
+  bool is_distance;   /* sums are of (x - c)^2, else of x c */
+  void (*finish)(const basis_t *basis, int64_t n, float *phi);
+};
+
+/* ---- functions of the sums z ---- */
+
+/* exp(-gamma |x - c|^2) */
+static void finish_rbf(const basis_t *basis, int64_t n, float *phi) {
+  float gamma = (float)basis->gamma;
+  for (int64_t i = 0; i < n * basis->outputs; i++) phi[i] *= -gamma;
+  floats_exp((size_t)(n * basis->outputs), phi, phi);
+}
+
+/* sqrt(2 / D) cos(w.x + b), w normal with variance 2 gamma, b uniform in [0, 2 pi): products of two such
+ * vectors approach exp(-gamma |x - y|^2) (Rahimi and Recht 2007, "Random features for large-scale kernel
+ * machines"). */
+static void finish_fourier(const basis_t *basis, int64_t n, float *phi) {
+  float scale = (float)sqrt(2.0 / (double)basis->outputs);
+  for (int64_t r = 0; r < n; r++, phi += basis->outputs) {
+    for (int64_t p = 0; p < basis->outputs; p++) phi[p] += basis->phases[p];
+    floats_cos((size_t)basis->outputs, phi, phi);
+    for (int64_t p = 0; p < basis->outputs; p++) phi[p] *= scale;
+  }
+}
+
+/* (gamma x.c + coef0)^degree */
+static void finish_polynomial_kernel(const basis_t *basis, int64_t n, float *phi) {
+  float gamma = (float)basis->gamma, coef0 = (float)basis->coef0;
+  for (int64_t i = 0; i < n * basis->outputs; i++) {
+    float base = gamma * phi[i] + coef0;
+    phi[i] = base;
+    for (int64_t k = 1; k < basis->degree; k++) phi[i] *= base;
+  }
+}
+
+/* x.c */
+static void finish_linear_kernel(const basis_t *basis, int64_t n, float *phi) {
+  (void)basis, (void)n, (void)phi;
+}
+
+static const basis_kind_t kinds[] = {
+    {{"none", "the features themselves"}, false, false, false, NULL},
+    {{"polynomial", "products of up to `degree` features, or powers of each without `interactions`"},
+     true,
+     false,
+     false,
+     NULL},
+    {{"fourier", "sqrt(2/D) cos(w.x + b), D = `size` random frequencies: like the rbf kernel"},
+     false,
+     false,
+     false,
+     finish_fourier},
+    {{"rbf", "exp(-gamma |x - c|^2), Gaussians at `size` training rows c"}, false, true, true, finish_rbf},
+    {{"polynomial_kernel", "(gamma x.c + coef0)^degree at `size` training rows c"},
+     false,
+     true,
+     false,
+     finish_polynomial_kernel},
+    {{"linear_kernel", "x.c at `size` training rows c"}, false, true, false, finish_linear_kernel},
+};
+
+bool basis_choice(size_t i, choice_t *out) {
+  if (i >= sizeof kinds / sizeof kinds[0]) return false;
+  *out = kinds[i].choice;
+  return true;
+}
+
+static const basis_kind_t *find_kind(const char *name) {
+  int found = choice_find(basis_choice, name);
+  return found < 0 ? NULL : &kinds[found];
+}
+
+/* ---- widths ---- */
+
+/* Polynomials: sum over k = 1 … degree of C(inputs + k - 1, k), or inputs degree. */
+static int64_t count_terms(const basis_settings_t *settings, int64_t inputs) {
+  int64_t terms = 0, of_degree = 1;
+  if (!settings->interactions)
+    return inputs <= MOST_FUNCTIONS / settings->degree ? inputs * settings->degree : 0;
+  for (int64_t k = 1; k <= settings->degree; k++) {
+    of_degree = of_degree * (inputs + k - 1) / k;
+    terms += of_degree;
+    if (terms > MOST_FUNCTIONS) return 0;
+  }
+  return terms;
+}
+
+int64_t basis_width(const basis_settings_t *settings, int64_t inputs, int64_t rows) {
+  const basis_kind_t *kind = find_kind(settings->name);
+  if (kind->is_polynomial) return count_terms(settings, inputs);
+  if (kind->finish == NULL) return inputs;
+  int64_t size = settings->size == SETTINGS_AUTO ? rows : settings->size;
+  return size <= MOST_FUNCTIONS ? size : 0;
+}
+
+double basis_bytes(const basis_settings_t *settings, int64_t inputs, int64_t outputs) {
+  const basis_kind_t *kind = find_kind(settings->name);
+  double n = (double)outputs;
+  if (kind->is_polynomial) return n * (2 * sizeof(int64_t));
+  return kind->finish == NULL ? 0 : n * (double)(inputs + !kind->has_landmarks) * sizeof(float);
+}
+
+bool basis_is_same(const basis_settings_t *a, const basis_settings_t *b) {
+  return strcmp(a->name, b->name) == 0 && a->degree == b->degree && a->interactions == b->interactions &&
+         a->size == b->size && a->gamma == b->gamma && a->coef0 == b->coef0;
+}
+
+/* ---- making ---- */
+
+static ls_status no_memory(const basis_t *basis, ls_error *error) {
+  return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " basis functions of %" PRId64 " features",
+                   basis->outputs, basis->inputs);
+}
+
+/* Term after term: those of degree k are those of degree k - 1, each times the features from its last one on.
+ */
+static ls_status make_terms(basis_t *basis, bool interactions, ls_error *error) {
+  int64_t n = basis->inputs, at = 0, begin = 0;
+  basis->parent = arena_new(&basis->arena, (size_t)basis->outputs, sizeof *basis->parent);
+  basis->factor = arena_new(&basis->arena, (size_t)basis->outputs, sizeof *basis->factor);
+  if (basis->parent == NULL || basis->factor == NULL) return no_memory(basis, error);
+  for (; at < n; at++) basis->parent[at] = -1, basis->factor[at] = at;
+  for (int64_t k = 2; k <= basis->degree; k++) {
+    int64_t end = at;
+    for (int64_t term = begin; term < end; term++) {
+      int64_t last = basis->factor[term];
+      for (int64_t c = last; c < (interactions ? n : last + 1); c++, at++)
+        basis->parent[at] = term, basis->factor[at] = c;
+    }
+    begin = end;
+  }
+  return LS_OK;
+}
+
+/* Frequencies of function p are a stream of their own. */
+static ls_status draw_frequencies(basis_t *basis, uint64_t seed, ls_error *error) {
+  const double two_pi = 6.283185307179586476925;
+  int64_t most = basis->inputs > basis->outputs ? basis->inputs : basis->outputs;
+  double *draws = calloc((size_t)most, sizeof *draws);
+  basis->phases = arena_new(&basis->arena, (size_t)basis->outputs, sizeof *basis->phases);
+  if (draws == NULL || basis->phases == NULL) {
+    free(draws);
+    return no_memory(basis, error);
+  }
+  random_stream_t stream = {seed, RANDOM_BASIS, BASIS_PHASES, 0};
+  random_uniform(&stream, (size_t)basis->outputs, draws);
+  for (int64_t p = 0; p < basis->outputs; p++) basis->phases[p] = (float)(two_pi * draws[p]);
+  for (int64_t p = 0; p < basis->outputs; p++) {
+    stream = (random_stream_t){seed, RANDOM_BASIS, BASIS_FREQUENCIES, (uint64_t)p};
+    random_normal(&stream, (size_t)basis->inputs, draws);
+    for (int64_t e = 0; e < basis->inputs; e++)
+      basis->centres[e * basis->outputs + p] = (float)(sqrt(2 * basis->gamma) * draws[e]);
+  }
+  free(draws);
+  return LS_OK;
+}
+
+ls_status basis_check(const basis_settings_t *settings, int64_t inputs, int64_t rows, ls_error *error) {
+  int64_t outputs = basis_width(settings, inputs, rows);
+  if (outputs == 0)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "data.basis: %s would have more than %d functions: take a smaller degree or size, or polynomials "
+        "without interactions",
+        settings->name, MOST_FUNCTIONS);
+  if (find_kind(settings->name)->has_landmarks && outputs > rows)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "data.basis.size: %" PRId64 " landmark rows of %" PRId64
+                     " training rows; auto takes all",
+                     outputs, rows);
+  return LS_OK;
+}
+
+static ls_status make(const basis_settings_t *settings, uint64_t seed, basis_t *basis, ls_error *error) {
+  if (basis->kind->is_polynomial) return make_terms(basis, settings->interactions, error);
+  size_t size = (size_t)basis->inputs * (size_t)basis->outputs;
+  basis->centres = arena_new(&basis->arena, size, sizeof *basis->centres);
+  if (basis->centres == NULL) return no_memory(basis, error);
+  return basis->kind->has_landmarks ? LS_OK : draw_frequencies(basis, seed, error);
+}
+
+ls_status basis_create(const basis_settings_t *settings, uint64_t seed, int64_t inputs, int64_t rows,
+                       basis_t *out, ls_error *error) {
+  const basis_kind_t *kind = find_kind(settings->name);
+  basis_t basis = {.inputs = inputs, .outputs = basis_width(settings, inputs, rows)};
+  TRY(basis_check(settings, inputs, rows, error));
+  if (kind->is_polynomial || kind->finish != NULL) {
+    basis.kind = kind;
+    basis.degree = settings->degree;
+    basis.gamma = settings->gamma > 0 ? settings->gamma : 1 / (double)inputs;
+    basis.coef0 = settings->coef0;
+    ls_status status = make(settings, seed, &basis, error);
+    if (status != LS_OK) {
+      basis_free(&basis);
+      return status;
+    }
+  }
+  *out = basis;
+  return LS_OK;
+}
+
+bool basis_has_landmarks(const basis_t *basis) {
+  return basis->kind != NULL && basis->kind->has_landmarks;
+}
+
+void basis_set_centres(basis_t *basis, const float *rows) {
+  for (int64_t p = 0; p < basis->outputs; p++)
+    for (int64_t e = 0; e < basis->inputs; e++)
+      basis->centres[e * basis->outputs + p] = rows[p * basis->inputs + e];
+}
+
+void basis_free(basis_t *basis) {
+  arena_free(&basis->arena);
+  *basis = (basis_t){0};
+}
+
+/* ---- computing ---- */
+
+bool basis_extends(const basis_t *basis) {
+  return basis->kind->is_polynomial;
+}
+
+void basis_extend(const basis_t *basis, int64_t n, float *phi) {
+  for (int64_t r = 0; r < n; r++, phi += basis->outputs)
+    for (int64_t p = basis->inputs; p < basis->outputs; p++)
+      phi[p] = phi[basis->parent[p]] * phi[basis->factor[p]];
+}
+
+static void add_distances(int64_t n, float x, const float *restrict c, float *restrict z) {
+  for (int64_t p = 0; p < n; p++) z[p] += (x - c[p]) * (x - c[p]);
+}
+
+static void add_products(int64_t n, float x, const float *restrict c, float *restrict z) {
+  for (int64_t p = 0; p < n; p++) z[p] += x * c[p];
+}
+
+/* Each sum takes the features one after the other, whatever the tile: a tile of functions keeps its sums and
+ * the centres of all rows' features in cache. */
+void basis_add(const basis_t *basis, int64_t n, int64_t first, int64_t count, const float *x, int64_t stride,
+               float *phi) {
+  enum { TILE = 512 };
+  int64_t width = basis->outputs;
+  for (int64_t p = 0; p < width; p += TILE) {
+    int64_t m = width - p < TILE ? width - p : TILE;
+    for (int64_t e = 0; e < count; e++) {
+      const float *c = basis->centres + (first + e) * width + p;
+      for (int64_t r = 0; r < n; r++) {
+        if (basis->kind->is_distance)
+          add_distances(m, x[r * stride + e], c, phi + r * width + p);
+        else
+          add_products(m, x[r * stride + e], c, phi + r * width + p);
+      }
+    }
+  }
+}
+
+void basis_finish(const basis_t *basis, int64_t n, float *phi) {
+  basis->kind->finish(basis, n, phi);
+}
+
+/* ---- files: rows of an array belong to functions, so that `centres` reads like x ---- */
+
+static const char group[] = "basis";
+
+static ls_status write_centres(const basis_t *basis, store_t *store, ls_error *error) {
+  const int64_t shape[] = {basis->outputs, basis->inputs};
+  float *rows = malloc((size_t)(shape[0] * shape[1]) * sizeof *rows);
+  if (rows == NULL) return no_memory(basis, error);
+  for (int64_t p = 0; p < shape[0]; p++)
+    for (int64_t e = 0; e < shape[1]; e++) rows[p * shape[1] + e] = basis->centres[e * shape[0] + p];
+  ls_status status = store_write(store, "basis/centres", STORE_F32, 2, shape, rows, error);
+  free(rows);
+  return status;
+}
+
+ls_status basis_write(const basis_t *basis, store_t *store, ls_error *error) {
+  if (basis->kind == NULL) return LS_OK;
+  TRY(store_write_text(store, group, "name", basis->kind->choice.name, error));
+  TRY(store_write_int(store, group, "outputs", basis->outputs, error));
+  TRY(store_write_int(store, group, "degree", basis->degree, error));
+  TRY(store_write_double(store, group, "gamma", basis->gamma, error));
+  TRY(store_write_double(store, group, "coef0", basis->coef0, error));
+  if (basis->parent != NULL) {
+    TRY(store_write(store, "basis/parent", STORE_I64, 1, &basis->outputs, basis->parent, error));
+    return store_write(store, "basis/factor", STORE_I64, 1, &basis->outputs, basis->factor, error);
+  }
+  if (basis->phases != NULL)
+    TRY(store_write(store, "basis/phases", STORE_F32, 1, &basis->outputs, basis->phases, error));
+  return write_centres(basis, store, error);
+}
+
+/* An array of (outputs) or (outputs, width) of this type. */
+static ls_status read_array(const store_t *store, const char *name, store_type_t type, int64_t width,
+                            basis_t *basis, void *out, ls_error *error) {
+  store_array_t array = {0};
+  TRY(store_describe(store, name, &array, error));
+  bool fits = array.dims == (width > 0 ? 2 : 1) && array.shape[0] == basis->outputs &&
+              (width == 0 || array.shape[1] == width);
+  if (!fits)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: %s does not belong to %" PRId64 " functions of %" PRId64 " features",
+                     store_path(store), name, basis->outputs, basis->inputs);
+  void *values =
+      arena_new(&basis->arena, (size_t)(basis->outputs * (width > 0 ? width : 1)), store_type_size(type));
+  if (values == NULL) return no_memory(basis, error);
+  TRY(store_read_rows(store, name, 0, basis->outputs, type, values, error));
+  memcpy(out, &values, sizeof values);
+  return LS_OK;
+}
+
+static ls_status read_terms(const store_t *store, basis_t *basis, ls_error *error) {
+  TRY(read_array(store, "basis/parent", STORE_I64, 0, basis, &basis->parent, error));
+  TRY(read_array(store, "basis/factor", STORE_I64, 0, basis, &basis->factor, error));
+  bool fits = basis->outputs >= basis->inputs;
+  for (int64_t p = basis->inputs; p < basis->outputs; p++)
+    fits &= basis->parent[p] >= 0 && basis->parent[p] < p && basis->factor[p] >= 0 &&
+            basis->factor[p] < basis->inputs;
+  if (fits) return LS_OK;
+  return error_set(error, LS_BAD_DATA, "%s: basis/parent and basis/factor do not fit together",
+                   store_path(store));
+}
+
+static ls_status read_centres(const store_t *store, basis_t *basis, ls_error *error) {
+  float *rows = NULL;
+  TRY(read_array(store, "basis/centres", STORE_F32, basis->inputs, basis, &rows, error));
+  basis->centres = arena_new(&basis->arena, (size_t)(basis->inputs * basis->outputs), sizeof *basis->centres);
+  if (basis->centres == NULL) return no_memory(basis, error);
+  basis_set_centres(basis, rows);
+  if (basis->kind->has_landmarks) return LS_OK;
+  return read_array(store, "basis/phases", STORE_F32, 0, basis, &basis->phases, error);
+}
+
+static ls_status read_basis(const store_t *store, basis_t *basis, ls_error *error) {
+  char *name = NULL;
+  TRY(store_read_text(store, group, "name", &name, error));
+  basis->kind = find_kind(name);
+  free(name);
+  if (basis->kind == NULL || basis->kind == &kinds[0])
+    return error_set(error, LS_BAD_DATA, "%s: its basis functions are not known here", store_path(store));
+  TRY(store_read_int(store, group, "outputs", &basis->outputs, error));
+  TRY(store_read_int(store, group, "degree", &basis->degree, error));
+  TRY(store_read_double(store, group, "gamma", &basis->gamma, error));
+  TRY(store_read_double(store, group, "coef0", &basis->coef0, error));
+  if (basis->degree < 1 || basis->degree > MOST_DEGREE)
+    return error_set(error, LS_BAD_DATA, "%s: basis has degree %" PRId64, store_path(store), basis->degree);
+  return basis->kind->is_polynomial ? read_terms(store, basis, error) : read_centres(store, basis, error);
+}
+
+ls_status basis_read(const store_t *store, int64_t inputs, basis_t *out, ls_error *error) {
+  basis_t basis = {.inputs = inputs, .outputs = inputs};
+  ls_status status = store_has(store, group) ? read_basis(store, &basis, error) : LS_OK;
+  if (status == LS_OK)
+    *out = basis;
+  else
+    basis_free(&basis);
+  return status;
+}

@@ -1,0 +1,49 @@
+/* What becomes of a row of x on its way to the network: missing values are filled in, numbers scaled, one-hot
+ * columns replaced by one of 0 and 1 for each category, basis functions computed. Fitted on the training
+ * rows, kept in the model; the gather (features/gather.h) applies it. */
+#ifndef FEATURES_FEATURES_H
+#define FEATURES_FEATURES_H
+
+#include "features/basis.h"
+#include "features/scaling.h"
+
+typedef struct {
+  int64_t columns;  /* values of a row of x, as it lies in the file */
+  int64_t encoded;  /* values of a row once it is scaled: more where columns are one-hot */
+  int64_t inputs;   /* of the network: the same, or as many as there are basis functions */
+  scaler_t scaler;  /* of the columns; n == 0: none is scaled */
+  double *fill;     /* (columns): what stands for a missing value; NULL: there are none */
+  int64_t *source;  /* (encoded): the column that a value comes from; NULL when no column is one-hot */
+  double *category; /* (encoded): of a one-hot column, NaN for a number; NULL with source */
+  basis_t basis;
+  arena_t arena;
+} features_t;
+
+/* How many values a row has on its way, as in features_t. */
+typedef struct {
+  int64_t columns, encoded, inputs;
+} features_width_t;
+
+/* For so many training rows of so many columns; inputs is 0 when only the rows can say. Not collective. */
+features_width_t features_width(const settings_t *settings, int64_t columns, int64_t rows);
+/* The same, and where only the rows can say they are read, dealt to so many shards. Collective. */
+ls_status features_find_width(world_t *world, const settings_t *settings, const dataset_shape_t *shape,
+                              int shards, features_width_t *out, ls_error *error);
+
+/* Fits on the training rows of all ranks. LS_BAD_SETTINGS for columns that are not there, LS_BAD_DATA for
+ * columns that cannot be scaled, or hold no whole numbers where they should. Collective. *out is
+ * caller-owned. */
+ls_status features_fit(world_t *world, const settings_t *settings, const dataset_t *data, features_t *out,
+                       ls_error *error);
+
+/* The same for those who have no dataset yet: reads the training rows for it. Collective. */
+ls_status features_fit_file(world_t *world, const settings_t *settings, int shards, features_t *out,
+                            ls_error *error);
+
+void features_free(features_t *features);
+
+/* The group scaling/features. */
+ls_status features_write(const features_t *features, store_t *store, ls_error *error);
+ls_status features_read(const store_t *store, features_t *out, ls_error *error);
+
+#endif

@@ -1,0 +1,121 @@
+/* The arithmetic of fitting, apart from the ranks: what a pass over the rows of a shard collects, and scalers
+ * from what all shards collected. Pure functions. */
+#ifndef FEATURES_SCALER_FIT_H
+#define FEATURES_SCALER_FIT_H
+
+#include "features/scaling.h"
+
+/* Some columns of some rows: element (row, column) is values[row * stride + first_column + column]. */
+typedef struct {
+  const void *values;
+  element_t type;
+  int64_t rows, stride;
+  int64_t first_column, columns;
+  bool has_missing; /* NaN may be among the values, and is passed over */
+} table_t;
+
+double table_value(const table_t *table, int64_t row, int64_t column);
+
+/* Rows added up plainly before they join the sum of a shard. */
+enum { FIT_BLOCK_ROWS = 256 };
+
+/* Doubles of scratch that the functions below need. */
+size_t fit_scratch(int64_t columns);
+
+/* ---- passes: each adds a table to what it is given. A shard's rows may come in several tables, cut after
+ * multiples of FIT_BLOCK_ROWS, without any bit changing ---- */
+
+/* low[c] and high[c], the range of column c, to begin with +inf and -inf (fit_no_range); present[c] += values
+ * that are not missing. */
+void fit_no_range(int64_t columns, double *low, double *high);
+void fit_range(const table_t *table, double *scratch, double *low, double *high, int64_t *present);
+
+/* sums[c] += sum of x[c]. */
+void fit_sums(const table_t *table, double *scratch, double *sums);
+
+/* d = x - mean: sums[c] += sum of d[c], sums[columns + c] += sum of d[c]^2. */
+void fit_squares(const table_t *table, const double *mean, double *scratch, double *sums);
+
+/* ---- order statistics, exactly, by radix selection ----
+ *
+ * A double's bits, turned so that they order like the number, are a key of eight digits of base 256. The
+ * value of rank k of a column is found digit by digit: a pass counts, among the values that agree with the
+ * digits found so far, how often each next digit comes; in the sum of these counts over all rows stands the
+ * digit, and k's rank among those that share it. Counts are integers, so who counted them is no matter. */
+
+enum { SELECT_DIGITS = 8, SELECT_BINS = 256, QUARTILES = 3 };
+/* The two neighbours of each quartile, between which it lies. */
+enum { SELECTED = 2 * QUARTILES };
+
+typedef struct {
+  bool wanted;
+  uint64_t key[SELECTED]; /* digits found so far, the others 0 */
+  int64_t rank[SELECTED]; /* from 0, among the values with these digits */
+} selection_t;
+
+/* The quartiles' neighbours among n > 0 values: ranks floor(h) and min(floor(h) + 1, n - 1), h = (n - 1) q.
+ */
+void select_begin(int64_t n, selection_t *selection);
+/* bins (columns, SELECTED, SELECT_BINS): digit number `digit` of the values of wanted columns counted. */
+void fit_digits(const table_t *table, const selection_t *selections, int digit, double *scratch,
+                int64_t *bins);
+/* The next digit of one column from the sum of all bins. */
+void select_digit(int digit, const int64_t *bins, selection_t *selection);
+/* After all digits: lower, median, upper quartile, as NumPy interpolates them: x_k + (h - k) (x_(k+1) - x_k).
+ */
+void select_quartiles(int64_t n, const selection_t *selection, double quartiles[QUARTILES]);
+
+/* ---- methods ---- */
+
+/* What is known of all rows after the passes. */
+typedef struct {
+  const int64_t *present; /* (columns): values that are not missing */
+  const double *low, *high;
+  const double *mean;      /* NEEDS_MEAN: the first pass's */
+  const double *squares;   /* and the sums of fit_squares over all rows */
+  const double *quartiles; /* (columns, QUARTILES): NEEDS_QUARTILES */
+} moments_t;
+
+typedef enum { NEEDS_RANGE, NEEDS_MEAN, NEEDS_QUARTILES } needs_t;
+
+/* One column's scaling: y = (x - shift) * scale + offset. */
+typedef struct {
+  double shift, scale, offset;
+} line_t;
+
+/* What a method of scaling needs and how it makes a column's line from it. */
+typedef struct {
+  choice_t choice;
+  needs_t needs;
+  /* also for a column that is constant; the others get shift x, scale 1 there. NULL: nothing is scaled */
+  void (*finish)(const moments_t *moments, int64_t columns, int64_t column,
+                 const scaling_settings_t *settings, line_t *line);
+  bool scales_constants;
+  bool is_one_hot; /* categories take the column's place */
+} scaling_row_t;
+
+/* The row of a method; NULL when there is none of that name. */
+const scaling_row_t *scaling_find(const char *name);
+
+/* How a column is scaled. */
+typedef struct {
+  const scaling_row_t *row;
+  const scaling_settings_t *settings;
+} method_t;
+
+/* The better mean: what the first pass was rounded off by is made good by the second. */
+double fit_mean(const moments_t *moments, int64_t columns, int64_t column);
+
+/* Columns [first, first + columns) of the scaler from their moments, by methods (columns). LS_BAD_DATA when a
+ * column's numbers are too large for its range or variance to be a double, or all are missing. */
+ls_status fit_finish(const method_t *methods, const moments_t *moments, int64_t first, int64_t columns,
+                     scaler_t *scaler, ls_error *error);
+
+/* ---- scaler_passes.c ---- */
+
+/* Fits the columns of a table that lies like the split's rows (x or targets), by methods (columns). Where
+ * there are missing values and fill is given, fill (columns) gets the means. Collective. */
+ls_status scaler_fit(world_t *world, const char *name, const method_t *methods, const split_t *split,
+                     const table_t *table, double *fill, scaler_t *out, ls_error *error);
+
+#endif

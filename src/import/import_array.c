@@ -1,0 +1,117 @@
+/* Arrays from raw elements: bytes put in this machine's order, and types that the store does not write
+ * widened to the next one that holds every value exactly. */
+#include "import/import_impl.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Values of a half float (IEEE 754 binary16): (-1)^s 2^(e-25) (1024 + m), or 2^-24 m for e = 0. */
+static float half_value(uint16_t bits) {
+  int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  float value = exponent == 0    ? ldexpf((float)mantissa, -24)
+                : exponent == 31 ? (mantissa == 0 ? INFINITY : NAN)
+                                 : ldexpf((float)(1024 + mantissa), exponent - 25);
+  return bits >> 15 ? -value : value;
+}
+
+#define WIDEN(name, from_t, to_t, value)                                                                     \
+  static void name(size_t n, const void *from, void *to) {                                                   \
+    const from_t *a = from;                                                                                  \
+    to_t *b = to;                                                                                            \
+    for (size_t i = 0; i < n; i++) b[i] = value(a[i]);                                                       \
+  }
+WIDEN(widen_i8, int8_t, int32_t, )
+WIDEN(widen_i16, int16_t, int32_t, )
+WIDEN(widen_u16, uint16_t, int32_t, )
+WIDEN(widen_u32, uint32_t, int64_t, )
+WIDEN(widen_f16, uint16_t, float, half_value)
+#undef WIDEN
+
+typedef struct {
+  char kind;
+  size_t bytes;
+  store_type_t type;
+  void (*widen)(size_t n, const void *from, void *to); /* NULL: stored as it is */
+} element_row_t;
+
+static const element_row_t element_table[] = {
+    {'b', 1, STORE_U8, NULL},       {'u', 1, STORE_U8, NULL},       {'i', 1, STORE_I32, widen_i8},
+    {'u', 2, STORE_I32, widen_u16}, {'i', 2, STORE_I32, widen_i16}, {'u', 4, STORE_I64, widen_u32},
+    {'i', 4, STORE_I32, NULL},      {'u', 8, STORE_U64, NULL},      {'i', 8, STORE_I64, NULL},
+    {'f', 2, STORE_F32, widen_f16}, {'f', 4, STORE_F32, NULL},      {'f', 8, STORE_F64, NULL},
+};
+
+static const element_row_t *element_find(import_element_t element) {
+  for (size_t i = 0; i < sizeof element_table / sizeof element_table[0]; i++)
+    if (element_table[i].kind == element.kind && element_table[i].bytes == element.bytes)
+      return &element_table[i];
+  return NULL;
+}
+
+static void reverse_elements(unsigned char *bytes, size_t n, size_t size) {
+  for (unsigned char *element = bytes; n > 0; n--, element += size)
+    for (size_t k = 0; k < size / 2; k++) {
+      unsigned char kept = element[k];
+      element[k] = element[size - 1 - k];
+      element[size - 1 - k] = kept;
+    }
+}
+
+/* The number of elements, after making sure that the file holds exactly these. */
+static ls_status count_elements(const char *path, size_t bytes_there, size_t element, int dims,
+                                const int64_t *shape, size_t *out, ls_error *error) {
+  size_t n = 1, bytes = 0;
+  bool overflow = false;
+  for (int k = 0; k < dims; k++) {
+    if (shape[k] < 1)
+      return error_set(error, LS_BAD_DATA,
+                       "%s: dimension %d of its shape is %" PRId64 ", there are no values", path, k,
+                       shape[k]);
+    overflow |= __builtin_mul_overflow(n, (size_t)shape[k], &n);
+  }
+  overflow |= __builtin_mul_overflow(n, element, &bytes);
+  if (overflow || bytes != bytes_there)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: the header promises %zu bytes of values, the file holds %zu; it is damaged or cut",
+                     path, overflow ? SIZE_MAX : bytes, bytes_there);
+  *out = n;
+  return LS_OK;
+}
+
+ls_status import_array_take(const char *path, import_bytes_t *content, size_t offset,
+                            import_element_t element, int dims, const int64_t *shape, import_array_t *out,
+                            ls_error *error) {
+  const element_row_t *row = element_find(element);
+  if (row == NULL)
+    return error_set(error, LS_BAD_DATA, "%s: values of type %c%zu cannot be stored; convert them to float32",
+                     path, element.kind, element.bytes);
+  size_t n = 0;
+  TRY(count_elements(path, content->size - offset, element.bytes, dims, shape, &n, error));
+  memmove(content->bytes, content->bytes + offset, n * element.bytes);
+  if (element.big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__))
+    reverse_elements(content->bytes, n, element.bytes);
+  void *values = content->bytes;
+  if (row->widen != NULL) {
+    values = calloc(n, store_type_size(row->type));
+    if (values == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for %zu values", path, n);
+    row->widen(n, content->bytes, values);
+    free(content->bytes);
+  }
+  *content = (import_bytes_t){0};
+  *out = (import_array_t){.type = row->type, .dims = dims, .values = values};
+  memcpy(out->shape, shape, (size_t)dims * sizeof shape[0]);
+  return LS_OK;
+}
+
+void import_array_free(import_array_t *array) {
+  free(array->values);
+  *array = (import_array_t){0};
+}
+
+int64_t import_array_width(const import_array_t *array) {
+  int64_t width = 1;
+  for (int k = 1; k < array->dims; k++) width *= array->shape[k];
+  return width;
+}

@@ -1,0 +1,204 @@
+/* Writing what was imported: each part is shuffled if that is asked for, cut into its groups and written row
+ * block by row block; then names and source, then the file is published. */
+#include "base/random.h"
+#include "data/dataset.h"
+#include "import/import_impl.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WRITE_BYTES = 1 << 22 };
+
+/* Rows of one part that become one group. */
+typedef struct {
+  const char *name;
+  int64_t first, rows;
+} group_t;
+
+static ls_status write_in_order(store_t *store, const char *name, const import_array_t *array,
+                                const uint32_t *order, int64_t rows, size_t row_bytes, ls_error *error) {
+  int64_t piece = (int64_t)(WRITE_BYTES / row_bytes) + 1;
+  unsigned char *buffer = malloc((size_t)piece * row_bytes);
+  ls_status status = LS_OK;
+  if (buffer == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " rows of %s", piece, name);
+  for (int64_t first = 0; first < rows && status == LS_OK; first += piece) {
+    int64_t n = rows - first < piece ? rows - first : piece;
+    for (int64_t i = 0; i < n; i++)
+      memcpy(buffer + (size_t)i * row_bytes,
+             (const unsigned char *)array->values + (size_t)order[first + i] * row_bytes, row_bytes);
+    status = store_write_rows(store, name, first, n, array->type, buffer, error);
+  }
+  free(buffer);
+  return status;
+}
+
+/* order (NULL: as they lie) lists the rows of the whole part. */
+static ls_status write_array(store_t *store, const group_t *group, const char *what,
+                             const import_array_t *array, const uint32_t *order, ls_error *error) {
+  char name[IMPORT_GROUP_SIZE + 8];
+  snprintf(name, sizeof name, "%s/%s", group->name, what);
+  int64_t shape[STORE_MAX_DIMS];
+  memcpy(shape, array->shape, sizeof shape);
+  shape[0] = group->rows;
+  size_t row_bytes = (size_t)import_array_width(array) * store_type_size(array->type);
+  TRY(store_declare(store, name, array->type, array->dims, shape, error));
+  if (order != NULL)
+    return write_in_order(store, name, array, order + group->first, group->rows, row_bytes, error);
+  const unsigned char *rows = (const unsigned char *)array->values + (size_t)group->first * row_bytes;
+  return store_write_rows(store, name, 0, group->rows, array->type, rows, error);
+}
+
+static void log_array(const char *what, const import_array_t *array, int64_t rows, char *out, size_t size) {
+  static const char *const types[] = {
+      [STORE_U8] = "uint8",   [STORE_I32] = "int32",   [STORE_I64] = "int64",
+      [STORE_U64] = "uint64", [STORE_F32] = "float32", [STORE_F64] = "float64"};
+  size_t used = (size_t)snprintf(out, size, "%s (%" PRId64, what, rows);
+  for (int k = 1; k < array->dims && used < size; k++)
+    used += (size_t)snprintf(out + used, size - used, ", %" PRId64, array->shape[k]);
+  if (used < size) snprintf(out + used, size - used, ") %s", types[array->type]);
+}
+
+static ls_status write_group(store_t *store, const import_part_t *part, const group_t *group,
+                             const uint32_t *order, const log_t *log, ls_error *error) {
+  char x[128], y[128] = "no y";
+  if (group->rows == 0)
+    return error_set(error, LS_BAD_DATA, "%s: %" PRId64 " rows are too few: none is left for split '%s'",
+                     part->input->x, part->x.shape[0], group->name);
+  TRY(write_array(store, group, "x", &part->x, order, error));
+  if (part->y.dims > 0) TRY(write_array(store, group, "y", &part->y, order, error));
+  if (part->series.dims > 0) TRY(write_array(store, group, "series", &part->series, order, error));
+  log_array("x", &part->x, group->rows, x, sizeof x);
+  if (part->y.dims > 0) log_array("y", &part->y, group->rows, y, sizeof y);
+  log_info(log, "%s: %s, %s", group->name, x, y);
+  return LS_OK;
+}
+
+/* Group i of n ends at row floor(N (share_0 + … + share_i) + 1/2), the last at N. */
+static ls_status write_groups(store_t *store, const import_options_t *options, const import_part_t *part,
+                              const uint32_t *order, const log_t *log, ls_error *error) {
+  int64_t rows = part->x.shape[0], first = 0;
+  bool whole = part->input->split != NULL || options->n_shares == 0;
+  size_t n = whole ? 1 : options->n_shares;
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    sum += whole ? 1 : options->shares[i].share;
+    int64_t end = i + 1 == n ? rows : (int64_t)floor(sum * (double)rows + 0.5);
+    const char *name = part->input->split != NULL ? part->input->split
+                       : whole                    ? "train"
+                                                  : options->shares[i].split;
+    group_t group = {.name = name, .first = first, .rows = end - first};
+    TRY(write_group(store, part, &group, order, log, error));
+    first = end;
+  }
+  return LS_OK;
+}
+
+static ls_status write_series(store_t *store, const import_options_t *options, const import_part_t *part,
+                              const log_t *log, ls_error *error) {
+  uint32_t *order = NULL;
+  int64_t n = 1;
+  const int64_t *numbers = part->series.values;
+  TRY(import_series_order(part, &order, error));
+  for (int64_t i = 1; i < part->series.shape[0]; i++) n += numbers[order[i]] != numbers[order[i - 1]];
+  log_info(log, "%s: %" PRId64 " series", part->input->x, n);
+  ls_status status = write_groups(store, options, part, order, log, error);
+  free(order);
+  return status;
+}
+
+static ls_status write_part(store_t *store, const import_options_t *options, size_t number,
+                            const import_part_t *part, const log_t *log, ls_error *error) {
+  if (part->series.dims > 0) return write_series(store, options, part, log, error);
+  if (!options->shuffle) return write_groups(store, options, part, NULL, log, error);
+  int64_t rows = part->x.shape[0];
+  if (rows > UINT32_MAX)
+    return error_set(error, LS_BAD_DATA, "%s: %" PRId64 " rows; up to 2^32 - 1 can be shuffled",
+                     part->input->x, rows);
+  uint32_t *order = malloc((size_t)rows * sizeof *order);
+  if (order == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for the order of %" PRId64 " rows", rows);
+  random_stream_t stream = {.seed = options->shuffle_seed, .purpose = RANDOM_IMPORT, .shard = number};
+  random_permutation(&stream, (size_t)rows, order);
+  ls_status status = write_groups(store, options, part, order, log, error);
+  free(order);
+  return status;
+}
+
+static ls_status write_source(store_t *store, const import_options_t *options, ls_error *error) {
+  char made[256];
+  if (options->synthetic != NULL) {
+    synthetic_describe(options->synthetic, made, sizeof made);
+    return store_write_text(store, "/", "source", made, error);
+  }
+  if (options->source != NULL) return store_write_text(store, "/", "source", options->source, error);
+  char *text = NULL;
+  size_t size = 0;
+  FILE *stream = open_memstream(&text, &size);
+  if (stream == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the list of inputs");
+  for (size_t k = 0; k < options->n_inputs; k++) {
+    fprintf(stream, "%s%s", k > 0 ? ", " : "", options->inputs[k].x);
+    if (options->inputs[k].y != NULL) fprintf(stream, ", %s", options->inputs[k].y);
+  }
+  ls_status status = LS_OK;
+  if (fclose(stream) != 0)
+    status = error_set(error, LS_NO_MEMORY, "no memory for the list of inputs");
+  else
+    status = store_write_text(store, "/", "source", text, error);
+  free(text);
+  return status;
+}
+
+static ls_status write_attributes(store_t *store, const import_t *import, ls_error *error) {
+  char **features = NULL;
+  for (size_t k = 0; k < import->n_parts && features == NULL; k++) features = import->parts[k].table.names;
+  if (import->class_names != NULL)
+    TRY(store_write_texts(store, "/", "class_names", import->class_names, import->n_classes, error));
+  if (import->series_names != NULL)
+    TRY(store_write_texts(store, "/", "series_names", import->series_names, import->n_series_names, error));
+  for (int64_t c = 0; import->columns != NULL && c < import_array_width(&import->parts[0].y); c++) {
+    char key[CLASS_NAMES_KEY_SIZE];
+    class_names_key(c, key);
+    if (import->columns[c].names != NULL)
+      TRY(store_write_texts(store, "/", key, import->columns[c].names, import->columns[c].n, error));
+  }
+  if (features != NULL)
+    TRY(store_write_texts(store, "/", "feature_names", (const char *const *)features,
+                          (size_t)import->parts[0].x.shape[1], error));
+  return write_source(store, import->options, error);
+}
+
+static void log_labels(const import_t *import, const log_t *log) {
+  const import_part_t *part = &import->parts[0];
+  if (import->options->synthetic != NULL) return;
+  if (part->y.dims == 0)
+    log_info(log, "no label column was named and no file of labels: there is no y");
+  else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
+    log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1,
+             part->x.shape[1] + 1 + (part->series.dims > 0));
+  for (int64_t c = 0; import->columns != NULL && c < import_array_width(&part->y); c++)
+    if (import->columns[c].n > 0)
+      log_info(log, "column %" PRId64 " of y (counted from 0): %zu classes", c, import->columns[c].n);
+  if (import->n_classes == 0) return;
+  log_info(log, "%zu classes", import->n_classes);
+  if (import->n_classes > 20 && (int64_t)import->n_classes > part->x.shape[0] / 4)
+    log_warn(log, "%zu classes in %" PRId64 " rows; if y are numbers to be learnt, import with --regression",
+             import->n_classes, part->x.shape[0]);
+}
+
+ls_status import_write(const import_t *import, const log_t *log, ls_error *error) {
+  store_t *store = NULL;
+  ls_status status = LS_OK;
+  log_labels(import, log);
+  TRY(store_create(import->options->output, &store, error));
+  for (size_t k = 0; k < import->n_parts; k++)
+    TRY_OR_DONE(write_part(store, import->options, k, &import->parts[k], log, error));
+  TRY_OR_DONE(write_attributes(store, import, error));
+  status = store_publish(&store, error);
+done:
+  store_close(&store);
+  return status;
+}

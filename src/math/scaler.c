@@ -1,0 +1,66 @@
+#include "math/scaler.h"
+
+#include <inttypes.h>
+
+ls_status scaler_new(const char *name, int64_t n, scaler_t *out, ls_error *error) {
+  scaler_t scaler = {.name = name, .n = n};
+  double *values = n > 0 ? arena_new(&scaler.arena, 3 * (size_t)n, sizeof *values) : NULL;
+  if (n > 0 && values == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for a scaler of %" PRId64 " columns", n);
+  if (n > 0) {
+    scaler.shift = values;
+    scaler.scale = values + n;
+    scaler.offset = values + 2 * n;
+  }
+  *out = scaler;
+  return LS_OK;
+}
+
+void scaler_free(scaler_t *scaler) {
+  arena_free(&scaler->arena);
+  *scaler = (scaler_t){.name = "none"};
+}
+
+void scaler_leave(scaler_t *scaler, int64_t c) {
+  if (scaler->n == 0) return;
+  scaler->shift[c] = scaler->offset[c] = 0;
+  scaler->scale[c] = 1;
+}
+
+/* from NULL: the present columns repeat. */
+static ls_status rearrange(scaler_t *scaler, const int64_t *from, int64_t n, ls_error *error) {
+  scaler_t all = {0};
+  if (scaler->n == 0) return LS_OK;
+  TRY(scaler_new(scaler->name, n, &all, error));
+  for (int64_t c = 0; c < n; c++) {
+    int64_t column = from != NULL ? from[c] : c % scaler->n;
+    all.shift[c] = scaler->shift[column];
+    all.scale[c] = scaler->scale[column];
+    all.offset[c] = scaler->offset[column];
+  }
+  arena_free(&scaler->arena);
+  *scaler = all;
+  return LS_OK;
+}
+
+ls_status scaler_repeat(scaler_t *scaler, int64_t times, ls_error *error) {
+  return rearrange(scaler, NULL, scaler->n * times, error);
+}
+
+ls_status scaler_pick(scaler_t *scaler, const int64_t *from, int64_t n, ls_error *error) {
+  return rearrange(scaler, from, n, error);
+}
+
+void scaler_apply(const scaler_t *scaler, int64_t rows, float *values) {
+  const double *restrict shift = scaler->shift, *restrict scale = scaler->scale,
+                         *restrict offset = scaler->offset;
+  for (int64_t r = 0; r < rows; r++, values += scaler->n)
+    for (int64_t c = 0; c < scaler->n; c++)
+      values[c] = (float)(((double)values[c] - shift[c]) * scale[c] + offset[c]);
+}
+
+void scaler_invert(const scaler_t *scaler, int64_t first, int64_t n, float *values) {
+  const double *restrict shift = scaler->shift + first, *restrict scale = scaler->scale + first,
+                         *restrict offset = scaler->offset + first;
+  for (int64_t c = 0; c < n; c++) values[c] = (float)(((double)values[c] - offset[c]) / scale[c] + shift[c]);
+}

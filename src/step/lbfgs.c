@@ -1,0 +1,303 @@
+/* L-BFGS (Nocedal and Wright 2006, algorithms 7.4 and 7.5): a step goes along d = -H g, where H, an estimate
+ * of the inverse Hessian, follows from the last pairs s = change of w and y = change of g; and as far as a
+ * line search says.
+ *
+ * Vectors are slices, one for each rank, and the pairs are the optimiser's states (s0, y0: the newest; zero
+ * where there is none yet), so that they lie in checkpoints. Dot products add blocks of 1024 parameters in
+ * the tree: the same bits on any layout. One evaluation of loss and gradient is the rows and fold of a step.
+ * All functions are called outside of the threads' region, by all ranks. */
+#include "data/shard.h"
+#include "optim/line_search.h"
+#include "step/engine_impl.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { PAIRS = LBFGS_PAIRS };
+
+struct lbfgs {
+  size_t floats;        /* of the slice */
+  float *w, *g, *d;     /* (slice): where the iteration began, the gradient there, the direction */
+  double *own, *pieces; /* sums of own blocks, of all ranks' blocks in rank order */
+  double *blocks;       /* (blocks): the same in the order of the vector */
+  double *losses;       /* (S, heads): sums at the last evaluation */
+  double *start;        /* the same where the iteration began */
+  size_t *sizes;        /* (ranks): bytes of each rank's blocks */
+  bool is_known;        /* value and gradient at the present parameters are known from the last line search */
+  double value;         /* there */
+};
+
+/* ---- set-up ---- */
+
+static bool has_dropout(const layer_settings_t *layers, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if ((layers[i].kind == LAYER_DROPOUT && layers[i].rate > 0) ||
+        has_dropout(layers[i].layers, layers[i].n_layers))
+      return true;
+  return false;
+}
+
+static ls_status check_settings(const engine_t *engine, ls_error *error) {
+  const settings_t *settings = engine->in.settings;
+  if (settings->train.global_batch_size < engine->in.train->partition.rows)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "train.global_batch_size: the optimiser lbfgs needs the gradient over all rows: set it to all");
+  if (settings->train.clip_norm > 0)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "train.clip_norm: the optimiser lbfgs finds its own step: leave it out");
+  if (strcmp(settings->train.precision, "fp32") != 0)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "train.precision: the optimiser lbfgs compares losses closer to each other than bf16 can "
+        "tell: leave it at fp32");
+  if (has_dropout(settings->model.layers, settings->model.n_layers))
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "model.layers: the optimiser lbfgs needs the same loss at every evaluation: leave dropout out");
+  if (engine->trained_blocks < engine->blocks)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "model.layers: the optimiser lbfgs has no steps over which running statistics could be kept: leave "
+        "batch_norm out");
+  return LS_OK;
+}
+
+ls_status lbfgs_create(engine_t *engine, ls_error *error) {
+  if (engine->optimizer->update != NULL) return LS_OK;
+  TRY(check_settings(engine, error));
+  arena_t *arena = &engine->arena;
+  size_t n_losses = (size_t)engine->in.layout->shards * engine->in.objective->n;
+  size_t ranks = (size_t)world_size(engine->in.world), floats = engine->own_blocks * GRAPH_BLOCK;
+  lbfgs_t *lbfgs = arena_new(arena, 1, sizeof *lbfgs);
+  if (lbfgs == NULL) return error_set(error, LS_NO_MEMORY, "no memory for lbfgs");
+  *lbfgs = (lbfgs_t){.floats = floats,
+                     .w = arena_new(arena, floats, sizeof(float)),
+                     .g = arena_new(arena, floats, sizeof(float)),
+                     .d = arena_new(arena, floats, sizeof(float)),
+                     .own = arena_new(arena, engine->own_blocks, sizeof(double)),
+                     .pieces = arena_new(arena, engine->blocks, sizeof(double)),
+                     .blocks = arena_new(arena, engine->blocks, sizeof(double)),
+                     .losses = arena_new(arena, n_losses, sizeof(double)),
+                     .start = arena_new(arena, n_losses, sizeof(double)),
+                     .sizes = arena_new(arena, ranks, sizeof(size_t))};
+  if (lbfgs->w == NULL || lbfgs->g == NULL || lbfgs->d == NULL || lbfgs->own == NULL ||
+      lbfgs->pieces == NULL || lbfgs->blocks == NULL || lbfgs->losses == NULL || lbfgs->start == NULL ||
+      lbfgs->sizes == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for lbfgs (%.1f MB)",
+                     3e-6 * (double)floats * sizeof(float));
+  for (size_t r = 0; r < ranks; r++) lbfgs->sizes[r] = rank_slice(engine, 0, (int)r).count * sizeof(double);
+  engine->lbfgs = lbfgs;
+  return LS_OK;
+}
+
+/* ---- vectors in slices ---- */
+
+/* What is added up over the elements of a block: x y, or the penalties of x. */
+typedef double (*block_term_t)(const engine_t *engine, size_t block, const float *x, const float *y);
+
+static double dot_block(const engine_t *engine, size_t block, const float *x, const float *y) {
+  double lanes[8] = {0};
+  (void)engine;
+  (void)block;
+  for (size_t i = 0; i < GRAPH_BLOCK; i += 8)
+    for (size_t k = 0; k < 8; k++) lanes[k] += (double)x[i + k] * (double)y[i + k];
+  return tree_sum(lanes, 8, 1);
+}
+
+/* l1 |w| + l2/2 w^2 */
+static double penalty_block(const engine_t *engine, size_t block, const float *w, const float *unused) {
+  double l1 = engine->in.settings->train.l1, l2 = engine->in.settings->train.l2, sum = 0;
+  (void)unused;
+  if (block >= engine->weight_blocks) return 0;
+  for (size_t i = 0; i < GRAPH_BLOCK; i++)
+    sum += l1 * fabs((double)w[i]) + l2 / 2 * (double)w[i] * (double)w[i];
+  return sum;
+}
+
+/* The sum over all blocks of all ranks, in the tree. */
+static ls_status sum_blocks(engine_t *engine, block_term_t term, const float *x, const float *y, double *out,
+                            ls_error *error) {
+  lbfgs_t *lbfgs = engine->lbfgs;
+  slice_t own = engine->buckets[0].own;
+  size_t at = 0;
+#pragma omp parallel for num_threads(engine->in.layout->threads)
+  for (size_t b = 0; b < own.count; b++)
+    lbfgs->own[b] = term(engine, own.first + b, x + b * GRAPH_BLOCK, y + b * GRAPH_BLOCK);
+  TRY(world_gather_pieces(engine->in.world, lbfgs->own, lbfgs->sizes, lbfgs->pieces, -1, error));
+  for (int r = 0; r < world_size(engine->in.world); r++) {
+    slice_t slice = rank_slice(engine, 0, r);
+    memcpy(lbfgs->blocks + slice.first, lbfgs->pieces + at, slice.count * sizeof(double));
+    at += slice.count;
+  }
+  *out = tree_sum(lbfgs->blocks, (int)engine->blocks, 1);
+  return LS_OK;
+}
+
+static ls_status dot(engine_t *engine, const float *x, const float *y, double *out, ls_error *error) {
+  return sum_blocks(engine, dot_block, x, y, out, error);
+}
+
+/* z = x + a y */
+static void combine(const engine_t *engine, float *z, const float *x, double a, const float *y) {
+  const float factor = (float)a;
+#pragma omp parallel for num_threads(engine->in.layout->threads)
+  for (size_t i = 0; i < engine->lbfgs->floats; i++) z[i] = x[i] + factor * y[i];
+}
+
+static void scale(const engine_t *engine, float *x, double a) {
+  const float factor = (float)a;
+#pragma omp parallel for num_threads(engine->in.layout->threads)
+  for (size_t i = 0; i < engine->lbfgs->floats; i++) x[i] *= factor;
+}
+
+/* ---- evaluation ---- */
+
+static float *own_parameters(engine_t *engine) {
+  return engine->parameters + engine->buckets[0].own.first * GRAPH_BLOCK;
+}
+
+/* New parameters of this rank's slice become everyone's, in the transposed copies too. */
+static ls_status share_parameters(engine_t *engine, ls_error *error) {
+  world_t *world = engine->in.world;
+  slice_t changed = engine->buckets[0].own;
+  ls_status status = LS_OK;
+  if (exchange_takes_part(engine)) {
+    changed = bucket_lane(engine, 0);
+    status = exchange_whole(engine, error);
+  }
+#pragma omp parallel for num_threads(engine->in.layout->threads)
+  for (size_t b = changed.first; b < changed.first + changed.count; b++)
+    graph_transpose(engine->in.graph, engine->parameters, b * GRAPH_BLOCK, GRAPH_BLOCK);
+  return world_agree(world, status, error);
+}
+
+/* Loss with penalties at the present parameters; the gradient is left in engine->gradient. */
+static ls_status evaluate(engine_t *engine, int64_t step, double *value, ls_error *error) {
+  const settings_t *settings = engine->in.settings;
+  lbfgs_t *lbfgs = engine->lbfgs;
+  double penalty = 0;
+  TRY(engine_evaluate(engine, step, error));
+  TRY(engine_step_loss(engine, lbfgs->losses, error));
+  if (settings->train.l1 > 0 || settings->train.l2 > 0) {
+    const float *w = own_parameters(engine);
+    TRY(sum_blocks(engine, penalty_block, w, w, &penalty, error));
+  }
+  double rows = (double)step_rows(engine->in.train->partition, settings->train.global_batch_size, step);
+  *value = engine_total_loss(engine, lbfgs->losses) / rows + penalty;
+  return LS_OK;
+}
+
+/* ---- the direction ---- */
+
+/* d = -H g by the two loops over pairs; *n: pairs that there are. */
+static ls_status find_direction(engine_t *engine, int *n, ls_error *error) {
+  float **s = engine->states, **y = engine->states + PAIRS, *d = engine->lbfgs->d;
+  double sy[PAIRS] = {0}, a[PAIRS], b = 0, yy = 0;
+  memcpy(d, engine->lbfgs->g, engine->lbfgs->floats * sizeof *d);
+  for (*n = 0; *n < PAIRS; ++*n) {
+    TRY(dot(engine, s[*n], y[*n], &sy[*n], error));
+    if (sy[*n] <= 0) break;
+  }
+  for (int k = 0; k < *n; k++) {
+    TRY(dot(engine, s[k], d, &a[k], error));
+    a[k] /= sy[k];
+    combine(engine, d, d, -a[k], y[k]);
+  }
+  if (*n > 0) TRY(dot(engine, y[0], y[0], &yy, error));
+  if (*n > 0) scale(engine, d, sy[0] / yy);
+  for (int k = *n - 1; k >= 0; k--) {
+    TRY(dot(engine, y[k], d, &b, error));
+    combine(engine, d, d, a[k] - b / sy[k], s[k]);
+  }
+  scale(engine, d, -1);
+  return LS_OK;
+}
+
+static void forget_pairs(engine_t *engine) {
+  for (int k = 0; k < 2 * PAIRS; k++) memset(engine->states[k], 0, engine->lbfgs->floats * sizeof(float));
+}
+
+/* The newest pair takes the place of the oldest, if it curves upwards: else H would not be positive. */
+static ls_status remember_pair(engine_t *engine, ls_error *error) {
+  lbfgs_t *lbfgs = engine->lbfgs;
+  float **s = engine->states, **y = engine->states + PAIRS;
+  float *new_s = s[PAIRS - 1], *new_y = y[PAIRS - 1];
+  double sy = 0, ss = 0, yy = 0;
+  combine(engine, new_s, own_parameters(engine), -1, lbfgs->w);
+  combine(engine, new_y, engine->gradient, -1, lbfgs->g);
+  TRY(dot(engine, new_s, new_y, &sy, error));
+  TRY(dot(engine, new_s, new_s, &ss, error));
+  TRY(dot(engine, new_y, new_y, &yy, error));
+  if (!(sy > 1e-10 * sqrt(ss * yy))) {
+    memset(new_s, 0, lbfgs->floats * sizeof(float));
+    return LS_OK;
+  }
+  memmove(s + 1, s, (PAIRS - 1) * sizeof *s);
+  memmove(y + 1, y, (PAIRS - 1) * sizeof *y);
+  s[0] = new_s;
+  y[0] = new_y;
+  return LS_OK;
+}
+
+/* ---- an iteration ---- */
+
+/* Along d from w; leaves parameters, value and gradient of the step that it took, or w's when there is none.
+ */
+static ls_status search_line(engine_t *engine, int64_t step, double slope, double first, bool *moved,
+                             ls_error *error) {
+  lbfgs_t *lbfgs = engine->lbfgs;
+  double value = lbfgs->value;
+  line_search_t search = line_search_begin(value, slope, first);
+  line_search_state_t state = LINE_SEARCH_GOES_ON;
+  while (state == LINE_SEARCH_GOES_ON) {
+    combine(engine, own_parameters(engine), lbfgs->w, search.step, lbfgs->d);
+    TRY(share_parameters(engine, error));
+    TRY(evaluate(engine, step, &value, error));
+    TRY(dot(engine, engine->gradient, lbfgs->d, &slope, error));
+    state = line_search_tell(&search, value, slope);
+  }
+  *moved = state == LINE_SEARCH_DONE;
+  lbfgs->is_known = *moved;
+  if (*moved) {
+    lbfgs->value = value;
+    return LS_OK;
+  }
+  memcpy(own_parameters(engine), lbfgs->w, lbfgs->floats * sizeof(float));
+  return share_parameters(engine, error);
+}
+
+static ls_status iterate(engine_t *engine, int64_t step, ls_error *error) {
+  lbfgs_t *lbfgs = engine->lbfgs;
+  double square = 0, slope = 0;
+  bool moved = false;
+  int pairs = 0;
+  if (!lbfgs->is_known) TRY(evaluate(engine, step, &lbfgs->value, error));
+  memcpy(lbfgs->start, lbfgs->losses,
+         (size_t)engine->in.layout->shards * engine->in.objective->n * sizeof(double));
+  memcpy(lbfgs->w, own_parameters(engine), lbfgs->floats * sizeof(float));
+  memcpy(lbfgs->g, engine->gradient, lbfgs->floats * sizeof(float));
+  TRY(dot(engine, lbfgs->g, lbfgs->g, &square, error));
+  engine->norm = sqrt(square);
+  if (square == 0) return LS_OK;
+  TRY(find_direction(engine, &pairs, error));
+  TRY(dot(engine, lbfgs->g, lbfgs->d, &slope, error));
+  if (slope < 0)
+    TRY(search_line(engine, step, slope, pairs > 0 ? 1 : fmin(1, 1 / sqrt(square)), &moved, error));
+  if (moved) TRY(remember_pair(engine, error));
+  if (!moved) forget_pairs(engine);
+  return world_agree(engine->in.world, LS_OK, error);
+}
+
+ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, ls_error *error) {
+  const layout_t *layout = engine->in.layout;
+  for (int64_t t = from; t < to; t++) {
+    TRY(iterate(engine, t, error));
+    /* the loss of the step is that before it, as for all optimisers */
+    engine_set_epoch_loss(engine, engine->lbfgs->start);
+    memcpy(engine->step_loss, engine->epoch_loss,
+           (size_t)layout->own_shards * engine->in.objective->n * sizeof(double));
+  }
+  engine->steps_done = to;
+  return LS_OK;
+}

@@ -1,0 +1,14 @@
+/* timing.h5: the seconds of every step of this process's part of a run, by phase. For those who study speed:
+ * medians, their spread and a warm-up left out need single steps, which the history adds up.
+ *
+ * While steps run, each thread only copies its own sums of seconds to its own timeline (engine_impl.h); what
+ * costs time happens here, after the last step. */
+#ifndef STEP_TIMING_H
+#define STEP_TIMING_H
+
+#include "step/engine.h"
+
+/* Collects the timelines of all threads of all ranks and writes them to `path` on rank 0. Collective. */
+ls_status timing_write(world_t *world, const engine_t *engine, const char *path, ls_error *error);
+
+#endif

@@ -1,0 +1,129 @@
+/* The gather: the rows that were asked for, scaled as the scaler says, whatever the element type and the
+ * width. */
+#include "features/gather.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 37, MOST = 70 };
+
+static uint8_t bytes[ROWS * MOST];
+static float floats[ROWS * MOST];
+static double doubles[ROWS * MOST];
+static double shift[MOST], scale[MOST], offset[MOST];
+
+static split_t split_of(element_t type, int64_t features) {
+  void *const values[] = {bytes, floats, doubles};
+  for (int i = 0; i < ROWS * MOST; i++) doubles[i] = floats[i] = bytes[i] = (uint8_t)(i * 73 % 256);
+  return (split_t){.rows = ROWS, .features = features, .type = type, .x = values[type]};
+}
+
+static scaler_t scaler_of(int64_t features) {
+  for (int c = 0; c < MOST; c++) shift[c] = 100.3 + c, scale[c] = 1.0 / (c + 3), offset[c] = 0.5 * c;
+  return (scaler_t){.name = "standard", .n = features, .shift = shift, .scale = scale, .offset = offset};
+}
+
+Test(gather, rows_are_picked_converted_and_scaled) {
+  static float out[5 * MOST];
+  const uint32_t rows[5] = {36, 0, 17, 17, 1};
+  const int64_t widths[] = {1, 3, 15, 16, 17, 64, MOST};
+  for (int type = ELEMENT_U8; type <= ELEMENT_F64; type++)
+    for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++)
+      for (int scaled = 0; scaled < 2; scaled++) {
+        int64_t n = widths[w];
+        split_t split = split_of((element_t)type, n);
+        features_t features = {.columns = n, .inputs = n};
+        features.scaler = scaled ? scaler_of(n) : (scaler_t){.name = "none"};
+        gather_t gather;
+        ls_error error = {0};
+        cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
+        gather_features(&gather, rows, 5, out);
+        for (int i = 0; i < 5; i++)
+          for (int64_t c = 0; c < n; c++) {
+            double x = (uint8_t)((rows[i] * n + c) * 73 % 256);
+            double y = scaled ? (x - shift[c]) * scale[c] + offset[c] : x;
+            cr_assert_float_eq(out[i * n + c], y, 1e-5 * (1 + fabs(y)), "type %d width %d", type, (int)n);
+          }
+        gather_free(&gather);
+      }
+}
+
+Test(gather, a_range_is_the_rows_one_after_the_other) {
+  static float some[4 * MOST], range[4 * MOST];
+  const uint32_t rows[4] = {30, 31, 32, 33};
+  split_t split = split_of(ELEMENT_U8, MOST);
+  features_t features = {.columns = MOST, .inputs = MOST, .scaler = scaler_of(MOST)};
+  gather_t gather;
+  ls_error error = {0};
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
+  gather_features(&gather, rows, 4, some);
+  gather_range(&gather, 30, 4, range);
+  cr_assert_eq(memcmp(some, range, sizeof some), 0);
+  gather_free(&gather);
+}
+
+/* Floats near 1e6 with steps of 1/16; a shift that is no float must not move them all by its rounding error.
+ */
+Test(gather, a_large_shift_that_is_no_float_loses_nothing) {
+  float x[3] = {1e6f, 1e6f + 0.0625f, 1e6f + 0.125f}, out[3];
+  double s = 1e6 + 0.0301, k = 20, o = 0;
+  split_t split = {.rows = 3, .features = 1, .type = ELEMENT_F32, .x = x};
+  features_t features = {.columns = 1,
+                         .inputs = 1,
+                         .scaler = {.name = "standard", .n = 1, .shift = &s, .scale = &k, .offset = &o}};
+  gather_t gather;
+  ls_error error = {0};
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
+  gather_range(&gather, 0, 3, out);
+  for (int i = 0; i < 3; i++) cr_assert_float_eq(out[i], ((double)x[i] - s) * k, 1e-6);
+  gather_free(&gather);
+}
+
+/* Columns: a number to be scaled, categories 2 and 7, a number as it is. */
+Test(gather, categories_take_the_place_of_their_column_and_means_that_of_missing_values) {
+  const float x[4][3] = {{3, 7, 1}, {NAN, 2, 8}, {1, 5, NAN}, {2, NAN, 4}};
+  double shifts[] = {2, 0, 0}, scales[] = {0.5, 1, 1}, offsets[] = {0.25, 0, 0}, fill[] = {1.5, 4, 6};
+  int64_t source[] = {0, 1, 1, 2};
+  double category[] = {NAN, 2, 7, NAN};
+  const float expected[4][4] = {{0.75f, 0, 1, 1}, {0, 1, 0, 8}, {-0.25f, 0, 0, 6}, {0.25f, 0, 0, 4}};
+  float out[4][4];
+  split_t split = {.rows = 4, .features = 3, .type = ELEMENT_F32, .x = (void *)x};
+  features_t features = {
+      .columns = 3,
+      .inputs = 4,
+      .scaler = {.name = "none", .n = 3, .shift = shifts, .scale = scales, .offset = offsets},
+      .fill = fill,
+      .source = source,
+      .category = category};
+  gather_t gather;
+  ls_error error = {0};
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
+  gather_range(&gather, 0, 4, out[0]);
+  for (int i = 0; i < 16; i++)
+    cr_expect_eq(out[i / 4][i % 4], expected[i / 4][i % 4], "row %d input %d", i / 4, i % 4);
+  gather_free(&gather);
+}
+
+Test(gather, labels_and_targets_follow_their_rows) {
+  int32_t labels[] = {3, 1, 4, 1, 5}, picked[3];
+  float targets[] = {0, 1, 10, 11, 20, 21, 30, 31, 40, 41}, got[6];
+  const uint32_t rows[3] = {4, 0, 2};
+  split_t split = {.rows = 5, .labels = labels, .targets = targets, .width = 2};
+  gather_t gather = {.split = &split};
+  gather_labels(&gather, rows, 3, picked);
+  gather_targets(&gather, rows, 3, got);
+  cr_assert(picked[0] == 5 && picked[1] == 3 && picked[2] == 4);
+  const float expected[] = {40, 41, 0, 1, 20, 21};
+  cr_assert_eq(memcmp(got, expected, sizeof got), 0);
+}
+
+Test(gather, a_scaler_of_another_width_is_refused) {
+  split_t split = split_of(ELEMENT_F32, 4);
+  features_t features = {.columns = 5, .inputs = 5, .scaler = scaler_of(5)};
+  gather_t gather;
+  ls_error error = {0};
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, "5 features"), "%s", error.message);
+}
