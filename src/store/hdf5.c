@@ -43,6 +43,7 @@ ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...)
   vsnprintf(what, sizeof what, format, args);
   va_end(args);
   hdf5_reason(reason, sizeof reason);
+  if (status == LS_NO_MEMORY) snprintf(reason, sizeof reason, "out of memory"); /* ours, not the library's */
   return error_set(error, status, "%s%s%s", what, reason[0] == '\0' ? "" : ": ", reason);
 }
 

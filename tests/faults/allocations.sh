@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Lets every allocation of a command fail in turn. Each run must end within a time limit, by itself, with exit code 1 and
+# a message about memory, and must have freed all that it had allocated.
+#   allocations.sh ROOT LOCKSTEP LIBRARY STRIDE [MPIRUN...]
+# LIBRARY: tests/faults/allocator.c. STRIDE: 1 tries every allocation, 7 every seventh. MPIRUN... starts two ranks, of which
+# the last fails.
+set -euo pipefail
+root=$(realpath "$1") program=$(realpath "$2") library=$(realpath "$3") stride=$4
+shift 4
+launch=() last=0
+if [[ $# -gt 0 ]]; then
+  launch=("$@" 2) last=1
+fi
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+cd "$place"
+exec </dev/null
+export LC_ALL=C OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_WAIT_POLICY=passive
+export OMPI_MCA_ess_singleton_isolated=${OMPI_MCA_ess_singleton_isolated:-1}
+limit=60 failures=0 runs=0
+
+fail() {
+  echo "$*" >&2
+  failures=$((failures + 1))
+}
+
+# Runs `lockstep WORDS` with the N-th allocation failing; 0: none.
+faulty() {
+  local n=$1 code=0
+  shift
+  rm -rf runs report.*
+  timeout --signal=KILL $limit "${launch[@]}" env LD_PRELOAD="$library" FAULT_ALLOCATION="$n" FAULT_RANK=$last \
+    FAULT_REPORT="$place/report" "$program" "$@" >out 2>&1 || code=$?
+  return $code
+}
+
+# try COMMAND WORDS...: all allocations of one command.
+try() {
+  local allocations live n code rank
+  faulty 0 "$@" || { fail "$*: does not run at all:"$'\n'"$(cat out)"; return; }
+  read -r allocations live <report.$last
+  [[ $live -eq 0 ]] || fail "$*: $live blocks are not freed at the end of a run that succeeds"
+  for ((n = 1 + RANDOM % stride; n <= allocations; n += stride)); do
+    code=0
+    faulty "$n" "$@" || code=$?
+    runs=$((runs + 1))
+    if [[ $code -ne 1 ]]; then
+      fail "$*: allocation $n of $allocations: exit code $code"$'\n'"$(tail -5 out)"
+      continue
+    fi
+    grep -qi 'memory' out || fail "$*: allocation $n of $allocations: no word of memory:"$'\n'"$(tail -5 out)"
+    for ((rank = 0; rank <= last; rank++)); do
+      read -r _ live <report.$rank || live=unknown
+      [[ $live == 0 ]] || fail "$*: allocation $n of $allocations: rank $rank has $live blocks left"
+    done
+  done
+  echo "$*: $allocations allocations"
+}
+
+"$program" import --make spirals data.h5 --rows 120 --classes 3 --seed 1 --split train=0.7,valid=0.15,test=0.15 >/dev/null
+cat >run.yaml <<'YAML'
+data: {file: data.h5, scaling: standard}
+model: {layers: [{dense: {units: 8, activation: relu}}, {dropout: 0.1}, {dense: 3}]}
+loss: cross_entropy
+optimizer: adam
+train: {epochs: 2, global_batch_size: 32}
+checkpoint: {every: 1 epochs}
+parallel: {threads: 1, shards: 4}
+YAML
+
+try train run.yaml
+echo "$runs runs with a failing allocation, $failures faults"
+[[ $failures -eq 0 ]]
