@@ -239,6 +239,7 @@ static ls_status manifest_read(const store_t *store, manifest_t *out, ls_error *
   TRY_OR_DONE(read_vector(store, MANIFEST_SIZES, STORE_U64, &sizes, &n_sizes, error));
   TRY_OR_DONE(read_vector(store, MANIFEST_CHECKSUMS, STORE_U64, &checksums, &n_checksums, error));
   status = split_names(names, (size_t)size, &manifest.names);
+  if (status == LS_NO_MEMORY) TRY_OR_DONE(error_set(error, status, "%s: out of memory", store->path));
   if (status == LS_OK && ((int64_t)manifest.names.n != n_sizes || n_sizes != n_checksums))
     status = LS_BAD_DATA;
   if (status != LS_OK) TRY_OR_DONE(error_set(error, status, "%s: the manifest is damaged", store->path));

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets every allocation of a command fail in turn. Each run must end within a time limit, by itself, with exit code 1 and
+# Lets every allocation of a training fail in turn. Each run must end within a time limit, by itself, with exit code 1 and
 # a message about memory, and must have freed all that it had allocated.
 #   allocations.sh ROOT LOCKSTEP LIBRARY STRIDE [MPIRUN...]
 # LIBRARY: tests/faults/allocator.c. STRIDE: 1 tries every allocation, 7 every seventh. MPIRUN... starts two ranks, of which
@@ -34,7 +34,7 @@ faulty() {
   return $code
 }
 
-# try COMMAND WORDS...: all allocations of one command.
+# try WORDS...: the allocations of `lockstep WORDS`.
 try() {
   local allocations live n code rank
   faulty 0 "$@" || { fail "$*: does not run at all:"$'\n'"$(cat out)"; return; }
