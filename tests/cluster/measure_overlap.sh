@@ -11,7 +11,7 @@
 # and step and floor over the longer of compute and transfer; then the lower deciles of compute and step, and their ratio,
 # which neighbours on the same machine disturb less (but a step may also be short since the one before was long). Medians
 # of the rounds at the end. A batch of `equal` rows is one for which compute and transfer are about the same. Not a test:
-# its figures are in docs/clusters.md.
+# its figures are in docs/measurements/zen3-two-nodes.md.
 #   measure_overlap.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM MPIEXEC [BATCH…]      (STEPS=40 ROUNDS=3 RATE=1gbit in front)
 # shellcheck source=tests/cluster/nodes.sh
 source "$(dirname "$0")/nodes.sh"
