@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LINEAR_MOST = 32768 }; /* the largest n; LAPACK's integers overflow beyond it */
+enum { LINEAR_MOST = 32766 }; /* the largest n: dsyevd needs 2 n^2 + 6 n + 1 numbers, counted in 32 bits */
 
 /* Solves A x_k = b_k for positive definite A. x (columns, n): row k holds b_k and becomes x_k. A is first
  * scaled to a unit diagonal, so units of measurement do not matter, then factored by Cholesky.
