@@ -13,6 +13,7 @@ fi
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place"
+unset LOCKSTEP_ISA
 failed=0
 fail() {
   echo "$*" >&2
