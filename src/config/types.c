@@ -248,7 +248,7 @@ static ls_status read_text(const setting_t *setting, void *field) {
   for (const char *c = text; *c != '\0'; c++)
     if ((unsigned char)*c < ' ')
       return setting_refuse(setting->reading, setting->value, setting->path,
-                            "holds a line break or another control character");
+                            "contains a line break or another control character");
   return keep_text(setting, text, field);
 }
 
@@ -258,7 +258,7 @@ static ls_status read_name(const setting_t *setting, void *field) {
   if (name[0] == '.' || strchr(name, '/') != NULL || strlen(name) > MOST_NAME)
     return setting_refuse(
         setting->reading, setting->value, setting->path,
-        "'%.60s' cannot name a directory in `runs`: no /, no dot in front, at most %d bytes", name,
+        "'%.60s' cannot name a directory in `runs`: use no /, no leading dot, and at most %d bytes", name,
         MOST_NAME);
   *(const char **)field = name;
   return LS_OK;

@@ -175,7 +175,7 @@ static void log_labels(const import_t *import, const log_t *log) {
   const import_part_t *part = &import->parts[0];
   if (import->options->synthetic != NULL) return;
   if (part->y.dims == 0)
-    log_info(log, "no label column was named and no file of labels: there is no y");
+    log_info(log, "neither a label column nor a file of labels was named: there is no y");
   else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
     log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1,
              part->x.shape[1] + 1 + (part->series.dims > 0));
@@ -185,7 +185,7 @@ static void log_labels(const import_t *import, const log_t *log) {
   if (import->n_classes == 0) return;
   log_info(log, "%zu classes", import->n_classes);
   if (import->n_classes > 20 && (int64_t)import->n_classes > part->x.shape[0] / 4)
-    log_warn(log, "%zu classes in %" PRId64 " rows; if y are numbers to be learnt, import with --regression",
+    log_warn(log, "%zu classes in %" PRId64 " rows; if y holds numbers to predict, import with --regression",
              import->n_classes, part->x.shape[0]);
 }
 

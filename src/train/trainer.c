@@ -1,6 +1,6 @@
-/* A training run: epochs of steps, and the work between steps. Every function is collective unless its
- * comment says otherwise. When only rank 0 does something (files, messages), all ranks then agree on the
- * result, so a failure on rank 0 ends the run on all ranks. */
+/* A training run: epochs of steps, and the work between steps. All ranks execute this code together. When
+ * only rank 0 does something (files, messages), all ranks then agree on the result, so a failure on rank 0
+ * ends the run on all ranks. */
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"

@@ -256,6 +256,6 @@ ls_status training_stopped(trainer_t *trainer, ls_error *error) {
   run_checkpoint(&trainer->run, position->step, path);
   return error_set(error, stop_status(trainer->stop),
                    "stopped after step %" PRId64 ", in epoch %" PRId64 " of %" PRId64
-                   ": %s. All of it is in %s; the same command with --resume goes on from there",
+                   ": %s. The state is saved in %s; the same command with --resume continues from there",
                    position->step, position->epoch + 1, trainer->settings->train.epochs, reason, path);
 }
