@@ -160,7 +160,8 @@ static const key_row_t rows[] = {
     {"optimizer.beta2", &type_number, FIELD(optimizer.beta2), "0.999",
      .meaning = "adam, adamw, nadam, lamb: decay of the mean square", .range = {0, 1, .high_open = true}},
     {"optimizer.epsilon", &type_number, FIELD(optimizer.epsilon), "1e-8",
-     .meaning = "all but sgd: added to the root of the mean (adagrad: sum) of squares",
+     .meaning = "adam, adamw, adagrad, rmsprop, nadam, lamb: added to the root of the mean (adagrad: sum) of "
+                "squares",
      .range = {.low = 1e-30, .high = 1}},
     {"optimizer.alpha", &type_number, FIELD(optimizer.alpha), "0.99",
      .meaning = "rmsprop: decay of the mean square", .range = {0, 1, .high_open = true}},
