@@ -1,6 +1,6 @@
-/* Where the process begins: looks whether the CPU has the baseline of instructions that everything else is
- * compiled for, x86-64-v3. This file alone is compiled for any CPU of its architecture. So an old CPU gets a
- * message: not SIGILL, nor the wrong numbers of one that takes LZCNT for another instruction. */
+/* Entry point of the process. It first checks that the CPU has the instruction sets that all other files are
+ * compiled for, x86-64-v3. Only this file is compiled for any CPU of its architecture. So an older CPU gets a
+ * message instead of SIGILL, or of the wrong numbers of a CPU that takes LZCNT for another instruction. */
 #include "cli/program.h"
 
 #ifdef __x86_64__

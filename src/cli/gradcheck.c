@@ -16,8 +16,8 @@ typedef struct {
 } gradcheck_arguments_t;
 
 static const struct argp_option options[] = {
-    {"rows", KEY_ROWS, "N", 0, "rows of the batch that the gradient is of; default 32", 0},
-    {"elements", KEY_ELEMENTS, "N|all", 0, "parameters looked at in each block; default 20", 0},
+    {"rows", KEY_ROWS, "N", 0, "rows in the batch whose gradient is checked; default 32", 0},
+    {"elements", KEY_ELEMENTS, "N|all", 0, "number of parameters to check in each block; default 20", 0},
     {"tolerance", KEY_TOLERANCE, "X", 0,
      "largest error, as a share of the block's largest gradient; default 1e-4", 0},
     {0},
@@ -40,7 +40,8 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 
 enum { MOST_SHARDS = 16 };
 
-/* A smaller batch, since the loss is computed anew for each parameter, in shards enough for some ranks. */
+/* Reduces the batch, because the loss is recomputed for each parameter, and keeps enough shards for several
+ * ranks. */
 static void shrink(settings_t *settings, int64_t rows) {
   if (settings->train.global_batch_size > rows || settings->train.global_batch_size == SETTINGS_ALL)
     settings->train.global_batch_size = rows;
@@ -58,9 +59,9 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   shrink(settings, a->rows > 0 ? a->rows : 32);
-  settings->train.l1 = settings->train.l2 = 0; /* penalties are no part of the network */
-  settings->optimizer.name = "sgd";            /* nothing is updated, and lbfgs would want all rows */
-  settings->train.precision = "fp32";          /* what rounding to bf16 does is far above the tolerance */
+  settings->train.l1 = settings->train.l2 = 0; /* the check covers the network without penalties */
+  settings->optimizer.name = "sgd";            /* no update happens, and lbfgs would require full batches */
+  settings->train.precision = "fp32";          /* rounding to bf16 alone exceeds the tolerance by far */
   ls_status status = gradcheck_run(session->world, settings, &check, stdout, error);
   return settings_end(&settings, status, error);
 }
@@ -69,16 +70,14 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
-    .doc = "Compares the gradient of the network of a file of settings, at its initial parameters and on its "
-           "own "
-           "data, with central differences of the loss in double precision.\v"
-           "Prints, for each block of parameters, the worst of those looked at. `kinks` counts those where "
-           "the loss "
-           "has no derivative (a relu at 0) and which are left out. Exit code 1 when a gradient is off."};
+    .doc = "Compares the gradient of the network in a settings file, at its initial parameters and on its "
+           "own data, with central differences of the loss in double precision.\vPrints the worst of the "
+           "checked parameters for each block. `kinks` counts the parameters where the loss has no "
+           "derivative (a relu at 0); they are skipped. The exit code is 1 if a gradient is wrong."};
 
 const command_t command_gradcheck = {
     .name = "gradcheck",
-    .meaning = "the network's gradient against central differences",
+    .meaning = "check a network's gradient against central differences",
     .argp = &argp,
     .options_size = sizeof(gradcheck_arguments_t),
     .fewest = 1,

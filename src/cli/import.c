@@ -1,4 +1,5 @@
-/* lockstep import: which words are inputs and which is the output; the work is done in data/import. */
+/* lockstep import: finds out which words are inputs and which one is the output. The import room does the
+ * work. */
 #include "cli/command.h"
 
 #include "base/text.h"
@@ -21,7 +22,7 @@ enum {
 };
 enum { KEY_NOISE = KEY_CLASSES + 1, KEY_SEED, KEY_SERIES, KEY_SOURCE };
 
-/* A word and the option before it: --train, --valid or --test, else NULL. */
+/* A file name and the option before it: --train, --valid or --test, otherwise NULL. */
 typedef struct {
   const char *split;
   const char *path;
@@ -32,11 +33,11 @@ typedef struct {
   import_options_t import;
   file_t files[MOST_WORDS];
   size_t n_files;
-  const char *split; /* that words now belong to */
+  const char *split; /* the split that the following words belong to */
   import_input_t inputs[MOST_SPLITS];
   import_share_t shares[MOST_SPLITS];
   synthetic_t synthetic;
-  const char *made_with; /* an option that only --make has, or NULL */
+  const char *made_with; /* an option that is valid only with --make, or NULL */
 } import_arguments_t;
 
 static const struct argp_option options[] = {
@@ -44,25 +45,28 @@ static const struct argp_option options[] = {
     {"valid", KEY_VALID, "X [Y]", 0, "validation rows", 1},
     {"test", KEY_TEST, "X [Y]", 0, "test rows", 1},
     {"label", KEY_LABEL, "COLUMN", 0,
-     "CSV: column of labels, by name or by number (from 0; -1 is the last); text becomes classes", 2},
-    {"regression", KEY_REGRESSION, NULL, 0, "CSV: labels are targets, not classes", 2},
+     "CSV: column of labels, by name or index (from 0; -1 is the last); text becomes classes", 2},
+    {"regression", KEY_REGRESSION, NULL, 0, "CSV: labels are numbers to predict, not classes", 2},
     {"series", KEY_SERIES, "COLUMN", 0,
-     "CSV: column that says which time series a row is of, by name or number; for data.window.series", 2},
+     "CSV: column with the time series of each row, by name or index; for data.window.series", 2},
     {"missing", KEY_MISSING, NULL, 0,
-     "CSV: empty cells, NA, NaN and ? among the features become NaN, for data.missing to treat", 2},
-    {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names columns (auto)", 2},
-    {"delimiter", KEY_DELIMITER, "C", 0, "CSV: character between cells, or tab or space (found out)", 2},
+     "CSV: empty cells, NA, NaN and ? among the features become NaN, which data.missing treats", 2},
+    {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names the columns; default auto",
+     2},
+    {"delimiter", KEY_DELIMITER, "C", 0, "CSV: character between cells, or tab or space; default: detected",
+     2},
     {"make", KEY_MAKE, "KIND", 0, "make a synthetic set, one of", 3},
-    {"rows", KEY_ROWS, "N", 0, "--make: rows (1000)", 3},
-    {"features", KEY_FEATURES, "D", 0, "--make blobs, sine, friedman: features of a row", 3},
-    {"classes", KEY_CLASSES, "K", 0, "--make spirals, blobs: classes", 3},
+    {"rows", KEY_ROWS, "N", 0, "--make: number of rows; default 1000", 3},
+    {"features", KEY_FEATURES, "D", 0, "--make blobs, sine, friedman: number of features", 3},
+    {"classes", KEY_CLASSES, "K", 0, "--make spirals, blobs: number of classes", 3},
     {"noise", KEY_NOISE, "SIGMA", 0,
-     "--make: standard deviation of normal noise, on x of classes and series, on y of values (0; blobs 1)",
+     "--make: standard deviation of normal noise, added to x of classes and series, to y of values; default "
+     "0, blobs and ar 1",
      3},
-    {"seed", KEY_SEED, "SEED", 0, "--make: seed of points and noise (1)", 3},
+    {"seed", KEY_SEED, "SEED", 0, "--make: seed of points and noise; default 1", 3},
     {"split", KEY_SPLIT, "train=A,test=B", 0, "divide the rows into splits with these shares", 4},
     {"shuffle", KEY_SHUFFLE, "SEED", 0, "shuffle the rows once, before they are divided", 4},
-    {"source", KEY_SOURCE, "TEXT", 0, "where the data comes from, kept in the file", 4},
+    {"source", KEY_SOURCE, "TEXT", 0, "where the data comes from; stored in the file", 4},
     {0},
 };
 
@@ -74,7 +78,7 @@ static error_t add_file(import_arguments_t *a, const char *path) {
   return 0;
 }
 
-/* "train=0.8,test=0.2"; cuts the text, which is argv's. */
+/* Reads "train=0.8,test=0.2". Splits the text in place; it belongs to argv. */
 static error_t read_shares(import_arguments_t *a, char *text) {
   char *rest = NULL;
   for (char *item = strtok_r(text, ",", &rest); item != NULL; item = strtok_r(NULL, ",", &rest)) {
@@ -89,7 +93,7 @@ static error_t read_shares(import_arguments_t *a, char *text) {
   return 0;
 }
 
-/* A whole number from `least` on. */
+/* Reads the seed of --shuffle. */
 static error_t read_shuffle(import_arguments_t *a, const char *text) {
   int64_t seed = 0;
   error_t failed = arguments_count(&a->arguments, "shuffle", text, 0, &seed);
@@ -98,7 +102,7 @@ static error_t read_shuffle(import_arguments_t *a, const char *text) {
   return failed;
 }
 
-/* The options that say more about --make. */
+/* Reads an option that goes with --make. */
 static error_t read_made(import_arguments_t *a, int key, const char *text) {
   synthetic_t *set = &a->synthetic;
   int64_t seed = 0;
@@ -121,8 +125,8 @@ static error_t read_made(import_arguments_t *a, int key, const char *text) {
   default:
     a->made_with = "noise";
     if (text_double(text, &set->noise) && set->noise >= 0) return 0;
-    return arguments_refuse(&a->arguments, "--noise: '%.60s' is not a standard deviation, a number from 0",
-                            text);
+    return arguments_refuse(&a->arguments,
+                            "--noise: '%.60s' is not a standard deviation, a number of at least 0", text);
   }
 }
 
@@ -150,7 +154,8 @@ static error_t read_delimiter(import_arguments_t *a, const char *text) {
 
 /* ---- which file is what ---- */
 
-/* The output is the word that belongs to no split; without one, or without splits, the last word. */
+/* The output file is the word that belongs to no split. If every word does, or no split was named, it is the
+ * last word. */
 static size_t find_output(const import_arguments_t *a) {
   bool has_split = false;
   for (size_t i = 0; i < a->n_files; i++) has_split |= a->files[i].split != NULL;
@@ -164,16 +169,16 @@ static bool ends_in(const char *text, const char *end) {
   return length > strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
-/* Neighbouring words of one split are x and y of an input. */
+/* Two consecutive words of one split are x and y of one input. */
 static error_t add_input(import_arguments_t *a, const file_t *file) {
   size_t n = a->import.n_inputs;
   import_input_t *last = n == 0 ? NULL : &a->inputs[n - 1];
   if (last != NULL && last->split == file->split) {
     if (last->y != NULL)
-      return arguments_refuse(&a->arguments,
-                              "'%.200s' is one file too many: an input is a file of features with, at most, "
-                              "one of labels",
-                              file->path);
+      return arguments_refuse(
+          &a->arguments,
+          "'%.200s' is one file too many: an input is a file of features and at most one file of labels",
+          file->path);
     last->y = file->path;
     return 0;
   }
@@ -182,16 +187,17 @@ static error_t add_input(import_arguments_t *a, const file_t *file) {
   return 0;
 }
 
-/* --make: no input files, and what is wrong with that. */
+/* Checks the options that go with --make: it takes no input files and no --source. */
 static error_t check_made(import_arguments_t *a) {
   bool is_made = a->synthetic.name != NULL;
   if (!is_made && a->made_with != NULL)
-    return arguments_refuse(&a->arguments, "--%s says more about --make, which is not there", a->made_with);
+    return arguments_refuse(&a->arguments, "--%s works only with --make, which is missing", a->made_with);
   if (!is_made) return 0;
   if (a->n_files != 1 || a->files[0].split != NULL)
-    return arguments_refuse(&a->arguments, "--make takes no input files: name the output file alone");
+    return arguments_refuse(&a->arguments, "--make takes no input files: name only the output file");
   if (a->import.source != NULL)
-    return arguments_refuse(&a->arguments, "--source: a synthetic set says itself what it is");
+    return arguments_refuse(&a->arguments,
+                            "--source does not go with --make: a synthetic set describes itself");
   a->import.synthetic = &a->synthetic;
   a->inputs[a->import.n_inputs++] = (import_input_t){NULL, a->synthetic.name, NULL};
   return 0;
@@ -206,7 +212,8 @@ static error_t finish(import_arguments_t *a) {
   a->import.output = a->files[output].path;
   if (!ends_in(a->import.output, ".h5") && !ends_in(a->import.output, ".hdf5"))
     return arguments_refuse(
-        &a->arguments, "'%.200s' would be the output, and does not end in .h5: name the output file last",
+        &a->arguments,
+        "'%.200s' would be the output file, but does not end in .h5: name the output file last",
         a->import.output);
   for (size_t i = 0; i < a->n_files; i++) {
     error_t failed = i == output ? 0 : add_input(a, &a->files[i]);
@@ -286,7 +293,8 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   return import_run(&a->import, &results, error);
 }
 
-/* The kinds of sets are a table's. argp frees what is not the text that it gave. */
+/* Appends the table of synthetic sets to the help of --make. argp frees the result if it is not the text it
+ * passed in. */
 static char *complete_help(int key, const char *text, void *input) {
   (void)input;
   char names[256], *whole = NULL;
@@ -301,13 +309,14 @@ static const struct argp argp = {
     .help_filter = complete_help,
     .args_doc = "--train X [Y] --test X [Y] OUT.h5\nTABLE.csv OUT.h5 --label COLUMN\nX [Y] OUT.h5\n--make "
                 "KIND OUT.h5",
-    .doc = "Turns IDX (gzipped or not), CSV and NPY files into one dataset file, or makes a synthetic one.\v"
-           "Formats are found by content. Without --train, --valid and --test all rows go to the split "
-           "`train`, or where --split says. A file without labels is fit for `lockstep predict`."};
+    .doc =
+        "Converts IDX (gzipped or not), CSV and NPY files to one dataset file, or makes a synthetic "
+        "one.\vThe content decides the format. Without --train, --valid and --test all rows go to the split "
+        "`train`, or are divided by --split. A file without labels can be used with `lockstep predict`."};
 
 const command_t command_import = {
     .name = "import",
-    .meaning = "turn IDX, CSV or NPY files into a dataset file, or make a synthetic one",
+    .meaning = "convert IDX, CSV or NPY files to a dataset file, or make a synthetic one",
     .argp = &argp,
     .options_size = sizeof(import_arguments_t),
     .most = ANY_NUMBER,

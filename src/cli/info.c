@@ -1,4 +1,4 @@
-/* lockstep info: what is in a dataset file, a model, a checkpoint or a run directory. */
+/* lockstep info: shows what is in a dataset file, a model, a checkpoint or a run directory. */
 #include "cli/command.h"
 
 #include "data/dataset.h"
@@ -24,11 +24,10 @@ typedef struct {
 static const struct argp_option options[] = {
     {"settings", KEY_SETTINGS, NULL, 0, "print the settings stored in a model, as YAML", 0},
     {"graph", KEY_GRAPH, NULL, 0,
-     "print the computation graph, forward and backward, of a model, or of a file of settings (.yaml), "
-     "behind "
-     "which SECTION.KEY=VALUE may follow",
+     "print the computation graph, forward and backward, of a model or of a settings file (.yaml), which "
+     "SECTION.KEY=VALUE may follow",
      0},
-    {"dot", KEY_DOT, NULL, 0, "with --graph: in the language of Graphviz", 0},
+    {"dot", KEY_DOT, NULL, 0, "with --graph: print it in Graphviz format", 0},
     {"reference", KEY_REFERENCE, NULL, 0, "print the reference of all settings, as Markdown", 0},
     {0},
 };
@@ -49,9 +48,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     a->dot = true;
     return 0;
   case ARGP_KEY_END:
-    if (a->dot && !a->graph) return arguments_refuse(&a->arguments, "--dot goes with --graph");
+    if (a->dot && !a->graph) return arguments_refuse(&a->arguments, "--dot works only with --graph");
     if (a->arguments.n > 1 && !a->graph)
-      return arguments_refuse(&a->arguments, "'%.80s' is one word too many", a->arguments.words[1]);
+      return arguments_refuse(&a->arguments, "'%.80s' is one argument too many", a->arguments.words[1]);
     if (a->arguments.n == 0 && !a->reference)
       return arguments_refuse(&a->arguments, "name a dataset, model, checkpoint or run directory");
     return 0;
@@ -93,7 +92,7 @@ static ls_status print_texts(const store_t *store, const char *key, ls_error *er
   return LS_OK;
 }
 
-/* Of the classes in columns of y. */
+/* Prints the class names of the columns of y. */
 static ls_status print_column_names(const store_t *store, ls_error *error) {
   store_array_t y = {0};
   if (!store_has(store, "train/y")) return LS_OK;
@@ -184,7 +183,7 @@ static ls_status print_file(const char *path, bool settings, ls_error *error) {
 
 /* ---- run directories ---- */
 
-/* summary.json is short and made to be read. */
+/* Prints summary.json as it is: it is short and readable. */
 static void print_summary(const char *directory) {
   char path[4096], line[4096];
   snprintf(path, sizeof path, "%s/summary.json", directory);
@@ -220,7 +219,7 @@ static ls_status print_run(const char *directory, ls_error *error) {
 
 /* ---- the computation graph ---- */
 
-/* `features`: how many the basis functions, if there are any, are computed from. */
+/* `features`: the number of features that the basis functions, if any, are computed from. */
 static void put_graph(const graph_t *graph, const basis_settings_t *basis, int64_t features, bool dot) {
   char text[256];
   choice_t kind = {0};
@@ -234,7 +233,7 @@ static void put_graph(const graph_t *graph, const basis_settings_t *basis, int64
     graph_print_passes(graph, origin, stdout);
 }
 
-/* Of settings: the number of inputs is known from their data. Collective. */
+/* Prints the graph of a settings file. The number of inputs comes from the dataset. Collective. */
 static ls_status graph_of_settings(const session_t *session, const info_arguments_t *a, ls_error *error) {
   settings_t *settings = NULL;
   graph_t *graph = NULL;
@@ -268,7 +267,7 @@ static bool is_yaml(const char *word) {
 
 /* ---- the command ---- */
 
-/* Rank 0 alone. */
+/* Called on rank 0 only. */
 static ls_status show(const info_arguments_t *a, ls_error *error) {
   struct stat info;
   char path[4096];
@@ -300,7 +299,7 @@ static const struct argp argp = {.options = options,
 
 const command_t command_info = {
     .name = "info",
-    .meaning = "what is in a dataset, model, checkpoint or run",
+    .meaning = "show what is in a dataset, model, checkpoint or run",
     .argp = &argp,
     .options_size = sizeof(info_arguments_t),
     .most = ANY_NUMBER,

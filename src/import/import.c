@@ -1,6 +1,6 @@
-/* From input files, or a synthetic set, to one dataset file: read every input whole, check that they fit
- * together, number the classes of all of them at once, and have it written (import_write.c). An input is one
- * part: rows of x with rows of y. */
+/* Converts input files, or a synthetic set, to one dataset file: reads every input completely, checks that
+ * the inputs are compatible, numbers the classes of all inputs together, and writes the file
+ * (import_write.c). Each input becomes one part: rows of x with rows of y. */
 #include "import/import.h"
 
 #include "import/import_impl.h"
@@ -19,7 +19,7 @@ static ls_status check_shares(const import_options_t *options, ls_error *error) 
   double sum = 0;
   for (size_t i = 0; i < options->n_shares; i++) {
     if (!(options->shares[i].share > 0 && options->shares[i].share <= 1))
-      return error_set(error, LS_USAGE, "share %s=%g: shares lie above 0 and add up to 1",
+      return error_set(error, LS_USAGE, "share %s=%g: shares must be above 0 and add up to 1",
                        options->shares[i].split, options->shares[i].share);
     sum += options->shares[i].share;
   }
@@ -36,8 +36,7 @@ static ls_status check_group_name(const char *name, ls_error *error) {
   return LS_OK;
 }
 
-/* The groups that the options ask for, as one list: named inputs, and those of the input that is to be split.
- */
+/* The i-th group that the options ask for: first the named inputs, then the splits of the unnamed input. */
 static const char *group_name(const import_options_t *options, size_t i) {
   for (size_t k = 0; k < options->n_inputs; k++) {
     if (options->inputs[k].split == NULL) continue;
@@ -76,7 +75,7 @@ static ls_status check_options(const import_options_t *options, ls_error *error)
 
 /* ---- reading ---- */
 
-/* One file: an array, or a table when it is CSV. */
+/* Reads one file: an array, or a table if it is CSV. */
 static ls_status read_input(const char *path, const csv_options_t *csv, import_array_t *array,
                             csv_table_t *table, bool *is_table, ls_error *error) {
   import_bytes_t content = {0};
@@ -111,14 +110,14 @@ static ls_status read_x(const import_options_t *options, import_part_t *part, ls
     move_array(&part->y, &part->table.targets);
   }
   if (options->label != NULL && !part->is_table)
-    return error_set(error, LS_USAGE,
-                     "%s: --label names a column of a CSV file, and this is none; name the file of "
-                     "labels behind it",
-                     path);
+    return error_set(
+        error, LS_USAGE,
+        "%s: --label names a column of a CSV file, but this is not one; name the file of labels after it",
+        path);
   if (options->series != NULL && !part->is_table)
     return error_set(error, LS_USAGE,
-                     "%s: --series names a column of a CSV file, and this is none: add the array of series' "
-                     "numbers to the HDF5 file, beside x",
+                     "%s: --series names a column of a CSV file, but this is not one: add an array with the "
+                     "series numbers to the HDF5 file, beside x",
                      path);
   if (options->label != NULL && part->input->y != NULL)
     return error_set(error, LS_USAGE, "%s: targets come from the --label column or from %s, not from both",
@@ -137,12 +136,12 @@ static ls_status read_y(const import_options_t *options, import_part_t *part, ls
   if (is_table) move_array(&part->y, &part->y_table.values);
   int64_t rows = part->y_table.labels != NULL ? part->y_table.rows : part->y.shape[0];
   if (rows != part->x.shape[0])
-    return error_set(error, LS_BAD_DATA, "%s has %" PRId64 " rows, %s beside it %" PRId64, part->input->x,
+    return error_set(error, LS_BAD_DATA, "%s has %" PRId64 " rows, but %s has %" PRId64, part->input->x,
                      part->x.shape[0], path, rows);
   bool is_integer = part->y.type != STORE_F32 && part->y.type != STORE_F64;
   if (part->y.dims > 2 || (part->y.dims == 2 && is_integer && part->y.shape[1] == 1))
-    return error_set(error, LS_BAD_DATA, "%s: y is a list of labels (n) or of rows of targets (n, k)%s", path,
-                     part->y.dims > 2 ? "; are x and y exchanged?" : "; save labels as a.ravel()");
+    return error_set(error, LS_BAD_DATA, "%s: y must be a list of labels (n) or of rows of targets (n, k)%s",
+                     path, part->y.dims > 2 ? "; are x and y exchanged?" : "; save labels as a.ravel()");
   return LS_OK;
 }
 
@@ -152,14 +151,14 @@ static ls_status read_part(const import_options_t *options, import_part_t *part,
   return part->input->y != NULL ? read_y(options, part, error) : LS_OK;
 }
 
-/* ---- fitting together ---- */
+/* ---- compatibility of the inputs ---- */
 
 static ls_status check_rows_alike(const import_part_t *a, const import_part_t *b, ls_error *error) {
   bool alike = a->x.dims == b->x.dims;
   for (int k = 1; alike && k < a->x.dims; k++) alike = a->x.shape[k] == b->x.shape[k];
   if (!alike)
     return error_set(error, LS_BAD_DATA,
-                     "a row of %s has %" PRId64 " values and one of %s %" PRId64 ", or other dimensions",
+                     "a row of %s has %" PRId64 " values, a row of %s has %" PRId64 ", or other dimensions",
                      a->input->x, import_array_width(&a->x), b->input->x, import_array_width(&b->x));
   if ((a->table.names == NULL) != (b->table.names == NULL)) return LS_OK;
   for (int64_t c = 0; a->table.names != NULL && c < a->x.shape[1]; c++)
@@ -173,7 +172,7 @@ static const csv_table_t *label_table(const import_part_t *part) {
   return part->input->y != NULL ? &part->y_table : &part->table;
 }
 
-/* Whether a column of a table of targets holds names of classes. */
+/* Whether a column of a table of targets holds class names. */
 static bool has_classes(const import_part_t *part, int64_t column) {
   return part->y_table.classes != NULL && part->y_table.classes[column] != NULL;
 }
@@ -187,11 +186,12 @@ static ls_status check_targets_alike(const import_part_t *a, const import_part_t
   for (int64_t c = 0; alike && any && c < import_array_width(&a->y); c++)
     alike = has_classes(a, c) == has_classes(b, c);
   if (alike) return LS_OK;
-  return error_set(error, LS_BAD_DATA, "the labels or targets of %s and %s are not of one kind: %s",
-                   a->input->x, b->input->x,
-                   a_has != b_has ? "one has none"
-                                  : "both should be labels, or targets of the same width, with names of "
-                                    "classes in the same columns");
+  return error_set(
+      error, LS_BAD_DATA, "the labels or targets of %s and %s are of different kinds: %s", a->input->x,
+      b->input->x,
+      a_has != b_has
+          ? "one has none"
+          : "both must be labels, or targets of the same width with names of classes in the same columns");
 }
 
 /* ---- classes and types ---- */
@@ -221,7 +221,7 @@ done:
   return status;
 }
 
-/* Column c of a table of targets: names of classes become their numbers, over all inputs together. */
+/* Replaces the class names in column c of the targets by numbers that are common to all inputs. */
 static ls_status number_column(import_t *import, int64_t c, class_column_t *columns, ls_error *error) {
   int64_t width = import_array_width(&import->parts[0].y);
   size_t rows = 0, at = 0;
@@ -285,7 +285,7 @@ static ls_status narrow(import_array_t *array, ls_error *error) {
   return LS_OK;
 }
 
-/* Table features are kept as float where that loses nothing in any of the inputs. */
+/* Stores table features as float if no input loses precision. */
 static ls_status narrow_features(import_t *import, ls_error *error) {
   for (size_t k = 0; k < import->n_parts; k++)
     if (import->parts[k].is_table && !fits_float(&import->parts[k].x)) return LS_OK;

@@ -1,5 +1,5 @@
-/* Writing what was imported: each part is shuffled if that is asked for, cut into its groups and written row
- * block by row block; then names and source, then the file is published. */
+/* Writes the dataset file: each part is shuffled if requested, divided into its groups and written in blocks
+ * of rows; then names and source are written and the file is published. */
 #include "base/random.h"
 #include "data/dataset.h"
 #include "import/import_impl.h"
@@ -12,7 +12,7 @@
 
 enum { WRITE_BYTES = 1 << 22 };
 
-/* Rows of one part that become one group. */
+/* Rows of one part that form one group. */
 typedef struct {
   const char *name;
   int64_t first, rows;
@@ -36,7 +36,7 @@ static ls_status write_in_order(store_t *store, const char *name, const import_a
   return status;
 }
 
-/* order (NULL: as they lie) lists the rows of the whole part. */
+/* `order` lists the rows of the whole part; NULL: the order of the input. */
 static ls_status write_array(store_t *store, const group_t *group, const char *what,
                              const import_array_t *array, const uint32_t *order, ls_error *error) {
   char name[IMPORT_GROUP_SIZE + 8];
@@ -175,7 +175,7 @@ static void log_labels(const import_t *import, const log_t *log) {
   const import_part_t *part = &import->parts[0];
   if (import->options->synthetic != NULL) return;
   if (part->y.dims == 0)
-    log_info(log, "no label column was named and no file of labels: there is no y");
+    log_info(log, "neither a label column nor a file of labels was named: there is no y");
   else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
     log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1,
              part->x.shape[1] + 1 + (part->series.dims > 0));
@@ -185,7 +185,7 @@ static void log_labels(const import_t *import, const log_t *log) {
   if (import->n_classes == 0) return;
   log_info(log, "%zu classes", import->n_classes);
   if (import->n_classes > 20 && (int64_t)import->n_classes > part->x.shape[0] / 4)
-    log_warn(log, "%zu classes in %" PRId64 " rows; if y are numbers to be learnt, import with --regression",
+    log_warn(log, "%zu classes in %" PRId64 " rows; if y holds numbers to predict, import with --regression",
              import->n_classes, part->x.shape[0]);
 }
 

@@ -1,6 +1,6 @@
-/* lockstep solve: a run whose weights are computed, not trained. It is set up and ended like one that trains;
- * between the two stand the normal equations of the training rows, their solution on rank 0, and its way into
- * the parameter vector that all ranks share. */
+/* lockstep solve: a run that computes its weights in closed form. Its set-up and its end are those of a
+ * training run. In between, it sums the normal equations of the training rows, solves them on rank 0, and
+ * copies the solution into the parameter vector that all ranks share. */
 #include "train/normal.h"
 #include "train/trainer_impl.h"
 
@@ -31,25 +31,24 @@ static ls_status check_network(const settings_t *settings, ls_error *error) {
       settings->losses->name);
 }
 
-/* ---- what rank 0 says of a solution ---- */
+/* ---- messages about a solution, on rank 0 ---- */
 
 static void say_rank(const trainer_t *trainer) {
   const regression_t *fit = &trainer->solution->fit;
   int64_t inputs = graph_inputs(trainer->graph);
   enum { POOR = 1000000000 };
   if (fit->rank < inputs)
-    log_warn(
-        trainer->options->log,
-        "the %" PRId64 " features have rank %" PRId64
-        ": some are constant or follow from others, so many solutions fit equally well, and the one with the "
-        "smallest weights is taken. Columns of very different size look alike: data.scaling=standard tells",
-        inputs, fit->rank);
+    log_warn(trainer->options->log,
+             "the %" PRId64 " features have rank %" PRId64
+             ": some are constant or linear combinations of others, so many solutions fit equally well, and "
+             "the one with the smallest weights is used. Columns of very different size can look like this "
+             "too: try data.scaling=standard",
+             inputs, fit->rank);
   else if (fit->condition > POOR)
-    log_warn(
-        trainer->options->log,
-        "the condition number is %.1e: the weights have about %.0f digits; leave out features that nearly "
-        "follow from others, or take solve.method=ridge",
-        fit->condition, fmax(0, 15.5 - log10(fit->condition)));
+    log_warn(trainer->options->log,
+             "the condition number is %.1e: the weights have about %.0f correct digits; remove features that "
+             "are nearly linear combinations of others, or use solve.method=ridge",
+             fit->condition, fmax(0, 15.5 - log10(fit->condition)));
 }
 
 static void say_solution(const trainer_t *trainer) {
@@ -64,7 +63,7 @@ static void say_solution(const trainer_t *trainer) {
 
 /* ---- solving ---- */
 
-/* Rank 0: weights and biases, as floats, into the whole parameter vector. */
+/* On rank 0: converts weights and biases to floats and stores them in the parameter vector. */
 static ls_status fill_vector(const trainer_t *trainer, ls_error *error) {
   const graph_t *graph = trainer->graph;
   const double *const arrays[] = {trainer->solution->fit.weights, trainer->solution->fit.bias};
