@@ -12,6 +12,12 @@ void host_cpu(char *out, size_t size);
  * 0.1.0, gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, SLEEF 3.5.1, …". */
 void host_libraries(const char *separator, char *out, size_t size);
 
+/* What a model file says of the host: the CPU, and the libraries with ", " between them. */
+typedef struct {
+  char libraries[512], cpu[256];
+} host_facts_t;
+void host_facts(host_facts_t *out);
+
 /* The commit that the program was built from ("2f54bdf3c1aa", with "-modified" when files differed from it,
  * "unknown" outside a checkout), and the compiler's flags but those for warnings; cmake/Build.cmake defines
  * them. */

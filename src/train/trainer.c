@@ -35,7 +35,11 @@ model_parts_t trainer_model(const trainer_t *trainer) {
                          .targets = &trainer->targets,
                          .class_weights = &trainer->class_weights,
                          .class_names = trainer->class_names,
-                         .position = &trainer->position,
+                         .step = trainer->position.step,
+                         .epoch = trainer->position.epoch,
+                         .shards = trainer->position.shards,
+                         .libraries = trainer->host.libraries,
+                         .cpu = trainer->host.cpu,
                          .members = (const float *const *)trainer->members,
                          .n_members = trainer->settings->train.members,
                          .posterior = trainer->solution != NULL ? &trainer->solution->fit.posterior : NULL,
@@ -58,12 +62,13 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
   if (is_root(trainer)) {
     char path[RUN_FILE_SIZE];
     model_parts_t parts = trainer_model(trainer);
-    checkpoint_parts_t extra = {.optimizer = trainer->optimizer,
+    checkpoint_parts_t extra = {.position = &trainer->position,
+                                .optimizer = trainer->optimizer,
                                 .states = (const float *const *)trainer->states,
                                 .epoch_loss = trainer->sums,
                                 .history = &trainer->history};
     run_checkpoint(&trainer->run, trainer->position.step, path);
-    status = model_write(path, &parts, &extra, error);
+    status = checkpoint_write(path, &parts, &extra, error);
     if (status == LS_OK)
       run_prune(&trainer->run, trainer->settings->checkpoint.keep, trainer->position.best_step);
   }

@@ -6,6 +6,7 @@
 #include "model/regression.h"
 #include "step/engine.h"
 #include "score/evaluate.h"
+#include "train/host.h"
 #include "train/report.h"
 #include "train/row_weights.h"
 #include "train/stop_rules.h"
@@ -26,6 +27,7 @@ typedef struct trainer {
   settings_t own;             /* for the rows that there are */
   const train_options_t *options;
   run_directory_t run;
+  host_facts_t host; /* rank 0 */
   bool resumed;
   position_t position;
   layout_t layout;
