@@ -3,6 +3,7 @@
  * network, so a reader needs nothing else. */
 #include "score/model_file_impl.h"
 
+#include "base/checksum.h"
 #include "score/vector_file.h"
 
 #include <inttypes.h>
@@ -30,7 +31,7 @@ ls_status model_checksum(const model_parts_t *parts, char hex[17], ls_error *err
     ls_status status = LS_OK;
     for (size_t m = 0; m < n && status == LS_OK; m++)
       status = graph_checksum(parts->graph, parts->members[m], &sums[m], error);
-    if (status == LS_OK) sum = store_checksum(sums, n * sizeof *sums);
+    if (status == LS_OK) sum = checksum_of(sums, n * sizeof *sums);
     free(sums);
     TRY(status);
   }

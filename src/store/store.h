@@ -121,9 +121,6 @@ ls_status store_write_file(const char *path, const char *text, ls_error *error);
 /* mkdir -p. */
 ls_status store_make_directory(const char *path, ls_error *error);
 
-/* XXH3-64 of bytes. */
-uint64_t store_checksum(const void *bytes, size_t size);
-
 /* Version of the HDF5 library, "1.10.8". Static. */
 const char *store_library_version(void);
 
