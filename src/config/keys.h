@@ -25,6 +25,7 @@ typedef struct {
   const char *meaning;
   range_t range;
   bool or_auto;       /* "auto" is allowed too */
+  bool is_named;      /* a text stands for a table with this `name`, as for a path with a row PATH.name */
   bool of_head;       /* a choice may be of one of several heads: HEAD.name */
   choice_list_t list; /* choices: the names, or NULL ... */
   size_t choices;     /* ... and the list is at this offset in settings_choices_t */
@@ -63,9 +64,6 @@ extern const value_type_t type_number, type_integer, type_batch, type_seed, type
     type_choice, type_numbers, type_bytes, type_every, type_span;
 /* These fill several fields; theirs is the settings_t (range: the scaling_settings_t). */
 extern const value_type_t type_validation, type_range, type_columns, type_layers, type_losses;
-
-/* The keys of one scaling, which fill a scaling_settings_t: for columns that have their own. */
-extern const key_table_t scaling_keys;
 
 /* The settings of a run, in the order in which they are written. */
 extern const key_table_t settings_keys;
@@ -122,6 +120,8 @@ void setting_place(const reading_t *reading, const yaml_value_t *value, char out
 /* LS_BAD_SETTINGS with "FILE:LINE: path: ..." or "override '...': path: ..."; value may be NULL (no line). */
 ls_status setting_refuse(const reading_t *reading, const yaml_value_t *value, const char *path,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same for a value that is not what was expected: "expected a list of numbers, not 'x'". */
+ls_status value_refuse(const setting_t *setting, const char *expected);
 ls_status setting_no_memory(const reading_t *reading);
 
 #endif

@@ -1,5 +1,5 @@
-/* Inside of a run: what its chapters share. trainer.c makes it and walks over epochs, training_setup.c begins
- * it, training_end.c ends it. */
+/* Inside of a run: what its chapters share. trainer.c walks over epochs, training_setup.c begins a run,
+ * training_end.c ends it, and all three use trainer_parts.c. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
