@@ -9,7 +9,7 @@
 #include "config/settings.h"
 #include "score/evaluate.h"
 #include "step/layout.h"
-#include "train/model_file.h"
+#include "score/model_file.h"
 
 #include <argp.h>
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/stream.h"
 #include "store/store.h"
+#include "train/row_weights.h"
 
 #include <inttypes.h>
 #include <stdio.h>

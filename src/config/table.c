@@ -55,15 +55,6 @@ static bool missing_choice(size_t i, choice_t *out) {
   return true;
 }
 
-static const key_row_t scaling_rows[] = {
-    {"name", &type_choice, offsetof(scaling_settings_t, name), NULL, .meaning = "scaling of these columns",
-     CHOICES(scaling)},
-    {"range", &type_range, 0, "[0, 1]",
-     .meaning = "minmax: the values that the smallest and the largest value are mapped to"},
-};
-
-const key_table_t scaling_keys = {scaling_rows, sizeof scaling_rows / sizeof scaling_rows[0]};
-
 static const key_row_t rows[] = {
     {"name", &type_name, FIELD(name), name_from_file,
      .meaning = "name of the run; its directory is RUNS/NAME"},
@@ -146,7 +137,8 @@ static const key_row_t rows[] = {
     {"data.basis.coef0", &type_number, FIELD(data.basis.coef0), "1",
      .meaning = "polynomial_kernel: the constant"},
     {"model.layers", &type_layers, 0, NULL, .meaning = "list of layers, from input to output"},
-    {"loss", &type_losses, 0, NULL, .meaning = "a loss with its keys, or a list with one loss per head"},
+    {"loss", &type_losses, 0, NULL, .is_named = true,
+     .meaning = "a loss with its keys, or a list with one loss per head"},
     {"optimizer.name", &type_choice, FIELD(optimizer.name), "adam", .meaning = "optimiser",
      CHOICES(optimizer)},
     {"optimizer.learning_rate", &type_number, FIELD(optimizer.learning_rate), "0.001",
