@@ -116,7 +116,7 @@ static ls_status measure_program(check_t *check, double *bytes, ls_error *error)
   ls_status status = evaluator_create(check->graph, &check->objective, &features, &targets,
                                       check->layout.threads, settings->train.top_k, &evaluator, error);
   if (status == LS_OK)
-    status = graph_worker_create(check->graph, slice.block_rows, slice.together, true, &worker, error);
+    status = graph_worker_create(check->graph, slice.call_rows, slice.together, true, &worker, error);
   status = world_agree(check->session->world, status, error);
   *bytes = host_memory().now;
   graph_worker_destroy(&worker);

@@ -154,7 +154,7 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
 static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *error) {
   const settings_t *settings = trainer->settings;
   trainer->optimizer = optimizer_find(settings->optimizer.name);
-  int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
+  int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).call_rows;
   ls_status status =
       graph_create(settings->model.layers, settings->model.n_layers, inputs, &trainer->graph, error);
   TRY(trainer_agree(trainer, status, error));
