@@ -2,7 +2,7 @@
  * and shards, how the ranks lie on the machine, what memory they take. */
 #include "cli/command.h"
 
-#include "features/features.h"
+#include "features/features_fit.h"
 #include "data/window.h"
 #include "train/choices.h"
 #include "step/engine.h"

@@ -3,6 +3,7 @@
 #ifndef FEATURES_SCALER_FIT_H
 #define FEATURES_SCALER_FIT_H
 
+#include "features/features_fit.h"
 #include "features/scaling.h"
 
 /* Some columns of some rows: element (row, column) is values[row * stride + first_column + column]. */

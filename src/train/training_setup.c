@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "data/shard.h"
 #include "data/window.h"
+#include "features/features_fit.h"
+#include "features/scaling.h"
 #include "model/init.h"
 #include "train/choices.h"
 #include "train/preflight.h"

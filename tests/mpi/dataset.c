@@ -1,7 +1,7 @@
 /* Datasets and scalers under mpirun: together the ranks hold every row once and in order, a fitted scaler has
  * the same bits as one that each rank computes alone, and an error that one rank meets becomes everyone's. */
 #include "features/gather.h"
-#include "features/features.h"
+#include "features/features_fit.h"
 #include "features/scaler_fit.h"
 #include "math/tree.h"
 #include "mpi/check.h"
