@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "data/shard.h"
+#include "math/scaler.h"
 
 #include <stdbool.h>
 
@@ -21,10 +22,12 @@ typedef struct {
   int64_t rows;            /* those of this rank's shards, in order */
   int64_t features;
   element_t type;
-  void *x;              /* (rows, features) */
-  int32_t *labels;      /* (rows), TARGET_LABELS; else NULL */
-  float *targets;       /* (rows, width), TARGET_VALUES, unscaled; else NULL */
-  int64_t width;        /* of the targets */
+  void *x;                   /* (rows, features) */
+  int32_t *labels;           /* (rows), TARGET_LABELS; else NULL */
+  float *targets;            /* (rows, width), TARGET_VALUES; else NULL */
+  int64_t width;             /* of the targets */
+  const scaler_t *scaled_by; /* NULL: targets are raw, as the file has them; else split_scale_targets made
+                              * scaled ones of them. Borrowed */
   float *weights;       /* (rows): how much each row counts, 0 or more, as the file says; NULL: the same, 1 */
   const float *factors; /* of weights, by class, head by head (train/row_weights.h); NULL: 1 */
   stream_t *stream;     /* NULL: all rows are resident; else x, y and weights are a buffer that they pass */

@@ -61,8 +61,9 @@ void parts_begin(const split_t *split);
 ls_status parts_next(const split_t *split, part_t *part, ls_error *error);
 void parts_end(const split_t *split);
 
-/* Targets are scaled from now on: at once when they are in memory, else as they are read; those of windows as
- * they are gathered. The scaler is borrowed for the split's life. */
-void split_scale_targets(split_t *split, const scaler_t *scaler);
+/* Raw targets become scaled ones, and split->scaled_by says so: at once when they are in memory, else as they
+ * are read; those of windows as they are gathered. A scaler of no columns leaves them as they are. The scaler
+ * is borrowed for the split's life. LS_FAILED when the targets are scaled already. Not collective. */
+ls_status split_scale_targets(split_t *split, const scaler_t *scaler, ls_error *error);
 
 #endif

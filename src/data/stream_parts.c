@@ -83,12 +83,16 @@ void parts_end(const split_t *split) {
   if (split->stream != NULL) reader_rest(split->stream->reader);
 }
 
-void split_scale_targets(split_t *split, const scaler_t *scaler) {
-  if (scaler->n == 0) return;
-  if (split->windows != NULL) split->windows->scaler = scaler;
-  if (split->windows != NULL || split->targets == NULL) return;
-  if (split->stream != NULL)
+ls_status split_scale_targets(split_t *split, const scaler_t *scaler, ls_error *error) {
+  if (split->scaled_by != NULL)
+    return error_set(error, LS_FAILED, "the targets of a split were scaled twice");
+  split->scaled_by = scaler;
+  if (scaler->n == 0) return LS_OK;
+  if (split->windows != NULL)
+    split->windows->scaler = scaler;
+  else if (split->targets != NULL && split->stream != NULL)
     split->stream->scaler = scaler;
-  else
+  else if (split->targets != NULL)
     scaler_apply(scaler, split->rows, split->targets);
+  return LS_OK;
 }

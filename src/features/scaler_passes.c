@@ -268,5 +268,7 @@ static ls_status fit_windows(world_t *world, const scaling_settings_t *settings,
 
 ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
                              scaler_t *out, ls_error *error) {
+  if (train->scaled_by != NULL)
+    return error_set(error, LS_FAILED, "a scaler is fitted on raw targets, and these are scaled already");
   return (train->windows != NULL ? fit_windows : fit_rows)(world, settings, train, out, error);
 }

@@ -152,6 +152,9 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
   metrics_t result = {.rows = split->partition.rows};
   evaluation_t evaluation = {
       .evaluator = evaluator, .split = split, .mixture = mixture, .width = score_width(evaluator, split)};
+  if (evaluator->targets->n > 0 && split->scaled_by != evaluator->targets) /* the same on every rank */
+    return error_set(error, LS_FAILED,
+                     "rows were to be evaluated whose targets are not scaled as the model's");
   float *shift = arena_new(&arena, (size_t)evaluator->objective->targets, sizeof *shift);
   evaluation.coverage = arena_new(&arena, evaluator->objective->n, sizeof *evaluation.coverage);
   ls_status status = shift == NULL || evaluation.coverage == NULL

@@ -19,8 +19,8 @@ ls_status evaluator_create(const graph_t *graph, const objective_t *objective, c
                            ls_error *error);
 void evaluator_destroy(evaluator_t **evaluator);
 
-/* Metrics of a mixture on a split (targets of the split already scaled). Every rank gets them. Collective.
- * metrics is caller-owned (metrics_free). */
+/* Metrics of a mixture on a split, whose targets are scaled by the scaler of evaluator_create, else
+ * LS_FAILED. Every rank gets them. Collective. metrics is caller-owned (metrics_free). */
 ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,
                         const mixture_t *mixture, metrics_t *metrics, ls_error *error);
 

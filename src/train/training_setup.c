@@ -147,9 +147,9 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(make_scalers(trainer, error));
   TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0, &trainer->objective,
                        error));
-  split_scale_targets(&trainer->dataset->train, &trainer->targets);
-  split_scale_targets(&trainer->dataset->valid, &trainer->targets);
-  split_scale_targets(&trainer->dataset->test, &trainer->targets);
+  TRY(split_scale_targets(&trainer->dataset->train, &trainer->targets, error));
+  TRY(split_scale_targets(&trainer->dataset->valid, &trainer->targets, error));
+  TRY(split_scale_targets(&trainer->dataset->test, &trainer->targets, error));
   return weigh_rows(trainer, error);
 }
 

@@ -183,7 +183,11 @@ Test(stream, targets_are_scaled_as_they_are_read) {
   ls_error error = {0};
   part_t part = {0};
   cr_assert_eq(open_stream(&f, LIMIT / 4, false, false, &error), LS_OK, "%s", error.message);
-  split_scale_targets(&f.split, &scaler);
+  cr_assert_null(f.split.scaled_by, "raw targets");
+  cr_assert_eq(split_scale_targets(&f.split, &scaler, &error), LS_OK);
+  cr_assert_eq(f.split.scaled_by, &scaler);
+  cr_assert_eq(split_scale_targets(&f.split, &scaler, &error), LS_FAILED, "never twice");
+  error = (ls_error){0};
   parts_begin(&f.split);
   while (parts_next(&f.split, &part, &error) == LS_OK && part.rows > 0)
     for (int64_t i = 0; i < part.rows; i++) {
