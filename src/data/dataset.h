@@ -25,15 +25,15 @@ typedef struct {
 typedef struct {
   split_t train, valid, test;
   int64_t features;
-  class_names_t class_names;   /* of labels */
-  class_names_t *column_names; /* (y_columns): of the classes that a column of y holds */
-  int64_t y_columns;           /* of the training rows */
-  char **feature_names;        /* (features); NULL when the file names none, or another number of them */
-  int64_t dropped;             /* rows of all splits and ranks, for missing values */
-  int64_t short_series;        /* of the training array: without a window of training */
-  size_t resident_bytes;       /* of this rank */
-  arena_t arena;               /* owns all of the above */
-  struct reader *reader;       /* of the streams, NULL without */
+  class_names_t class_names;    /* of labels */
+  class_names_t *column_names;  /* (y_columns): of the classes that a column of y holds */
+  int64_t y_columns;            /* of the training rows */
+  char **feature_names;         /* (features); NULL when the file names none, or another number of them */
+  int64_t dropped;              /* rows of all splits and ranks, for missing values */
+  int64_t short_series;         /* of the training array: without a window of training */
+  size_t resident_bytes;        /* of this rank */
+  arena_t arena;                /* owns all of the above */
+  struct stream_thread *reader; /* of the streams, NULL without */
 } dataset_t;
 
 /* What a dataset looks like before it is read. */

@@ -25,7 +25,7 @@ static int64_t end_of_part(const stream_t *stream, int64_t first) {
 }
 
 static read_t read_parts(stream_t *stream, ls_error *error) {
-  reader_t *reader = stream->reader;
+  stream_thread_t *reader = stream->reader;
   int64_t ready = atomic_load_explicit(&reader->ready, memory_order_relaxed);
   if (stream->part_first == stream->rows) return READ_ALL;
   if (ready - atomic_load_explicit(&reader->released, memory_order_acquire) == 2) return READ_NO_ROOM;
@@ -48,20 +48,20 @@ static read_t read_parts(stream_t *stream, ls_error *error) {
 void parts_begin(const split_t *split) {
   stream_t *stream = split->stream;
   if (stream == NULL) return;
-  reader_begin(stream, read_parts, 0);
+  stream_thread_begin(stream, read_parts, 0);
   stream->part_first = stream->part_filled = 0;
   stream->part_end = end_of_part(stream, 0);
   stream->next_wanted = stream->wanted_first = 0;
-  reader_resume(stream->reader);
+  stream_thread_resume(stream->reader);
 }
 
 static ls_status next_streamed(stream_t *stream, part_t *part, ls_error *error) {
-  reader_t *reader = stream->reader;
+  stream_thread_t *reader = stream->reader;
   int64_t number = stream->next_wanted, first = stream->wanted_first;
   atomic_store_explicit(&reader->released, number, memory_order_release);
   *part = (part_t){.first = first};
   if (first == stream->rows) return LS_OK;
-  reader_wait(reader, number);
+  stream_thread_wait(reader, number);
   if (atomic_load_explicit(&reader->ready, memory_order_acquire) <= number)
     return stream_status(stream, error);
   stream->next_wanted = number + 1;
@@ -80,7 +80,7 @@ ls_status parts_next(const split_t *split, part_t *part, ls_error *error) {
 }
 
 void parts_end(const split_t *split) {
-  if (split->stream != NULL) reader_rest(split->stream->reader);
+  if (split->stream != NULL) stream_thread_rest(split->stream->reader);
 }
 
 ls_status split_scale_targets(split_t *split, const scaler_t *scaler, ls_error *error) {

@@ -1,6 +1,6 @@
 #include "features/categories.h"
 
-#include "data/visit.h"
+#include "data/split_walk.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct {
-  const table_t *table;
+  const columns_view_t *table;
   categories_t *categories;
   ls_status status;
   ls_error *error;
@@ -45,12 +45,12 @@ static ls_status add_category(category_column_t *column, double value, ls_error 
   return LS_OK;
 }
 
-static void take_categories(void *context, const visit_t *visit) {
+static void take_categories(void *context, const split_walk_t *walk) {
   search_t *search = context;
   for (size_t i = 0; i < search->categories->n_columns; i++) {
     category_column_t *column = &search->categories->columns[i];
-    for (int64_t r = visit->first; r < visit->first + visit->rows && search->status == LS_OK; r++) {
-      double value = table_value(search->table, r, column->column);
+    for (int64_t r = walk->first; r < walk->first + walk->rows && search->status == LS_OK; r++) {
+      double value = columns_view_value(search->table, r, column->column);
       if (!isnan(value)) search->status = add_category(column, value, search->error);
     }
   }
@@ -96,12 +96,12 @@ static ls_status list_columns(const method_t *methods, int64_t n, categories_t *
   return LS_OK;
 }
 
-ls_status categories_find(world_t *world, const method_t *methods, const split_t *split, const table_t *table,
-                          categories_t *out, ls_error *error) {
+ls_status categories_find(world_t *world, const method_t *methods, const split_t *split,
+                          const columns_view_t *table, categories_t *out, ls_error *error) {
   search_t search = {.table = table, .categories = out, .error = error};
   TRY(world_agree(world, list_columns(methods, table->columns, out, error), error));
   if (out->n_columns == 0) return LS_OK;
-  TRY(split_visit(world, split, take_categories, &search, error));
+  TRY(split_walk(world, split, take_categories, &search, error));
   TRY(world_agree(world, search.status, error));
   ls_status status = LS_OK;
   for (size_t i = 0; i < out->n_columns && status == LS_OK; i++)

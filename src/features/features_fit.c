@@ -47,7 +47,7 @@ static bool is_plain(const settings_t *settings, const method_t *methods, int64_
 static ls_status fit(world_t *world, const settings_t *settings, const split_t *train,
                      const method_t *methods, features_t *features, ls_error *error) {
   bool fills = strcmp(settings->data.missing, "mean") == 0;
-  table_t table = {train->x, train->type, train->rows, train->features, 0, train->features, fills};
+  columns_view_t table = {train->x, train->type, train->rows, train->features, 0, train->features, fills};
   categories_t categories = {0};
   if (fills) features->fill = arena_new(&features->arena, (size_t)features->columns, sizeof *features->fill);
   ls_status status = fills && features->fill == NULL ? no_memory(features, error) : LS_OK;

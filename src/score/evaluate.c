@@ -4,7 +4,7 @@
 #include "score/evaluate_impl.h"
 
 #include "data/shard.h"
-#include "data/visit.h"
+#include "data/split_walk.h"
 #include "score/threads.h"
 
 #include <math.h>
