@@ -53,9 +53,11 @@ struct stream {
   lane_t *lanes;
   int next_lane;
 
-  int64_t half;                 /* walks over parts: slots of half the buffer, or as many as a part has */
-  int64_t part_first, part_end; /* rows of the part that is being read */
-  int64_t part_filled;          /* slots of its span that are there */
+  int64_t half; /* walks over parts: slots of half the buffer, or as many as a part has */
+  struct {
+    int64_t first, end; /* rows of the part that is being read */
+    int64_t filled;     /* slots of its span that are there */
+  } part;
 
   int64_t next_wanted; /* the consumer's: the part that comes next, and its first row */
   int64_t wanted_first;

@@ -27,18 +27,18 @@ static int64_t end_of_part(const stream_t *stream, int64_t first) {
 static read_t read_parts(stream_t *stream, ls_error *error) {
   stream_thread_t *reader = stream->reader;
   int64_t ready = atomic_load_explicit(&reader->ready, memory_order_relaxed);
-  if (stream->part_first == stream->rows) return READ_ALL;
+  if (stream->part.first == stream->rows) return READ_ALL;
   if (ready - atomic_load_explicit(&reader->released, memory_order_acquire) == 2) return READ_NO_ROOM;
-  int64_t slot = ready % 2 * stream->half, filled = stream->part_filled, n = 0;
-  span_t span = stream_span(stream, stream->part_first, stream->part_end);
+  int64_t slot = ready % 2 * stream->half, filled = stream->part.filled, n = 0;
+  span_t span = stream_span(stream, stream->part.first, stream->part.end);
   if (stream_take_run(stream, span.first + filled, slot + filled, span.steps - filled, &n, error) != LS_OK)
     return READ_FAILED;
-  stream->part_filled += n;
-  if (stream->part_filled < span.steps) return READ_SOMETHING;
-  if (stream->windows != NULL) windows_place(stream, stream->part_first, stream->part_end, slot);
-  stream->part_first = stream->part_end;
-  stream->part_end = end_of_part(stream, stream->part_first);
-  stream->part_filled = 0;
+  stream->part.filled += n;
+  if (stream->part.filled < span.steps) return READ_SOMETHING;
+  if (stream->windows != NULL) windows_place(stream, stream->part.first, stream->part.end, slot);
+  stream->part.first = stream->part.end;
+  stream->part.end = end_of_part(stream, stream->part.first);
+  stream->part.filled = 0;
   atomic_store_explicit(&reader->ready, ready + 1, memory_order_release);
   return READ_SOMETHING;
 }
@@ -49,8 +49,8 @@ void parts_begin(const split_t *split) {
   stream_t *stream = split->stream;
   if (stream == NULL) return;
   stream_thread_begin(stream, read_parts, 0);
-  stream->part_first = stream->part_filled = 0;
-  stream->part_end = end_of_part(stream, 0);
+  stream->part.first = stream->part.filled = 0;
+  stream->part.end = end_of_part(stream, 0);
   stream->next_wanted = stream->wanted_first = 0;
   stream_thread_resume(stream->reader);
 }
