@@ -71,8 +71,8 @@ typedef struct {
   coverage_t *coverage; /* (heads): what is counted of it, if anything */
 } evaluation_t;
 
-/* Compares n rows of outputs z with their targets, which lie at scorer->rows: counts go to the scorer, sums
- * to `sums` (evaluation->width). The features are in the scorer's tape. */
+/* Compares outputs z of n rows with their targets, which lie at scorer->rows. The rows' features are the
+ * predictor's inputs. Counts go to the scorer, sums to `sums` (evaluation->width). */
 void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *z, int64_t n, double *sums);
 
 /* Fills evaluator->heads, which have room, and n_sums. */
