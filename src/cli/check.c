@@ -2,7 +2,7 @@
  * rows into steps and shards, the placement of ranks on the machine, and the memory needed. */
 #include "cli/command.h"
 
-#include "features/features.h"
+#include "features/features_fit.h"
 #include "data/window.h"
 #include "train/choices.h"
 #include "step/engine.h"

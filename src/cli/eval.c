@@ -291,7 +291,7 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* same result on all ranks */
   split_t *split = loaded_split(*data, bit);
   if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);
-  split_scale_targets(split, &model->targets);
+  TRY(split_scale_targets(split, &model->targets, error));
   return row_weights_apply(session->world, &model->class_weights, &model->objective, *data, split, error);
 }
 

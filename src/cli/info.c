@@ -2,7 +2,8 @@
 #include "cli/command.h"
 
 #include "data/dataset.h"
-#include "features/features.h"
+#include "features/features_fit.h"
+#include "features/scaling.h"
 #include "store/store.h"
 #include "train/choices.h"
 

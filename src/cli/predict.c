@@ -143,8 +143,7 @@ static ls_status predict_rows(const session_t *session, const predict_arguments_
   asking.temperatures = temperatures;
   ls_status status = find_temperatures(a, &ready->model->objective, temperatures, error);
   if (status == LS_OK)
-    status =
-        predictions_make(ready->model, ready->evaluator, split, ready->layout.threads, &asking, &mine, error);
+    status = predictions_make(ready->model, split, ready->layout.threads, &asking, &mine, error);
   status = world_agree(session->world, status, error);
   if (status == LS_OK) status = collect_all(session, split, &mine, &all, error);
   if (status == LS_OK) {

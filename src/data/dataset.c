@@ -13,7 +13,7 @@ static void free_series(series_t series[SPLITS]) {
   for (int s = 0; s < SPLITS; s++) series_free(&series[s]);
 }
 
-static ls_status plan_file(const settings_t *settings, const request_t *request, plan_t *plan,
+static ls_status plan_file(const settings_t *settings, const request_t *request, dataset_plan_t *plan,
                            series_t series[SPLITS], ls_error *error) {
   store_t *store = NULL;
   TRY(store_open(settings->data.file, &store, error));
@@ -23,14 +23,14 @@ static ls_status plan_file(const settings_t *settings, const request_t *request,
   return status;
 }
 
-static ls_status share_plan(world_t *world, ls_status status, plan_t *plan, ls_error *error) {
+static ls_status share_plan(world_t *world, ls_status status, dataset_plan_t *plan, ls_error *error) {
   TRY(world_agree(world, status, error));
   return world_broadcast(world, plan, sizeof *plan, 0, error);
 }
 
 /* The caller frees the series, which rank 0 alone has so far, also after an error. */
 static ls_status plan_everywhere(world_t *world, const settings_t *settings, const request_t *request,
-                                 plan_t *plan, series_t series[SPLITS], ls_error *error) {
+                                 dataset_plan_t *plan, series_t series[SPLITS], ls_error *error) {
   ls_status status = LS_OK;
   memset(plan, 0, sizeof *plan);
   if (world_rank(world) == 0) status = plan_file(settings, request, plan, series, error);
@@ -50,7 +50,7 @@ static void describe_windows(const window_settings_t *window, const source_t *so
 
 ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_shape_t *shape,
                            ls_error *error) {
-  plan_t plan;
+  dataset_plan_t plan;
   series_t series[SPLITS] = {0};
   ls_status status = plan_everywhere(world, settings, &(request_t){.splits = 0}, &plan, series, error);
   free_series(series);
@@ -192,7 +192,7 @@ static ls_status open_file(loading_t *load, dataset_t *dataset, store_t **store,
   TRY(store_open(load->file, store, error));
   load->store = *store;
   if (!is_over_limit(load)) return LS_OK;
-  return reader_create(load->file, load->limit, &dataset->arena, &dataset->reader, error);
+  return stream_thread_create(load->file, load->limit, &dataset->arena, &dataset->reader, error);
 }
 
 /* Not collective. */
@@ -233,7 +233,7 @@ static ls_status finish(world_t *world, ls_status status, dataset_t *dataset, da
 }
 
 /* Everybody gets the series that rank 0 has found, and makes the splits' timelines of them. Collective. */
-static ls_status make_timelines(world_t *world, const settings_t *settings, const plan_t *plan,
+static ls_status make_timelines(world_t *world, const settings_t *settings, const dataset_plan_t *plan,
                                 series_t series[SPLITS], dataset_t *dataset, timeline_t timelines[SPLITS],
                                 ls_error *error) {
   ls_status status = LS_OK;
@@ -249,7 +249,7 @@ static ls_status make_timelines(world_t *world, const settings_t *settings, cons
 
 ls_status dataset_load(world_t *world, const settings_t *settings, int splits, target_request_t targets,
                        int shards, dataset_t **out, ls_error *error) {
-  plan_t plan;
+  dataset_plan_t plan;
   request_t request = {splits, targets};
   series_t series[SPLITS] = {0};
   timeline_t timelines[SPLITS] = {0};
@@ -280,7 +280,7 @@ done:
 
 void dataset_destroy(dataset_t **dataset) {
   if (dataset == NULL || *dataset == NULL) return;
-  reader_destroy(&(*dataset)->reader);
+  stream_thread_destroy(&(*dataset)->reader);
   arena_free(&(*dataset)->arena);
   free(*dataset);
   *dataset = NULL;
@@ -337,7 +337,7 @@ static ls_status load_features(loading_t *load, const char *x, dataset_t *datase
 ls_status dataset_load_features(world_t *world, const char *file, const char *x,
                                 const window_settings_t *window, int64_t features, bool has_missing,
                                 int shards, int64_t limit, dataset_t **out, ls_error *error) {
-  plan_t plan;
+  dataset_plan_t plan;
   window_settings_t inputs = *window;
   inputs.horizon = 0; /* what follows need not be there */
   dataset_t *dataset = NULL;

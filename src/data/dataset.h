@@ -12,33 +12,9 @@
 #include "base/target.h"
 #include "comm/world.h"
 #include "config/settings.h"
-#include "data/shard.h"
+#include "data/split.h"
 
 #include <stdbool.h>
-
-/* How x lies in memory: u8 as it is; i8, i16, u16, f16, f32 as f32 (exact); wider types as f64. */
-typedef enum { ELEMENT_U8, ELEMENT_F32, ELEMENT_F64 } element_t;
-
-typedef struct stream stream_t;
-typedef struct windows windows_t;
-
-/* One split, this rank's part of it. Resident row r is row r of x and of labels or targets; with windows, x
- * targets and weights hold time steps, and row r is a window over them (data/window.h). */
-typedef struct {
-  partition_t partition;   /* of the whole split; rows == 0: there is none */
-  int first_shard, shards; /* this rank's */
-  int64_t rows;            /* those of this rank's shards, in order */
-  int64_t features;
-  element_t type;
-  void *x;              /* (rows, features) */
-  int32_t *labels;      /* (rows), TARGET_LABELS; else NULL */
-  float *targets;       /* (rows, width), TARGET_VALUES, unscaled; else NULL */
-  int64_t width;        /* of the targets */
-  float *weights;       /* (rows): how much each row counts, 0 or more, as the file says; NULL: the same, 1 */
-  const float *factors; /* of weights, by class, head by head (train/row_weights.h); NULL: 1 */
-  stream_t *stream;     /* NULL: all rows are resident; else x, y and weights are a buffer that they pass */
-  windows_t *windows;   /* NULL: a row is a row of the file */
-} split_t;
 
 /* Names of classes; n 0: the file has none. */
 typedef struct {
@@ -49,15 +25,15 @@ typedef struct {
 typedef struct {
   split_t train, valid, test;
   int64_t features;
-  class_names_t class_names;   /* of labels */
-  class_names_t *column_names; /* (y_columns): of the classes that a column of y holds */
-  int64_t y_columns;           /* of the training rows */
-  char **feature_names;        /* (features); NULL when the file names none, or another number of them */
-  int64_t dropped;             /* rows of all splits and ranks, for missing values */
-  int64_t short_series;        /* of the training array: without a window of training */
-  size_t resident_bytes;       /* of this rank */
-  arena_t arena;               /* owns all of the above */
-  struct reader *reader;       /* of the streams, NULL without */
+  class_names_t class_names;    /* of labels */
+  class_names_t *column_names;  /* (y_columns): of the classes that a column of y holds */
+  int64_t y_columns;            /* of the training rows */
+  char **feature_names;         /* (features); NULL when the file names none, or another number of them */
+  int64_t dropped;              /* rows of all splits and ranks, for missing values */
+  int64_t short_series;         /* of the training array: without a window of training */
+  size_t resident_bytes;        /* of this rank */
+  arena_t arena;                /* owns all of the above */
+  struct stream_thread *reader; /* of the streams, NULL without */
 } dataset_t;
 
 /* What a dataset looks like before it is read. */
@@ -115,8 +91,5 @@ void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen);
 ls_status dataset_load_features(world_t *world, const char *file, const char *x,
                                 const window_settings_t *window, int64_t features, bool has_missing,
                                 int shards, int64_t limit, dataset_t **out, ls_error *error);
-
-/* Bytes of one. */
-size_t element_size(element_t type);
 
 #endif

@@ -97,7 +97,7 @@ static ls_status drop_rows(world_t *world, const settings_t *settings, int which
 }
 
 /* The validation share, among the rows that are kept. Not collective. */
-static ls_status choose_validation(const settings_t *settings, plan_t *plan, row_choice_t *choice,
+static ls_status choose_validation(const settings_t *settings, dataset_plan_t *plan, row_choice_t *choice,
                                    ls_error *error) {
   source_t *train = &plan->split[TRAIN], *valid = &plan->split[VALID];
   int64_t kept = train->array_rows, next = 0;
@@ -121,7 +121,7 @@ static ls_status choose_validation(const settings_t *settings, plan_t *plan, row
   return train->rows > 0 && valid->rows > 0 ? LS_OK : none_left(settings, settings->data.x, error);
 }
 
-ls_status rows_choose(world_t *world, const settings_t *settings, int splits, plan_t *plan,
+ls_status rows_choose(world_t *world, const settings_t *settings, int splits, dataset_plan_t *plan,
                       row_choice_t *choice, ls_error *error) {
   bool drops = strcmp(settings->data.missing, "drop") == 0;
   for (int which = 0; which < SPLITS && drops; which++) {

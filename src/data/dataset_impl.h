@@ -37,7 +37,7 @@ typedef struct {
   bool in_train[SPLITS]; /* the rows lie in the training arrays */
   source_t split[SPLITS];
   int64_t series; /* windows: in the training arrays */
-} plan_t;
+} dataset_plan_t;
 
 /* ---- split_names.c ---- */
 
@@ -50,20 +50,20 @@ void windows_series_name(const window_settings_t *window, const char *x, char ou
 bool windows_use_y(const window_settings_t *window);
 
 /* The split whose arrays hold a split's rows. */
-int array_of(const plan_t *plan, int which);
+int array_of(const dataset_plan_t *plan, int which);
 
 /* ---- dataset_plan.c ---- */
 
 /* Reads the headers of everything that the settings name, and with windows which series are where; the caller
  * frees those of all arrays, also after an error. */
-ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *out, series_t series[SPLITS],
-                    ls_error *error);
+ls_status plan_make(const store_t *store, const settings_t *settings, dataset_plan_t *out,
+                    series_t series[SPLITS], ls_error *error);
 
 /* How many of n rows go to validation. */
 int64_t validation_rows(int64_t n, double share);
 
 /* Whether the targets of the asked splits are what is asked for. */
-ls_status plan_check(const store_t *store, const settings_t *settings, const plan_t *plan, int splits,
+ls_status plan_check(const store_t *store, const settings_t *settings, const dataset_plan_t *plan, int splits,
                      target_request_t targets, ls_error *error);
 
 /* One array of features: its rows, features and type in memory. */
@@ -72,12 +72,12 @@ ls_status source_describe(const store_t *store, const char *x, source_t *out, ls
 /* ---- window_plan.c ---- */
 
 /* Finds the series of the arrays of a plan, cuts them into splits and these into windows. */
-ls_status windows_plan(const store_t *store, const settings_t *settings, plan_t *plan,
+ls_status windows_plan(const store_t *store, const settings_t *settings, dataset_plan_t *plan,
                        series_t series[SPLITS], ls_error *error);
 
 /* The timeline of a split, from the series of the array that holds it. */
-ls_status windows_timeline(const settings_t *settings, const plan_t *plan, int which, const series_t *series,
-                           arena_t *arena, timeline_t *out, ls_error *error);
+ls_status windows_timeline(const settings_t *settings, const dataset_plan_t *plan, int which,
+                           const series_t *series, arena_t *arena, timeline_t *out, ls_error *error);
 
 /* How many columns are forecast. */
 int64_t windows_target_columns(const window_settings_t *window, const source_t *source);
@@ -101,21 +101,21 @@ typedef struct {
 
 /* Rows of an array on their way to memory: how they are read, what they must be, what they become. */
 typedef enum { GAPS_NEVER, GAPS_REFUSED, GAPS_TAKEN } gaps_t; /* NaN; refused: by data.missing */
-typedef struct piece piece_t;
-typedef ls_status (*row_check_t)(const piece_t *piece, int64_t i, ls_error *error);
+typedef struct row_piece row_piece_t;
+typedef ls_status (*row_check_t)(const row_piece_t *piece, int64_t i, ls_error *error);
 typedef struct {
   char name[ARRAY_NAME_SIZE];
   store_type_t type;        /* as which they are read */
   int64_t width;            /* elements of a row as it is read */
   target_request_t targets; /* labels: width tells how many there are; values: where they may lie */
   gaps_t gaps;
-  size_t row_size;                                         /* bytes of a row in memory */
-  row_check_t check;                                       /* of row i of a piece; NULL: any will do */
-  void (*put)(const piece_t *piece, int64_t i, void *out); /* NULL: a row stays as it was read */
+  size_t row_size;                                             /* bytes of a row in memory */
+  row_check_t check;                                           /* of row i of a piece; NULL: any will do */
+  void (*put)(const row_piece_t *piece, int64_t i, void *out); /* NULL: a row stays as it was read */
 } row_format_t;
 
 /* Some rows as they were read, from row `first` of the array on. */
-struct piece {
+struct row_piece {
   const char *path; /* of the file, for messages */
   const row_format_t *format;
   const void *values;
@@ -135,7 +135,7 @@ row_format_t bounded_format(row_format_t format, const target_column_t *columns,
 enum { ARRAY_X, ARRAY_Y, ARRAY_WEIGHT, ARRAYS };
 
 /* Checks row i of the piece and puts it at out; LS_BAD_DATA names file, array, row and column. */
-ls_status row_take(const piece_t *piece, int64_t i, void *out, ls_error *error);
+ls_status row_take(const row_piece_t *piece, int64_t i, void *out, ls_error *error);
 
 ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void *out, ls_error *error);
 
@@ -154,7 +154,7 @@ typedef struct {
 
 /* Drops rows with missing values where data.missing says so, and chooses validation rows among the others;
  * the plan's rows are those that are left. Collective. The caller frees the choice, also after an error. */
-ls_status rows_choose(world_t *world, const settings_t *settings, int splits, plan_t *plan,
+ls_status rows_choose(world_t *world, const settings_t *settings, int splits, dataset_plan_t *plan,
                       row_choice_t *choice, ls_error *error);
 void row_choice_free(row_choice_t *choice);
 
@@ -168,7 +168,7 @@ typedef struct {
   world_t *world;
   const char *file;
   const store_t *store;
-  const plan_t *plan;
+  const dataset_plan_t *plan;
   const request_t *request;
   const window_settings_t *window; /* length 0: rows are no windows */
   const timeline_t *timelines;     /* (SPLITS), of windows */

@@ -95,7 +95,7 @@ void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen) {
   random_subset(&stream, n, validation_rows(n, share), chosen);
 }
 
-static ls_status split_by_share(const store_t *store, const settings_t *settings, plan_t *plan,
+static ls_status split_by_share(const store_t *store, const settings_t *settings, dataset_plan_t *plan,
                                 ls_error *error) {
   source_t *train = &plan->split[TRAIN], *valid = &plan->split[VALID];
   int64_t n = validation_rows(train->rows, settings->data.validation);
@@ -111,9 +111,9 @@ static ls_status split_by_share(const store_t *store, const settings_t *settings
   return LS_OK;
 }
 
-ls_status plan_make(const store_t *store, const settings_t *settings, plan_t *out, series_t series[SPLITS],
-                    ls_error *error) {
-  plan_t plan;
+ls_status plan_make(const store_t *store, const settings_t *settings, dataset_plan_t *out,
+                    series_t series[SPLITS], ls_error *error) {
+  dataset_plan_t plan;
   memset(&plan, 0, sizeof plan); /* padding too: it travels as bytes */
   bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL;
   split_names_t names;
@@ -177,7 +177,7 @@ ls_status dataset_check_width(const char *file, const char *y, int64_t width, co
                    targets->width == 1 ? "target" : "targets");
 }
 
-ls_status plan_check(const store_t *store, const settings_t *settings, const plan_t *plan, int splits,
+ls_status plan_check(const store_t *store, const settings_t *settings, const dataset_plan_t *plan, int splits,
                      target_request_t targets, ls_error *error) {
   if (targets.kind == TARGET_NONE) return LS_OK;
   for (int s = 0; s < SPLITS; s++) {

@@ -12,7 +12,8 @@ enum { PIECE_BYTES = 4 << 20 };
 
 /* ---- finite values ---- */
 
-static ls_status not_finite(const piece_t *piece, int64_t i, int64_t column, double value, ls_error *error) {
+static ls_status not_finite(const row_piece_t *piece, int64_t i, int64_t column, double value,
+                            ls_error *error) {
   return error_set(error, LS_BAD_DATA,
                    "%s: %s holds %s in row %" PRId64 ", column %" PRId64 " (counted from 0)%s", piece->path,
                    piece->format->name, isnan(value) ? "NaN" : "infinity", piece->first + i, column,
@@ -23,7 +24,7 @@ static ls_status not_finite(const piece_t *piece, int64_t i, int64_t column, dou
 
 /* x - x is 0 for finite x alone; the first loop has no exit, so that it runs in vectors. */
 #define CHECK_FINITE(type)                                                                                   \
-  static ls_status check_##type(const piece_t *piece, int64_t i, ls_error *error) {                          \
+  static ls_status check_##type(const row_piece_t *piece, int64_t i, ls_error *error) {                      \
     int64_t width = piece->format->width;                                                                    \
     const type *x = (const type *)piece->values + i * width;                                                 \
     int bad = 0;                                                                                             \
@@ -36,7 +37,7 @@ static ls_status not_finite(const piece_t *piece, int64_t i, int64_t column, dou
 CHECK_FINITE(float)
 CHECK_FINITE(double)
 
-static ls_status out_of_bounds(const piece_t *piece, int64_t i, int64_t column, double value, double low,
+static ls_status out_of_bounds(const row_piece_t *piece, int64_t i, int64_t column, double value, double low,
                                double high, ls_error *error) {
   char bounds[64];
   snprintf(bounds, sizeof bounds, isinf(high) ? "at least %g" : "in [%g, %g]", low, high);
@@ -47,7 +48,7 @@ static ls_status out_of_bounds(const piece_t *piece, int64_t i, int64_t column, 
 }
 
 /* Values that a loss can only take between two bounds. */
-static ls_status check_bounded(const piece_t *piece, int64_t i, ls_error *error) {
+static ls_status check_bounded(const row_piece_t *piece, int64_t i, ls_error *error) {
   int64_t width = piece->format->width;
   const float *values = (const float *)piece->values + i * width;
   const double low = piece->format->targets.low, high = piece->format->targets.high;
@@ -60,7 +61,8 @@ static ls_status check_bounded(const piece_t *piece, int64_t i, ls_error *error)
 
 /* ---- labels ---- */
 
-static ls_status bad_label(const piece_t *piece, int64_t i, double label, int64_t classes, ls_error *error) {
+static ls_status bad_label(const row_piece_t *piece, int64_t i, double label, int64_t classes,
+                           ls_error *error) {
   if (label != floor(label) || !isfinite(label))
     return error_set(error, LS_BAD_DATA,
                      "%s: %s row %" PRId64 " (counted from 0) is %g, not a whole number, so not "
@@ -73,18 +75,18 @@ static ls_status bad_label(const piece_t *piece, int64_t i, double label, int64_
 }
 
 /* Integers of up to 53 bits are exact in double, and larger ones are no labels. */
-static ls_status check_label(const piece_t *piece, int64_t i, ls_error *error) {
+static ls_status check_label(const row_piece_t *piece, int64_t i, ls_error *error) {
   double label = ((const double *)piece->values)[i];
   bool is_label = label >= 0 && label < (double)piece->format->targets.width && label == floor(label);
   return is_label ? LS_OK : bad_label(piece, i, label, piece->format->targets.width, error);
 }
 
-static void put_label(const piece_t *piece, int64_t i, void *out) {
+static void put_label(const row_piece_t *piece, int64_t i, void *out) {
   int32_t label = (int32_t)((const double *)piece->values)[i];
   memcpy(out, &label, sizeof label);
 }
 
-static double value_of(const piece_t *piece, int64_t i, int64_t column) {
+static double value_of(const row_piece_t *piece, int64_t i, int64_t column) {
   int64_t at = i * piece->format->width + column;
   if (piece->format->type == STORE_U8) return (double)((const uint8_t *)piece->values)[at];
   if (piece->format->type == STORE_F32) return (double)((const float *)piece->values)[at];
@@ -92,7 +94,7 @@ static double value_of(const piece_t *piece, int64_t i, int64_t column) {
 }
 
 /* The columns that heads take, class numbers and values. */
-static ls_status check_columns(const piece_t *piece, int64_t i, ls_error *error) {
+static ls_status check_columns(const row_piece_t *piece, int64_t i, ls_error *error) {
   const target_request_t *targets = &piece->format->targets;
   for (int64_t c = 0; c < targets->width; c++) {
     const target_column_t *column = &targets->columns[c];
@@ -111,21 +113,21 @@ static ls_status check_columns(const piece_t *piece, int64_t i, ls_error *error)
 }
 
 /* Columns of rows that are kept whole. */
-static ls_status check_bounded_columns(const piece_t *piece, int64_t i, ls_error *error) {
+static ls_status check_bounded_columns(const row_piece_t *piece, int64_t i, ls_error *error) {
   static const row_check_t finite[STORE_TYPES] = {[STORE_F32] = check_float, [STORE_F64] = check_double};
   const row_check_t check = finite[piece->format->type];
   if (check != NULL) TRY(check(piece, i, error));
   return check_columns(piece, i, error);
 }
 
-static void put_columns(const piece_t *piece, int64_t i, void *out) {
+static void put_columns(const row_piece_t *piece, int64_t i, void *out) {
   const target_request_t *targets = &piece->format->targets;
   const float *row = (const float *)piece->values + i * piece->format->width;
   for (int64_t c = 0; c < targets->width; c++) ((float *)out)[c] = row[targets->columns[c].column];
 }
 
 /* The column of the only 1 among zeros, or -1. */
-static int64_t hot_column(const piece_t *piece, int64_t i) {
+static int64_t hot_column(const row_piece_t *piece, int64_t i) {
   int64_t width = piece->format->width, hot = -1;
   const double *row = (const double *)piece->values + i * width;
   for (int64_t k = 0; k < width; k++) {
@@ -136,7 +138,7 @@ static int64_t hot_column(const piece_t *piece, int64_t i) {
   return hot;
 }
 
-static ls_status check_one_hot(const piece_t *piece, int64_t i, ls_error *error) {
+static ls_status check_one_hot(const row_piece_t *piece, int64_t i, ls_error *error) {
   if (hot_column(piece, i) >= 0) return LS_OK;
   return error_set(error, LS_BAD_DATA,
                    "%s: %s row %" PRId64 " (counted from 0) is not one-hot: one 1 and else 0 in %" PRId64
@@ -144,7 +146,7 @@ static ls_status check_one_hot(const piece_t *piece, int64_t i, ls_error *error)
                    piece->path, piece->format->name, piece->first + i, piece->format->width);
 }
 
-static void put_hot(const piece_t *piece, int64_t i, void *out) {
+static void put_hot(const row_piece_t *piece, int64_t i, void *out) {
   int32_t label = (int32_t)hot_column(piece, i);
   memcpy(out, &label, sizeof label);
 }
@@ -209,7 +211,7 @@ row_format_t bounded_format(row_format_t format, const target_column_t *columns,
   return format;
 }
 
-ls_status row_take(const piece_t *piece, int64_t i, void *out, ls_error *error) {
+ls_status row_take(const row_piece_t *piece, int64_t i, void *out, ls_error *error) {
   const row_format_t *format = piece->format;
   const char *row = (const char *)piece->values + (size_t)i * format->row_size;
   if (format->check != NULL) TRY(format->check(piece, i, error));
@@ -227,7 +229,7 @@ static bool is_wanted(const rows_t *rows, int64_t row) {
 }
 
 /* Reads a piece and puts its wanted rows at *out, which moves on behind them. */
-static ls_status read_piece(const store_t *store, const piece_t *piece, void *values, int64_t n,
+static ls_status read_piece(const store_t *store, const row_piece_t *piece, void *values, int64_t n,
                             const rows_t *rows, char **out, ls_error *error) {
   TRY(store_read_rows(store, piece->format->name, piece->first, n, piece->format->type, values, error));
   for (int64_t i = 0; i < n; i++) {
@@ -255,7 +257,7 @@ static ls_status read_slab(const store_t *store, row_format_t format, rows_t row
   for (int64_t first = rows.first; first < rows.end && status == LS_OK; first += step) {
     int64_t n = rows.end - first < step ? rows.end - first : step;
     void *read = in_place ? to : values;
-    piece_t piece = {store_path(store), &format, read, first};
+    row_piece_t piece = {store_path(store), &format, read, first};
     status = read_piece(store, &piece, read, n, &rows, &to, error);
   }
   free(values);

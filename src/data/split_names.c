@@ -58,6 +58,6 @@ void split_names(const settings_t *settings, int split, split_names_t *out) {
   windows_series_name(&settings->data.window, out->x, out->series);
 }
 
-int array_of(const plan_t *plan, int which) {
+int array_of(const dataset_plan_t *plan, int which) {
   return plan->in_train[which] ? TRAIN : which;
 }

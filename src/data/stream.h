@@ -6,8 +6,8 @@
  * finished steps have left. Parts: all rows as they lie, for evaluation and fitting, one half of the buffer
  * after the other. A walk neither knows nor changes which rows come when, so results do not depend on it.
  *
- * The reader does its best without the HDF5 library (see data/feed.h). Where it needs it, the library is its
- * own from stream_resume (and the beginning of a walk) to stream_rest (and the end of the walk), and
+ * The reader does its best without the HDF5 library (see data/row_reader.h). Where it needs it, the library
+ * is its own from stream_resume (and the beginning of a walk) to stream_rest (and the end of the walk), and
  * everybody else's in between. What goes wrong with the reader ends its walk; whoever waits for rows is let
  * through, and must ask. */
 #ifndef DATA_STREAM_H
@@ -16,12 +16,13 @@
 #include "data/dataset.h"
 #include "math/scaler.h"
 
-typedef struct reader reader_t;
+typedef struct stream_thread stream_thread_t;
 
-/* Memory for `bytes` bytes of rows, and the thread. *out is caller-owned (reader_destroy); its memory comes
- * from the arena. */
-ls_status reader_create(const char *path, int64_t bytes, arena_t *arena, reader_t **out, ls_error *error);
-void reader_destroy(reader_t **reader);
+/* Memory for `bytes` bytes of rows, and the thread. *out is caller-owned (stream_thread_destroy); its memory
+ * comes from the arena. */
+ls_status stream_thread_create(const char *path, int64_t bytes, arena_t *arena, stream_thread_t **out,
+                               ls_error *error);
+void stream_thread_destroy(stream_thread_t **reader);
 
 /* ---- steps: one thread begins, rests and resumes; waiting for rows is thread-safe ---- */
 
@@ -61,8 +62,9 @@ void parts_begin(const split_t *split);
 ls_status parts_next(const split_t *split, part_t *part, ls_error *error);
 void parts_end(const split_t *split);
 
-/* Targets are scaled from now on: at once when they are in memory, else as they are read; those of windows as
- * they are gathered. The scaler is borrowed for the split's life. */
-void split_scale_targets(split_t *split, const scaler_t *scaler);
+/* Raw targets become scaled ones, and split->scaled_by says so: at once when they are in memory, else as they
+ * are read; those of windows as they are gathered. A scaler of no columns leaves them as they are. The scaler
+ * is borrowed for the split's life. LS_FAILED when the targets are scaled already. Not collective. */
+ls_status split_scale_targets(split_t *split, const scaler_t *scaler, ls_error *error);
 
 #endif

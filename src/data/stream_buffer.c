@@ -27,29 +27,30 @@ static void plan_parts(stream_t *stream, int64_t longest) {
 /* The buffer holds the features of all slots, then their targets, then their weights, then the table of
  * windows. */
 static ls_status lay_out(stream_t *stream, split_t *split, ls_error *error) {
-  reader_t *reader = stream->reader;
+  stream_thread_t *reader = stream->reader;
   size_t slot = stream->windows != NULL ? sizeof *stream->windows->at : 0, at = 0;
   int64_t longest = stream_longest_span(stream, PART_ROWS);
-  for (int a = 0; a < ARRAYS; a++) slot += stream->feeds[a].format.row_size;
+  for (int a = 0; a < ARRAYS; a++) slot += stream->row_readers[a].format.row_size;
   stream->slots = ((int64_t)reader->bytes - (ARRAYS + 1) * ALIGNMENT) / (int64_t)slot;
   if (stream->slots > UINT32_MAX) stream->slots = UINT32_MAX;
   if (stream->slots < 2 * longest) return refuse_limit(stream, slot, 2 * longest, error);
   plan_parts(stream, longest);
   for (int a = 0; a < ARRAYS; a++) {
-    stream->feeds[a].slots = reader->buffer + at;
-    at += aligned((size_t)stream->slots * stream->feeds[a].format.row_size);
+    stream->row_readers[a].slots = reader->buffer + at;
+    at += aligned((size_t)stream->slots * stream->row_readers[a].format.row_size);
   }
   if (stream->windows != NULL) stream->windows->at = (void *)(reader->buffer + at);
-  bool is_labels = stream->feeds[ARRAY_Y].format.targets.kind == TARGET_LABELS;
-  void *const y = stream_has_array(stream, ARRAY_Y) ? stream->feeds[ARRAY_Y].slots : NULL;
-  split->x = stream->feeds[ARRAY_X].slots;
+  bool is_labels = stream->row_readers[ARRAY_Y].format.targets.kind == TARGET_LABELS;
+  void *const y = stream_has_array(stream, ARRAY_Y) ? stream->row_readers[ARRAY_Y].slots : NULL;
+  split->x = stream->row_readers[ARRAY_X].slots;
   split->labels = is_labels ? y : NULL;
   split->targets = is_labels ? NULL : y;
-  split->weights = stream_has_array(stream, ARRAY_WEIGHT) ? (void *)stream->feeds[ARRAY_WEIGHT].slots : NULL;
+  split->weights =
+      stream_has_array(stream, ARRAY_WEIGHT) ? (void *)stream->row_readers[ARRAY_WEIGHT].slots : NULL;
   return LS_OK;
 }
 
-ls_status stream_create(reader_t *reader, const store_t *store, const rows_t *rows,
+ls_status stream_create(stream_thread_t *reader, const store_t *store, const rows_t *rows,
                         const row_format_t formats[ARRAYS], split_t *split, ls_error *error) {
   stream_t *stream = arena_new(reader->arena, 1, sizeof *stream);
   if (stream == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for a stream", reader->path);
@@ -63,9 +64,9 @@ ls_status stream_create(reader_t *reader, const store_t *store, const rows_t *ro
   bool is_plain = true;
   for (int a = 0; a < ARRAYS; a++) {
     if (formats[a].row_size == 0) continue;
-    TRY(feed_create(store, reader->file, formats[a], &reader->staging, &stream->feeds[a], error));
-    stream->feeds[a].path = reader->path;
-    is_plain = is_plain && stream->feeds[a].place.is_plain;
+    TRY(row_reader_create(store, reader->file, formats[a], &reader->staging, &stream->row_readers[a], error));
+    stream->row_readers[a].path = reader->path;
+    is_plain = is_plain && stream->row_readers[a].place.is_plain;
   }
   TRY(lay_out(stream, split, error));
   reader->needs_library = reader->needs_library || !is_plain;

@@ -8,7 +8,7 @@
 #ifndef DATA_STREAM_IMPL_H
 #define DATA_STREAM_IMPL_H
 
-#include "data/feed.h"
+#include "data/row_reader.h"
 #include "data/stream.h"
 #include "data/window.h"
 
@@ -34,15 +34,15 @@ typedef struct {
 } lane_t;
 
 struct stream {
-  reader_t *reader;
+  stream_thread_t *reader;
   row_map_t map;
   partition_t partition;
   int first_shard, shards;
-  int64_t rows;           /* of this rank */
-  windows_t *windows;     /* that rows are, or NULL */
-  int64_t slots;          /* that the buffer holds */
-  feed_t feeds[ARRAYS];   /* of formats with row_size 0: none */
-  const scaler_t *scaler; /* of targets, or NULL */
+  int64_t rows;                     /* of this rank */
+  windows_t *windows;               /* that rows are, or NULL */
+  int64_t slots;                    /* that the buffer holds */
+  row_reader_t row_readers[ARRAYS]; /* of formats with row_size 0: none */
+  const scaler_t *scaler;           /* of targets, or NULL */
 
   order_t order; /* walks over steps */
   uint64_t seed;
@@ -53,15 +53,17 @@ struct stream {
   lane_t *lanes;
   int next_lane;
 
-  int64_t half;                 /* walks over parts: slots of half the buffer, or as many as a part has */
-  int64_t part_first, part_end; /* rows of the part that is being read */
-  int64_t part_filled;          /* slots of its span that are there */
+  int64_t half; /* walks over parts: slots of half the buffer, or as many as a part has */
+  struct {
+    int64_t first, end; /* rows of the part that is being read */
+    int64_t filled;     /* slots of its span that are there */
+  } part;
 
   int64_t next_wanted; /* the consumer's: the part that comes next, and its first row */
   int64_t wanted_first;
 };
 
-struct reader {
+struct stream_thread {
   arena_t *arena; /* of the dataset */
   const char *path;
   int64_t limit;
@@ -89,12 +91,12 @@ struct reader {
 /* ---- stream_thread.c ---- */
 
 /* Another walk begins, in the given step or part; the one before ends. */
-void reader_begin(stream_t *stream, read_t (*read)(stream_t *stream, ls_error *error), int64_t from);
-void reader_rest(reader_t *reader);
-void reader_resume(reader_t *reader);
+void stream_thread_begin(stream_t *stream, read_t (*read)(stream_t *stream, ls_error *error), int64_t from);
+void stream_thread_rest(stream_thread_t *reader);
+void stream_thread_resume(stream_thread_t *reader);
 
 /* Waits until a step or part is there, or never will be. */
-void reader_wait(const reader_t *reader, int64_t number);
+void stream_thread_wait(const stream_thread_t *reader, int64_t number);
 
 /* ---- stream_take.c ---- */
 
@@ -111,12 +113,12 @@ ls_status stream_take_run(stream_t *stream, int64_t first, int64_t slot, int64_t
 
 /* Whether the split has this array (ARRAY_X, …). */
 static inline bool stream_has_array(const stream_t *stream, int a) {
-  return stream->feeds[a].format.row_size > 0;
+  return stream->row_readers[a].format.row_size > 0;
 }
 
 /* A split to be streamed: its arrays, and where in the buffer its rows pass. store is open for the time of
  * the call. */
-ls_status stream_create(reader_t *reader, const store_t *store, const rows_t *rows,
+ls_status stream_create(stream_thread_t *reader, const store_t *store, const rows_t *rows,
                         const row_format_t formats[ARRAYS], split_t *split, ls_error *error);
 
 /* ---- stream_windows.c ---- */

@@ -25,20 +25,20 @@ static int64_t end_of_part(const stream_t *stream, int64_t first) {
 }
 
 static read_t read_parts(stream_t *stream, ls_error *error) {
-  reader_t *reader = stream->reader;
+  stream_thread_t *reader = stream->reader;
   int64_t ready = atomic_load_explicit(&reader->ready, memory_order_relaxed);
-  if (stream->part_first == stream->rows) return READ_ALL;
+  if (stream->part.first == stream->rows) return READ_ALL;
   if (ready - atomic_load_explicit(&reader->released, memory_order_acquire) == 2) return READ_NO_ROOM;
-  int64_t slot = ready % 2 * stream->half, filled = stream->part_filled, n = 0;
-  span_t span = stream_span(stream, stream->part_first, stream->part_end);
+  int64_t slot = ready % 2 * stream->half, filled = stream->part.filled, n = 0;
+  span_t span = stream_span(stream, stream->part.first, stream->part.end);
   if (stream_take_run(stream, span.first + filled, slot + filled, span.steps - filled, &n, error) != LS_OK)
     return READ_FAILED;
-  stream->part_filled += n;
-  if (stream->part_filled < span.steps) return READ_SOMETHING;
-  if (stream->windows != NULL) windows_place(stream, stream->part_first, stream->part_end, slot);
-  stream->part_first = stream->part_end;
-  stream->part_end = end_of_part(stream, stream->part_first);
-  stream->part_filled = 0;
+  stream->part.filled += n;
+  if (stream->part.filled < span.steps) return READ_SOMETHING;
+  if (stream->windows != NULL) windows_place(stream, stream->part.first, stream->part.end, slot);
+  stream->part.first = stream->part.end;
+  stream->part.end = end_of_part(stream, stream->part.first);
+  stream->part.filled = 0;
   atomic_store_explicit(&reader->ready, ready + 1, memory_order_release);
   return READ_SOMETHING;
 }
@@ -48,20 +48,20 @@ static read_t read_parts(stream_t *stream, ls_error *error) {
 void parts_begin(const split_t *split) {
   stream_t *stream = split->stream;
   if (stream == NULL) return;
-  reader_begin(stream, read_parts, 0);
-  stream->part_first = stream->part_filled = 0;
-  stream->part_end = end_of_part(stream, 0);
+  stream_thread_begin(stream, read_parts, 0);
+  stream->part.first = stream->part.filled = 0;
+  stream->part.end = end_of_part(stream, 0);
   stream->next_wanted = stream->wanted_first = 0;
-  reader_resume(stream->reader);
+  stream_thread_resume(stream->reader);
 }
 
 static ls_status next_streamed(stream_t *stream, part_t *part, ls_error *error) {
-  reader_t *reader = stream->reader;
+  stream_thread_t *reader = stream->reader;
   int64_t number = stream->next_wanted, first = stream->wanted_first;
   atomic_store_explicit(&reader->released, number, memory_order_release);
   *part = (part_t){.first = first};
   if (first == stream->rows) return LS_OK;
-  reader_wait(reader, number);
+  stream_thread_wait(reader, number);
   if (atomic_load_explicit(&reader->ready, memory_order_acquire) <= number)
     return stream_status(stream, error);
   stream->next_wanted = number + 1;
@@ -80,15 +80,19 @@ ls_status parts_next(const split_t *split, part_t *part, ls_error *error) {
 }
 
 void parts_end(const split_t *split) {
-  if (split->stream != NULL) reader_rest(split->stream->reader);
+  if (split->stream != NULL) stream_thread_rest(split->stream->reader);
 }
 
-void split_scale_targets(split_t *split, const scaler_t *scaler) {
-  if (scaler->n == 0) return;
-  if (split->windows != NULL) split->windows->scaler = scaler;
-  if (split->windows != NULL || split->targets == NULL) return;
-  if (split->stream != NULL)
+ls_status split_scale_targets(split_t *split, const scaler_t *scaler, ls_error *error) {
+  if (split->scaled_by != NULL)
+    return error_set(error, LS_FAILED, "the targets of a split were scaled twice");
+  split->scaled_by = scaler;
+  if (scaler->n == 0) return LS_OK;
+  if (split->windows != NULL)
+    split->windows->scaler = scaler;
+  else if (split->targets != NULL && split->stream != NULL)
     split->stream->scaler = scaler;
-  else
+  else if (split->targets != NULL)
     scaler_apply(scaler, split->rows, split->targets);
+  return LS_OK;
 }

@@ -140,7 +140,7 @@ static read_t read_steps(stream_t *stream, ls_error *error) {
 /* ---- the consumer's side ---- */
 
 void stream_begin_steps(stream_t *stream, int64_t epoch, int64_t from) {
-  reader_begin(stream, read_steps, from);
+  stream_thread_begin(stream, read_steps, from);
   stream->next_lane = 0;
   for (int s = 0; s < stream->shards; s++) {
     lane_t *lane = &stream->lanes[s];
@@ -154,11 +154,11 @@ void stream_begin_steps(stream_t *stream, int64_t epoch, int64_t from) {
       lane->spans = lane->filled;
     while (lane->block_first + lane->block_rows < lane->filled) next_block(lane);
   }
-  reader_resume(stream->reader);
+  stream_thread_resume(stream->reader);
 }
 
 void stream_rows(stream_t *stream, int64_t step, int s, int64_t position, int64_t n, uint32_t *rows) {
-  reader_wait(stream->reader, step);
+  stream_thread_wait(stream->reader, step);
   for (int64_t i = 0; i < n; i++) rows[i] = (uint32_t)(s * stream->ring + (position + i) % stream->ring);
 }
 
@@ -167,9 +167,9 @@ void stream_release(stream_t *stream, int64_t step) {
 }
 
 void stream_rest(stream_t *stream) {
-  reader_rest(stream->reader);
+  stream_thread_rest(stream->reader);
 }
 
 void stream_resume(stream_t *stream) {
-  reader_resume(stream->reader);
+  stream_thread_resume(stream->reader);
 }

@@ -2,7 +2,7 @@
 #include "data/stream_impl.h"
 
 static void scale_targets(const stream_t *stream, const uint32_t *slots, int64_t n) {
-  const feed_t *y = &stream->feeds[ARRAY_Y];
+  const row_reader_t *y = &stream->row_readers[ARRAY_Y];
   for (int64_t i = 0; i < n; i++)
     scaler_apply(stream->scaler, 1, (float *)(void *)(y->slots + (size_t)slots[i] * y->format.row_size));
 }
@@ -13,7 +13,8 @@ ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slo
   int64_t at[TAKE_ROWS];
   for (int64_t i = 0; i < n; i++) at[i] = row_map_find(&stream->map, rows[i]);
   for (int a = 0; a < ARRAYS; a++)
-    if (stream_has_array(stream, a)) TRY(feed_take(&stream->feeds[a], store, at, slots, n, error));
+    if (stream_has_array(stream, a))
+      TRY(row_reader_take(&stream->row_readers[a], store, at, slots, n, error));
   if (stream->scaler != NULL) scale_targets(stream, slots, n);
   return LS_OK;
 }

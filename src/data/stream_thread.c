@@ -18,12 +18,12 @@ enum { NAP_NANOSECONDS = 500000, MOST_STAGING = 4 << 20, ALIGNMENT = 64 };
 
 /* ---- the thread ---- */
 
-static void fail(reader_t *reader, const ls_error *error) {
+static void fail(stream_thread_t *reader, const ls_error *error) {
   reader->error = *error;
   atomic_store_explicit(&reader->failed, 1, memory_order_release);
 }
 
-static read_t read_on(reader_t *reader) {
+static read_t read_on(stream_thread_t *reader) {
   ls_error error = {0};
   ls_status status = LS_OK;
   if (reader->needs_library && reader->store == NULL)
@@ -33,7 +33,7 @@ static read_t read_on(reader_t *reader) {
   return outcome;
 }
 
-static void nap(reader_t *reader) {
+static void nap(stream_thread_t *reader) {
   struct timespec until;
   clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_nsec += NAP_NANOSECONDS;
@@ -45,7 +45,7 @@ static void nap(reader_t *reader) {
 }
 
 static void *work(void *argument) {
-  reader_t *reader = argument;
+  stream_thread_t *reader = argument;
   float_mode_begin();
   pthread_mutex_lock(&reader->mutex);
   while (!reader->quit) {
@@ -66,7 +66,7 @@ static void *work(void *argument) {
   return NULL;
 }
 
-static void set_to_work(reader_t *reader, bool works) {
+static void set_to_work(stream_thread_t *reader, bool works) {
   pthread_mutex_lock(&reader->mutex);
   reader->works = works;
   pthread_cond_signal(&reader->wake);
@@ -74,16 +74,16 @@ static void set_to_work(reader_t *reader, bool works) {
   pthread_mutex_unlock(&reader->mutex);
 }
 
-void reader_rest(reader_t *reader) {
+void stream_thread_rest(stream_thread_t *reader) {
   if (reader->needs_library) set_to_work(reader, false);
 }
 
-void reader_resume(reader_t *reader) {
+void stream_thread_resume(stream_thread_t *reader) {
   if (atomic_load(&reader->failed) == 0) set_to_work(reader, true);
 }
 
-void reader_begin(stream_t *stream, read_t (*read)(stream_t *stream, ls_error *error), int64_t from) {
-  reader_t *reader = stream->reader;
+void stream_thread_begin(stream_t *stream, read_t (*read)(stream_t *stream, ls_error *error), int64_t from) {
+  stream_thread_t *reader = stream->reader;
   set_to_work(reader, false);
   reader->stream = stream;
   reader->read = read;
@@ -92,7 +92,7 @@ void reader_begin(stream_t *stream, read_t (*read)(stream_t *stream, ls_error *e
   atomic_store(&reader->failed, 0);
 }
 
-void reader_wait(const reader_t *reader, int64_t number) {
+void stream_thread_wait(const stream_thread_t *reader, int64_t number) {
   for (int tries = 0; atomic_load_explicit(&reader->ready, memory_order_acquire) <= number &&
                       atomic_load_explicit(&reader->failed, memory_order_acquire) == 0;
        tries++)
@@ -101,7 +101,7 @@ void reader_wait(const reader_t *reader, int64_t number) {
 
 /* ---- life ---- */
 
-static ls_status start_thread(reader_t *reader, ls_error *error) {
+static ls_status start_thread(stream_thread_t *reader, ls_error *error) {
   pthread_condattr_t monotonic;
   sigset_t all, before;
   pthread_condattr_init(&monotonic);
@@ -120,7 +120,7 @@ static ls_status start_thread(reader_t *reader, ls_error *error) {
 }
 
 /* A sixteenth of the limit, or less, is for rows that are converted. */
-static ls_status take_memory(reader_t *reader, ls_error *error) {
+static ls_status take_memory(stream_thread_t *reader, ls_error *error) {
   size_t limit = (size_t)reader->limit, part = limit / 16 < MOST_STAGING ? limit / 16 : MOST_STAGING;
   part = part / ALIGNMENT * ALIGNMENT;
   reader->bytes = limit - 2 * part;
@@ -131,26 +131,27 @@ static ls_status take_memory(reader_t *reader, ls_error *error) {
                    reader->path, (double)limit / 1e6);
 }
 
-ls_status reader_create(const char *path, int64_t bytes, arena_t *arena, reader_t **out, ls_error *error) {
-  reader_t *reader = aligned_alloc(_Alignof(reader_t), sizeof *reader);
+ls_status stream_thread_create(const char *path, int64_t bytes, arena_t *arena, stream_thread_t **out,
+                               ls_error *error) {
+  stream_thread_t *reader = aligned_alloc(_Alignof(stream_thread_t), sizeof *reader);
   if (reader == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for a reader", path);
-  *reader = (reader_t){.arena = arena, .path = arena_text(arena, path), .limit = bytes, .file = -1};
+  *reader = (stream_thread_t){.arena = arena, .path = arena_text(arena, path), .limit = bytes, .file = -1};
   ls_status status = reader->path != NULL ? LS_OK : error_set(error, LS_NO_MEMORY, "no memory for a reader");
   if (status == LS_OK) status = take_memory(reader, error);
   if (status == LS_OK && (reader->file = open(path, O_RDONLY | O_CLOEXEC)) < 0)
     status = error_set(error, LS_BAD_DATA, "%s: %s", path, strerror(errno));
   if (status == LS_OK) status = start_thread(reader, error);
   if (status != LS_OK) {
-    reader_destroy(&reader);
+    stream_thread_destroy(&reader);
     return status;
   }
   *out = reader;
   return LS_OK;
 }
 
-void reader_destroy(reader_t **reader) {
+void stream_thread_destroy(stream_thread_t **reader) {
   if (reader == NULL || *reader == NULL) return;
-  reader_t *own = *reader;
+  stream_thread_t *own = *reader;
   if (own->has_thread) {
     pthread_mutex_lock(&own->mutex);
     own->quit = true;

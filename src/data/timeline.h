@@ -3,31 +3,14 @@
  * A split has a part of every series. Put one behind the other these parts make the split's *timeline*: steps
  * 0, 1, 2, … with windows 0, 1, 2, … over them, none of which reaches from one part into the next. All that
  * is dealt, read and scaled is a range of steps of the timeline; which row of the array a step is follows
- * from its part. A single series is a timeline of one part. Arithmetic, thread-safe, but for series_read and
- * series_share. */
+ * from its part. A single series is a timeline of one part. Arithmetic, thread-safe. */
 #ifndef DATA_TIMELINE_H
 #define DATA_TIMELINE_H
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "comm/world.h"
 #include "config/settings.h"
-#include "store/store.h"
-
-/* The series of an array, in the order of its rows. */
-typedef struct {
-  int64_t n;
-  int64_t *first; /* (n + 1): the row at which each begins, and the end; malloc'd */
-  int64_t *ids;   /* (n): the numbers that the file gives them, or NULL; malloc'd */
-} series_t;
-
-/* Series by an array of one integer for each of so many rows; rows of the same number follow each other. name
- * NULL: all rows are one series. LS_BAD_DATA when a series is in several places. Not collective. *out is
- * caller-owned (series_free). */
-ls_status series_read(const store_t *store, const char *name, int64_t rows, series_t *out, ls_error *error);
-/* Everybody gets what rank 0 has. Collective. */
-ls_status series_share(world_t *world, series_t *series, ls_error *error);
-void series_free(series_t *series);
+#include "data/series.h"
 
 /* Training, validation and test out of a series, in this order of time: the last round(test * steps) steps
  * are for the test, the round(validation * steps) before them for validation. Those two begin `length` steps

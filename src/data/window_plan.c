@@ -101,12 +101,12 @@ static double validation_share(const settings_t *settings) {
 static const int spans_of_splits[SPLITS] = {[TRAIN] = SPAN_TRAIN, [VALID] = SPAN_VALID, [TEST] = SPAN_TEST};
 
 /* What a split is of the series of its array. */
-static int span_of(const plan_t *plan, int which) {
+static int span_of(const dataset_plan_t *plan, int which) {
   return which == TRAIN || plan->in_train[which] ? spans_of_splits[which] : SPAN_WHOLE;
 }
 
-ls_status windows_timeline(const settings_t *settings, const plan_t *plan, int which, const series_t *series,
-                           arena_t *arena, timeline_t *out, ls_error *error) {
+ls_status windows_timeline(const settings_t *settings, const dataset_plan_t *plan, int which,
+                           const series_t *series, arena_t *arena, timeline_t *out, ls_error *error) {
   return timeline_make(&settings->data.window, series, validation_share(settings), span_of(plan, which),
                        arena, out, error);
 }
@@ -126,8 +126,8 @@ static ls_status too_short(const store_t *store, const window_settings_t *window
 }
 
 /* The windows of a split, of which there have to be some. */
-static ls_status count_windows(const store_t *store, const settings_t *settings, plan_t *plan, int which,
-                               const series_t *series, ls_error *error) {
+static ls_status count_windows(const store_t *store, const settings_t *settings, dataset_plan_t *plan,
+                               int which, const series_t *series, ls_error *error) {
   static const char *const parts[SPLITS] = {"the training part", "the validation part", "the test part"};
   source_t *source = &plan->split[which];
   arena_t arena = {0};
@@ -164,7 +164,7 @@ static ls_status find_series(const store_t *store, const settings_t *settings, i
   return series_read(store, names.series[0] != '\0' ? names.series : NULL, rows, out, error);
 }
 
-ls_status windows_plan(const store_t *store, const settings_t *settings, plan_t *plan,
+ls_status windows_plan(const store_t *store, const settings_t *settings, dataset_plan_t *plan,
                        series_t series[SPLITS], ls_error *error) {
   TRY(check_settings(store, settings, &plan->split[TRAIN], error));
   TRY(find_series(store, settings, TRAIN, plan->split[TRAIN].array_rows, &series[TRAIN], error));

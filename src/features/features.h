@@ -1,11 +1,13 @@
 /* What becomes of a row of x on its way to the network: missing values are filled in, numbers scaled, one-hot
  * columns replaced by one of 0 and 1 for each category, basis functions computed. Fitted on the training
- * rows, kept in the model; the gather (features/gather.h) applies it. */
+ * rows (features/features_fit.h), kept in the model; the gather (features/gather.h) applies it. */
 #ifndef FEATURES_FEATURES_H
 #define FEATURES_FEATURES_H
 
+#include "config/settings.h"
 #include "features/basis.h"
-#include "features/scaling.h"
+#include "math/scaler.h"
+#include "store/store.h"
 
 typedef struct {
   int64_t columns;  /* values of a row of x, as it lies in the file */
@@ -26,19 +28,6 @@ typedef struct {
 
 /* For so many training rows of so many columns; inputs is 0 when only the rows can say. Not collective. */
 features_width_t features_width(const settings_t *settings, int64_t columns, int64_t rows);
-/* The same, and where only the rows can say they are read, dealt to so many shards. Collective. */
-ls_status features_find_width(world_t *world, const settings_t *settings, const dataset_shape_t *shape,
-                              int shards, features_width_t *out, ls_error *error);
-
-/* Fits on the training rows of all ranks. LS_BAD_SETTINGS for columns that are not there, LS_BAD_DATA for
- * columns that cannot be scaled, or hold no whole numbers where they should. Collective. *out is
- * caller-owned. */
-ls_status features_fit(world_t *world, const settings_t *settings, const dataset_t *data, features_t *out,
-                       ls_error *error);
-
-/* The same for those who have no dataset yet: reads the training rows for it. Collective. */
-ls_status features_fit_file(world_t *world, const settings_t *settings, int shards, features_t *out,
-                            ls_error *error);
 
 void features_free(features_t *features);
 

@@ -3,7 +3,7 @@
 #ifndef FEATURES_GATHER_H
 #define FEATURES_GATHER_H
 
-#include "data/dataset.h"
+#include "data/split.h"
 #include "features/features.h"
 
 typedef struct {

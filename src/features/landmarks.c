@@ -2,7 +2,7 @@
 
 #include "base/random.h"
 #include "features/gather.h"
-#include "data/visit.h"
+#include "data/split_walk.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,11 +15,11 @@ typedef struct {
   float *next; /* where the next landmark of this rank goes */
 } collecting_t;
 
-static void take_landmarks(void *context, const visit_t *visit) {
+static void take_landmarks(void *context, const split_walk_t *walk) {
   collecting_t *collecting = context;
-  for (int64_t r = 0; r < visit->rows; r++) {
-    if (!collecting->chosen[collecting->first + visit->row + r]) continue;
-    gather_range(collecting->gather, visit->first + r, 1, collecting->next);
+  for (int64_t r = 0; r < walk->rows; r++) {
+    if (!collecting->chosen[collecting->first + walk->row + r]) continue;
+    gather_range(collecting->gather, walk->first + r, 1, collecting->next);
     collecting->next += collecting->width;
   }
 }
@@ -47,7 +47,7 @@ static ls_status collect(world_t *world, const split_t *split, const gather_t *g
                              .width = width,
                              .next = mine};
   count_bytes(world, split, chosen, (size_t)width * sizeof *mine, sizes);
-  TRY(split_visit(world, split, take_landmarks, &collecting, error));
+  TRY(split_walk(world, split, take_landmarks, &collecting, error));
   return world_gather_pieces(world, mine, sizes, all, -1, error);
 }
 

@@ -2,7 +2,7 @@
 #ifndef FEATURES_LANDMARKS_H
 #define FEATURES_LANDMARKS_H
 
-#include "features/features.h"
+#include "features/features_fit.h"
 
 /* Makes features->basis and ->inputs, the rest being complete. Landmarks are a random subset of the training
  * rows by their numbers (train.seed), in order: whoever holds one gives its scaled features to all.

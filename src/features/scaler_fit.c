@@ -22,15 +22,15 @@ ROW_OF(uint8_t, row_of_bytes)
 ROW_OF(float, row_of_floats)
 ROW_OF(double, row_of_doubles)
 
-static void row_read(const table_t *table, int64_t row, double *out) {
+static void row_read(const columns_view_t *table, int64_t row, double *out) {
   static void (*const readers[])(const void *values, int64_t at, int64_t n, double *restrict out_row) = {
       [ELEMENT_U8] = row_of_bytes, [ELEMENT_F32] = row_of_floats, [ELEMENT_F64] = row_of_doubles};
   readers[table->type](table->values, row * table->stride + table->first_column, table->columns, out);
 }
 
-double table_value(const table_t *table, int64_t row, int64_t column) {
+double columns_view_value(const columns_view_t *table, int64_t row, int64_t column) {
   double value;
-  table_t one = *table;
+  columns_view_t one = *table;
   one.first_column = column;
   one.columns = 1;
   row_read(&one, row, &value);
@@ -38,7 +38,7 @@ double table_value(const table_t *table, int64_t row, int64_t column) {
 }
 
 /* What is missing adds nothing: 0 to sums of x, 0 to sums of x - mean. */
-static void row_read_filled(const table_t *table, int64_t r, const double *restrict fill,
+static void row_read_filled(const columns_view_t *table, int64_t r, const double *restrict fill,
                             double *restrict row) {
   row_read(table, r, row);
   if (!table->has_missing) return;
@@ -64,7 +64,7 @@ static void widen_range(int64_t n, const double *restrict row, double *restrict 
   }
 }
 
-void fit_range(const table_t *table, double *scratch, double *low, double *high, int64_t *present) {
+void fit_range(const columns_view_t *table, double *scratch, double *low, double *high, int64_t *present) {
   for (int64_t r = 0; r < table->rows; r++) {
     row_read(table, r, scratch);
     widen_range(table->columns, scratch, low, high, present);
@@ -86,7 +86,7 @@ static void add_differences(int64_t n, const double *restrict row, const double 
 
 /* Blocks of rows have sums of their own, so that the rounding errors of n rows grow like those of n / 256 +
  * 256. */
-void fit_sums(const table_t *table, double *scratch, double *sums) {
+void fit_sums(const columns_view_t *table, double *scratch, double *sums) {
   int64_t n = table->columns;
   double *row = scratch, *block = scratch + n;
   for (int64_t first = 0; first < table->rows; first += FIT_BLOCK_ROWS) {
@@ -100,7 +100,7 @@ void fit_sums(const table_t *table, double *scratch, double *sums) {
   }
 }
 
-void fit_squares(const table_t *table, const double *mean, double *scratch, double *sums) {
+void fit_squares(const columns_view_t *table, const double *mean, double *scratch, double *sums) {
   int64_t n = table->columns;
   double *row = scratch, *block = scratch + n;
   for (int64_t first = 0; first < table->rows; first += FIT_BLOCK_ROWS) {
@@ -159,7 +159,7 @@ static void count_digits(uint64_t key, const selection_t *selection, int digit, 
   }
 }
 
-void fit_digits(const table_t *table, const selection_t *selections, int digit, double *scratch,
+void fit_digits(const columns_view_t *table, const selection_t *selections, int digit, double *scratch,
                 int64_t *bins) {
   for (int64_t r = 0; r < table->rows; r++) {
     row_read(table, r, scratch);

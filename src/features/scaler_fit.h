@@ -3,6 +3,7 @@
 #ifndef FEATURES_SCALER_FIT_H
 #define FEATURES_SCALER_FIT_H
 
+#include "features/features_fit.h"
 #include "features/scaling.h"
 
 /* Some columns of some rows: element (row, column) is values[row * stride + first_column + column]. */
@@ -12,9 +13,9 @@ typedef struct {
   int64_t rows, stride;
   int64_t first_column, columns;
   bool has_missing; /* NaN may be among the values, and is passed over */
-} table_t;
+} columns_view_t;
 
-double table_value(const table_t *table, int64_t row, int64_t column);
+double columns_view_value(const columns_view_t *table, int64_t row, int64_t column);
 
 /* Rows added up plainly before they join the sum of a shard. */
 enum { FIT_BLOCK_ROWS = 256 };
@@ -28,13 +29,13 @@ size_t fit_scratch(int64_t columns);
 /* low[c] and high[c], the range of column c, to begin with +inf and -inf (fit_no_range); present[c] += values
  * that are not missing. */
 void fit_no_range(int64_t columns, double *low, double *high);
-void fit_range(const table_t *table, double *scratch, double *low, double *high, int64_t *present);
+void fit_range(const columns_view_t *table, double *scratch, double *low, double *high, int64_t *present);
 
 /* sums[c] += sum of x[c]. */
-void fit_sums(const table_t *table, double *scratch, double *sums);
+void fit_sums(const columns_view_t *table, double *scratch, double *sums);
 
 /* d = x - mean: sums[c] += sum of d[c], sums[columns + c] += sum of d[c]^2. */
-void fit_squares(const table_t *table, const double *mean, double *scratch, double *sums);
+void fit_squares(const columns_view_t *table, const double *mean, double *scratch, double *sums);
 
 /* ---- order statistics, exactly, by radix selection ----
  *
@@ -57,7 +58,7 @@ typedef struct {
  */
 void select_begin(int64_t n, selection_t *selection);
 /* bins (columns, SELECTED, SELECT_BINS): digit number `digit` of the values of wanted columns counted. */
-void fit_digits(const table_t *table, const selection_t *selections, int digit, double *scratch,
+void fit_digits(const columns_view_t *table, const selection_t *selections, int digit, double *scratch,
                 int64_t *bins);
 /* The next digit of one column from the sum of all bins. */
 void select_digit(int digit, const int64_t *bins, selection_t *selection);
@@ -116,6 +117,6 @@ ls_status fit_finish(const method_t *methods, const moments_t *moments, int64_t 
 /* Fits the columns of a table that lies like the split's rows (x or targets), by methods (columns). Where
  * there are missing values and fill is given, fill (columns) gets the means. Collective. */
 ls_status scaler_fit(world_t *world, const char *name, const method_t *methods, const split_t *split,
-                     const table_t *table, double *fill, scaler_t *out, ls_error *error);
+                     const columns_view_t *table, double *fill, scaler_t *out, ls_error *error);
 
 #endif

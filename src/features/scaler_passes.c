@@ -2,7 +2,7 @@
  * all shards fit into little memory however many columns there are. */
 #include "features/scaler_fit.h"
 
-#include "data/visit.h"
+#include "data/split_walk.h"
 #include "data/window.h"
 #include "math/tree.h"
 
@@ -17,7 +17,7 @@ typedef struct {
   world_t *world;
   const split_t *split;
   const method_t *methods; /* (columns) of the group */
-  table_t table;           /* resident rows, the group's columns */
+  columns_view_t table;    /* resident rows, the group's columns */
   int64_t columns;         /* in the group */
   bool needs_mean, needs_quartiles;
   double *scratch;    /* fit_scratch */
@@ -32,10 +32,10 @@ typedef struct {
   size_t *sizes;           /* (ranks), of what each rank gives to a gather */
 } fit_t;
 
-static table_t visited_rows(const fit_t *fit, const visit_t *visit) {
-  table_t table = fit->table;
-  table.first_column += visit->first * table.stride;
-  table.rows = visit->rows;
+static columns_view_t walked_rows(const fit_t *fit, const split_walk_t *walk) {
+  columns_view_t table = fit->table;
+  table.first_column += walk->first * table.stride;
+  table.rows = walk->rows;
   return table;
 }
 
@@ -49,9 +49,9 @@ static ls_status sum_shards(fit_t *fit, int64_t width, ls_error *error) {
   return LS_OK;
 }
 
-static void take_range(void *context, const visit_t *visit) {
+static void take_range(void *context, const split_walk_t *walk) {
   fit_t *fit = context;
-  table_t table = visited_rows(fit, visit);
+  columns_view_t table = walked_rows(fit, walk);
   fit_range(&table, fit->scratch, fit->mine, fit->mine + fit->columns, fit->present);
 }
 
@@ -59,7 +59,7 @@ static ls_status find_range(fit_t *fit, ls_error *error) {
   int64_t n = fit->columns;
   fit_no_range(n, fit->mine, fit->mine + n);
   memset(fit->present, 0, (size_t)n * sizeof *fit->present);
-  TRY(split_visit(fit->world, fit->split, take_range, fit, error));
+  TRY(split_walk(fit->world, fit->split, take_range, fit, error));
   TRY(world_sum_i64(fit->world, fit->present, (size_t)n, error));
   TRY(world_gather(fit->world, fit->mine, 2 * (size_t)n * sizeof(double), fit->ranges, error));
   fit_no_range(n, fit->low, fit->high);
@@ -77,36 +77,36 @@ static void clear_sums(fit_t *fit, int64_t width) {
   memset(fit->mine, 0, (size_t)(fit->split->shards * width) * sizeof *fit->mine);
 }
 
-static void take_sums(void *context, const visit_t *visit) {
+static void take_sums(void *context, const split_walk_t *walk) {
   fit_t *fit = context;
-  table_t table = visited_rows(fit, visit);
-  fit_sums(&table, fit->scratch, fit->mine + visit->shard * fit->columns);
+  columns_view_t table = walked_rows(fit, walk);
+  fit_sums(&table, fit->scratch, fit->mine + walk->shard * fit->columns);
 }
 
 static ls_status find_mean(fit_t *fit, ls_error *error) {
   int64_t n = fit->columns;
   clear_sums(fit, n);
-  TRY(split_visit(fit->world, fit->split, take_sums, fit, error));
+  TRY(split_walk(fit->world, fit->split, take_sums, fit, error));
   TRY(sum_shards(fit, n, error));
   for (int64_t c = 0; c < n; c++) fit->mean[c] = fit->all[c] / (double)fit->present[c];
   return LS_OK;
 }
 
-static void take_squares(void *context, const visit_t *visit) {
+static void take_squares(void *context, const split_walk_t *walk) {
   fit_t *fit = context;
-  table_t table = visited_rows(fit, visit);
-  fit_squares(&table, fit->mean, fit->scratch, fit->mine + 2 * visit->shard * fit->columns);
+  columns_view_t table = walked_rows(fit, walk);
+  fit_squares(&table, fit->mean, fit->scratch, fit->mine + 2 * walk->shard * fit->columns);
 }
 
 static ls_status find_squares(fit_t *fit, ls_error *error) {
   clear_sums(fit, 2 * fit->columns);
-  TRY(split_visit(fit->world, fit->split, take_squares, fit, error));
+  TRY(split_walk(fit->world, fit->split, take_squares, fit, error));
   return sum_shards(fit, 2 * fit->columns, error);
 }
 
-static void take_digits(void *context, const visit_t *visit) {
+static void take_digits(void *context, const split_walk_t *walk) {
   fit_t *fit = context;
-  table_t table = visited_rows(fit, visit);
+  columns_view_t table = walked_rows(fit, walk);
   fit_digits(&table, fit->selections, fit->digit, fit->scratch, fit->bins);
 }
 
@@ -119,7 +119,7 @@ static ls_status find_quartiles(fit_t *fit, ls_error *error) {
   }
   for (fit->digit = 0; fit->digit < SELECT_DIGITS; fit->digit++) {
     memset(fit->bins, 0, n * sizeof *fit->bins);
-    TRY(split_visit(fit->world, fit->split, take_digits, fit, error));
+    TRY(split_walk(fit->world, fit->split, take_digits, fit, error));
     TRY(world_sum_i64(fit->world, fit->bins, n, error));
     for (int64_t c = 0; c < fit->columns; c++)
       if (fit->selections[c].wanted)
@@ -178,7 +178,7 @@ static int64_t group_columns(const fit_t *fit, int64_t columns) {
 }
 
 ls_status scaler_fit(world_t *world, const char *name, const method_t *methods, const split_t *split,
-                     const table_t *table, double *fill, scaler_t *out, ls_error *error) {
+                     const columns_view_t *table, double *fill, scaler_t *out, ls_error *error) {
   fit_t fit = {.world = world, .split = split, .table = *table, .needs_mean = fill != NULL};
   for (int64_t c = 0; c < table->columns; c++) {
     fit.needs_mean |= methods[c].row->needs == NEEDS_MEAN;
@@ -219,7 +219,7 @@ static ls_status fit_rows(world_t *world, const scaling_settings_t *settings, co
   ls_status status = methods == NULL ? error_set(error, LS_NO_MEMORY, "no memory to fit a scaler") : LS_OK;
   status = world_agree(world, status, error);
   for (int64_t c = 0; c < train->width && status == LS_OK; c++) methods[c] = (method_t){row, settings};
-  table_t table = {train->targets, ELEMENT_F32, train->rows, train->width, 0, train->width, false};
+  columns_view_t table = {train->targets, ELEMENT_F32, train->rows, train->width, 0, train->width, false};
   if (status == LS_OK) status = scaler_fit(world, row->choice.name, methods, train, &table, NULL, out, error);
   free(methods);
   return status == LS_OK ? LS_OK : error_prefix(error, status, "data.target_scaling: y of the training rows");
@@ -268,5 +268,7 @@ static ls_status fit_windows(world_t *world, const scaling_settings_t *settings,
 
 ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
                              scaler_t *out, ls_error *error) {
+  if (train->scaled_by != NULL)
+    return error_set(error, LS_FAILED, "a scaler is fitted on raw targets, and these are scaled already");
   return (train->windows != NULL ? fit_windows : fit_rows)(world, settings, train, out, error);
 }

@@ -4,6 +4,7 @@
 #include "score/model_file_impl.h"
 
 #include "base/checksum.h"
+#include "features/scaling.h"
 #include "score/vector_file.h"
 
 #include <inttypes.h>

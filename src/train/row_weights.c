@@ -1,7 +1,7 @@
 #include "train/row_weights.h"
 
 #include "features/gather.h"
-#include "data/visit.h"
+#include "data/split_walk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ typedef struct {
   uint32_t rows[BLOCK_ROWS];
 } tally_t;
 
-/* The next rows of a visit. */
+/* The next rows of a walk. */
 static void read_block(tally_t *tally, int64_t first, int64_t n) {
   for (int64_t i = 0; i < n; i++) tally->rows[i] = (uint32_t)(first + i);
   if (tally->objective->has_labels)
@@ -93,12 +93,12 @@ static void tally_block(const tally_t *tally, int64_t n, double *leaf) {
     }
 }
 
-static void tally_visit(void *context, const visit_t *visit) {
+static void tally_rows(void *context, const split_walk_t *walk) {
   tally_t *tally = context;
-  double *leaf = tally->own + visit->shard * 2 * tally->objective->factors;
-  for (int64_t at = 0; at < visit->rows; at += BLOCK_ROWS) {
-    int64_t n = visit->rows - at < BLOCK_ROWS ? visit->rows - at : BLOCK_ROWS;
-    read_block(tally, visit->first + at, n);
+  double *leaf = tally->own + walk->shard * 2 * tally->objective->factors;
+  for (int64_t at = 0; at < walk->rows; at += BLOCK_ROWS) {
+    int64_t n = walk->rows - at < BLOCK_ROWS ? walk->rows - at : BLOCK_ROWS;
+    read_block(tally, walk->first + at, n);
     tally_block(tally, n, leaf);
   }
 }
@@ -114,7 +114,7 @@ static ls_status tally_classes(world_t *world, const objective_t *objective, con
   if (tally.own == NULL || tally.values == NULL)
     status = error_set(error, LS_NO_MEMORY, "no memory to count classes");
   TRY_OR_DONE(world_agree(world, status, error));
-  TRY_OR_DONE(split_visit(world, split, tally_visit, &tally, error));
+  TRY_OR_DONE(split_walk(world, split, tally_rows, &tally, error));
   status = split_sum(world, split, width, tally.own, out, error);
 done:
   free(tally.own);
@@ -207,11 +207,11 @@ typedef struct {
   double *own; /* (shards of this rank, n) */
 } summing_t;
 
-static void sum_visit(void *context, const visit_t *visit) {
+static void sum_rows(void *context, const split_walk_t *walk) {
   const summing_t *summing = context;
-  for (int64_t i = 0; i < visit->rows; i++)
-    summing->add((double)(row_weight(summing->split, visit->first + i) * summing->split->factors[0]),
-                 summing->own + (size_t)visit->shard * summing->n);
+  for (int64_t i = 0; i < walk->rows; i++)
+    summing->add((double)(row_weight(summing->split, walk->first + i) * summing->split->factors[0]),
+                 summing->own + (size_t)walk->shard * summing->n);
 }
 
 ls_status row_weights_sum(world_t *world, const split_t *split, size_t n,
@@ -221,7 +221,7 @@ ls_status row_weights_sum(world_t *world, const split_t *split, size_t n,
   ls_status status = LS_OK;
   if (summing.own == NULL) status = error_set(error, LS_NO_MEMORY, "no memory to add up weights");
   TRY_OR_DONE(world_agree(world, status, error));
-  TRY_OR_DONE(split_visit(world, split, sum_visit, &summing, error));
+  TRY_OR_DONE(split_walk(world, split, sum_rows, &summing, error));
   status = split_sum(world, split, n, summing.own, sums, error);
 done:
   free(summing.own);

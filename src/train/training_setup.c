@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "data/shard.h"
 #include "data/window.h"
+#include "features/features_fit.h"
+#include "features/scaling.h"
 #include "model/init.h"
 #include "train/choices.h"
 #include "train/preflight.h"
@@ -145,9 +147,9 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(make_scalers(trainer, error));
   TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0, &trainer->objective,
                        error));
-  split_scale_targets(&trainer->dataset->train, &trainer->targets);
-  split_scale_targets(&trainer->dataset->valid, &trainer->targets);
-  split_scale_targets(&trainer->dataset->test, &trainer->targets);
+  TRY(split_scale_targets(&trainer->dataset->train, &trainer->targets, error));
+  TRY(split_scale_targets(&trainer->dataset->valid, &trainer->targets, error));
+  TRY(split_scale_targets(&trainer->dataset->test, &trainer->targets, error));
   return weigh_rows(trainer, error);
 }
 

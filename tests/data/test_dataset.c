@@ -54,22 +54,22 @@ static void x_and_y(const char *x, const char *y, int64_t rows) {
 }
 
 /* Files may be read back while they are written. */
-static plan_t plan_of(const settings_t *settings) {
-  plan_t plan;
+static dataset_plan_t plan_of(const settings_t *settings) {
+  dataset_plan_t plan;
   ls_error error = {0};
   cr_assert_eq(plan_make(store, settings, &plan, NULL, &error), LS_OK, "%s", error.message);
   return plan;
 }
 
 static void plan_fails(const settings_t *settings, const char *part) {
-  plan_t plan;
+  dataset_plan_t plan;
   ls_error error = {0};
   cr_assert_eq(plan_make(store, settings, &plan, NULL, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, part), "no '%s' in: %s", part, error.message);
 }
 
 static void check_fails(const settings_t *settings, target_kind_t kind, int64_t outputs, const char *part) {
-  plan_t plan = plan_of(settings);
+  dataset_plan_t plan = plan_of(settings);
   ls_error error = {0};
   cr_assert_eq(
       plan_check(store, settings, &plan, 7, (target_request_t){.kind = kind, .width = outputs}, &error),
@@ -113,7 +113,7 @@ Test(dataset, groups_that_are_there_are_used) {
   settings_t settings = usual();
   x_and_y("train/x", "train/y", N);
   x_and_y("test/x", "test/y", 20);
-  plan_t plan = plan_of(&settings);
+  dataset_plan_t plan = plan_of(&settings);
   cr_assert(plan.split[TRAIN].there && plan.split[TEST].there && !plan.split[VALID].there && !plan.by_share);
   cr_assert(plan.split[TRAIN].rows == N && plan.split[TEST].rows == 20 && plan.split[TRAIN].features == F);
   cr_assert(plan.split[TRAIN].has_y && plan.split[TRAIN].y_is_integer && plan.split[TRAIN].y_width == 1);
@@ -128,7 +128,7 @@ Test(dataset, other_names_and_a_validation_group) {
   x_and_y("/held/out/x", "/held/out/y", 7);
   settings.data.x = "images", settings.data.y = "/labels";
   settings.data.validation_group = "held/out";
-  plan_t plan = plan_of(&settings);
+  dataset_plan_t plan = plan_of(&settings);
   cr_assert(plan.split[VALID].rows == 7 && plan.split[VALID].has_y);
   settings.data.validation_group = "held/in";
   plan_fails(&settings, "data.validation");
@@ -139,7 +139,7 @@ Test(dataset, a_share_is_taken_from_the_training_rows) {
   x_and_y("train/x", "train/y", N);
   x_and_y("valid/x", "valid/y", 7);
   settings.data.validation = 0.3;
-  plan_t plan = plan_of(&settings);
+  dataset_plan_t plan = plan_of(&settings);
   cr_assert(plan.by_share && plan.split[TRAIN].rows == 35 && plan.split[VALID].rows == 15);
   cr_assert(plan.split[TRAIN].array_rows == N && plan.split[VALID].array_rows == N);
   settings.data.validation = 0.001;
@@ -184,7 +184,7 @@ Test(dataset, targets_must_suit_the_network) {
   array("train/y", STORE_F32, N, 5, values);
   check_fails(&settings, TARGET_LABELS, 4, "one-hot");
   check_fails(&settings, TARGET_VALUES, 4, "5 columns but the network and its loss are for 4 targets");
-  plan_t plan = plan_of(&settings);
+  dataset_plan_t plan = plan_of(&settings);
   ls_error error = {0};
   cr_assert_eq(
       plan_check(store, &settings, &plan, 7, (target_request_t){.kind = TARGET_VALUES, .width = 5}, &error),
@@ -226,7 +226,7 @@ Test(dataset, only_the_wanted_rows_are_kept_in_file_order) {
   static int32_t labels[N];
   ls_error error = {0};
   x_and_y("train/x", "train/y", N);
-  plan_t plan = plan_of(&settings);
+  dataset_plan_t plan = plan_of(&settings);
   for (int i = 0; i < N; i += 3) kinds[i] = ROW_VALIDATES;
   for (uint8_t wanted = 0; wanted < 2; wanted++) {
     rows_t rows = {5, 31, kinds, wanted, NULL};

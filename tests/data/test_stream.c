@@ -55,7 +55,7 @@ TestSuite(stream, .init = begin, .fini = end);
 
 typedef struct {
   arena_t arena;
-  reader_t *reader;
+  stream_thread_t *reader;
   split_t split;
   int64_t array_row[N]; /* of each row of the split */
 } fixture_t;
@@ -77,14 +77,14 @@ static ls_status open_stream(fixture_t *f, int64_t limit, bool by_share, bool la
   formats[ARRAY_Y] = labels ? labels_format("y", &source, 7) : targets_format("t", &source, values);
   if (!labels) formats[ARRAY_WEIGHT] = weights_format("w");
   cr_assert_eq(store_open(path, &store, error), LS_OK, "%s", error->message);
-  ls_status status = reader_create(path, limit, &f->arena, &f->reader, error);
+  ls_status status = stream_thread_create(path, limit, &f->arena, &f->reader, error);
   if (status == LS_OK) status = stream_create(f->reader, store, &rows, formats, &f->split, error);
   store_close(&store);
   return status;
 }
 
 static void close_stream(fixture_t *f) {
-  reader_destroy(&f->reader);
+  stream_thread_destroy(&f->reader);
   arena_free(&f->arena);
 }
 
@@ -183,7 +183,11 @@ Test(stream, targets_are_scaled_as_they_are_read) {
   ls_error error = {0};
   part_t part = {0};
   cr_assert_eq(open_stream(&f, LIMIT / 4, false, false, &error), LS_OK, "%s", error.message);
-  split_scale_targets(&f.split, &scaler);
+  cr_assert_null(f.split.scaled_by, "raw targets");
+  cr_assert_eq(split_scale_targets(&f.split, &scaler, &error), LS_OK);
+  cr_assert_eq(f.split.scaled_by, &scaler);
+  cr_assert_eq(split_scale_targets(&f.split, &scaler, &error), LS_FAILED, "never twice");
+  error = (ls_error){0};
   parts_begin(&f.split);
   while (parts_next(&f.split, &part, &error) == LS_OK && part.rows > 0)
     for (int64_t i = 0; i < part.rows; i++) {

@@ -53,7 +53,7 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 
 typedef struct {
   arena_t arena;
-  reader_t *reader;
+  stream_thread_t *reader;
   split_t split;
   windows_t windows;
 } fixture_t;
@@ -81,14 +81,14 @@ static ls_status open_stream(fixture_t *f, const case_t *c, int rank, int64_t li
       [ARRAY_X] = features_format("x", &source), [ARRAY_WEIGHT] = weights_format("w")};
   const rows_t rows = {0, timeline_steps(&timeline), NULL, ROW_KEPT, &f->windows.timeline};
   cr_assert_eq(store_open(path, &store, error), LS_OK, "%s", error->message);
-  ls_status status = reader_create(path, limit, &f->arena, &f->reader, error);
+  ls_status status = stream_thread_create(path, limit, &f->arena, &f->reader, error);
   if (status == LS_OK) status = stream_create(f->reader, store, &rows, formats, &f->split, error);
   store_close(&store);
   return status;
 }
 
 static void close_stream(fixture_t *f) {
-  reader_destroy(&f->reader);
+  stream_thread_destroy(&f->reader);
   arena_free(&f->arena);
 }
 

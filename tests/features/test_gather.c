@@ -127,3 +127,41 @@ Test(gather, a_scaler_of_another_width_is_refused) {
   cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_BAD_DATA);
   cr_assert_not_null(strstr(error.message, "5 features"), "%s", error.message);
 }
+
+/* A split made of arrays in memory is what one that was loaded is to the gather. */
+Test(gather, rows_labels_targets_and_weights_come_from_memory) {
+  const double values[3][2] = {{1, 2}, {3, 4}, {5, 6}};
+  const int32_t classes[] = {2, 0, 1};
+  const float y[3][1] = {{0.5f}, {1.5f}, {2.5f}}, w[] = {1, 2, 3};
+  const uint32_t rows[] = {2, 0};
+  split_t split = {.rows = -1};
+  features_t features = {.columns = 2, .encoded = 2, .inputs = 2};
+  gather_t gather;
+  ls_error error = {0};
+  split_arrays_t arrays = {.rows = 3,
+                           .features = 2,
+                           .type = ELEMENT_F64,
+                           .x = values,
+                           .labels = classes,
+                           .targets = y[0],
+                           .width = 1,
+                           .weights = w};
+  cr_assert_eq(split_from_memory(&arrays, &split, &error), LS_OK);
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
+  float x[4], targets[2], weights[2];
+  int32_t labels[2];
+  gather_features(&gather, rows, 2, x);
+  gather_labels(&gather, rows, 2, labels);
+  gather_targets(&gather, rows, 2, targets);
+  gather_weights(&gather, rows, 2, weights);
+  cr_expect(x[0] == 5 && x[1] == 6 && x[2] == 1 && x[3] == 2);
+  cr_expect(labels[0] == 1 && labels[1] == 2);
+  cr_expect(targets[0] == 2.5f && targets[1] == 0.5f);
+  cr_expect(weights[0] == 3 && weights[1] == 1);
+  gather_free(&gather);
+  arrays.features = 0;
+  cr_expect_eq(split_from_memory(&arrays, &split, &error), LS_BAD_DATA);
+  arrays.features = 2, arrays.x = NULL;
+  cr_expect_eq(split_from_memory(&arrays, &split, &error), LS_BAD_DATA);
+  cr_expect_eq(split.rows, 3, "untouched");
+}

@@ -13,15 +13,15 @@
 
 enum { MOST_COLUMNS = 8 };
 
-static table_t shard_of(const table_t *table, int shards, int j) {
+static columns_view_t shard_of(const columns_view_t *table, int shards, int j) {
   partition_t partition = {table->rows, shards};
-  table_t part = *table;
+  columns_view_t part = *table;
   part.first_column += shard_first(partition, j) * table->stride;
   part.rows = shard_rows(partition, j);
   return part;
 }
 
-static void find_quartiles(const table_t *table, int shards, const int64_t *present, double *scratch,
+static void find_quartiles(const columns_view_t *table, int shards, const int64_t *present, double *scratch,
                            double *quartiles) {
   enum { EACH = SELECTED * SELECT_BINS };
   selection_t selections[MOST_COLUMNS];
@@ -30,7 +30,7 @@ static void find_quartiles(const table_t *table, int shards, const int64_t *pres
   for (int digit = 0; digit < SELECT_DIGITS; digit++) {
     memset(bins, 0, (size_t)table->columns * EACH * sizeof *bins);
     for (int j = 0; j < shards; j++) {
-      table_t part = shard_of(table, shards, j);
+      columns_view_t part = shard_of(table, shards, j);
       fit_digits(&part, selections, digit, scratch, bins);
     }
     for (int64_t c = 0; c < table->columns; c++) select_digit(digit, bins + c * EACH, &selections[c]);
@@ -41,7 +41,7 @@ static void find_quartiles(const table_t *table, int shards, const int64_t *pres
 }
 
 /* Fits all columns with rows dealt to S shards, as ranks do together. */
-static scaler_t fit(const char *name, double a, double b, const table_t *table, int shards) {
+static scaler_t fit(const char *name, double a, double b, const columns_view_t *table, int shards) {
   size_t n = (size_t)table->columns;
   double *scratch = calloc(fit_scratch(table->columns), sizeof(double));
   double *low = calloc(3 * n, sizeof(double)), *high = low + n, *mean = low + 2 * n;
@@ -55,7 +55,7 @@ static scaler_t fit(const char *name, double a, double b, const table_t *table, 
   for (int pass = 0; pass < 2; pass++) {
     memset(sums, 0, 2 * n * (size_t)shards * sizeof *sums);
     for (int j = 0; j < shards; j++) {
-      table_t part = shard_of(table, shards, j);
+      columns_view_t part = shard_of(table, shards, j);
       if (pass == 0) fit_sums(&part, scratch, sums + (size_t)j * n);
       if (pass == 1) fit_squares(&part, mean, scratch, sums + 2 * (size_t)j * n);
     }
@@ -97,7 +97,7 @@ Test(scaler, standard_is_exact_for_huge_offsets_and_constant_columns) {
   static double x[N * C];
   fill(x);
   cr_assert_float_eq(deviation, sqrt(((double)N * N - 1) / 12), 1e-9);
-  table_t table = {x, ELEMENT_F64, N, C, 0, C, false};
+  columns_view_t table = {x, ELEMENT_F64, N, C, 0, C, false};
   scaler_t s = fit("standard", 0, 1, &table, 64);
   cr_assert_float_eq(s.shift[0], 1e9 + (N - 1) / 2.0 / 1024, 2e-7);
   cr_assert_float_eq(s.scale[0] * deviation / 1024, 1, 1e-10);
@@ -113,7 +113,7 @@ Test(scaler, standard_is_exact_for_huge_offsets_and_constant_columns) {
 Test(scaler, minmax_reaches_both_ends) {
   static double x[N * C];
   fill(x);
-  table_t table = {x, ELEMENT_F64, N, C, 0, 3, false};
+  columns_view_t table = {x, ELEMENT_F64, N, C, 0, 3, false};
   scaler_t s = fit("minmax", -1, 3, &table, 5);
   float ends[6] = {1e9f, 0.1f, 0, 1e9f, 0.1f, 1};
   scaler_apply(&s, 2, ends);
@@ -129,7 +129,7 @@ Test(scaler, minmax_reaches_both_ends) {
 Test(scaler, robust_finds_the_quartiles_of_any_numbers) {
   static double x[N * C];
   fill(x);
-  table_t table = {x, ELEMENT_F64, N, C, 0, C, false};
+  columns_view_t table = {x, ELEMENT_F64, N, C, 0, C, false};
   for (int shards = 1; shards <= 64; shards += 21) {
     scaler_t s = fit("robust", 0, 1, &table, shards);
     cr_assert(s.shift[0] == 1e9 + (N - 1) / 2.0 / 1024 && s.scale[0] == 1 / ((N - 1) / 2.0 / 1024));
@@ -144,14 +144,14 @@ Test(scaler, robust_finds_the_quartiles_of_any_numbers) {
 /* n = 4: places 0.75, 1.5, 2.25. */
 Test(scaler, quartiles_between_two_values_are_interpolated) {
   double x[] = {-8, 1, NAN, 5, 3};
-  table_t table = {x, ELEMENT_F64, 5, 1, 0, 1, true};
+  columns_view_t table = {x, ELEMENT_F64, 5, 1, 0, 1, true};
   scaler_t s = fit("robust", 0, 1, &table, 2);
   cr_assert(s.shift[0] == 2 && s.scale[0] == 1 / (3.5 - -1.25));
 }
 
 Test(scaler, maxabs_keeps_zero_and_reaches_one) {
   double x[] = {0, 7, -3, 0, 7, 2, 0, 7, 1};
-  table_t table = {x, ELEMENT_F64, 3, 3, 0, 3, false};
+  columns_view_t table = {x, ELEMENT_F64, 3, 3, 0, 3, false};
   scaler_t s = fit("maxabs", 0, 1, &table, 2);
   cr_assert(s.shift[0] == 0 && s.shift[1] == 0 && s.shift[2] == 0);
   cr_assert(s.scale[0] == 1 && s.scale[1] == 1.0 / 7 && s.scale[2] == 1.0 / 3);
@@ -162,8 +162,8 @@ Test(scaler, missing_values_are_passed_over) {
   double x[] = {1, NAN, NAN, 4, 2, NAN, 3, 8, 6, 4}, without[] = {1, 2, 3, 6}, others[] = {4, 8, 4};
   for (int k = 0; k < 2; k++) {
     const char *name = k == 0 ? "standard" : "minmax";
-    table_t all = {x, ELEMENT_F64, 5, 2, 0, 2, true}, a = {without, ELEMENT_F64, 4, 1, 0, 1, false};
-    table_t b = {others, ELEMENT_F64, 3, 1, 0, 1, false};
+    columns_view_t all = {x, ELEMENT_F64, 5, 2, 0, 2, true}, a = {without, ELEMENT_F64, 4, 1, 0, 1, false};
+    columns_view_t b = {others, ELEMENT_F64, 3, 1, 0, 1, false};
     scaler_t s = fit(name, 0, 1, &all, 3);
     double shift[] = {s.shift[0], s.shift[1]}, scale[] = {s.scale[0], s.scale[1]};
     s = fit(name, 0, 1, &a, 1);
@@ -179,12 +179,12 @@ Test(scaler, columns_in_groups_give_the_same_bits) {
   static double x[N * C];
   fill(x);
   double shift[C], scale[C];
-  table_t all = {x, ELEMENT_F64, N, C, 0, C, false};
+  columns_view_t all = {x, ELEMENT_F64, N, C, 0, C, false};
   scaler_t s = fit("standard", 0, 1, &all, 12);
   memcpy(shift, s.shift, sizeof shift);
   memcpy(scale, s.scale, sizeof scale);
   for (int c = 0; c < C; c++) {
-    table_t one = {x, ELEMENT_F64, N, C, c, 1, false};
+    columns_view_t one = {x, ELEMENT_F64, N, C, c, 1, false};
     s = fit("standard", 0, 1, &one, 12);
     cr_assert(s.shift[0] == shift[c] && s.scale[0] == scale[c]);
   }
@@ -198,7 +198,7 @@ Test(scaler, element_types_give_the_same_numbers) {
   const void *values[] = {bytes, floats, doubles};
   double shift[3], scale[3];
   for (int t = ELEMENT_U8; t <= ELEMENT_F64; t++) {
-    table_t table = {values[t], (element_t)t, N, 2, 0, 2, false};
+    columns_view_t table = {values[t], (element_t)t, N, 2, 0, 2, false};
     scaler_t s = fit("standard", 0, 1, &table, 8);
     shift[t] = s.shift[1];
     scale[t] = s.scale[1];
@@ -208,7 +208,7 @@ Test(scaler, element_types_give_the_same_numbers) {
 
 Test(scaler, more_shards_than_rows_is_no_matter) {
   double x[] = {1, 3};
-  table_t table = {x, ELEMENT_F64, 2, 1, 0, 1, false};
+  columns_view_t table = {x, ELEMENT_F64, 2, 1, 0, 1, false};
   scaler_t s = fit("standard", 0, 1, &table, 8);
   cr_assert(s.shift[0] == 2 && s.scale[0] == 1);
 }

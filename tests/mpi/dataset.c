@@ -1,7 +1,7 @@
 /* Datasets and scalers under mpirun: together the ranks hold every row once and in order, a fitted scaler has
  * the same bits as one that each rank computes alone, and an error that one rank meets becomes everyone's. */
 #include "features/gather.h"
-#include "features/features.h"
+#include "features/features_fit.h"
 #include "features/scaler_fit.h"
 #include "math/tree.h"
 #include "mpi/check.h"
@@ -197,7 +197,7 @@ static void check_scaler(world_t *world, const settings_t *settings, const datas
   for (int pass = 0; pass < 2; pass++) {
     memset(sums, 0, sizeof sums);
     for (int j = 0; j < S; j++) {
-      table_t table = {x + shard_first(p, j) * F, ELEMENT_F64, shard_rows(p, j), F, 0, F, false};
+      columns_view_t table = {x + shard_first(p, j) * F, ELEMENT_F64, shard_rows(p, j), F, 0, F, false};
       if (pass == 0) fit_sums(&table, scratch, sums + j * F);
       if (pass == 1) fit_squares(&table, mean, scratch, sums + j * 2 * F);
     }

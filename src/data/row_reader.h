@@ -2,8 +2,8 @@
  *
  * Where the file holds the array in one piece, rows are read with pread, so that a thread can read them while
  * others use the HDF5 library; else through a store. Either way every row is checked like any other. */
-#ifndef DATA_FEED_H
-#define DATA_FEED_H
+#ifndef DATA_ROW_READER_H
+#define DATA_ROW_READER_H
 
 #include "data/dataset_impl.h"
 
@@ -38,15 +38,15 @@ typedef struct {
   const staging_t *staging;
   int64_t room; /* rows that fit into the staging */
   char *slots;  /* where rows go: (…, format.row_size) */
-} feed_t;
+} row_reader_t;
 
 /* Finds out how the array can be read. LS_BAD_SETTINGS when not one row fits into the staging. */
-ls_status feed_create(const store_t *store, int file, row_format_t format, const staging_t *staging,
-                      feed_t *out, ls_error *error);
+ls_status row_reader_create(const store_t *store, int file, row_format_t format, const staging_t *staging,
+                            row_reader_t *out, ls_error *error);
 
 /* Row rows[i] of the array to slot slots[i], i < n. `store` is the caller's own for this thread; it may be
- * NULL when feed.place.is_plain. */
-ls_status feed_take(const feed_t *feed, const store_t *store, const int64_t *rows, const uint32_t *slots,
-                    int64_t n, ls_error *error);
+ * NULL when row_reader.place.is_plain. */
+ls_status row_reader_take(const row_reader_t *row_reader, const store_t *store, const int64_t *rows,
+                          const uint32_t *slots, int64_t n, ls_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-#include "data/visit.h"
+#include "data/split_walk.h"
 
 #include "data/stream.h"
 #include "math/tree.h"
@@ -6,27 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef void (*take_t)(void *context, const visit_t *visit);
+typedef void (*take_t)(void *context, const split_walk_t *walk);
 
 /* The rows of a part, shard by shard. */
-static void visit_part(const split_t *split, const part_t *part, take_t take, void *context) {
+static void walk_part(const split_t *split, const part_t *part, take_t take, void *context) {
   int64_t begin = 0;
   for (int s = 0; s < split->shards; s++) {
     int64_t end = begin + shard_rows(split->partition, split->first_shard + s);
     int64_t first = part->first > begin ? part->first : begin;
     int64_t last = part->first + part->rows < end ? part->first + part->rows : end;
-    const visit_t visit = {s, part->resident + first - part->first, first, last - first};
-    if (visit.rows > 0) take(context, &visit);
+    const split_walk_t walk = {s, part->resident + first - part->first, first, last - first};
+    if (walk.rows > 0) take(context, &walk);
     begin = end;
   }
 }
 
-ls_status split_visit(world_t *world, const split_t *split, take_t take, void *context, ls_error *error) {
+ls_status split_walk(world_t *world, const split_t *split, take_t take, void *context, ls_error *error) {
   part_t part = {0};
   parts_begin(split);
   ls_status status = parts_next(split, &part, error);
   while (status == LS_OK && part.rows > 0) {
-    visit_part(split, &part, take, context);
+    walk_part(split, &part, take, context);
     status = parts_next(split, &part, error);
   }
   parts_end(split);

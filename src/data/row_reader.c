@@ -1,6 +1,6 @@
 /* Rows by number. Rows that are wanted may lie scattered in their part of the file: where most of a part is
  * wanted it is read in one go and its rows are dealt to their slots, else each row is read by itself. */
-#include "data/feed.h"
+#include "data/row_reader.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -99,42 +99,44 @@ static const convert_t conversions[STORE_TYPES][STORE_TYPES] = {
 
 /* ---- reading ---- */
 
-static size_t raw_row_bytes(const feed_t *feed) {
-  return (size_t)feed->format.width * store_type_size(feed->place.type);
+static size_t raw_row_bytes(const row_reader_t *row_reader) {
+  return (size_t)row_reader->format.width * store_type_size(row_reader->place.type);
 }
 
-ls_status feed_create(const store_t *store, int file, row_format_t format, const staging_t *staging,
-                      feed_t *out, ls_error *error) {
-  feed_t feed = {.path = store_path(store), .file = file, .format = format, .staging = staging};
+ls_status row_reader_create(const store_t *store, int file, row_format_t format, const staging_t *staging,
+                            row_reader_t *out, ls_error *error) {
+  row_reader_t row_reader = {.path = store_path(store), .file = file, .format = format, .staging = staging};
   size_t row = (size_t)format.width * store_type_size(format.type);
-  TRY(store_locate(store, format.name, &feed.place, error));
-  if (feed.place.is_plain && feed.place.type != format.type)
-    feed.convert = conversions[format.type][feed.place.type];
-  if (feed.convert == NULL) feed.place.is_plain = feed.place.is_plain && feed.place.type == format.type;
-  if (feed.place.is_plain && raw_row_bytes(&feed) > row) row = raw_row_bytes(&feed);
-  feed.room = (int64_t)(staging->bytes / row);
-  if (feed.room == 0)
+  TRY(store_locate(store, format.name, &row_reader.place, error));
+  if (row_reader.place.is_plain && row_reader.place.type != format.type)
+    row_reader.convert = conversions[format.type][row_reader.place.type];
+  if (row_reader.convert == NULL)
+    row_reader.place.is_plain = row_reader.place.is_plain && row_reader.place.type == format.type;
+  if (row_reader.place.is_plain && raw_row_bytes(&row_reader) > row) row = raw_row_bytes(&row_reader);
+  row_reader.room = (int64_t)(staging->bytes / row);
+  if (row_reader.room == 0)
     return error_set(error, LS_BAD_SETTINGS,
                      "data.memory_limit leaves no room for a row of %s (%zu bytes) on its way: raise it",
                      format.name, row);
-  *out = feed;
+  *out = row_reader;
   return LS_OK;
 }
 
-static ls_status read_bytes(const feed_t *feed, int64_t first, int64_t n, char *to, ls_error *error) {
-  size_t row = raw_row_bytes(feed), left = (size_t)n * row;
-  off_t at = (off_t)feed->place.offset + (off_t)first * (off_t)row;
+static ls_status read_bytes(const row_reader_t *row_reader, int64_t first, int64_t n, char *to,
+                            ls_error *error) {
+  size_t row = raw_row_bytes(row_reader), left = (size_t)n * row;
+  off_t at = (off_t)row_reader->place.offset + (off_t)first * (off_t)row;
   while (left > 0) {
-    ssize_t got = pread(feed->file, to, left, at);
+    ssize_t got = pread(row_reader->file, to, left, at);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
       return error_set(error, LS_IO, "%s: rows %" PRId64 " to %" PRId64 " of %s cannot be read: %s",
-                       feed->path, first, first + n, feed->format.name, strerror(errno));
+                       row_reader->path, first, first + n, row_reader->format.name, strerror(errno));
     if (got == 0)
       return error_set(error, LS_BAD_DATA,
                        "%s: rows %" PRId64 " to %" PRId64 " of %s are gone: the file was cut off while it "
                        "was being read",
-                       feed->path, first, first + n, feed->format.name);
+                       row_reader->path, first, first + n, row_reader->format.name);
     to += got;
     at += got;
     left -= (size_t)got;
@@ -142,57 +144,58 @@ static ls_status read_bytes(const feed_t *feed, int64_t first, int64_t n, char *
   return LS_OK;
 }
 
-/* n rows as their format reads them; no more than feed->room where they are converted. */
-static ls_status read_rows(const feed_t *feed, const store_t *store, int64_t first, int64_t n, void *to,
-                           ls_error *error) {
-  if (!feed->place.is_plain)
-    return store_read_rows(store, feed->format.name, first, n, feed->format.type, to, error);
-  if (feed->convert == NULL) return read_bytes(feed, first, n, to, error);
-  TRY(read_bytes(feed, first, n, feed->staging->raw, error));
-  feed->convert(feed->staging->raw, n * feed->format.width, to);
+/* n rows as their format reads them; no more than row_reader->room where they are converted. */
+static ls_status read_rows(const row_reader_t *row_reader, const store_t *store, int64_t first, int64_t n,
+                           void *to, ls_error *error) {
+  if (!row_reader->place.is_plain)
+    return store_read_rows(store, row_reader->format.name, first, n, row_reader->format.type, to, error);
+  if (row_reader->convert == NULL) return read_bytes(row_reader, first, n, to, error);
+  TRY(read_bytes(row_reader, first, n, row_reader->staging->raw, error));
+  row_reader->convert(row_reader->staging->raw, n * row_reader->format.width, to);
   return LS_OK;
 }
 
-static char *slot_of(const feed_t *feed, uint32_t slot) {
-  return feed->slots + (size_t)slot * feed->format.row_size;
+static char *slot_of(const row_reader_t *row_reader, uint32_t slot) {
+  return row_reader->slots + (size_t)slot * row_reader->format.row_size;
 }
 
 /* Rows that follow each other, in the file and in the slots, and need no change. */
-static ls_status take_run(const feed_t *feed, const store_t *store, int64_t row, uint32_t slot, int64_t n,
-                          ls_error *error) {
-  piece_t piece = {feed->path, &feed->format, slot_of(feed, slot), row};
-  TRY(read_rows(feed, store, row, n, slot_of(feed, slot), error));
-  for (int64_t i = 0; i < n && feed->format.check != NULL; i++) TRY(feed->format.check(&piece, i, error));
+static ls_status take_run(const row_reader_t *row_reader, const store_t *store, int64_t row, uint32_t slot,
+                          int64_t n, ls_error *error) {
+  row_piece_t piece = {row_reader->path, &row_reader->format, slot_of(row_reader, slot), row};
+  TRY(read_rows(row_reader, store, row, n, slot_of(row_reader, slot), error));
+  for (int64_t i = 0; i < n && row_reader->format.check != NULL; i++)
+    TRY(row_reader->format.check(&piece, i, error));
   return LS_OK;
 }
 
 /* The whole part of the array from row `low` to row `high`, of which the wanted rows are dealt out. */
-static ls_status take_part(const feed_t *feed, const store_t *store, const int64_t *rows,
+static ls_status take_part(const row_reader_t *row_reader, const store_t *store, const int64_t *rows,
                            const uint32_t *slots, int64_t n, int64_t low, int64_t high, ls_error *error) {
-  for (int64_t first = low; first <= high; first += feed->room) {
-    int64_t count = high + 1 - first < feed->room ? high + 1 - first : feed->room;
-    piece_t piece = {feed->path, &feed->format, feed->staging->values, first};
-    TRY(read_rows(feed, store, first, count, feed->staging->values, error));
+  for (int64_t first = low; first <= high; first += row_reader->room) {
+    int64_t count = high + 1 - first < row_reader->room ? high + 1 - first : row_reader->room;
+    row_piece_t piece = {row_reader->path, &row_reader->format, row_reader->staging->values, first};
+    TRY(read_rows(row_reader, store, first, count, row_reader->staging->values, error));
     for (int64_t i = 0; i < n; i++)
       if (rows[i] >= first && rows[i] < first + count)
-        TRY(row_take(&piece, rows[i] - first, slot_of(feed, slots[i]), error));
+        TRY(row_take(&piece, rows[i] - first, slot_of(row_reader, slots[i]), error));
   }
   return LS_OK;
 }
 
-ls_status feed_take(const feed_t *feed, const store_t *store, const int64_t *rows, const uint32_t *slots,
-                    int64_t n, ls_error *error) {
+ls_status row_reader_take(const row_reader_t *row_reader, const store_t *store, const int64_t *rows,
+                          const uint32_t *slots, int64_t n, ls_error *error) {
   if (n == 0) return LS_OK;
   int64_t low = rows[0], high = rows[0];
-  bool is_run = feed->convert == NULL && feed->format.put == NULL;
+  bool is_run = row_reader->convert == NULL && row_reader->format.put == NULL;
   for (int64_t i = 1; i < n; i++) {
     if (rows[i] < low) low = rows[i];
     if (rows[i] > high) high = rows[i];
     is_run = is_run && rows[i] == rows[0] + i && slots[i] == slots[0] + i;
   }
-  if (is_run) return take_run(feed, store, rows[0], slots[0], n, error);
-  if (high - low + 1 <= n * (feed->place.is_plain ? SPARSE_PLAIN : SPARSE_LIBRARY))
-    return take_part(feed, store, rows, slots, n, low, high, error);
-  for (int64_t i = 0; i < n; i++) TRY(feed_take(feed, store, rows + i, slots + i, 1, error));
+  if (is_run) return take_run(row_reader, store, rows[0], slots[0], n, error);
+  if (high - low + 1 <= n * (row_reader->place.is_plain ? SPARSE_PLAIN : SPARSE_LIBRARY))
+    return take_part(row_reader, store, rows, slots, n, low, high, error);
+  for (int64_t i = 0; i < n; i++) TRY(row_reader_take(row_reader, store, rows + i, slots + i, 1, error));
   return LS_OK;
 }

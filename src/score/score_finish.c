@@ -1,4 +1,4 @@
-/* From what workers have counted and the sums over all rows to metrics: of the network, and of each of its
+/* From what scorers have counted and the sums over all rows to metrics: of the network, and of each of its
  * heads. */
 #include "score/evaluate_impl.h"
 
@@ -17,26 +17,27 @@ enum {
   COUNTS = COUNT_INSIDE + COVERAGE_LEVELS
 };
 
-static void add_tally(const tally_t *tally, size_t cells, int64_t *counts) {
+static void add_head(const head_counts_t *mine, size_t cells, int64_t *counts) {
   int64_t *others = counts + cells;
-  for (size_t i = 0; i < cells; i++) counts[i] += tally->confusion[i];
-  others[COUNT_CORRECT] += tally->correct;
-  others[COUNT_TOP_K] += tally->in_top_k;
+  for (size_t i = 0; i < cells; i++) counts[i] += mine->confusion[i];
+  others[COUNT_CORRECT] += mine->correct;
+  others[COUNT_TOP_K] += mine->in_top_k;
   for (int b = 0; b < CALIBRATION_BINS; b++) {
-    others[COUNT_DECISIONS + b] += tally->bin_decisions[b];
-    others[COUNT_BIN_CORRECT + b] += tally->bin_correct[b];
+    others[COUNT_DECISIONS + b] += mine->bin_decisions[b];
+    others[COUNT_BIN_CORRECT + b] += mine->bin_correct[b];
   }
-  for (int i = 0; i < COVERAGE_LEVELS; i++) others[COUNT_INSIDE + i] += tally->inside[i];
+  for (int i = 0; i < COVERAGE_LEVELS; i++) others[COUNT_INSIDE + i] += mine->inside[i];
 }
 
 /* Counts of all threads and ranks for head h; the confusion matrix becomes the metrics' own. */
-static ls_status add_counts(const job_t *job, size_t h, world_t *world, metrics_t *metrics, ls_error *error) {
-  const evaluator_t *evaluator = job->evaluator;
-  size_t cells = (size_t)(evaluator->judges[h].classes * evaluator->judges[h].classes);
+static ls_status add_counts(const evaluation_t *evaluation, size_t h, world_t *world, metrics_t *metrics,
+                            ls_error *error) {
+  const evaluator_t *evaluator = evaluation->evaluator;
+  size_t cells = (size_t)(evaluator->heads[h].classes * evaluator->heads[h].classes);
   int64_t *counts = calloc(cells + COUNTS, sizeof *counts);
   ls_status status = counts == NULL ? error_set(error, LS_NO_MEMORY, "no memory for evaluation") : LS_OK;
   TRY_OR_DONE(world_agree(world, status, error));
-  for (int t = 0; t < evaluator->threads; t++) add_tally(&evaluator->workers[t].tallies[h], cells, counts);
+  for (int t = 0; t < evaluator->threads; t++) add_head(&evaluator->scorers[t].counts[h], cells, counts);
   TRY_OR_DONE(world_sum_i64(world, counts, cells + COUNTS, error));
   const int64_t *others = counts + cells;
   metrics->correct = others[COUNT_CORRECT];
@@ -58,17 +59,17 @@ static double scale_of(const scaler_t *targets, int64_t k) {
 }
 
 /* Of a head's targets; all_sums are those of all targets, baseline by baseline. */
-static void baseline_metrics(const job_t *job, const head_t *head, const double *all_sums,
+static void baseline_metrics(const evaluation_t *evaluation, const head_t *head, const double *all_sums,
                              metrics_t *metrics) {
-  int64_t width = job->evaluator->objective->targets;
+  int64_t width = evaluation->evaluator->objective->targets;
   double n = (double)metrics->rows * (double)head->targets;
   for (int b = 0; b < BASELINES; b++) {
     baseline_t *baseline = &metrics->baselines[b];
     const double *sums = all_sums + (b * width + head->first_target) * BASELINE_SUMS;
     double wrong = 0;
-    baseline->is_known = judge_has_baseline(job, b);
+    baseline->is_known = score_has_baseline(evaluation, b);
     for (int64_t k = 0; k < head->targets; k++, sums += BASELINE_SUMS) {
-      double scale = scale_of(job->evaluator->targets, head->first_target + k);
+      double scale = scale_of(evaluation->evaluator->targets, head->first_target + k);
       baseline->mae += sums[SUM_BASELINE_ABSOLUTE] / scale / n;
       baseline->rmse += sums[SUM_BASELINE_SQUARE] / scale / scale / n;
       wrong += sums[SUM_BASELINE_WRONG];
@@ -95,22 +96,22 @@ static void regression_metrics(const scaler_t *targets, const head_t *head, cons
 }
 
 /* The metrics of head h, whose rows are known. Collective. */
-static ls_status finish_head(const job_t *job, size_t h, world_t *world, const double *sums,
+static ls_status finish_head(const evaluation_t *evaluation, size_t h, world_t *world, const double *sums,
                              metrics_t *metrics, ls_error *error) {
-  const judge_t *judge = &job->evaluator->judges[h];
-  const head_t *head = judge->head;
+  const head_score_t *score = &evaluation->evaluator->heads[h];
+  const head_t *head = score->head;
   metrics->loss = sums[h] / (double)metrics->rows;
-  metrics->classes = judge->classes;
-  metrics->top_k = judge->top_k;
+  metrics->classes = score->classes;
+  metrics->top_k = score->top_k;
   metrics->decisions = head->loss->target == TARGET_LABELS ? metrics->rows : metrics->rows * head->outputs;
-  metrics->coverage = job->coverage[h];
+  metrics->coverage = evaluation->coverage[h];
   snprintf(metrics->name, sizeof metrics->name, "%s", head->name);
-  TRY(add_counts(job, h, world, metrics, error));
-  const double *of_baselines = sums + job->evaluator->n_sums;
-  sums += judge->first_sum;
-  if (job->split->windows != NULL) baseline_metrics(job, head, of_baselines, metrics);
-  if (judge->classes == 0) {
-    regression_metrics(job->evaluator->targets, head, sums, metrics);
+  TRY(add_counts(evaluation, h, world, metrics, error));
+  const double *of_baselines = sums + evaluation->evaluator->n_sums;
+  sums += score->first_sum;
+  if (evaluation->split->windows != NULL) baseline_metrics(evaluation, head, of_baselines, metrics);
+  if (score->classes == 0) {
+    regression_metrics(evaluation->evaluator->targets, head, sums, metrics);
     return LS_OK;
   }
   metrics->calibration.is_known = loss_gives_probabilities(head->loss);
@@ -119,9 +120,9 @@ static ls_status finish_head(const job_t *job, size_t h, world_t *world, const d
 }
 
 /* The network as a whole has its loss, each of its heads all of its own. */
-static ls_status finish_heads(const job_t *job, world_t *world, const double *sums, metrics_t *metrics,
-                              ls_error *error) {
-  const objective_t *objective = job->evaluator->objective;
+static ls_status finish_heads(const evaluation_t *evaluation, world_t *world, const double *sums,
+                              metrics_t *metrics, ls_error *error) {
+  const objective_t *objective = evaluation->evaluator->objective;
   double losses[MOST_HEADS];
   metrics->heads = calloc(objective->n, sizeof *metrics->heads);
   ls_status status = LS_OK;
@@ -130,18 +131,18 @@ static ls_status finish_heads(const job_t *job, world_t *world, const double *su
   metrics->n_heads = objective->n;
   for (size_t h = 0; h < objective->n; h++) {
     metrics->heads[h].rows = metrics->rows;
-    TRY(finish_head(job, h, world, sums, &metrics->heads[h], error));
+    TRY(finish_head(evaluation, h, world, sums, &metrics->heads[h], error));
     losses[h] = metrics->heads[h].loss;
   }
   metrics->loss = objective_total(objective, losses);
   return LS_OK;
 }
 
-ls_status judge_finish(const job_t *job, world_t *world, const double *sums, metrics_t *metrics,
+ls_status score_finish(const evaluation_t *evaluation, world_t *world, const double *sums, metrics_t *metrics,
                        ls_error *error) {
-  const objective_t *objective = job->evaluator->objective;
-  if (objective->n > 1) return finish_heads(job, world, sums, metrics, error);
-  TRY(finish_head(job, 0, world, sums, metrics, error));
+  const objective_t *objective = evaluation->evaluator->objective;
+  if (objective->n > 1) return finish_heads(evaluation, world, sums, metrics, error);
+  TRY(finish_head(evaluation, 0, world, sums, metrics, error));
   metrics->loss = objective_total(objective, &metrics->loss);
   return LS_OK;
 }

@@ -1,18 +1,18 @@
 /* A walk over this rank's rows of a split, shard by shard, whether they are in memory or streamed: what
  * fitting is made of. */
-#ifndef DATA_VISIT_H
-#define DATA_VISIT_H
+#ifndef DATA_SPLIT_WALK_H
+#define DATA_SPLIT_WALK_H
 
 #include "comm/world.h"
 #include "data/dataset.h"
 
 /* Rows [first, first + rows) of those that are resident, rows [row, row + rows) of this rank's; they belong
- * to its shard number `shard` (from 0). A shard's rows may come in several visits, in order, all but the last
+ * to its shard number `shard` (from 0). A shard's rows may come in several calls, in order, all but the last
  * of a multiple of PART_ROWS rows (data/stream.h). */
 typedef struct {
   int shard;
   int64_t first, row, rows;
-} visit_t;
+} split_walk_t;
 
 /* total (width) = the sum over all shards of what each has, `own` (shards of this rank, width), by the tree.
  * Every rank gets it. Collective. */
@@ -20,7 +20,7 @@ ls_status split_sum(world_t *world, const split_t *split, size_t width, const do
                     ls_error *error);
 
 /* Calls `take` for all of this rank's rows, each once. Collective. */
-ls_status split_visit(world_t *world, const split_t *split, void (*take)(void *context, const visit_t *visit),
-                      void *context, ls_error *error);
+ls_status split_walk(world_t *world, const split_t *split,
+                     void (*take)(void *context, const split_walk_t *walk), void *context, ls_error *error);
 
 #endif

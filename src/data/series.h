@@ -1,0 +1,24 @@
+/* Which rows of an array are which series: read from the file, and given to all ranks. */
+#ifndef DATA_SERIES_H
+#define DATA_SERIES_H
+
+#include "base/error.h"
+#include "comm/world.h"
+#include "store/store.h"
+
+/* The series of an array, in the order of its rows. */
+typedef struct {
+  int64_t n;
+  int64_t *first; /* (n + 1): the row at which each begins, and the end; malloc'd */
+  int64_t *ids;   /* (n): the numbers that the file gives them, or NULL; malloc'd */
+} series_t;
+
+/* Series by an array of one integer for each of so many rows; rows of the same number follow each other. name
+ * NULL: all rows are one series. LS_BAD_DATA when a series is in several places. Not collective. *out is
+ * caller-owned (series_free). */
+ls_status series_read(const store_t *store, const char *name, int64_t rows, series_t *out, ls_error *error);
+/* Everybody gets what rank 0 has. Collective. */
+ls_status series_share(world_t *world, series_t *series, ls_error *error);
+void series_free(series_t *series);
+
+#endif

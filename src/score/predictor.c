@@ -1,0 +1,263 @@
+#include "score/predictor.h"
+
+#include "model/mixture.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct predictor {
+  const graph_t *graph;
+  const objective_t *objective;
+  const scaler_t *targets;
+  mixture_t mixture;
+  graph_worker_t *kernels;
+  tape_t *tape;
+  float *parts;               /* (parts, PREDICT_ROWS, outputs), of several parts */
+  int64_t has_parts;          /* that there is room for */
+  float *values, *spread;     /* (PREDICT_ROWS, outputs) */
+  double *scratch, *variance; /* (inputs), (outputs): of a posterior */
+  arena_t arena;
+};
+
+/* ---- life ---- */
+
+static ls_status no_memory(ls_error *error) {
+  return error_set(error, LS_NO_MEMORY, "no memory for predictions");
+}
+
+static ls_status make(predictor_t *predictor, ls_error *error) {
+  size_t inputs = (size_t)graph_inputs(predictor->graph), outputs = (size_t)graph_outputs(predictor->graph);
+  predictor->values = arena_new(&predictor->arena, PREDICT_ROWS * outputs, sizeof(float));
+  predictor->spread = arena_new(&predictor->arena, PREDICT_ROWS * outputs, sizeof(float));
+  predictor->scratch = arena_new(&predictor->arena, inputs, sizeof(double));
+  predictor->variance = arena_new(&predictor->arena, outputs, sizeof(double));
+  if (predictor->values == NULL || predictor->spread == NULL || predictor->scratch == NULL ||
+      predictor->variance == NULL)
+    return no_memory(error);
+  TRY(tape_create(predictor->graph, PREDICT_ROWS, 0, &predictor->tape, error));
+  return graph_worker_create(predictor->graph, PREDICT_ROWS, 1, false, &predictor->kernels, error);
+}
+
+ls_status predictor_create(const graph_t *graph, const objective_t *objective, const scaler_t *targets,
+                           predictor_t **out, ls_error *error) {
+  predictor_t *predictor = calloc(1, sizeof *predictor);
+  if (predictor == NULL) return no_memory(error);
+  predictor->graph = graph;
+  predictor->objective = objective;
+  predictor->targets = targets;
+  ls_status status = make(predictor, error);
+  if (status != LS_OK) {
+    predictor_destroy(&predictor);
+    return status;
+  }
+  *out = predictor;
+  return LS_OK;
+}
+
+void predictor_destroy(predictor_t **predictor) {
+  if (predictor == NULL || *predictor == NULL) return;
+  graph_worker_destroy(&(*predictor)->kernels);
+  tape_destroy(&(*predictor)->tape);
+  free((*predictor)->parts);
+  arena_free(&(*predictor)->arena);
+  free(*predictor);
+  *predictor = NULL;
+}
+
+static int64_t samples_of(const mixture_t *mixture) {
+  return mixture->samples > 0 ? mixture->samples : 1;
+}
+
+int64_t mixture_parts(const mixture_t *mixture) {
+  return mixture->n_members * samples_of(mixture);
+}
+
+ls_status predictor_take(predictor_t *predictor, const mixture_t *mixture, ls_error *error) {
+  int64_t parts = mixture_parts(mixture);
+  if (parts > 1 && parts > predictor->has_parts) {
+    size_t bytes = (size_t)(parts * PREDICT_ROWS * graph_outputs(predictor->graph)) * sizeof(float);
+    float *room =
+        aligned_alloc(ARENA_ALIGNMENT, (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT);
+    if (room == NULL) return no_memory(error);
+    free(predictor->parts);
+    predictor->parts = room;
+    predictor->has_parts = parts;
+  }
+  predictor->mixture = *mixture;
+  return LS_OK;
+}
+
+/* ---- outputs ---- */
+
+/* The outputs of one part of the mixture, on the tape. */
+static const float *part_outputs(predictor_t *predictor, int64_t part, row_place_t place) {
+  const mixture_t *mixture = &predictor->mixture;
+  const uint64_t first_step = UINT64_C(1) << 63; /* of the dropout stream; training does not get there */
+  pass_t pass = {.sampling = mixture->samples > 0,
+                 .seed = mixture->seed,
+                 .step = first_step + (uint64_t)(part % samples_of(mixture)),
+                 .shard = (uint64_t)place.shard,
+                 .row = place.row};
+  graph_forward(predictor->kernels, mixture->members[part / samples_of(mixture)], predictor->tape, 0, 1,
+                &pass);
+  return tape_output(predictor->tape, 0);
+}
+
+/* Divides the logits of each head by its temperature. */
+static void temper(const predictor_t *predictor, float *out) {
+  const objective_t *objective = predictor->objective;
+  for (size_t h = 0; h < objective->n && predictor->mixture.temperatures != NULL; h++) {
+    const head_t *head = &objective->heads[h];
+    double temperature = predictor->mixture.temperatures[h];
+    for (int64_t r = 0; r < PREDICT_ROWS && temperature > 0; r++)
+      for (int64_t k = 0; k < head->outputs; k++) {
+        float *z = out + r * objective->outputs + head->first + k;
+        *z = (float)((double)*z / temperature);
+      }
+  }
+}
+
+float *predictor_outputs(predictor_t *predictor, const gather_t *gather, int64_t first, int64_t n,
+                         row_place_t place) {
+  int64_t inputs = graph_inputs(predictor->graph), parts = mixture_parts(&predictor->mixture);
+  int64_t values = PREDICT_ROWS * graph_outputs(predictor->graph);
+  float *x = tape_input(predictor->tape, 0), *out = tape_output(predictor->tape, 0);
+  gather_range(gather, first, n, x);
+  memset(x + n * inputs, 0, (size_t)((PREDICT_ROWS - n) * inputs) * sizeof *x);
+  for (int64_t p = 0; p < parts; p++) {
+    const float *z = part_outputs(predictor, p, place);
+    if (parts > 1) memcpy(predictor->parts + p * values, z, (size_t)values * sizeof *z);
+  }
+  if (parts > 1) mixture_outputs(predictor->objective, parts, PREDICT_ROWS, predictor->parts, out);
+  temper(predictor, out);
+  return out;
+}
+
+const float *predictor_inputs(const predictor_t *predictor) {
+  return tape_input(predictor->tape, 0);
+}
+
+/* ---- predictions ---- */
+
+/* The predictions of a head's regression in one row, from the units of scaled targets to their own. */
+static void unscale(const scaler_t *scaler, const head_t *head, float *row) {
+  for (size_t p = 0; p < loss_parts(head->loss, &head->params); p++) {
+    loss_part_t part = loss_part(head->loss, &head->params, head->outputs, p);
+    float *values = row + head->first + part.first;
+    if (!part.is_deviation) scaler_invert(scaler, head->first_target, part.width, values);
+    for (int64_t k = 0; k < part.width && part.is_deviation; k++)
+      values[k] = (float)((double)values[k] / fabs(scaler->scale[head->first_target + k]));
+  }
+}
+
+/* Predictions of n rows with outputs z as a user wants to see them, in the targets' own units. */
+static void find_values(const predictor_t *predictor, int64_t n, const float *z, float *out) {
+  const objective_t *objective = predictor->objective;
+  memcpy(out, z, (size_t)(n * objective->outputs) * sizeof *z);
+  objective_predict(objective, n, out);
+  if (predictor->targets->n == 0) return;
+  for (size_t h = 0; h < objective->n; h++)
+    for (int64_t i = 0; i < n && loss_is_regression(objective->heads[h].loss); i++)
+      unscale(predictor->targets, &objective->heads[h], out + i * objective->outputs);
+}
+
+/* How far the parts' predictions for n rows lie apart, in original units. */
+static void find_spread(const predictor_t *predictor, int64_t n, float *spread) {
+  const objective_t *objective = predictor->objective;
+  int64_t width = objective->outputs, values = PREDICT_ROWS * width,
+          parts = mixture_parts(&predictor->mixture);
+  objective_predict(objective, parts * PREDICT_ROWS, predictor->parts);
+  mixture_deviation(parts, n * width, values, predictor->parts, spread);
+  for (size_t h = 0; h < objective->n && predictor->targets->n > 0; h++) {
+    const head_t *head = &objective->heads[h];
+    const double *scale = predictor->targets->scale + head->first_target;
+    for (int64_t i = 0; i < n && loss_is_regression(head->loss); i++)
+      for (int64_t k = 0; k < head->outputs; k++) {
+        float *d = spread + i * width + head->first + k;
+        *d = (float)((double)*d / fabs(scale[k % head->targets]));
+      }
+  }
+}
+
+bool head_has_deviations(const head_t *head) {
+  return loss_parts(head->loss, &head->params) == 2 &&
+         loss_part(head->loss, &head->params, head->outputs, 1).is_deviation;
+}
+
+/* Columns of a head's predictions: its outputs but for deviations, which have an array of their own. */
+static int64_t kept_columns(const head_t *head) {
+  return head_has_deviations(head) ? head->targets : head->outputs;
+}
+
+int64_t predictions_first(const objective_t *objective, size_t h) {
+  int64_t columns = 0;
+  for (size_t i = 0; i < h; i++) columns += kept_columns(&objective->heads[i]);
+  return columns;
+}
+
+static bool has_posterior(const mixture_t *mixture) {
+  return mixture->posterior != NULL && mixture->posterior->inputs > 0;
+}
+
+uncertainty_t predictor_uncertainty(const objective_t *objective, const mixture_t *mixture) {
+  bool bayesian = has_posterior(mixture);
+  return (uncertainty_t){.aleatoric =
+                             bayesian || predictions_first(objective, objective->n) < objective->outputs,
+                         .epistemic = bayesian || mixture_parts(mixture) > 1};
+}
+
+/* One row of a head whose outputs are means and deviations: the latter become the aleatoric part, once the
+ * spread of the means, which a mixture's deviations hold too, is taken out. row, spread: (outputs). */
+static void split_row(const head_t *head, const float *row, const float *spread, float *aleatoric) {
+  for (int64_t i = 0; i < head->targets; i++) {
+    double whole = (double)row[head->targets + i], between = spread != NULL ? (double)spread[i] : 0;
+    aleatoric[i] = (float)sqrt(fmax(whole * whole - between * between, 0));
+  }
+}
+
+/* Deviations among the outputs go to the aleatoric part, NaN for heads without. spread may be NULL. */
+static void part_deviations(const objective_t *objective, int64_t n, const float *values, const float *spread,
+                            float *mean, float *aleatoric, float *epistemic) {
+  int64_t outputs = objective->outputs, kept = predictions_first(objective, objective->n);
+  for (int64_t r = 0; r < n; r++)
+    for (size_t h = 0; h < objective->n; h++) {
+      const head_t *head = &objective->heads[h];
+      int64_t from = r * outputs + head->first, to = r * kept + predictions_first(objective, h);
+      size_t bytes = (size_t)kept_columns(head) * sizeof(float);
+      for (int64_t i = 0; i < kept_columns(head) && kept < outputs; i++) aleatoric[to + i] = NAN;
+      if (head_has_deviations(head))
+        split_row(head, values + from, spread != NULL ? spread + from : NULL, aleatoric + to);
+      memcpy(mean + to, values + from, bytes);
+      if (spread != NULL) memcpy(epistemic + to, spread + from, bytes);
+    }
+}
+
+/* From the units of scaled targets to the original ones. */
+static float original(const scaler_t *targets, int64_t k, double variance) {
+  double scale = targets->n > 0 ? fabs(targets->scale[k]) : 1;
+  return (float)(sqrt(variance) / scale);
+}
+
+/* Bayesian linear regression: the noise, and the variance of W x + b. */
+static void posterior_deviations(predictor_t *predictor, int64_t n, float *aleatoric, float *epistemic) {
+  const posterior_t *posterior = predictor->mixture.posterior;
+  const float *x = predictor_inputs(predictor);
+  for (int64_t r = 0; r < n; r++) {
+    posterior_variance(posterior, x + r * posterior->inputs, predictor->scratch, predictor->variance);
+    for (int64_t k = 0; k < posterior->outputs; k++) {
+      aleatoric[r * posterior->outputs + k] = original(predictor->targets, k, posterior->noise[k]);
+      epistemic[r * posterior->outputs + k] = original(predictor->targets, k, predictor->variance[k]);
+    }
+  }
+}
+
+void predictor_predict(predictor_t *predictor, const gather_t *gather, int64_t first, int64_t n,
+                       row_place_t place, float *mean, float *aleatoric, float *epistemic) {
+  bool is_mixture = mixture_parts(&predictor->mixture) > 1;
+  find_values(predictor, n, predictor_outputs(predictor, gather, first, n, place), predictor->values);
+  if (is_mixture) find_spread(predictor, n, predictor->spread);
+  part_deviations(predictor->objective, n, predictor->values, is_mixture ? predictor->spread : NULL, mean,
+                  aleatoric, epistemic);
+  if (has_posterior(&predictor->mixture)) posterior_deviations(predictor, n, aleatoric, epistemic);
+}

@@ -1,0 +1,78 @@
+/* Predictions of a model, some rows at a time. A predictor is the context of one thread: it holds the
+ * thread's kernels and buffers, knows nothing of ranks, threads or files, and can be used without a world.
+ * What walks over the rows of a split with several threads is score/predict.h and score/evaluate.h.
+ *
+ * Whoever makes threads puts them into the mode of base/float_mode.h, in which models are trained. */
+#ifndef SCORE_PREDICTOR_H
+#define SCORE_PREDICTOR_H
+
+#include "features/gather.h"
+#include "model/graph.h"
+#include "model/objective.h"
+#include "model/regression.h"
+
+enum { PREDICT_ROWS = 128 }; /* rows of one call at most */
+
+/* Whose outputs are meant: those of a network, or of the mixture of several, each of them taken with
+ * `samples` dropout masks (0: without dropout), which follow from seed, shard and row. All borrowed. */
+typedef struct {
+  const float *const *members; /* (n_members): parameter vectors */
+  int64_t n_members;
+  int64_t samples;
+  uint64_t seed;
+  /* (heads): logits are divided by them (Guo et al. 2017); 0: they are not; NULL: none are */
+  const double *temperatures;
+  const posterior_t *posterior; /* of a linear model's weights, for its intervals; NULL: none */
+} mixture_t;
+
+/* Forward passes for one row: the parts of the mixture. */
+int64_t mixture_parts(const mixture_t *mixture);
+
+/* Where the first row of a call comes from, for dropout masks: row `row` of shard `shard`. {0} where there
+ * are no shards. */
+typedef struct {
+  int64_t shard, row;
+} row_place_t;
+
+typedef struct predictor predictor_t;
+
+/* `targets` is the target scaler: predictions are in original units. Arguments are borrowed for the
+ * predictor's life. Call in the thread that will use the predictor. *out is caller-owned (predictor_destroy),
+ * untouched on failure. Not collective. */
+ls_status predictor_create(const graph_t *graph, const objective_t *objective, const scaler_t *targets,
+                           predictor_t **out, ls_error *error);
+void predictor_destroy(predictor_t **predictor);
+
+/* From now on outputs are those of this mixture, which is borrowed: takes memory for its parts. Not
+ * collective. */
+ls_status predictor_take(predictor_t *predictor, const mixture_t *mixture, ls_error *error);
+
+/* The mixture's outputs for n <= PREDICT_ROWS rows of the gather, from resident row `first` on: (n, outputs)
+ * as the network has them, valid until the next call. */
+float *predictor_outputs(predictor_t *predictor, const gather_t *gather, int64_t first, int64_t n,
+                         row_place_t place);
+
+/* The network's inputs for the same rows, (n, inputs). */
+const float *predictor_inputs(const predictor_t *predictor);
+
+/* ---- what a user wants to see of outputs ---- */
+
+/* Whether a head's outputs are means and deviations: then the latter are its aleatoric part. */
+bool head_has_deviations(const head_t *head);
+
+/* Where the columns of head h begin in predictions; all columns for h = n. */
+int64_t predictions_first(const objective_t *objective, size_t h);
+
+/* What predictions with this mixture say of their uncertainty. */
+typedef struct {
+  bool aleatoric, epistemic;
+} uncertainty_t;
+uncertainty_t predictor_uncertainty(const objective_t *objective, const mixture_t *mixture);
+
+/* The same rows' predictions in original units or as probabilities, (n, predictions_first(n)) each. Standard
+ * deviations are of the noise in the data (aleatoric) and of what the model does not know (epistemic); an
+ * array that predictor_uncertainty does not promise is not used and may be NULL. */
+void predictor_predict(predictor_t *predictor, const gather_t *gather, int64_t first, int64_t n,
+                       row_place_t place, float *mean, float *aleatoric, float *epistemic);
+
+#endif
