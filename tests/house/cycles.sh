@@ -1,13 +1,13 @@
 #!/bin/sh
 # No files of src/ call each other in a cycle. File A refers to file B when A's object file has an undefined symbol that
-# B's defines: a call, or an address in a table of functions. Usage: cycles.sh BUILD, the folder with the object files.
+# B's defines: a call, or an address in a table of functions. Usage: cycles.sh ROOT BUILD
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Kernels are compiled once for each instruction set (lockstep_math_avx512.dir ...): those are one file each.
-find "$1/CMakeFiles" -path '*/src/*.o' | sort >"$work/objects"
-[ -s "$work/objects" ] || { echo "no object files below $1/CMakeFiles" >&2; exit 1; }
+find "$2/CMakeFiles" -path '*/src/*.o' | sort >"$work/objects"
+[ -s "$work/objects" ] || { echo "no object files below $2/CMakeFiles" >&2; exit 1; }
 
 # symbol FILE for what is defined, FILE symbol for what is used; FILE is room/name.c
 : >"$work/defined"
@@ -15,6 +15,7 @@ find "$1/CMakeFiles" -path '*/src/*.o' | sort >"$work/objects"
 while IFS= read -r object; do
   file=${object#*/src/}
   file=${file%.o}
+  [ -e "$1/src/$file" ] || continue # left over from a file that is no more
   nm -P --defined-only -g "$object" | awk -v file="$file" '{ print $1, file }' >>"$work/defined"
   nm -P -u "$object" | awk -v file="$file" '{ print file, $1 }' >>"$work/used"
 done <"$work/objects"
