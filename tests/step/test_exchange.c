@@ -296,16 +296,18 @@ static void fold_all(job_t *job, long tick) {
   }
 }
 
-/* Counts as the computing threads do, bucket by bucket, with pauses. */
+/* Counts as the computing threads do: bucket by bucket, with pauses. Deltas are handed on so late that all
+ * parameters have come before. */
 static void count_all(job_t *job, uint64_t *stream) {
   const plan_t *plan = &job->plans[0];
   for (size_t b = plan->n_buckets; b-- > 0;)
     for (int n = 0; n < NODES; n++) {
-      node_t *node = &job->nodes[n];
-      atomic_fetch_add(&node->progress[b].folded, RANKS * (1 + (long)b % 3));
-      atomic_fetch_add(&node->progress[b].handed, RANKS);
+      atomic_fetch_add(&job->nodes[n].progress[b].folded, RANKS * (1 + (long)b % 3));
       if (draw(stream, 4) == 0) nanosleep(&(struct timespec){0, 100000}, NULL);
     }
+  nanosleep(&(struct timespec){0, 20000000}, NULL);
+  for (size_t b = plan->n_buckets; b-- > 0;)
+    for (int n = 0; n < NODES; n++) atomic_fetch_add(&job->nodes[n].progress[b].handed, RANKS);
 }
 
 static void run_step(job_t *job, driver_t *drivers, long tick, double limit, uint64_t *stream) {
