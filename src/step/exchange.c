@@ -96,7 +96,8 @@ static bool is_folded(const course_t *c, size_t b) {
          (c->step->tick + 1) * c->exchange->routes[b].tiles;
 }
 
-/* Whether deltas have been handed on through the layers: nobody needs the old transposed copies any more. */
+/* Whether deltas have been handed on through the layers: the old transposed copies are not needed any more.
+ */
 static bool copies_are_free(const course_t *c, const route_t *route) {
   if (route->stage == 0) return true;
   return atomic_load_explicit(&c->exchange->progress[route->stage - 1].handed, memory_order_acquire) >=

@@ -140,13 +140,14 @@ typedef struct {
   bool waits;   /* the whole gradient is needed before any of it is applied */
   bool keep;    /* nothing is updated: parameters stay as they are */
   double nap;   /* seconds between two looks while this rank computes */
-  double limit; /* give up when nothing moves for so many seconds; 0: never */
+  double limit; /* seconds without progress after which it gives up; 0: never */
   float *stack; /* for tree_plan_add */
 
   void (*update)(void *context, size_t bucket); /* the own share, from routes[bucket].total */
   bool (*update_whole)(void *context);          /* when all gradients have come and `waits`; false: failed */
   void (*renew_copies)(void *context, block_range_t blocks);
-  ls_status (*give_up)(void *context, const char *why); /* names who does not answer; returns an error */
+  ls_status (*give_up)(void *context,
+                       const char *why); /* names the nodes that do not answer; returns an error */
   void *context;
 } exchange_step_t;
 

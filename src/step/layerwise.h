@@ -4,7 +4,7 @@
  * So the gradient is kept in memory. A first pass makes directions of it and leaves the squares of w and of
  * the direction, fragment by fragment: a *fragment* is what an array has in one block. When all squares are
  * known, a second pass updates. Fragments follow from the layout of the vector alone and are added in the
- * tree: the bits do not depend on who updates them. */
+ * tree: the bits do not depend on the thread or rank that updates them. */
 #ifndef STEP_LAYERWISE_H
 #define STEP_LAYERWISE_H
 

@@ -8,7 +8,7 @@
  *   rank 0  | sums of tile A  | sums of tile B  | sums of tile C  | (free)          |
  *   rank 1  | sums of tile A  | sums of tile B  | (being folded)  | (free)          |
  *                |                 |                 |
- *                |                 |                 +-- rank 1 is late: nobody waits for it yet
+ *                |                 |                 +-- rank 1 is late: no rank waits for it yet
  *                |                 +-- folded by all ranks: the owner of B's parameters adds up both sums
  *                |                     and updates
  *                +-- done by all ranks: free for turn 4

@@ -34,14 +34,14 @@ typedef struct {
 typedef struct {
   double copies;       /* of the parameters, per node */
   double subtree_sums; /* memory for the sums of one subtree */
-  double shares;       /* this rank has one of so many shares of the vector */
+  double shares;       /* into how many the vector is divided; this rank has one */
   double exchange;     /* sums of other nodes, and of several ranks of this one */
 } strategy_memory_t;
 
 struct strategy {
   const char *name;
 
-  /* Whether it can run a job with this parallel.reduce on so many nodes. */
+  /* Whether it can run a job with this parallel.reduce on this number of nodes. */
   bool (*suits)(const char *reduce, int nodes);
   strategy_memory_t (*memory)(const layout_t *layout, const graph_t *graph, const world_t *world);
 

@@ -1,4 +1,4 @@
-/* timing.h5: the seconds of every step of this process's part of a run, by phase. For those who study speed:
+/* timing.h5: the seconds of every step of this process's part of a run, by phase. For studies of speed:
  * medians, their spread and a warm-up left out need single steps, which the history adds up.
  *
  * While steps run, each thread only copies its own sums of seconds to its own timeline (engine_impl.h); what
