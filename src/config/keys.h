@@ -24,6 +24,9 @@ typedef struct {
   const char *initial; /* default as YAML, NULL: the key is required */
   const char *meaning;
   range_t range;
+  /* The key has an effect only if the key `used_with` of the same table is one of `used_by`: names, with ", "
+   * between; NULL: anything but its default. Both NULL: it always has. */
+  const char *used_with, *used_by;
   bool or_auto;       /* "auto" is allowed too */
   bool of_head;       /* a choice may be of one of several heads: HEAD.name */
   choice_list_t list; /* choices: the names, or NULL ... */
@@ -41,6 +44,7 @@ typedef struct {
   const settings_choices_t *choices;
   arena_t *arena;   /* of the settings */
   arena_t *scratch; /* of the YAML tree */
+  bool is_stored;   /* resolved settings in a model: keys without effect are no fault */
   ls_error *error;
 } reading_t;
 

@@ -213,6 +213,12 @@ ls_status settings_parse(const char *text, size_t length, const char *source, ch
                          size_t n_overrides, const settings_choices_t *choices, settings_t **out,
                          ls_error *error);
 
+/* Like settings_parse, of resolved settings in a model file or a checkpoint. Keys without effect, which the
+ * functions above refuse, are accepted: files of earlier versions have them. */
+ls_status settings_restore(const char *text, size_t length, const char *source, char *const *overrides,
+                           size_t n_overrides, const settings_choices_t *choices, settings_t **out,
+                           ls_error *error);
+
 /* Where a key was given: "net.yaml:7", "override 'train.seed=1'"; of one that has its default where the
  * section is that it would stand in, or the file's name. A path is as in messages: "train.seed",
  * "loss[1].class_weights". Of settings as they were read from what the user wrote. */

@@ -69,7 +69,7 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
   if (status == LS_OK) status = scaler_read(store, "scaling/targets", &trainer->targets, error);
   if (status == LS_OK) status = store_read_text(store, "/", "settings", &text, error);
   if (status == LS_OK)
-    status = settings_parse(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
+    status = settings_restore(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
   if (status == LS_OK) status = check_resumed(trainer, stored, error);
   settings_destroy(&stored);
   free(text);
