@@ -1,4 +1,4 @@
-/* Predictions as files: a table for people (CSV) or arrays (HDF5), head by head. */
+/* Writes prediction files: a CSV table, or HDF5 arrays. One group of columns or arrays per head. */
 #include "cli/answers.h"
 
 #include "store/store.h"
@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one head says: some columns of the predictions. */
+/* The predictions of one head: a range of columns of the prediction matrix. */
 typedef struct {
   const head_t *head;
-  const char *name; /* of several heads, else NULL */
+  const char *name; /* NULL when the network has one head */
   int64_t first, width;
-  bool is_classes;    /* one class a row, by the largest value, or the sign of a single one */
-  char *const *names; /* (classes), or NULL: classes have numbers */
+  bool is_classes;    /* each row has one class: the column with the largest value, or the sign of a single
+                         column */
+  char *const *names; /* (classes) class names, or NULL: classes are numbered */
   bool has_aleatoric, has_epistemic;
 } answer_t;
 
@@ -24,10 +25,10 @@ typedef struct {
   const predictions_t *all;
   answer_t answers[MOST_HEADS];
   size_t n;
-  const windows_t *windows; /* that rows are, or NULL */
+  const windows_t *windows; /* the windows that the rows stand for, or NULL */
 } answers_t;
 
-/* What is said of a window: its series' number, and the row of x that its first forecast step is. */
+/* Position of a window: the number of its series, and the row of x at its first forecast step. */
 static bool has_series(const windows_t *windows) {
   return windows->timeline.ids != NULL;
 }
@@ -62,10 +63,11 @@ static answers_t answers_of(const model_t *model, const predictions_t *predictio
   return answers;
 }
 
-/* A standard deviation beside the values: of the prediction as a whole, and its two parts. */
+/* A standard deviation that is written beside the values: of the whole prediction, or of one of its two
+ * parts. */
 typedef struct {
   const char *name;
-  bool aleatoric, epistemic; /* the parts in it */
+  bool aleatoric, epistemic; /* the parts that it includes */
 } deviation_t;
 
 enum { DEVIATIONS = 3 };
@@ -73,7 +75,7 @@ enum { DEVIATIONS = 3 };
 static const deviation_t deviations[DEVIATIONS] = {
     {"std", true, true}, {"aleatoric_std", true, false}, {"epistemic_std", false, true}};
 
-/* Whether the model says something of it. */
+/* Whether the model provides every part of this deviation. */
 static bool is_known(const answer_t *answer, const deviation_t *deviation) {
   return (!deviation->aleatoric || answer->has_aleatoric) && (!deviation->epistemic || answer->has_epistemic);
 }
@@ -83,12 +85,12 @@ static float deviation_at(const predictions_t *all, const deviation_t *deviation
   return hypotf(a, e);
 }
 
-/* Where the columns of an answer are in a row of the predictions. */
+/* Index of the head's first column in a row of the predictions. */
 static int64_t place_of(const predictions_t *all, const answer_t *answer, int64_t row) {
   return row * all->columns + answer->first;
 }
 
-/* The first of the largest; of a single score its sign. */
+/* The predicted class: the first of the largest values, or the sign of a single score. */
 static int32_t class_of(const predictions_t *all, const answer_t *answer, int64_t row) {
   const float *p = all->mean + place_of(all, answer, row);
   int32_t best = 0;
@@ -98,7 +100,7 @@ static int32_t class_of(const predictions_t *all, const answer_t *answer, int64_
   return best;
 }
 
-/* Part i of the values; false past the last. Deviations are none of them. */
+/* The i-th part of the values, deviations excluded; false after the last one. */
 static bool value_part(const answer_t *answer, size_t i, loss_part_t *out) {
   const head_t *head = answer->head;
   if (i >= loss_parts(head->loss, &head->params)) return false;
@@ -108,7 +110,7 @@ static bool value_part(const answer_t *answer, size_t i, loss_part_t *out) {
 
 /* ---- CSV ---- */
 
-/* A cell of text: in quotes when it holds what CSV gives a meaning to (RFC 4180). */
+/* Writes a text cell, quoted when it contains a delimiter, a quote or a line end (RFC 4180). */
 static void put_cell(FILE *out, const char *prefix, const char *text) {
   bool quoted = strpbrk(text, ",\"\n\r") != NULL;
   fprintf(out, "%s%s", quoted ? "\"" : "", prefix);
@@ -126,7 +128,8 @@ static void put_name(FILE *out, const char *prefix, const answer_t *answer, int6
     fprintf(out, "%s%" PRId64, prefix, c);
 }
 
-/* `width` columns, named what_OUTPUT, or what where there is one; HEAD_what of one of several heads. */
+/* Writes the names of `width` columns: WHAT_OUTPUT, or WHAT for a single column. With several heads the
+ * head's name comes first: HEAD_WHAT. */
 static void put_names(FILE *out, const answer_t *answer, const char *what, int64_t width) {
   char prefix[sizeof answer->head->name + sizeof(loss_part_t)];
   snprintf(prefix, sizeof prefix, "%s%s%s%s", answer->name != NULL ? answer->name : "",
@@ -194,7 +197,7 @@ ls_status answers_write_csv(const char *path, const model_t *model, const predic
 
 enum { ARRAY_SIZE = 128 };
 
-/* The name of an array: HEAD/what of one of several heads. */
+/* The name of an array: WHAT, or HEAD/WHAT with several heads. */
 static void array_name(const answer_t *answer, const char *what, char out[ARRAY_SIZE]) {
   snprintf(out, ARRAY_SIZE, "%s%s%s", answer->name != NULL ? answer->name : "",
            answer->name != NULL ? "/" : "", what);
@@ -231,7 +234,7 @@ static ls_status write_deviations(store_t *store, const predictions_t *all, cons
   return status;
 }
 
-/* The columns of a part, as an array of their own. */
+/* Writes the columns of one part as a separate array. */
 static ls_status write_part(store_t *store, const predictions_t *all, const answer_t *answer,
                             const loss_part_t *part, ls_error *error) {
   const int64_t shape[] = {all->rows, part->width};
@@ -262,7 +265,7 @@ static ls_status write_answer(store_t *store, const answers_t *answers, const an
                            (size_t)answer->head->classes, error);
 }
 
-/* A number for every window. */
+/* Writes one number per window. */
 static ls_status write_numbers(store_t *store, const answers_t *answers, const char *name,
                                int64_t (*number)(const windows_t *windows, int64_t row), ls_error *error) {
   int64_t rows = answers->all->rows, *numbers = malloc((size_t)rows * sizeof *numbers);

@@ -1,6 +1,7 @@
-/* What `predict` writes. Names of columns and arrays are those of the head's loss (probability, prediction
- * …), with the head's name in front where there are several. Where rows are windows (else NULL), it is told
- * which step of the data each begins to forecast, and of which series. Rank 0 alone. */
+/* Writes the files of `lockstep predict`. The head's loss determines the names of columns and arrays
+ * (probability, prediction, ...); with several heads the head's name comes first. `windows` is NULL unless
+ * rows are windows; then the file also states at which row of x each forecast begins, and the number of its
+ * series. Called on rank 0 only. */
 #ifndef CLI_ANSWERS_H
 #define CLI_ANSWERS_H
 

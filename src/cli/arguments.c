@@ -1,5 +1,5 @@
-/* Parsing a command's arguments with argp, which neither prints nor exits here: under mpirun all ranks parse
- * the same line, and one of them says what is wrong with it. */
+/* Parses a command's arguments with argp. Here argp neither prints nor exits: under mpirun all ranks parse
+ * the same command line, and only one rank reports an error. */
 #include "cli/command.h"
 
 #include "base/text.h"
@@ -19,7 +19,8 @@ error_t arguments_refuse(arguments_t *arguments, const char *format, ...) {
   return EINVAL;
 }
 
-/* getopt stopped at an option: one that is not there, or that lacks its value or has one too many. */
+/* Explains why getopt stopped at an option: the option is unknown, lacks its value, or has a value it does
+ * not take. */
 static void refuse_option(arguments_t *arguments, const struct argp_state *state) {
   const char *word = state->argv[state->next - 1];
   size_t length = strcspn(word, "=");

@@ -1,4 +1,4 @@
-/* lockstep bench: what the machine can do, and a network on it; or the network between ranks alone. */
+/* lockstep bench: measures the machine and a network's steps on it, or only the messages between ranks. */
 #include "cli/command.h"
 
 #include "base/json.h"
@@ -15,7 +15,7 @@ typedef struct {
   arguments_t arguments;
   bool network;
   const char *json;
-  int64_t ranks_per_node; /* 0: all that share memory */
+  int64_t ranks_per_node; /* 0: all ranks that share memory */
   double seconds;         /* 0: the default */
 } bench_arguments_t;
 

@@ -1,5 +1,5 @@
-/* lockstep check: everything about a run that can be known without training: the model, how rows become steps
- * and shards, how the ranks lie on the machine, what memory they take. */
+/* lockstep check: reports everything about a run that is known without training: the model, the division of
+ * rows into steps and shards, the placement of ranks on the machine, and the memory needed. */
 #include "cli/command.h"
 
 #include "features/features.h"
@@ -16,19 +16,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What each rank tells rank 0 about itself; plain values. */
+/* What each rank sends to rank 0. Plain values only. */
 typedef struct {
   layout_t layout;
   int node;
   int64_t rows;   /* training rows */
-  double data;    /* bytes of all its rows */
-  double program; /* bytes: the program and its libraries, ready to compute */
+  double data;    /* bytes of the rank's rows */
+  double program; /* bytes: the program and its libraries after set-up */
   double private; /* bytes: partial sums, optimiser state, tape, whole vectors */
 } rank_t;
 
 typedef struct {
-  const settings_t *settings; /* from examine on: own */
-  settings_t own;             /* for the rows that there are */
+  const settings_t *settings; /* points to `own` once examine has run */
+  settings_t own;             /* a copy in which `global_batch_size: all` is a number */
   const session_t *session;
   objective_t objective;
   dataset_shape_t shape;
@@ -67,19 +67,19 @@ static int64_t own_rows(int64_t rows, const layout_t *layout) {
 static double steps_bytes(const check_t *check, int64_t rows, int64_t steps, int64_t own, bool has_weights) {
   const dataset_shape_t *shape = &check->shape;
   size_t step = (size_t)shape->step_columns * element_size(shape->type);
-  bool is_label = check->objective.has_labels && shape->step_targets > 0; /* one-hot too */
+  bool is_label = check->objective.has_labels && shape->step_targets > 0; /* also for one-hot targets */
   step += sizeof(float) * (size_t)((is_label ? 1 : shape->step_targets) + has_weights);
   return windows_bytes(&check->settings->data.window, rows, steps, shape->series > 1, own, step);
 }
 
-/* Bytes of this rank's part of a split of so many rows, or windows over so many steps, if it is all in
- * memory. */
+/* Bytes that this rank's rows of a split take when the whole split is in memory. The split has `rows` rows,
+ * or `rows` windows over `steps` steps. */
 static double split_bytes(const check_t *check, int64_t rows, int64_t steps, bool has_weights) {
   const dataset_shape_t *shape = &check->shape;
   int64_t own = own_rows(rows, &check->layout);
   if (shape->step_columns > 0) return steps_bytes(check, rows, steps, own, has_weights);
   double row = (double)shape->features * (double)element_size(shape->type);
-  row += 4 * (double)(check->objective.targets + has_weights); /* floats, or a label */
+  row += 4 * (double)(check->objective.targets + has_weights); /* targets: floats, or one label */
   return row * (double)own;
 }
 
@@ -90,8 +90,8 @@ static double row_bytes(const check_t *check) {
          split_bytes(check, shape->test_rows, shape->test_steps, shape->test_weights);
 }
 
-/* Bytes of this rank's rows: the rows themselves, or the buffer that they pass through, their order, and what
- * basis functions need. */
+/* Bytes of this rank's data: the rows or the buffer they are streamed through, the row order, and the
+ * landmarks of basis functions. */
 static double data_bytes(const check_t *check) {
   const dataset_shape_t *shape = &check->shape;
   const layout_t *layout = &check->layout;
@@ -104,8 +104,8 @@ static double data_bytes(const check_t *check) {
          basis_bytes(&check->settings->data.basis, check->width.encoded, check->width.inputs);
 }
 
-/* What a rank takes before it has rows or parameters: kernels are made as in training, and then it is looked.
- * Collective. */
+/* Measures the memory of a rank before it holds rows or parameters: creates the kernels as training does and
+ * reads the memory of the process. Collective. */
 static ls_status measure_program(check_t *check, double *bytes, ls_error *error) {
   const settings_t *settings = check->settings;
   const features_t features = {0};
@@ -128,7 +128,7 @@ static ls_status measure_program(check_t *check, double *bytes, ls_error *error)
 static rank_t describe_rank(const check_t *check, double program) {
   const engine_memory_t *memory = &check->memory;
   rank_t rank;
-  memset(&rank, 0, sizeof rank); /* padding too: it travels as bytes */
+  memset(&rank, 0, sizeof rank); /* clear the padding too: the struct is sent as bytes */
   rank.layout = check->layout;
   rank.node = world_node(check->session->world);
   rank.rows = own_rows(check->shape.train_rows, &check->layout);
@@ -208,7 +208,8 @@ static void print_ranks(const check_t *check) {
   printf("\nbalance the busiest rank has %.3f times the mean rows\n", (double)most * n / (double)sum);
 }
 
-/* Parameters are counted by each rank of a node alike: once per node with `reduce: shared`. */
+/* Every rank counts the node's parameters in full, but with `reduce: shared` a node holds one copy. So
+ * parameters are added once per node. */
 static void print_memory(const check_t *check) {
   const world_t *world = check->session->world;
   const engine_memory_t *memory = &check->memory;
@@ -227,7 +228,7 @@ static void print_memory(const check_t *check) {
   }
 }
 
-/* Each piece of advice once, with the first rank that it is for. */
+/* Prints each distinct piece of advice once, with the first rank it applies to. */
 static void print_advice(const check_t *check) {
   int n = world_size(check->session->world);
   for (int r = 0; r < n; r++) {
@@ -238,9 +239,9 @@ static void print_advice(const check_t *check) {
   }
 }
 
-/* What this rank will take of its host, and the run of its file system: each checkpoint holds the parameters
- * and the optimiser's state, and model.h5 the parameters. One checkpoint more is there while the newest is
- * written, and the best may be another. */
+/* The memory this rank needs, and the disk space the run needs. Each checkpoint holds the parameters and the
+ * optimiser's state; model.h5 holds the parameters. Besides the checkpoints that are kept, one is being
+ * written, and the best one may be an older one. */
 static preflight_needs_t find_needs(const check_t *check) {
   const settings_t *settings = check->settings;
   const engine_memory_t *memory = &check->memory;
@@ -256,7 +257,7 @@ static preflight_needs_t find_needs(const check_t *check) {
                              .shared = is_shared ? memory->partials + parameters : 0};
 }
 
-/* The machine, and how to use all of it. Collective. */
+/* Prints the hosts, and a launch line that uses all cores. Collective. */
 static ls_status print_hosts(const check_t *check, ls_error *error) {
   const session_t *session = check->session;
   preflight_needs_t needs = find_needs(check);

@@ -1,5 +1,5 @@
-/* What a subcommand is: a row that says what it is called, which arguments it takes and what it does. main.c
- * holds the table of them; everything else in this room is one of the rows, or helps them. */
+/* A subcommand is a row of a table: its name, its arguments and its function. main.c holds the table; the
+ * other files in this room implement the rows or support them. */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
@@ -13,7 +13,7 @@
 
 #include <argp.h>
 
-/* Where a command runs. Results go to stdout, by the root alone; messages to the log. */
+/* Where a command runs. Only the root writes results to stdout; messages go to the log. */
 typedef struct {
   world_t *world;
   launch_t launch;
@@ -21,9 +21,9 @@ typedef struct {
   log_t log;    /* stderr on rank 0, silent elsewhere */
 } session_t;
 
-/* The first member of every command's options. */
+/* The first member of every command's options struct. */
 typedef struct {
-  char **words; /* arguments that are no options, in order; they are argv's */
+  char **words; /* positional arguments in order; borrowed from argv */
   size_t n;
   ls_error error; /* why parsing stopped */
 } arguments_t;
@@ -32,13 +32,13 @@ typedef struct {
   const char *name;
   const char *meaning; /* one line */
   const struct argp *argp;
-  size_t options_size; /* of the struct that argp's parser fills; zero at first */
-  size_t fewest, most; /* words that it takes */
-  bool in_order;       /* words belong to the option before them */
-  bool is_parallel;    /* collective; else rank 0 works alone */
-  bool shows_settings; /* --help ends with the settings */
-  bool fills_job;      /* all tasks of a job are to be its ranks */
-  bool takes_signals;  /* looks for them by signals_take, in place of being ended by them */
+  size_t options_size; /* size of the options struct that argp's parser fills; zeroed first */
+  size_t fewest, most; /* number of positional arguments */
+  bool in_order;       /* each positional argument belongs to the option before it */
+  bool is_parallel;    /* runs collectively; otherwise rank 0 works alone */
+  bool shows_settings; /* --help also lists the settings */
+  bool fills_job;      /* requires that all tasks of the job are ranks */
+  bool takes_signals;  /* polls for signals with signals_take instead of being killed by them */
   ls_status (*run)(const session_t *session, void *options, ls_error *error);
 } command_t;
 
@@ -49,60 +49,61 @@ enum { ANY_NUMBER = 1 << 30 };
 
 /* ---- arguments.c ---- */
 
-/* Fills *options from the command line; argv[0] is the command's name. LS_USAGE. */
+/* Fills *options from the command line; argv[0] is the command's name. Fails with LS_USAGE. */
 ls_status arguments_parse(const command_t *command, int argc, char **argv, arguments_t *options,
                           ls_error *error);
 
-/* What every command's argp parser ends with: the words, and errors. */
+/* Default case of every command's argp parser: stores the positional arguments and reports errors. */
 error_t arguments_key(int key, char *arg, struct argp_state *state);
 
-/* For parsers: stops with LS_USAGE and this message. */
+/* For parsers: ends parsing with LS_USAGE and this message. */
 error_t arguments_refuse(arguments_t *arguments, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* For parsers: the value of an option that is a whole number from `least`, or a number above 0. */
+/* For parsers: read the value of an option: a whole number of at least `least`, or a number above 0. */
 error_t arguments_count(arguments_t *arguments, const char *option, const char *text, int64_t least,
                         int64_t *out);
 error_t arguments_positive(arguments_t *arguments, const char *option, const char *text, double *out);
 
 /* ---- settings.c ---- */
 
-/* The settings that a command's words mean: a file and what is said over it. Rank 0 reads the file; all ranks
- * get equal settings. Collective. *out is caller-owned. */
+/* Reads the settings file named by the first word and applies the overrides in the other words. Rank 0 reads
+ * the file; all ranks get equal settings. *out is caller-owned. Collective. */
 ls_status settings_everywhere(const session_t *session, const arguments_t *arguments, settings_t **out,
                               ls_error *error);
 
-/* The end of a command that has settings: what is wrong with them is told with the place where it was given.
- * Destroys them and returns `status`. */
+/* Ends a command that has settings: if the settings are at fault, adds to the error message where the setting
+ * was given. Destroys the settings and returns `status`. */
 ls_status settings_end(settings_t **settings, ls_status status, ls_error *error);
 
 /* ---- model.c: a trained model, ready on all ranks ---- */
 
-/* The model file that a word means: a run directory's model.h5, else the word itself. */
+/* The model file for a word: model.h5 if the word is a run directory, otherwise the word itself. */
 ls_status model_path(const char *word, char *out, size_t size, ls_error *error);
 
 typedef struct {
   model_t *model;
-  settings_t *settings; /* the model's, with this command's overrides */
+  settings_t *settings; /* the model's settings with this command's overrides */
   layout_t layout;
   evaluator_t *evaluator;
 } ready_t;
 
-/* Collective. */
+/* Every rank reads the model file and applies the overrides; then the layout is planned. *out is caller-owned
+ * (ready_close) and untouched on failure. Collective. */
 ls_status ready_open(const session_t *session, const char *word, char *const *overrides, size_t n_overrides,
                      ready_t *out, ls_error *error);
 void ready_close(ready_t *ready);
 
-/* ---- temperature.c: (heads), 0 where logits stay as they are; LS_USAGE ---- */
+/* ---- temperature.c: one temperature per head; 0 leaves the logits unchanged; errors are LS_USAGE ---- */
 
-/* Whether any head gives probabilities. */
+/* Fails unless at least one head gives probabilities. */
 ls_status temperatures_check(const objective_t *objective, ls_error *error);
-/* `text`: T, for all heads that give probabilities, or HEAD=T,HEAD=T. The caller says in front of the message
- * what its option takes. */
+/* Reads T (for all heads that give probabilities) or HEAD=T,HEAD=T. The caller prefixes the message with what
+ * its option accepts. */
 ls_status temperatures_parse(const objective_t *objective, const char *text, double out[MOST_HEADS],
                              ls_error *error);
 
-/* Whether a file's features are the network's inputs. */
+/* Fails with LS_BAD_DATA unless the file has as many features as the network was trained on. */
 ls_status ready_check_features(const ready_t *ready, const char *file, int64_t features, ls_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* lockstep diff: whether two models or runs are bit-identical, and where they first part. */
+/* lockstep diff: reports whether two models or runs are bit-identical, and where they first differ. */
 #include "cli/command.h"
 
 #include "store/store.h"
@@ -13,11 +13,11 @@
 
 /* ---- parameters ---- */
 
-/* What is known after some arrays have been compared. */
+/* Running result of the comparison. */
 typedef struct {
   int64_t values, differing;
   double largest;
-  float *a, *b; /* buffers for an array */
+  float *a, *b; /* buffers for one array of each model */
 } comparison_t;
 
 static int64_t array_values(const parameter_t *array) {
@@ -33,7 +33,7 @@ static void print_place(const parameter_t *array, int64_t i, float a, float b) {
   printf(": %a and %a (%.9g and %.9g)\n", (double)a, (double)b, (double)a, (double)b);
 }
 
-/* Bits are compared, not values: 0 and -0 differ, a NaN equals itself. */
+/* Compares bits, not values: 0 and -0 differ, and a NaN equals itself. */
 static void compare_array(const parameter_t *array, comparison_t *comparison) {
   int64_t n = array_values(array);
   comparison->values += n;
@@ -45,7 +45,7 @@ static void compare_array(const parameter_t *array, comparison_t *comparison) {
   }
 }
 
-/* Whether both networks have the same arrays; says where not. */
+/* Whether both networks have the same arrays; prints the first difference. */
 static bool same_arrays(const graph_t *a, const graph_t *b) {
   size_t n = graph_parameter_count(a), m = graph_parameter_count(b);
   for (size_t i = 0; i < n && i < m; i++) {
@@ -119,7 +119,8 @@ static ls_status compare_files(const char *words[2], bool *same, ls_error *error
 
 /* ---- histories ---- */
 
-/* What is compared of an epoch, in the order in which training makes it; all columns are 8 bytes wide. */
+/* The columns that are compared for each epoch, in the order in which training produces them. Each value has
+ * 8 bytes. */
 static const struct {
   const char *name;
   store_type_t type;
@@ -128,7 +129,7 @@ enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
 typedef struct {
   int64_t epochs;
-  uint64_t *columns[COLUMNS]; /* (epochs) bits */
+  uint64_t *columns[COLUMNS]; /* (epochs) raw bits */
 } histories_t;
 
 static void histories_free(histories_t *history) {
@@ -195,7 +196,7 @@ static ls_status compare_histories(const char *words[2], bool *same, ls_error *e
 
 /* ---- the command ---- */
 
-/* A run that has trained; what was solved or put together from members has none. */
+/* Whether the run has a history. Runs of `lockstep solve` and the collecting run of an ensemble have none. */
 static bool has_history(const char *word) {
   char path[4096];
   struct stat info;

@@ -1,6 +1,6 @@
-/* Where the process begins: looks whether the CPU has the baseline of instructions that everything else is
- * compiled for. This file alone is compiled for any CPU of its architecture, so an old one gets a message and
- * not SIGILL. */
+/* Entry point of the process. It first checks that the CPU has the instruction set that all other files are
+ * compiled for. Only this file is compiled for any CPU of its architecture, so an older CPU gets a message
+ * instead of SIGILL. */
 #include "cli/program.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* lockstep eval: what a trained model is worth on rows of a dataset file: its own, or another. */
+/* lockstep eval: evaluates a trained model on rows of its own dataset file or of another one. */
 #include "cli/command.h"
 
 #include "base/json.h"
@@ -17,8 +17,8 @@ enum { GROUP_PATH_SIZE = 512 };
 typedef struct {
   arguments_t arguments;
   const char *split, *x, *y, *json;
-  const char *temperature; /* what temperatures_parse takes, or fit: on the validation rows */
-  const char *data;        /* NULL: the file that the model was trained on */
+  const char *temperature; /* as for temperatures_parse, or "fit": fitted on the validation rows */
+  const char *data;        /* NULL: the dataset file the model was trained on */
 } eval_arguments_t;
 
 static const struct argp_option options[] = {
@@ -33,7 +33,7 @@ static const struct argp_option options[] = {
     {0},
 };
 
-/* The first word after the model is a data file unless it is an override. */
+/* The first word after the model is a dataset file unless it contains '='. */
 static void take_data(eval_arguments_t *a) {
   if (a->arguments.n < 2 || strchr(a->arguments.words[1], '=') != NULL) return;
   a->data = a->arguments.words[1];
@@ -73,7 +73,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 
 /* ---- which rows ---- */
 
-/* A split by name, and where its rows lie by the settings. */
+/* A split: its name, and where the settings locate its rows. */
 typedef struct {
   const char *name;
   int bit; /* SPLIT_ */
@@ -99,8 +99,8 @@ static void list_places(const settings_t *settings, place_t places[PLACES]) {
   snprintf(places[2].y, GROUP_PATH_SIZE, "%s", settings->data.y);
 }
 
-/* The asked split, else the first that the file holds. `in_train`: SPLIT_ bits of those whose rows lie among
- * the training rows. */
+/* Chooses the requested split, otherwise the first one that is available. `in_train` holds the SPLIT_ bits of
+ * the splits whose rows are part of the training rows. */
 static ls_status choose_place(const settings_t *settings, const char *split, int in_train, place_t *out,
                               ls_error *error) {
   place_t places[PLACES];
@@ -124,7 +124,7 @@ static ls_status choose_place(const settings_t *settings, const char *split, int
       settings->data.file, places[0].x, places[1].x, places[2].x);
 }
 
-/* Makes these arrays the only ones that the settings name. */
+/* Makes these the only arrays that the settings name. */
 static void name_arrays(settings_t *settings, const char *x, const char *y, const char *weights) {
   settings->data.x = settings->data.valid_x = settings->data.test_x = x;
   settings->data.y = settings->data.valid_y = settings->data.test_y = y;
@@ -133,14 +133,15 @@ static void name_arrays(settings_t *settings, const char *x, const char *y, cons
   settings->data.validation_group = NULL;
 }
 
-/* Settles in ready->settings which rows are meant; the SPLIT_ bit to load, and the name to print. */
+/* Decides which rows are evaluated: changes ready->settings, and sets *place to the SPLIT_ bit to load and
+ * the name to print. */
 static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, place_t *place, ls_error *error) {
   settings_t *settings = ready->settings;
   if (a->data != NULL) settings->data.file = a->data;
   bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL;
   bool test_in_train = settings->data.window.length > 0 && settings->data.window.test > 0;
   int in_train = (by_share ? SPLIT_VALID : 0) | (test_in_train ? SPLIT_TEST : 0);
-  if (a->data != NULL && a->split == NULL) in_train = 0; /* all rows of another file */
+  if (a->data != NULL && a->split == NULL) in_train = 0; /* another file: all of its rows */
   if (a->x != NULL) {
     *place = (place_t){.name = a->x, .bit = SPLIT_TRAIN};
     name_arrays(settings, a->x, a->y, "none");
@@ -178,7 +179,7 @@ static void json_baseline(const metrics_t *metrics, int b, FILE *out) {
   fputc('}', out);
 }
 
-/* names (classes) */
+/* names: (classes), or NULL */
 static void json_confusion(const metrics_t *metrics, char *const *names, FILE *out) {
   for (int64_t c = 0; c < metrics->classes && names != NULL; c++) {
     fputs(c == 0 ? ", \"classes\": [" : ", ", out);
@@ -286,15 +287,15 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
   const char *file = ready->settings->data.file;
   TRY(dataset_load(session->world, ready->settings, bit, objective_request(&model->objective),
                    ready->layout.shards, data, error));
-  TRY(ready_check_features(ready, file, (*data)->features, error)); /* the same on all ranks */
+  TRY(ready_check_features(ready, file, (*data)->features, error)); /* same result on all ranks */
   split_t *split = loaded_split(*data, bit);
   if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);
   split_scale_targets(split, &model->targets);
   return row_weights_apply(session->world, &model->class_weights, &model->objective, *data, split, error);
 }
 
-/* The temperatures at which the losses on the validation rows are least, those that training has put aside.
- * Collective. */
+/* Fits, for each head with probabilities, the temperature with the least loss on the validation rows that
+ * training set aside. Collective. */
 static ls_status fit_temperatures(const session_t *session, const ready_t *ready, const mixture_t *mixture,
                                   double temperatures[MOST_HEADS], ls_error *error) {
   dataset_t *data = NULL;
@@ -309,7 +310,8 @@ static ls_status fit_temperatures(const session_t *session, const ready_t *ready
   return status;
 }
 
-/* What --temperature says. Before rows are chosen, which changes the settings. Collective. */
+/* Evaluates the option --temperature. Must run before rows are chosen, because choosing rows changes the
+ * settings. Collective. */
 static ls_status find_temperatures(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
                                    const mixture_t *mixture, double temperatures[MOST_HEADS],
                                    ls_error *error) {

@@ -40,7 +40,8 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 
 enum { MOST_SHARDS = 16 };
 
-/* A smaller batch, since the loss is computed anew for each parameter, in shards enough for some ranks. */
+/* Reduces the batch, because the loss is recomputed for each parameter, and keeps enough shards for several
+ * ranks. */
 static void shrink(settings_t *settings, int64_t rows) {
   if (settings->train.global_batch_size > rows || settings->train.global_batch_size == SETTINGS_ALL)
     settings->train.global_batch_size = rows;
@@ -58,9 +59,9 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   shrink(settings, a->rows > 0 ? a->rows : 32);
-  settings->train.l1 = settings->train.l2 = 0; /* penalties are no part of the network */
-  settings->optimizer.name = "sgd";            /* nothing is updated, and lbfgs would want all rows */
-  settings->train.precision = "fp32";          /* what rounding to bf16 does is far above the tolerance */
+  settings->train.l1 = settings->train.l2 = 0; /* the check covers the network without penalties */
+  settings->optimizer.name = "sgd";            /* no update happens, and lbfgs would require full batches */
+  settings->train.precision = "fp32";          /* rounding to bf16 alone exceeds the tolerance by far */
   ls_status status = gradcheck_run(session->world, settings, &check, stdout, error);
   return settings_end(&settings, status, error);
 }

@@ -1,4 +1,5 @@
-/* lockstep import: which words are inputs and which is the output; the work is done in data/import. */
+/* lockstep import: finds out which words are inputs and which one is the output. The import room does the
+ * work. */
 #include "cli/command.h"
 
 #include "base/text.h"
@@ -21,7 +22,7 @@ enum {
 };
 enum { KEY_NOISE = KEY_CLASSES + 1, KEY_SEED, KEY_SERIES, KEY_SOURCE };
 
-/* A word and the option before it: --train, --valid or --test, else NULL. */
+/* A file name and the option before it: --train, --valid or --test, otherwise NULL. */
 typedef struct {
   const char *split;
   const char *path;
@@ -32,11 +33,11 @@ typedef struct {
   import_options_t import;
   file_t files[MOST_WORDS];
   size_t n_files;
-  const char *split; /* that words now belong to */
+  const char *split; /* the split that the following words belong to */
   import_input_t inputs[MOST_SPLITS];
   import_share_t shares[MOST_SPLITS];
   synthetic_t synthetic;
-  const char *made_with; /* an option that only --make has, or NULL */
+  const char *made_with; /* an option that is valid only with --make, or NULL */
 } import_arguments_t;
 
 static const struct argp_option options[] = {
@@ -74,7 +75,7 @@ static error_t add_file(import_arguments_t *a, const char *path) {
   return 0;
 }
 
-/* "train=0.8,test=0.2"; cuts the text, which is argv's. */
+/* Reads "train=0.8,test=0.2". Splits the text in place; it belongs to argv. */
 static error_t read_shares(import_arguments_t *a, char *text) {
   char *rest = NULL;
   for (char *item = strtok_r(text, ",", &rest); item != NULL; item = strtok_r(NULL, ",", &rest)) {
@@ -89,7 +90,7 @@ static error_t read_shares(import_arguments_t *a, char *text) {
   return 0;
 }
 
-/* A whole number from `least` on. */
+/* Reads the seed of --shuffle. */
 static error_t read_shuffle(import_arguments_t *a, const char *text) {
   int64_t seed = 0;
   error_t failed = arguments_count(&a->arguments, "shuffle", text, 0, &seed);
@@ -98,7 +99,7 @@ static error_t read_shuffle(import_arguments_t *a, const char *text) {
   return failed;
 }
 
-/* The options that say more about --make. */
+/* Reads an option that goes with --make. */
 static error_t read_made(import_arguments_t *a, int key, const char *text) {
   synthetic_t *set = &a->synthetic;
   int64_t seed = 0;
@@ -150,7 +151,8 @@ static error_t read_delimiter(import_arguments_t *a, const char *text) {
 
 /* ---- which file is what ---- */
 
-/* The output is the word that belongs to no split; without one, or without splits, the last word. */
+/* The output file is the word that belongs to no split. If every word does, or no split was named, it is the
+ * last word. */
 static size_t find_output(const import_arguments_t *a) {
   bool has_split = false;
   for (size_t i = 0; i < a->n_files; i++) has_split |= a->files[i].split != NULL;
@@ -164,7 +166,7 @@ static bool ends_in(const char *text, const char *end) {
   return length > strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
-/* Neighbouring words of one split are x and y of an input. */
+/* Two consecutive words of one split are x and y of one input. */
 static error_t add_input(import_arguments_t *a, const file_t *file) {
   size_t n = a->import.n_inputs;
   import_input_t *last = n == 0 ? NULL : &a->inputs[n - 1];
@@ -182,7 +184,7 @@ static error_t add_input(import_arguments_t *a, const file_t *file) {
   return 0;
 }
 
-/* --make: no input files, and what is wrong with that. */
+/* Checks the options that go with --make: it takes no input files and no --source. */
 static error_t check_made(import_arguments_t *a) {
   bool is_made = a->synthetic.name != NULL;
   if (!is_made && a->made_with != NULL)
@@ -286,7 +288,8 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   return import_run(&a->import, &results, error);
 }
 
-/* The kinds of sets are a table's. argp frees what is not the text that it gave. */
+/* Appends the table of synthetic sets to the help of --make. argp frees the result if it is not the text it
+ * passed in. */
 static char *complete_help(int key, const char *text, void *input) {
   (void)input;
   char names[256], *whole = NULL;

@@ -1,4 +1,4 @@
-/* lockstep info: what is in a dataset file, a model, a checkpoint or a run directory. */
+/* lockstep info: shows what is in a dataset file, a model, a checkpoint or a run directory. */
 #include "cli/command.h"
 
 #include "data/dataset.h"
@@ -93,7 +93,7 @@ static ls_status print_texts(const store_t *store, const char *key, ls_error *er
   return LS_OK;
 }
 
-/* Of the classes in columns of y. */
+/* Prints the class names of the columns of y. */
 static ls_status print_column_names(const store_t *store, ls_error *error) {
   store_array_t y = {0};
   if (!store_has(store, "train/y")) return LS_OK;
@@ -184,7 +184,7 @@ static ls_status print_file(const char *path, bool settings, ls_error *error) {
 
 /* ---- run directories ---- */
 
-/* summary.json is short and made to be read. */
+/* Prints summary.json as it is: it is short and readable. */
 static void print_summary(const char *directory) {
   char path[4096], line[4096];
   snprintf(path, sizeof path, "%s/summary.json", directory);
@@ -220,7 +220,7 @@ static ls_status print_run(const char *directory, ls_error *error) {
 
 /* ---- the computation graph ---- */
 
-/* `features`: how many the basis functions, if there are any, are computed from. */
+/* `features`: the number of features that the basis functions, if any, are computed from. */
 static void put_graph(const graph_t *graph, const basis_settings_t *basis, int64_t features, bool dot) {
   char text[256];
   choice_t kind = {0};
@@ -234,7 +234,7 @@ static void put_graph(const graph_t *graph, const basis_settings_t *basis, int64
     graph_print_passes(graph, origin, stdout);
 }
 
-/* Of settings: the number of inputs is known from their data. Collective. */
+/* Prints the graph of a settings file. The number of inputs comes from the dataset. Collective. */
 static ls_status graph_of_settings(const session_t *session, const info_arguments_t *a, ls_error *error) {
   settings_t *settings = NULL;
   graph_t *graph = NULL;
@@ -268,7 +268,7 @@ static bool is_yaml(const char *word) {
 
 /* ---- the command ---- */
 
-/* Rank 0 alone. */
+/* Called on rank 0 only. */
 static ls_status show(const info_arguments_t *a, ls_error *error) {
   struct stat info;
   char path[4096];

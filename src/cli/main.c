@@ -1,5 +1,5 @@
-/* The program: finds the subcommand, starts MPI, runs it, prints what went wrong once, and ends with the exit
- * code of the status. Only this file decides that the program is over. */
+/* Runs the program: finds the subcommand, starts MPI, runs the command, prints an error once, and returns the
+ * exit code of the status. No other file ends the program. */
 #include "cli/command.h"
 
 #include "base/float_mode.h"
@@ -76,7 +76,7 @@ static bool is_help(const char *word) {
   return strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0;
 }
 
-/* What needs neither MPI nor a command's work; false when there is something to do. */
+/* Answers --help and --version, which need no MPI; false when there is a command to run. */
 static bool answer_at_once(int argc, char **argv) {
   const command_t *command = NULL;
   if (argc >= 2 && is_help(argv[1])) {
@@ -98,13 +98,13 @@ static bool answer_at_once(int argc, char **argv) {
 
 /* ---- work ---- */
 
-/* Before MPI starts, which may take a while. */
+/* Starts to record signals. Done before MPI starts, because starting MPI may take a while. */
 static void note_signals(int argc, char **argv) {
   const command_t *command = NULL;
   if (argc > 1 && find_command(argv[1], &command, NULL) == LS_OK && command->takes_signals) signals_note();
 }
 
-/* All ranks agree on the arguments before any of them begins. */
+/* Parses the arguments. All ranks agree on the result before any rank goes on. */
 static ls_status prepare(const session_t *session, int argc, char **argv, const command_t **command,
                          arguments_t **options, ls_error *error) {
   ls_status status = find_command(argc > 1 ? argv[1] : NULL, command, error);
@@ -131,7 +131,7 @@ static ls_status run_command(const session_t *session, int argc, char **argv, ls
   return status;
 }
 
-/* Results that did not reach their place are a failure too. */
+/* Fails when results could not be written to stdout. */
 static ls_status flush_results(ls_error *error) {
   if (fflush(stdout) == 0 && ferror(stdout) == 0) return LS_OK;
   return error_set(error, LS_IO, "the results could not be written to the standard output");
@@ -143,7 +143,7 @@ static int report(ls_status status, const ls_error *error) {
   return ls_status_exit_code(status);
 }
 
-/* Starts MPI, and refuses processes that were started together and do not know of each other. */
+/* Starts MPI. Fails when processes were launched together but MPI does not connect them. */
 static ls_status start(session_t *session, int *argc, char ***argv, ls_error *error) {
   TRY(launch_check_library(&session->launch, error));
   TRY(world_create(argc, argv, &session->world, error));
@@ -154,7 +154,7 @@ static ls_status start(session_t *session, int *argc, char ***argv, ls_error *er
 
 int program_run(int argc, char **argv) {
   ls_error error = {0};
-  float_mode_begin(); /* threads start with the mode of the thread that creates them */
+  float_mode_begin(); /* threads inherit the mode from the thread that creates them */
   session_t session = {.launch = launch_read()};
   ls_status status = isa_check(&error);
   if (status != LS_OK) return session.launch.rank == 0 ? report(status, &error) : ls_status_exit_code(status);

@@ -1,4 +1,4 @@
-/* A trained model made ready on all ranks, for eval and predict. */
+/* Prepares a trained model on all ranks, for eval and predict. */
 #include "cli/command.h"
 
 #include "train/choices.h"
@@ -18,7 +18,7 @@ ls_status model_path(const char *word, char *out, size_t size, ls_error *error) 
   return LS_OK;
 }
 
-/* The model's own settings, read once more with the overrides. */
+/* Parses the model's settings again, with the overrides. */
 static ls_status override_settings(const model_t *model, const char *path, char *const *overrides,
                                    size_t n_overrides, settings_t **out, ls_error *error) {
   char *text = NULL;
@@ -29,7 +29,7 @@ static ls_status override_settings(const model_t *model, const char *path, char 
   return status;
 }
 
-/* Not collective. */
+/* Reads the model file and its settings. Not collective. */
 static ls_status read_model(const char *word, char *const *overrides, size_t n_overrides, ready_t *ready,
                             ls_error *error) {
   char path[4096];
@@ -38,7 +38,7 @@ static ls_status read_model(const char *word, char *const *overrides, size_t n_o
   return override_settings(ready->model, path, overrides, n_overrides, &ready->settings, error);
 }
 
-/* The shards that the model was trained with, unless this command names others. */
+/* The number of shards of the training run, unless an override names another one. */
 static int shards_to_use(const ready_t *ready) {
   bool named = ready->settings->parallel.shards != ready->model->settings->parallel.shards &&
                ready->settings->parallel.shards != SETTINGS_AUTO;

@@ -1,5 +1,5 @@
-/* lockstep predict: the network's answers for rows without targets, as a table for people (CSV) or as arrays
- * (HDF5). Ranks predict their shards' rows, rank 0 collects and writes them in the file's order. */
+/* lockstep predict: applies a model to rows without targets and writes a CSV table or HDF5 arrays. Each rank
+ * predicts the rows of its shards; rank 0 collects them and writes them in the order of the file. */
 #include "cli/answers.h"
 #include "cli/command.h"
 
@@ -70,7 +70,8 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 
 /* ---- what is predicted ---- */
 
-/* The array of features: as named, else the first usual one that is there. Not collective. */
+/* Finds the array of features: the named one, otherwise the first usual name that the file has. Not
+ * collective. */
 static ls_status find_x(const char *file, const char *named, const char **out, ls_error *error) {
   static const char *const usual[] = {"x", "test/x", "train/x"};
   store_t *store = NULL;
@@ -86,7 +87,7 @@ static ls_status find_x(const char *file, const char *named, const char **out, l
   return status;
 }
 
-/* All ranks' rows of an array, one after the other, into rank 0's `all`. Collective. */
+/* Gathers the rows of all ranks, in rank order, in `all` on rank 0. Collective. */
 static ls_status collect(const session_t *session, const split_t *split, size_t row_bytes, const float *mine,
                          float *all, ls_error *error) {
   int n = world_size(session->world), shards = split->partition.shards;
@@ -104,7 +105,7 @@ static ls_status collect(const session_t *session, const split_t *split, size_t 
   return status;
 }
 
-/* Rank 0 gets the predictions of all rows. Collective. */
+/* Gathers the predictions of all rows on rank 0. Collective. */
 static ls_status collect_all(const session_t *session, const split_t *split, const predictions_t *mine,
                              predictions_t *all, ls_error *error) {
   const float *const from[] = {mine->mean, mine->aleatoric, mine->epistemic};
@@ -112,7 +113,7 @@ static ls_status collect_all(const session_t *session, const split_t *split, con
   all->rows = session->is_root ? split->partition.rows : 0;
   all->columns = mine->columns;
   for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
-    if (from[i] == NULL) continue; /* the same on all ranks */
+    if (from[i] == NULL) continue; /* same on all ranks */
     ls_status status = LS_OK;
     *to[i] = arena_new(&all->arena, (size_t)(all->rows * all->columns), sizeof(float));
     if (*to[i] == NULL)
@@ -160,7 +161,7 @@ static ls_status predict(const session_t *session, const predict_arguments_t *a,
   const char *file = a->arguments.words[1], *x = NULL;
   dataset_t *data = NULL;
   window_settings_t window = ready->model->settings->data.window;
-  window.series = ready->settings->data.window.series; /* the file may be another one's */
+  window.series = ready->settings->data.window.series; /* another file may store its series elsewhere */
   TRY(world_agree(session->world, find_x(file, a->x, &x, error), error));
   TRY(dataset_load_features(session->world, file, x, &window, ready->model->features.columns,
                             ready->model->features.fill != NULL, ready->layout.shards,

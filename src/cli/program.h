@@ -1,4 +1,4 @@
-/* The program behind main. */
+/* The program that main calls. */
 #ifndef CLI_PROGRAM_H
 #define CLI_PROGRAM_H
 

@@ -1,5 +1,5 @@
-/* How settings come to all ranks: rank 0 alone reads the file and resolves them, the others get the resolved
- * text. So a file that not every node sees is no problem, and no two ranks can differ. */
+/* Distributes settings: rank 0 reads the file and resolves it, and the other ranks parse the resolved text.
+ * The file need not be visible on every node, and no two ranks can differ. */
 #include "cli/command.h"
 
 #include "train/choices.h"
@@ -49,7 +49,7 @@ ls_status settings_everywhere(const session_t *session, const arguments_t *argum
 }
 
 ls_status settings_end(settings_t **settings, ls_status status, ls_error *error) {
-  settings_place(*settings, status, error); /* rank 0, which prints, has read the file */
+  settings_place(*settings, status, error); /* only rank 0 prints, and it knows where each key was given */
   settings_destroy(settings);
   return status;
 }

@@ -1,4 +1,4 @@
-/* What --temperature says: one number for all heads that give probabilities, or one for each by its name. */
+/* Parses --temperature: one number for all heads with probabilities, or one number per named head. */
 #include "cli/command.h"
 
 #include "base/text.h"

@@ -1,4 +1,5 @@
-/* Walks over tables of keys: unknown keys, defaults, and the way back to YAML. */
+/* Functions that walk over a table of keys: they find unknown keys, read values and defaults, and write
+ * YAML. */
 #include "config/keys.h"
 
 #include <math.h>
@@ -63,7 +64,8 @@ static const key_row_t *find_row(key_table_t table, const char *path) {
   return NULL;
 }
 
-/* The rest of a row's path below a section, NULL when the row is not in it; the top is "". */
+/* The part of a row's path below a section; NULL when the row is not in the section. The top-level section is
+ * "". */
 static const char *below(const char *row_path, const char *section) {
   size_t length = strlen(section);
   if (length == 0) return row_path;
@@ -78,8 +80,8 @@ static bool is_section(key_table_t table, const char *path) {
 
 /* ---- unknown keys ---- */
 
-/* The key of a section that is most like `key`, as a path in *out; false when none is near. A key that is
- * right but stands in the wrong section is found too. */
+/* Finds the known key that is most similar to `key` and stores its path in *out; false when none is similar.
+ * Also finds a correct key that was given in the wrong section. */
 static bool nearest_key(key_table_t table, const char *section, const char *key, char out[PATH_SIZE]) {
   size_t best = strlen(key) / 3 + 2;
   bool found = false;
@@ -94,7 +96,8 @@ static bool nearest_key(key_table_t table, const char *section, const char *key,
     if (rest == NULL) continue;
     char word[PATH_SIZE];
     snprintf(word, sizeof word, "%.*s", (int)strcspn(rest, "."), rest);
-    bool is_part = strlen(key) > 3 && strstr(word, key) != NULL; /* batch_size of global_batch_size */
+    bool is_part =
+        strlen(key) > 3 && strstr(word, key) != NULL; /* for example batch_size in global_batch_size */
     size_t distance = is_part ? 1 : text_distance(key, word);
     if (distance >= best) continue;
     best = distance;
@@ -141,7 +144,7 @@ ls_status keys_open(const reading_t *reading, key_table_t table, const char *pat
   return yaml_nest(reading->scratch, value, "name") ? LS_OK : setting_no_memory(reading);
 }
 
-/* Every key in a section is a row or a section itself. */
+/* Checks that every key in a section is a row of the table or a section. */
 static ls_status check_section(const reading_t *reading, key_table_t table, const char *prefix,
                                const char *section, yaml_value_t *tree) {
   char path[PATH_SIZE], names[512];
@@ -266,8 +269,8 @@ ls_status keys_read(const reading_t *reading, key_table_t table, const char *pre
 
 /* ---- writing ---- */
 
-/* The table that holds the last word of a path, made when it is not there; *path is moved on to that word.
- * Sections are written as blocks, tables in sections in braces. */
+/* Returns the table that holds the last word of a path and creates missing sections; *path is advanced to
+ * that word. Top-level sections are written as blocks, nested tables in braces. */
 static yaml_value_t *make_sections(arena_t *arena, yaml_value_t *tree, const char **path) {
   for (int depth = 0;; depth++) {
     size_t length = strcspn(*path, ".");

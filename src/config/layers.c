@@ -1,6 +1,6 @@
-/* model.layers: a list whose items name a kind of layer and its settings. A kind is a row of a table, with a
- * small table of keys of its own; a residual block holds layers instead, and branches hold lists of layers. A
- * kind that needs no settings may stand alone, as in `- softmax`. */
+/* model.layers: a list whose items name a kind of layer and its settings. Each kind is a row of a table and
+ * has a small table of keys. A residual block instead holds a list of layers, and branches hold several such
+ * lists. A kind without required settings may be written alone: `- softmax`. */
 #include "config/keys.h"
 
 #include <stdio.h>
@@ -99,7 +99,7 @@ static bool stands_alone(const layer_row_t *row) {
   return row->kind != LAYER_RESIDUAL && row->kind != LAYER_BRANCHES;
 }
 
-/* A text becomes a table with the kind alone: `- softmax` is `- softmax: {}`. */
+/* Expands a text to a table: `- softmax` becomes `- softmax: {}`. */
 static ls_status open_item(const reading_t *reading, const char *path, yaml_value_t *item) {
   if (item->kind != YAML_TEXT || yaml_is_null(item)) return LS_OK;
   const char *kind = item->text;
@@ -115,7 +115,7 @@ static ls_status open_item(const reading_t *reading, const char *path, yaml_valu
   return LS_OK;
 }
 
-/* The one entry of an item, by which its kind is known. */
+/* Checks that an item has exactly one entry, and finds the kind that the entry names. */
 static ls_status check_item(const reading_t *reading, const char *path, const yaml_value_t *item, int *kind) {
   char names[128];
   choice_names(kind_choice, names, sizeof names);
@@ -138,7 +138,7 @@ static ls_status note_where(const reading_t *reading, const yaml_value_t *value,
   return layer->where != NULL ? LS_OK : setting_no_memory(reading);
 }
 
-/* A list of lists of layers: two levels of nesting. */
+/* Reads a list of lists of layers. */
 static ls_status read_branches(const reading_t *reading, const char *path, int depth,
                                const yaml_value_t *list, layer_settings_t *layer) {
   if (list->kind != YAML_LIST || list->n < 2)

@@ -1,6 +1,6 @@
-/* loss: a loss with its keys, or a list of such losses, one for each head of the network. Either way the
- * settings hold a list; what heads take of outputs and targets is checked where those are known
- * (model/objective.c). */
+/* loss: a loss with its keys, or a list of losses with one per head. In both cases the settings hold a list.
+ * model/objective.c checks which outputs and targets the heads take, because only there are their numbers
+ * known. */
 #include "config/keys.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 enum { LOSS_PATH_SIZE = 64 };
 
-/* Of a head's name, which is a key of JSON, a column of CSV and a group of HDF5. */
+/* Letters allowed in a head's name. The name is used as a JSON key, a CSV column and an HDF5 group. */
 static const char name_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 #define FIELD(field)  offsetof(loss_settings_t, field)
@@ -69,7 +69,7 @@ const key_table_t loss_keys = {rows, sizeof rows / sizeof rows[0]};
 
 static ls_status read_loss(const reading_t *reading, const char *path, const yaml_value_t *value,
                            loss_settings_t *loss) {
-  yaml_value_t table = *value; /* its entries stay shared */
+  yaml_value_t table = *value; /* shallow copy: the entries stay shared */
   if (table.kind == YAML_TEXT && !yaml_is_null(&table) && !yaml_nest(reading->scratch, &table, "name"))
     return setting_no_memory(reading);
   TRY(keys_read(reading, loss_keys, path, &table, loss));

@@ -1,5 +1,5 @@
-/* `section.key=value` on the command line: the value, itself YAML, takes its place in the tree before
- * anything is checked, so that overrides and files obey the same rules. */
+/* `section.key=value` on the command line. The value is YAML and is inserted in the tree before any check, so
+ * overrides and files obey the same rules. */
 #include "config/keys.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ static ls_status refuse_form(const reading_t *reading, const char *override) {
                    "override '%.200s': expected section.key=value, as in train.epochs=3", override);
 }
 
-/* Puts the contents of `value` in the place of `old`, which keeps its key and neighbours. */
+/* Replaces the contents of `old` with those of `value`; `old` keeps its key and its neighbours. */
 static void replace(yaml_value_t *old, const yaml_value_t *value) {
   const char *key = old->key;
   yaml_value_t *next = old->next;
@@ -19,7 +19,7 @@ static void replace(yaml_value_t *old, const yaml_value_t *value) {
   old->next = next;
 }
 
-/* The table under `word` of a table, made when it is not there. */
+/* Descends to the table at the key `word` and creates it if it does not exist. */
 static ls_status enter(const reading_t *reading, const char *override, size_t path_length, const char *word,
                        size_t length, yaml_value_t **tree) {
   char path[256];

@@ -1,4 +1,4 @@
-/* The tables of keys as a page to read: Markdown for docs/reference.md, plain text for --help. */
+/* Writes the tables of keys as documentation: Markdown for docs/reference.md, plain text for --help. */
 #include "config/keys.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ typedef struct {
   bool markdown;
 } page_t;
 
-/* Text in which Markdown finds nothing to format, except between backticks. */
+/* Writes text with Markdown's special characters escaped, except between backticks. */
 static void put_text(const page_t *page, const char *text) {
   bool is_code = false;
   for (const char *c = text; *c != '\0'; c++) {
@@ -28,7 +28,7 @@ static void put_heading(const page_t *page, int level, const char *text) {
     fprintf(page->out, "\n%s\n", text);
 }
 
-/* The values that a key takes: a type with its range, or names. */
+/* The allowed values of a key: a type and its range, or a list of names. */
 static void value_text(const page_t *page, const key_row_t *row, char *out, size_t size) {
   choice_list_t list = row->type == &type_choice ? key_choices(row, page->choices) : NULL;
   char range[RANGE_TEXT_SIZE], names[512];
@@ -38,7 +38,7 @@ static void value_text(const page_t *page, const key_row_t *row, char *out, size
            row->or_auto ? ", or auto" : "");
 }
 
-/* `section` stands before the key's path, "" for none. */
+/* `section` is put in front of the key's path; "" for none. */
 static void put_row(const page_t *page, const char *section, const key_row_t *row) {
   char value[640], path[64];
   const char *uses = row->used_by == NULL ? "" : row->used_by, *of_names = row->used_by == NULL ? "" : ": ";
@@ -66,7 +66,7 @@ static void put_table_head(const page_t *page) {
   if (page->markdown) fputs("| key | value | default | meaning |\n| --- | --- | --- | --- |\n", page->out);
 }
 
-/* A table, or a list of such tables. */
+/* Documents `loss`, which is a table of keys or a list of such tables. */
 static void put_losses(const page_t *page, const key_row_t *row) {
   put_heading(page, 2, row->path);
   if (!page->markdown) fputs("  ", page->out);
@@ -76,7 +76,7 @@ static void put_losses(const page_t *page, const key_row_t *row) {
   for (size_t i = 0; i < loss_keys.n; i++) put_row(page, row->path, &loss_keys.rows[i]);
 }
 
-/* Rows come section by section. */
+/* Writes all sections. Relies on the rows being grouped by section. */
 static void put_sections(const page_t *page) {
   size_t length = 0;
   const char *section = NULL;

@@ -1,5 +1,5 @@
-/* From a YAML file and overrides to settings and back: the file is read into a tree, overrides are put into
- * the tree, and the table of keys turns the tree into the struct. */
+/* Converts a YAML file and overrides to settings, and back. The file is parsed to a tree, overrides are
+ * applied to the tree, and the table of keys converts the tree to the struct. */
 #include "config/settings.h"
 
 #include "config/keys.h"
@@ -10,7 +10,7 @@
 
 enum { MOST_BYTES = 1 << 20 };
 
-/* The name of the run when none is given: fashion-mnist for configs/fashion-mnist.yaml. */
+/* Sets the run's default name: fashion-mnist for configs/fashion-mnist.yaml. */
 static ls_status name_by_file(const reading_t *reading, yaml_value_t *tree) {
   if (yaml_find(tree, "name", strlen("name")) != NULL) return LS_OK;
   const char *slash = strrchr(reading->source, '/');
@@ -27,7 +27,7 @@ static ls_status name_by_file(const reading_t *reading, yaml_value_t *tree) {
   return yaml_add(reading->scratch, tree, "name", strlen("name"), value) ? LS_OK : setting_no_memory(reading);
 }
 
-/* ---- where things stand ---- */
+/* ---- where a key was given ---- */
 
 typedef struct place {
   const char *path, *text; /* "loss[1].delta", "net.yaml:7" */
@@ -46,7 +46,7 @@ static ls_status note_place(const reading_t *reading, const yaml_value_t *value,
   return LS_OK;
 }
 
-/* Remembers where each value stands, under the path by which messages call it. */
+/* Records where each value was given, under the path that messages use for it. */
 static ls_status note_places(const reading_t *reading, const yaml_value_t *value, const char *path,
                              settings_t *settings) {
   char below[PATH_SIZE];
@@ -80,13 +80,13 @@ const char *settings_where(const settings_t *settings, const char *path) {
   return text != NULL ? text : "settings";
 }
 
-/* Whether there is such a key, or section, or something in a list: "train.seed", "data.basis",
- * "loss[1].delta". */
+/* Whether the path names a key, a section, or part of a list: "train.seed", "data.basis", "loss[1].delta". */
 static bool is_key(const char *path) {
   for (size_t i = 0; i < settings_keys.n; i++) {
     const char *key = settings_keys.rows[i].path;
     size_t length = strlen(key), own = strlen(path);
-    bool is_below = strncmp(path, key, length) == 0 && strchr(".[", path[length]) != NULL; /* or the end */
+    bool is_below = strncmp(path, key, length) == 0 &&
+                    strchr(".[", path[length]) != NULL; /* also matches at the end of the path */
     bool is_above = strncmp(key, path, own) == 0 && key[own] == '.';
     if (is_below || is_above) return own > 0;
   }
@@ -114,7 +114,7 @@ static ls_status read_tree(const reading_t *reading, const char *text, size_t le
   for (size_t i = 0; i < n_overrides; i++) TRY(override_apply(reading, overrides[i], tree));
   TRY(name_by_file(reading, tree));
   TRY(keys_read(reading, settings_keys, "", tree, settings));
-  TRY(note_place(reading, NULL, "", settings)); /* the file: what all lies in */
+  TRY(note_place(reading, NULL, "", settings)); /* the file itself: the place of the top level */
   return note_places(reading, tree, "", settings);
 }
 

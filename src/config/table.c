@@ -1,4 +1,4 @@
-/* The table of settings: everything that can be set for a run, in the order in which it is written. */
+/* The table of settings: all keys of a run, in the order in which they are written. */
 #include "config/keys.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* The types of values that keys can have: for each, how it is read from YAML and written back. Together with
- * the rows of the tables of keys they are all that is specific about a key. */
+/* The types of values that keys can have: how each is read from YAML and written back. These types and the
+ * rows of the key tables contain everything that is specific to a key. */
 #include "config/keys.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 enum { NUMBER_SIZE = 40, MOST_NAME = 200 };
 
-/* ---- what the types share ---- */
+/* ---- shared by the types ---- */
 
 static ls_status refuse_value(const setting_t *setting, const char *expected) {
   const yaml_value_t *value = setting->value;
@@ -25,7 +25,7 @@ static ls_status refuse_value(const setting_t *setting, const char *expected) {
                         what);
 }
 
-/* The text of a value that must be one word or number. */
+/* Gets the text of a value that must be a single word or number. */
 static ls_status read_scalar(const setting_t *setting, const char *expected, const char **text) {
   if (setting->value->kind != YAML_TEXT || yaml_is_null(setting->value))
     return refuse_value(setting, expected);
@@ -51,8 +51,8 @@ static ls_status check_range(const setting_t *setting, double value) {
                         "out of range: must be %s, not %.60s", allowed, setting->value->text);
 }
 
-/* The shortest of %.15g to %.17g that reads back to the same bits. A point goes before an exponent, without
- * which YAML 1.1 readers see a word. */
+/* Formats a number with the fewest digits, from 15 to 17, that read back to the same bits. Adds a point
+ * before an exponent, because YAML 1.1 readers otherwise parse the number as a word. */
 static void number_text(double value, char out[NUMBER_SIZE]) {
   char digits[NUMBER_SIZE - 4];
   for (int precision = 15; precision <= 17; precision++) {
@@ -70,7 +70,7 @@ static yaml_value_t *write_number_text(arena_t *arena, double value) {
   return yaml_new_text(arena, text);
 }
 
-/* Quoted where a reader could take it for something else. */
+/* Writes a word, quoted if a reader could parse it as another type. */
 static yaml_value_t *write_word(arena_t *arena, const char *text) {
   yaml_value_t *value = yaml_new_text(arena, text);
   double number = 0;
@@ -164,7 +164,7 @@ static const struct {
 };
 enum { BYTE_UNITS = sizeof byte_units / sizeof byte_units[0] };
 
-/* 1.5GiB, 800 MB: any number and a unit, at least one byte in all. */
+/* Reads a size such as 1.5GiB or 800 MB: a number and a unit, at least one byte in total. */
 static ls_status read_bytes(const setting_t *setting, void *field) {
   const char *text = NULL, *expected = setting->row->type->name;
   char digits[NUMBER_SIZE];
@@ -188,7 +188,7 @@ static ls_status read_bytes(const setting_t *setting, void *field) {
   return LS_OK;
 }
 
-/* In the largest unit of which it is a whole number. */
+/* Writes a size in the largest unit that divides it. */
 static yaml_value_t *write_bytes(arena_t *arena, const key_row_t *row, const void *field) {
   int64_t bytes = *(const int64_t *)field;
   char text[NUMBER_SIZE];
@@ -290,7 +290,8 @@ static ls_status read_choice(const setting_t *setting, void *field) {
   TRY(read_scalar(setting, "a name", &name));
   choice_list_t list = key_choices(setting->row, setting->reading->choices);
   bool is_auto = setting->row->or_auto && strcmp(name, "auto") == 0;
-  const char *dot = setting->row->of_head ? strrchr(name, '.') : NULL; /* whose heads: see who knows them */
+  const char *dot =
+      setting->row->of_head ? strrchr(name, '.') : NULL; /* stop_rules_check checks the head's name */
   const char *choice = dot != NULL ? dot + 1 : name;
   if (list != NULL && !is_auto && choice_find(list, choice) < 0) return refuse_choice(setting, list, choice);
   return keep_text(setting, name, field);
@@ -431,7 +432,7 @@ static yaml_value_t *write_columns(arena_t *arena, const key_row_t *row, const v
 
 const value_type_t type_columns = {"columns with their scaling", read_columns, write_columns};
 
-/* ---- every and span: so many epochs or steps; every may be never ---- */
+/* ---- every and span: a number of epochs or steps; every also allows never ---- */
 
 static ls_status read_span(const setting_t *setting, void *field) {
   const char *text = NULL, *expected = setting->row->type->name;

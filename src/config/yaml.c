@@ -1,4 +1,4 @@
-/* libyaml's events to a tree and back. */
+/* Converts libyaml's events to a tree and back. */
 #include "config/yaml.h"
 
 #include "base/text.h"
@@ -113,7 +113,7 @@ static ls_status no_memory(ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for the settings");
 }
 
-/* Errors in the bytes themselves carry an offset, all others a mark. */
+/* Encoding errors carry an offset; all other errors carry a mark. */
 static ls_status syntax_error(const reader_t *reader) {
   const yaml_parser_t *parser = &reader->parser;
   if (parser->error == YAML_MEMORY_ERROR) return no_memory(reader->error);
@@ -131,7 +131,7 @@ static ls_status next_event(reader_t *reader, yaml_event_t *event) {
   return yaml_parser_parse(&reader->parser, event) ? LS_OK : syntax_error(reader);
 }
 
-/* Consumes the next event, which should be of that type. */
+/* Consumes the next event, which must be of that type. */
 static ls_status expect(reader_t *reader, yaml_event_type_t type, const char *otherwise) {
   yaml_event_t event;
   TRY(next_event(reader, &event));
@@ -184,7 +184,7 @@ static ls_status read_items(reader_t *reader, int depth, yaml_value_t *list) {
   }
 }
 
-/* Checks and adds one key, its value yet empty. */
+/* Checks one key of a table. */
 static ls_status read_key(reader_t *reader, const yaml_event_t *event, yaml_value_t *table,
                           const yaml_value_t *key) {
   size_t line = event->start_mark.line + 1;
@@ -223,7 +223,7 @@ static ls_status read_entries(reader_t *reader, int depth, yaml_value_t *table) 
   }
 }
 
-/* The value that begins with this event. */
+/* Reads the value that begins with this event. */
 static ls_status read_value(reader_t *reader, const yaml_event_t *event, int depth, yaml_value_t **out) {
   size_t line = event->start_mark.line + 1;
   TRY(refuse_extras(reader, event));
@@ -291,7 +291,7 @@ static int append(void *data, unsigned char *bytes, size_t n) {
   return 1;
 }
 
-/* The emitter takes over what an event owns, also when it fails; an event that could not be made owns
+/* The emitter takes ownership of an event's data, even when it fails. An event that could not be created owns
  * nothing. */
 static bool emit_text(yaml_emitter_t *emitter, const char *text, bool quoted) {
   yaml_event_t event;

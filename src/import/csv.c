@@ -1,6 +1,6 @@
-/* CSV tables: which line is the header, which column the label, and every other cell a finite number.
- * Whatever is missing or not a number is an error that names line and column: guessing values is not an
- * importer's business. */
+/* CSV tables: finds the header line and the label column; every other cell must be a finite number. A missing
+ * value or a word in place of a number is an error that names line and column, because an importer must not
+ * guess values. */
 #include "base/text.h"
 #include "import/csv_reader.h"
 #include "import/import_impl.h"
@@ -13,25 +13,25 @@
 
 typedef enum { HEADER_NONE, HEADER_NAMES, HEADER_COUNTS } header_t;
 
-/* A table that is being read. */
+/* A table while it is being read. */
 typedef struct {
   const csv_options_t *options;
   csv_reader_t reader;
-  csv_record_t first, record; /* the first record; the second and later ones */
+  csv_record_t first, record; /* the first record; the current record, from the second on */
   header_t header;
   size_t columns;
   int64_t label;        /* column, -1: none */
   int64_t series;       /* column, -1: none */
-  bool label_is_target; /* a number */
+  bool label_is_target; /* the label is a number to predict */
   size_t features;
-  int64_t rows, room;  /* filled, and allocated below */
+  int64_t rows, room;  /* rows filled, rows allocated in the arrays below */
   double *values;      /* (room, features) */
   double *targets;     /* (room) */
   char **labels;       /* (room) */
   char **series_names; /* (room) */
-  bool *is_class;      /* (features): columns of a table of targets that hold names, not numbers */
-  bool has_classes;    /* in any of them */
-  char **classes;      /* (room, features): those names, NULL for numbers; NULL when there are none */
+  bool *is_class;      /* (features): columns of a table of targets that hold class names, not numbers */
+  bool has_classes;    /* whether any column does */
+  char **classes;      /* (room, features): the class names, NULL for numbers; NULL without such columns */
 } table_t;
 
 /* ---- cells ---- */
@@ -52,7 +52,7 @@ static bool is_name(const char *cell) {
   return !is_missing(cell) && !is_number(cell);
 }
 
-/* "FILE:LINE: column N (NAME): what"; names the column when there is a header. */
+/* Sets the error "FILE:LINE: column N (NAME): what". The name appears only if there is a header. */
 static ls_status bad_cell(const table_t *table, size_t column, const char *cell, const char *what,
                           ls_error *error) {
   bool named = table->header == HEADER_NAMES && table->first.cells[column][0] != '\0';
@@ -80,7 +80,7 @@ static ls_status parse_number(const table_t *table, size_t column, double *out, 
   return LS_OK;
 }
 
-/* A column of targets that begins with a name holds names of classes from there on. */
+/* If the first cell of a target column is a name, all of its cells must be class names. */
 static ls_status parse_class(const table_t *table, size_t column, char **out, ls_error *error) {
   char *cell = table->record.cells[column];
   if (!is_name(cell))
@@ -95,7 +95,8 @@ static ls_status parse_class(const table_t *table, size_t column, char **out, ls
 
 /* ---- the first line ---- */
 
-/* scikit-learn's "rows,features,class names" before tables whose last column is the label. */
+/* Recognises scikit-learn's first line "rows,features,class names", used for tables whose last column is the
+ * label. */
 static bool is_counts_header(const table_t *table) {
   const csv_record_t *first = &table->first;
   int64_t rows = 0, features = 0;
@@ -106,7 +107,8 @@ static bool is_counts_header(const table_t *table) {
   return features == (int64_t)table->columns - 1 && rows == csv_remaining(&table->reader) + 1;
 }
 
-/* 0, 1, 2, … (or 1, 2, 3, …) over two features or more: numbers that are names. */
+/* Whether the first line numbers the features: 0, 1, 2, … or 1, 2, 3, …, for two features or more. Such
+ * numbers are column names. */
 static bool counts_columns(const csv_record_t *first, int64_t label) {
   int64_t start = 0, features = 0;
   for (size_t c = 0; c < first->n; c++) {
@@ -119,8 +121,9 @@ static bool counts_columns(const csv_record_t *first, int64_t label) {
   return features >= 2;
 }
 
-/* Names for all features (only the first may be empty, as in tables with an index); or, where features are
- * counted, a name over a label that is a number. A first line with some numbers is a row. */
+/* Whether the first line is a header: it names all features (the first name may be empty, as in tables with
+ * an index), or it numbers the features and has a name above a numeric label. A first line that holds some
+ * other numbers is a row. */
 static bool is_names_header(const table_t *table, int64_t label) {
   const csv_record_t *first = &table->first, *second = &table->record;
   size_t names = 0, features = 0;
@@ -164,7 +167,7 @@ static ls_status no_such_column(const table_t *table, const char *column, bool i
       path, column, names);
 }
 
-/* The column of series: by a name of the header, or by its index. */
+/* Finds the column of series by its name in the header or by its index. */
 static ls_status decide_series(table_t *table, ls_error *error) {
   const char *column = table->options->series;
   int64_t columns = (int64_t)table->columns, index = -1;
@@ -182,13 +185,14 @@ static ls_status decide_series(table_t *table, ls_error *error) {
   return LS_OK;
 }
 
-/* Decides header and label column together: an index may also be a name, and a name needs a header. */
+/* Decides on header and label column together: an index may also be a column name, and a name requires a
+ * header. */
 static ls_status decide_header(table_t *table, ls_error *error) {
   const csv_options_t *options = table->options;
   table->columns = table->record.n > 0 ? table->record.n : table->first.n;
   int64_t columns = (int64_t)table->columns, index = -1;
   bool is_index = options->label != NULL && text_int64(options->label, &index);
-  bool alone = options->is_y && !options->regression && columns == 1; /* a file of labels */
+  bool alone = options->is_y && !options->regression && columns == 1; /* a file with labels only */
   int64_t position = alone ? 0 : index < 0 && is_index ? index + columns : index;
   if (options->header != 0 && is_counts_header(table))
     table->header = HEADER_COUNTS;
@@ -252,16 +256,16 @@ static ls_status make_room(table_t *table, ls_error *error) {
   return LS_OK;
 }
 
-/* Cell number `feature` of a row of features or targets. */
+/* Stores the cell of one feature or target in the current row. */
 static ls_status add_value(table_t *table, size_t column, size_t feature, ls_error *error) {
   size_t at = (size_t)table->rows * table->features + feature;
   if (table->classes != NULL) table->classes[at] = NULL;
   if (!table->is_class[feature]) return parse_number(table, column, &table->values[at], error);
-  table->values[at] = NAN; /* until classes have numbers */
+  table->values[at] = NAN; /* placeholder until the classes are numbered */
   return parse_class(table, column, &table->classes[at], error);
 }
 
-/* The first row tells names from numbers. */
+/* Finds the columns of class names; the first row decides. */
 static ls_status find_classes(table_t *table, ls_error *error) {
   size_t feature = 0;
   table->is_class = calloc(table->features + 1, sizeof *table->is_class);
@@ -335,7 +339,7 @@ static ls_status read_rows(table_t *table, ls_error *error) {
 
 /* ---- the result ---- */
 
-/* Moves what has been read to *out; the header's cells, in the order of the features, become its names. */
+/* Moves the table to *out. The header's cells, in the order of the features, become the feature names. */
 static void hand_over(table_t *table, csv_table_t *out) {
   *out = (csv_table_t){.rows = table->rows,
                        .label_column = table->label,

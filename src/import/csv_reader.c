@@ -1,6 +1,6 @@
-/* CSV as RFC 4180 has it, and as people write it: quoted cells may hold delimiters, doubled quotes and line
- * ends; lines end in LF, CRLF or CR; blanks around a cell do not count; a byte-order mark is skipped. Cells
- * are cut out of the text in place: nothing is copied but what stands behind a doubled quote. */
+/* Reads CSV as defined by RFC 4180 and as commonly written: quoted cells may contain delimiters, doubled
+ * quotes and line ends; lines end in LF, CRLF or CR; blanks around a cell are ignored; a byte-order mark is
+ * skipped. Cells are cut out of the text in place. Only text after a doubled quote is moved. */
 #include "import/csv_reader.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@ static bool is_line_end(char c) {
   return c == '\n' || c == '\r';
 }
 
-/* The next line end outside quotes, or the end; how often c stands before it. */
+/* Returns the next line end outside quotes, or the end of the text; counts how often c occurs before it. */
 static const char *scan_line(const char *at, const char *end, char c, size_t *count) {
   bool quoted = false;
   *count = 0;
@@ -28,8 +28,9 @@ static const char *skip_line_end(const char *at, const char *end) {
   return at < end ? at + 1 : at;
 }
 
-/* A delimiter stands equally often in the first two lines; else the most frequent in the second line, where
- * there are data; blanks only between numbers, since names may contain them. */
+/* Guesses the delimiter: one that occurs equally often in the first two lines, otherwise the most frequent
+ * one in the second line, which holds data. A space is accepted only if that line starts with a number,
+ * because names may contain spaces. */
 static char guess_delimiter(const char *text, const char *end) {
   static const char candidates[] = "\t;,";
   char best = ',';
@@ -87,8 +88,8 @@ static void skip_blanks(csv_reader_t *reader) {
   while ((*reader->at == ' ' || *reader->at == '\t') && *reader->at != reader->delimiter) reader->at++;
 }
 
-/* Behind an opening quote: moves the text down over doubled quotes, ends it, goes behind the closing quote.
- */
+/* Reads a quoted cell from after the opening quote to after the closing one: moves the text to remove doubled
+ * quotes, and terminates it. */
 static ls_status quoted_cell(csv_reader_t *reader, ls_error *error) {
   int64_t line = reader->line;
   char *to = reader->at;
@@ -107,11 +108,11 @@ static ls_status quoted_cell(csv_reader_t *reader, ls_error *error) {
                      "%s:%" PRId64
                      ": text behind a closing quote; a quote inside a quoted cell is written twice",
                      reader->path, reader->line);
-  *to = '\0'; /* at or before the closing quote, which has been passed */
+  *to = '\0'; /* at or before the closing quote, which is already read */
   return LS_OK;
 }
 
-/* One cell; *stop is the character that ended it, NUL at the end of the text. */
+/* Reads one cell. *stop is the character that ended it, NUL at the end of the text. */
 static ls_status next_cell(csv_reader_t *reader, char **cell, char *stop, ls_error *error) {
   skip_blanks(reader);
   if (*reader->at == '"') {
@@ -130,7 +131,7 @@ static ls_status next_cell(csv_reader_t *reader, char **cell, char *stop, ls_err
   return LS_OK;
 }
 
-/* Goes on behind the character that ended a cell; whether another cell follows in this record. */
+/* Skips the character that ended a cell; returns whether another cell follows in this record. */
 static bool pass_stop(csv_reader_t *reader, char stop) {
   if (reader->at == reader->end) return false;
   reader->at++;
@@ -138,7 +139,8 @@ static bool pass_stop(csv_reader_t *reader, char stop) {
   if (is_line_end(stop)) reader->line++;
   if (stop != reader->delimiter) return false;
   if (stop != ' ') return true;
-  while (*reader->at == ' ') reader->at++; /* a run of spaces is one delimiter, at a line's end none */
+  while (*reader->at == ' ')
+    reader->at++; /* several spaces are one delimiter; spaces at the end of a line are none */
   if (reader->at < reader->end && !is_line_end(*reader->at)) return true;
   if (reader->at < reader->end) pass_stop(reader, *reader->at);
   return false;

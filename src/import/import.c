@@ -1,6 +1,6 @@
-/* From input files, or a synthetic set, to one dataset file: read every input whole, check that they fit
- * together, number the classes of all of them at once, and have it written (import_write.c). An input is one
- * part: rows of x with rows of y. */
+/* Converts input files, or a synthetic set, to one dataset file: reads every input completely, checks that
+ * the inputs are compatible, numbers the classes of all inputs together, and writes the file
+ * (import_write.c). Each input becomes one part: rows of x with rows of y. */
 #include "import/import.h"
 
 #include "import/import_impl.h"
@@ -36,8 +36,7 @@ static ls_status check_group_name(const char *name, ls_error *error) {
   return LS_OK;
 }
 
-/* The groups that the options ask for, as one list: named inputs, and those of the input that is to be split.
- */
+/* The i-th group that the options ask for: first the named inputs, then the splits of the unnamed input. */
 static const char *group_name(const import_options_t *options, size_t i) {
   for (size_t k = 0; k < options->n_inputs; k++) {
     if (options->inputs[k].split == NULL) continue;
@@ -76,7 +75,7 @@ static ls_status check_options(const import_options_t *options, ls_error *error)
 
 /* ---- reading ---- */
 
-/* One file: an array, or a table when it is CSV. */
+/* Reads one file: an array, or a table if it is CSV. */
 static ls_status read_input(const char *path, const csv_options_t *csv, import_array_t *array,
                             csv_table_t *table, bool *is_table, ls_error *error) {
   import_bytes_t content = {0};
@@ -152,7 +151,7 @@ static ls_status read_part(const import_options_t *options, import_part_t *part,
   return part->input->y != NULL ? read_y(options, part, error) : LS_OK;
 }
 
-/* ---- fitting together ---- */
+/* ---- compatibility of the inputs ---- */
 
 static ls_status check_rows_alike(const import_part_t *a, const import_part_t *b, ls_error *error) {
   bool alike = a->x.dims == b->x.dims;
@@ -173,7 +172,7 @@ static const csv_table_t *label_table(const import_part_t *part) {
   return part->input->y != NULL ? &part->y_table : &part->table;
 }
 
-/* Whether a column of a table of targets holds names of classes. */
+/* Whether a column of a table of targets holds class names. */
 static bool has_classes(const import_part_t *part, int64_t column) {
   return part->y_table.classes != NULL && part->y_table.classes[column] != NULL;
 }
@@ -221,7 +220,7 @@ done:
   return status;
 }
 
-/* Column c of a table of targets: names of classes become their numbers, over all inputs together. */
+/* Replaces the class names in column c of the targets by numbers that are common to all inputs. */
 static ls_status number_column(import_t *import, int64_t c, class_column_t *columns, ls_error *error) {
   int64_t width = import_array_width(&import->parts[0].y);
   size_t rows = 0, at = 0;
@@ -285,7 +284,7 @@ static ls_status narrow(import_array_t *array, ls_error *error) {
   return LS_OK;
 }
 
-/* Table features are kept as float where that loses nothing in any of the inputs. */
+/* Stores table features as float if no input loses precision. */
 static ls_status narrow_features(import_t *import, ls_error *error) {
   for (size_t k = 0; k < import->n_parts; k++)
     if (import->parts[k].is_table && !fits_float(&import->parts[k].x)) return LS_OK;

@@ -1,4 +1,4 @@
-/* Import: IDX, CSV and NPY files, or a synthetic set, become one dataset file. Serial. */
+/* Import: converts IDX, CSV and NPY files, or a synthetic set, to one dataset file. Serial. */
 #ifndef IMPORT_IMPORT_H
 #define IMPORT_IMPORT_H
 
@@ -10,11 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One input: a table (CSV: features and label in one file), or x with y beside it (any format; y may be
- * NULL). A CSV file as y is one column of labels, or targets: several columns, or one with `regression`. */
+/* One input: a CSV table with features and label in one file, or x and y in two files of any format (y may be
+ * NULL). A CSV file as y holds either one column of labels, or targets: several columns, or one column with
+ * `regression`. */
 typedef struct {
-  const char *split; /* group it goes to, or NULL: to be split by shares ("train" when there are none) */
-  const char *x;     /* path; the format is found by content (IDX, NPY, gzip) and else CSV */
+  const char *split; /* the group that receives the rows; NULL: divided by shares ("train" without shares) */
+  const char *x;     /* path; the content decides the format (IDX, NPY, gzip), otherwise CSV */
   const char *y;     /* path or NULL */
 } import_input_t;
 
@@ -24,30 +25,31 @@ typedef struct {
 } import_share_t;
 
 typedef struct {
-  const import_input_t *inputs; /* at most one of them without a group */
+  const import_input_t *inputs; /* at most one has no group */
   size_t n_inputs;
   const import_share_t *shares;
   size_t n_shares;
-  const synthetic_t *synthetic; /* made in the place of the one input, whose files are not read; or NULL */
+  const synthetic_t *synthetic; /* generated instead of reading the one input's files; or NULL */
   const char *output;
-  const char *label;  /* CSV: column by name or index (from 0; negative counts from the end: -1 is the last),
-                         NULL: no label */
-  const char *series; /* CSV: column that names the series of each row, as `label`; NULL: none. Rows are put
-                         in the order of their series, those of one stay in the order of the file */
-  bool regression;    /* CSV: keep a numeric label as a target instead of making classes of it */
-  int header; /* CSV: 1 has one, 0 has none, -1: found out (no cell of the features is a number, or all are
-                 and the label is a name above a number). A first line as in scikit-learn's files, "rows,
-                 features, class names", is known by its figures unless 0 is given. */
-  char delimiter; /* CSV: 0 finds out among , ; tab space; runs of spaces count as one */
-  bool missing;   /* CSV: empty cells, NA, NaN and ? among the features become NaN in place of being errors */
-  bool shuffle;   /* each input, before it is split */
+  const char *label;  /* CSV: label column by name or index (from 0; negative counts from the end: -1 is the
+                         last), NULL: no label */
+  const char *series; /* CSV: column with the series of each row, given like `label`; NULL: none. Rows are
+                         sorted by series; rows of one series keep their order */
+  bool regression;    /* CSV: keep a numeric label as a target instead of forming classes */
+  int header; /* CSV: 1: yes, 0: no, -1: detected. Detected are: a line where no feature cell is a number; and
+                 a line where all features are numbered and the label has a name above a number. Unless 0 is
+                 given, scikit-learn's first line "rows, features, class names" is recognised by its figures.
+               */
+  char delimiter; /* CSV: 0: detected among , ; tab space. Several spaces count as one */
+  bool missing;   /* CSV: empty cells, NA, NaN and ? among the features become NaN instead of errors */
+  bool shuffle;   /* shuffle each input before it is split */
   uint64_t shuffle_seed;
-  const char *source; /* attribute source, or NULL: the file names */
+  const char *source; /* text of the attribute `source`; NULL: the file names */
 } import_options_t;
 
-/* Text labels become classes in alphabetical order, integers in numerical order (so 0 … K-1 stay as they
- * are), over all inputs together. LS_BAD_DATA names file, line and column (CSV) or what is wrong with the
- * header (IDX, NPY); LS_USAGE what is wrong with the options. */
+/* Runs an import. Classes are numbered over all inputs together: text labels in alphabetical order, integer
+ * labels in numerical order (so 0 … K-1 stay unchanged). LS_BAD_DATA names file, line and column (CSV) or the
+ * fault in the header (IDX, NPY); LS_USAGE names the faulty option. */
 ls_status import_run(const import_options_t *options, const log_t *log, ls_error *error);
 
 #endif

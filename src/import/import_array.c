@@ -1,5 +1,5 @@
-/* Arrays from raw elements: bytes put in this machine's order, and types that the store does not write
- * widened to the next one that holds every value exactly. */
+/* Converts raw elements to arrays: reorders bytes to this machine's byte order, and widens a type that the
+ * store cannot write to the next one that holds every value exactly. */
 #include "import/import_impl.h"
 
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Values of a half float (IEEE 754 binary16): (-1)^s 2^(e-25) (1024 + m), or 2^-24 m for e = 0. */
+/* Value of a half float (IEEE 754 binary16): (-1)^s 2^(e-25) (1024 + m), or (-1)^s 2^-24 m for e = 0. */
 static float half_value(uint16_t bits) {
   int exponent = bits >> 10 & 31, mantissa = bits & 1023;
   float value = exponent == 0    ? ldexpf((float)mantissa, -24)
@@ -33,7 +33,7 @@ typedef struct {
   char kind;
   size_t bytes;
   store_type_t type;
-  void (*widen)(size_t n, const void *from, void *to); /* NULL: stored as it is */
+  void (*widen)(size_t n, const void *from, void *to); /* NULL: stored unchanged */
 } element_row_t;
 
 static const element_row_t element_table[] = {
@@ -59,7 +59,7 @@ static void reverse_elements(unsigned char *bytes, size_t n, size_t size) {
     }
 }
 
-/* The number of elements, after making sure that the file holds exactly these. */
+/* Counts the elements and checks that the file holds exactly that many. */
 static ls_status count_elements(const char *path, size_t bytes_there, size_t element, int dims,
                                 const int64_t *shape, size_t *out, ls_error *error) {
   size_t n = 1, bytes = 0;

@@ -1,6 +1,6 @@
-/* Classes from label texts. The distinct texts of all inputs are sorted once; a class's number is its place
- * in numerical order when all are integers, else in alphabetical order. So integers 0 … K-1 stay what they
- * are. */
+/* Classes from label texts. The distinct texts of all inputs are sorted once. The number of a class is its
+ * position in numerical order if all labels are integers, otherwise in alphabetical order. Integers 0 … K-1
+ * therefore keep their values. */
 #include "base/text.h"
 #include "import/import_impl.h"
 
@@ -11,13 +11,13 @@
 
 typedef struct {
   const char *text;
-  double number; /* when it is one */
+  double number; /* valid if is_number */
   bool is_number;
   int32_t class;
 } label_t;
 
 typedef struct {
-  label_t *labels; /* distinct, by text */
+  label_t *labels; /* distinct texts */
   size_t n;
   bool all_integers;
   bool all_numbers;
@@ -68,8 +68,8 @@ static ls_status check_kind(const label_set_t *set, const char *path, ls_error *
       path, odd->text);
 }
 
-/* Places in order; equal numbers (1, 1.0) are one class. Leaves the set ordered by class. Returns how many.
- */
+/* Numbers the classes in order; equal numbers (1, 1.0) are one class. Leaves the set sorted by class. Returns
+ * the number of classes. */
 static size_t number_classes(label_set_t *set) {
   if (set->all_integers) qsort(set->labels, set->n, sizeof *set->labels, compare_number);
   size_t classes = 0;
@@ -81,7 +81,7 @@ static size_t number_classes(label_set_t *set) {
   return classes;
 }
 
-/* When the file itself names classes 0 … K-1, labels are those numbers. */
+/* If the file itself names classes 0 … K-1, labels are those numbers. */
 static ls_status number_as_named(label_set_t *set, const class_column_t *column, ls_error *error) {
   for (size_t i = 0; i < set->n; i++) {
     label_t *label = &set->labels[i];

@@ -1,5 +1,5 @@
-/* An input file as bytes. zlib's gzip reader passes plain files through, so packed and plain are one case;
- * what a file is, its first bytes tell, whatever its name. */
+/* Reads an input file as bytes. zlib's gzip reader passes plain files through, so compressed and plain files
+ * need no distinction. The first bytes of a file decide its format, not its name. */
 #include "import/import_impl.h"
 
 #include <errno.h>
@@ -67,7 +67,7 @@ void import_bytes_free(import_bytes_t *content) {
   *content = (import_bytes_t){0};
 }
 
-/* First bytes of what people may hand in instead. */
+/* First bytes of formats that are recognised but not supported. */
 static const struct {
   const char *bytes;
   size_t size;

@@ -1,6 +1,5 @@
-/* Several time series in one table, row by row: each gets a number, and its rows come to lie behind each
- * other.
- */
+/* Several time series in one table with one row per time step. Each series gets a number, and the rows are
+ * sorted so that the rows of a series are consecutive. */
 #include "base/text.h"
 #include "import/import_impl.h"
 
@@ -9,7 +8,7 @@
 
 /* ---- numbers ---- */
 
-/* Whether all series are named by whole numbers, which then are their numbers. */
+/* Uses the names of series as their numbers if all are whole numbers; returns whether they are. */
 static bool take_numbers(import_t *import) {
   bool all = true;
   for (size_t k = 0; k < import->n_parts && all; k++) {
@@ -21,7 +20,7 @@ static bool take_numbers(import_t *import) {
   return all;
 }
 
-/* Names become numbers as labels become classes. */
+/* Numbers the names of series in the same way as class labels. */
 static ls_status number_names(import_t *import, class_column_t *columns, ls_error *error) {
   ls_status status =
       import_classes(columns, import->n_parts, &import->series_names, &import->n_series_names, error);

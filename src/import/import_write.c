@@ -1,5 +1,5 @@
-/* Writing what was imported: each part is shuffled if that is asked for, cut into its groups and written row
- * block by row block; then names and source, then the file is published. */
+/* Writes the dataset file: each part is shuffled if requested, divided into its groups and written in blocks
+ * of rows; then names and source are written and the file is published. */
 #include "base/random.h"
 #include "data/dataset.h"
 #include "import/import_impl.h"
@@ -12,7 +12,7 @@
 
 enum { WRITE_BYTES = 1 << 22 };
 
-/* Rows of one part that become one group. */
+/* Rows of one part that form one group. */
 typedef struct {
   const char *name;
   int64_t first, rows;
@@ -36,7 +36,7 @@ static ls_status write_in_order(store_t *store, const char *name, const import_a
   return status;
 }
 
-/* order (NULL: as they lie) lists the rows of the whole part. */
+/* `order` lists the rows of the whole part; NULL: the order of the input. */
 static ls_status write_array(store_t *store, const group_t *group, const char *what,
                              const import_array_t *array, const uint32_t *order, ls_error *error) {
   char name[IMPORT_GROUP_SIZE + 8];

@@ -1,13 +1,13 @@
-/* NPY, NumPy's own format, versions 1.0 to 3.0: magic, version, the header's length, and a Python dictionary
- * in text with the keys descr (type), fortran_order and shape; then the values (NumPy Enhancement Proposal
- * 1). NumPy writes the dictionary itself, so finding its keys is parsing enough. */
+/* NPY, NumPy's file format, versions 1.0 to 3.0 (NumPy Enhancement Proposal 1): magic, version, length of the
+ * header, a Python dictionary as text with the keys descr (type), fortran_order and shape, then the values.
+ * NumPy itself writes the dictionary, so searching for its keys is enough. */
 #include "import/import_impl.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The text behind 'key': in the header, or an error. */
+/* Finds the text after 'key': in the header. */
 static ls_status header_value(const char *path, const char *header, const char *key, const char **out,
                               ls_error *error) {
   const char *at = strstr(header, key);
@@ -17,7 +17,7 @@ static ls_status header_value(const char *path, const char *header, const char *
   return LS_OK;
 }
 
-/* '<f4': byte order (| and = are this machine's), kind, bytes. */
+/* Parses a type such as '<f4': byte order (| and = mean the byte order of this machine), kind, bytes. */
 static ls_status parse_type(const char *path, const char *text, import_element_t *out, ls_error *error) {
   char quote = *text;
   const char *end = quote == '\'' || quote == '"' ? strchr(text + 1, quote) : NULL;
@@ -30,7 +30,7 @@ static ls_status parse_type(const char *path, const char *text, import_element_t
   return LS_OK;
 }
 
-/* (60000, 28, 28) or (60000,) */
+/* Parses a shape such as (60000, 28, 28) or (60000,). */
 static ls_status parse_shape(const char *path, const char *text, int *dims, int64_t *shape, ls_error *error) {
   int n = 0;
   const char *at = text + (*text == '(');
@@ -48,7 +48,7 @@ static ls_status parse_shape(const char *path, const char *text, int *dims, int6
   return LS_OK;
 }
 
-/* Where the header's text starts and how long it is. */
+/* Finds the start and the length of the header's text. */
 static ls_status header_extent(const char *path, const import_bytes_t *content, size_t *start, size_t *length,
                                ls_error *error) {
   const unsigned char *b = content->bytes;

@@ -1,5 +1,5 @@
-/* The kinds of synthetic sets. A kind places one row, by uniform numbers of its own; noise is added
- * afterwards: to the features where y is a class, to the target where y is a value. */
+/* The kinds of synthetic sets. A kind computes one row from uniform random numbers. Noise is added
+ * afterwards: to the features if y is a class, to the target if y is a value. */
 #include "base/random.h"
 #include "import/import_impl.h"
 
@@ -10,29 +10,29 @@
 
 static const double pi = 3.14159265358979323846;
 
-/* What random numbers of a set are for: the time of their stream. */
+/* Purposes of the random numbers of a set, used as the time of their stream. */
 enum { DRAW_PLACE, DRAW_NOISE, DRAW_CENTRE };
 
-typedef enum { MADE_CLASSES, MADE_VALUES, MADE_SERIES } made_t; /* y: labels, a number, nothing */
+typedef enum { MADE_CLASSES, MADE_VALUES, MADE_SERIES } made_t; /* y: labels, values, none */
 
-/* A row: u (features) uniform in [0, 1) for it; fills x (features), and y where y is a value. */
+/* Computes a row from u (features), uniform in [0, 1): fills x (features), and *y if y is a value. */
 typedef void (*place_t)(const synthetic_t *set, int64_t row, const double *u, double *x, double *y);
 
 typedef struct {
   choice_t choice;
   made_t made;
-  int64_t features, most_features; /* default, and at the same time the fewest; the most */
+  int64_t features, most_features; /* the least number, which is the default; the most */
   int64_t classes, most_classes;   /* the same */
   double noise;                    /* default */
   place_t place;
-  void (*filter)(int64_t rows, float *x); /* over the series when all rows are placed, or NULL */
+  void (*filter)(int64_t rows, float *x); /* applied to the whole series once all rows exist, or NULL */
 } kind_t;
 
 enum { MOST_FEATURES = 100000, MOST_CLASSES = 1000 };
 
 /* ---- classes: row i is of class i mod K ---- */
 
-/* Two half circles of radius 1, the second turned round, its centre (1, 1/2). */
+/* Two half circles of radius 1; the second is turned by 180 degrees and has its centre at (1, 1/2). */
 static void place_moons(const synthetic_t *set, int64_t row, const double *u, double *x, double *y) {
   (void)set, (void)y;
   double t = pi * u[0];
@@ -40,7 +40,7 @@ static void place_moons(const synthetic_t *set, int64_t row, const double *u, do
   x[1] = row % 2 == 0 ? sin(t) : 0.5 - sin(t);
 }
 
-/* A circle of radius 1, and one of 1/2 in it. */
+/* A circle of radius 1 around one of radius 1/2. */
 static void place_circles(const synthetic_t *set, int64_t row, const double *u, double *x, double *y) {
   (void)set, (void)y;
   double t = 2 * pi * u[0], r = row % 2 == 0 ? 1 : 0.5;
@@ -48,7 +48,7 @@ static void place_circles(const synthetic_t *set, int64_t row, const double *u, 
   x[1] = r * sin(t);
 }
 
-/* K arms of one and a half turns: radius r from 0.1 to 1 at the angle 2 pi k / K + 3 pi r. */
+/* K arms of one and a half turns: the radius r runs from 0.1 to 1, at the angle 2 pi k / K + 3 pi r. */
 static void place_spirals(const synthetic_t *set, int64_t row, const double *u, double *x, double *y) {
   (void)y;
   double r = 0.1 + 0.9 * u[0];
@@ -57,7 +57,7 @@ static void place_spirals(const synthetic_t *set, int64_t row, const double *u, 
   x[1] = r * sin(t);
 }
 
-/* Class k around a centre of its own, uniform in [-10, 10)^d. */
+/* Class k lies around its own centre, uniform in [-10, 10)^d. */
 static void place_blobs(const synthetic_t *set, int64_t row, const double *u, double *x, double *y) {
   (void)u, (void)y;
   random_stream_t stream = {set->seed, RANDOM_SYNTHETIC, DRAW_CENTRE, (uint64_t)(row % set->classes)};
@@ -72,33 +72,34 @@ static void place_sine(const synthetic_t *set, int64_t row, const double *u, dou
   (void)row;
   *y = 1;
   for (int64_t j = 0; j < set->features; j++) {
-    x[j] = (double)(float)(2 * u[j] - 1); /* as it will be stored */
+    x[j] = (double)(float)(2 * u[j] - 1); /* rounded to float, as it will be stored */
     *y *= sin(pi * x[j]);
   }
 }
 
-/* Friedman 1991, "Multivariate adaptive regression splines", section 4.3: x uniform in [0, 1)^d, of which
- * five matter. */
+/* Friedman 1991, "Multivariate adaptive regression splines", section 4.3: x uniform in [0, 1)^d; only five
+ * features matter. */
 static void place_friedman(const synthetic_t *set, int64_t row, const double *u, double *x, double *y) {
   (void)row;
   for (int64_t j = 0; j < set->features; j++) x[j] = (double)(float)u[j];
   *y = 10 * sin(pi * x[0] * x[1]) + 20 * (x[2] - 0.5) * (x[2] - 0.5) + 10 * x[3] + 5 * x[4];
 }
 
-/* A time series with a period of 24 steps, as of hours in a day, and one of 168. */
+/* A time series with periods of 24 steps, like the hours of a day, and of 168 steps, like the hours of a
+ * week. */
 static void place_seasons(const synthetic_t *set, int64_t row, const double *u, double *x, double *y) {
   (void)set, (void)u, (void)y;
   x[0] = sin(2 * pi * (double)row / 24) + 0.5 * sin(2 * pi * (double)row / 168);
 }
 
-/* What an autoregression is driven by, which is all noise. */
+/* The input of the autoregression is noise only. */
 static void place_nothing(const synthetic_t *set, int64_t row, const double *u, double *x, double *y) {
   (void)set, (void)row, (void)u, (void)y;
   x[0] = 0;
 }
 
-/* x_t = 3/2 x_{t-1} - 3/4 x_{t-2} + e_t, from rest: the roots of z^2 - 3/2 z + 3/4 are at the angle pi / 6,
- * so that it swings with a period of about 12 steps. */
+/* x_t = 3/2 x_{t-1} - 3/4 x_{t-2} + e_t, starting at rest. The roots of z^2 - 3/2 z + 3/4 are at the angle pi
+ * / 6, so the series oscillates with a period of about 12 steps. */
 static void filter_ar(int64_t rows, float *x) {
   for (int64_t t = 0; t < rows; t++) {
     double one = t > 0 ? (double)x[t - 1] : 0, two = t > 1 ? (double)x[t - 2] : 0;
@@ -179,7 +180,7 @@ bool synthetic_choice(size_t i, choice_t *out) {
   return true;
 }
 
-/* ---- what is wanted ---- */
+/* ---- checking a request ---- */
 
 static ls_status settle_count(const kind_t *kind, const char *what, int64_t fewest, int64_t most,
                               int64_t *count, ls_error *error) {
@@ -229,7 +230,7 @@ static ls_status new_array(store_type_t type, int dims, int64_t rows, int64_t wi
   return LS_OK;
 }
 
-/* One row. u holds twice the features and one more. */
+/* Makes one row. u has room for twice the number of features. */
 static void make_row(const kind_t *kind, const synthetic_t *set, int64_t row, double *u, float *x,
                      import_array_t *y) {
   size_t n = (size_t)set->features;

@@ -1,4 +1,4 @@
-/* The order of a measurement, and what is said of it. */
+/* Runs the parts of a measurement in order and reports the results. */
 #include "study/bench.h"
 
 #include "base/clock.h"
@@ -17,7 +17,8 @@
 
 /* ---- measuring ---- */
 
-/* Seconds since this process began: field 22 of /proc/self/stat is when, in clock ticks since boot. */
+/* Seconds since this process began. Field 22 of /proc/self/stat is the start time in clock ticks since
+ * boot. */
 static double process_seconds(void) {
   char text[1024];
   struct timespec now;
@@ -26,13 +27,13 @@ static double process_seconds(void) {
   size_t n = fread(text, 1, sizeof text - 1, file);
   fclose(file);
   text[n] = '\0';
-  char *at = strrchr(text, ')'); /* the name before it may hold anything */
+  char *at = strrchr(text, ')'); /* the process name before it may contain any character */
   for (int field = 2; at != NULL && field < 22; field++) at = strchr(at + 1, ' ');
   if (at == NULL || clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - strtod(at, NULL) / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* Everything that a run does before its second step. */
+/* Does everything that a run does up to the end of its first step. */
 static ls_status start_up(world_t *world, const settings_t *settings, training_t *training, bench_t *out,
                           ls_error *error) {
   TRY(training_open(world, settings, training, error));
@@ -42,9 +43,9 @@ static ls_status start_up(world_t *world, const settings_t *settings, training_t
   return status;
 }
 
-enum { LEAST_LOAD = 16 << 20 }; /* bytes: with fewer, opening the file is most of the time */
+enum { LEAST_LOAD = 16 << 20 }; /* bytes: with fewer, opening the file dominates */
 
-/* The training features once more, from the page cache. */
+/* Reads the training features again, from the page cache. */
 static ls_status load_rate(world_t *world, const settings_t *settings, const training_t *training,
                            bench_t *out, ls_error *error) {
   dataset_t *dataset = NULL;
@@ -105,7 +106,7 @@ static double peak_of(const bench_t *b) {
   return peaks[bench_peak_precision(b)];
 }
 
-/* ---- for people ---- */
+/* ---- text ---- */
 
 static void print_machine(const bench_t *b, FILE *out) {
   double core = b->peak_fp32 / b->threads;
@@ -173,7 +174,7 @@ static void print_steps(const bench_t *b, FILE *out) {
             b->update_bytes / update / b->bandwidth);
 }
 
-/* What the step waits for, and what helps. */
+/* States what limits the step, and how to speed it up. */
 static const char *verdict(const bench_t *b) {
   static const char *const words[PHASES] = {
       [PHASE_GATHER] = "the step is bound by gathering rows: store features in fewer bytes (uint8, float32)",
@@ -204,7 +205,7 @@ void bench_print(const bench_t *bench, FILE *out) {
   fprintf(out, "\n%s\n", verdict(bench));
 }
 
-/* ---- for programs ---- */
+/* ---- JSON ---- */
 
 static void write_layers(const bench_t *b, FILE *file) {
   fputs(", \"layers\": [", file);

@@ -1,4 +1,4 @@
-/* The machine alone: multipliers and memory, all threads at once. */
+/* Measures the machine without a network: floating-point units and memory, with all threads at once. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/float_mode.h"
@@ -11,7 +11,7 @@
 
 /* ---- the team ---- */
 
-/* Numbers the threads of the node, rank by rank. */
+/* Numbers the threads of the node in rank order. */
 static ls_status number_threads(team_t *team, ls_error *error) {
   world_t *world = team->world;
   int size = world_size(world), *threads = malloc((size_t)size * sizeof *threads);
@@ -75,13 +75,13 @@ done:
   return status;
 }
 
-/* ---- multipliers ---- */
+/* ---- floating-point peak ---- */
 
-/* FLOP/s of this thread, while the others do the same; 0 where the CPU has no such instruction. */
+/* FLOP/s of this thread while the others do the same; 0 if the CPU lacks the instruction. */
 static double measure_peak(const team_t *team, double seconds, arithmetic_t arithmetic) {
   double rates[REPEATS];
   int64_t rounds = 1 << 16;
-  for (;; rounds *= 2) { /* as many as take a part's time, and warm the core meanwhile */
+  for (;; rounds *= 2) { /* until the rounds take long enough; also warms up the core */
     double began = clock_seconds();
     if (peak_run(arithmetic, rounds) == 0) return 0;
     if (clock_seconds() - began > seconds / (2 * REPEATS)) break;
@@ -107,9 +107,9 @@ ls_status bench_peak(const team_t *team, int precision, double seconds, double *
 
 /* ---- memory ---- */
 
-enum { STREAM_FLOATS = 1 << 23 }; /* 32 MB each: more than a core's share of any cache */
+enum { STREAM_FLOATS = 1 << 23 }; /* 32 MB each, more than a core's share of any cache */
 
-/* c = a + b over arrays that no cache holds; bytes/s of this thread. */
+/* Computes c = a + b over arrays that exceed every cache; returns the bytes/s of this thread. */
 static double measure_stream(const team_t *team, float *restrict c, const float *restrict a,
                              const float *restrict b) {
   double rates[REPEATS];
@@ -122,7 +122,7 @@ static double measure_stream(const team_t *team, float *restrict c, const float 
   return median(rates, REPEATS);
 }
 
-/* Three arrays for each thread of this rank, one after the other. */
+/* Allocates three arrays for each thread of this rank, one after the other. */
 static float *stream_memory(const team_t *team, arena_t *arena) {
   return arena_new(arena, (size_t)team->threads * 3 * STREAM_FLOATS, sizeof(float));
 }

@@ -1,4 +1,4 @@
-/* The user's network: each layer's passes alone, and whole steps with their phases. */
+/* Measures the user's neural network: the passes of each layer alone, and whole steps by phase. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/float_mode.h"
@@ -12,7 +12,7 @@
 
 /* ---- layers ---- */
 
-/* One thread's copy of a layer and of the rows of a call and of a slice. */
+/* One thread's copy of a layer, and of the rows of a kernel call and of a weight gradient. */
 typedef struct {
   const precision_t *precision;
   dense_layout_t layout;
@@ -48,7 +48,7 @@ static bool layer_create(const precision_t *precision, const parameter_t *weight
   return true;
 }
 
-/* All operands are zero: no kernel here is faster or slower for it. */
+/* All operands are zero; the kernels here run equally fast for any values. */
 typedef void (*pass_run_t)(const layer_t *layer);
 
 static void run_forward(const layer_t *layer) {
@@ -71,7 +71,7 @@ static void run_backward_weights(const layer_t *layer) {
   }
 }
 
-/* FLOP/s of this thread, while the others do the same. */
+/* FLOP/s of this thread while the others do the same. */
 static double measure_pass(const team_t *team, const layer_t *layer, int64_t rows, pass_run_t run) {
   double rates[REPEATS];
   double flops = 2.0 * (double)rows * (double)layer->layout.in * (double)layer->layout.out;
@@ -140,7 +140,7 @@ ls_status bench_layers(const team_t *team, const training_t *training, bench_t *
 
 /* ---- steps ---- */
 
-/* What a walk over the steps of epoch after epoch knows of where it is. */
+/* Position in a sequence of steps that continues from epoch to epoch. */
 typedef struct {
   const training_t *training;
   int64_t per_epoch, done;
@@ -159,7 +159,8 @@ static ls_status walk_on(walk_t *walk, int64_t steps, ls_error *error) {
   return LS_OK;
 }
 
-/* Floats of the copies that backward-data reads, of all layers but the first: written anew by each update. */
+/* Floats of the transposed weights that backward-data reads, for all layers but the first. Each update
+ * rewrites them. */
 static double copied_floats(const graph_t *graph, const precision_t *precision) {
   double floats = 0;
   bool first = true;
@@ -173,8 +174,9 @@ static double copied_floats(const graph_t *graph, const precision_t *precision) 
   return floats;
 }
 
-/* Bytes that one step's sums and update read and write at the least: the optimiser's state, the parameters,
- * their copies, and with several nodes all partial sums of one; on one they stay in cache. */
+/* Least bytes that the sums and the update of one step read and write: the optimiser's state, the parameters
+ * and their transposed copies. With several nodes the partial sums of one node are added; on a single node
+ * they stay in cache. */
 static double update_bytes(const training_t *training, const precision_t *precision, double parameters) {
   const world_t *world = training->world;
   int states = optimizer_find(training->settings->optimizer.name)->states;
@@ -188,7 +190,7 @@ static double update_bytes(const training_t *training, const precision_t *precis
   return (vectors * parameters + copied_floats(training->graph, precision)) * sizeof(float);
 }
 
-/* Steps that are measured together, and what came of them. */
+/* Steps that are measured together, and their result. */
 typedef struct {
   int64_t steps;
   double seconds, rows;
@@ -207,8 +209,8 @@ static ls_status run_chunk(walk_t *walk, chunk_t *chunk, ls_error *error) {
   return LS_OK;
 }
 
-/* Chunks of steps, and the peak before the first and behind each: clocks drift and neighbours come and go, so
- * a chunk is compared with the peak beside it alone. */
+/* Measures chunks of steps, and the peak before the first chunk and after each one. Clock rates drift and
+ * other processes come and go, so each chunk is compared only with the peaks around it. */
 static ls_status run_chunks(const team_t *team, walk_t *walk, int64_t steps, bench_t *out, ls_error *error) {
   double seconds[REPEATS], shares[REPEATS], all = 0, rows = 0, before = 0, after = 0;
   double flops_per_row = graph_flops_per_row(walk->training->graph);
@@ -228,14 +230,14 @@ static ls_status run_chunks(const team_t *team, walk_t *walk, int64_t steps, ben
   out->rows = rows / (double)out->steps / out->step_seconds;
   out->flops = out->rows * flops_per_row;
   out->share = median(shares, REPEATS);
-  out->mean_seconds = all / (double)out->steps; /* of this rank */
+  out->mean_seconds = all / (double)out->steps; /* on this rank */
   return LS_OK;
 }
 
 ls_status bench_steps(const team_t *team, const training_t *training, bench_t *out, ls_error *error) {
   world_t *world = training->world;
   walk_t walk = {training, epoch_steps(training->partition, training->settings->train.global_batch_size),
-                 1}; /* one is done: that of the start-up */
+                 1}; /* one step is already done: the first step of start_up */
   double before[PHASES], after[PHASES], began = clock_seconds();
   TRY(walk_on(&walk, 2, error));
   double step = (clock_seconds() - began) / 2;

@@ -1,5 +1,5 @@
-/* What the threads and ranks of a node cost each other: lines that cross between cores, barriers, sums of
- * vectors. */
+/* Measures the cost of communication between the threads and ranks of a node: cache lines that move between
+ * cores, barriers, sums of vectors. */
 #include "base/clock.h"
 #include "study/bench_impl.h"
 
@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- lines that cross ---- */
+/* ---- cache lines that move between cores ---- */
 
-enum { CROSS_FLOATS = 1 << 16 }; /* 256 KB: stays in a core's own cache */
+enum { CROSS_FLOATS = 1 << 16 }; /* 256 KB: fits in a core's own cache */
 
-/* Seconds for reading all of the buffer. */
+/* Seconds to read the whole buffer. */
 static double read_all(const float *buffer) {
   double began = clock_seconds();
   float sums[16] = {0};
@@ -29,8 +29,9 @@ static double write_all(float *buffer, float value) {
   return clock_seconds() - began;
 }
 
-/* The node's first thread writes, the second reads: first what the other has just written, then again from
- * its own cache; then the first writes what the other has read. All threads take part in the barriers. */
+/* The node's first thread writes and its second thread reads. The second thread reads the buffer right after
+ * the first one wrote it, then again from its own cache. Then the first thread writes the lines that the
+ * second one has read. All threads take part in the barriers. */
 static void measure_crossing(const team_t *team, int number, float *buffer, double out[3]) {
   enum { TIMES = 21 };
   double read[TIMES], again[TIMES], write[TIMES];
@@ -66,8 +67,8 @@ static double measure_barrier(const team_t *team) {
 
 /* ---- sums of vectors ---- */
 
-/* As the update does it: each rank sums its slice of all vectors in order and leaves it where all can read.
- */
+/* Sums as the update does: each rank sums its slice of all vectors in order and leaves the result where all
+ * ranks can read it. */
 static void sum_in_window(const team_t *team, const window_t *vectors, float *sum, size_t n) {
   size_t places = (size_t)world_places(team->world), place = (size_t)world_place(team->world);
   size_t first = n * place / places, end = n * (place + 1) / places;
@@ -90,7 +91,8 @@ static ls_status measure_size(const team_t *team, size_t bytes, bench_reduction_
   if (status == LS_OK)
     status = window_create(team->world, world_place(team->world) == 0 ? bytes : 0, "a sum", &sum, error);
   float *own = status == LS_OK ? window_segment(vectors, world_place(team->world)) : NULL;
-  for (int i = -1; i < times && status == LS_OK; i++) { /* the first touches all pages and does not count */
+  for (int i = -1; i < times && status == LS_OK;
+       i++) { /* the first round touches all pages and is not counted */
     double began = clock_seconds();
     sum_in_window(team, vectors, window_segment(sum, 0), n);
     double between = clock_seconds();
@@ -106,7 +108,7 @@ static ls_status measure_size(const team_t *team, size_t bytes, bench_reduction_
   return status;
 }
 
-/* On one node: the library's sum goes over all ranks. */
+/* Only on a single node, because the library's sum covers all ranks. */
 static ls_status measure_reductions(const team_t *team, bench_t *out, ls_error *error) {
   static const size_t sizes[BENCH_SIZES] = {4096, 16384, 65536, 262144, 1 << 20, 1 << 22, 1 << 24, 1 << 26};
   if (world_nodes(team->world) > 1 || world_places(team->world) == 1) return LS_OK;

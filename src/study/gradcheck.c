@@ -1,11 +1,12 @@
-/* For a parameter w_k and a small h, with the loss L a sum over the rows of a step divided by their number,
+/* For a parameter w_k and a small h, where the loss L is the sum over the rows of a step divided by their
+ * number,
  *
  *   dL/dw_k = (L(w_k + h) - L(w_k - h)) / 2h + O(h^2).
  *
- * L is computed in double by the plain definitions of ops and losses, which share no code with the kernels.
- * Where the two one-sided quotients, (L(w_k + h) - L(w_k)) / h and (L(w_k) - L(w_k - h)) / h, differ as well,
- * the loss has a kink (a relu at 0) between them: there is no derivative to compare with, and the element
- * does not count. Shards' sums are added by the tree, so that the figures are the same on any layout. */
+ * L is computed in double from the plain definitions of ops and losses, which share no code with the kernels.
+ * If the two one-sided quotients (L(w_k + h) - L(w_k)) / h and (L(w_k) - L(w_k - h)) / h differ, the loss has
+ * a kink between them (a relu at 0). Then no derivative exists to compare with, and the element is skipped.
+ * The tree adds the sums of the shards, so the figures are the same on any layout. */
 #include "study/gradcheck.h"
 
 #include "base/arena.h"
@@ -19,17 +20,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double step_size = 1e-6; /* h; times |w_k| where that is above 1 */
+static const double step_size = 1e-6; /* h; multiplied by |w_k| if |w_k| > 1 */
 
-/* Gradients below this share of the largest of all are roundings: a block that has no others is judged by it.
- */
+/* Gradients below this share of the largest gradient are rounding errors. This share is the smallest scale by
+ * which a block is judged. */
 static const double least_scale = 1e-3;
 
-/* Where the one-sided quotients differ by more than this share of the block's scale, there is a kink between
- * them: a smooth loss bends by some h only. */
+/* A difference of the one-sided quotients above this share of the block's scale is a kink: for a smooth loss
+ * they differ only by a multiple of h. */
 static const double kink = 1e-4;
 
-/* A shard's rows of the step, in double. */
+/* The rows of one shard in the step, in double. */
 typedef struct {
   int64_t rows;
   double *x;       /* (rows, inputs) */
@@ -37,10 +38,10 @@ typedef struct {
   float *weights;  /* (rows) */
 } batch_t;
 
-/* A parameter that is looked at. */
+/* A parameter to check. */
 typedef struct {
-  size_t block, at; /* array, and place in it */
-  size_t plain;     /* place among all plain parameters */
+  size_t block, at; /* index of the array, and of the element in it */
+  size_t plain;     /* index in the vector of all parameters */
   double h;
 } probe_t;
 
@@ -48,15 +49,15 @@ typedef struct {
   training_t training;
   const gradcheck_options_t *options;
   batch_t *batches; /* (own shards) */
-  int64_t width;    /* of a row's targets */
+  int64_t width;    /* targets per row */
   size_t n_plain;
-  double *parameters, *gradient; /* (n_plain): array after array */
-  double **moved;                /* (threads, n_plain): parameters of which one is moved */
+  double *parameters, *gradient; /* (n_plain): the arrays one after the other */
+  double **moved;                /* (threads, n_plain): parameters with one of them moved */
   double **outputs;              /* (threads, most rows of a shard, outputs) */
-  probe_t *probes;               /* block after block */
+  probe_t *probes;               /* ordered by block */
   size_t n_probes;
-  double *sums; /* (own shards, points): losses at w, then at w_k + h and w_k - h for each probe */
-  double *all;  /* (S, points) on rank 0: the same of all shards, then summed in its first row */
+  double *sums; /* (own shards, points): losses at w, then at w_k + h and at w_k - h for each probe */
+  double *all;  /* (S, points) on rank 0: the same for all shards; the sums end up in its first row */
   arena_t arena;
 } check_t;
 
@@ -73,9 +74,9 @@ static ls_status no_memory(ls_error *error) {
                    "no memory for the gradient check; --rows or --elements make it smaller");
 }
 
-/* ---- what is compared ---- */
+/* ---- the gradient ---- */
 
-/* A vector as plain arrays in double, one after the other. */
+/* Unpacks a parameter vector to plain arrays in double, one after the other. */
 static ls_status unpack(const graph_t *graph, const float *vector, double *out, ls_error *error) {
   for (size_t i = 0; i < graph_parameter_count(graph); i++) {
     size_t n = array_size(graph_parameter(graph, i));
@@ -89,7 +90,7 @@ static ls_status unpack(const graph_t *graph, const float *vector, double *out, 
   return LS_OK;
 }
 
-/* The gradient of the first step, on every rank. */
+/* Computes the gradient of the first step, on every rank. */
 static ls_status find_gradient(check_t *check, ls_error *error) {
   const training_t *training = &check->training;
   size_t floats = graph_floats(training->graph);
@@ -132,7 +133,7 @@ static ls_status read_batch(check_t *check, int s, ls_error *error) {
   return LS_OK;
 }
 
-/* The loss sum of own shard s with these parameters. */
+/* The sum of the losses of own shard s with these parameters. */
 static ls_status shard_loss(const check_t *check, int s, const double *parameters, double *outputs,
                             double *sum, ls_error *error) {
   const training_t *training = &check->training;
@@ -150,7 +151,7 @@ static ls_status shard_loss(const check_t *check, int s, const double *parameter
   return LS_OK;
 }
 
-/* ---- which parameters are looked at ---- */
+/* ---- which parameters to check ---- */
 
 static bool is_probed(const check_t *check, size_t first, size_t at) {
   for (size_t i = first; i < check->n_probes; i++)
@@ -164,7 +165,7 @@ static void add_probe(check_t *check, size_t block, size_t at, size_t plain) {
       (probe_t){.block = block, .at = at, .plain = plain, .h = step_size * (w > 1 ? w : 1)};
 }
 
-/* The largest gradient of a block that is not looked at yet. */
+/* The element of the block with the largest gradient that is not chosen yet. */
 static size_t largest_left(const check_t *check, size_t first, size_t begin, size_t n) {
   size_t best = n;
   for (size_t at = 0; at < n; at++)
@@ -174,7 +175,7 @@ static size_t largest_left(const check_t *check, size_t first, size_t begin, siz
   return best;
 }
 
-/* `wanted` elements of a block that begins at `begin`: the first half by size of the gradient, the others at
+/* Chooses `wanted` elements of the block that starts at `begin`: half by size of the gradient, the others at
  * random. */
 static void choose_block(check_t *check, size_t block, size_t begin, size_t n, size_t wanted) {
   const random_stream_t stream = {
@@ -213,7 +214,7 @@ static ls_status choose_probes(check_t *check, ls_error *error) {
 
 /* ---- losses at all points ---- */
 
-/* Point 0 is w; 2k + 1 and 2k + 2 have probe k moved up and down. */
+/* Computes the losses at one point. Point 0 is w; points 2k + 1 and 2k + 2 have probe k moved up and down. */
 static ls_status losses_at(const check_t *check, size_t point, double *moved, double *outputs,
                            ls_error *error) {
   const probe_t *probe = point == 0 ? NULL : &check->probes[(point - 1) / 2];
@@ -241,7 +242,7 @@ static ls_status losses_at_all(const check_t *check, ls_error *error) {
   return status;
 }
 
-/* Sums over all shards, in the tree, on rank 0. */
+/* Adds the sums of all shards with the tree, on rank 0. */
 static ls_status add_shards(check_t *check, ls_error *error) {
   const training_t *training = &check->training;
   int ranks = world_size(training->world), shards = training->layout->shards;
@@ -260,7 +261,7 @@ static ls_status add_shards(check_t *check, ls_error *error) {
 typedef struct {
   size_t compared, kinks;
   const probe_t *worst;
-  double error, gradient, quotient; /* of the worst; error as a share of the block's scale */
+  double error, gradient, quotient; /* of the worst element; error as a share of the block's scale */
 } verdict_t;
 
 static double largest(const double *values, size_t n) {
@@ -278,14 +279,14 @@ static verdict_t judge_block(const check_t *check, size_t block, double scale) {
     if (probe->block != block) continue;
     double here = check->all[0], up = check->all[2 * k + 1], down = check->all[2 * k + 2];
     double gradient = check->gradient[probe->plain], quotient = (up - down) / (2 * probe->h * rows);
-    double bend = (up - 2 * here + down) / (probe->h * rows); /* of the one-sided quotients */
+    double bend = (up - 2 * here + down) / (probe->h * rows); /* difference of the one-sided quotients */
     if (fabs(bend) > kink * scale) {
       verdict.kinks++;
       continue;
     }
     verdict.compared++;
     double off = fabs(gradient - quotient) / scale;
-    if (!(off > verdict.error || isnan(off))) continue; /* a NaN is worst of all */
+    if (!(off > verdict.error || isnan(off))) continue; /* a NaN counts as the worst */
     verdict = (verdict_t){verdict.compared, verdict.kinks, probe, off, gradient, quotient};
   }
   return verdict;
@@ -325,7 +326,7 @@ static ls_status refuse_block(const check_t *check, const parameter_t *array, co
                    check->options->tolerance);
 }
 
-/* Prints all blocks; the status is that of the worst one. */
+/* Prints all blocks; fails with the error of the worst one. */
 static ls_status judge(const check_t *check, FILE *out, ls_error *error) {
   const graph_t *graph = check->training.graph;
   double floor = least_scale * largest(check->gradient, check->n_plain), worst = 0;
@@ -373,7 +374,7 @@ static ls_status make_buffers(check_t *check, ls_error *error) {
   return LS_OK;
 }
 
-/* This rank's share of the work, once the gradient is known. */
+/* Computes this rank's share of the losses, once the gradient is known. */
 static ls_status measure(check_t *check, ls_error *error) {
   const training_t *training = &check->training;
   TRY(choose_probes(check, error));

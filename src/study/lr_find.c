@@ -7,14 +7,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* ---- what the losses say ---- */
+/* ---- judging the losses ---- */
 
-/* Losses of single batches are noisy: each is replaced by the mean over this share of all steps on either
- * side. */
+/* Losses of single batches are noisy. Each one is replaced by a mean that reaches this share of all steps to
+ * either side. */
 static const double smoothing = 0.03;
 
-/* Training has broken where the loss has climbed from its smallest value by so many times the larger of that
- * value and of what it had fallen by. */
+/* Training has diverged when the loss has risen from its minimum by more than this multiple of the minimum or
+ * of the decrease down to it, whichever is larger. */
 static const double broken = 3;
 
 static int64_t reach(int64_t steps) {
@@ -33,18 +33,19 @@ static double mean_around(const double *losses, int64_t n, int64_t i, int64_t k)
   return sum / finite;
 }
 
-/* The first step whose smooth loss is too high, n when there is none. */
+/* The first step whose smoothed loss is too high; n if there is none. */
 static int64_t first_broken(const lr_find_t *result) {
   double least = result->smooth[0];
   for (int64_t i = 0; i < result->n; i++) {
     double value = result->smooth[i], fall = result->smooth[0] - least;
-    if (!(value - least <= broken * fmax(fabs(least), fall))) return i; /* not finite, too */
+    if (!(value - least <= broken * fmax(fabs(least), fall))) return i; /* also true if not finite */
     if (value < least) least = value;
   }
   return result->n;
 }
 
-/* Up to where training breaks. The slope is that of the smooth loss over the logarithm of the rate. */
+/* Considers the steps before divergence only. The slope is that of the smoothed loss over the logarithm of
+ * the rate. */
 void lr_find_judge(lr_find_t *result, int64_t steps) {
   int64_t n = result->n, k = reach(steps);
   for (int64_t i = 0; i < n; i++) result->smooth[i] = mean_around(result->losses, n, i, k);
@@ -67,7 +68,7 @@ void lr_find_judge(lr_find_t *result, int64_t steps) {
 
 /* ---- the test ---- */
 
-/* A schedule of its own: factor is high / low. */
+/* The schedule of the range test; plan->factor is high / low. */
 static double range_share(const schedule_plan_t *plan, double t) {
   return pow(plan->factor, t / (plan->total_steps - 1));
 }
@@ -75,7 +76,7 @@ static double range_share(const schedule_plan_t *plan, double t) {
 static const schedule_t range_schedule = {
     .name = "range", .meaning = "of the range test", .rate = range_share};
 
-/* Training has broken so far behind that the smooth loss will show it, whatever comes. */
+/* Whether training diverged far enough back that no further step can change the smoothed loss there. */
 static bool is_broken(lr_find_t *result, int64_t steps) {
   int64_t k = reach(steps);
   if (!isfinite(result->losses[result->n - 1])) return true;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From 8 bytes, eightfold and fourfold, to 4 MiB. */
+/* 8 bytes to 4 MiB */
 static const size_t sizes[NETWORK_SIZES] = {8,      64,     512,     2048,    8192,   32768,
                                             131072, 524288, 1048576, 2097152, 4194304};
 enum { REPEATS = 15 };
@@ -43,7 +43,7 @@ void network_fit(network_line_t *line) {
   line->beta = (w * wnt - wn * wt) / determinant;
 }
 
-/* Messages between rank 0 and another. */
+/* Measures messages between rank 0 and another rank. */
 static ls_status measure_pair(world_t *world, int other, network_line_t *line, ls_error *error) {
   for (int i = 0; i < NETWORK_SIZES; i++) {
     line->bytes[i] = (double)sizes[i];
@@ -54,7 +54,7 @@ static ls_status measure_pair(world_t *world, int other, network_line_t *line, l
   return LS_OK;
 }
 
-/* The first rank that is on rank 0's node, or not; -1 when there is none. */
+/* The first rank on rank 0's node, or on another node; -1 if there is none. */
 static int first_rank(const world_t *world, bool same_node) {
   for (int r = 1; r < world_size(world); r++)
     if ((world_node_of(world, r) == world_node_of(world, 0)) == same_node) return r;
@@ -66,10 +66,11 @@ static int first_rank(const world_t *world, bool same_node) {
 typedef struct {
   float *send, *receive; /* (nodes, slice) */
   int *counts;           /* (nodes) */
-  int slice;             /* floats of a lane's slice that a node owns */
+  int slice;             /* floats of a lane's slice that one node owns */
 } buffers_t;
 
-/* Slices of sums to their owners, and the new parameters back: one exchange. */
+/* One exchange: an all-to-all sends slices of the sums to their owners, and a gather returns the new
+ * parameters. */
 static ls_status exchange_once(world_t *world, const buffers_t *buffers, ls_error *error) {
   if (world_place(world) >= world_lanes(world)) return LS_OK;
   TRY(world_lane_all_to_all(world, buffers->send, buffers->counts, buffers->receive, buffers->counts, error));
@@ -81,7 +82,7 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Median over the repeats of the time that the slowest rank takes. */
+/* Median over the repeats of the time of the slowest rank. */
 static ls_status time_exchange(world_t *world, const buffers_t *buffers, double *seconds, ls_error *error) {
   int64_t times[REPEATS];
   for (int i = -2; i < REPEATS; i++) {
@@ -97,7 +98,8 @@ static ls_status time_exchange(world_t *world, const buffers_t *buffers, double 
   return LS_OK;
 }
 
-/* A node sends and receives, on all lanes together and both ways, 2 (nodes - 1) slices of each lane. */
+/* Measures the exchange for messages of growing size. On each lane a node sends 2 (nodes - 1) slices, half of
+ * them in the all-to-all and half in the gather, and receives as many. */
 static ls_status measure_exchange(world_t *world, network_line_t *line, ls_error *error) {
   int nodes = world_nodes(world), lanes = world_lanes(world);
   size_t most = sizes[NETWORK_SIZES - 1] / sizeof(float) + 1;

@@ -1,10 +1,10 @@
-/* Runs of one network, and of an ensemble of several (Lakshminarayanan, Pritzel and Blundell 2017).
+/* Trains one network, or an ensemble of several (Lakshminarayanan, Pritzel and Blundell 2017).
  *
- * The members of an ensemble are ordinary runs, NAME-member-1 and so on, which differ in their seeds alone:
- * initial weights, order of rows, dropout. Groups of ranks train members side by side where that is no slower
- * than all ranks training one after the other; since a run has the same bits on any layout, nobody can tell
- * afterwards. The run NAME itself trains nothing: it collects the members' parameters, judges their mixture
- * and writes it as one model. */
+ * The members of an ensemble are ordinary runs NAME-member-1, NAME-member-2, ... that differ only in their
+ * seeds: initial weights, order of rows, dropout. Groups of ranks train members side by side if that is at
+ * least as fast as all ranks training one member after the other. A run has the same bits on any layout, so
+ * the grouping does not change the result. The run NAME itself trains nothing: it collects the members'
+ * parameters, evaluates their mixture and writes it as one model. */
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
@@ -17,11 +17,12 @@
 /* ---- one member ---- */
 
 typedef struct {
-  settings_t settings; /* borrows everything from the ensemble's but the name */
+  settings_t settings; /* a copy of the ensemble's settings that borrows all but the name */
   char name[512];
 } member_t;
 
-/* Validation rows are the same for all members: a mixture is judged on rows that none has seen. */
+/* Derives the settings of one member. All members use the same validation rows, so that the mixture is
+ * evaluated on rows that no member was trained on. */
 static ls_status member_settings(const settings_t *ensemble, int64_t member, int threads, member_t *out,
                                  ls_error *error) {
   int length = snprintf(out->name, sizeof out->name, "%s-member-%" PRId64, ensemble->name, member + 1);
@@ -39,8 +40,9 @@ static ls_status member_settings(const settings_t *ensemble, int64_t member, int
 
 /* ---- groups of ranks ---- */
 
-/* The number of groups with which `members` are done soonest: ceil(members / g) rounds, each as long as a
- * group of floor(ranks / g) takes. Of equal ones the largest, whose ranks wait least for each other. */
+/* The number of groups that trains all members soonest: ceil(members / g) rounds, each as long as a group of
+ * floor(ranks / g) ranks takes. Among equal numbers the largest one wins, because smaller groups lose less
+ * time in synchronisation. */
 static int group_count(int64_t members, int ranks) {
   int best = 1;
   double soonest = INFINITY;
@@ -53,7 +55,7 @@ static int group_count(int64_t members, int ranks) {
   return best;
 }
 
-/* Members part, part + groups, ... on the ranks of `world`. */
+/* Trains the members part, part + groups, ... on the ranks of `world`. */
 static ls_status train_some(world_t *world, const settings_t *settings, int part, int groups, int threads,
                             const train_options_t *options, ls_error *error) {
   for (int64_t m = part; m < settings->train.members; m += groups) {
@@ -69,7 +71,7 @@ static ls_status train_members(world_t *world, const settings_t *settings, const
                                ls_error *error) {
   int groups = group_count(settings->train.members, world_size(world)), part = 0;
   layout_t layout;
-  TRY(layout_plan(world, settings, 0, &layout, error)); /* how many threads a rank has beside all others */
+  TRY(layout_plan(world, settings, 0, &layout, error)); /* threads per rank while all ranks work */
   if (groups == 1) return train_some(world, settings, 0, 1, layout.threads, options, error);
   world_t *group = NULL;
   TRY(world_split(world, groups, &part, &group, error));
@@ -80,7 +82,7 @@ static ls_status train_members(world_t *world, const settings_t *settings, const
 
 /* ---- the mixture ---- */
 
-/* Rank 0 reads the model of a member, all get it. */
+/* Loads the parameters of one member: rank 0 reads its model file and sends them to all ranks. */
 static ls_status load_member(trainer_t *trainer, int64_t m, ls_error *error) {
   size_t bytes = graph_floats(trainer->graph) * sizeof(float);
   trainer->members[m] = aligned_alloc(ARENA_ALIGNMENT, bytes);

@@ -88,9 +88,10 @@ ls_status history_write(const history_t *history, const char *path, ls_error *er
 
 /* ---- within a checkpoint ---- */
 
-/* A row's figures side by side: (HISTORY_WIDTH), then those of heads (heads, HEAD_WIDTH). */
+/* The history as arrays: the figures of the network, then those of its heads (heads, HEAD_WIDTH) in each
+ * row. */
 typedef struct {
-  size_t n, heads;           /* rows; figures of heads in a row */
+  size_t n, heads;           /* number of rows; figures of heads per row */
   double *values, *of_heads; /* (n, HISTORY_WIDTH), (n, heads) */
   uint64_t *sums;            /* (n) */
 } columns_t;
@@ -135,7 +136,7 @@ ls_status history_save(const history_t *history, store_t *store, ls_error *error
   return status;
 }
 
-/* The rows of an array that must have so many columns. */
+/* Gets the number of rows of an array, and fails unless the array has `width` columns. */
 static ls_status check_columns(const store_t *store, const char *name, size_t width, int64_t *rows,
                                ls_error *error) {
   store_array_t array = {0};

@@ -1,4 +1,4 @@
-/* What a run leaves to be looked at: history.h5 (a row per epoch), log.jsonl (a line per event). */
+/* Records of a run: history.h5 (one row per epoch) and log.jsonl (one line per event). */
 #ifndef TRAIN_HISTORY_H
 #define TRAIN_HISTORY_H
 
@@ -9,36 +9,36 @@
 
 #include <stdio.h>
 
-/* What a network has learnt, and with several heads each of them; NaN where it does not apply. */
+/* The figures of a network, and with several heads also of each head; NaN if not applicable. */
 #define HISTORY_FIGURES(X)                                                                                   \
-  X(TRAIN_LOSS, "train_loss") /* mean over the epoch's rows, each at its step */                             \
+  X(TRAIN_LOSS, "train_loss") /* mean over the epoch's rows, before each update */                           \
   X(VALID_LOSS, "valid_loss")                                                                                \
   X(VALID_ACCURACY, "valid_accuracy")                                                                        \
   X(VALID_MAE, "valid_mae")                                                                                  \
   X(VALID_RMSE, "valid_rmse")                                                                                \
   X(VALID_R2, "valid_r2")                                                                                    \
-  X(PERSISTENCE_ACCURACY, "valid_persistence_accuracy") /* of forecasts without a model */                   \
+  X(PERSISTENCE_ACCURACY, "valid_persistence_accuracy") /* forecasts without a model */                      \
   X(PERSISTENCE_MAE, "valid_persistence_mae")                                                                \
   X(PERSISTENCE_RMSE, "valid_persistence_rmse")                                                              \
   X(SEASONAL_ACCURACY, "valid_seasonal_naive_accuracy")                                                      \
   X(SEASONAL_MAE, "valid_seasonal_naive_mae")                                                                \
   X(SEASONAL_RMSE, "valid_seasonal_naive_rmse")
 
-/* Columns of a row. The phases of the engine follow them. */
+/* Columns of a row. The engine's phases follow them. */
 #define HISTORY_COLUMNS(X)                                                                                   \
   X(EPOCH, "epoch") /* completed, from 1 */                                                                  \
   X(STEP, "step")   /* updates done */                                                                       \
   HISTORY_FIGURES(X)                                                                                         \
-  X(LEARNING_RATE, "learning_rate") /* of the last step */                                                   \
-  X(GRADIENT_NORM, "gradient_norm") /* of the last step, before clipping */                                  \
+  X(LEARNING_RATE, "learning_rate") /* in the last step */                                                   \
+  X(GRADIENT_NORM, "gradient_norm") /* in the last step, before clipping */                                  \
   X(ROWS, "rows")                                                                                            \
-  X(SECONDS, "seconds") /* of the training steps */
+  X(SECONDS, "seconds") /* spent in training steps */
 
 enum {
 #define HISTORY_CODE(code, name) HISTORY_##code,
   HISTORY_COLUMNS(HISTORY_CODE)
 #undef HISTORY_CODE
-      HISTORY_PHASES, /* first phase: seconds_gather, seconds_forward … */
+      HISTORY_PHASES, /* the first phase: seconds_gather, seconds_forward, ... */
   HISTORY_WIDTH = HISTORY_PHASES + PHASES
 };
 
@@ -51,32 +51,33 @@ enum {
 
 typedef struct {
   double values[HISTORY_WIDTH];
-  double heads[MOST_HEADS][HEAD_WIDTH]; /* of the heads, where there are several */
-  uint64_t checksum;                    /* of the parameters */
+  double heads[MOST_HEADS][HEAD_WIDTH]; /* of each head if there are several */
+  uint64_t checksum;                    /* checksum of the parameters */
 } history_row_t;
 
-/* Rows of all epochs so far, rank 0 only. Starts as {0} but for the objective. */
+/* The rows of all epochs so far. Rank 0 only. Initialise with {0} and the objective. */
 typedef struct {
   history_row_t *rows;
   size_t n, capacity;
   const objective_t *objective; /* borrowed; NULL: one head */
 } history_t;
 
-/* Heads that have columns of their own: 0 where there is one. */
+/* Number of heads that have columns of their own: 0 for a network with one head. */
 size_t history_heads(const history_t *history);
 
 ls_status history_add(history_t *history, const history_row_t *row, ls_error *error);
 void history_free(history_t *history);
 
-/* Replaces history.h5: one array per column, heads/NAME/COLUMN for several heads, and parameters_checksum. */
+/* Replaces history.h5: one array per column, with several heads also heads/NAME/COLUMN, and
+ * parameters_checksum. */
 ls_status history_write(const history_t *history, const char *path, ls_error *error);
 
-/* Within a checkpoint: arrays history/values, history/checksum and, for several heads, history/heads. Reading
- * appends to an empty history, whose objective is known. */
+/* Writes and reads the history within a checkpoint: the arrays history/values and history/checksum, and with
+ * several heads history/heads. Reading requires an empty history with its objective set. */
 ls_status history_save(const history_t *history, store_t *store, ls_error *error);
 ls_status history_load(history_t *history, const store_t *store, ls_error *error);
 
-/* The row of an epoch as one line of log.jsonl. */
+/* Writes the row of an epoch as one line of log.jsonl. */
 void history_log_row(FILE *log, const history_t *history, const history_row_t *row);
 
 #endif

@@ -38,7 +38,7 @@ void host_libraries(const char *separator, char *out, size_t size) {
            linear);
 }
 
-/* The figure behind `key` in a file of /proc, which gives it in kB; 0 when it is not there. */
+/* The figure after `key` in a file of /proc, converted from kB to bytes; 0 if it is not there. */
 static double read_kilobytes(const char *path, const char *key) {
   char line[256];
   double kilobytes = 0;

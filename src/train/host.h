@@ -1,25 +1,24 @@
-/* What is to be known of the machine and the program: what bits depend on beside the settings, recorded in
- * every checkpoint, and the memory that is taken. */
+/* Facts about the machine and the program: what determines the bits besides the settings (recorded in every
+ * checkpoint), and the memory in use. */
 #ifndef TRAIN_HOST_H
 #define TRAIN_HOST_H
 
 #include <stddef.h>
 
-/* The CPU's name, "unknown" when the system does not say. */
+/* The CPU's name; "unknown" if the system does not tell. */
 void host_cpu(char *out, size_t size);
 
-/* The program, its compiler and its libraries, each with its version and `separator` between them: "lockstep
- * 0.1.0, gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, SLEEF 3.5.1, …". */
+/* The program, its compiler and its libraries, each with its version, joined by `separator`: "lockstep 0.1.0,
+ * gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, SLEEF 3.5.1, …". */
 void host_libraries(const char *separator, char *out, size_t size);
 
-/* The commit that the program was built from ("2f54bdf3c1aa", with "-modified" when files differed from it,
- * "unknown" outside a checkout), and the compiler's flags but those for warnings; cmake/Build.cmake defines
- * them. */
+/* The commit of the build ("2f54bdf3c1aa", with "-modified" if files differed from it, "unknown" outside a
+ * checkout), and the compiler's flags without those for warnings. Defined by cmake/Build.cmake. */
 extern const char host_commit[], host_flags[];
 
-/* Bytes that this process holds now, and the most that it has held. Of pages that several processes share,
- * each counts its part (the kernel's Pss), so that the sum over ranks counts them once; what was given back
- * since the peak counts as the process's own. 0 where the system does not say. */
+/* Bytes of memory that this process uses now, and the peak. A page shared by several processes is divided
+ * among them (the kernel's Pss), so the sum over ranks counts it once. Memory that was released since the
+ * peak counts fully. 0 if the system does not tell. */
 typedef struct {
   double now, peak;
 } host_memory_t;

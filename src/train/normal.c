@@ -1,7 +1,7 @@
-/* Sums over rows, twice: of the columns for their means, and of products of columns. Either way a leaf of the
- * tree is one vector of doubles, made from a shard's rows block by block; a rank folds the leaves of its
- * shards into subtrees, and rank 0 adds those of all ranks in the order of the tree, some elements at a time.
- */
+/* Two sums over rows: of the columns, for their means, and of products of columns. In both cases a leaf of
+ * the tree is one vector of doubles, computed from a shard's rows block by block. Each rank folds the leaves
+ * of its shards into subtrees. Rank 0 adds the subtrees of all ranks in the order of the tree, a range of
+ * elements at a time. */
 #include "train/normal.h"
 
 #include "base/float_mode.h"
@@ -19,7 +19,7 @@ enum { BLOCK_ROWS = 128, COLLECT_BYTES = 16 << 20 };
 
 typedef struct normal normal_t;
 
-/* Adds a block of n rows in normal->z to a leaf. Called by all threads of the team. */
+/* Adds the n rows in normal->z to a leaf. Called by all threads of the team. */
 typedef void (*add_t)(const normal_t *normal, int64_t n, double *leaf);
 
 struct normal {
@@ -27,20 +27,20 @@ struct normal {
   const gather_t *gather;
   const split_t *split;
   int threads;
-  int64_t columns, width; /* of z: features and targets; padded */
+  int64_t columns, width; /* columns of z: features and targets; padded */
   float *rows;            /* (BLOCK_ROWS, features) */
   float *targets;         /* (BLOCK_ROWS, targets) */
   double *z;              /* (BLOCK_ROWS, width), padding zero */
-  double *mean;           /* (columns), zeros at first */
-  double weight;          /* the sum of those of all rows */
-  bool takes_roots;       /* rows are multiplied by the roots of their weights, for products of them */
+  double *mean;           /* (columns), initially zero */
+  double weight;          /* sum of the weights of all rows */
+  bool takes_roots;       /* multiply rows by the square roots of their weights, for sums of products */
   add_t add;
-  size_t elements; /* of a leaf */
-  double *levels;  /* (depth, elements): where right-hand subtrees wait */
+  size_t elements; /* elements of a leaf */
+  double *levels;  /* (depth, elements): right subtrees during a fold */
   tree_node_t pieces[TREE_MAX_PIECES];
   int n_pieces;
   double *partials; /* (n_pieces, elements): this rank's subtrees */
-  part_t part;      /* the rows that are resident */
+  part_t part;      /* the rows that are in memory */
 };
 
 static ls_status no_memory(double bytes, ls_error *error) {
@@ -49,14 +49,15 @@ static ls_status no_memory(double bytes, ls_error *error) {
 
 /* ---- leaves ---- */
 
-/* By what a row is multiplied: its weight, in a sum; or its root, in a sum of products. */
+/* The factor of a row: its weight in a plain sum, the square root of its weight in a sum of products. */
 static double factor_of(const normal_t *normal, int64_t row) {
   if (normal->split->weights == NULL) return 1;
   double weight = (double)(row_weight(normal->split, row) * normal->split->factors[0]);
   return normal->takes_roots ? sqrt(weight) : weight;
 }
 
-/* Resident rows [first, first + n) less their means, features beside targets. All threads of the team. */
+/* Fills z with the resident rows [first, first + n), features before targets, minus their means. Called by
+ * all threads of the team. */
 static void fill_block(const normal_t *normal, int64_t first, int64_t n) {
   const split_t *split = normal->split;
   int64_t targets = split->width, features = normal->columns - targets;
@@ -87,11 +88,11 @@ static void add_columns(const normal_t *normal, int64_t n, double *leaf) {
 
 static void add_products(const normal_t *normal, int64_t n, double *leaf) {
 #pragma omp for schedule(dynamic, 1)
-  for (int64_t tile = normal->width / GRAM_TILE - 1; tile >= 0; tile--) /* the longest first */
+  for (int64_t tile = normal->width / GRAM_TILE - 1; tile >= 0; tile--) /* longest first */
     gram_add(n, normal->width, normal->z, tile, leaf);
 }
 
-/* Blocks of a shard's rows, `first` the first of them in memory, onto a leaf. */
+/* Adds a shard's rows to a leaf, block by block; `first` is the index of its first row in memory. */
 static void add_blocks(const normal_t *normal, int64_t first, int64_t rows, double *leaf) {
 #pragma omp parallel num_threads(normal->threads)
   {
@@ -104,8 +105,8 @@ static void add_blocks(const normal_t *normal, int64_t first, int64_t rows, doub
   }
 }
 
-/* Leaves are made in the order of the rows, so that parts come by as they are wanted; a block is never cut by
- * them (PART_ROWS). */
+/* Computes the leaf of a shard. Leaves are computed in the order of the rows, so parts are read in sequence.
+ * A block never crosses the end of a part (PART_ROWS). */
 static ls_status make_leaf(normal_t *normal, int shard, double *leaf, ls_error *error) {
   partition_t partition = normal->split->partition;
   part_t *part = &normal->part;
@@ -123,7 +124,7 @@ static ls_status make_leaf(normal_t *normal, int shard, double *leaf, ls_error *
 
 /* ---- the tree ---- */
 
-/* out = the sum over the leaves [lo, lo + n). */
+/* Computes out = sum over the leaves [lo, lo + n). */
 static ls_status fold(normal_t *normal, int lo, int n, double *levels, double *restrict out,
                       ls_error *error) {
   if (n == 1) return make_leaf(normal, lo, out, error);
@@ -135,7 +136,7 @@ static ls_status fold(normal_t *normal, int lo, int n, double *levels, double *r
   return LS_OK;
 }
 
-/* This rank's subtrees, from left to right. */
+/* Computes this rank's subtrees from left to right. */
 static ls_status fold_pieces(normal_t *normal, ls_error *error) {
   ls_status status = LS_OK;
   normal->part = (part_t){0};
@@ -147,13 +148,13 @@ static ls_status fold_pieces(normal_t *normal, ls_error *error) {
   return status;
 }
 
-/* How rank 0 adds up the subtrees of all ranks, `at_once` elements of each at a time. */
+/* How rank 0 adds the subtrees of all ranks, `at_once` elements of each at a time. */
 typedef struct {
-  int *counts;   /* (ranks): subtrees of each */
-  size_t *sizes; /* (ranks): bytes that each sends */
+  int *counts;   /* (ranks): number of subtrees */
+  size_t *sizes; /* (ranks): bytes to send */
   size_t at_once;
   double *send, *receive, *stack;
-  int *plan; /* the postfix program */
+  int *plan; /* the postfix program of the additions */
   int length;
 } collect_t;
 
@@ -181,7 +182,7 @@ static ls_status plan_collect(const normal_t *normal, arena_t *arena, collect_t 
   return all_there ? LS_OK : no_memory((double)(pieces + depth) * (double)collect->at_once * 8, error);
 }
 
-/* Runs the program over `n` elements of each piece. */
+/* Runs the postfix program over `n` elements of each piece. */
 static void add_pieces(const collect_t *collect, size_t n, double *out) {
   const double *top[TREE_MAX_PIECES + 2];
   int depth = 0;
@@ -198,7 +199,7 @@ static void add_pieces(const collect_t *collect, size_t n, double *out) {
   memcpy(out, top[0], n * sizeof *out);
 }
 
-/* total (elements, on rank 0) = the sum over all leaves. */
+/* Computes total (elements, on rank 0) = sum over all leaves. */
 static ls_status collect_pieces(const normal_t *normal, collect_t *collect, double *total, ls_error *error) {
   int ranks = world_size(normal->world);
   for (size_t at = 0, n = 0; at < normal->elements; at += n) {
@@ -214,7 +215,8 @@ static ls_status collect_pieces(const normal_t *normal, collect_t *collect, doub
   return LS_OK;
 }
 
-/* total (elements, on rank 0; NULL elsewhere) = the sum over all rows of what `add` adds. Collective. */
+/* Computes total = sum over all rows of what `add` adds. total: (elements) on rank 0, NULL elsewhere.
+ * Collective. */
 static ls_status sum_rows(normal_t *normal, add_t add, size_t elements, double *total, ls_error *error) {
   arena_t arena = {0};
   collect_t collect = {.length = 0};
@@ -239,7 +241,7 @@ done:
 
 enum { SUM_WEIGHT, SUM_LOGARITHM, SUM_ROWS, WEIGHT_SUMS };
 
-/* A row of weight 0 is none. */
+/* Rows of weight 0 do not count. */
 static void add_weight(double weight, double *sums) {
   if (!(weight > 0)) return;
   sums[SUM_WEIGHT] += weight;
@@ -247,7 +249,7 @@ static void add_weight(double weight, double *sums) {
   sums[SUM_ROWS] += 1;
 }
 
-/* What the equations say of rows and their weights. Collective. */
+/* Computes the sums of the weights and of their logarithms, and the number of rows. Collective. */
 static ls_status sum_weights(const normal_t *normal, normal_equations_t *equations, ls_error *error) {
   const split_t *split = normal->split;
   double rows = (double)split->partition.rows;

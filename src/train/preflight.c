@@ -10,17 +10,17 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* What a rank tells rank 0 of itself and its host; plain values, zeroed, since they travel and are compared
- * as bytes. */
+/* What a rank sends to rank 0 about itself and its host. Plain values, zeroed, because they are sent and
+ * compared as bytes. */
 typedef struct {
   char cpu[96], isa[16], libraries[320];
   int ranks, threads, cores_host, cores_online;
-  double total;        /* memory of the host, bytes */
-  double free, shared; /* of it, what is free, and what ranks can share */
+  double total;        /* memory of the host in bytes */
+  double free, shared; /* free part of it; memory that ranks can share */
   preflight_needs_t needs;
 } facts_t;
 
-/* Bytes free for users where `path` is or will be: the nearest directory above it that is there. */
+/* Bytes available to users at `path`, or at the nearest existing directory above it; -1 if unknown. */
 static double room_at(const char *path) {
   struct statvfs files;
   char at[1024];
@@ -36,7 +36,7 @@ static double room_at(const char *path) {
   return (double)files.f_bavail * (double)files.f_frsize;
 }
 
-/* A line of /proc/meminfo, in bytes; 0 when there is none. */
+/* A line of /proc/meminfo in bytes; 0 if it is not there. */
 static double memory_of(const char *key) {
   char line[256];
   double kilobytes = 0;
@@ -62,10 +62,10 @@ static void find_facts(const world_t *world, const layout_t *layout, const prefl
   facts->free = memory_of("MemAvailable:");
   facts->shared = room_at("/dev/shm");
   facts->needs = *needs;
-  facts->needs.directory = facts->needs.precision = NULL; /* mean nothing elsewhere */
+  facts->needs.directory = facts->needs.precision = NULL; /* pointers are meaningless on other ranks */
 }
 
-/* ---- what rank 0 makes of them ---- */
+/* ---- evaluation by rank 0 ---- */
 
 static bool same_kind(const facts_t *a, const facts_t *b) {
   return strcmp(a->cpu, b->cpu) == 0 && strcmp(a->isa, b->isa) == 0 && a->ranks == b->ranks &&
@@ -79,7 +79,7 @@ static bool is_first_of_host(const world_t *world, int rank) {
   return true;
 }
 
-/* The line of the kind of host that this rank is the first of; nothing for others. */
+/* Prints the line of a kind of host if this rank is the first one on a host of that kind. */
 static void print_kind(const world_t *world, const facts_t *all, int rank, FILE *out) {
   const facts_t *facts = &all[rank];
   int hosts = 0;
@@ -95,7 +95,7 @@ static void print_kind(const world_t *world, const facts_t *all, int rank, FILE 
           facts->cores_online, facts->total / 1e9, facts->free / 1e9, facts->cpu, facts->isa);
 }
 
-/* Sums over the ranks of a host, against what it has. */
+/* Compares the needs of all ranks of a host with what the host has. */
 static void warn_of_memory(const world_t *world, const facts_t *all, int rank, const log_t *log) {
   double memory = 0, shared = 0;
   for (int r = 0; r < world_size(world); r++) {
@@ -183,9 +183,9 @@ static int hosts_of(const world_t *world) {
 void preflight_launch_line(const world_t *world, const layout_t *layout, char *out, size_t size) {
   char library[128];
   int hosts = hosts_of(world), cores = layout->cores_online;
-  int ranks = layout->shards / hosts < cores ? layout->shards / hosts : cores; /* of a host */
+  int ranks = layout->shards / hosts < cores ? layout->shards / hosts : cores; /* ranks per host */
   if (ranks < 1) ranks = 1;
-  while (cores % ranks != 0) ranks--; /* so that all have as many threads */
+  while (cores % ranks != 0) ranks--; /* so that all ranks have equally many threads */
   int threads = cores / ranks;
   world_library_version(library, sizeof library);
   if (launch_cpus_per_task() > 0)

@@ -1,5 +1,4 @@
-/* What a run will stand on, host by host, and what about it is likely to disappoint: looked at before
- * training. */
+/* Checks the hosts before training: reports each kind of host, and warns of what may disappoint. */
 #ifndef TRAIN_PREFLIGHT_H
 #define TRAIN_PREFLIGHT_H
 
@@ -11,24 +10,24 @@
 
 #include <stdio.h>
 
-/* What this rank will still take, in bytes. */
+/* What this rank still needs, in bytes. */
 typedef struct {
-  const char *directory; /* of runs; it need not be there yet */
-  const char *precision; /* of training, a name of math/precision.h; NULL: nothing is trained */
+  const char *directory; /* directory of runs; need not exist yet */
+  const char *precision; /* precision of training, a name of math/precision.h; NULL: no training */
   double files;          /* rank 0: checkpoints and model in that directory */
-  double memory;         /* with the shared part */
-  double shared;         /* in memory that ranks share */
+  double memory;         /* including the shared part */
+  double shared;         /* in memory shared by ranks */
 } preflight_needs_t;
 
-/* Rank 0 prints a line for each kind of host to `out` (may be NULL), with the hosts that are of it: ranks,
- * threads, cores, memory, CPU with its instruction set; and the libraries. Its log warns of CPUs or libraries
- * that differ, of a precision that is slow here, of AMX that the system denies, of too little memory, shared
- * memory or room for files. Collective. */
+/* Rank 0 prints to `out` (may be NULL) one line for each kind of host: the hosts of that kind, ranks,
+ * threads, cores, memory, CPU and instruction set; and a line with the libraries. It warns in the log if CPUs
+ * or libraries differ, if the precision is slow here, if the system denies AMX, and if memory, shared memory
+ * or disk space is too small. Collective. */
 ls_status preflight_hosts(world_t *world, const layout_t *layout, const preflight_needs_t *needs, FILE *out,
                           const log_t *log, ls_error *error);
 
-/* The command that puts a rank on every core of these hosts, or as many as shards allow, with threads on the
- * rest. Rank 0 alone needs it. */
+/* Writes the launch command that puts one rank on every core of these hosts, or as many ranks as shards allow
+ * with threads on the remaining cores. Only rank 0 needs to call it. */
 void preflight_launch_line(const world_t *world, const layout_t *layout, char *out, size_t size);
 
 #endif

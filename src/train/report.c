@@ -65,7 +65,7 @@ void report_live(const report_t *report, int64_t epoch, double share, double los
   fflush(report->log->out);
 }
 
-/* The training losses of several heads behind that of the network. */
+/* Prints the training losses of several heads after that of the network. */
 static void print_head_losses(const history_t *history, const history_row_t *row, FILE *out) {
   for (size_t h = 0; h < history_heads(history); h++)
     fprintf(out, "%s%s %.5f", h == 0 ? " (" : ", ", history->objective->heads[h].name,

@@ -1,5 +1,5 @@
-/* What a run says: lines and a live bar for people, log.jsonl and summary.json for tools. Rank 0 only: on
- * other ranks every function does nothing. */
+/* Reports of a running run: lines and a live bar for users, log.jsonl for tools. (training_end.c writes
+ * summary.json.) On ranks other than 0 every function does nothing. */
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
@@ -11,31 +11,32 @@
 #include <stdio.h>
 
 typedef struct {
-  const log_t *log; /* NULL on ranks that say nothing */
+  const log_t *log; /* NULL on ranks that print nothing */
   FILE *jsonl;      /* open for appending, or NULL */
   bool live;
-  int64_t epochs; /* of the run */
+  int64_t epochs; /* epochs of the run */
 } report_t;
 
-/* Opens log.jsonl. LS_IO when it cannot. */
+/* Opens log.jsonl; LS_IO if that fails. */
 ls_status report_open(report_t *report, const run_directory_t *run, const train_options_t *options,
                       int64_t epochs, ls_error *error);
 void report_close(report_t *report);
 
-/* The run begins, or goes on from `step`. */
+/* Logs that the run starts, or resumes at `step`. */
 void report_start(report_t *report, int64_t step, const char *layout);
 
-/* A step that was asked to be logged. */
+/* Logs a step, as requested by train.log_every. */
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm);
 
-/* The run ends, for this reason: a name of stop.h. */
+/* Logs that the run ends; `reason` is a name of stop.h. */
 void report_stop(report_t *report, int64_t step, const char *reason);
 
-/* The live bar: share of the epoch done, loss so far, rows per second, seconds to the end of the run. */
+/* Redraws the live bar: share of the epoch done, loss so far, rows per second, seconds to the end of the
+ * run. */
 void report_live(const report_t *report, int64_t epoch, double share, double loss, double rows_per_second,
                  double eta);
 
-/* The end of an epoch; valid may be NULL. LS_IO when the line cannot be written. */
+/* Logs the end of an epoch; `valid` may be NULL. LS_IO if the line cannot be written. */
 ls_status report_epoch(report_t *report, const history_t *history, const history_row_t *row,
                        const metrics_t *valid, ls_error *error);
 

@@ -52,7 +52,7 @@ ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_e
 
 /* ---- checkpoints ---- */
 
-/* The step of checkpoint-STEP.h5, or -1 for another name. */
+/* The step in the name checkpoint-STEP.h5, or -1 for another name. */
 static int64_t step_of(const char *name) {
   static const char head[] = "checkpoint-", tail[] = ".h5";
   char digits[32];

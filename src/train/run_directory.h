@@ -1,5 +1,5 @@
-/* The run directory runs/NAME: where its files are, which checkpoints it holds. Rank 0 only, not collective.
- */
+/* The run directory runs/NAME: the paths of its files, and its checkpoints. Called on rank 0 only, not
+ * collective. */
 #ifndef TRAIN_RUN_DIRECTORY_H
 #define TRAIN_RUN_DIRECTORY_H
 
@@ -8,7 +8,10 @@
 #include "config/settings.h"
 #include "train/model_file.h"
 
-enum { RUN_PATH_SIZE = 1024, RUN_FILE_SIZE = RUN_PATH_SIZE + 320 }; /* of a directory, of a file in it */
+enum {
+  RUN_PATH_SIZE = 1024,
+  RUN_FILE_SIZE = RUN_PATH_SIZE + 320
+}; /* bytes of the path of a directory, and of a file in it */
 
 typedef struct {
   char path[RUN_PATH_SIZE]; /* runs/NAME */
@@ -21,16 +24,17 @@ void run_file(const run_directory_t *run, const char *file, char out[RUN_FILE_SI
 /* runs/NAME/checkpoint-STEP.h5 */
 void run_checkpoint(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE]);
 
-/* An empty directory for a fresh run. One that is there already is kept as runs/NAME.previous (which replaces
- * an older one of that name), so that a run started anew by mistake is not lost. */
+/* Creates an empty directory for a fresh run. An existing run is kept as runs/NAME.previous, replacing an
+ * older one of that name, so that starting anew by mistake loses nothing. */
 ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_error *error);
 
-/* The newest checkpoint whose manifest holds, in *position; bad ones are reported and the one before is
- * taken. *found is false when there is no checkpoint at all; LS_BAD_DATA when there are only bad ones. */
+/* Reads the position of the newest valid checkpoint. Invalid ones are reported, and the next older one is
+ * tried. *found is false if there is no checkpoint; LS_BAD_DATA if all are invalid. */
 ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bool *found,
                                 position_t *position, ls_error *error);
 
-/* Removes all but the newest `keep` checkpoints and the best, and what killed writers left behind. */
+/* Removes all checkpoints but the newest `keep` and the best one, and temporary files left by killed
+ * writers. */
 void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step);
 
 #endif

@@ -1,6 +1,6 @@
-/* lockstep solve: a run whose weights are computed, not trained. It is set up and ended like one that trains;
- * between the two stand the normal equations of the training rows, their solution on rank 0, and its way into
- * the parameter vector that all ranks share. */
+/* lockstep solve: a run that computes its weights in closed form. Its set-up and its end are those of a
+ * training run. In between, it sums the normal equations of the training rows, solves them on rank 0, and
+ * copies the solution into the parameter vector that all ranks share. */
 #include "train/normal.h"
 #include "train/trainer_impl.h"
 
@@ -31,7 +31,7 @@ static ls_status check_network(const settings_t *settings, ls_error *error) {
       settings->losses->name);
 }
 
-/* ---- what rank 0 says of a solution ---- */
+/* ---- messages about a solution, on rank 0 ---- */
 
 static void say_rank(const trainer_t *trainer) {
   const regression_t *fit = &trainer->solution->fit;
@@ -64,7 +64,7 @@ static void say_solution(const trainer_t *trainer) {
 
 /* ---- solving ---- */
 
-/* Rank 0: weights and biases, as floats, into the whole parameter vector. */
+/* On rank 0: converts weights and biases to floats and stores them in the parameter vector. */
 static ls_status fill_vector(const trainer_t *trainer, ls_error *error) {
   const graph_t *graph = trainer->graph;
   const double *const arrays[] = {trainer->solution->fit.weights, trainer->solution->fit.bias};

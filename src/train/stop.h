@@ -1,11 +1,11 @@
-/* Why a run stops. */
+/* Reasons why a run stops. */
 #ifndef TRAIN_STOP_H
 #define TRAIN_STOP_H
 
 #include "base/error.h"
 
-/* X(code, name in summary.json and log.jsonl, status that the run ends with, what people read). Of several
- * requests at one time the last in the list is told. */
+/* X(code, name in summary.json and log.jsonl, status that the run ends with, text for users). If several
+ * requests arrive at the same time, the last one in this list is reported. */
 #define STOP_REASONS(X)                                                                                      \
   X(STOP_EPOCHS, "epochs", LS_OK, "all epochs are done")                                                     \
   X(STOP_STEPS, "steps", LS_OK, "train.steps updates are done")                                              \
@@ -18,7 +18,7 @@
   X(STOP_SIGNAL, "signal", LS_STOPPED, "a signal asked for it")
 
 typedef enum {
-  STOP_NOT, /* the run goes on */
+  STOP_NOT, /* the run continues */
 #define STOP_CODE(code, name, status, text) code,
   STOP_REASONS(STOP_CODE)
 #undef STOP_CODE
@@ -27,7 +27,7 @@ typedef enum {
 
 const char *stop_name(stop_reason_t reason);
 const char *stop_text(stop_reason_t reason);
-/* LS_OK when training has come to its end, LS_STOPPED when it was asked to stop before. */
+/* LS_OK if training is complete, LS_STOPPED if it was asked to stop earlier. */
 ls_status stop_status(stop_reason_t reason);
 
 #endif

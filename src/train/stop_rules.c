@@ -3,15 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- the figures of stop.metric ---- */
+/* ---- the metrics of stop.metric ---- */
 
 typedef struct {
   const char *name;
   const char *meaning;
-  int column; /* of the history; -1: none */
+  int column; /* column of the history; -1: none */
   bool higher_is_better;
   bool of_validation;
-  bool of_classes, of_values; /* the kind of loss that has it; neither: any */
+  bool of_classes, of_values; /* kind of loss that has this metric; neither: any loss */
 } stop_metric_t;
 
 static const stop_metric_t metric_table[] = {
@@ -57,7 +57,7 @@ static double figure(const history_t *history, size_t epoch, int column) {
   return history->rows[epoch].values[column];
 }
 
-/* The training loss has fallen by less than tol over the last so many epochs. */
+/* Whether the training loss has decreased by less than tol over the last stop.over epochs. */
 static bool has_settled(const settings_t *settings, const history_t *history) {
   size_t over = (size_t)settings->stop.over.epochs, last = history->n - 1;
   if (settings->stop.tol <= 0 || over == 0 || last < over) return false;
@@ -69,12 +69,12 @@ bool stop_settled(const settings_t *settings, const loss_window_t *window) {
   return window->steps > 0 && window->means[0] - window->means[1] < settings->stop.tol;
 }
 
-/* The gradient's norm lies below its bound. */
+/* Whether the gradient's norm is below its bound. */
 static bool is_flat(const settings_t *settings, const history_t *history) {
   return figure(history, history->n - 1, HISTORY_GRADIENT_NORM) < settings->stop.gradient_norm;
 }
 
-/* The best validation loss lies so many epochs back. */
+/* Whether the best validation loss is at least stop.patience epochs old. */
 static bool has_waited(const settings_t *settings, const history_t *history) {
   size_t best = 0;
   if (settings->stop.patience == 0) return false;
@@ -83,7 +83,7 @@ static bool has_waited(const settings_t *settings, const history_t *history) {
   return history->n - 1 - best >= (size_t)settings->stop.patience;
 }
 
-/* A figure of the whole network, or, with a head's name and a dot before it, of that head. */
+/* A metric of the whole network, or of one head if a head's name and a dot precede it. */
 typedef struct {
   const stop_metric_t *metric;
   const char *head; /* not NUL-terminated; NULL: the network */
@@ -98,7 +98,7 @@ static target_figure_t find_figure(const char *name) {
                            .head_length = dot != NULL ? (size_t)(dot - name) : 0};
 }
 
-/* Which of several heads it is of, their number when it is of none. */
+/* Index of the metric's head; the number of heads if no head has that name. */
 static size_t head_of(const target_figure_t *wanted, const objective_t *objective) {
   size_t h = 0;
   while (h < objective->n && (strlen(objective->heads[h].name) != wanted->head_length ||
@@ -107,7 +107,7 @@ static size_t head_of(const target_figure_t *wanted, const objective_t *objectiv
   return h;
 }
 
-/* Of the last epoch. */
+/* The metric's value in the last epoch. */
 static double last_figure(const target_figure_t *wanted, const history_t *history) {
   const history_row_t *row = &history->rows[history->n - 1];
   if (wanted->head == NULL) return row->values[wanted->metric->column];
@@ -121,7 +121,7 @@ double best_figure(const settings_t *settings, const history_t *history) {
   return wanted.metric->higher_is_better ? -value : value;
 }
 
-/* The figure has reached its target. */
+/* Whether the metric has reached its target. */
 static bool has_arrived(const settings_t *settings, const history_t *history) {
   const target_figure_t wanted = find_figure(settings->stop.metric);
   if (wanted.metric->column < 0) return false;
@@ -142,7 +142,7 @@ stop_reason_t stop_judge(const settings_t *settings, const history_t *history, c
   return stop_settled(settings, window) ? STOP_TOL : STOP_NOT;
 }
 
-/* What a figure needs of the run and of the heads that it looks at. */
+/* Checks that the run and its heads provide the metric. */
 static ls_status check_figure(const char *key, const char *name, bool has_validation,
                               const objective_t *objective, ls_error *error) {
   const target_figure_t wanted = find_figure(name);
@@ -171,7 +171,8 @@ static ls_status check_figure(const char *key, const char *name, bool has_valida
 ls_status stop_rules_check(const settings_t *settings, bool has_validation, const objective_t *objective,
                            ls_error *error) {
   const char *best = settings->checkpoint.best;
-  bool is_usual = strcmp(best, "valid_loss") == 0; /* without validation rows: the last epoch */
+  bool is_usual =
+      strcmp(best, "valid_loss") == 0; /* the default; without validation rows the last epoch is kept */
   if (!has_validation && settings->stop.patience > 0)
     return error_set(
         error, LS_BAD_SETTINGS,

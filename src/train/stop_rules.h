@@ -1,6 +1,6 @@
-/* When training has come as far as it will: rules on the history of a run, judged after each epoch, and one
- * on windows of its steps. They look at nothing else, so a resumed run, whose history comes with its
- * checkpoint, is judged like one that was never interrupted. */
+/* Rules that end training. They are evaluated after each epoch on the history of the run, and one of them
+ * also on windows of steps. They use nothing else. A resumed run restores its history from the checkpoint and
+ * therefore stops exactly like a run without interruption. */
 #ifndef TRAIN_STOP_RULES_H
 #define TRAIN_STOP_RULES_H
 
@@ -9,21 +9,22 @@
 #include "train/loss_window.h"
 #include "train/stop.h"
 
-/* Why a run with these epochs and steps behind it need not go on; STOP_NOT when it goes on. Pure. */
+/* The reason why a run with this history can stop, or STOP_NOT if it continues. Pure. */
 stop_reason_t stop_judge(const settings_t *settings, const history_t *history, const loss_window_t *window);
 
-/* Whether the training loss has fallen by less than stop.tol from a window of steps to the next. Pure. */
+/* Whether the training loss has decreased by less than stop.tol from one window of steps to the next.
+ * Pure. */
 bool stop_settled(const settings_t *settings, const loss_window_t *window);
 
-/* The figures that stop.metric may name. */
+/* The metrics that stop.metric may name. */
 bool stop_metric_choice(size_t i, choice_t *out);
 
-/* LS_BAD_SETTINGS when a rule or checkpoint.best looks at a figure that this run will not have. */
+/* LS_BAD_SETTINGS if a rule or checkpoint.best uses a metric that this run will not have. */
 ls_status stop_rules_check(const settings_t *settings, bool has_validation, const objective_t *objective,
                            ls_error *error);
 
-/* How good the last epoch is by checkpoint.best: the less the better, so that accuracies and R2 come with a
- * minus. NaN when it is not known. Pure. */
+/* The last epoch's value of checkpoint.best, where smaller is better: accuracies and R2 are negated. NaN if
+ * it is unknown. Pure. */
 double best_figure(const settings_t *settings, const history_t *history);
 
 #endif

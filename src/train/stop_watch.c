@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <time.h>
 
-#define LOOK_SECONDS 0.25 /* between two looks, about: what a request waits at most, a step more or less */
+/* Approximate time between two looks: the longest delay of a request, apart from a step. */
+#define LOOK_SECONDS 0.25
 
-/* Until a checkpoint has been timed: a slow disk, and what opening and syncing files takes. */
+/* Estimate until a checkpoint has been timed: a slow disk, plus the time to open and sync files. */
 #define GUESS_BYTES_PER_SECOND 100e6
 #define GUESS_SECONDS          0.1
 
-/* After the last checkpoint a job has to end its ranks and to requeue itself before it is killed. */
+/* Time that a job needs after the last checkpoint to end its ranks and requeue itself before it is killed. */
 #define JOB_END_SECONDS 15.0
 
 void stop_watch_begin(stop_watch_t *watch, double began, double time_limit, int64_t job_end,
@@ -35,7 +36,8 @@ void stop_watch_saved(stop_watch_t *watch, double seconds) {
   if (seconds > watch->save) watch->save = seconds;
 }
 
-/* What this rank knows. A deadline is met when the next time could be too late to save before it. */
+/* The request that this rank knows of. A deadline counts as reached if waiting until the next check could
+ * leave too little time to save a checkpoint. */
 static stop_reason_t own_reason(stop_watch_t *watch, double now) {
   stop_reason_t reason = STOP_NOT;
   if (now - watch->last_asked > watch->longest) watch->longest = now - watch->last_asked;
@@ -51,13 +53,14 @@ bool stop_watch_wants_look(stop_watch_t *watch, double longest) {
   return own_reason(watch, now) != STOP_NOT || now - watch->last_look > longest;
 }
 
-/* Steps to the next look, by what the last ones took: by halves and doubles, since a clock is coarse. */
+/* Steps to the next look, from the time that the last ones took. Halved or doubled, because the measurement
+ * is coarse. */
 static int64_t pace(const stop_watch_t *watch, double took) {
   if (took > LOOK_SECONDS) return watch->steps_between / 2 + 1;
   return took < LOOK_SECONDS / 2 ? 2 * watch->steps_between : watch->steps_between;
 }
 
-/* Which rank the signal came to, and which it was. */
+/* Finds the first rank that received the signal, and which signal. */
 static ls_status find_signal(stop_watch_t *watch, world_t *world, ls_error *error) {
   int64_t first = watch->signal != 0 ? world_rank(world) : world_size(world);
   TRY(world_min_i64(world, &first, 1, error));

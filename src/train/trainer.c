@@ -1,6 +1,6 @@
-/* A training run: epochs of steps, with what must be done between steps. Everything is collective; what only
- * rank 0 does (files, messages) is followed by an agreement, so that a rank that fails alone takes the others
- * with it. */
+/* A training run: epochs of steps, and the work between steps. Every function is collective unless its
+ * comment says otherwise. When only rank 0 does something (files, messages), all ranks then agree on the
+ * result, so a failure on rank 0 ends the run on all ranks. */
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
@@ -48,7 +48,7 @@ static bool keeps_checkpoints(const trainer_t *trainer) {
   return trainer->settings->checkpoint.every.epochs > 0 || trainer->settings->checkpoint.every.steps > 0;
 }
 
-/* Collective: the optimiser's state is spread over all ranks. */
+/* Collective, because the optimiser's state is spread over all ranks. */
 static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
   ls_status status = LS_OK;
   double began = clock_seconds();
@@ -72,7 +72,7 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
-/* Asked to stop before training has come to its end. */
+/* Whether a signal or a time limit asked the run to stop early. */
 static bool is_requested(const trainer_t *trainer) {
   return stop_status(trainer->stop) == LS_STOPPED;
 }
@@ -83,14 +83,14 @@ static double mean_loss(const trainer_t *trainer, int64_t rows) {
   return engine_total_loss(trainer->engine, trainer->sums) / (double)rows;
 }
 
-/* Whether train.steps lets the run do no more. */
+/* Whether the run has done train.steps updates. */
 static bool is_cut_off(const trainer_t *trainer) {
   int64_t most = trainer->settings->train.steps;
   return most > 0 && trainer->position.step >= most;
 }
 
-/* Steps until the next thing that must be done between steps: the end of the epoch or of the run, a logged
- * step, a checkpoint, the end of a window of the loss. */
+/* The step of the epoch at which the engine must return next: the end of the epoch or the run, a logged step,
+ * a checkpoint, or the end of a loss window. */
 static int64_t next_stop(const trainer_t *trainer, int64_t steps) {
   const settings_t *settings = trainer->settings;
   int64_t at = trainer->position.step_in_epoch, stop = steps - at;
@@ -108,7 +108,7 @@ static int64_t next_stop(const trainer_t *trainer, int64_t steps) {
   return at + stop;
 }
 
-/* Rows that the whole run trains, at most one batch more. */
+/* Rows that the whole run trains; may be one batch too many. */
 static int64_t rows_of_run(const trainer_t *trainer) {
   const settings_t *settings = trainer->settings;
   int64_t by_epochs = settings->train.epochs * trainer->dataset->train.partition.rows;
@@ -124,15 +124,15 @@ static void show_progress(const trainer_t *trainer, int64_t steps) {
               (double)(rows_of_run(trainer) - position->rows) / rate);
 }
 
-#define LIVE_SECONDS 2.0 /* between two live lines where nothing else makes the ranks look up */
+#define LIVE_SECONDS 2.0 /* between two live lines if nothing else causes a look */
 
-/* Whether this rank wants the engine to come up. Asked by a thread of the engine. */
+/* Whether this rank wants the engine to return for a look. Called by a thread of the engine. */
 static bool wants_look(void *context) {
   trainer_t *trainer = context;
   return stop_watch_wants_look(&trainer->watch, trainer->report.live ? LIVE_SECONDS : INFINITY);
 }
 
-/* Steps after which the ranks look up together: when they have counted them, or when one wants it. */
+/* Steps until the ranks look together. If the engine can halt, a rank requests the look instead. */
 static int64_t steps_to_look(const trainer_t *trainer) {
   if (is_requested(trainer)) return 1;
   return engine_can_halt(trainer->engine) ? INT64_MAX : trainer->watch.steps_left;
@@ -142,8 +142,8 @@ static bool look_is_due(const trainer_t *trainer) {
   return engine_can_halt(trainer->engine) ? engine_halted(trainer->engine) : trainer->watch.steps_left <= 0;
 }
 
-/* Runs to `end`, and comes up to look whether the run is to stop: a few times a second, or, with several
- * nodes, when a rank wants it. If it is, one more step is done: its norm tells whether the parameters are
+/* Runs steps up to `end`. A few times per second, or with several nodes when a rank wants it, all ranks look
+ * whether the run must stop. If so, one more step is done: its gradient norm tells whether the parameters are
  * worth keeping. */
 static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error *error) {
   position_t *position = &trainer->position;
@@ -169,7 +169,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
   return LS_OK;
 }
 
-/* printf shows the sign of a NaN, which means nothing. */
+/* printf shows the sign of a NaN, which has no meaning. */
 static double without_sign(double value) {
   return isnan(value) ? NAN : value;
 }
@@ -194,14 +194,15 @@ static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *e
   return check_finite(trainer, loss, error);
 }
 
-/* Before a checkpoint within an epoch: one of diverged parameters would push out the good ones. */
+/* Checks for divergence before a checkpoint within an epoch: a diverged checkpoint would displace the good
+ * ones. */
 static ls_status check_so_far(trainer_t *trainer, ls_error *error) {
   int64_t rows = trainer->position.step_in_epoch * trainer->settings->train.global_batch_size;
   TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
   return check_finite(trainer, mean_loss(trainer, rows), error);
 }
 
-/* The end of a window of steps: whether the loss has settled. All ranks know the same. */
+/* At the end of a window of steps: stops if the loss has settled. All ranks decide the same. */
 static ls_status judge_window(trainer_t *trainer, ls_error *error) {
   position_t *position = &trainer->position;
   loss_window_t *window = &position->window;
@@ -229,8 +230,9 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
   return LS_OK;
 }
 
-/* An epoch that train.steps, a settled loss or a request cuts off is neither validated nor a row of the
- * history; its last checkpoint is one within an epoch, from which a run goes on. */
+/* Ends a run within an epoch, because of train.steps, a settled loss or a request. Such an epoch is not
+ * validated and gets no row of the history. The run can be resumed from its last checkpoint, within the
+ * epoch. */
 static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
   if (trainer->stop == STOP_NOT) trainer->stop = STOP_STEPS;
   if (trainer->stop == STOP_TOL)
@@ -240,7 +242,7 @@ static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
   return keeps_checkpoints(trainer) || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
-/* figures (HEAD_WIDTH): those of validation, of the network or of one of several heads. */
+/* Fills figures (HEAD_WIDTH) with the validation metrics of the network or of one head. */
 static void fill_figures(const metrics_t *valid, double *figures) {
   figures[HEAD_VALID_LOSS] = valid->loss;
   if (valid->classes > 0) figures[HEAD_VALID_ACCURACY] = metrics_accuracy(valid);
@@ -281,7 +283,7 @@ static void fill_row(const trainer_t *trainer, double loss, const metrics_t *val
   }
 }
 
-/* Rank 0 replaces history.h5 by what the epochs so far have brought. */
+/* On rank 0: writes history.h5 with all epochs so far. */
 static ls_status save_history(trainer_t *trainer, ls_error *error) {
   char path[RUN_FILE_SIZE];
   run_file(&trainer->run, "history.h5", path);
@@ -291,7 +293,7 @@ static ls_status save_history(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
-/* What the last epochs brought and history.h5 does not have yet, however the run has ended. */
+/* Writes the epochs that history.h5 lacks, whether or not the run failed. */
 static ls_status save_last_history(trainer_t *trainer, ls_status status, ls_error *error) {
   ls_status saved = LS_OK;
   if (is_root(trainer) && trainer->history.n > trainer->history_rows)
@@ -299,7 +301,8 @@ static ls_status save_last_history(trainer_t *trainer, ls_status status, ls_erro
   return status == LS_OK ? trainer_agree(trainer, saved, error) : status;
 }
 
-/* Rank 0 writes down what the epoch brought: history.h5 once a second at most, since it is written whole. */
+/* On rank 0: records an epoch. history.h5 is written at most once per second, because each time it is written
+ * completely. */
 static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
                               ls_error *error) {
   history_row_t row;
@@ -311,7 +314,7 @@ static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *
   return clock_seconds() - trainer->history_time < 1 ? LS_OK : save_history(trainer, error);
 }
 
-/* Whether the epochs so far are enough: by the rules, or because they are all. Rank 0 has their history. */
+/* Decides whether training ends, by the rules or because all epochs are done. Rank 0 has the history. */
 static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
   stop_reason_t reason = stop_judge(trainer->settings, &trainer->history, &trainer->position.window);
   if (reason == STOP_NOT && trainer->position.epoch >= trainer->settings->train.epochs) reason = STOP_EPOCHS;
@@ -324,7 +327,7 @@ static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
-/* Whether the epoch that has been recorded is the best so far. Rank 0 has its figures. */
+/* Decides whether the last epoch is the best so far. Rank 0 has the history. */
 static ls_status judge_best(trainer_t *trainer, bool *better, ls_error *error) {
   position_t *position = &trainer->position;
   double figure = NAN;
@@ -338,7 +341,7 @@ static ls_status judge_best(trainer_t *trainer, bool *better, ls_error *error) {
   return LS_OK;
 }
 
-/* Validation, history, checkpoint: the end of an epoch whose steps are done. */
+/* Ends an epoch whose steps are done: validation, history, checkpoint. */
 static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) {
   position_t *position = &trainer->position;
   const split_t *valid_split = &trainer->dataset->valid;
@@ -366,7 +369,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   return kept || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
-/* A schedule that watches the loss learns what the epochs so far have brought; rank 0 has their history. */
+/* Updates a schedule that depends on the losses of the epochs so far. Rank 0 has the history. */
 static ls_status watch_loss(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
   const history_t *history = &trainer->history;

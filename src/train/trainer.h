@@ -1,4 +1,4 @@
-/* A training run from settings to summary. */
+/* Training runs, from settings to summary. */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
@@ -10,23 +10,24 @@
 #include <stdint.h>
 
 typedef struct {
-  bool resume;      /* go on from the newest good checkpoint, or start when there is none */
-  bool timing;      /* keep the seconds of every step and write timing.h5 */
-  const log_t *log; /* lines for people; rank 0's out is open */
-  bool live;        /* log->out is a terminal: show a live line */
-  int64_t job_end;  /* when the batch system ends the job, seconds since 1970; 0: not known */
+  bool resume;      /* resume from the newest valid checkpoint; start if there is none */
+  bool timing;      /* record the time of every step and write timing.h5 */
+  const log_t *log; /* messages for users; only rank 0's `out` is open */
+  bool live;        /* log->out is a terminal: show a live bar */
+  int64_t job_end;  /* end of the batch job in seconds since 1970; 0: unknown */
 } train_options_t;
 
-/* Trains, evaluates and writes the run directory runs/NAME; with train.members > 1 each member in a run of
- * its own first, runs/NAME-member-M. A fresh run moves an earlier one of that name to NAME.previous, once
- * settings and data have been found good. LS_STOPPED when a signal or a time limit ended it early, with a
- * checkpoint: signals are looked for, if signals_note was called. Collective. */
+/* Trains, evaluates and writes the run directory runs/NAME. With train.members > 1 it first trains each
+ * member in a run of its own, runs/NAME-member-M. A fresh run moves an earlier run of that name to
+ * NAME.previous, but only after settings and data have passed their checks. Returns LS_STOPPED if a signal or
+ * a time limit ended the run early; then there is a checkpoint. Signals are noticed only if signals_note was
+ * called. Collective. */
 ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error);
 
-/* The same for a network of one linear layer and squared error, whose best weights are found in closed form
- * in place of training: settings->solve says how. LS_BAD_SETTINGS when the network or the loss is another.
- * Collective. */
+/* Like train_run for a network of one linear layer with squared error, but computes the best weights in
+ * closed form instead of training; settings->solve selects the method. LS_BAD_SETTINGS for any other network
+ * or loss. Collective. */
 ls_status solve_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error);
 

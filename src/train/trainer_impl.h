@@ -1,5 +1,5 @@
-/* Inside of a run: what its chapters share. trainer.c makes it and walks over epochs, training_setup.c begins
- * it, training_end.c ends it. */
+/* Internal to a run: shared by its files. training_setup.c prepares a run, trainer.c trains it epoch by
+ * epoch, training_end.c ends it. ensemble.c contains train_run. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
@@ -13,17 +13,17 @@
 #include "train/trainer.h"
 #include "train/training.h"
 
-/* What stands in place of training: a closed form, or the members of an ensemble, and what that is worth. */
+/* The result of a run that does not train itself: a closed form, or a collected ensemble. */
 typedef struct {
-  regression_t fit;              /* rank 0, `lockstep solve` alone; weights NULL: none */
-  double train_loss, valid_loss; /* NaN: no such rows */
+  regression_t fit;              /* rank 0, `lockstep solve` only; weights are NULL otherwise */
+  double train_loss, valid_loss; /* NaN if there are no such rows */
 } solution_t;
 
-/* Everything a run holds, in the order in which it is made. */
+/* The state of a run, in the order in which it is created. */
 typedef struct trainer {
   world_t *world;
-  const settings_t *settings; /* from prepare on: own */
-  settings_t own;             /* for the rows that there are */
+  const settings_t *settings; /* points to `own` once prepare has run */
+  settings_t own;             /* a copy in which `global_batch_size: all` is a number */
   const train_options_t *options;
   run_directory_t run;
   bool resumed;
@@ -33,62 +33,64 @@ typedef struct trainer {
   const optimizer_t *optimizer;
   graph_t *graph;
   dataset_t *dataset;
-  bool has_features; /* fitted, or read from the checkpoint */
+  bool has_features; /* features are fitted or read from the checkpoint */
   features_t features;
   scaler_t targets;
   class_weights_t class_weights;
-  char *const *class_names[MOST_HEADS]; /* (heads): the dataset's, or NULL */
+  char *const *class_names[MOST_HEADS]; /* (heads): borrowed from the dataset, or NULL */
   engine_t *engine;
   evaluator_t *evaluator;
-  float *vector;                       /* rank 0, and all while loading: a whole parameter vector */
-  float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's state */
+  float *vector;                       /* whole parameter vector: on rank 0, and while loading on all ranks */
+  float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's states */
   double *sums;                        /* (shards, heads) */
   history_t history;                   /* rank 0 */
-  size_t history_rows;                 /* of it that history.h5 holds */
-  double history_time;                 /* when history.h5 was written */
-  solution_t *solution;                /* NULL when the run trains */
-  float **members; /* (settings->train.members): of an ensemble that has been trained, or NULL */
+  size_t history_rows;                 /* rows that history.h5 already holds */
+  double history_time;                 /* time at which history.h5 was written */
+  solution_t *solution;                /* NULL if the run trains */
+  float **members; /* (settings->train.members): parameters of a trained ensemble, or NULL */
   report_t report; /* rank 0 */
   stop_reason_t stop;
   stop_watch_t watch;
-  double seconds_before[PHASES]; /* at the start of the epoch */
+  double seconds_before[PHASES]; /* engine's seconds at the start of the epoch */
   double began;
-  int64_t memory_bytes; /* the most that all ranks have held; known at the end */
+  int64_t memory_bytes; /* peak memory of all ranks, known at the end */
 } trainer_t;
 
-/* Whether this rank is the one that reads and writes the run's files. */
+/* Whether this is rank 0, which reads and writes the run's files. */
 bool is_root(const trainer_t *trainer);
 
-/* What rank 0 did alone becomes everyone's result. Collective. */
+/* Makes a failure on any rank a failure on all ranks, after work that only some of them did. Collective. */
 ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error);
 
-/* Metrics of the present parameters, or of the ensemble, on a split. Collective. */
+/* Evaluates the current parameters, or the ensemble, on a split. Collective. */
 ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error);
 
-/* Trains one network, a run from settings to summary: train_run without ensembles. Collective. */
+/* Trains one network, from settings to summary: train_run without ensembles. Collective. */
 ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
                         ls_error *error);
 
-/* Fills the losses of trainer->solution, with a line about each split. Collective. */
+/* Computes the losses of trainer->solution and prints a line for each split. Collective. */
 ls_status trainer_judge(trainer_t *trainer, ls_error *error);
 
-/* What makes the model file of the present parameters. */
+/* The parts of a model file with the current parameters. Borrowed from the trainer. */
 model_parts_t trainer_model(const trainer_t *trainer);
 
-/* Room for a whole parameter vector on ranks that have none. */
+/* Allocates the parameter vector on ranks that lack one. */
 ls_status trainer_make_vector(trainer_t *trainer, ls_error *error);
 
-/* Rank 0's vector to all. Collective. */
+/* Sends rank 0's vector to all ranks. Collective. */
 ls_status trainer_share(trainer_t *trainer, float *vector, ls_error *error);
 
-/* From settings to a trainer that is ready for its first step, and back. Both collective. */
+/* Prepares a trainer for its first step, and releases it again. Both collective. */
 ls_status training_setup(trainer_t *trainer, ls_error *error);
 void training_teardown(trainer_t *trainer);
 
-/* After the last epoch: the best parameters, the test, model.h5 and summary.json. Collective. */
+/* Ends a completed run: restores the best parameters, evaluates the test rows, writes model.h5 and
+ * summary.json. Collective. */
 ls_status training_end(trainer_t *trainer, ls_error *error);
 
-/* After a stop before that, with a checkpoint: summary.json, and LS_STOPPED with the reason. Collective. */
+/* Ends a run that stopped early and has its checkpoint: writes summary.json and returns LS_STOPPED with the
+ * reason. Collective. */
 ls_status training_stopped(trainer_t *trainer, ls_error *error);
 
 #endif

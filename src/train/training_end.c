@@ -1,6 +1,6 @@
-/* The end of a run: the best parameters, by validation loss, take the place of the last ones; the test rows
- * are looked at once; the model and the summary are written. A run that was stopped before leaves its
- * checkpoint and a summary. */
+/* The end of a run. The parameters of the best epoch, by checkpoint.best, replace the last ones; the test
+ * rows are evaluated once; the model and the summary are written. A run that stopped early has its checkpoint
+ * and gets only a summary. */
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
@@ -47,7 +47,7 @@ static void summary_baseline(FILE *out, const metrics_t *test, int b) {
   json_number(out, false, key, baseline->rmse);
 }
 
-/* Metrics on the test rows of the network, or of one of its heads. */
+/* Writes the test metrics of the network or of one head. */
 static void summary_test(FILE *out, const metrics_t *test) {
   json_number(out, false, "test_loss", test->loss);
   if (test->classes > 0) json_number(out, false, "test_accuracy", metrics_accuracy(test));
@@ -61,7 +61,7 @@ static void summary_test(FILE *out, const metrics_t *test) {
     if (test->baselines[b].is_known) summary_baseline(out, test, b);
 }
 
-/* The epoch that is the best by checkpoint.best, or the last one. */
+/* The best epoch by checkpoint.best, or the last one. */
 static const history_row_t *best_epoch(const trainer_t *trainer) {
   const history_row_t *row = &trainer->history.rows[trainer->history.n - 1];
   while (row > trainer->history.rows && trainer->position.best_step >= 0 &&
@@ -70,7 +70,7 @@ static const history_row_t *best_epoch(const trainer_t *trainer) {
   return row;
 }
 
-/* Several heads: losses as for the network as a whole, and the test's metrics, head by head. */
+/* With several heads: writes the losses and test metrics of each head. */
 static void summary_heads(FILE *out, const trainer_t *trainer, const metrics_t *test) {
   const objective_t *objective = &trainer->objective;
   const history_t *history = &trainer->history;
@@ -197,7 +197,7 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
   return LS_OK;
 }
 
-/* The loss on a split, and a line about it. Collective. */
+/* Computes the loss on a split and prints a line about it. Collective. */
 static ls_status judge_split(trainer_t *trainer, const char *name, const split_t *split, double *loss,
                              ls_error *error) {
   metrics_t metrics = {0};
@@ -222,7 +222,8 @@ ls_status trainer_judge(trainer_t *trainer, ls_error *error) {
   return judge_split(trainer, "valid", &dataset->valid, &trainer->solution->valid_loss, error);
 }
 
-/* All ranks look at the same time, so that shared pages are shared by all. */
+/* Sums the peak memory of all ranks. All ranks measure at the same time, so that the kernel divides shared
+ * pages among all of them. */
 static ls_status measure_memory(trainer_t *trainer, ls_error *error) {
   TRY(world_barrier(trainer->world, error));
   trainer->memory_bytes = (int64_t)host_memory().peak;
