@@ -102,6 +102,7 @@ typedef struct {
   int64_t size;      /* number of functions of the other kinds, or SETTINGS_AUTO: one per training row */
   double gamma;      /* kernels; 0: 1 / features */
   double coef0;      /* polynomial_kernel */
+  int64_t seed;      /* of frequencies and landmarks, or SETTINGS_AUTO: train.seed */
 } basis_settings_t;
 
 typedef struct {
