@@ -1,8 +1,8 @@
-/* Status codes, the exit code that each stands for, and the error that carries a message.
+/* Status codes, the exit code of each, and the error struct with a message.
  *
- * Codes, exit codes and texts come from the one list below, so none can be forgotten. A function that can
- * fail returns an ls_status and, where a message helps, fills a caller-owned ls_error; it leaves its other
- * outputs untouched. */
+ * Codes, exit codes and texts come from the one list below, so they always match. A function that can fail
+ * returns an ls_status. Where a message helps, it also fills a caller-owned ls_error. On failure it leaves
+ * its other outputs unchanged. */
 #ifndef LOCKSTEP_STATUS_H
 #define LOCKSTEP_STATUS_H
 
@@ -31,16 +31,16 @@ typedef enum {
 
 enum { LS_MESSAGE_SIZE = 1024 };
 
-/* What went wrong, where, and what to do about it. Initialise with {0}. */
+/* What went wrong, where, and how to fix it. Initialise with {0}. */
 typedef struct {
   ls_status status;
-  char message[LS_MESSAGE_SIZE]; /* one or a few lines, no newline at the end; empty when status is LS_OK */
+  char message[LS_MESSAGE_SIZE]; /* one or a few lines without a final newline; empty when status is LS_OK */
 } ls_error;
 
-/* The text of a code; never NULL, static. Thread-safe. */
+/* The text of a code. Never NULL, static. Thread-safe. */
 const char *ls_status_text(ls_status status);
 
-/* The exit code of the program for a code: 0, 1, 2, 3 or 75. Thread-safe. */
+/* The exit code of the program for a status code: 0, 1, 2, 3 or 75. Thread-safe. */
 int ls_status_exit_code(ls_status status);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* A list of aligned blocks: nothing clever, because nothing here runs inside the step loop. */
+/* A linked list of aligned blocks. Simple on purpose: nothing here runs inside the step loop. */
 #include "base/arena.h"
 
 #include <stdint.h>
@@ -14,8 +14,8 @@ struct arena_block {
   unsigned char bytes[];
 };
 
-/* Large blocks ask for huge pages: kernels walk through many megabytes, and a page of 4 KB after the other
- * costs them some 3 % in look-ups. A refusal costs no more than that. */
+/* Asks for huge pages for large blocks. Kernels walk through many megabytes, and with 4 KB pages the TLB
+ * misses cost about 3 %. If the kernel refuses, the block works the same, only slower. */
 static void *take(size_t bytes) {
   if (bytes < 2 * HUGE_PAGE) return aligned_alloc(ARENA_ALIGNMENT, bytes);
   void *block = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);

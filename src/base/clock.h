@@ -2,7 +2,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
-/* Seconds since some fixed moment, monotonic. Thread-safe. */
+/* Seconds since an unspecified start, monotonic. Thread-safe. */
 double clock_seconds(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* Errors as values: the code travels as the return value, the message in a caller-owned struct, so that no
- * global state is needed and every thread and rank can fail on its own. */
+/* Errors are values. The code is the return value and the message is in a caller-owned struct. There is no
+ * global state, so every thread and rank can fail independently. */
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -47,7 +47,7 @@ ls_status error_prefix(ls_error *error, ls_status status, const char *format, ..
   va_start(args, format);
   vsnprintf(error->message, sizeof error->message, format, args);
   va_end(args);
-  /* a message too long for its buffer is cut at the end, where it matters least */
+  /* a message that is too long loses its end, which matters least */
   size_t used = strlen(error->message), room = sizeof error->message - 1 - used;
   const char *parts[] = {": ", old.message};
   for (int i = 0; i < 2; i++) {

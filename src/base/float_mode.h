@@ -1,7 +1,9 @@
-/* Denormal numbers count as zero in every thread that computes: as operands, and as results. They are smaller
- * than 1.2e-38 and contribute nothing to a training, but many CPUs handle them in microcode; unscaled inputs
- * make steps two to three times as slow there. Every thread has a mode of its own. A thread starts with that
- * of the thread that creates it; OpenMP's threads outlive a parallel region and keep theirs. */
+/* Flushing denormal numbers to zero.
+ *
+ * Every computing thread treats denormals as zero, both as operands and as results. They are smaller than
+ * 1.2e-38 and contribute nothing to training, but many CPUs handle them in microcode: with unscaled inputs,
+ * steps take two to three times as long. The mode belongs to the thread. A new thread inherits the mode of
+ * its creator. OpenMP threads outlive a parallel region and keep their own mode. */
 #ifndef BASE_FLOAT_MODE_H
 #define BASE_FLOAT_MODE_H
 
@@ -12,10 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The calling thread's mode, to be given back. */
+/* A saved mode, for float_mode_restore. */
 typedef uint64_t float_mode_t;
 
-/* Sets the mode of the calling thread and returns the one that it had. A few cycles. */
+/* Makes the calling thread flush denormals and returns its previous mode. Takes a few cycles. */
 static inline float_mode_t float_mode_flush(void) {
 #ifdef __x86_64__
   enum { FLUSH_RESULTS = 0x8000, DENORMALS_ARE_ZERO = 0x40 };
@@ -24,7 +26,7 @@ static inline float_mode_t float_mode_flush(void) {
     _mm_setcsr(before | FLUSH_RESULTS | DENORMALS_ARE_ZERO);
   return before;
 #elif defined __aarch64__
-  uint64_t before, flush = UINT64_C(1) << 24; /* FPCR.FZ: operands and results */
+  uint64_t before, flush = UINT64_C(1) << 24; /* FPCR.FZ: flush operands and results */
   __asm__ volatile("mrs %0, fpcr" : "=r"(before));
   if ((before & flush) == 0) __asm__ volatile("msr fpcr, %0" : : "r"(before | flush));
   return before;
@@ -33,14 +35,14 @@ static inline float_mode_t float_mode_flush(void) {
 #endif
 }
 
-/* Whether the calling thread's product of a denormal number and 2 is zero. */
+/* True if the calling thread flushes denormals. Tests it by doubling one. */
 static inline bool float_mode_flushes(void) {
   volatile float denormal = 0x1p-127F;
   volatile float product = denormal * 2.0F;
   return product == 0;
 }
 
-/* What every thread that computes calls first. */
+/* Every computing thread calls this first. */
 static inline void float_mode_begin(void) {
   float_mode_flush();
 #if defined __x86_64__ || defined __aarch64__

@@ -1,4 +1,4 @@
-/* What the CPU says of itself, what the system permits, and what the environment asks for. */
+/* Finds out which instruction sets the CPU has, the operating system permits and LOCKSTEP_ISA asks for. */
 #include "base/isa.h"
 
 #include <pthread.h>
@@ -25,14 +25,14 @@ const char *isa_name(isa_t isa) {
   return names[isa];
 }
 
-/* ---- what there is ---- */
+/* ---- detection ---- */
 
-/* Filled once: everything that the questions below read. */
+/* The result of detection, filled once. The functions below only read it. */
 static struct {
   bool supported[ISAS];
   const char *denied;
   isa_t selected;
-  bool restricted; /* by the variable */
+  bool restricted; /* by LOCKSTEP_ISA */
   bool unknown, unsupported;
 } found;
 static pthread_once_t found_once = PTHREAD_ONCE_INIT;
@@ -41,10 +41,11 @@ static pthread_once_t found_once = PTHREAD_ONCE_INIT;
 
 #include <cpuid.h>
 
-/* Linux, asm/prctl.h: ask for a feature whose state is too large to be given to every process. */
+/* Linux, asm/prctl.h: requests a feature whose register state is too large to give to every process. */
 enum { ARCH_REQUEST_PERMISSION = 0x1023, FEATURE_TILE_DATA = 18 };
 
-/* Intel: "Software Developer's Manual", volume 2, CPUID leaf 7: bit 22 of EDX is AMX_BF16, 24 AMX_TILE. */
+/* Intel, "Software Developer's Manual", volume 2, CPUID leaf 7: bit 22 of EDX is AMX_BF16, bit 24 is
+ * AMX_TILE. */
 static bool has_tiles(void) {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1U) && (d >> 24 & 1U);
@@ -91,7 +92,7 @@ static void find(void) {
   found.selected = (isa_t)i;
 }
 
-/* ---- questions ---- */
+/* ---- queries ---- */
 
 bool isa_supported(isa_t isa) {
   pthread_once(&found_once, find);
@@ -108,7 +109,7 @@ const char *isa_denied(void) {
   return found.restricted ? NULL : found.denied;
 }
 
-/* The names of all rows, or of those that can be had here, with a space in front of each. */
+/* Writes the names of all instruction sets, or of the supported ones, each with a space in front. */
 static void list_names(bool all, char *out, size_t size) {
   out[0] = '\0';
   for (int i = 0; i < ISAS; i++) {

@@ -8,7 +8,7 @@ void json_key(FILE *out, bool first, const char *key) {
   fprintf(out, "%s\"%s\": ", first ? "" : ", ", key);
 }
 
-/* The fewest digits that read back to the same number: 15 to 17. */
+/* Writes the fewest digits, 15 to 17, that read back as the same number. */
 void json_number(FILE *out, bool first, const char *key, double value) {
   char digits[32] = "null";
   for (int precision = 15; precision <= 17 && isfinite(value); precision++) {

@@ -1,4 +1,5 @@
-/* Writing pieces of JSON: `"key": value`, null for what is not finite; a comma in front unless first. */
+/* Writing JSON members: each function writes `"key": value`, with a comma in front unless it is the first
+ * member. Numbers that are not finite become null. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -6,13 +7,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* The key alone, for a value that the caller writes. */
+/* Writes only the key. The caller writes the value. */
 void json_key(FILE *out, bool first, const char *key);
 void json_number(FILE *out, bool first, const char *key, double value);
 void json_integer(FILE *out, bool first, const char *key, int64_t value);
 void json_text(FILE *out, bool first, const char *key, const char *value);
 
-/* A text in quotes. */
+/* Writes the text in quotes, with escapes. */
 void json_quoted(FILE *out, const char *value);
 
 #endif

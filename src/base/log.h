@@ -1,18 +1,19 @@
-/* What the program says while it works: lines to a stream, from rank 0 only. */
+/* Messages for the user, one line each. Only rank 0 writes them. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include <stdio.h>
 
-/* Where lines go; out == NULL says nothing (every rank but 0). Constant after set-up, passed by pointer. */
+/* The stream to write to; out == NULL writes nothing (all ranks except 0). Constant after set-up, passed by
+ * pointer. */
 typedef struct {
   FILE *out;
 } log_t;
 
-/* One line, newline added. Not for the step loop. */
+/* Writes one line and adds the newline. Not for the step loop. */
 void log_info(const log_t *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same with "warning: " in front. */
+/* The same, with "warning: " in front. */
 void log_warn(const log_t *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,4 +1,4 @@
-/* Philox from Random123, and the few distributions that training needs. */
+/* Philox from Random123, and the distributions that training needs. */
 #include "base/random.h"
 
 #include <Random123/philox.h>
@@ -33,8 +33,8 @@ void random_uniform(const random_stream_t *stream, size_t n, double *out) {
   }
 }
 
-/* Two uniforms u, v give two normals: sqrt(-2 ln u) cos(2 pi v) and sqrt(-2 ln u) sin(2 pi v), u in (0, 1].
- */
+/* Box and Muller: two uniforms u in (0, 1] and v give two normals, sqrt(-2 ln u) cos(2 pi v) and sqrt(-2 ln
+ * u) sin(2 pi v). */
 void random_normal(const random_stream_t *stream, size_t n, double *out) {
   const double two_pi = 6.283185307179586476925;
   uint64_t words[4] = {0};
@@ -47,7 +47,7 @@ void random_normal(const random_stream_t *stream, size_t n, double *out) {
   }
 }
 
-/* i is taken with probability (still to take) / (left to look at), so exactly m are. */
+/* Chooses i with probability (m still to choose) / (numbers left), so exactly m are chosen. */
 void random_subset(const random_stream_t *stream, int64_t n, int64_t m, bool *chosen) {
   uint64_t words[4] = {0};
   for (int64_t i = 0; i < n; i++) {
@@ -57,8 +57,8 @@ void random_subset(const random_stream_t *stream, int64_t n, int64_t m, bool *ch
   }
 }
 
-/* A word scaled to [0, bound) by the high half of a product: with 64 bits and bound < 2^32 the bias is below
- * 2^-32 (Lemire 2019, without the rejection). */
+/* Scales a word to [0, bound) by the high half of a product (Lemire 2019, without the rejection). With 64-bit
+ * words and bound < 2^32 the bias is below 2^-32. */
 static uint64_t below(uint64_t word, uint64_t bound) {
   __extension__ typedef unsigned __int128 wide_t;
   return (uint64_t)(((wide_t)word * bound) >> 64);
@@ -69,7 +69,7 @@ void random_permutation(const random_stream_t *stream, size_t n, uint32_t *order
   for (size_t i = 0; i < n; i++) {
     if (i % 4 == 0) random_words(stream, i / 4, words);
     size_t j = (size_t)below(words[i % 4], i + 1);
-    order[i] = order[j]; /* inside-out: place i where j was, j < i or j == i */
+    order[i] = order[j]; /* inside-out shuffle: moves position j <= i to i and puts i at j */
     order[j] = (uint32_t)i;
   }
 }

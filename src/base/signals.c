@@ -10,8 +10,7 @@ static const struct {
 
 enum { NOTED = sizeof noted / sizeof noted[0] };
 
-/* The only variable of the program that is not on a stack or in memory that somebody owns: a handler has no
- * other way to tell what it saw. */
+/* Global, because a signal handler has no other way to report what it received. */
 static volatile sig_atomic_t last;
 
 static void note(int number) {

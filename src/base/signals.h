@@ -1,21 +1,20 @@
-/* The signals by which a launcher, a batch system or a person asks a run to end: SIGTERM, SIGINT, SIGUSR1.
+/* The signals by which a launcher, a batch system or a user asks a run to end: SIGTERM, SIGINT and SIGUSR1.
  *
- * One that comes is only noted, until the program asks for it; a second one while the first is being dealt
- * with changes nothing. (Blocking them, so that they wait in the kernel, would do without a handler, but not
- * every thread is ours: OpenBLAS starts some before main, and a signal that one of them does not block ends
- * the process.) */
+ * The handler only records a signal until the program asks for it. Only the latest signal is kept. (Blocking
+ * the signals would need no handler, but some threads are not ours: OpenBLAS starts threads before main, and
+ * a signal delivered to a thread that does not block it ends the process.) */
 #ifndef BASE_SIGNALS_H
 #define BASE_SIGNALS_H
 
-/* Notes them from here on, whichever thread they come to; system calls go on where they can. One that was
- * ignored already (nohup, jobs in the background of a script) stays ignored. */
+/* Starts recording the signals, whichever thread receives them. Interrupted system calls are restarted where
+ * possible. A signal that is already ignored (nohup, background jobs of a script) stays ignored. */
 void signals_note(void);
 
-/* The last one that has come since it was asked for before: its number, or 0 when there is none. One thread.
- */
+/* The number of the latest signal since the previous call, or 0 if there is none. Call from one thread
+ * only. */
 int signals_take(void);
 
-/* "SIGTERM"; never NULL, static. */
+/* The name, for example "SIGTERM". Never NULL, static. */
 const char *signals_name(int number);
 
 #endif

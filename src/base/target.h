@@ -1,4 +1,4 @@
-/* What a loss wants to know about a row beside the network's outputs. */
+/* Targets: what a loss needs to know about a row besides the network's outputs. */
 #ifndef BASE_TARGET_H
 #define BASE_TARGET_H
 
@@ -7,34 +7,36 @@
 
 typedef enum {
   TARGET_NONE,
-  TARGET_LABELS, /* one class number a row */
-  TARGET_VALUES, /* numbers, as many a row as the loss makes of the network's outputs */
+  TARGET_LABELS, /* one class number per row */
+  TARGET_VALUES, /* `width` numbers per row */
 } target_kind_t;
 
-/* A column of y: a class number in [0, classes), or, with no classes, a value in [low, high] unless both are
- * 0. Of a forecast it is a column of those that are forecast, at one step of the horizon, counted from 0. */
+/* One column of y. With classes > 0 its values are class numbers in [0, classes). Otherwise they are in [low,
+ * high], or unlimited when both are 0. For a forecast, `column` counts the forecast columns and `step` is the
+ * step of the horizon, from 0. */
 typedef struct {
   int64_t column, step;
   int64_t classes;
   double low, high;
 } target_column_t;
 
-/* What a loss asks of the data: labels in [0, width), or `width` values a row that lie in [low, high], unless
- * both are 0. Several heads ask for values, class numbers among them, column by column. */
+/* What a loss needs from the data: labels in [0, width), or `width` values per row. Values must be in [low,
+ * high], or are unlimited when both are 0. A loss with several heads asks for values column by column; class
+ * numbers are values then. */
 typedef struct {
   target_kind_t kind;
   int64_t width;
   double low, high;
-  const target_column_t *columns; /* (width): which columns of y the values are; NULL: all, as they lie */
-  bool all_columns;               /* y has no others */
+  const target_column_t *columns; /* (width): the columns of y with the values; NULL: all, in order */
+  bool all_columns;               /* y has no other columns */
 } target_request_t;
 
-/* The targets of some rows; of labels and values the one that the kind does not ask for is NULL. */
+/* The targets of some rows. `labels` or `values` is NULL, whichever the kind does not use. */
 typedef struct {
   const int32_t *labels; /* (rows) */
   const float *values;   /* (rows, width) */
-  const float *weights;  /* (rows): how much each row counts; NULL: all the same, 1 */
-  const float *factors;  /* by which weights are multiplied, a factor for each class of each head; NULL: 1 */
+  const float *weights;  /* (rows): weight of each row; NULL: all 1 */
+  const float *factors;  /* factors on the weights, one for each class of each head; NULL: all 1 */
 } target_t;
 
 #endif

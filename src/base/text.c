@@ -1,4 +1,4 @@
-/* Names and numbers in text. */
+/* Lookup of names, and numbers in text. */
 #include "base/text.h"
 
 #include <ctype.h>
@@ -21,7 +21,8 @@ static size_t smaller(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-/* d(i, j), the distance of the first i letters of a from the first j of b, one row of the table at a time. */
+/* d(i, j) is the distance between the first i letters of a and the first j letters of b. Only one row of the
+ * table is kept. */
 size_t text_distance(const char *a, const char *b) {
   size_t row[LONGEST_NAME + 1];
   size_t m = strlen(a), n = strlen(b);

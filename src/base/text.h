@@ -1,4 +1,4 @@
-/* Words: lists of names with their meanings, the nearest known name to a wrong one, numbers in text. */
+/* Tables of names with their meanings, spelling suggestions, and parsing of numbers. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -6,31 +6,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One row of what may be chosen by name: an activation, a loss, an optimiser … */
+/* One entry of a table that users choose from by name: an activation, a loss, an optimiser … */
 typedef struct {
   const char *name;
   const char *meaning; /* one line, for --help and the reference page */
 } choice_t;
 
-/* A table that can be walked: choice number i, or false past the end. Every table whose rows users name
- * offers one, so that checks, --help and docs read the table itself. */
+/* Lists a table: writes entry i to *out, or returns false past the end. Every table whose entries users name
+ * has such a function, so the settings check, --help and the docs read the same table. */
 typedef bool (*choice_list_t)(size_t i, choice_t *out);
 
-/* The index of the row with this name, or -1. */
+/* The index of the entry with this name, or -1. */
 int choice_find(choice_list_t list, const char *name);
 
-/* The nearest name by edit distance, or NULL when none is near (more than a third of the letters differ). */
+/* The nearest name by edit distance, or NULL when every name needs more than strlen(name) / 3 + 1 edits. */
 const char *choice_nearest(choice_list_t list, const char *name);
 
-/* All names as "a, b, c" in out (cut to size). */
+/* Writes all names as "a, b, c" to out, truncated to size. */
 void choice_names(choice_list_t list, char *out, size_t size);
 
-/* Levenshtein distance. */
+/* Levenshtein distance. When b is longer than 63 characters: the length of the longer text. */
 size_t text_distance(const char *a, const char *b);
 
-/* The whole of text as a number; false (and *out untouched) when it is not one, or out of range. nan and inf
- * are numbers for text_double. Independent of the locale's decimal sign is the caller's business: the program
- * stays in the "C" locale. */
+/* Parses the whole text as a number. Returns false and leaves *out unchanged when the text is not a number or
+ * is out of range. text_double accepts nan and inf. The decimal sign depends on the locale; the program stays
+ * in the "C" locale. */
 bool text_double(const char *text, double *out);
 bool text_int64(const char *text, int64_t *out);
 

@@ -1,5 +1,5 @@
-/* A counter and a round number: the last to arrive resets the counter and starts the next round, the others
- * wait for the round to change. */
+/* A counter and a round number. The last participant to arrive resets the counter and starts the next round.
+ * The others wait until the round number changes. */
 #include "comm/barrier.h"
 
 #include "base/clock.h"
@@ -20,7 +20,7 @@ bool barrier_wait(barrier_t *barrier, idler_t *idler, double limit) {
     atomic_store_explicit(&barrier->round, round + 1, memory_order_release);
     return true;
   }
-  double asleep = 0; /* since when */
+  double asleep = 0; /* time of the first sleep, 0: none yet */
   for (int tries = 0; atomic_load_explicit(&barrier->round, memory_order_acquire) == round;
        tries += tries < INT_MAX) {
     if (!idle(idler, tries) || limit <= 0) continue;

@@ -1,8 +1,8 @@
-/* A barrier in memory, for the threads of one rank or for all threads of all ranks of a node.
+/* A barrier in shared memory, for the threads of one rank or for all threads of all ranks of a node.
  *
- * The last to arrive opens it for all; those who wait idle (comm/idle.h). It lives in memory that all
- * participants share: a window, or plain memory inside a rank. What was written before barrier_wait is seen
- * by everyone after it. */
+ * The last participant to arrive releases all others; waiting threads idle (comm/idle.h). The barrier must be
+ * in memory that all participants share: a window, or plain memory inside a rank. Writes before barrier_wait
+ * are visible to every participant after it. */
 #ifndef COMM_BARRIER_H
 #define COMM_BARRIER_H
 
@@ -12,16 +12,17 @@
 #include <stdbool.h>
 
 typedef struct {
-  _Alignas(64) atomic_int waiting; /* how many have arrived in this round */
+  _Alignas(64) atomic_int waiting; /* participants that have arrived in this round */
   _Alignas(64) atomic_uint round;
   _Alignas(64) int participants;
 } barrier_t;
 
-/* By one participant, before any other uses it. */
+/* One participant calls this before any other uses the barrier. */
 void barrier_init(barrier_t *barrier, int participants);
 
-/* Thread-safe; all participants must call it. `idler`: the calling thread's, or NULL (idle.h). False when
- * some have not come for `limit` seconds (0: waits for ever): the barrier is of no more use then. */
+/* Waits until all participants have called it. Thread-safe. `idler` belongs to the calling thread, or is NULL
+ * (idle.h). Returns false when some participants have not arrived after about `limit` seconds (0: waits for
+ * ever); the barrier cannot be used after that. */
 bool barrier_wait(barrier_t *barrier, idler_t *idler, double limit);
 
 #endif

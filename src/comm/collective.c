@@ -1,4 +1,4 @@
-/* The few collectives that training needs: agreement on errors, collectives over all ranks, and the exchange
+/* The collectives that training needs: agreement on errors, collectives over all ranks, and the exchange
  * between nodes along a lane. */
 #include "comm/world_impl.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 1 << 30 }; /* MPI counts are ints: larger pieces go in several messages */
+enum { CHUNK = 1 << 30 }; /* MPI counts are ints, so larger buffers are sent in several messages */
 
 /* ---- agreement ---- */
 
@@ -68,7 +68,7 @@ static ls_status receive_chunks(world_t *world, char *bytes, size_t size, int fr
   return LS_OK;
 }
 
-/* Used at set-up and when saving, so the plain way through the root is good enough. */
+/* Simple and slow: everything passes through the collector. Only used at set-up and when saving. */
 ls_status world_gather_pieces(world_t *world, const void *mine, const size_t *sizes, void *all, int root,
                               ls_error *error) {
   int collector = root < 0 ? 0 : root;
@@ -114,7 +114,8 @@ ls_status world_min_i64(world_t *world, int64_t *values, size_t n, ls_error *err
 
 /* ---- lanes ---- */
 
-/* Where each node's piece starts; LS_COMM when the pieces are too large for MPI's int counts. */
+/* offsets[i] = where the piece of node i starts, in elements. LS_COMM when the total exceeds MPI's int
+ * counts. */
 static ls_status offsets_of(const int *counts, int n, int *offsets, ls_error *error) {
   int64_t at = 0;
   for (int i = 0; i < n; i++) {

@@ -1,4 +1,4 @@
-/* Two stages of patience. */
+/* Spins first, then sleeps. */
 #include "comm/idle.h"
 
 #include "base/clock.h"
@@ -14,12 +14,13 @@
 
 enum {
   NAP_NANOSECONDS = 50000,
-  SHORTEST_SLICE = 100000, /* nanoseconds: the least that Linux takes */
+  SHORTEST_SLICE = 100000, /* nanoseconds: the shortest slice that Linux accepts */
   SLACK_NANOSECONDS = 1000,
 };
 
-/* A thread that shares its core loses it with every slice or so, 100 times a second and more; one that does
- * not, a few times a second to the kernel's own threads. */
+/* Threshold for a crowded core. A thread that shares its core is preempted about once per slice, 100 times a
+ * second or more. A thread that has its core to itself is preempted a few times a second, by kernel
+ * threads. */
 static const double PERIOD = 0.05, MOST_PER_SECOND = 20;
 
 static void relax(void) {
@@ -30,7 +31,7 @@ static void relax(void) {
 #endif
 }
 
-/* RUSAGE_THREAD is Linux's; elsewhere nobody is known to be crowded. */
+/* RUSAGE_THREAD exists only on Linux. Elsewhere no thread counts as crowded. */
 static long times_preempted(void) {
 #ifdef RUSAGE_THREAD
   struct rusage usage;
@@ -58,8 +59,8 @@ bool idle(idler_t *idler, int tries) {
   return true;
 }
 
-/* Since Linux 6.12 a thread may have a slice of its own length (sched(7), EEVDF): one with a shorter slice
- * takes the core from one with a longer slice when it wakes. The C library has no struct for it. */
+/* Since Linux 6.12 each thread can have its own slice length (sched(7), EEVDF). When a thread with a shorter
+ * slice wakes, it preempts a thread with a longer slice. The C library has no struct for this call. */
 void idle_wake_promptly(bool on) {
   struct {
     uint32_t size, policy;
@@ -70,7 +71,7 @@ void idle_wake_promptly(bool on) {
   } attributes = {.size = sizeof attributes,
                   .policy = (uint32_t)sched_getscheduler(0),
                   .runtime = on ? SHORTEST_SLICE : 0};
-  prctl(PR_SET_TIMERSLACK, on ? SLACK_NANOSECONDS : 0); /* 0, here and there: what is usual */
+  prctl(PR_SET_TIMERSLACK, on ? SLACK_NANOSECONDS : 0); /* 0 restores the default, here and for the slice */
 #ifdef SYS_sched_setattr
   attributes.nice = getpriority(PRIO_PROCESS, 0);
   syscall(SYS_sched_setattr, 0, &attributes, 0);

@@ -1,34 +1,34 @@
-/* What somebody who waits for others does between two looks: spins at first, so that who is only a little
- * late is noticed at once, then sleeps.
+/* What a waiting thread does between two polls: it spins at first, to notice a short delay at once, and
+ * sleeps after that.
  *
- * Where others want the core as well (more threads than cores, a busy neighbour) spinning is no use: it takes
- * from the thread's share of the core, the kernel takes the core away when that is spent, and the thread then
- * stands behind its neighbour for a whole slice, some milliseconds. One that sleeps runs soon after it wakes,
- * on another core if that is free. So a thread that was often pushed off its core lately does not spin, and
- * more threads than cores slow down in proportion instead of collapsing. */
+ * Spinning does not help when other threads want the same core (more threads than cores, another busy
+ * process). It uses up the thread's time slice; the kernel then runs the other thread for a whole slice, some
+ * milliseconds. A sleeping thread runs soon after it wakes, on another core if one is free. So a thread that
+ * was often preempted recently does not spin. With more threads than cores, the program then slows down in
+ * proportion and does not collapse. */
 #ifndef COMM_IDLE_H
 #define COMM_IDLE_H
 
 #include <stdbool.h>
 
-enum {
-  IDLE_SPINS = 4000
-}; /* looks before it sleeps, some 20 to 100 us: a neighbour that is only a little late */
+enum { IDLE_SPINS = 4000 }; /* polls before the first sleep, some 20 to 100 us */
 
-/* What a thread knows of itself from one wait to the next; {0} is a new one. */
+/* A thread's record of its own preemptions, kept from one wait to the next. Start from {0}. */
 typedef struct {
-  bool crowded;   /* others want its core */
-  double since;   /* when that was found out, and */
-  long preempted; /* how often the core had been taken from it by then */
+  bool crowded;   /* other threads want this core */
+  double since;   /* time of the last check */
+  long preempted; /* preemptions up to the last check */
 } idler_t;
 
-/* Between two looks; `tries`: looks so far in this wait. True when it slept, so that the clock may be asked
- * too. `idler`: the calling thread's, NULL for one that waits seldom. Thread-safe. */
+/* Call between two polls. `tries`: calls before this one in the same wait. Returns true when the call slept;
+ * the caller can then afford to read the clock. `idler` belongs to the calling thread; NULL for a thread that
+ * seldom waits. Thread-safe. */
 bool idle(idler_t *idler, int tries);
 
-/* Asks the kernel to let the calling thread run as soon as it wakes, though others keep the core busy (for
- * one that mostly sleeps), or no longer. Threads inherit it from whoever makes them: between the two calls
- * make none, or it gains nothing over them. A kernel that does not know how takes no notice. */
+/* Asks the kernel to run the calling thread as soon as it wakes, even on a busy core; false restores the
+ * default. Meant for a thread that mostly sleeps. New threads inherit the setting, so create none while it is
+ * on: they would have the same priority and cancel the effect. Kernels without this feature ignore the
+ * call. */
 void idle_wake_promptly(bool on);
 
 #endif

@@ -8,7 +8,8 @@
 
 extern char **environ;
 
-/* By which variables launchers tell a process their count; the first that is there is the innermost. */
+/* The variables by which each launcher passes the number of ranks. The first one that is set belongs to the
+ * innermost launcher. */
 static const struct {
   const char *name, *ranks, *rank, *remedy;
 } launchers[] = {
@@ -23,7 +24,7 @@ static const struct {
 };
 enum { LAUNCHERS = sizeof launchers / sizeof launchers[0], SRUN = LAUNCHERS - 1 };
 
-/* The number that a variable holds, or `otherwise`. */
+/* The value of a variable as a number, or `otherwise`. */
 static int64_t number_of(const char *variable, int64_t otherwise) {
   const char *text = getenv(variable);
   int64_t number = otherwise;
@@ -49,9 +50,9 @@ launch_t launch_read(void) {
   return launch;
 }
 
-/* ---- do they fit ---- */
+/* ---- checks ---- */
 
-/* Variables of any process management interface: PMI_RANK, PMIX_NAMESPACE … */
+/* Whether a process management interface is present. Its variables start with PMI, for example PMI_RANK. */
 static bool has_pmi(void) {
   for (char **variable = environ; *variable != NULL; variable++)
     if (strncmp(*variable, "PMI", 3) == 0) return true;
@@ -80,8 +81,8 @@ ls_status launch_check_ranks(const launch_t *launch, const world_t *world, ls_er
   return launch->ranks == world_size(world) ? LS_OK : refuse_strangers(launch, error);
 }
 
-/* Rank 0 judges for all: on other nodes mpirun's own daemons are tasks of SLURM, and hand on what it told
- * those. */
+/* Rank 0 decides for all ranks. On other nodes mpirun's daemons are themselves SLURM tasks, and their ranks
+ * inherit the daemons' variables. */
 ls_status launch_check_tasks(const launch_t *launch, world_t *world, ls_error *error) {
   int tasks = launch->is_step || getenv("SLURM_STEP_ID") != NULL ? 0 : launch->job_tasks;
   TRY(world_broadcast(world, &tasks, sizeof tasks, 0, error));
@@ -94,7 +95,7 @@ ls_status launch_check_tasks(const launch_t *launch, world_t *world, ls_error *e
       world_size(world), tasks, world_size(world), world_size(world));
 }
 
-/* ---- what the batch system gave ---- */
+/* ---- limits from the batch system ---- */
 
 int launch_cpus_per_task(void) {
   return count_of("SLURM_CPUS_PER_TASK", 0);

@@ -1,5 +1,4 @@
-/* What launchers and batch systems tell a process in its environment: the only place that knows their
- * variables. */
+/* Reads what launchers and batch systems pass in the environment. No other file knows their variables. */
 #ifndef COMM_LAUNCH_H
 #define COMM_LAUNCH_H
 
@@ -10,31 +9,33 @@
 
 /* How this process was started. */
 typedef struct {
-  const char *launcher; /* "srun", "mpirun of Open MPI" …; NULL without one */
-  const char *remedy;   /* what to do when the MPI library does not find the launcher's other processes */
-  int ranks, rank;      /* as the launcher counts; 1 and 0 without one */
-  bool is_step;         /* by SLURM itself, and not by another launcher inside a job */
-  int job_tasks;        /* SLURM_NTASKS, the job's; 0: no such job */
+  const char *launcher; /* "srun", "mpirun of Open MPI" …; NULL without a launcher */
+  const char *remedy;   /* what to do when MPI does not find the other processes */
+  int ranks, rank;      /* as the launcher counts; 1 and 0 without a launcher */
+  bool is_step;         /* started by srun directly, not by another launcher inside a job */
+  int job_tasks;        /* SLURM_NTASKS of the job; 0 when not set */
 } launch_t;
 
-/* To be called before MPI starts, which adds variables of its own. */
+/* Call this before MPI starts, because MPI adds variables of its own. */
 launch_t launch_read(void);
 
-/* Whether the launcher and the MPI library fit, as far as it shows before MPI starts: Open MPI ends the
- * process when srun gives it no PMI. Not collective; on LS_USAGE only launch->rank 0 needs to speak. */
+/* Checks that the launcher and the MPI library fit together, as far as this is visible before MPI starts:
+ * Open MPI ends the process when srun provides no PMI. Returns LS_USAGE when they do not fit; only
+ * launch->rank 0 needs to print the error. Not collective. */
 ls_status launch_check_library(const launch_t *launch, ls_error *error);
 
-/* Whether the processes that were started together have found each other. Not collective (when they have not,
- * there is nothing collective to do); on LS_USAGE only launch->rank 0 needs to speak. */
+/* Checks that the processes that were started together form one world. Returns LS_USAGE when they do not;
+ * only launch->rank 0 needs to print the error. Not collective, because separate worlds cannot
+ * communicate. */
 ls_status launch_check_ranks(const launch_t *launch, const world_t *world, ls_error *error);
 
-/* Whether a job's ranks are all that it has room for. LS_USAGE. Collective. */
+/* Checks that a SLURM job has as many ranks as tasks. LS_USAGE otherwise. Collective. */
 ls_status launch_check_tasks(const launch_t *launch, world_t *world, ls_error *error);
 
-/* CPUs that the batch system gave to each task, 0 when nobody says. */
+/* CPUs per task from the batch system, 0 when unknown. */
 int launch_cpus_per_task(void);
 
-/* When the batch system will end the job, in seconds since 1970; 0 when nobody says. */
+/* The end of the job by the batch system, in seconds since 1970; 0 when unknown. */
 int64_t launch_job_end(void);
 
 #endif

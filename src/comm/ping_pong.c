@@ -10,7 +10,7 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* One message to the other rank and one back; a sends first. */
+/* Sends one message to the other rank and receives one back; rank a sends first. */
 static ls_status round_trip(world_t *world, bool first, int other, void *bytes, int size, ls_error *error) {
   for (int turn = 0; turn < 2; turn++) {
     if (first == (turn == 0))

@@ -6,16 +6,16 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* Tags of world_impl's own messages on the lane are below. */
+/* The roll call (wait.c) uses a lower tag on the lane. */
 enum { FIRST_TAG = 16 };
 
 struct transfer {
   world_t *world;
-  int most, count;       /* messages under way are the first `count` of: */
+  int most, count;       /* the first `count` entries of the tables are in flight */
   MPI_Request *requests; /* (most) */
-  int **open;            /* (most): whose message it is */
-  int *ended;            /* (most): numbers of those that a look finds ended */
-  MPI_Status *statuses;  /* (most): compilers warn of MPICH's way to say that nobody wants them */
+  int **open;            /* (most): the caller's counter */
+  int *ended;            /* (most): indices of the messages that MPI_Testsome found complete */
+  MPI_Status *statuses;  /* (most): not used, but compilers warn about MPICH's MPI_STATUSES_IGNORE */
 };
 
 ls_status transfer_create(world_t *world, size_t most, transfer_t **out, ls_error *error) {
@@ -48,7 +48,7 @@ void transfer_destroy(transfer_t **transfer) {
   *transfer = NULL;
 }
 
-/* What an MPI call that begins or ends messages returned. */
+/* Turns the result of an MPI call into a status. On failure, ranks are lost. */
 static ls_status check(transfer_t *transfer, int code, const char *call, ls_error *error) {
   ls_error failure = {0};
   if (code == MPI_SUCCESS) return LS_OK;
@@ -62,7 +62,7 @@ static ls_status check_size(size_t n, ls_error *error) {
                    "a message of more than 2^31 floats: use more ranks per node, so that slices are smaller");
 }
 
-/* Room for one more message. */
+/* Takes the next free entry of the tables. */
 static MPI_Request *take_place(transfer_t *transfer, int *open) {
   assert(transfer->count < transfer->most);
   transfer->open[transfer->count] = open;
@@ -90,7 +90,7 @@ ls_status transfer_receive(transfer_t *transfer, int node, int tag, float *value
                "MPI_Irecv", error);
 }
 
-/* The messages that have not ended move together. */
+/* Removes completed messages from the tables. */
 static void close_gaps(transfer_t *transfer) {
   int kept = 0;
   for (int i = 0; i < transfer->count; i++) {

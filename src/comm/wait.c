@@ -1,11 +1,17 @@
-/* Waiting for other ranks, with an end: no call of this room waits for a rank longer than world_set_timeout
- * allows. A network that loses a node tells nobody: TCP repeats what it has sent for a quarter of an hour,
- * and a launcher that waits for its own daemon does the same. So a rank that has waited too long calls the
- * roll: every rank of a lane sends every other an empty message, and the nodes that send none are the ones
- * that are named. Those who wait at the same time answer, since they call the roll as well.
+/* Waiting for other ranks, with a time limit: no call by TRY_MPI waits longer than world_set_timeout allows.
+ * (Creating, grouping and splitting worlds, and creating windows, also use MPI calls without a limit.)
  *
- * Parts of the timeout: waiting, then a tenth (at most ten seconds) for the roll, another in which the rank
- * that reports is not yet ended by the launcher, and another in reserve. */
+ * Nothing reports that a node is lost. TCP retransmits for a quarter of an hour, and a launcher that waits
+ * for its own daemon does the same. So a rank that has waited too long holds a roll call: every rank of a
+ * lane sends every other rank of the lane an empty message. Nodes that send none are reported by name.
+ * Healthy ranks answer, because they are waiting too and hold the same roll call.
+ *
+ * The timeout is spent like this (a part is a tenth of it, at most ten seconds):
+ *
+ *   | waiting (world_patience)          | roll call | reporting rank prints | reserve |
+ *     timeout - 3 parts                   1 part      1 part                  1 part
+ *
+ * While the reporting rank prints, the others wait before they end the job. */
 #include "base/clock.h"
 #include "comm/idle.h"
 #include "comm/world_impl.h"
@@ -21,7 +27,7 @@ enum {
   ROLL_TAG = 1,
   LONGEST_PART = 10, /* seconds */
   ABORT_SECONDS = 1,
-  QUICK_LOOKS = 100, /* before the core is left to others: asking MPI takes longer than a look at memory */
+  QUICK_LOOKS = 100, /* polls before yielding the core: polling MPI takes longer than polling memory */
   YIELDS = 2000,
 };
 
@@ -55,19 +61,19 @@ static void pass_seconds(double seconds) {
   for (int tries = 0; clock_seconds() < until; tries += tries < INT_MAX / 2) idle(NULL, tries);
 }
 
-/* MPI_Finalize would wait for all ranks, and a launcher that is not told so waits for all its daemons. Who
- * does not report gives the one who does the time to. On a node that is cut off the launcher cannot be told,
- * and MPICH goes on trying: there the signal ends the process. */
+/* MPI_Finalize would wait for all ranks, and the launcher would wait for all its daemons, so the job ends by
+ * MPI_Abort. Ranks that do not report wait first, to let the reporting rank print. A node that is cut off
+ * cannot reach the launcher and MPICH keeps trying; there the alarm signal ends the process. */
 void world_end_job(const world_t *world) {
   if (!world->reports) pass_seconds(tenth(world));
   alarm(ABORT_SECONDS);
   MPI_Abort(MPI_COMM_WORLD, ls_status_exit_code(LS_COMM));
 }
 
-/* ---- the roll ---- */
+/* ---- roll call ---- */
 
-/* answers[node]: whether the rank of this lane on that node sends a word within a tenth of the timeout. A
- * message that cannot be sent or received is none. */
+/* answers[node]: whether the rank of this lane on that node answers within a tenth of the timeout. A message
+ * that cannot be sent or received counts as no answer. requests (2 nodes): work space. */
 static void call_roll(const world_t *world, MPI_Request *requests, bool *answers) {
   MPI_Request *sent = requests, *received = requests + world->nodes;
   for (int node = 0; node < world->nodes; node++) {
@@ -91,7 +97,7 @@ static void call_roll(const world_t *world, MPI_Request *requests, bool *answers
   }
 }
 
-/* The hosts of silent nodes, each once, as "a, b"; how many. */
+/* Writes the hosts of silent nodes, each once, as "a, b" to names. Returns how many there are. */
 static int name_silent(const world_t *world, const bool *answers, char *names, size_t size) {
   const char *last = "";
   int n = 0;
@@ -105,8 +111,8 @@ static int name_silent(const world_t *world, const bool *answers, char *names, s
   return n;
 }
 
-/* Sets world->why from the roll; `why` says how it came to it. A rank without a lane knows no more than that,
- * and waits as long as others call theirs: were it the first to end the job, nobody would name the lost. */
+/* Sets world->why from a roll call; `why` says what led to it. A rank without a lane cannot take part. It
+ * waits for the length of a roll call: if it ended the job first, nobody would name the lost nodes. */
 static void find_lost(world_t *world, const char *why) {
   char names[LS_MESSAGE_SIZE / 2];
   MPI_Request *requests = calloc(2 * (size_t)world->nodes, sizeof *requests);
@@ -131,7 +137,7 @@ static void find_lost(world_t *world, const char *why) {
                 "%s, though every node answers: a rank hangs, or parallel.timeout (%g s) is too short", why,
                 world->timeout);
   }
-  free(requests); /* those still open are never looked at again */
+  free(requests); /* requests still open are never used again */
   free(answers);
 }
 
@@ -143,8 +149,8 @@ ls_status world_abandon(world_t *world, const char *why, ls_error *error) {
 
 /* ---- waiting ---- */
 
-/* A library goes on only while it is asked to, so this looks again and again, and others may have the core
- * meanwhile: some may be who it waits for. It sleeps when nothing has come for long. */
+/* MPI makes progress only while it is polled, so this polls often. It yields the core between polls, because
+ * the core may belong to the very rank that it waits for. After many failed polls it sleeps. */
 static bool idle_between(int looks) {
   if (looks < QUICK_LOOKS) return false;
   if (looks >= QUICK_LOOKS + YIELDS) return idle(NULL, IDLE_SPINS);
@@ -155,7 +161,7 @@ static bool idle_between(int looks) {
 ls_status world_await(world_t *world, int code, MPI_Request *request, const char *call, ls_error *error) {
   char why[LS_MESSAGE_SIZE / 2];
   ls_error failure = {0};
-  double asleep = 0, limit = world_patience(world); /* asleep: since when */
+  double asleep = 0, limit = world_patience(world); /* asleep: time of the first sleep, 0: none yet */
   int done = 0;
   for (int tries = 0; code == MPI_SUCCESS; tries += tries < INT_MAX / 2) {
     code = MPI_Test(request, &done, MPI_STATUS_IGNORE);

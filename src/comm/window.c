@@ -1,7 +1,7 @@
-/* Shared memory by MPI_Win_allocate_shared: the library finds the memory, this file aligns it, clears it from
- * the rank that owns it (so that its pages lie near that rank) and turns failures into messages. The window
- * stays in one passive epoch (lock_all) for its life; order between ranks comes from barriers. A rank that is
- * alone on its node has memory of its own, in huge pages where there are. */
+/* Shared memory by MPI_Win_allocate_shared. MPI provides the memory. This file aligns each segment, has its
+ * owner zero it (so that the pages are placed near that rank), and turns failures into messages. The window
+ * stays in one passive epoch (lock_all) for its whole life; barriers order accesses between ranks. A rank
+ * that is alone on its node uses private memory instead, with huge pages where available. */
 #include "comm/window.h"
 
 #include "base/arena.h"
@@ -19,13 +19,13 @@ struct window {
   MPI_Win win;
   int places;
   void **segments; /* (places) */
-  arena_t own;     /* of a rank alone */
+  arena_t own;     /* private memory of a rank alone on its node */
 };
 
-static const char memory_files[] = "/dev/shm"; /* where MPI libraries on Linux put shared memory */
+static const char memory_files[] = "/dev/shm"; /* where MPI libraries on Linux allocate shared memory */
 
-/* Asks first, because not every library survives being refused: Open MPI 4.1 hangs. Counts what all ranks of
- * this host want; unknown file systems are left to the library. */
+/* Checks for free space first, because a refused request can hang the library (Open MPI 4.1). Adds up the
+ * requests of all ranks of this host. If the file system cannot be examined, MPI decides. */
 static ls_status check_room(world_t *world, size_t bytes, const char *what, ls_error *error) {
   struct statvfs files;
   size_t *wanted = calloc((size_t)world_size(world), sizeof *wanted);
@@ -57,13 +57,13 @@ static ls_status allocate(world_t *world, size_t bytes, MPI_Win *win, ls_error *
   void *mine = NULL;
   TRY(mpi_check(MPI_Info_create(&info), "MPI_Info_create", error));
   MPI_Info_set(info, "alloc_shared_noncontig", "true"); /* each segment on pages of its own */
-  /* the library promises no alignment (Open MPI puts a header in front): room to align in */
+  /* MPI guarantees no alignment (Open MPI puts a header in front), so this allocates room to align */
   int code = MPI_Win_allocate_shared((MPI_Aint)(bytes + ALIGNMENT), 1, info, world->node, &mine, win);
   MPI_Info_free(&info);
   return mpi_check(code, "MPI_Win_allocate_shared", error);
 }
 
-/* Mappings begin on pages, so that all ranks of the node align a segment to the same byte of it. */
+/* Mappings start on a page boundary, so all ranks of the node compute the same aligned start. */
 static ls_status find_segments(window_t *window, ls_error *error) {
   for (int place = 0; place < window->places; place++) {
     MPI_Aint size = 0;
@@ -114,7 +114,7 @@ done:
 
 void window_destroy(window_t **window) {
   if (window == NULL || *window == NULL) return;
-  if ((*window)->win != MPI_WIN_NULL && !(*window)->world->lost) { /* lost: nobody comes to close it */
+  if ((*window)->win != MPI_WIN_NULL && !(*window)->world->lost) { /* lost ranks would not take part */
     MPI_Win_unlock_all((*window)->win);
     MPI_Win_free(&(*window)->win);
   }

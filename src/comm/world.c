@@ -1,8 +1,8 @@
-/* Ranks, nodes and lanes: how a job begins and ends, and who is who in it.
+/* Ranks, nodes and lanes: how a job begins and ends, and how its ranks are numbered.
  *
- * MPI numbers ranks as the launcher pleases; here they are renumbered so that a node's ranks are neighbours,
- * since neighbouring shards fold into few subtrees. Every communicator returns errors instead of aborting, so
- * that the program ends through main with a message. */
+ * MPI numbers the ranks in the launcher's order. Here they are renumbered so that the ranks of a node are
+ * consecutive, because consecutive shards fold into few subtrees. Every communicator returns errors and does
+ * not abort, so the program can end through main with a message. */
 #include "comm/world_impl.h"
 
 #include <stdio.h>
@@ -21,14 +21,14 @@ ls_status mpi_check(int code, const char *what, ls_error *error) {
 /* ---- nodes ---- */
 
 typedef struct {
-  int leader, group; /* launcher's rank of the host's first rank, number of the group on that host */
+  int leader, group; /* launcher's rank of the host's first rank; group on that host */
 } node_name_t;
 
 static bool same_node(node_name_t a, node_name_t b) {
   return a.leader == b.leader && a.group == b.group;
 }
 
-/* Which node this rank belongs to, named by its host's first rank and the group there. */
+/* Finds the node of this rank, identified by the first rank of its host and the group on that host. */
 static ls_status name_node(world_t *world, int ranks_per_node, node_name_t *name, ls_error *error) {
   MPI_Comm host;
   int rank = 0, host_rank = 0;
@@ -44,7 +44,8 @@ static ls_status name_node(world_t *world, int ranks_per_node, node_name_t *name
   return mpi_check(code, "MPI_Bcast", error);
 }
 
-/* Nodes are numbered in the order of their first ranks; a rank's place counts those of its node before it. */
+/* Nodes are numbered in the order of their first ranks. The place of a rank is the number of ranks before it
+ * on its node. */
 static void number_nodes(world_t *world, const node_name_t *names, int start_rank) {
   int nodes = 0;
   world->lanes = world->size;
@@ -115,7 +116,7 @@ ls_status world_group(world_t *world, int ranks_per_node, ls_error *error) {
 
 /* ---- life ---- */
 
-/* From a world that has its communicator to one that knows its nodes. */
+/* Sets up nodes and tables of a world that only has its communicator. Destroys the world on failure. */
 static ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   world->all = world->node = world->lane = MPI_COMM_NULL;
   MPI_Comm_size(world->start, &world->size);
@@ -135,9 +136,9 @@ static ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   return LS_OK;
 }
 
-/* Over TCP, Open MPI's own way with large messages gets two thirds of a line that is used both ways; sending
- * them plainly (1) gets all of it. Other libraries and networks take no notice; who has chosen is left alone.
- */
+/* By default, Open MPI's protocol for large messages over TCP reaches two thirds of the bandwidth when both
+ * directions are busy. Plain sends (1) reach all of it. Other libraries and networks ignore the variable, and
+ * a value set by the user is kept. */
 static void prefer_plain_sends(void) {
   setenv("OMPI_MCA_btl_tcp_flags", "1", 0);
 }
@@ -157,7 +158,7 @@ ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) 
     return error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
   }
   MPI_Comm_dup(MPI_COMM_WORLD, &world->start);
-  MPI_Comm_set_errhandler(world->start, MPI_ERRORS_RETURN); /* inherited by all that is split from it */
+  MPI_Comm_set_errhandler(world->start, MPI_ERRORS_RETURN); /* inherited by communicators split from it */
   return world_fill(world, out, error);
 }
 
@@ -178,7 +179,7 @@ ls_status world_split(world_t *world, int parts, int *part, world_t **out, ls_er
   return world_agree(world, world_fill(own, out, error), error);
 }
 
-/* What a part has found out holds for the whole. */
+/* Copies what a part knows about lost ranks to the whole world. */
 static void world_lose(world_t *whole, const world_t *part) {
   whole->lost = true;
   whole->reports = part->reports;
@@ -190,7 +191,7 @@ void world_destroy(world_t **world) {
   if (world == NULL || *world == NULL) return;
   world_t *own = *world, *whole = own->whole;
   if (own->lost && whole == NULL) world_end_job(own);
-  if (own->lost) { /* the whole, of which ranks are lost, has the last word */
+  if (own->lost) { /* the whole world ends the job later */
     world_lose(whole, own);
   } else {
     free_groups(own);
@@ -204,7 +205,7 @@ void world_destroy(world_t **world) {
   if (whole == NULL) MPI_Finalize();
 }
 
-/* ---- questions ---- */
+/* ---- queries ---- */
 
 int world_rank(const world_t *world) {
   return world->rank;

@@ -1,8 +1,8 @@
-/* The table of activation functions: each with its plain definition in double and its loops over floats.
- * Where the output determines the derivative, a dense layer applies the function itself and need not keep its
- * input. Where a function has a kink, its derivative there is the one from the left.
+/* The table of activation functions. Each has a reference definition in double and loops over floats. If the
+ * output determines the derivative, a dense layer applies the function itself and need not keep its input. At
+ * a kink the derivative is the one from the left.
  *
- * This file is compiled once for each instruction set (variant.h). All copies have the same bits. */
+ * This file is compiled once for each instruction set (variant.h). All copies give the same bits. */
 #include "math/activation.h"
 
 #include "math/elementary.h"
@@ -31,7 +31,7 @@ static double sigmoid(double x) {
   return 1 / (1 + exp(-x));
 }
 
-/* s' = s (1 - s), with 1 - s(x) = s(-x) so that nothing cancels */
+/* s' = s (1 - s), with 1 - s(x) = s(-x) to avoid cancellation */
 static double sigmoid_derivative(double x) {
   return sigmoid(x) * sigmoid(-x);
 }
@@ -72,7 +72,7 @@ static double selu_derivative(double x) {
   return SELU_SCALE * (x > 0 ? 1 : SELU_ALPHA * exp(x));
 }
 
-/* Phi(x), the normal distribution function */
+/* Phi(x), the cumulative normal distribution */
 static double normal_below(double x) {
   return 0.5 * erfc(-x * 0.70710678118654752440);
 }
@@ -105,14 +105,14 @@ static double mish(double x) {
   return x * tanh(softplus(x));
 }
 
-/* t + x (1 - t^2) s with t = tanh(softplus(x)) and s = softplus'(x) the logistic function */
+/* t + x (1 - t^2) s with t = tanh(softplus(x)) and s = softplus'(x), the logistic function */
 static double mish_derivative(double x) {
   double t = tanh(softplus(x));
   return t + x * (1 - t) * (1 + t) * sigmoid(x);
 }
 
-/* The logistic function in three straight pieces (Courbariaux, Bengio, David 2015, with the slope 1/6 that
- * Howard et al. 2019 give it). */
+/* The logistic function approximated by three straight lines (Courbariaux, Bengio, David 2015; slope 1/6 from
+ * Howard et al. 2019). */
 static double hard_sigmoid(double x) {
   return x > 3 ? 1 : x > -3 ? x / 6 + 0.5 : 0;
 }
@@ -121,7 +121,8 @@ static double hard_sigmoid_derivative(double x) {
   return x > -3 && x <= 3 ? 1.0 / 6 : 0;
 }
 
-/* Howard et al.: "Searching for MobileNetV3", 2019: silu with that in place of the logistic function. */
+/* silu with hard_sigmoid in place of the logistic function (Howard et al.: "Searching for MobileNetV3",
+ * 2019). */
 static double hard_swish(double x) {
   return x * hard_sigmoid(x);
 }
@@ -148,7 +149,7 @@ INLINE vector_t every(float x) {
   return x - (vector_t){0};
 }
 
-/* y_i = f(x_i, x'_i) for n values. The last values, fewer than a vector, are completed with zeros. */
+/* y_i = f(x_i, other_i) for n values. The last values, if fewer than a vector, are padded with zeros. */
 INLINE void map(size_t n, const float *x, const float *other, float *y, vector_t (*f)(vector_t, vector_t)) {
   size_t i = 0;
   for (; i + LANES <= n; i += LANES)
@@ -161,7 +162,7 @@ INLINE void map(size_t n, const float *x, const float *other, float *y, vector_t
   memcpy(y + i, &a, (n - i) * sizeof *y);
 }
 
-/* Defines the loop y = f(x) of `name`, f being its body. */
+/* Defines the loop y = f(x) of `name`; `body` is f(x). */
 #define FORWARD(name, body)                                                                                  \
   INLINE vector_t name##_value(vector_t x, vector_t same) {                                                  \
     (void)same;                                                                                              \
@@ -171,7 +172,7 @@ INLINE void map(size_t n, const float *x, const float *other, float *y, vector_t
     map(n, x, x, y, name##_value);                                                                           \
   }
 
-/* Defines the loop dx = dy f'(x). */
+/* Defines the loop dx = dy f'(x); `body` is f'(x). */
 #define BACKWARD(name, body)                                                                                 \
   INLINE vector_t name##_slope(vector_t x, vector_t dy) {                                                    \
     (void)x;                                                                                                 \
@@ -181,7 +182,7 @@ INLINE void map(size_t n, const float *x, const float *other, float *y, vector_t
     map(n, x, dy, dx, name##_slope);                                                                         \
   }
 
-/* Defines the loop delta *= f'(x), with f' from y = f(x). */
+/* Defines the loop delta *= f'(x); `body` is f' as a function of y = f(x). */
 #define FROM_OUTPUT(name, body)                                                                              \
   INLINE vector_t name##_slope_of_output(vector_t y, vector_t delta) {                                       \
     return delta * (body);                                                                                   \
@@ -190,7 +191,7 @@ INLINE void map(size_t n, const float *x, const float *other, float *y, vector_t
     map(n, y, delta, delta, name##_slope_of_output);                                                         \
   }
 
-/* 1 / (1 + exp(-x)): exp may overflow, and the quotient is then 0 */
+/* 1 / (1 + exp(-x)). If exp overflows, the quotient is 0, as it should be. */
 INLINE vector_t logistic(vector_t x) {
   return 1.0F / (1.0F + elementary_exp(-x));
 }
@@ -200,8 +201,8 @@ INLINE vector_t smooth_ramp(vector_t x) {
   return choose(x > 0.0F, x, every(0)) + elementary_log1p(elementary_exp(-absolute(x)));
 }
 
-/* tanh(log(1 + exp(x))) and one minus it. With e = exp(-|x|) that is a / (a + b), where for x > 0 a = 1 + 2e
- * and b = 2e^2, and else a = e^2 + 2e and b = 2. */
+/* Returns tanh(log(1 + exp(x))); *rest is one minus that. With e = exp(-|x|) it is a / (a + b), where a = 1 +
+ * 2e and b = 2e^2 for x > 0, otherwise a = e^2 + 2e and b = 2. */
 INLINE vector_t mish_gate(vector_t x, vector_t *rest) {
   vector_t e = elementary_exp(-absolute(x)), square = e * e;
   mask_t positive = x > 0.0F;
@@ -245,7 +246,7 @@ FROM_OUTPUT(sigmoid, y *(1.0F - y))
 
 FORWARD(tanh, elementary_tanh(x))
 BACKWARD(tanh, (1.0F - elementary_tanh(x)) * (1.0F + elementary_tanh(x)))
-FROM_OUTPUT(tanh, (1.0F - y) * (1.0F + y)) /* little cancels near one */
+FROM_OUTPUT(tanh, (1.0F - y) * (1.0F + y)) /* loses less than 1 - y * y near y = 1 */
 
 FORWARD(relu, rectify(x, 0))
 BACKWARD(relu, choose(x > 0.0F, every(1), every(0)))
@@ -256,12 +257,12 @@ FORWARD(leaky_relu, rectify(x, (float)LEAKY_SLOPE))
 BACKWARD(leaky_relu, choose(x > 0.0F, every(1), every((float)LEAKY_SLOPE)))
 FROM_OUTPUT(leaky_relu, choose(y > 0.0F, every(1), every((float)LEAKY_SLOPE)))
 
-/* f' = 1 for y > 0, else exp(x) = y + 1 */
+/* f' = 1 for y > 0, otherwise exp(x) = y + 1 */
 FORWARD(elu, choose(x > 0.0F, x, elementary_expm1(x)))
 BACKWARD(elu, choose(x > 0.0F, every(1), elementary_exp(x)))
 FROM_OUTPUT(elu, choose(y > 0.0F, every(1), y + 1.0F))
 
-/* f' = scale for y > 0, else scale alpha exp(x) = y + scale alpha */
+/* f' = scale for y > 0, otherwise scale alpha exp(x) = y + scale alpha */
 FORWARD(selu, (float)SELU_SCALE *choose(x > 0.0F, x, (float)SELU_ALPHA *elementary_expm1(x)))
 BACKWARD(selu, (float)SELU_SCALE *choose(x > 0.0F, every(1), (float)SELU_ALPHA *elementary_exp(x)))
 FROM_OUTPUT(selu, choose(y > 0.0F, every((float)SELU_SCALE), y + (float)(SELU_SCALE * SELU_ALPHA)))

@@ -28,8 +28,8 @@ static const product_kernels_t *product_of(const precision_t *precision) {
   return kernels_selected()->products[precision->arithmetic];
 }
 
-/* c (rows, width) = g(a (rows, depth) B + start), of it columns [from, to), B in panels of `height` rows
- * each; depth and height in words. */
+/* Columns [from, to) of c (rows, width) = g(a (rows, depth) B + start). B is in panels of `height` rows each.
+ * depth and height are in words. */
 static void multiply_panels(const precision_t *precision, int64_t rows, int64_t depth, const float *a,
                             const float *panels, int64_t height, const float *start, float slope, float *c,
                             int64_t width, int64_t from, int64_t to) {
@@ -59,7 +59,7 @@ void dense_forward_outputs(const precision_t *precision, const dense_layout_t *l
                   y, layout->out, from, to);
 }
 
-/* ---- backward to the inputs ---- */
+/* ---- gradient of the inputs ---- */
 
 void dense_backward_data(const precision_t *precision, const dense_layout_t *layout, int64_t rows,
                          const float *dy, const float *transposed, float *dx) {
@@ -67,7 +67,7 @@ void dense_backward_data(const precision_t *precision, const dense_layout_t *lay
                   precision_words(precision, layout->padded_out), NULL, 1.0F, dx, layout->in, 0, layout->in);
 }
 
-/* ---- backward to the weights ---- */
+/* ---- gradient of the weights ---- */
 
 void dense_columns(const precision_t *precision, const dense_layout_t *layout, int64_t slice_rows,
                    int64_t row, int64_t rows, const float *x, float *columns) {
@@ -77,7 +77,8 @@ void dense_columns(const precision_t *precision, const dense_layout_t *layout, i
     transpose(rows, layout->in, x, layout->in, columns + row, slice_rows);
 }
 
-/* Whole panels by copies of a size that the compiler knows, the last one, if it is not full, with zeros. */
+/* Copies rows of dy into panels. Whole panels are copies of a constant size, which the compiler inlines. The
+ * last panel, if it is not full, is padded with zeros. */
 static void float_panels(const dense_layout_t *layout, int64_t slice_rows, int64_t row, int64_t rows,
                          const float *dy, float *panels) {
   int64_t whole = layout->out / DENSE_PANEL * DENSE_PANEL, rest = layout->out - whole;
@@ -121,7 +122,7 @@ void dense_backward_weights(const precision_t *precision, const dense_tile_t *ti
   }
   product_of(precision)->add(&product, sums, pending);
   if (pending > 0) return;
-  const int64_t used = tile->inputs * DENSE_PANEL; /* what follows are inputs that are padding */
+  const int64_t used = tile->inputs * DENSE_PANEL; /* the rest of the tile is padded inputs */
   for (int64_t p = 0; p < tile->panels; p++)
     memset(product.c + p * product.c_panel + used, 0, (size_t)(tile->elements - used) * sizeof(float));
 }

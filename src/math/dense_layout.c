@@ -1,4 +1,4 @@
-/* Where each weight of a layer lies, how its buffer is cut into tiles, and its transposed copy. */
+/* Where each weight of a layer is in memory, the transposed copy, and how the buffer is cut into tiles. */
 #include "math/dense.h"
 
 #include "math/dense_pairs.h"
@@ -47,11 +47,11 @@ int64_t dense_transposed_floats(const precision_t *precision, const dense_layout
 enum { SQUARE = DENSE_PANEL * DENSE_PANEL };
 _Static_assert(DENSE_UNIT % SQUARE == 0, "a unit is whole squares");
 
-/* A unit is a few squares: a panel of inputs by a panel of outputs. A square's rows are inputs, in the copy
- * they are outputs. */
+/* A unit is a few squares. A square is a panel of inputs by a panel of outputs. Its rows are inputs in w and
+ * outputs in the copy. */
 void dense_transpose(const precision_t *precision, const dense_layout_t *layout, const float *w,
                      int64_t first, int64_t count, float *transposed) {
-  const int64_t squares = layout->padded_in / DENSE_PANEL; /* in a panel of outputs */
+  const int64_t squares = layout->padded_in / DENSE_PANEL; /* squares in a panel of outputs */
   const int64_t words = precision_words(precision, layout->padded_out);
   for (int64_t s = first / SQUARE; s < (first + count) / SQUARE; s++) {
     int64_t output = s / squares * DENSE_PANEL, panel = s % squares;
@@ -69,9 +69,8 @@ void dense_transpose(const precision_t *precision, const dense_layout_t *layout,
 
 /* ---- tiles ---- */
 
-/* Tiles lie in groups of up to DENSE_TILE_PANELS panels; each tile but the last of a group has so many
- * inputs.
- */
+/* The number of inputs of a tile. Tiles are in groups of up to DENSE_TILE_PANELS panels; only the last tile
+ * of a group has fewer inputs. */
 static int64_t tile_inputs(const dense_layout_t *layout) {
   int64_t panels = smaller(DENSE_TILE_PANELS, layout->padded_out / DENSE_PANEL);
   return DENSE_TILE_FLOATS / (panels * DENSE_PANEL) / DENSE_DEPTH * DENSE_DEPTH;

@@ -1,5 +1,5 @@
-/* What the products of dense layers read, in pairs of bf16 numbers: weights by pairs of inputs for forward
- * and by pairs of outputs for backward-data, inputs and deltas by pairs of rows for the weight gradient. */
+/* The operands of dense products in pairs of bf16 numbers: weights in pairs of inputs for forward and in
+ * pairs of outputs for backward-data; inputs and deltas in pairs of rows for backward-weights. */
 #include "math/dense_pairs.h"
 
 #include "math/transpose.h"
@@ -11,8 +11,8 @@ void dense_round(const float *w, int64_t first, int64_t count, float *rounded) {
     bf16_pairs(DENSE_PANEL, w + at, w + at + DENSE_PANEL, (pair_t *)rounded + at / 2);
 }
 
-/* Neighbours in a row of w are a pair: rounded as they lie, they are words, which are transposed like floats.
- */
+/* Neighbours in a row of the square form a pair. So rounding the square in its order yields words, and the
+ * words are transposed like floats. */
 void dense_transpose_square(const float *square, float *to) {
   float words[DENSE_PANEL * DENSE_PANEL / 2];
   bf16_halves(DENSE_PANEL * DENSE_PANEL, square, (half_t *)words);
@@ -23,13 +23,14 @@ void dense_transpose_square(const float *square, float *to) {
 
 enum { MOST_PAIRS = 8, MOST_COLUMNS = 64 };
 
-/* One number of each pair; the other is that of a row of another call, which may be written meanwhile. */
+/* Writes one half of each pair. The other half belongs to a row of another call, which may write it
+ * concurrently. */
 static void half_column(int64_t columns, int64_t words, int64_t row, const float *x, float *out) {
   half_t *to = (half_t *)out + row;
   for (int64_t i = 0; i < columns; i++) to[2 * i * words] = (half_t)bf16_round(x[i]);
 }
 
-/* Rows [2 pair, 2 (pair + n)): rounded in a square that stays in cache, and transposed by words. */
+/* Rows [2 pair, 2 (pair + n)): rounds them into a square that stays in cache, then transposes words. */
 static void pair_columns(int64_t columns, int64_t words, int64_t pair, int64_t n, const float *x,
                          float *out) {
   float square[MOST_PAIRS * MOST_COLUMNS];
@@ -56,13 +57,13 @@ void dense_column_pairs(const precision_t *precision, const dense_layout_t *layo
   }
 }
 
-/* One row's numbers of a panel of `width` columns, in the halves of its pairs. */
+/* Writes one row of a panel of `width` columns into its halves of the pairs. */
 static void half_panel(int64_t width, const float *dy, half_t *to) {
   for (int64_t o = 0; o < DENSE_PANEL; o++) to[2 * o] = o < width ? (half_t)bf16_round(dy[o]) : (half_t)0;
 }
 
 static void whole_panel(int64_t width, const float *dy, int64_t stride, pair_t *to) {
-  if (width >= DENSE_PANEL) { /* a constant, which the compiler unrolls by */
+  if (width >= DENSE_PANEL) { /* constant size, so the compiler unrolls the loop */
     bf16_pairs(DENSE_PANEL, dy, dy + stride, to);
     return;
   }

@@ -1,6 +1,6 @@
-/* Inside of the room: elementary functions of a vector, by SLEEF. Its variants with fused products and sums
- * return the same bits for every float, whatever the width of the vector, so they are called by name and not
- * through SLEEF's own choice. Errors stay below one unit in the last place (u10). */
+/* Private to the math room: elementary functions of a vector, by SLEEF. SLEEF's variants with fused
+ * multiply-add return the same bits for every vector width, so they are called by name, not through SLEEF's
+ * dispatcher. The error is at most one unit in the last place (u10). */
 #ifndef MATH_ELEMENTARY_H
 #define MATH_ELEMENTARY_H
 
@@ -21,7 +21,7 @@
   INLINE vector_t elementary_##name(vector_t x) {                                                            \
     return (vector_t)Sleef_##name##f16_u10avx512f((__m512)x);                                                \
   }
-#elif defined __x86_64__ /* an emulated vector is two of the baseline */
+#elif defined __x86_64__ /* an emulated vector is two vectors of the baseline */
 #define ELEMENTARY(name)                                                                                     \
   INLINE vector_t elementary_##name(vector_t x) {                                                            \
     union {                                                                                                  \

@@ -1,6 +1,5 @@
-/* A tile of 4 x 8 sums stays in registers while the rows go by. Each product and its sum may be one
- * instruction
- * (-ffp-contract=fast): all elements are made by this one loop. */
+/* A tile of 4 x 8 sums stays in registers during the loop over rows. The compiler may fuse each product with
+ * its sum (-ffp-contract=fast); the bits still agree, because one loop computes all elements. */
 #include "math/gram.h"
 
 enum { HALF = GRAM_TILE / 2 };

@@ -1,4 +1,4 @@
-/* The table of kernels, and the functions of the room that are a row's kernel and nothing else. */
+/* The table of kernels, and the functions of the room that only call the selected kernel. */
 #include "math/kernels.h"
 
 #include "math/functions.h"
@@ -51,7 +51,7 @@ const kernels_t *kernels_of(isa_t isa) {
   return &table[isa];
 }
 
-/* ---- what is a row's kernel and nothing else ---- */
+/* ---- functions that call the selected kernel ---- */
 
 void floats_exp(size_t n, const float *x, float *y) {
   kernels_selected()->loops->exp(n, x, y);
@@ -97,7 +97,7 @@ bool activation_is_identity(const activation_t *activation) {
   return activation->rectifies && activation->slope == 1.0F;
 }
 
-/* The rows have the same names everywhere. */
+/* All instruction sets have the same names. */
 bool activation_choice(size_t i, choice_t *out) {
   const activation_t *row = table[ISA_BASELINE].activations;
   for (; i > 0 && row->name != NULL; i--) row++;

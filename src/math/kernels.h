@@ -1,6 +1,6 @@
-/* Inside of the room: what is compiled once for each instruction set, as a table with one row for each. Files
- * that are compiled so name what they export with VARIANT (variant.h). Every row computes the same bits, so
- * tests call rows by name and compare them. */
+/* Private to the math room: the kernels that are compiled once for each instruction set, as a table with one
+ * row per instruction set. Such files name their exports with VARIANT (variant.h). Every row computes the
+ * same bits; tests call rows by name and compare them. */
 #ifndef MATH_KERNELS_H
 #define MATH_KERNELS_H
 
@@ -18,7 +18,7 @@ typedef struct {
   void (*halves)(int64_t n, const float *x, half_t *out);
 } loops_t;
 
-/* Loops for the peak of each arithmetic's instruction (peak.h); NULL: there is no such instruction. */
+/* Peak loops, one for each arithmetic (peak.h). NULL: the instruction set has no such instruction. */
 typedef struct {
   double (*of[ARITHMETICS])(int64_t rounds);
 } peaks_t;
@@ -26,14 +26,14 @@ typedef struct {
 typedef struct {
   const product_kernels_t *products[ARITHMETICS];
   const loops_t *loops;
-  const activation_t *activations; /* ends with a row without a name */
+  const activation_t *activations; /* terminated by a row without a name */
   const peaks_t *peaks;
 } kernels_t;
 
-/* The row of an instruction set that is supported here. */
+/* The kernels of an instruction set. This machine must support it. */
 const kernels_t *kernels_of(isa_t isa);
 
-/* The row of the selected one. */
+/* The kernels of the selected instruction set. */
 static inline const kernels_t *kernels_selected(void) {
   return kernels_of(isa_selected());
 }

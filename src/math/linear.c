@@ -1,5 +1,5 @@
-/* LAPACK counts by columns: a row-major lower triangle is its upper one, and rows of right-hand sides are its
- * columns, so nothing is transposed. */
+/* LAPACK is column-major. The lower triangle of a row-major matrix is the upper triangle of a column-major
+ * one, and rows of right-hand sides are columns. So nothing is transposed. */
 #include "math/linear.h"
 
 #include <inttypes.h>
@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* OpenBLAS, where it stands in for LAPACK, splits sums among as many threads as there are cores, and the bits
- * with them. */
+/* OpenBLAS, if it replaces LAPACK, splits sums among as many threads as there are cores. The bits would then
+ * depend on the number of cores. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
 
 static void use_one_thread(void) {
@@ -23,7 +23,7 @@ static ls_status check_size(int64_t n, ls_error *error) {
                    n, LINEAR_MOST);
 }
 
-/* scale[i] = 1 / sqrt(a_ii); false when one is not positive. */
+/* scale[i] = 1 / sqrt(a_ii). Returns false when a diagonal element is not positive. */
 static bool diagonal_scale(int64_t n, const double *a, double *scale) {
   for (int64_t i = 0; i < n; i++) {
     if (!(a[i * n + i] > 0)) return false;

@@ -1,12 +1,12 @@
-/* Loops over arrays that gain from wider vectors: elementary functions and rounding to bf16. This file is
- * compiled once for each instruction set (variant.h). All copies have the same bits. */
+/* Loops over arrays that benefit from wider vectors: elementary functions and rounding to bf16. This file is
+ * compiled once for each instruction set (variant.h). All copies give the same bits. */
 #include "math/elementary.h"
 #include "math/kernels.h"
 #include "math/precision.h"
 
 #include <string.h>
 
-/* y_i = f(x_i). The last values, fewer than a vector, are completed with zeros. */
+/* y_i = f(x_i). The last values, if fewer than a vector, are padded with zeros. */
 INLINE void map(size_t n, const float *x, float *y, vector_t (*f)(vector_t)) {
   size_t i = 0;
   for (; i + LANES <= n; i += LANES) *(loose_t *)(y + i) = f(*(const loose_t *)(x + i));

@@ -1,11 +1,11 @@
-/* Loops whose only limit is the multipliers: as many independent sums as their latency asks for, in
- * registers. Each sum passes through an empty asm statement: a compiler that saw equal sums would compute
- * only one of them. This file is compiled once for each instruction set, with products and sums fused. */
+/* Loops limited only by the multipliers: as many independent sums in registers as the latency requires. Each
+ * sum passes through an empty asm statement, because a compiler that sees equal sums would compute only one
+ * of them. This file is compiled once for each instruction set, with fused multiply-add. */
 #include "math/kernels.h"
 #include "math/variant.h"
 
 #if defined __x86_64__ && LOCKSTEP_LANES == 8
-enum { SUMS = 12 }; /* latency x units, and registers to spare: 16 registers */
+enum { SUMS = 12 }; /* 16 registers; 12 sums hide the latency */
 #else
 enum { SUMS = 24 }; /* 32 registers */
 #endif
@@ -20,7 +20,7 @@ enum { SUMS = 24 }; /* 32 registers */
 
 static double peak_fp32(int64_t rounds) {
   vector_t sums[SUMS], a = {0}, b = {0};
-  OPAQUE(a); /* unknown to the compiler, zero to the multipliers */
+  OPAQUE(a); /* hides from the compiler that the values are zero */
   OPAQUE(b);
   UNROLL
   for (int i = 0; i < SUMS; i++) {

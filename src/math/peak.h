@@ -1,4 +1,4 @@
-/* What the cores can do at most: multiply-adds in registers that wait for nothing. */
+/* The peak speed of the cores: multiply-adds in registers without dependences. */
 #ifndef MATH_PEAK_H
 #define MATH_PEAK_H
 
@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* Does `rounds` rounds of independent multiply-adds with the instruction of an arithmetic and returns the
- * floating-point operations that it did; 0 where the selected instruction set has no such instruction.
+/* Executes `rounds` rounds of independent multiply-adds with the instruction of an arithmetic. Returns the
+ * number of floating-point operations, or 0 when the selected instruction set has no such instruction.
  * Thread-safe. */
 double peak_run(arithmetic_t arithmetic, int64_t rounds);
 

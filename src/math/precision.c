@@ -1,4 +1,4 @@
-/* The table of precisions, and rows of factors. */
+/* The table of precisions, and conversion of rows to factors. */
 #include "math/precision.h"
 
 #include "base/isa.h"
@@ -28,8 +28,7 @@ ls_status precision_find(const char *name, const precision_t **out, ls_error *er
   return LS_OK;
 }
 
-/* Where both instructions exist, vdpbf16ps runs at half the rate of fp32's multiply-add, as measured on
- * Intel. */
+/* On Intel CPUs with both instructions, vdpbf16ps was measured at half the rate of fp32 multiply-add. */
 const char *precision_slow(const precision_t *precision) {
   bool has_tiles = false, has_dot = false;
 #ifdef __x86_64__
@@ -43,7 +42,7 @@ const char *precision_slow(const precision_t *precision) {
   return NULL;
 }
 
-/* Where a row fills its words, all rows are one. */
+/* If rows need no padding, converts all rows at once. */
 void bf16_rows(const precision_t *precision, int64_t rows, int64_t columns, const float *x, float *out) {
   const int64_t halves = 2 * precision_words(precision, columns);
   half_t *to = (half_t *)out;

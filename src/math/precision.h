@@ -1,9 +1,13 @@
-/* Precisions: how the factors of dense layers' products are held in training. Sums, and all that is not a
- * factor of a product, are floats in each of them.
+/* Precisions: the type of the factors in the products of dense layers during training. Sums, and everything
+ * that is not a factor of a product, are floats in every precision.
  *
- * bf16 is the upper half of a float: its sign and exponent, and 7 of the 23 bits behind the point. Two
- * numbers that follow each other along the depth of a product make a word, the first in its lower half; so a
- * row of factors is half as many words, and products of words (product.h) have the same loops in each
+ * bf16 is the upper half of a float: sign, exponent, and 7 of the 23 fraction bits. Two consecutive numbers
+ * along the depth of a product form a word:
+ *
+ *   bits of a word   31 … 16                15 … 0
+ *                    number 2k + 1          number 2k
+ *
+ * So a row of factors has half as many words, and products of words (product.h) have the same loops in every
  * precision. */
 #ifndef MATH_PRECISION_H
 #define MATH_PRECISION_H
@@ -16,43 +20,44 @@
 #include <stdint.h>
 #include <string.h>
 
-/* In which order products are summed (product.h). */
+/* The order in which products are summed (product.h). */
 typedef enum { ARITHMETIC_FP32, ARITHMETIC_TILE, ARITHMETIC_DOT, ARITHMETICS } arithmetic_t;
 
 typedef struct {
   const char *name, *meaning;
   arithmetic_t arithmetic;
-  int64_t factors; /* in a word: 1 or 2 */
-  int64_t depth;   /* factors along the depth are completed with zeros to a multiple of this */
+  int64_t factors; /* factors per word: 1 or 2 */
+  int64_t depth;   /* factors along the depth are padded with zeros to a multiple of this */
 } precision_t;
 
 enum { PRECISION_FP32, PRECISION_BF16, PRECISION_BF16_DOT, PRECISIONS };
 extern const precision_t precisions[PRECISIONS];
-enum { PRECISION_MOST_DEPTH = 2 * PRODUCT_TILE }; /* the largest `depth` of all */
+enum { PRECISION_MOST_DEPTH = 2 * PRODUCT_TILE }; /* the largest `depth` in the table */
 
-/* The row of a name; else LS_BAD_SETTINGS. Every CPU computes in every precision. Thread-safe. */
+/* Finds a precision by name. LS_BAD_SETTINGS when there is none. Every CPU supports every precision.
+ * Thread-safe. */
 ls_status precision_find(const char *name, const precision_t **out, ls_error *error);
 
-/* What somebody who chose a precision for its speed should know: that the selected instruction set has
- * nothing that makes it faster than fp32. NULL where it has. Static. */
+/* A warning when the selected instruction set has nothing that makes this precision faster than fp32. NULL
+ * otherwise. Static. */
 const char *precision_slow(const precision_t *precision);
 
-/* The table as choices. */
+/* Lists the table (text.h). */
 bool precision_choice(size_t i, choice_t *out);
 
-/* Words that n factors take along the depth. */
+/* Words that n factors need along the depth. */
 static inline int64_t precision_words(const precision_t *precision, int64_t n) {
   return (n + precision->depth - 1) / precision->depth * precision->depth / precision->factors;
 }
 
 /* ---- rounding ---- */
 
-/* Words that are written as pairs are read as floats. */
+/* may_alias: words are written as pairs and read as floats. */
 typedef uint32_t pair_t __attribute__((may_alias));
 typedef uint16_t half_t __attribute__((may_alias));
 
-/* The bf16 number nearest to x, of two equally near ones that which is even; NaN stays NaN. With u the bits
- * of x, the upper half of u + 0x7fff + (bit 16 of u): a carry moves to the next number, at the end to
+/* Rounds x to the nearest bf16 number, ties to even. NaN stays NaN. With u the bits of x, the result is the
+ * upper half of u + 0x7fff + (bit 16 of u). A carry leads to the next number, and from the largest one to
  * infinity. */
 static inline uint32_t bf16_round(float x) {
   uint32_t u;
@@ -61,14 +66,14 @@ static inline uint32_t bf16_round(float x) {
   return (u & 0x7fffffffU) > 0x7f800000U ? quiet : rounded;
 }
 
-/* out[i] = the pair of first[i] and second[i], n of them. */
+/* out[i] = the pair of first[i] and second[i], i < n. */
 void bf16_pairs(int64_t n, const float *first, const float *second, pair_t *out);
 
-/* out[i] = x[i] rounded, n of them. */
+/* out[i] = x[i] rounded, i < n. */
 void bf16_halves(int64_t n, const float *x, half_t *out);
 
-/* out (rows, words of columns) = x (rows, columns), the pairs of each row, completed with zeros as the
- * precision asks. */
+/* Rounds x (rows, columns) to out (rows, words of columns), the pairs of each row, padded with zeros as the
+ * precision requires. */
 void bf16_rows(const precision_t *precision, int64_t rows, int64_t columns, const float *x, float *out);
 
 #endif

@@ -1,5 +1,5 @@
-/* The product of pairs of bf16 numbers in the arithmetic of vdpbf16ps (product.h): by the instruction in the
- * copy that is compiled for it, else by two fused products and sums. */
+/* The product of pairs of bf16 numbers in the arithmetic of vdpbf16ps (product.h). Uses the instruction in
+ * the copy compiled for it, otherwise two fused multiply-adds. */
 #define PRODUCT product_dot
 #include "math/product_kernel.h"
 
@@ -10,7 +10,8 @@ INLINE vector_t pair_dot(vector_t sum, words_t a, words_t b) {
   return (vector_t)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 }
 #else
-/* The upper product first, each sum rounded (Intel: "Software Developer's Manual", volume 2, VDPBF16PS). */
+/* The upper product first, rounding after each sum (Intel: "Software Developer's Manual", volume 2,
+ * VDPBF16PS). */
 INLINE vector_t pair_dot(vector_t sum, words_t a, words_t b) {
   sum = sum + (vector_t)(a & 0xffff0000U) * (vector_t)(b & 0xffff0000U);
   return sum + (vector_t)(a << 16) * (vector_t)(b << 16);

@@ -1,4 +1,4 @@
-/* The product of factors that are floats: one chain of fused products and sums. */
+/* The product of float factors: one chain of fused multiply-adds. */
 #define PRODUCT product_fp32
 #include "math/product_kernel.h"
 
@@ -16,7 +16,7 @@ INLINE void multiply_stretch(const int rows, const int panels, int64_t depth, co
     UNROLL
     for (int r = 0; r < rows; r++) {
       vector_t factor = a[r * a_stride + k] - (vector_t){0};
-      if (LANES == 16) KEEP(factor); /* one broadcast into a register, not one for each product */
+      if (LANES == 16) KEEP(factor); /* broadcasts once into a register, not once per product */
       UNROLL
       for (int v = 0; v < panels * VECTORS; v++) sums->of[r][v] += factor * column[v];
     }
@@ -29,7 +29,7 @@ INLINE void multiply(const int rows, const int panels, const block_t *block, sum
     int64_t left = block->depth - k;
     fetch_lines(fetch, block->lines);
     fetch += block->lines * LINE;
-    if (LANES < 16 && left >= STRETCH) /* a constant, which the compiler unrolls by */
+    if (LANES < 16 && left >= STRETCH) /* constant size, so the compiler unrolls the loop */
       multiply_stretch(rows, panels, STRETCH, block->a + k, block->a_stride, block->b + k * PRODUCT_PANEL,
                        block->b_panel, sums);
     else

@@ -1,12 +1,12 @@
-/* The product of some rows with some panels of columns, in registers: the text of product_fp32.c,
- * product_pairs.c and product_dot.c. Each defines `multiply`, which computes a block's sums.
+/* The product of rows with panels of columns, in registers: shared source of product_fp32.c, product_pairs.c
+ * and product_dot.c. Each defines `multiply`, which computes the sums of a block.
  *
- * For each step of depth a few rows' factors are multiplied with the panels' vectors, and all sums stay in
- * registers until the depth is done: one load of a panel serves many rows, one broadcast factor all panels,
- * so the multipliers set the pace (Goto, van de Geijn: "Anatomy of high-performance matrix multiplication",
- * 2008, section 6). Panels are stored the way they are read, so nothing is packed. The next panels are
- * fetched while these are multiplied, because processors do not look ahead beyond a page. These files are
- * compiled with products and sums fused (-ffp-contract=fast) and always optimised: each pair is one
+ * For each step of depth, the factors of a few rows are multiplied with the vectors of the panels. All sums
+ * stay in registers until the depth is done. One load of a panel serves many rows and one broadcast factor
+ * serves all panels, so the multipliers set the pace (Goto, van de Geijn: "Anatomy of high-performance matrix
+ * multiplication", 2008, section 6). Panels are stored as they are read, so nothing is packed. The next
+ * panels are prefetched, because hardware prefetchers stop at page boundaries. These files are compiled with
+ * fused multiply-add (-ffp-contract=fast) and always optimised, so each product and its sum are one
  * instruction. */
 #include "math/product.h"
 #include "math/variant.h"
@@ -15,19 +15,17 @@
 #include <string.h>
 
 #if LOCKSTEP_LANES == 16
-enum { MOST_ROWS = 14, GROUP = 2, AHEAD = 8 }; /* 28 sums, 2 vectors of panels, a factor: 32 registers */
+/* 28 sums, 2 vectors of panels and 1 factor: 31 of 32 registers */
+enum { MOST_ROWS = 14, GROUP = 2, AHEAD = 8 };
 #else
-enum {
-  MOST_ROWS = 6,
-  GROUP = 1,
-  AHEAD = 0
-}; /* 12 sums and what they are made of fill 16 registers of AVX2 */
+/* 12 sums, 2 vectors of panels and 1 factor: 15 of 16 registers (AVX2) */
+enum { MOST_ROWS = 6, GROUP = 1, AHEAD = 0 };
 #endif
 
 enum {
-  VECTORS = PRODUCT_PANEL / LANES, /* of a panel */
-  LINE = 16,                       /* floats of a cache line */
-  STRETCH = 32,                    /* depth between two looks ahead */
+  VECTORS = PRODUCT_PANEL / LANES, /* vectors per panel */
+  LINE = 16,                       /* floats per cache line */
+  STRETCH = 32,                    /* depth between two prefetches */
 };
 _Static_assert(VECTORS *LANES == PRODUCT_PANEL && VECTORS >= 1, "a panel is whole vectors");
 _Static_assert(PRODUCT_PANEL * sizeof(float) == 64,
@@ -36,12 +34,11 @@ _Static_assert(PRODUCT_PANEL == PRODUCT_TILE, "a panel is as wide as a tile");
 
 /* ---- some rows of some panels ---- */
 
-/* What a block works on, in registers as soon as it is inlined. */
+/* A block of rows and panels. Its members are in registers after inlining. */
 typedef struct {
   int64_t depth, a_stride, b_panel, c_stride, c_panel;
   const float *a, *b;
-  const float
-      *fetch; /* the block's share of what is fetched: `lines` cache lines for each STRETCH of depth */
+  const float *fetch; /* what this block prefetches: `lines` cache lines per STRETCH of depth */
   int64_t lines;
   float *c;
 } block_t;
@@ -50,10 +47,10 @@ typedef struct {
   vector_t of[MOST_ROWS][GROUP * VECTORS];
 } sums_t;
 
-/* sums += a b. rows and panels are constants where this is called, so sums are registers. */
+/* sums += a b. rows and panels are constants at each call, so the sums stay in registers. */
 INLINE void multiply(const int rows, const int panels, const block_t *block, sums_t *sums);
 
-/* Vector v, counted over all panels, of the block's row r, in something that lies like c. */
+/* The address of vector v (counted over all panels) of row r of the block, in a buffer laid out like c. */
 INLINE loose_t *vector_at(const block_t *block, int r, int v, float *at, int64_t panel) {
   return (loose_t *)(at + r * block->c_stride + v / VECTORS * panel + v % VECTORS * LANES);
 }
@@ -62,20 +59,20 @@ INLINE void fetch_lines(const float *fetch, int64_t lines) {
   for (int64_t i = 0; i < lines; i++) __builtin_prefetch(fetch + i * LINE, 0, 2);
 }
 
-/* What becomes of the sums of each block: g(start + sum), and n terms that they are added to. */
+/* What to do with the sums of a block: g(start + sum), and n terms to add. */
 typedef struct {
-  const float *start; /* of the group's columns, whole panels; NULL: zero */
+  const float *start; /* for the columns of the group, whole panels; NULL: zero */
   bool activates;
   float slope;
   product_sum_t terms[PRODUCT_MOST_TERMS];
   int n;
 } ending_t;
 
-/* One block from its start to c, all in registers. `done`: rows before it. */
+/* Computes one block from its start to c, in registers. `done`: rows before the block. */
 INLINE void block_run(const int rows, const int panels, const block_t *block, const ending_t *ending,
                       int64_t done) {
   sums_t sums;
-  if (ending->start == NULL) { /* clearing registers costs nothing, reading them does */
+  if (ending->start == NULL) { /* clearing registers is free, loading them is not */
     UNROLL
     for (int r = 0; r < rows; r++) UNROLL
     for (int v = 0; v < panels * VECTORS; v++) sums.of[r][v] = (vector_t){0};
@@ -105,15 +102,15 @@ INLINE void block_run(const int rows, const int panels, const block_t *block, co
 
 /* ---- any number of rows ---- */
 
-/* Where a walk over the rows of a group is. */
+/* The position of a walk over the rows of a group. */
 typedef struct {
   block_t block;
-  int64_t fetched; /* floats between the shares of two blocks */
+  int64_t fetched; /* floats that each block prefetches */
   int64_t done;    /* rows before the next block */
   const ending_t *ending;
 } walk_t;
 
-/* Runs the next `count` blocks. Each has `rows` rows. */
+/* Runs the next `count` blocks of `rows` rows each. */
 INLINE void run_blocks(const int rows, const int panels, int64_t count, walk_t *walk) {
   block_t block = walk->block;
   for (; count > 0; count--) {
@@ -126,12 +123,12 @@ INLINE void run_blocks(const int rows, const int panels, int64_t count, walk_t *
   walk->block = block;
 }
 
-#ifdef LOCKSTEP_EMULATED /* vectors that fit in no registers: nothing is gained by constants */
+#ifdef LOCKSTEP_EMULATED /* emulated vectors do not fit in registers, so constant sizes gain nothing */
 static void walk_blocks(int rows, int panels, int64_t count, walk_t *walk) {
   run_blocks(rows, panels, count, walk);
 }
 #else
-/* A function for each size of a block: as one function they take compilers several times as long. */
+/* One function for each block size. As a single function, compilation takes several times as long. */
 /* clang-format off */
 #define UP_TO_6(SIZE, PANELS)                                                                                \
   SIZE(1, PANELS) SIZE(2, PANELS) SIZE(3, PANELS) SIZE(4, PANELS) SIZE(5, PANELS) SIZE(6, PANELS)
@@ -167,9 +164,9 @@ static void walk_blocks(int rows, int panels, int64_t count, walk_t *walk) {
 }
 #endif
 
-/* One group of panels, with what is fetched meanwhile. Blocks are of nearly equal size, the first ones larger
- * by a row where the rows do not divide: two or three rows alone would have too few sums to keep the
- * multipliers busy. Each block fetches its share. */
+/* Computes one group of panels and prefetches `fetch`. Blocks have nearly equal sizes; if the rows do not
+ * divide evenly, the first blocks have one row more. A block of only two or three rows would have too few
+ * sums to keep the multipliers busy. Each block prefetches its share. */
 static void walk_group(const product_t *group, int panels, const float *fetch, int64_t fetch_floats,
                        const ending_t *ending) {
   const uint32_t all = (uint32_t)group->rows, blocks = (all + MOST_ROWS - 1) / MOST_ROWS;
@@ -198,7 +195,7 @@ static int64_t least(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-/* A panel that is not full: all of it beside, and what there is of it to where it belongs. */
+/* Computes a panel that is not full: the whole panel into a buffer, then copies the used columns to c. */
 static void store_part(const product_t *group, int64_t columns, const ending_t *ending) {
   float whole[MOST_ROWS * PRODUCT_PANEL];
   product_t few = *group;
@@ -234,7 +231,7 @@ static void store(const product_t *product, const float *start, float slope) {
   }
 }
 
-/* During the first group b of the next call is fetched, during the others shares of its a. */
+/* During the first group, prefetches b of the next call; during the others, shares of a of the next call. */
 static void add(const product_t *product, const product_sum_t *terms, int n_terms) {
   const int64_t panels = product->columns / PRODUCT_PANEL, groups = (panels + GROUP - 1) / GROUP;
   product_t group = *product;

@@ -1,9 +1,9 @@
-/* The product of pairs of bf16 numbers in the arithmetic of AMX's tiles (product.h), by fused products and
- * sums of floats. The product of two bf16 numbers is exact in a float.
+/* The product of pairs of bf16 numbers in the arithmetic of AMX tiles (product.h), by fused multiply-adds of
+ * floats. The product of two bf16 numbers is exact in a float.
  *
- * Of each tile's depth all even products are summed, then all odd ones: so the sums of one pass fit in
- * registers. Halves of a become floats before, because each serves all columns; those of b on the way, by a
- * shift or a mask. */
+ * For the depth of each tile, all even products are summed first, then all odd ones, so the sums of one pass
+ * fit in registers. Halves of a are converted to floats in advance, because each serves all columns. Halves
+ * of b are converted when they are read, by a shift or a mask. */
 #define PRODUCT product_pairs
 #include "math/product_kernel.h"
 
@@ -11,7 +11,7 @@ INLINE vector_t half_of(words_t words, const bool odd) {
   return odd ? (vector_t)(words & 0xffff0000U) : (vector_t)(words << 16);
 }
 
-/* A tile's words of a as floats: even halves, then odd ones. */
+/* A tile's words of a as floats: of[0] even halves, of[1] odd halves. */
 typedef struct {
   float of[2][MOST_ROWS][PRODUCT_TILE] __attribute__((aligned(64)));
 } halves_t;
@@ -26,7 +26,7 @@ INLINE void split(const int rows, const float *a, int64_t a_stride, halves_t *ha
   }
 }
 
-/* The sums of one half of the words of a tile's depth, from zero. */
+/* The sums over one half of the words of a tile's depth, starting from zero. */
 INLINE void sum_halves(const int rows, const int panels, const bool odd, const halves_t *a, const float *b,
                        int64_t b_panel, sums_t *sums) {
   UNROLL

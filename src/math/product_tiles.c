@@ -1,11 +1,11 @@
 /* The product of pairs of bf16 numbers on tiles (tiles.h): AMX, or its emulation.
  *
- * Two tiles of rows by two panels are summed at a time: four tiles of sums, two of factors, two of panels. So
- * each tile that is loaded is multiplied twice.
+ * Two tiles of rows and two panels are multiplied at a time. This uses all eight tiles: four of sums, two of
+ * rows, two of panels. Each loaded tile is used twice.
  *
- *              panel 6   panel 7
- *   rows 4  →   sums 0    sums 1
- *   rows 5  →   sums 2    sums 3                                                                           */
+ *                panel 6   panel 7
+ *     rows 4  →   sums 0    sums 1
+ *     rows 5  →   sums 2    sums 3 */
 #include "math/product.h"
 #include "math/tiles.h"
 #include "math/variant.h"
@@ -15,10 +15,10 @@
 
 enum { TILE = PRODUCT_TILE, LINE = 16 };
 
-/* What becomes of sums: g(start + sum), or terms that they are added to. */
+/* What to do with the sums: g(start + sum), or n terms to add. */
 typedef struct {
   bool activates;
-  const float *start; /* of the group's columns, whole panels */
+  const float *start; /* for the columns of the group, whole panels */
   float slope;
   const product_sum_t *terms;
   int n;
@@ -27,7 +27,7 @@ typedef struct {
 /* Up to two tiles of rows by up to two panels. */
 typedef struct {
   int64_t row, rows, panel, panels, columns;
-  const float *fetch; /* `lines` cache lines for each tile of depth */
+  const float *fetch; /* `lines` cache lines per tile of depth */
   int64_t lines;
 } group_t;
 
@@ -37,7 +37,7 @@ static int64_t least(int64_t a, int64_t b) {
 
 /* ---- factors ---- */
 
-/* A tile of rows that is not full is completed with zeros beside, so that nothing beyond the rows is read. */
+/* Buffer for a tile that has fewer than 16 rows, padded with zeros, so nothing beyond the rows is read. */
 typedef struct {
   float of[TILE * TILE];
 } spare_t;
@@ -96,7 +96,7 @@ INLINE void add_depth(tiles_t *tiles, const product_t *product, const group_t *g
 
 /* ---- results ---- */
 
-/* One tile of sums at its place in c. */
+/* Stores one tile of sums in c. */
 INLINE void end_tile(const product_t *product, const ending_t *ending, int64_t row, int64_t rows,
                      int64_t panel, int64_t columns, const float *sums) {
   float *c = product->c + panel * product->c_panel + row * product->c_stride;
@@ -169,7 +169,7 @@ static void store(const product_t *product, const float *start, float slope) {
   }
 }
 
-/* During the first group b of the next call is fetched, during the others shares of its a. */
+/* During the first group, prefetches b of the next call; during the others, shares of a of the next call. */
 static void add(const product_t *product, const product_sum_t *terms, int n) {
   const ending_t ending = {.terms = terms, .n = n};
   const int64_t panels = product->columns / TILE, groups = (panels + 1) / 2;

@@ -27,7 +27,7 @@ void scaler_leave(scaler_t *scaler, int64_t c) {
   scaler->scale[c] = 1;
 }
 
-/* from NULL: the present columns repeat. */
+/* Column c of n becomes column from[c], or column c mod scaler->n when from is NULL. */
 static ls_status rearrange(scaler_t *scaler, const int64_t *from, int64_t n, ls_error *error) {
   scaler_t all = {0};
   if (scaler->n == 0) return LS_OK;

@@ -1,5 +1,5 @@
-/* Scaling of columns: y = (x - shift) * scale + offset. Who fits a scaler is no matter here;
- * features/scaling.h fits them on training rows and keeps them in files. */
+/* Scaling of columns: y = (x - shift) * scale + offset. This file only applies a scaler. features/scaling.h
+ * fits scalers on training rows and stores them in files. */
 #ifndef MATH_SCALER_H
 #define MATH_SCALER_H
 
@@ -9,29 +9,30 @@
 #include <stdint.h>
 
 typedef struct {
-  const char *name;               /* of the scaling, a constant; where columns differ, of most */
-  int64_t n;                      /* columns; 0: nothing is scaled */
+  const char *name;               /* name of the scaling, static; if columns differ, that of most */
+  int64_t n;                      /* columns; 0: no scaling */
   double *shift, *scale, *offset; /* (n) each */
   arena_t arena;
 } scaler_t;
 
-/* n columns of zeros, for the caller to fill in. *out is caller-owned (scaler_free), untouched on failure. */
+/* Creates a scaler with n columns of zeros for the caller to fill in. *out is caller-owned (scaler_free),
+ * unchanged on failure. */
 ls_status scaler_new(const char *name, int64_t n, scaler_t *out, ls_error *error);
 void scaler_free(scaler_t *scaler);
 
-/* Column c stays as it is: class numbers among the targets. */
+/* Makes column c the identity. Used for class numbers among the targets. */
 void scaler_leave(scaler_t *scaler, int64_t c);
 
-/* Column c becomes the present column c mod scaler->n, for `times` times as many columns. */
+/* Repeats the columns `times` times: column c becomes the old column c mod scaler->n. */
 ls_status scaler_repeat(scaler_t *scaler, int64_t times, ls_error *error);
 
-/* Column c of n becomes the present column from[c]. */
+/* Rearranges the scaler to n columns: column c becomes the old column from[c]. */
 ls_status scaler_pick(scaler_t *scaler, const int64_t *from, int64_t n, ls_error *error);
 
-/* In place, rows of scaler->n columns. Targets of a split are scaled by split_scale_targets (data/stream.h).
- */
+/* Scales rows of scaler->n columns, in place. For the targets of a split, use split_scale_targets
+ * (data/stream.h). */
 void scaler_apply(const scaler_t *scaler, int64_t rows, float *values);
-/* Back, in place: the n values of one row that belong to columns first .. first + n. */
+/* Undoes the scaling of columns [first, first + n) in one row of values, in place. */
 void scaler_invert(const scaler_t *scaler, int64_t first, int64_t n, float *values);
 
 #endif

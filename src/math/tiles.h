@@ -1,13 +1,13 @@
-/* Inside of the room: tiles of 16 rows of 16 words, by AMX or in plain C. Four operations are all that a
- * kernel on tiles is made of, so the emulation tests its loops and edges on any CPU.
+/* Private to the math room: tiles of 16 rows of 16 words, by AMX or in plain C. A kernel on tiles uses only
+ * these four operations, so the emulation tests its loops and edges on any CPU.
  *
- *   TILE_ZERO(tiles, t)               t = 0
- *   TILE_LOAD(tiles, t, from, stride) row i of t = 16 words at from + i stride
- *   TILE_MULTIPLY(tiles, c, a, b)     c += a b, in the arithmetic `tile` of product.h: a is 16 rows of 16
- * words along the depth, b 16 words of depth of 16 columns TILE_STORE(tiles, t, to, stride)  16 words at to +
- * i stride = row i of t
+ *   TILE_ZERO(tiles, t)                t = 0
+ *   TILE_LOAD(tiles, t, from, stride)  row i of t = the 16 words at from + i stride
+ *   TILE_MULTIPLY(tiles, c, a, b)      c += a b, in the arithmetic `tile` of product.h;
+ *                                      a: 16 rows of 16 words of depth, b: 16 words of depth of 16 columns
+ *   TILE_STORE(tiles, t, to, stride)   the 16 words at to + i stride = row i of t
  *
- * Tiles are numbered from 0 to 7, by literals. Strides count words; 0 repeats a row. */
+ * Tiles are numbered 0 to 7; the number must be a literal. Strides count words; stride 0 repeats a row. */
 #ifndef MATH_TILES_H
 #define MATH_TILES_H
 
@@ -23,7 +23,7 @@ typedef struct {
   char none;
 } tiles_t;
 
-/* Each thread tells its core the shape of its tiles, once. */
+/* Configures the shape of the tiles, once per thread. */
 INLINE void tiles_begin(tiles_t *tiles) {
   static _Thread_local bool configured;
   (void)tiles;

@@ -1,5 +1,5 @@
-/* Transposing words, in squares that stay in registers. Vectors of eight serve every CPU: the loads and
- * stores set the pace. */
+/* Transposes words in squares that stay in registers. Vectors of eight are enough on every CPU, because loads
+ * and stores set the pace. */
 #include "math/transpose.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -13,8 +13,8 @@ enum { SIDE = 8 };
 typedef float side_t __attribute__((vector_size(SIDE * sizeof(float))));
 typedef float loose_side_t __attribute__((vector_size(SIDE * sizeof(float)), aligned(4), may_alias));
 
-/* Eight by eight in three rounds: pairs of rows exchange single columns, then pairs of columns, then halves.
- */
+/* Transposes 8 by 8 words in three rounds: pairs of rows exchange single columns, then pairs of columns, then
+ * halves. */
 INLINE void transpose_square(const float *in, int64_t in_stride, float *out, int64_t out_stride) {
   side_t x[SIDE], y[SIDE];
   UNROLL

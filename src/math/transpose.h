@@ -1,11 +1,11 @@
-/* Inside of the room: transposing words. */
+/* Private to the math room: transposing words. */
 #ifndef MATH_TRANSPOSE_H
 #define MATH_TRANSPOSE_H
 
 #include <stdint.h>
 
-/* out (columns, rows) = in (rows, columns) transposed; rows of in and out lie in_stride and out_stride floats
- * apart. */
+/* out (columns, rows) = the transpose of in (rows, columns). Rows of in and out are in_stride and out_stride
+ * floats apart. */
 void transpose(int64_t rows, int64_t columns, const float *in, int64_t in_stride, float *out,
                int64_t out_stride);
 

@@ -1,16 +1,16 @@
-/* Walks over the summation tree. Every function here descends from the root by the same split, so there is
- * one place that knows the shape of the tree: tree_split. */
+/* Walks over the summation tree. Every function here descends from the root with tree_split, the only
+ * function that knows the shape of the tree. */
 #include "math/tree.h"
 
 #include <assert.h>
 
 int tree_split(int n) {
   int p = 1;
-  while (p < n - p) p *= 2; /* p < n - p keeps 2p below n, and never overflows */
+  while (p < n - p) p *= 2; /* written as p < n - p, because 2 * p could overflow */
   return p;
 }
 
-/* Splitting takes off the largest power of two, so the left part is the deeper one: depth = ceil(log2 n). */
+/* The left part is the largest power of two below n, so it is the deeper one: depth = ceil(log2 n). */
 int tree_depth(int n) {
   int depth = 0;
   for (; n > 1; n = tree_split(n)) depth++;
@@ -52,7 +52,7 @@ typedef struct {
   int length;
 } plan_t;
 
-/* Emits the program of one node; returns the stack depth that it needs. */
+/* Emits the program for one node. Returns the stack depth that it needs. */
 static int plan_node(plan_t *plan, int lo, int n) {
   assert(plan->next < plan->n_pieces);
   const tree_node_t *piece = &plan->pieces[plan->next];
@@ -63,7 +63,7 @@ static int plan_node(plan_t *plan, int lo, int n) {
   assert(n > 1 && "the pieces do not make up the tree");
   int p = tree_split(n);
   int left = plan_node(plan, lo, p);
-  int right = plan_node(plan, lo + p, n - p) + 1; /* on top of the left sum */
+  int right = plan_node(plan, lo + p, n - p) + 1; /* its result is on top of the left sum */
   plan->program[plan->length++] = TREE_ADD;
   return left > right ? left : right;
 }

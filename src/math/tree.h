@@ -1,10 +1,26 @@
-/* The one binary tree in which everything is summed over shards.
+/* The binary tree that defines the order of every sum over shards. It is the same on any number of ranks, and
+ * so are the bits of the sum.
  *
- * sum(lo, n) is leaf lo when n = 1, else sum(lo, p) + sum(lo + p, n - p) with p the largest power of two
- * below n. Whoever owns the leaves [first, first + count) folds them into the largest subtrees that lie
- * inside (tree_cover); whoever adds up does the few additions above those (tree_plan). Since floating-point
- * addition is a function of its two operands alone, the result has the same bits however the leaves are dealt
- * out. All functions are pure and thread-safe. */
+ * sum(lo, n) is leaf lo if n = 1. Otherwise it is sum(lo, p) + sum(lo + p, n - p), with p the largest power
+ * of two below n. For 6 leaves:
+ *
+ *                sum(0,6)
+ *               /        \
+ *        sum(0,4)        sum(4,2)
+ *        /      \         /    \
+ *   sum(0,2)  sum(2,2)   4      5
+ *    /   \     /   \
+ *   0     1   2     3
+ *
+ * The owner of leaves [first, first + count) adds them up to the largest subtrees inside this range
+ * (tree_cover). The few additions above these subtrees remain (tree_plan). For example, with leaves 0 to 2 on
+ * rank 0 and leaves 3 to 5 on rank 1:
+ *
+ *   rank 0 covers  (0,2) (2,1)     rank 1 covers  (3,1) (4,2)
+ *   plan           0  1 2 +  +  3 +       that is  ((0,2) + ((2,1) + (3,1))) + (4,2)
+ *
+ * A floating-point addition depends only on its two operands, so the result has the same bits for any
+ * distribution of the leaves. All functions are pure and thread-safe. */
 #ifndef MATH_TREE_H
 #define MATH_TREE_H
 
@@ -14,7 +30,7 @@
 /* The largest power of two below n, n >= 2. */
 int tree_split(int n);
 
-/* Depth of the tree over n leaves: 0 for one leaf, at most TREE_MAX_DEPTH. */
+/* Depth of the tree over n leaves: 0 for one leaf, never more than TREE_MAX_DEPTH. */
 int tree_depth(int n);
 enum { TREE_MAX_DEPTH = 32 };
 
@@ -23,27 +39,27 @@ typedef struct {
   int lo, n;
 } tree_node_t;
 
-enum { TREE_MAX_PIECES = 64 }; /* no range of leaves needs more */
+enum { TREE_MAX_PIECES = 64 }; /* enough for every range of leaves */
 
-/* The largest nodes of the tree over `leaves` leaves that lie inside [first, first + count), in order of lo.
- * Returns how many there are: at most TREE_MAX_PIECES, one when the range is all leaves or an aligned power
- * of two. */
+/* Finds the largest nodes of the tree over `leaves` leaves that are inside [first, first + count), in order
+ * of lo. Returns their number, at most TREE_MAX_PIECES. It is one when the range is all leaves or an aligned
+ * power of two. */
 int tree_cover(int leaves, int first, int count, tree_node_t pieces[TREE_MAX_PIECES]);
 
-/* A postfix program that adds up pieces: operation >= 0 pushes that piece, TREE_ADD adds the two topmost (the
- * deeper one first). */
+/* An operation of a postfix program that adds up pieces. A value >= 0 pushes that piece. TREE_ADD replaces
+ * the two topmost values by their sum (the deeper one is the left operand). */
 enum { TREE_ADD = -1 };
 
-/* The program that yields sum(0, leaves) from pieces which together cover all leaves, sorted by lo (as the
- * covers of consecutive ranges give). program needs 2 * n_pieces - 1 entries. Returns the largest stack
- * depth. */
+/* Writes the program that computes sum(0, leaves) from pieces. The pieces must cover all leaves and be sorted
+ * by lo, as the covers of consecutive ranges are. program needs 2 * n_pieces - 1 entries. Returns the largest
+ * stack depth. */
 int tree_plan(int leaves, const tree_node_t *pieces, int n_pieces, int *program);
 
-/* sum(0, n) of n doubles, each `stride` apart. */
+/* sum(0, n) of n doubles that are `stride` doubles apart. */
 double tree_sum(const double *values, int n, size_t stride);
 
-/* sum(0, n) elementwise of n vectors of `width` doubles, values[leaf * width + i]; the sum ends in values[0
- * .. width). Overwrites values. */
+/* sum(0, n) of n vectors of `width` doubles, element by element. Leaf l is values[l * width ..]; the result
+ * is in values[0 .. width). Overwrites values. */
 void tree_sum_vectors(double *values, int n, size_t width);
 
 #endif

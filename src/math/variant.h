@@ -1,6 +1,6 @@
-/* Inside of the room: files that are compiled once for each instruction set (CMakeLists.txt).
- * LOCKSTEP_VARIANT names the copy; what a copy exports carries that name behind its own: VARIANT(exp_floats)
- * is exp_floats_avx512. */
+/* Private to the math room: for files that are compiled once for each instruction set (CMakeLists.txt).
+ * LOCKSTEP_VARIANT names the copy. Exports of a copy end in that name: VARIANT(exp_floats) is
+ * exp_floats_avx512. */
 #ifndef MATH_VARIANT_H
 #define MATH_VARIANT_H
 
@@ -8,7 +8,7 @@
 #define VARIANT_EXPAND(name, variant) VARIANT_JOIN(name, variant)
 #define VARIANT(name)                 VARIANT_EXPAND(name, LOCKSTEP_VARIANT)
 
-/* LOCKSTEP_LANES: floats of a vector in this copy. */
+/* LOCKSTEP_LANES: floats per vector in this copy. */
 enum { LANES = LOCKSTEP_LANES };
 #if LOCKSTEP_LANES == 16 && !defined __AVX512F__
 #define LOCKSTEP_EMULATED
@@ -27,7 +27,8 @@ typedef uint32_t loose_words_t __attribute__((vector_size(LANES * sizeof(float))
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* UNROLL makes registers of arrays. Emulated vectors fit in no registers, and their loops stay loops. */
+/* UNROLL lets the compiler keep arrays in registers. Emulated vectors do not fit in registers, so their loops
+ * are not unrolled. */
 #ifdef LOCKSTEP_EMULATED
 #define UNROLL
 #define UNROLL_SOME
@@ -38,13 +39,13 @@ typedef uint32_t loose_words_t __attribute__((vector_size(LANES * sizeof(float))
 #define UNROLL      _Pragma("GCC unroll 32")
 #define UNROLL_SOME _Pragma("GCC unroll 8")
 #endif
-#if LOCKSTEP_LANES == 16 /* one step of depth keeps the multipliers busy for long enough */
+#if LOCKSTEP_LANES == 16 /* one step of depth is long enough to keep the multipliers busy */
 #undef UNROLL_SOME
 #define UNROLL_SOME
 #endif
 
-/* A word in every lane, whatever it holds: no arithmetic of floats touches it. By intrinsics, because
- * compilers take a detour through an integer register. */
+/* Copies a word to every lane without interpreting it as a float. Uses intrinsics, because compilers take a
+ * detour through an integer register. */
 INLINE words_t broadcast(const float *word) {
 #if defined __x86_64__ && LOCKSTEP_LANES == 8
   return (words_t)_mm256_broadcast_ss(word);
@@ -57,14 +58,15 @@ INLINE words_t broadcast(const float *word) {
 #endif
 }
 
-/* Makes the compiler keep a value in a register that it would else read from memory at each use. */
+/* Makes the compiler keep a value in a register. Otherwise it would load the value from memory at each
+ * use. */
 #ifdef __AVX512F__
 #define KEEP(x) __asm__("" : "+v"(x))
 #else
 #define KEEP(x) (void)(x)
 #endif
 
-/* x for x > 0, else slope x; adding zero makes -0 a 0, and NaN stays NaN. */
+/* x for x > 0, otherwise slope x. Adding zero turns -0 into 0. NaN stays NaN. */
 INLINE vector_t rectify(vector_t x, float slope) {
   vector_t low = x * slope;
   mask_t positive = x > 0.0F;

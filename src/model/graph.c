@@ -1,5 +1,6 @@
-/* From layer settings to nodes: every kind of layer has a function that appends its ops. Then what backward
- * must know is decided once: which deltas are needed, which share a buffer, and who writes a delta first. */
+/* Builds the graph from layer settings: each kind of layer has a function that appends its ops. After that,
+ * decides once what backward needs: which deltas to compute, which of them share a buffer, and which use of a
+ * value writes its delta first. */
 #include "model/graph.h"
 
 #include "model/graph_impl.h"
@@ -10,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Weights of one layer; far beyond any memory, far below where sizes in bytes overflow. */
+/* Weights per layer at most: more than fits in any memory, and small enough that sizes in bytes do not
+ * overflow. */
 static const int64_t largest_layer = (int64_t)1 << 40;
 
 static ls_status no_memory(ls_error *error) {
@@ -32,7 +34,7 @@ static ls_status bad_layer(const layer_settings_t *layer, ls_error *error, const
 
 /* ---- appending nodes ---- */
 
-/* What the layer functions share. */
+/* Arguments common to all layer functions. */
 typedef struct {
   graph_t *graph;
   ls_error *error;
@@ -40,7 +42,7 @@ typedef struct {
 
 static ls_status append_layers(builder_t *b, const layer_settings_t *layers, size_t n, size_t *value);
 
-/* Nodes that the layers need at most: a dense layer may need a second one for its activation. */
+/* Upper limit of the number of nodes. A dense layer may need a second node for its activation. */
 static size_t count_nodes(const layer_settings_t *layers, size_t n) {
   size_t count = 0;
   for (size_t i = 0; i < n; i++) count += 2 + count_nodes(layers[i].layers, layers[i].n_layers);
@@ -62,7 +64,7 @@ static node_t *append_node(graph_t *graph, const op_t *op, size_t input, int64_t
   return node;
 }
 
-/* The row of a name; none given means identity. */
+/* Finds the activation of a layer; identity when the layer names none. */
 static ls_status find_activation(const layer_settings_t *layer, const activation_t **out, ls_error *error) {
   const char *name = layer->activation != NULL ? layer->activation : "identity";
   const activation_t *row = activation_find(name);
@@ -75,7 +77,7 @@ static ls_status find_activation(const layer_settings_t *layer, const activation
   return LS_OK;
 }
 
-/* A delta is needed where parameters lie at or before the node; nobody needs dL/d input. */
+/* A node needs a delta if it, or a node before it, has parameters. dL/d input is not needed. */
 static void mark_needed_deltas(graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
@@ -85,7 +87,7 @@ static void mark_needed_deltas(graph_t *graph) {
   }
 }
 
-/* A function without a slope stops every delta: it may only act on what nobody trains. */
+/* A function without a derivative stops every delta, so nothing before it may have parameters. */
 static ls_status check_slope(builder_t *b, const layer_settings_t *layer, const activation_t *activation,
                              size_t value) {
   mark_needed_deltas(b->graph);
@@ -110,8 +112,8 @@ static ls_status append_activation(builder_t *b, const layer_settings_t *layer, 
   return LS_OK;
 }
 
-/* "auto" goes by the function that the layer's outputs meet: its own, or the activation layer right after it.
- */
+/* "auto" depends on the activation of the layer's outputs: the layer's own, or that of an activation layer
+ * right after it. */
 static ls_status find_init(const layer_settings_t *layer, bool has_next, const activation_t *own,
                            const char **out, ls_error *error) {
   choice_t row;
@@ -215,7 +217,7 @@ static size_t append_join(graph_t *graph, size_t first, size_t second) {
   return node->number;
 }
 
-/* One branch after the other, each from the same value, and each joined to those before it. */
+/* Appends one branch after the other, each with the same input, and joins each to the branches before it. */
 static ls_status append_branches(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
   (void)has_next;
   if (layer->n_layers == 0) return bad_layer(layer, b->error, "branches: needs at least one list of layers");
@@ -229,8 +231,8 @@ static ls_status append_branches(builder_t *b, const layer_settings_t *layer, bo
   return LS_OK;
 }
 
-/* Appends the ops of layer, whose input is node *value, and sets *value to the node of its output. has_next:
- * another layer of the same list follows it in memory. */
+/* Appends the ops of a layer whose input is node *value, and sets *value to its output node. has_next:
+ * layer[1] exists and is the next layer of the same list. */
 typedef ls_status (*append_t)(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value);
 
 static const append_t append_table[] = {
@@ -245,10 +247,10 @@ static ls_status append_layers(builder_t *b, const layer_settings_t *layers, siz
   return LS_OK;
 }
 
-/* ---- what backward must know ---- */
+/* ---- plan for backward ---- */
 
-/* Backward meets the uses of a value in reverse: the first overwrites the delta, the others add to it. A
- * value with one use only may have its delta in place of its user's, when that op can work in place. */
+/* Backward visits the uses of a value in reverse order. The first one overwrites the delta, the others add to
+ * it. A value with a single use can share the delta buffer of its user if the user's op works in place. */
 static ls_status plan_deltas(graph_t *graph, ls_error *error) {
   int *uses = calloc(graph->n_nodes, sizeof *uses);
   if (uses == NULL) return no_memory(error);
@@ -267,7 +269,7 @@ static ls_status plan_deltas(graph_t *graph, ls_error *error) {
   return LS_OK;
 }
 
-/* ---- the whole ---- */
+/* ---- the graph ---- */
 
 static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_layers, int64_t inputs,
                        ls_error *error) {
@@ -318,7 +320,8 @@ int64_t graph_outputs(const graph_t *graph) {
   return graph_output_node(graph)->width;
 }
 
-/* Forward and backward-weights always, backward-data where somebody before wants the delta. */
+/* Two passes (forward, backward-weights), or three with backward-data if the input of the node needs a
+ * delta. */
 double node_flops_per_row(const graph_t *graph, const node_t *node) {
   if (node->op != &op_dense) return 0;
   int passes = graph->nodes[node->inputs[0]].needs_delta ? 3 : 2;
@@ -331,7 +334,7 @@ double graph_flops_per_row(const graph_t *graph) {
   return flops;
 }
 
-/* A line per layer, with the numbers of a column below each other. */
+/* Prints a table with a line per node. */
 void graph_print(const graph_t *graph, FILE *out) {
   fprintf(out, "%-16s %9s  %-15s %12s %14s\n", "layer", "outputs", "function", "parameters", "FLOPs per row");
   for (size_t i = 0; i < graph->n_nodes; i++) {

@@ -1,17 +1,22 @@
-/* The network as a graph of primitive ops, and reverse-mode differentiation over it.
+/* The network as a graph of primitive ops, with reverse-mode differentiation.
  *
- * An op is a row of functions (op.c, op_row.c): dense (with its activation fused), activation, softmax,
- * dropout, add, join. Forward walks the nodes in order, backward in reverse; each op turns the delta of its
- * output (dL/dy) into the deltas of its inputs, adding where a value is used more than once. Weight gradients
- * come afterwards, tile by tile, from the values and deltas that the two walks left on the tape: so threads
- * can share rows first and blocks of weights second, and a tile can be folded over shards while it is in
- * cache.
+ * An op is a row of functions (op.c, op_row.c, op_batch.c): dense (with its activation fused), activation,
+ * softmax, layer_norm, batch_norm, dropout, add, join. Forward visits the nodes in order, backward in
+ * reverse. Each op turns the delta of its output (dL/dy) into the deltas of its inputs. If a value is used
+ * more than once, the deltas are added. Weight gradients are computed afterwards, tile by tile, from the
+ * values and deltas on the tape. So threads can first share the rows and then the blocks of weights, and a
+ * tile is summed over shards while it is in cache.
  *
- * The graph is constant after creation and shared by all threads. A graph_worker_t holds one thread's
- * kernels. The parameter vector is one flat buffer: weights of all layers first, then all biases, each region
- * padded to whole blocks of GRAPH_BLOCK floats; padding is zero. In training, copies of weights lie behind
- * the vector, in the same buffer: transposed for backward, and rounded for forward where training is in bf16.
- */
+ * The graph is constant after creation and shared by all threads. A graph_worker_t holds the scratch memory
+ * of one thread. The parameter vector is one flat buffer. Each region is padded with zeros to whole blocks of
+ * GRAPH_BLOCK floats. In training, the copies of the weights follow in the same buffer: transposed for
+ * backward, and in bf16 also rounded for forward.
+ *
+ *   | weights of all layers | biases, scales, shifts | statistics | copies of weights |
+ *   |- graph_weight_floats -|                        |            |                   |
+ *   |------------- graph_trained_floats -------------|            |                   |
+ *   |----------------------- graph_floats ------------------------|                   |
+ *   |------------------------------ graph_buffer_floats ------------------------------| */
 #ifndef MODEL_GRAPH_H
 #define MODEL_GRAPH_H
 
@@ -32,173 +37,182 @@ typedef struct tape tape_t;
 
 /* ---- the graph ---- */
 
-/* Builds and checks the graph (LS_BAD_SETTINGS with the layer's line). *out is caller-owned. Thread-safe. */
+/* Builds and checks the graph. LS_BAD_SETTINGS with the line of the layer. *out is caller-owned.
+ * Thread-safe. */
 ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, graph_t **out,
                        ls_error *error);
 void graph_destroy(graph_t **graph);
 
-/* In which precision (precision.h) the products of dense layers are computed on tapes for training; others,
- * and every new graph, compute in fp32. Before anything is made of the graph. LS_BAD_SETTINGS, and nothing
- * changed, where the CPU cannot. */
+/* Sets the precision (precision.h) of dense products on tapes for training. All other products, and all
+ * products of a new graph, are in fp32. Call it before creating anything from the graph. LS_BAD_SETTINGS,
+ * with no change, for an unknown name. */
 ls_status graph_choose_precision(graph_t *graph, const char *name, ls_error *error);
 
 int64_t graph_inputs(const graph_t *graph);
 int64_t graph_outputs(const graph_t *graph);
-size_t graph_floats(const graph_t *graph);        /* of the parameter vector, a multiple of GRAPH_BLOCK */
-size_t graph_weight_floats(const graph_t *graph); /* [0, this) are weights, then biases; same multiple */
-size_t graph_buffer_floats(const graph_t *graph); /* the vector and the copies behind it */
-/* [0, this) are trained, the rest are running statistics of batch_norm, whose "gradient" are the sums that
- * they are made of; same multiple. graph_step_statistics takes the place of the optimiser there. */
+size_t graph_floats(const graph_t *graph);        /* size of the vector, a multiple of GRAPH_BLOCK */
+size_t graph_weight_floats(const graph_t *graph); /* size of the weight region, a multiple of GRAPH_BLOCK */
+size_t graph_buffer_floats(const graph_t *graph); /* the vector and the copies after it */
+/* Size of the regions that are trained, a multiple of GRAPH_BLOCK. The rest holds the running statistics of
+ * batch_norm. Their part of the gradient vector holds the sums from which they are updated, and
+ * graph_step_statistics replaces the optimiser there. */
 size_t graph_trained_floats(const graph_t *graph);
-int64_t graph_parameters(const graph_t *graph);  /* trained; true count, padding not counted */
-size_t graph_plain_floats(const graph_t *graph); /* of all plain arrays together, statistics last */
-/* 2 x weights for forward, for backward-weights and, where something before the layer is trained,
+int64_t graph_parameters(const graph_t *graph);  /* trained parameters, without padding */
+size_t graph_plain_floats(const graph_t *graph); /* all plain arrays together, statistics last */
+/* 2 x weights for each pass: forward, backward-weights and, if anything before the layer is trained,
  * backward-data. */
 double graph_flops_per_row(const graph_t *graph);
-/* Floats on the tape per row: values alone, or values and deltas. */
+/* Floats on the tape per row; train: with deltas and everything else that backward needs. */
 size_t graph_tape_floats(const graph_t *graph, bool train);
 
-/* A parameter array as files name it. */
+/* A parameter array as files describe it. */
 typedef struct {
-  char name[64]; /* dense1/weight, dense1/bias */
+  char name[64]; /* for example dense1/weight, dense1/bias */
   int dims;
   int64_t shape[2]; /* (out, in) or (out) */
   int64_t fan_in, fan_out;
   bool is_weight;
   bool is_statistic; /* not trained */
-  const char *init;  /* weights: name of the initialisation; others: zeros or ones */
+  const char *init;  /* name of the initialisation; zeros or ones unless it is a weight */
 } parameter_t;
 size_t graph_parameter_count(const graph_t *graph);
 const parameter_t *graph_parameter(const graph_t *graph, size_t i);
 
-/* Where array i lies in the vector: `floats` with the padding of its layout, both multiples of 16. */
+/* The place of array i in the vector. `floats` includes the padding of its layout. Both are multiples of
+ * 16. */
 typedef struct {
   size_t offset, floats;
 } extent_t;
 extent_t graph_extent(const graph_t *graph, size_t i);
 
-/* Parameter array i between the vector and a plain row-major array. Any vector of the same layout may be
- * passed (gradient, optimiser state). Not for the step loop. */
+/* Copies parameter array i between a vector and a plain row-major array. The vector may be any with the
+ * layout of the parameter vector (gradient, optimiser state). These cannot fail. Not for the step loop. */
 ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain, ls_error *error);
 ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector, ls_error *error);
 
-/* Brings the copies behind the vector up to date with its floats [first, first + count), whole blocks or
- * tiles. Needed after every change of weights and before the next forward or backward pass of training.
- * Thread-safe for different ranges. */
+/* Updates the copies of the weights from floats [first, first + count) of the vector, whole blocks or tiles.
+ * Call it after every change of weights and before the next forward or backward pass of training. Thread-safe
+ * for different ranges. */
 void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t count);
 
-/* XXH3-64 of the plain parameters in graph order. */
+/* The XXH3-64 checksum of the plain parameters in graph order. */
 ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *out, ls_error *error);
 
-/* A line per layer: name, shape, activation, parameters, FLOPs per row. */
+/* Prints a line per node: name, outputs, activation, parameters, FLOPs per row. */
 void graph_print(const graph_t *graph, FILE *out);
 
-/* The computation graph, forward and backward: as text, a line per op in the order of either walk, or for
- * Graphviz. `origin` says where its inputs come from; NULL: they are the features. */
+/* Print the computation graph, forward and backward: as text with a line per op, or for Graphviz. `origin`
+ * says where the inputs come from; NULL: they are the features. */
 void graph_print_passes(const graph_t *graph, const char *origin, FILE *out);
 void graph_print_dot(const graph_t *graph, const char *origin, FILE *out);
 
-/* ---- the tape: what forward leaves for backward ---- */
+/* ---- the tape: values that forward leaves for backward ---- */
 
-/* Values of every node for `rows` rows; node by node, row-major. With slice_rows > 0, deltas too, and what
- * weight gradients over slices of that many rows read: rows is a multiple of it. */
+/* Creates buffers for the values of every node for `rows` rows; each buffer is (rows, width), row-major. With
+ * slice_rows > 0 (training) also for deltas and for the operands of the weight gradients. The rows are then
+ * cut into slices, one per shard, and rows must be a multiple of slice_rows:
+ *
+ *   rows of the tape   | slice 0                     | slice 1                     | …
+ *   kernel calls       | call | call | call | call   | call | call | call | call   | …
+ *
+ * *out is caller-owned. */
 ls_status tape_create(const graph_t *graph, int64_t rows, int64_t slice_rows, tape_t **out, ls_error *error);
 void tape_destroy(tape_t **tape);
-float *tape_input(tape_t *tape, int64_t row);        /* (·, inputs) from this row on */
+float *tape_input(tape_t *tape, int64_t row);        /* (·, inputs), starting at this row */
 float *tape_output(tape_t *tape, int64_t row);       /* (·, outputs): logits or predictions */
-float *tape_output_delta(tape_t *tape, int64_t row); /* dL/d output, to be filled before backward */
+float *tape_output_delta(tape_t *tape, int64_t row); /* dL/d output, to be filled in before backward */
 
-/* ---- one thread's work ---- */
+/* ---- the work of one thread ---- */
 
-/* What a forward pass needs to know beside the values. */
+/* Options of a forward pass. */
 typedef struct {
-  bool training;       /* dropout on */
-  bool sampling;       /* dropout on, but all else as in use: Monte-Carlo dropout */
-  uint64_t seed, step; /* of the dropout stream */
+  bool training;       /* dropout on, batch_norm uses the rows of the call */
+  bool sampling;       /* dropout on, everything else as in inference: Monte-Carlo dropout */
+  uint64_t seed, step; /* for the dropout stream */
   uint64_t shard;
-  int64_t row;     /* of the first row within the shard's slice */
-  int64_t padding; /* rows at the end of the call that do not count: batch_norm leaves them out */
+  int64_t row;     /* index of the first row within the slice of its shard */
+  int64_t padding; /* rows at the end of the call that do not count; batch_norm ignores them */
 } pass_t;
 
-/* Makes this thread's kernels for up to `most_calls` calls of `rows` rows at a time, in training for the
- * backward pass too. Call in the thread that will use it. */
+/* Creates the scratch memory of one thread for up to `most_calls` calls of `rows` rows at a time; train: for
+ * the backward pass too. Call it in the thread that will use it. *out is caller-owned. */
 ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t most_calls, bool train,
                               graph_worker_t **out, ls_error *error);
 void graph_worker_destroy(graph_worker_t **worker);
 
-/* `calls` calls of `rows` rows each, one behind the other on the tape from `row` on, from tape_input to
- * tape_output; passes (calls). The bits of a call do not depend on its company, which is there for speed:
- * products read the weights once for all of it. In training each call lies within one slice; with batch_norm
- * it is all of it, or at least 64 rows. */
+/* Forward for `calls` calls of `rows` rows each, consecutive on the tape from `row` on, from tape_input to
+ * tape_output. passes (calls). Several calls at once are faster, because products read the weights only once;
+ * the bits of a call are the same as if it were alone. In training each call must lie within one slice. With
+ * batch_norm it must be the whole slice or have at least 64 rows. */
 void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row, int64_t calls,
                    const pass_t *passes);
-/* The same rows, from tape_output_delta back to what the weight gradients need. parameters: the whole buffer.
- */
+/* Backward for the same rows, from tape_output_delta to the operands of the weight gradients. parameters: the
+ * whole buffer, with the copies. */
 void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
                     int64_t calls);
 
-/* ---- the same by sections, for who gets parameters and gives gradients piece by piece ---- */
+/* ---- forward and backward by sections, when parameters arrive and gradients leave piece by piece ---- */
 
-/* What forward can do once it has one run of weights: nodes [first, end), or, of a dense layer that is cut
- * between several sections, the outputs [from, to) of node `first`; the last of them does the rest of the
- * nodes. Sections that begin with the same node are one stage of the way back. */
+/* The part of forward that becomes possible with one run of weights: nodes [first, end). If several sections
+ * share a dense layer, each computes outputs [from, to) of node `first`; the last of them also computes the
+ * remaining nodes. Sections with the same first node are one stage of backward. */
 typedef struct {
   size_t first, end;
   int64_t from, to; /* 0, 0: the whole layer */
-  size_t offset;    /* where its weights begin in the parameter vector: they end where the next one's begin */
+  size_t offset;    /* start of its weights in the vector; they end where the next section's start */
 } section_t;
 
-/* Cuts the network into sections of some `floats` weights: layers that have more are cut, those that have
- * fewer go together with their neighbours. Returns how many; writes them when `sections` is not NULL. */
+/* Cuts the network into sections of about `floats` weights. Larger layers are cut; smaller ones are combined
+ * with their neighbours. Returns the number of sections, and writes them unless `sections` is NULL. */
 size_t graph_cut(const graph_t *graph, size_t floats, section_t *sections);
-size_t graph_nodes(const graph_t *graph);               /* numbered from 1; node 0 is the input */
-size_t graph_tile_node(const graph_t *graph, size_t i); /* whose parameters tile i is of */
+size_t graph_nodes(const graph_t *graph);               /* number of nodes; node 0 is the input */
+size_t graph_tile_node(const graph_t *graph, size_t i); /* the node whose parameters are in tile i */
 
-/* Sections in order do what graph_forward does. */
+/* Forward for one section. All sections in order are the same as graph_forward. */
 void graph_forward_section(graph_worker_t *worker, const section_t *section, const float *parameters,
                            tape_t *tape, int64_t row, int64_t calls, const pass_t *passes);
-/* The part of graph_backward from node `above`, whose parameters' gradient can be computed already
- * (graph_nodes: from the outputs), to that which lets the gradient of node `below` be computed: `above` hands
- * its delta on through its weights, `below` not yet. */
+/* Part of graph_backward. First propagates the delta of node `above` to its inputs (`above` = graph_nodes:
+ * starts at the output instead). Goes back to node `below` and settles it, so that the gradient of its
+ * parameters can be computed, but does not propagate its delta yet. */
 void graph_backward_between(graph_worker_t *worker, size_t above, size_t below, const float *parameters,
                             tape_t *tape, int64_t row, int64_t calls);
 
 /* ---- the gradient ---- */
 
-/* The gradient vector is cut into tiles (weights of all layers, then biases), covering all but padding
- * between arrays. A tile is `runs` contiguous runs of the parameter vector: run r is [offset + r stride, +
- * floats). */
+/* The gradient vector is cut into tiles: weights of all layers, then biases, and so on. They cover everything
+ * except the padding between arrays. A tile is `runs` contiguous runs of the vector: run r is [offset + r
+ * stride, + floats). */
 typedef struct {
   size_t offset, floats;
   size_t runs, stride;
 } tile_t;
 size_t graph_tiles(const graph_t *graph);
 tile_t graph_tile(const graph_t *graph, size_t i);
-size_t graph_largest_tile(const graph_t *graph); /* floats of all its runs */
+size_t graph_largest_tile(const graph_t *graph); /* the largest runs * floats of any tile */
 
-/* The gradient g of tile i over the slice of the tape that begins at `row`, a leaf of the tree, and the sums
- * that it completes: sums[0] = sums[0] + (sums[1] + … (sums[pending - 1] + g)), or g when none is pending.
- * Run r of a sum is at floats + r stride. */
+/* Computes the gradient g of tile i over the slice of the tape that starts at `row` (a leaf of the tree), and
+ * adds it to the sums that are waiting for it: sums[0] = sums[0] + (sums[1] + … (sums[pending - 1] + g)), or
+ * sums[0] = g when pending is 0. Run r of sum k is at sums[k].floats + r sums[k].panel. */
 void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile,
                          const dense_sum_t *sums, int pending);
-/* The same where g is zero: a shard without rows. */
+/* The same with g = 0, for a shard without rows. */
 void graph_tile_zero(const graph_t *graph, size_t tile, const dense_sum_t *sums, int pending);
 
-/* Statistics in the floats [first, first + n) of the vector, which `out` points at: running mean m and
- * variance v become (1 - momentum) m + momentum (sum of x) / rows, and (1 - momentum) v + momentum (sum of
- * squares) / freedom, where sums are what the tiles add up to, and freedom is rows less one for each call.
- * Without freedom v stays. Thread-safe for different ranges. */
+/* Updates the statistics in floats [first, first + n) of the vector; `out` points to float `first`. With sums
+ * from the tiles, a running mean m becomes (1 - momentum) m + momentum (sum of x) / rows. A running variance
+ * v becomes (1 - momentum) v + momentum (sum of squares) / freedom. freedom is the number of rows minus the
+ * number of calls; if it is 0, v does not change. Thread-safe for different ranges. */
 void graph_step_statistics(const graph_t *graph, size_t first, size_t n, const float *sums, double rows,
                            double freedom, float *out);
 
-/* LS_BAD_SETTINGS when a network with batch_norm is to be trained by calls of one row. */
+/* LS_BAD_SETTINGS when a network with batch_norm would be trained with calls of one row. */
 ls_status graph_check_rows(const graph_t *graph, int64_t rows, ls_error *error);
 
 /* ---- reference ---- */
 
-/* The same network in double, plainly: for tests and gradient checks. plain: all parameter arrays
- * one after the other as graph_unpack gives them. x (rows, inputs), y (rows, outputs). Dropout as in `pass`;
- * batch_norm takes the rows as one call. */
+/* The same network in double, without optimisations, for tests and gradient checks. plain: all parameter
+ * arrays in graph order, as graph_unpack gives them. x (rows, inputs), y (rows, outputs). Dropout as in
+ * `pass`; batch_norm takes all rows as one call. */
 ls_status graph_reference(const graph_t *graph, const double *plain, int64_t rows, const double *x,
                           const pass_t *pass, double *y, ls_error *error);
 

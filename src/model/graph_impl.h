@@ -1,42 +1,42 @@
-/* Inside the model room: what a graph and a tape are made of. */
+/* Private to the model room: the members of a graph and of a tape. */
 #ifndef MODEL_GRAPH_IMPL_H
 #define MODEL_GRAPH_IMPL_H
 
 #include "base/arena.h"
 #include "model/op.h"
 
-/* A parameter array and where it lies. */
+/* A parameter array and its place. */
 typedef struct {
   parameter_t about;
   size_t node;
-  size_t offset; /* in the parameter vector */
-  size_t count;  /* of the plain array */
+  size_t offset; /* in the vector */
+  size_t count;  /* elements of the plain array */
 } array_t;
 
-/* A tile of the gradient and how it is computed. */
+/* A tile of the gradient, and how to compute it. */
 typedef struct {
   tile_t place;
   size_t node;
   enum {
     PIECE_WEIGHT,
-    PIECE_SUM,       /* over rows of the delta: biases, shifts */
-    PIECE_PRODUCT,   /* over rows of the delta times the factors: scales */
-    PIECE_STATISTIC, /* over the records of a slice */
+    PIECE_SUM,       /* sum over rows of the delta: biases, shifts */
+    PIECE_PRODUCT,   /* sum over rows of delta times factors: scales */
+    PIECE_STATISTIC, /* sum over the records of a slice */
   } kind;
-  dense_tile_t dense; /* weights: the tile within its layer */
-  int record;         /* statistics: RECORD_SUM or RECORD_SQUARES */
+  dense_tile_t dense; /* PIECE_WEIGHT: the tile within its layer */
+  int record;         /* PIECE_STATISTIC: RECORD_SUM or RECORD_SQUARES */
 } piece_t;
 
 struct graph {
-  const precision_t *precision; /* of training */
+  const precision_t *precision; /* used in training */
   node_t *nodes;                /* in order of computation; the last is the output */
   size_t n_nodes;
-  array_t *arrays; /* in graph order: weight, bias, weight, …; then statistics */
+  array_t *arrays; /* in graph order: weight, bias, weight, …; statistics last */
   size_t n_arrays;
   piece_t *pieces;                /* in order of offset */
-  size_t n_pieces, largest_piece; /* the latter in floats */
+  size_t n_pieces, largest_piece; /* largest_piece: in floats */
   size_t weight_floats, trained_floats, floats;
-  size_t buffer_floats; /* the vector and, behind it, copies of weights */
+  size_t buffer_floats; /* the vector and the copies of weights after it */
   int64_t parameters;
   size_t plain_floats;
   arena_t arena; /* owns all of the above */
@@ -47,27 +47,27 @@ struct tape {
   float **values;  /* by node */
   float **deltas;  /* by node; NULL where not needed */
   float **factors; /* by node; NULL where not kept */
-  float **records; /* by node, slice by slice; NULL where not kept */
-  /* by node, NULL for all but dense: what the gradient of the weights reads, slice by slice */
+  float **records; /* by node, slice after slice; NULL where not kept */
+  /* by node, NULL unless dense: operands of the weight gradient, slice after slice */
   float **columns, **panels;
   int64_t rows, slice_rows; /* slice_rows 0: no training */
-  int64_t slice_words;      /* along the depth of the weights' gradient */
+  int64_t slice_words;      /* words per slice along the depth of the weight gradient */
   arena_t arena;
 };
 
-/* Records of a slice. */
+/* Records per slice. */
 static inline int64_t tape_records(const tape_t *tape) {
   return (tape->slice_rows + RECORD_EVERY - 1) / RECORD_EVERY;
 }
 
-/* Gives every array its place in the vector; for graph_create, when all nodes are there (parameters.c). */
+/* Places every array in the vector. For graph_create, when all nodes exist (parameters.c). */
 ls_status parameters_place(graph_t *graph, ls_error *error);
-void parameters_place_copies(graph_t *graph); /* behind the vector, by the graph's precision */
+void parameters_place_copies(graph_t *graph); /* after the vector, for the graph's precision */
 
 /* Cuts the placed vector into tiles (tiles.c). */
 ls_status tiles_cut(graph_t *graph, ls_error *error);
 
-/* 2 x weights for each pass of training that this node takes part in; 0 for all but dense. */
+/* 2 x weights for each training pass of this node; 0 unless dense. */
 double node_flops_per_row(const graph_t *graph, const node_t *node);
 
 static inline const node_t *graph_output_node(const graph_t *graph) {

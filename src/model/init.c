@@ -1,6 +1,6 @@
-/* Initial weights. A rule is a variance and a distribution; the numbers come from the array's own random
- * stream in plain (out, in) order, so the initial model depends neither on who fills it nor on how weights
- * lie in memory. */
+/* Initial weights. A rule is a variance and a distribution. Each array has its own random stream, in plain
+ * (out, in) order, so the initial weights depend neither on the layout in memory nor on which rank fills
+ * them. */
 #include "model/init.h"
 
 #include "base/random.h"
@@ -64,7 +64,7 @@ static size_t plain_size(const parameter_t *parameter) {
   return (size_t)(parameter->shape[0] * (parameter->dims == 2 ? parameter->shape[1] : 1));
 }
 
-/* One array, by way of doubles and a plain float array, each with room for it. */
+/* Fills one array. drawn and plain are work space, each with room for the array. */
 static ls_status init_array(const graph_t *graph, size_t i, uint64_t seed, double *drawn, float *plain,
                             float *vector, ls_error *error) {
   const parameter_t *parameter = graph_parameter(graph, i);

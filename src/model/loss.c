@@ -1,5 +1,5 @@
-/* The table of losses, and what is asked of any of them. Each has a fast form in float, whose terms are added
- * up in double, and its definition in double for one row (loss_values.c, loss_classes.c). */
+/* The table of losses, and functions for all of them. Each loss has a fast form in float, with terms summed
+ * in double, and a definition in double for one row (loss_values.c, loss_classes.c). */
 #include "model/loss.h"
 
 #include "model/loss_impl.h"
@@ -55,7 +55,7 @@ loss_params_t loss_params(const loss_settings_t *settings) {
 
 /* ---- outputs and targets ---- */
 
-/* Outputs that belong to one target. */
+/* The number of outputs for one target. */
 static int64_t outputs_per_target(const loss_t *loss, const loss_params_t *params) {
   if (loss->evaluate == loss_gaussian) return 2;
   return loss->evaluate == loss_quantile ? (int64_t)params->n_levels : 1;

@@ -1,4 +1,4 @@
-/* Losses of classes: cross-entropy of probabilities, and margins between scores. */
+/* Losses for classes: cross-entropy of probabilities, and margins between scores. */
 #include "model/loss_impl.h"
 
 #include "math/functions.h"
@@ -15,7 +15,7 @@ static float largest_of(int64_t width, const float *z) {
   return largest;
 }
 
-/* p = exp(z - m), m = max z, so that nothing overflows; returns the sum of p, and m. p may be z. */
+/* p = exp(z - m) with m = max z, to avoid overflow. Returns the sum of p and sets *m. p may be z. */
 static float exponentials(int64_t width, const float *z, float *p, float *m) {
   float largest = largest_of(width, z), sum = 0;
   for (int64_t i = 0; i < width; i++) p[i] = z[i] - largest;
@@ -25,7 +25,7 @@ static float exponentials(int64_t width, const float *z, float *p, float *m) {
   return sum;
 }
 
-/* The same sum where nobody wants p. */
+/* The same sum without storing p. */
 static float sum_of_exponentials(int64_t width, const float *z, float *m) {
   enum { SOME = 64 };
   float p[SOME], largest = largest_of(width, z), sum = 0;
@@ -39,7 +39,7 @@ static float sum_of_exponentials(int64_t width, const float *z, float *m) {
   return sum;
 }
 
-/* sum_i t_i z_i with t the smoothed label */
+/* sum_i t_i z_i, with t the smoothed label */
 static double expected_logit(double smooth, int64_t width, const float *z, int32_t label) {
   if (smooth == 0) return (double)z[label];
   double sum = 0;
@@ -47,8 +47,8 @@ static double expected_logit(double smooth, int64_t width, const float *z, int32
   return (1 - smooth) * (double)z[label] + smooth * sum / (double)width;
 }
 
-/* L = -sum_i t_i log p_i = m + log sum_i exp(z_i - m) - sum_i t_i z_i;  dL/dz_i = p_i - t_i, where t_i is 1
- * for the label and 0 for the others, or, smoothed by a, (1 - a) t_i + a/K (Szegedy et al. 2016). */
+/* L = -sum_i t_i log p_i = m + log sum_i exp(z_i - m) - sum_i t_i z_i;  dL/dz_i = p_i - t_i. t_i is 1 for the
+ * label and 0 for the others; with smoothing a, it is (1 - a) t_i + a/K (Szegedy et al. 2016). */
 double loss_cross_entropy(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
                           target_t target, float *delta) {
   double total = 0, smooth = params->label_smoothing;
@@ -85,13 +85,13 @@ void loss_cross_entropy_predict(const loss_params_t *params, int64_t width, floa
   for (int64_t i = 0; i < width; i++) z[i] /= sum;
 }
 
-/* ---- margins: how far the label's score is ahead ----
+/* ---- margins: by how much the label's score leads ----
  *
- * One output is a score whose sign tells two classes apart: with t = -1 for label 0 and 1 for label 1 the
- * label is ahead by t z. Of several outputs the label's is ahead of the largest other one, i, by z_c - z_i.
- */
+ * The sign of a single output separates two classes: with t = -1 for label 0 and t = 1 for label 1, the lead
+ * is t z. With several outputs the lead is z_c - z_i, with c the label and i the largest other output. */
 
-/* The lead of the label, and dL/dz of a loss that falls by 1 as the lead grows by 1. delta may be NULL. */
+/* Returns the lead of the label. delta, unless NULL, is dL/dz of a loss that falls by 1 as the lead grows by
+ * 1. */
 static float lead(int64_t width, const float *z, int32_t label, float *delta) {
   if (width == 1) {
     float t = label > 0 ? 1.0F : -1.0F;
@@ -99,7 +99,7 @@ static float lead(int64_t width, const float *z, int32_t label, float *delta) {
     return t * z[0];
   }
   int64_t rival = label == 0 ? 1 : 0;
-  float all = 0; /* 0, or not a number when one of them is none */
+  float all = 0; /* 0, or NaN when any z is not finite */
   for (int64_t i = 0; i < width; i++) {
     all += 0.0F * z[i];
     if (i != label && z[i] > z[rival]) rival = i;
@@ -112,7 +112,7 @@ static float lead(int64_t width, const float *z, int32_t label, float *delta) {
   return z[label] - z[rival] + all;
 }
 
-/* max(0, margin - lead); where the lead is equal to the margin, rows still move. */
+/* max(0, margin - lead). Rows with a lead equal to the margin still have a gradient. */
 static double margin_loss(float margin, int64_t rows, int64_t width, const float *z, target_t target,
                           float *delta) {
   double total = 0;
@@ -126,14 +126,14 @@ static double margin_loss(float margin, int64_t rows, int64_t width, const float
   return total;
 }
 
-/* Cortes and Vapnik 1995; for several classes Crammer and Singer 2001. */
+/* Cortes and Vapnik 1995; Crammer and Singer 2001 for several classes. */
 double loss_hinge(const loss_params_t *params, int64_t rows, int64_t width, const float *z, target_t target,
                   float *delta) {
   (void)params;
   return margin_loss(1.0F, rows, width, z, target, delta);
 }
 
-/* Rosenblatt 1958: w changes by t x where t z <= 0, which plain descent of rate 1 on single rows does too. */
+/* Rosenblatt 1958: w changes by t x where t z <= 0. Plain SGD with rate 1 on single rows does the same. */
 double loss_perceptron(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
                        target_t target, float *delta) {
   (void)params;

@@ -1,4 +1,4 @@
-/* Inside the losses: what the rows of the table (loss.c) point to. */
+/* Private to the losses: the functions that the table in loss.c refers to. */
 #ifndef MODEL_LOSS_IMPL_H
 #define MODEL_LOSS_IMPL_H
 

@@ -1,5 +1,5 @@
-/* Losses of numbers: regression, counts, and yes or no for each output. Those that compare value by value
- * share one loop, to which the term is handed. */
+/* Losses for values: regression, counts, and yes/no for each output. Losses that compare value by value share
+ * one loop, which takes the term as an argument. */
 #include "model/loss_impl.h"
 
 #include "math/functions.h"
@@ -8,18 +8,18 @@
 
 /* ---- value by value: L = sum over rows of (1/k) sum over the k outputs of term(z, t) ---- */
 
-/* What a term is made of: an output, its target, and what `prepare` found for the output. */
+/* The arguments of a term: an output, its target, and what `prepare` computed for the output. */
 typedef struct {
   float z, t, exponential, logarithm;
 } value_t;
 
-/* The term, and *slope = d term / dz. */
+/* Returns the term and sets *slope = d term / dz. */
 typedef float (*term_t)(const loss_params_t *params, value_t value, float *slope);
 
-/* Elementary functions of n outputs, many at a time. */
+/* Computes elementary functions of n outputs. */
 typedef void (*prepare_t)(size_t n, const float *z, float *exponentials, float *logarithms);
 
-/* Terms are added in eight interleaved sums, so that an addition need not wait for the one before it. */
+/* Adds terms to eight interleaved sums, so that an addition need not wait for the previous one. */
 static inline double sum_terms(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
                                const float *t, float *delta, prepare_t prepare, term_t term) {
   enum { SOME = 64 };
@@ -61,7 +61,7 @@ double loss_mse_reference(const loss_params_t *params, int64_t width, const doub
   return sum / (double)width;
 }
 
-/* |z - t|, slope 0 where they are equal */
+/* |z - t|, with slope 0 at z = t */
 static inline float mae_term(const loss_params_t *params, value_t value, float *slope) {
   (void)params;
   float d = value.z - value.t;
@@ -81,8 +81,8 @@ double loss_mae_reference(const loss_params_t *params, int64_t width, const doub
   return sum / (double)width;
 }
 
-/* d^2/2 for |d| <= delta, else delta (|d| - delta/2), d = z - t (Huber 1964): with c the nearest number to d
- * in [-delta, delta] that is c (d - c/2), and its slope is c */
+/* d^2/2 for |d| <= delta, otherwise delta (|d| - delta/2), with d = z - t (Huber 1964). With c = d clamped to
+ * [-delta, delta] this is c (d - c/2), and its slope is c. */
 static inline float huber_term(const loss_params_t *params, value_t value, float *slope) {
   float delta = (float)params->delta, d = value.z - value.t;
   float c = d > delta ? delta : d;
@@ -106,7 +106,7 @@ double loss_huber_reference(const loss_params_t *params, int64_t width, const do
   return sum / (double)width;
 }
 
-/* The logistic function from e = exp(-|z|), which cannot overflow. */
+/* The logistic function of z from e = exp(-|z|), which cannot overflow. */
 static inline float logistic(float z, float e) {
   return (z >= 0 ? 1.0F : e) / (1.0F + e);
 }
@@ -118,8 +118,8 @@ static void bce_prepare(size_t n, const float *z, float *exponentials, float *lo
   floats_log1p(n, exponentials, logarithms);
 }
 
-/* -t log s(z) - (1 - t) log(1 - s(z)) = max(z, 0) - z t + log(1 + exp(-|z|)), s the logistic function.
- * Smoothed by a, t becomes (1 - a) t + a/2. */
+/* -t log s(z) - (1 - t) log(1 - s(z)) = max(z, 0) - z t + log(1 + exp(-|z|)), with s the logistic function.
+ * With smoothing a, t becomes (1 - a) t + a/2. */
 static inline float bce_term(const loss_params_t *params, value_t value, float *slope) {
   float smooth = (float)params->label_smoothing, z = value.z;
   float t = (1.0F - smooth) * value.t + 0.5F * smooth;
@@ -153,14 +153,14 @@ void loss_bce_predict(const loss_params_t *params, int64_t width, float *z) {
   }
 }
 
-/* ---- counts: the target is drawn from a Poisson distribution of rate exp(z) ---- */
+/* ---- counts: the target has a Poisson distribution with rate exp(z) ---- */
 
 static void poisson_prepare(size_t n, const float *z, float *exponentials, float *logarithms) {
   (void)logarithms;
   floats_exp(n, z, exponentials);
 }
 
-/* exp(z) - t z, the part of -log p(t) that depends on z */
+/* exp(z) - t z: the terms of -log p(t) that depend on z */
 static inline float poisson_term(const loss_params_t *params, value_t value, float *slope) {
   (void)params;
   *slope = value.exponential - value.t;
@@ -185,11 +185,11 @@ void loss_poisson_predict(const loss_params_t *params, int64_t width, float *z) 
   floats_exp((size_t)width, z, z);
 }
 
-/* ---- several outputs for a target ---- */
+/* ---- several outputs per target ---- */
 
-/* Nix and Weigend 1994: the target is drawn from a normal distribution. Outputs are the k means m, then the k
- * logarithms of the variance s = log v: L = (1/k) sum (s + (t - m)^2 exp(-s)) / 2, which is -log p(t) without
- * its constant; dL/dm = (m - t) exp(-s) / k, dL/ds = (1 - (t - m)^2 exp(-s)) / 2k. */
+/* The target has a normal distribution (Nix and Weigend 1994). Outputs are the k means m, then the k log
+ * variances s = log v. L = (1/k) sum (s + (t - m)^2 exp(-s)) / 2, which is -log p(t) without its constant.
+ * dL/dm = (m - t) exp(-s) / k, dL/ds = (1 - (t - m)^2 exp(-s)) / 2k. */
 double loss_gaussian(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
                      target_t target, float *delta) {
   (void)params;
@@ -224,16 +224,16 @@ double loss_gaussian_reference(const loss_params_t *params, int64_t width, const
   return sum / (double)k;
 }
 
-/* Means stay, logarithms of variances become standard deviations. */
+/* Keeps the means and converts log variances to standard deviations. */
 void loss_gaussian_predict(const loss_params_t *params, int64_t width, float *z) {
   (void)params;
   for (int64_t i = width / 2; i < width; i++) z[i] *= 0.5F;
   floats_exp((size_t)(width - width / 2), z + width / 2, z + width / 2);
 }
 
-/* Koenker and Bassett 1978: with d = t - z, the term of level q is q d for d > 0, else (q - 1) d; it is least
- * where a share q of the targets lies below z. Outputs are k values of the first level, then of the second,
- * …; L is the mean over them all. The slope is 0 where z meets t. */
+/* With d = t - z, the term of level q is q d for d > 0, otherwise (q - 1) d (Koenker and Bassett 1978). It is
+ * minimal when a share q of the targets is below z. Outputs are k values of the first level, then k of the
+ * second, … L is the mean over all outputs. The slope is 0 at z = t. */
 double loss_quantile(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
                      target_t target, float *delta) {
   int64_t k = width / (int64_t)params->n_levels;

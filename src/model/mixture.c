@@ -1,14 +1,14 @@
-/* Mixtures by loss. Sums over networks are taken in their order, in double. */
+/* Mixtures, one rule per loss. Sums over networks are in double, in the order of the networks. */
 #include "model/mixture.h"
 
 #include <math.h>
 #include <string.h>
 
-/* One row: z of network m is at z + m * stride. */
+/* Mixes one row. z of network m is at z + m * stride. */
 typedef void (*mix_t)(int64_t n, int64_t width, const float *z, int64_t stride, float *out);
 
-/* fmax() in loops makes gcc 12 for ARM give up with an internal error. A NaN shows in the sums, whichever
- * this is. */
+/* Instead of fmax(), because gcc 12 for ARM fails with an internal error on fmax() in loops. NaN propagates
+ * through the sums in any case. */
 static double larger(double a, double b) {
   return b > a ? b : a;
 }
@@ -29,8 +29,8 @@ static double log_sum(int64_t width, const float *z) {
   return most + log(sum);
 }
 
-/* log of the mean over m of softmax(z_m)_i: the softmax of that is the mean. Logarithms are kept all the way,
- * so a class that no network believes in does not become impossible. */
+/* log of the mean over m of softmax(z_m)_i; its softmax is that mean. Works with logarithms throughout, so
+ * classes with a tiny probability do not become impossible. */
 static void mix_softmax(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
   for (int64_t i = 0; i < width; i++) {
     double most = -INFINITY, sum = 0; /* sum of exp(term - most) so far */
@@ -52,7 +52,7 @@ static double softplus(double z) {
   return fmax(z, 0) + log1p(exp(-fabs(z)));
 }
 
-/* log p - log(1 - p) with p the mean over m of the logistic function s(z_m); log s(z) = -softplus(-z). */
+/* log p - log(1 - p), with p the mean over m of the logistic function s(z_m); log s(z) = -softplus(-z). */
 static void mix_logistic(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
   for (int64_t i = 0; i < width; i++) {
     double yes = 0, no = 0, most_yes = -INFINITY, most_no = -INFINITY;
@@ -68,7 +68,7 @@ static void mix_logistic(int64_t n, int64_t width, const float *z, int64_t strid
   }
 }
 
-/* log of the mean of exp(z_m): the logarithm of the mean rate. */
+/* log of the mean of exp(z_m), that is, of the mean rate. */
 static void mix_rate(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
   for (int64_t i = 0; i < width; i++) {
     double most = -INFINITY, sum = 0;
@@ -78,10 +78,10 @@ static void mix_rate(int64_t n, int64_t width, const float *z, int64_t stride, f
   }
 }
 
-/* The normal distribution with the mixture's mean and variance: mean of the means, and mean of the variances
- * plus the variance of the means (Lakshminarayanan et al. 2017). */
+/* The normal distribution with the mean and variance of the mixture. The variance is the mean of the
+ * variances plus the variance of the means (Lakshminarayanan et al. 2017). */
 static void mix_normal(int64_t n, int64_t width, const float *z, int64_t stride, float *out) {
-  int64_t k = width / 2; /* k means, then k logarithms of variances */
+  int64_t k = width / 2; /* k means, then k log variances */
   mix_mean(n, k, z, stride, out);
   for (int64_t i = 0; i < k; i++) {
     double variance = 0;

@@ -1,5 +1,4 @@
-/* The ops: input, dense, activation, dropout, add. Each is a row: forward, backward, and the same in double
- * for the reference. */
+/* The ops input, dense, activation, dropout and add. Each has forward, backward and a reference in double. */
 #include "model/op.h"
 
 #include <string.h>
@@ -8,7 +7,7 @@ static size_t call_floats(const call_t *call) {
   return (size_t)call->rows * (size_t)call->node->width;
 }
 
-/* ---- input: a value that is given ---- */
+/* ---- input ---- */
 
 const op_t op_input = {.name = "input", .in_place = -1};
 
@@ -35,8 +34,7 @@ static void dense_finish(const call_t *call) {
                   call->x[0], call->columns);
 }
 
-/* dL/dz = dL/dy f'(z) with z = x Wᵀ + b: from here on the delta is that of z, which dW = dzᵀ x and db read.
- */
+/* dL/dz = dL/dy f'(z), with z = x Wᵀ + b. From here on the delta is dL/dz, which dW = dzᵀ x and db use. */
 static void dense_settle(const call_t *call) {
   const node_t *node = call->node;
   const activation_t *f = node->activation;
@@ -78,7 +76,7 @@ const op_t op_dense = {.name = "dense",
                        .backward = dense_backward,
                        .reference = dense_reference};
 
-/* ---- activation on its own: y = f(x) ---- */
+/* ---- activation: y = f(x) ---- */
 
 static void activation_forward(const call_t *call) {
   call->node->activation->forward(call_floats(call), call->x[0], call->y);
@@ -105,13 +103,13 @@ const op_t op_activation = {.name = "activation",
                             .backward = activation_backward,
                             .reference = activation_reference};
 
-/* ---- dropout: y = m x, m = 0 with probability p, else 1/(1 - p) (Srivastava et al. 2014, scaled at training
- * so that nothing changes at inference) ---- */
+/* ---- dropout: y = m x, with m = 0 with probability p, otherwise 1/(1 - p) (Srivastava et al. 2014; scaled
+ * in training, so inference needs no scaling) ---- */
 
 enum { DROPOUT_CHUNK = 256 }; /* a multiple of the eight words of a random block */
 
-/* The random words of columns [first, first + n) of a row: each row starts a block of its own, so that a word
- * is named by (op, row, column) alone and rows can be computed in any order and company. */
+/* The random words for columns [first, first + n) of a row. Each row starts with a new block, so a word
+ * depends only on (op, row, column), and rows can be computed in any order and grouping. */
 static void dropout_words(const node_t *node, const pass_t *pass, int64_t row, int64_t first, size_t n,
                           uint32_t *words) {
   random_stream_t stream = {
@@ -121,7 +119,7 @@ static void dropout_words(const node_t *node, const pass_t *pass, int64_t row, i
   random_u32(&stream, block, n, words);
 }
 
-/* A word below this drops its value. */
+/* A value is dropped if its word is below this. */
 static uint32_t dropout_threshold(const node_t *node) {
   return (uint32_t)(node->rate * 0x1p32);
 }
@@ -210,7 +208,7 @@ const op_t op_add = {.name = "add",
                      .formula = "y = x1 + x2",
                      .derivative = "dx1 = dy, dx2 = dy",
                      .n_inputs = 2,
-                     .in_place = 1, /* f(x): the walk hands dy to x first */
+                     .in_place = 1, /* f(x), because x gets its share of dy first */
                      .forward = add_forward,
                      .backward = add_backward,
                      .reference = add_reference};

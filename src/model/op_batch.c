@@ -1,12 +1,12 @@
 /* Ghost batch normalisation (Ioffe and Szegedy 2015; Hoffer, Hubara, Soudry 2017): y = scale h + shift with h
- * = (x - mean) / sqrt(variance + epsilon) for each value, where mean and variance are those of the rows of
- * one kernel call, a block of a shard's slice. So no rank waits for another in the middle of a pass, and,
- * since the cut into calls follows from the batch and S alone, every layout takes the same means. Rows that
- * are padding do not count.
+ * = (x - mean) / sqrt(variance + epsilon) for each value. The mean and variance are over the rows of one
+ * kernel call, a block of a shard's slice. So no rank waits for another in the middle of a pass. The cut into
+ * calls depends only on the batch and S, so the means are the same for any number of ranks and threads.
+ * Padding rows do not count.
  *
- * What a call finds goes to a record on the tape; tiles of the "gradient" add the records up, by the tree
- * like everything else, and graph_step_statistics makes running statistics of the sums. With those a network
- * works that is not in training. */
+ * Each call writes its sums to a record on the tape. Tiles of the gradient vector add the records up in the
+ * order of the tree, like everything else. graph_step_statistics updates the running statistics from these
+ * sums. Inference uses the running statistics. */
 #include "model/graph_impl.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ static float *record_row(const call_t *call, int which) {
   return call->record + RECORD_HEAD + which * call->node->width;
 }
 
-/* Sum, squares and 1/deviation of each column over the first n rows. */
+/* Computes the sum, the squares and 1/deviation of each column over the first n rows. */
 static void find_moments(const call_t *call, int64_t n) {
   const int64_t width = call->node->width;
   const float epsilon = (float)call->node->epsilon, *x = call->x[0];
@@ -35,7 +35,7 @@ static void find_moments(const call_t *call, int64_t n) {
   for (int64_t j = 0; j < width; j++) inverse[j] = 1.0F / sqrtf(squares[j] / (float)n + epsilon);
 }
 
-/* By the rows of this call. */
+/* Normalises with the moments of this call. */
 static void normalise_by_rows(const call_t *call, int64_t n) {
   const int64_t width = call->node->width;
   const float *scale = call->parameters + call->node->scale, *shift = call->parameters + call->node->shift;
@@ -54,7 +54,7 @@ static void normalise_by_rows(const call_t *call, int64_t n) {
   memset(call->y + n * width, 0, rest * sizeof(float));
 }
 
-/* By the running statistics. A record, where there is one, says that no rows counted. */
+/* Normalises with the running statistics. The record, if there is one, says that no rows count. */
 static void normalise_by_running(const call_t *call) {
   const node_t *node = call->node;
   const int64_t width = node->width;
@@ -80,15 +80,15 @@ static void batch_norm_forward(const call_t *call) {
     normalise_by_running(call);
 }
 
-/* dx = scale / sqrt(variance + epsilon) (dy - mean(dy) - h mean(dy h)), means over the n rows that count;
- * without such rows the statistics were fixed, and dx = scale / sqrt(variance + epsilon) dy. */
+/* dx = scale / sqrt(variance + epsilon) (dy - mean(dy) - h mean(dy h)), with means over the n rows that
+ * count. If n is 0, the statistics were fixed and dx = scale / sqrt(variance + epsilon) dy. */
 static void batch_norm_backward(const call_t *call, int input, float *dx) {
   (void)input;
   const int64_t width = call->node->width, n = (int64_t)call->record[0];
   const float *scale = call->parameters + call->node->scale, *inverse = record_row(call, RECORD_INVERSE);
   const float *dy = call->dy, *h = call->factors, share = n > 0 ? 1.0F / (float)n : 0.0F;
   float *restrict sum = record_row(call, RECORD_DELTA), *restrict product = record_row(call, RECORD_PRODUCT);
-  memset(sum, 0, 2 * (size_t)width * sizeof *sum); /* the two rows lie one after the other */
+  memset(sum, 0, 2 * (size_t)width * sizeof *sum); /* RECORD_DELTA and RECORD_PRODUCT are consecutive */
   for (int64_t r = 0; r < n; r++)
     for (int64_t j = 0; j < width; j++) {
       sum[j] += dy[r * width + j];
@@ -134,8 +134,7 @@ const op_t op_batch_norm = {
 
 /* ---- running statistics ---- */
 
-/* Those of the array's elements that lie in [first, first + n): r <- (1 - momentum) r + momentum sum /
- * divisor. */
+/* Updates the elements of an array in [first, first + n): r <- (1 - momentum) r + momentum sum / divisor. */
 static void step_array(const graph_t *graph, const array_t *array, size_t first, size_t n, const float *sums,
                        double divisor, float *out) {
   const double momentum = graph->nodes[array->node].momentum;

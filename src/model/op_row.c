@@ -1,10 +1,10 @@
-/* Ops that look at all values of a row at once: softmax and layer normalisation. */
+/* Ops on whole rows: softmax, layer normalisation and join. */
 #include "math/functions.h"
 #include "model/op.h"
 
 #include <math.h>
 
-/* ---- softmax: y_i = exp(x_i) / sum_j exp(x_j); exp of x - max(x), so that nothing overflows ---- */
+/* ---- softmax: y_i = exp(x_i) / sum_j exp(x_j), computed with x - max(x) to avoid overflow ---- */
 
 static void softmax_forward(const call_t *call) {
   int64_t width = call->node->width;
@@ -52,9 +52,9 @@ const op_t op_softmax = {.name = "softmax",
                          .reference = softmax_reference};
 
 /* ---- layer normalisation (Ba, Kiros, Hinton 2016): y = scale h + shift, h = (x - mean) / sqrt(variance +
- * epsilon), mean and variance over the values of the row ---- */
+ * epsilon), with the mean and variance over the values of the row ---- */
 
-/* 1 / sqrt(variance + epsilon), and the mean. */
+/* Returns 1 / sqrt(variance + epsilon) and sets *mean. */
 static float row_moments(const node_t *node, const float *x, float *mean) {
   float sum = 0, squares = 0;
   for (int64_t i = 0; i < node->width; i++) sum += x[i];
@@ -120,7 +120,7 @@ const op_t op_layer_norm = {
     .backward = layer_norm_backward,
     .reference = layer_norm_reference};
 
-/* ---- join: y = (x1, x2), the values of both side by side, row by row ---- */
+/* ---- join: y = (x1, x2), the values of both in one row ---- */
 
 static void join_forward(const call_t *call) {
   int64_t a = call->node->joined, b = call->node->width - a;

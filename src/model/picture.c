@@ -1,6 +1,5 @@
-/* The computation graph for people: as text and in the language of Graphviz. Forward, values flow from ops to
- * those that use them; backward, deltas flow the other way, and where a value was used more than once they
- * are added up. */
+/* Prints the computation graph for users, as text or for Graphviz. In forward, values flow from each op to
+ * its users. In backward, deltas flow the other way; where a value is used more than once, they are added. */
 #include "model/graph.h"
 
 #include "model/graph_impl.h"
@@ -8,14 +7,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* "f = relu", "rate 0.2", or nothing. */
+/* Writes "f = relu", "rate 0.2" or nothing. */
 static void detail_text(const node_t *node, char *out, size_t size) {
   out[0] = '\0';
   if (node->activation != NULL) snprintf(out, size, "f = %s", node->activation->name);
   if (node->op == &op_dropout) snprintf(out, size, "rate %g", node->rate);
 }
 
-/* "dense1 dense2": the nodes whose values this one takes, or only those that want a delta from it. */
+/* Writes "dense1, dense2": the inputs of a node; with `deltas`, only those that need a delta. */
 static void inputs_text(const graph_t *graph, const node_t *node, bool deltas, char *out, size_t size) {
   size_t length = 0;
   out[0] = '\0';
@@ -28,7 +27,7 @@ static void inputs_text(const graph_t *graph, const node_t *node, bool deltas, c
   }
 }
 
-/* "W (64, 13) b (64)" for the arrays of a node. */
+/* Writes "weight (64, 13), bias (64)": the arrays of a node. */
 static void parameters_text(const graph_t *graph, const node_t *node, char *out, size_t size) {
   size_t length = 0;
   out[0] = '\0';
@@ -87,7 +86,7 @@ static void dot_node(const graph_t *graph, const node_t *node, FILE *out) {
   fputs("\"];\n", out);
 }
 
-/* A solid edge for the value, with its width; a dashed one back for the delta. */
+/* A solid edge for the value, labelled with its width, and a dashed edge back for the delta. */
 static void dot_edges(const graph_t *graph, const node_t *node, FILE *out) {
   for (int k = 0; k < node->op->n_inputs; k++) {
     const node_t *input = &graph->nodes[node->inputs[k]];

@@ -1,5 +1,5 @@
-/* The network in double, node after node, by the ops' plain definitions: what kernels and gradients are
- * checked against. Slow and simple on purpose. */
+/* The network in double, node by node, from the reference definitions of the ops. Kernels and gradients are
+ * checked against it. Slow and simple on purpose. */
 #include "model/graph.h"
 
 #include "model/graph_impl.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* values[i]: the value of node i for all rows; values[0] holds the inputs already. */
+/* Computes values[i] of node i for all rows. values[0] holds the inputs. */
 static void reference_node(const graph_t *graph, const node_t *node, const double *plain, const pass_t *pass,
                            int64_t rows, double *const *values) {
   double *y = values[node->number];

@@ -1,5 +1,5 @@
-/* Closed forms. A = XᵀX and c = Xᵀy stand for all rows; λ_i and v_i are the eigenvalues and eigenvectors of
- * A. */
+/* Closed forms. A = XᵀX and c = Xᵀy are sums over all rows; λ_i and v_i are the eigenvalues and eigenvectors
+ * of A. */
 #include "model/regression.h"
 
 #include "math/linear.h"
@@ -49,7 +49,7 @@ void regression_free(regression_t *regression) {
 
 /* ---- parts of the normal equations ---- */
 
-/* A into a (inputs, inputs), lower triangle, lambda added to its diagonal. */
+/* Copies A and adds lambda to its diagonal. a (inputs, inputs), lower triangle. */
 static void copy_matrix(const normal_equations_t *equations, double lambda, double *a) {
   int64_t m = equations->inputs;
   for (int64_t i = 0; i < m; i++) {
@@ -58,7 +58,7 @@ static void copy_matrix(const normal_equations_t *equations, double lambda, doub
   }
 }
 
-/* c of target k: a row of the lower triangle. */
+/* c of target k: a row of the lower triangle of the products. */
 static const double *right_side(const normal_equations_t *equations, int64_t k) {
   return equations->products + (equations->inputs + k) * equations->width;
 }
@@ -69,7 +69,7 @@ static double dot(int64_t n, const double *a, const double *b) {
   return sum;
 }
 
-/* Eigenvalues below this are rounding errors of those above. values ascend. */
+/* The limit below which eigenvalues are rounding errors. values are in ascending order. */
 static double smallest_value(const normal_equations_t *equations, const double *values) {
   int64_t most = equations->rows > equations->inputs ? equations->rows : equations->inputs;
   return (double)most * DBL_EPSILON * values[equations->inputs - 1];
@@ -83,8 +83,8 @@ static int64_t count_rank(const normal_equations_t *equations, const double *val
 
 /* ---- least squares and ridge ---- */
 
-/* W_k = sum over i of v_i (v_i · c_k) / (λ_i + λ), over those λ_i that are more than rounding errors: of all
- * W that make the error smallest, the one of smallest norm. */
+/* W_k = sum over i of v_i (v_i · c_k) / (λ_i + λ), over the λ_i that are not rounding errors. Among all W
+ * with the smallest error this is the one with the smallest norm. */
 static ls_status fit_by_eigenvalues(double lambda, const normal_equations_t *equations, double *a,
                                     regression_t *fit, ls_error *error) {
   int64_t m = equations->inputs;
@@ -129,7 +129,7 @@ static ls_status fit_least_squares(double lambda, const normal_equations_t *equa
 
 /* ---- Bayesian linear regression ---- */
 
-/* One target, in the coordinates of the eigenvectors: weights m_i there, d_i = v_i · c. */
+/* One target in the coordinates of the eigenvectors, where its weights are m_i and d_i = v_i · c. */
 typedef struct {
   int64_t rows, inputs;
   double log_weights;
@@ -143,8 +143,8 @@ typedef struct {
   double residual; /* |y - X m|² */
 } evidence_t;
 
-/* m_i = β d_i / (α + β λ_i), and what follows from it. A residual is a difference of large numbers when the
- * fit is nearly exact, and then no smaller than their rounding errors. */
+/* m_i = β d_i / (α + β λ_i), and the values that depend on it. If the fit is nearly exact, the residual is a
+ * difference of large numbers; it is never set below their rounding errors. */
 static void infer_weights(evidence_t *e) {
   double explained = 0;
   e->gamma = e->norm = 0;
@@ -163,7 +163,8 @@ static bool is_near(double a, double b) {
   return fabs(a - b) <= 1e-12 * fabs(b);
 }
 
-/* α = γ / mᵀm, 1/β = |y - X m|² / (N - γ), until neither moves (MacKay 1992; Bishop 2006, 3.5.2). */
+/* Iterates α = γ / mᵀm, 1/β = |y - X m|² / (N - γ) until both are stable (MacKay 1992; Bishop 2006,
+ * 3.5.2). */
 static void maximise_evidence(evidence_t *e) {
   e->alpha = 1;
   e->beta = (double)e->rows / e->square;
@@ -172,7 +173,7 @@ static void maximise_evidence(evidence_t *e) {
     double alpha = e->gamma / e->norm, beta = ((double)e->rows - e->gamma) / e->residual;
     bool done = is_near(alpha, e->alpha) && is_near(beta, e->beta);
     if (!isfinite(alpha) || !isfinite(beta) || beta <= 0)
-      break; /* no weight is determined: α grows for ever */
+      break; /* the data determine no weight: α grows without limit */
     e->alpha = alpha;
     e->beta = beta;
     if (done) break;
@@ -180,8 +181,8 @@ static void maximise_evidence(evidence_t *e) {
   infer_weights(e);
 }
 
-/* log p(y | α, β) = (M log α + N log β - β |y - X m|² - α mᵀm - sum log(α + β λ_i) - N log 2π) / 2
- * (Bishop 3.86); with weights w of rows, N log β becomes the sum of log(β w) */
+/* log p(y | α, β) = (M log α + N log β - β |y - X m|² - α mᵀm - sum log(α + β λ_i) - N log 2π) / 2 (Bishop
+ * 3.86). With row weights w, N log β becomes the sum of log(β w). */
 static double log_evidence(const evidence_t *e) {
   double m = (double)e->inputs, n = (double)e->rows;
   double sum =
@@ -191,7 +192,7 @@ static double log_evidence(const evidence_t *e) {
   return (sum - n * log(2 * acos(-1.0))) / 2;
 }
 
-/* `weight`: of all rows, when there is a bias; else 0. */
+/* `weight`: the sum of all row weights if there is a bias, otherwise 0. */
 static void fill_posterior(const evidence_t *e, double weight, int64_t k, posterior_t *posterior) {
   posterior->noise[k] = 1 / e->beta;
   posterior->bias_variance[k] = weight > 0 ? 1 / (e->beta * weight) : 0;

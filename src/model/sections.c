@@ -1,4 +1,4 @@
-/* The network cut into sections: runs of weights, and what forward can do with each. */
+/* Cuts the network into sections: runs of weights, and the part of forward that each makes possible. */
 #include "model/graph.h"
 
 #include "model/graph_impl.h"
@@ -7,7 +7,7 @@ static size_t weights_of(const node_t *node) {
   return node->op == &op_dense ? (size_t)node->layout.elements : 0;
 }
 
-/* The end of a section that begins with `first`: it takes nodes on until their weights would be too many. */
+/* The end of a section that starts with `first`: adds nodes until the next weights would exceed `floats`. */
 static size_t section_end(const graph_t *graph, size_t first, size_t floats) {
   size_t sum = weights_of(&graph->nodes[first]), end = first + 1;
   for (; end < graph->n_nodes; end++) {
@@ -18,7 +18,7 @@ static size_t section_end(const graph_t *graph, size_t first, size_t floats) {
   return end;
 }
 
-/* How many sections share a layer: of about `floats` weights each, and of whole panels. */
+/* The number of sections that share a layer: about `floats` weights each, in whole panels. */
 static int64_t layer_cuts(const node_t *node, size_t floats) {
   int64_t n = (int64_t)((weights_of(node) + floats / 2) / floats);
   int64_t panels = node->op == &op_dense ? node->layout.padded_out / DENSE_PANEL : 1;
@@ -26,7 +26,7 @@ static int64_t layer_cuts(const node_t *node, size_t floats) {
   return n > 1 ? n : 1;
 }
 
-/* Section k of n that share the layer `node`. */
+/* Section k of the n sections that share the layer `node`. */
 static section_t cut_layer(const node_t *node, int64_t k, int64_t n) {
   int64_t panels = node->layout.padded_out / DENSE_PANEL;
   int64_t from = panels * k / n * DENSE_PANEL, to = panels * (k + 1) / n * DENSE_PANEL;
@@ -37,7 +37,7 @@ static section_t cut_layer(const node_t *node, int64_t k, int64_t n) {
                      .offset = node->weight + (size_t)(from * node->layout.padded_in)};
 }
 
-/* Where the weights from a node on begin. */
+/* The offset of the first weights at or after a node. */
 static size_t weights_from(const graph_t *graph, size_t node) {
   for (; node < graph->n_nodes; node++)
     if (graph->nodes[node].op == &op_dense) return graph->nodes[node].weight;

@@ -32,7 +32,7 @@ static float *records(tape_t *tape, const node_t *node, int64_t rows) {
   return buffer(tape, slices * each, RECORD_FLOATS(node->width));
 }
 
-/* From the last node to the first, because a delta may lie in a later node's buffer. */
+/* Starts with the last node, because a delta may share the buffer of a later node. */
 static bool take_buffers(tape_t *tape, int64_t rows) {
   const graph_t *graph = tape->graph;
   for (size_t i = graph->n_nodes; i-- > 0;) {

@@ -1,5 +1,5 @@
-/* The gradient vector cut into tiles: pieces that are computed on their own and folded over a rank's shards
- * while they are in cache. A layer's weights are cut as its layout says; any other array is one tile. */
+/* Cuts the gradient vector into tiles. Each tile is computed independently and summed over a rank's shards
+ * while it is in cache. The weights of a layer are cut as its layout says; every other array is one tile. */
 #include "model/graph.h"
 
 #include "model/graph_impl.h"
@@ -30,7 +30,7 @@ static void cut_weight(graph_t *graph, const node_t *node) {
   }
 }
 
-/* An array of as many values as the node, whole. */
+/* Adds a tile for a whole array with one value per output of the node. */
 static piece_t *cut_columns(graph_t *graph, const node_t *node, size_t offset) {
   piece_t *piece = &graph->pieces[graph->n_pieces++];
   *piece = (piece_t){.place = {.offset = offset, .floats = (size_t)node->width, .runs = 1},

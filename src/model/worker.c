@@ -1,5 +1,4 @@
-/* One thread's share of the work: its scratch, the walk forward, the walk back, and the tiles of the
- * gradient. */
+/* The work of one thread: its scratch memory, forward, backward, and the tiles of the gradient. */
 #include "model/graph.h"
 
 #include "model/graph_impl.h"
@@ -10,17 +9,17 @@
 
 struct graph_worker {
   const graph_t *graph;
-  int64_t rows; /* of a call */
+  int64_t rows; /* rows per call */
   bool train;
   float *scratch; /* (most_calls, rows, widest delta that is added to) */
-  float *bias;    /* (largest tile): sums over columns on their way to being added */
-  float *words;   /* (most_calls, rows, most words of a row): factors that are not floats */
+  float *bias;    /* (largest tile): sums over rows that are still to be added */
+  float *words;   /* (most_calls, rows, most words of a row): factors other than floats */
   arena_t arena;
 };
 
-/* ---- making it ---- */
+/* ---- creation ---- */
 
-/* The widest delta that some op adds to. */
+/* The largest width of a delta that any op adds to. */
 static int64_t scratch_width(const graph_t *graph) {
   int64_t width = 0;
   for (size_t i = 0; i < graph->n_nodes; i++)
@@ -31,7 +30,7 @@ static int64_t scratch_width(const graph_t *graph) {
   return width;
 }
 
-/* The most words that factors of a row take beside the row itself. */
+/* The most words that a row of factors needs; 0 when rows of floats are the factors. */
 static int64_t most_words(const graph_t *graph) {
   int64_t most = 0;
   if (graph->precision->factors == 1) return 0;
@@ -73,20 +72,20 @@ void graph_worker_destroy(graph_worker_t **worker) {
   *worker = NULL;
 }
 
-/* ---- the two walks ---- */
+/* ---- forward and backward ---- */
 
 static float *at_row(float *const *buffers, const node_t *node, int64_t row) {
   float *first = buffers[node->number];
   return first == NULL ? NULL : first + row * node->width;
 }
 
-/* The k-th record of the slice that begins at `slice`. */
+/* Record k of the slice that starts at row `slice`. */
 static float *record_of(const tape_t *tape, const node_t *node, int64_t slice, int64_t k) {
   int64_t first = slice / tape->slice_rows * tape_records(tape);
   return tape->records[node->number] + (first + k) * RECORD_FLOATS(node->width);
 }
 
-/* What the weights' gradient reads of the slice that `row` is in. */
+/* The operand of the weight gradient for the slice that contains `row`. */
 static float *slice_at(const tape_t *tape, float *first, int64_t row, int64_t width) {
   return first + row / tape->slice_rows * tape->slice_words * width;
 }
@@ -118,7 +117,7 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
   return call;
 }
 
-/* All rows of the calls as one, for an op that spans. */
+/* All rows of the calls as one call, for an op that spans. */
 static call_t prepare_all(const graph_worker_t *worker, const node_t *node, const float *parameters,
                           tape_t *tape, int64_t row, int64_t calls) {
   call_t all = prepare(worker, node, parameters, tape, row);
@@ -143,7 +142,7 @@ void graph_forward_section(graph_worker_t *worker, const section_t *section, con
         all.to = section->to;
       }
       node->op->forward(&all);
-      if (all.to < node->width) return; /* sections that follow do the rest */
+      if (all.to < node->width) return; /* later sections do the rest */
     }
     void (*each)(const call_t *call) = node->op->spans ? node->op->finish : node->op->forward;
     for (int64_t k = 0; k < calls && each != NULL; k++) {
@@ -158,7 +157,7 @@ static void add_to(float *restrict sum, const float *restrict share, size_t n) {
   for (size_t i = 0; i < n; i++) sum[i] += share[i];
 }
 
-/* From the delta of a node to those of its inputs, for the rows of `call`, which begin at `row`. */
+/* Propagates the delta of a node to its inputs, for the rows of `call`, which start at `row`. */
 static void hand_on(graph_worker_t *worker, const call_t *call, tape_t *tape, int64_t row) {
   const node_t *node = call->node;
   for (int k = 0; k < node->op->n_inputs; k++) {
@@ -198,7 +197,7 @@ void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tap
   graph_backward_between(worker, worker->graph->n_nodes, 1, parameters, tape, row, calls);
 }
 
-/* When the walk comes to a node, all its uses lie behind: its delta is complete. */
+/* Backward visits all uses of a node before the node itself, so its delta is complete by then. */
 void graph_backward_between(graph_worker_t *worker, size_t above, size_t below, const float *parameters,
                             tape_t *tape, int64_t row, int64_t calls) {
   const node_t *nodes = worker->graph->nodes;
@@ -211,14 +210,14 @@ void graph_backward_between(graph_worker_t *worker, size_t above, size_t below, 
 
 /* ---- the gradient ---- */
 
-/* db_j = sum over rows of dz_ij, row after row, in scratch when it is to be added. */
+/* db_j = sum over rows of dz_ij, in row order. */
 static void sum_columns(int64_t rows, int64_t width, const float *restrict dz, float *restrict out) {
   memset(out, 0, (size_t)width * sizeof *out);
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < width; j++) out[j] += dz[i * width + j];
 }
 
-/* The same of dy times what the scale multiplied. */
+/* The same for dy times the factors that scale multiplied. */
 static void sum_products(int64_t rows, int64_t width, const float *restrict dy, const float *restrict factors,
                          float *restrict out) {
   memset(out, 0, (size_t)width * sizeof *out);
@@ -226,7 +225,7 @@ static void sum_products(int64_t rows, int64_t width, const float *restrict dy, 
     for (int64_t j = 0; j < width; j++) out[j] += dy[i * width + j] * factors[i * width + j];
 }
 
-/* A row of the records of a slice, call after call. */
+/* Sums one entry of the records of a slice, in the order of its calls. */
 static void sum_records(const tape_t *tape, const node_t *node, int64_t slice, int which,
                         float *restrict out) {
   memset(out, 0, (size_t)node->width * sizeof *out);
@@ -236,7 +235,7 @@ static void sum_records(const tape_t *tape, const node_t *node, int64_t slice, i
   }
 }
 
-/* All but weights: sums over the slice that begins at `row`. */
+/* Computes the gradient of anything but weights: sums over the slice that starts at `row`. */
 static void sum_piece(const tape_t *tape, const piece_t *piece, const node_t *node, int64_t row, float *out) {
   if (piece->kind == PIECE_STATISTIC)
     sum_records(tape, node, row, piece->record, out);

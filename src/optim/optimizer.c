@@ -1,6 +1,6 @@
-/* The optimisers: one row of the table each. The loops are plain float arithmetic, element by element, with
- * everything that is the same for all elements worked out in double before: so they vectorise, and an
- * element's bits depend neither on its neighbours nor on where its slice begins. */
+/* The optimisers, one table entry each. The loops are plain float arithmetic, element by element; values
+ * common to all elements are computed in double before the loop. So the loops vectorise, and the bits of an
+ * element depend neither on its neighbours nor on where its range begins. */
 #include "optim/optimizer.h"
 
 #include <math.h>
@@ -47,7 +47,7 @@ static void adam_update(const optimizer_step_t *step, bool decay, size_t n, floa
   adam_loop(step, 1.0f, n, w, g, state[0], state[1]);
 }
 
-/* keep = 1 - lr lambda: the decay acts on the parameters alone and is not scaled by v. */
+/* keep = 1 - lr lambda: the decay acts on the parameters only and is not scaled by v. */
 static void adamw_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
                          const float *restrict g, float *restrict const *state) {
   const float keep = decay ? (float)(1.0 - step->learning_rate * step->weight_decay) : 1.0f;
@@ -80,9 +80,9 @@ static void rmsprop_update(const optimizer_step_t *step, bool decay, size_t n, f
   }
 }
 
-/* mu_t = b1 (1 - 0.96^(0.004 t) / 2), which climbs from b1/2 to b1;  P_t = mu_1 mu_2 ... mu_t. The steps use
- * (1 - mu_t) / (1 - P_t) and mu_(t+1) / (1 - P_(t+1)); once P is below the last bit of 1, its factors need no
- * longer be multiplied. */
+/* mu_t = b1 (1 - 0.96^(0.004 t) / 2), which rises from b1/2 to b1;  P_t = mu_1 mu_2 ... mu_t. The update uses
+ * (1 - mu_t) / (1 - P_t) and mu_(t+1) / (1 - P_(t+1)). Once P is below 2^-60, 1 - P is 1 in double, so the
+ * product needs no more factors. */
 static void nadam_prepare(optimizer_step_t *step) {
   const double slower = pow(0.96, 0.004);
   double power = slower, mu = 0, product = 1;
@@ -95,7 +95,7 @@ static void nadam_prepare(optimizer_step_t *step) {
   step->mean_share = mu / (1 - product * mu);
 }
 
-/* m and v as in adam,  w <- w - lr (gradient_share g + mean_share m) / (sqrt(v) / sqrt(1 - b2^t) + eps). */
+/* m and v as in adam, w <- w - lr (gradient_share g + mean_share m) / (sqrt(v) / sqrt(1 - b2^t) + eps). */
 static void nadam_update(const optimizer_step_t *step, bool decay, size_t n, float *restrict w,
                          const float *restrict g, float *restrict const *state) {
   float *restrict m = state[0], *restrict v = state[1];
@@ -127,7 +127,7 @@ static void proximal_update(const optimizer_step_t *step, bool decay, size_t n, 
 
 /* ---- layer-wise ---- */
 
-/* trust = c |w| / (|g| + lambda |w|);  1 where a norm is zero. */
+/* trust = c |w| / (|g| + lambda |w|); 1 if a norm is zero. */
 static double lars_trust(const optimizer_step_t *step, double w_norm, double u_norm) {
   if (w_norm == 0 || u_norm == 0) return 1;
   return step->trust_coefficient * w_norm / (u_norm + step->weight_decay * w_norm);
@@ -162,7 +162,7 @@ static void lamb_direction(const optimizer_step_t *step, bool decay, size_t n, c
   }
 }
 
-/* trust = |w| / |u|;  1 where a norm is zero. */
+/* trust = |w| / |u|; 1 if a norm is zero. */
 static double lamb_trust(const optimizer_step_t *step, double w_norm, double u_norm) {
   (void)step;
   return w_norm == 0 || u_norm == 0 ? 1 : w_norm / u_norm;

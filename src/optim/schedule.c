@@ -1,4 +1,4 @@
-/* The schedules: each gives the share of the base rate t steps after warm-up; warm-up itself is common to
+/* The schedules. Each returns its share of the base rate t steps after warm-up. Warm-up is the same for
  * all. */
 #include "optim/schedule.h"
 
@@ -14,25 +14,25 @@ static double constant_share(const schedule_plan_t *plan, double t) {
 }
 
 /* final + (1 - final) (1 + cos(pi t / T)) / 2 with T = total - warm-up (Loshchilov and Hutter 2017, without
- * restarts); stays at final afterwards. */
+ * restarts); constant at final after that. */
 static double cosine_share(const schedule_plan_t *plan, double t) {
   double span = plan->total_steps - plan->warmup_steps;
   if (t >= span) return plan->final;
   return plan->final + (1.0 - plan->final) * 0.5 * (1.0 + cos(pi * t / span));
 }
 
-/* factor^floor(t / every). Epochs times steps an epoch may be off by a rounding, which must not move a drop
- * to the next step. */
+/* factor^floor(t / every). `every` is epochs times steps per epoch and may have a rounding error, which must
+ * not delay a drop by one step. */
 static double step_share(const schedule_plan_t *plan, double t) {
   return pow(plan->factor, floor(t / plan->every_steps + 1e-9));
 }
 
-/* factor^(t / every): the same drop as step, spread over all steps. */
+/* factor^(t / every): the same drop as `step`, spread over all steps. */
 static double exponential_share(const schedule_plan_t *plan, double t) {
   return pow(plan->factor, t / plan->every_steps);
 }
 
-/* final + (1 - final) (1 - t / T)^power, T as for cosine; stays at final afterwards. */
+/* final + (1 - final) (1 - t / T)^power, T as in cosine; constant at final after that. */
 static double polynomial_share(const schedule_plan_t *plan, double t) {
   double span = plan->total_steps - plan->warmup_steps;
   if (t >= span) return plan->final;
@@ -44,15 +44,15 @@ static double half_cosine(double a, double b, double x) {
   return b + (a - b) * 0.5 * (1.0 + cos(pi * x));
 }
 
-/* Half a cosine up from start to 1 over R steps, another one down to final over the other T - R (Smith and
- * Topin 2018). */
+/* Half a cosine up from start to 1 over R steps, then half a cosine down to final over the other T - R steps
+ * (Smith and Topin 2018). */
 static double one_cycle_share(const schedule_plan_t *plan, double t) {
   double span = plan->total_steps - plan->warmup_steps, rise = plan->rise_steps;
   if (t < rise) return half_cosine(plan->start, 1.0, t / rise);
   return t < span ? half_cosine(1.0, plan->final, (t - rise) / (span - rise)) : plan->final;
 }
 
-/* A line up from start to 1 over half a period, and one down again (Smith 2017, "triangular"). */
+/* Linear up from start to 1 over half a period, then linear down to start (Smith 2017, "triangular"). */
 static double cyclic_share(const schedule_plan_t *plan, double t) {
   double x = t / plan->every_steps;
   return 1.0 - (1.0 - plan->start) * fabs(2.0 * (x - floor(x)) - 1.0);
@@ -97,8 +97,7 @@ const schedule_t *schedule_find(const char *name) {
 
 double schedule_learning_rate(const schedule_t *schedule, const schedule_plan_t *plan, int64_t step) {
   double t = (double)step;
-  if (t <
-      plan->warmup_steps) /* a fraction of a step may be left over at the end: never above the base rate */
+  if (t < plan->warmup_steps) /* warmup_steps may end with a fraction of a step: never exceed the base rate */
     return plan->learning_rate * fmin(1.0, (t + 1.0) / plan->warmup_steps);
   return plan->learning_rate * schedule->rate(plan, t - plan->warmup_steps);
 }

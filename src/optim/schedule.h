@@ -1,4 +1,4 @@
-/* Learning-rate schedules: a table of pure functions of the step. */
+/* Learning-rate schedules: a table of pure functions of the step number. */
 #ifndef OPTIM_SCHEDULE_H
 #define OPTIM_SCHEDULE_H
 
@@ -9,48 +9,49 @@
 
 typedef struct {
   double learning_rate; /* the base rate */
-  double warmup_steps;  /* linear from 0 over this many steps, then the schedule */
+  double warmup_steps;  /* linear from 0 over these steps; the schedule starts after them */
   double total_steps;   /* of the whole run */
-  double start;         /* one_cycle, cyclic: lowest rate / base rate at the start */
+  double start;         /* one_cycle, cyclic: lowest rate / base rate, at the start */
   double rise_steps;    /* one_cycle: from the start to the base rate */
   double final;         /* cosine, polynomial, one_cycle: last rate / base rate */
   double power;         /* polynomial */
-  double every_steps;   /* step: between drops; exponential: what factor counts for; cyclic: the period */
+  double every_steps;   /* step: between drops; exponential: steps per factor; cyclic: the period */
   double factor;        /* step, exponential */
-  double plateau;       /* reduce_on_plateau: the present share, by plateau_share */
+  double plateau;       /* reduce_on_plateau: the current share, from plateau_share */
 } schedule_plan_t;
 
-/* The rate of step t, 0 for the first. */
+/* The share of the base rate at `step`, counted from 0 after warm-up. */
 typedef double (*schedule_rate_t)(const schedule_plan_t *plan, double step);
 
 typedef struct {
   const char *name;
   const char *meaning;
-  schedule_rate_t rate; /* without warm-up: share of the base rate */
-  bool watches_loss;    /* plan.plateau follows the loss */
+  schedule_rate_t rate; /* share of the base rate, without warm-up */
+  bool watches_loss;    /* the rate depends on plan.plateau, which follows the loss */
 } schedule_t;
 
 const schedule_t *schedule_find(const char *name);
 bool schedule_choice(size_t i, choice_t *out);
 
-/* Warm-up included: during warm-up base * (step + 1) / warmup_steps, after it base * share(step - warmup). */
+/* The learning rate of a step, warm-up included: base * (step + 1) / warmup_steps during warm-up, base *
+ * share(step - warmup_steps) after it. */
 double schedule_learning_rate(const schedule_t *schedule, const schedule_plan_t *plan, int64_t step);
 
-/* When a rate is reduced because a loss no longer falls. */
+/* When to reduce the rate because the loss no longer falls. */
 typedef struct {
-  int64_t patience; /* so many epochs without a new best */
-  double threshold; /* a best is new when it is below the old one by more than threshold |old| */
-  double factor;    /* what each reduction multiplies by */
-  double final;     /* no reduction goes below this share */
+  int64_t patience; /* epochs without a new best loss before a reduction */
+  double threshold; /* a loss is a new best when it is below the old best by more than threshold |old best| */
+  double factor;    /* factor of each reduction */
+  double final;     /* lower limit of the share */
 } plateau_rule_t;
 
-/* The share of the base rate after epochs with these losses, losses[i * stride] of epoch i < n: a function of
- * all of them, so that it needs no state but the history of the run. */
+/* The share of the base rate after n epochs with the losses losses[i * stride], i < n. It is a function of
+ * all losses, so it needs no state except the history of the run. */
 double plateau_share(const plateau_rule_t *rule, const double *losses, size_t n, size_t stride);
 
 /* ---- the base rate for a batch ---- */
 
-/* What the base rate is multiplied by when a batch is `ratio` times the one that the rate was found for. */
+/* Scales the base rate when the batch is `ratio` times the batch that the rate was chosen for. */
 typedef struct {
   const char *name;
   const char *meaning;

@@ -1,4 +1,4 @@
-/* Arrays read: what they are, and slabs of their rows. */
+/* Reading arrays: their shape and type, and slabs of rows. */
 #include "store/store_impl.h"
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@ int64_t array_row_elements(const store_array_t *array) {
   return elements;
 }
 
-/* What a user who mistyped a name wants to see. */
+/* Reports a missing array and lists the arrays of the file, for a user who mistyped a name. */
 static ls_status missing_array(const store_t *store, const char *name, ls_error *error) {
   names_t names = {0};
   char list[LS_MESSAGE_SIZE / 2] = "";
@@ -31,7 +31,7 @@ static ls_status missing_array(const store_t *store, const char *name, ls_error 
   return LS_BAD_DATA;
 }
 
-/* Truth values of h5py are an enumeration of small integers, and are read as those. */
+/* h5py stores booleans as an enumeration of small integers; they are read as integers. */
 static bool describe_type(hid_t type, store_array_t *out) {
   H5T_class_t kind = H5Tget_class(type);
   if (kind != H5T_INTEGER && kind != H5T_ENUM && kind != H5T_FLOAT) return false;
@@ -94,9 +94,9 @@ ls_status store_describe(const store_t *store, const char *name, store_array_t *
   return LS_OK;
 }
 
-/* ---- the place in the file ---- */
+/* ---- location in the file ---- */
 
-/* Enumerations differ from integers here, and are left to the library. */
+/* Enumerations do not compare equal to integer types here. Only HDF5 reads them. */
 static bool store_type_of(hid_t dataset, store_type_t *out) {
   hid_t type = H5Dget_type(dataset);
   bool found = false;
@@ -115,7 +115,7 @@ static bool in_one_piece(hid_t dataset) {
   return one;
 }
 
-/* An array that was declared and never written has no place yet. */
+/* An array that was declared but never written has no offset yet. */
 ls_status store_locate(const store_t *store, const char *name, store_place_t *out, ls_error *error) {
   hid_t dataset = H5I_INVALID_HID;
   store_place_t place = {0};

@@ -1,4 +1,4 @@
-/* Attributes: single numbers and texts beside the arrays. */
+/* Attributes: single numbers and texts on arrays and groups. */
 #include "store/store_impl.h"
 
 #include <stdlib.h>
@@ -51,7 +51,7 @@ ls_status store_read_text(const store_t *store, const char *name, const char *ke
   return LS_OK;
 }
 
-/* One number; integers only where `integer` asks for them. */
+/* Reads one number. With `integer`, only an integer attribute is accepted. */
 static ls_status read_number(const store_t *store, const char *name, const char *key, bool integer,
                              hid_t memory_type, void *out, ls_error *error) {
   hid_t attribute = H5I_INVALID_HID;
@@ -84,7 +84,7 @@ ls_status store_read_double(const store_t *store, const char *name, const char *
 
 /* ---- writing ---- */
 
-/* Replaces an attribute of the same name. */
+/* Replaces an existing attribute of the same name. */
 static ls_status attribute_write(store_t *store, const char *name, const char *key, hid_t type, hid_t space,
                                  const void *values, ls_error *error) {
   bool done = store_has(store, name) || groups_make(store->file, name, true) >= 0;

@@ -1,6 +1,5 @@
-/* Opening and closing. Files are opened through the plain POSIX driver also where HDF5 is a parallel build:
- * each rank reads on its own, and one writes. What is written goes to a temporary name until it is published.
- */
+/* Opening and closing. Files always use the POSIX driver, even with a parallel build of HDF5: each rank reads
+ * independently, and one rank writes. A new file has a temporary name until it is published. */
 #include "store/store_impl.h"
 
 #include <errno.h>
@@ -22,9 +21,12 @@ static void store_free(store_t *store) {
   free(store);
 }
 
-/* Closing takes along every handle that is still open in the file. In the format of HDF5 1.8 and later all
- * metadata carries checksums of its own, and attributes may be larger than 64 KB. Without a sieve buffer a
- * write of rows reaches the disk, or fails, when it is made and not when the array is closed. */
+/* Settings for opening a file:
+ *
+ *   - Closing the file closes every handle in it.
+ *   - With the format of HDF5 1.8, all metadata has checksums and attributes may exceed 64 KB.
+ *   - Without a sieve buffer, a write of rows reaches the system at once. Errors appear there, not when the
+ *     array is closed. */
 static hid_t access_list(void) {
   hid_t list = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_sec2(list);
@@ -38,7 +40,7 @@ static const char lock_advice[] = "wait until the program that writes it has clo
                                   "HDF5_USE_FILE_LOCKING=FALSE in the environment "
                                   "when the file system has no locks";
 
-/* Why H5Fopen failed, from what the system knows first. */
+/* Explains why H5Fopen failed. Checks with the operating system first. */
 static ls_status explain_open(const char *path, ls_error *error) {
   char reason[LS_MESSAGE_SIZE / 2];
   struct stat info;
@@ -78,8 +80,8 @@ ls_status store_open(const char *path, store_t **out, ls_error *error) {
   return LS_OK;
 }
 
-/* PATH.tmp-PID: beside the target, so that a rename stays within one file system; a name that no other living
- * process of this host takes and that no pattern for finished files matches. */
+/* The temporary name is PATH.tmp-PID. It is in the same directory, so the rename stays within one file
+ * system. No other running process of this host uses it, and no pattern for finished files matches it. */
 static store_t *store_for_writing(const char *path) {
   store_t *store = calloc(1, sizeof *store);
   if (store == NULL) return NULL;
@@ -90,7 +92,7 @@ static store_t *store_for_writing(const char *path) {
   return NULL;
 }
 
-/* Times are left out of files, so that the same content is the same bytes. */
+/* Stores no times, so equal content gives equal bytes. */
 static hid_t create_file(const char *path) {
   hid_t access = access_list(), creation = H5Pcreate(H5P_FILE_CREATE);
   H5Pset_obj_track_times(creation, 0);
@@ -115,9 +117,8 @@ ls_status store_create(const char *path, store_t **out, ls_error *error) {
   return LS_OK;
 }
 
-/* HDF5 cannot close a file that it cannot write: it leaves handles behind that crash the process at its end.
- * So what it still has to write of a file that nobody will see goes to memory instead of, say, a full disk.
- */
+/* Redirects pending writes of a file that is being discarded to memory. If HDF5 cannot write a file (disk
+ * full), it cannot close it either, and the handles left behind crash the process at exit. */
 static void discard_writes(hid_t file) {
   void *descriptor = NULL;
   int nowhere = memfd_create("discarded", MFD_CLOEXEC);
@@ -138,7 +139,7 @@ void store_close(store_t **store) {
   *store = NULL;
 }
 
-/* Every group on the way must be a link that is there before the next may be asked for. */
+/* HDF5 fails on a path unless every group along it exists, so this checks them one by one. */
 bool store_has(const store_t *store, const char *name) {
   char *path = strdup(name);
   if (path == NULL) return false;

@@ -1,5 +1,5 @@
-/* HDF5's way of failing turned into ours. The library keeps a stack of messages per thread, from the public
- * call down to the cause; the innermost one says what happened, so that is the one shown. */
+/* Converts HDF5's errors to ours. HDF5 keeps a stack of messages per thread, from the public call down to the
+ * cause. The innermost message says what happened, so it is the one reported. */
 #include "store/store_impl.h"
 
 #include <stdarg.h>
@@ -16,8 +16,9 @@ static herr_t keep_description(unsigned n, const H5E_error2_t *entry, void *cont
   return 0;
 }
 
-/* Messages of the file driver hold the system's own text among offsets and pointers, "file write failed: time
- * = …, errno = 28, error message = 'No space left on device', …": their first words and that text remain. */
+/* Shortens messages of the file driver, such as "file write failed: time = …, errno = 28, error message = 'No
+ * space left on device', …": keeps the words before the first colon or comma and the system's error message.
+ * Returns false for other messages. */
 static bool system_reason(const char *description, char *out, size_t size) {
   static const char mark[] = "error message = '";
   const char *begin = strstr(description, mark);
@@ -43,7 +44,7 @@ ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...)
   vsnprintf(what, sizeof what, format, args);
   va_end(args);
   hdf5_reason(reason, sizeof reason);
-  if (status == LS_NO_MEMORY) snprintf(reason, sizeof reason, "out of memory"); /* ours, not the library's */
+  if (status == LS_NO_MEMORY) snprintf(reason, sizeof reason, "out of memory"); /* our own error */
   return error_set(error, status, "%s%s%s", what, reason[0] == '\0' ? "" : ": ", reason);
 }
 
@@ -66,8 +67,8 @@ static void close_kind(hid_t id) {
   }
 }
 
-/* Any call clears the messages of the one before; here they are kept, so that handles may be closed first and
- * the error be told afterwards. */
+/* HDF5 calls clear the messages of the previous call. This one keeps them, so handles can be closed before
+ * the error is reported. */
 void hdf5_close(hid_t id) {
   if (id < 0) return;
   hid_t messages = H5Eget_current_stack();

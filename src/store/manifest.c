@@ -1,7 +1,6 @@
-/* The manifest: a list of everything in a file with its checksum, so that a reader can tell a whole file from
- * one that lost something on its way. Arrays are read back in bounded pieces; attributes are in it too,
- * because HDF5 keeps texts outside the metadata that it checks itself. Verifying makes the list anew and
- * compares. */
+/* The manifest lists everything in a file with its checksum, so a reader can detect a damaged or incomplete
+ * file. It includes attributes, because HDF5 keeps texts outside the metadata that it checks itself. Arrays
+ * are read back in pieces of limited size. Verification builds the list again and compares. */
 #include "store/store_impl.h"
 
 #include <inttypes.h>
@@ -144,7 +143,7 @@ static ls_status manifest_names(const store_t *store, names_t *names, size_t *n_
   return status;
 }
 
-/* Arrays first, then attributes, each sorted. */
+/* Builds the list: arrays first, then attributes, each sorted. */
 static ls_status manifest_make(const store_t *store, manifest_t *out, ls_error *error) {
   manifest_t manifest = {0};
   size_t n_arrays = 0;
@@ -164,8 +163,8 @@ done:
   return status;
 }
 
-/* All names as one text, a newline after each, kept as bytes: raw data that nothing else in the file can
- * move. */
+/* Joins all names to one text with a newline after each. They are stored as bytes, that is, as raw data in
+ * one place. */
 static char *joined_names(const names_t *names, size_t *size) {
   size_t bytes = 0;
   for (size_t i = 0; i < names->n; i++) bytes += strlen(names->names[i]) + 1;

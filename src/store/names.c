@@ -1,11 +1,11 @@
-/* What a file holds: the paths of all its arrays and attributes, sorted. */
+/* Lists the paths of all arrays and attributes of a file, sorted. */
 #include "store/store_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Links may form a circle; no honest file nests its groups deeper. */
+/* Limits the depth, because links may form a cycle. Real files do not nest this deep. */
 enum { DEEPEST_GROUP = 64 };
 
 ls_status names_add(names_t *names, const char *name) {
@@ -34,13 +34,13 @@ static int by_text(const void *a, const void *b) {
 
 /* ---- the walk ---- */
 
-/* Called for every group and array, with its path ("" for the root). */
+/* Called for every group and array. path is "" for the root. */
 typedef ls_status (*walk_visit_t)(hid_t object, const char *path, names_t *names);
 
 typedef struct {
   walk_visit_t visit;
   names_t *names;
-  const char *path; /* of the group that is being walked */
+  const char *path; /* of the current group */
   int depth;
   ls_status status;
 } walk_t;

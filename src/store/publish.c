@@ -1,6 +1,5 @@
-/* Publishing: a file appears under its name only when it is whole and on the disk. Written, closed, read
- * back, fsynced, renamed over the target, and the directory fsynced, so that the name survives a power cut
- * too. */
+/* Publishing: a file appears under its final name only when it is complete and on disk (see store.h). The
+ * directory is fsynced too, so that the name survives a power failure. */
 #include "store/store_impl.h"
 
 #include <errno.h>
@@ -15,7 +14,7 @@ static ls_status system_error(ls_error *error, const char *what, const char *pat
   return error_set(error, LS_IO, "%s: %s: %s", path, what, strerror(errno));
 }
 
-/* Some file systems cannot sync a directory and say EINVAL; there is nothing more to be done there. */
+/* Some file systems cannot sync a directory and return EINVAL. This is ignored. */
 static ls_status sync_path(const char *path, int flags, ls_error *error) {
   int file = open(path, flags | O_CLOEXEC);
   if (file < 0) return system_error(error, "cannot be opened to sync it", path);

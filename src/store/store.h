@@ -1,11 +1,17 @@
-/* Files of named arrays: the only room that knows HDF5.
+/* Files of named arrays. No other room knows HDF5.
  *
- * A store is one file with arrays at slash-separated paths, rows first, and attributes on them or on groups.
- * Reading is by contiguous row slabs; writing goes to a temporary name beside the target and becomes visible
- * only by store_publish (manifest written, closed, reopened and verified, fsynced, renamed, directory
- * fsynced), because an HDF5 file that was open for writing when its writer died may open with data missing.
- * None of it is collective: each rank opens files on its own, and one rank writes. One store belongs to one
- * thread. */
+ * A store is one file. It has arrays at slash-separated paths, with rows as the first dimension, and
+ * attributes on arrays and groups. Arrays are read in slabs of consecutive rows. A new file is written under
+ * a temporary name and gets its final name in store_publish, because an HDF5 file whose writer died may open
+ * without error and lack data:
+ *
+ *   PATH.tmp-PID   create, write -> manifest -> close -> reopen, verify -> fsync -> rename
+ *   PATH           old file, or nothing ..............................................  | new file
+ *
+ * The directory is fsynced after the rename.
+ *
+ * No function here is collective: each rank opens files independently, and one rank writes. A store may be
+ * used by one thread only. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -17,16 +23,16 @@
 
 typedef enum { STORE_U8, STORE_I32, STORE_I64, STORE_U64, STORE_F32, STORE_F64, STORE_TYPES } store_type_t;
 
-/* Bytes of one element. */
+/* Size of one element in bytes. */
 size_t store_type_size(store_type_t type);
 
 enum { STORE_MAX_DIMS = 8 };
 
-/* What an array in a file is. */
+/* Shape and type of an array in a file. */
 typedef struct {
   int dims;                      /* 0 for a scalar */
-  int64_t shape[STORE_MAX_DIMS]; /* rows first */
-  bool is_integer;               /* else floating point */
+  int64_t shape[STORE_MAX_DIMS]; /* rows are the first dimension */
+  bool is_integer;               /* otherwise floating point */
   bool is_signed;
   size_t element_bytes; /* in the file */
 } store_array_t;
@@ -35,33 +41,34 @@ typedef struct store store_t;
 
 /* ---- reading ---- */
 
-/* Opens a file for reading. LS_BAD_DATA with the reason: not there, not HDF5, truncated, locked (with the
- * HDF5_USE_FILE_LOCKING advice). *out is caller-owned (store_close). */
+/* Opens a file for reading. LS_BAD_DATA with the reason: missing, not HDF5, truncated, or locked (with advice
+ * on HDF5_USE_FILE_LOCKING). *out is caller-owned (store_close). */
 ls_status store_open(const char *path, store_t **out, ls_error *error);
 const char *store_path(const store_t *store);
 void store_close(store_t **store);
 
-/* Whether an array (or group) is there. */
+/* Whether an array or group exists. */
 bool store_has(const store_t *store, const char *name);
 
-/* Shape and type; LS_BAD_DATA when missing (the message lists the arrays that are there) or not numeric. */
+/* Reads shape and type. LS_BAD_DATA when the array is missing (the message lists the existing arrays) or not
+ * numeric. */
 ls_status store_describe(const store_t *store, const char *name, store_array_t *out, ls_error *error);
 
-/* Rows [first, first + count) of an array, converted by HDF5 to `type`, into out (count * row elements). */
+/* Reads rows [first, first + count) into out (count * elements per row). HDF5 converts them to `type`. */
 ls_status store_read_rows(const store_t *store, const char *name, int64_t first, int64_t count,
                           store_type_t type, void *out, ls_error *error);
 
-/* Where the elements of an array lie in the file, for those who read it again and again without the library:
- * is_plain when they lie in one piece, as they are and as one of the store's types; else nothing is known. */
+/* Where the elements of an array are in the file, for repeated reading without HDF5. is_plain: the elements
+ * are in one contiguous piece and their type is a store_type_t. Otherwise the other members are not valid. */
 typedef struct {
   bool is_plain;
   store_type_t type;
-  int64_t offset; /* in bytes, of the first element */
+  int64_t offset; /* of the first element, in bytes */
 } store_place_t;
 ls_status store_locate(const store_t *store, const char *name, store_place_t *out, ls_error *error);
 
-/* Attributes of the object at `name` ("/" for the file). Read functions give LS_BAD_DATA when missing.
- * Texts are malloc'd and caller-owned. */
+/* Attributes of the object at `name` ("/" for the root). Reading returns LS_BAD_DATA when the attribute is
+ * missing. Texts are malloc'd and caller-owned. */
 bool store_has_attribute(const store_t *store, const char *name, const char *key);
 ls_status store_read_text(const store_t *store, const char *name, const char *key, char **out,
                           ls_error *error);
@@ -69,33 +76,33 @@ ls_status store_read_int(const store_t *store, const char *name, const char *key
                          ls_error *error);
 ls_status store_read_double(const store_t *store, const char *name, const char *key, double *out,
                             ls_error *error);
-/* A list of texts (class names): *out is one malloc'd block, free it whole. */
+/* Reads a list of texts (class names). *out is one malloc'd block; free it with one call. */
 ls_status store_read_texts(const store_t *store, const char *name, const char *key, char ***out, size_t *n,
                            ls_error *error);
 
-/* Calls visit for every array in the file, in alphabetical order of full path; stops at the first failure. */
+/* Calls visit for every array of the file, in alphabetical order of the path. Stops at the first failure. */
 typedef ls_status (*store_visit_t)(const char *name, const store_array_t *array, void *context,
                                    ls_error *error);
 ls_status store_visit(const store_t *store, store_visit_t visit, void *context, ls_error *error);
 
 /* ---- writing ---- */
 
-/* A new file under a temporary name in the directory of path; nothing is at path until store_publish.
+/* Creates a file under a temporary name in the directory of path. The final name appears in store_publish.
  * store_close without publishing removes the temporary file. */
 ls_status store_create(const char *path, store_t **out, ls_error *error);
 
-/* A whole array. Groups on the way are made. */
+/* Writes a whole array. Creates the groups of its path. */
 ls_status store_write(store_t *store, const char *name, store_type_t type, int dims, const int64_t *shape,
                       const void *values, ls_error *error);
 
-/* An array written in pieces: declared with its final shape, filled by row slabs. `memory_type` is that of
- * values, converted by HDF5 to the array's type. */
+/* Writes an array in pieces: declare the final shape, then write slabs of rows. `memory_type` is the type of
+ * values; HDF5 converts them to the type of the array. */
 ls_status store_declare(store_t *store, const char *name, store_type_t type, int dims, const int64_t *shape,
                         ls_error *error);
 ls_status store_write_rows(store_t *store, const char *name, int64_t first, int64_t count,
                            store_type_t memory_type, const void *values, ls_error *error);
 
-/* Attributes; the object is made as a group when there is none. */
+/* Write attributes, replacing old ones. If there is no object at `name`, it is created as a group. */
 ls_status store_write_text(store_t *store, const char *name, const char *key, const char *value,
                            ls_error *error);
 ls_status store_write_int(store_t *store, const char *name, const char *key, int64_t value, ls_error *error);
@@ -104,27 +111,27 @@ ls_status store_write_double(store_t *store, const char *name, const char *key, 
 ls_status store_write_texts(store_t *store, const char *name, const char *key, const char *const *values,
                             size_t n, ls_error *error);
 
-/* Writes the manifest (/manifest: every array's name, size and XXH3-64 checksum), closes, reopens and
- * verifies it, fsyncs, renames to the target and fsyncs the directory. The store is gone either way (*store =
- * NULL). */
+/* Completes the file: writes the manifest (/manifest: name, size and XXH3-64 checksum of every array and
+ * attribute), closes, reopens and verifies the file, fsyncs it, renames it to its final name and fsyncs the
+ * directory. Always closes the store (*store = NULL); on failure removes the temporary file. */
 ls_status store_publish(store_t **store, ls_error *error);
 
-/* Checks every array of a file against its manifest: LS_BAD_DATA when one differs or is missing, or when
- * there is no manifest. */
+/* Checks every array and attribute against the manifest. LS_BAD_DATA when one was changed, removed or added,
+ * or when there is no manifest. */
 ls_status store_verify(const store_t *store, ls_error *error);
 
-/* ---- small files, the same promise ---- */
+/* ---- small files, published in the same way ---- */
 
-/* Writes text to path by temporary name, fsync and rename. */
+/* Writes text to path: temporary name, fsync, rename, fsync of the directory. */
 ls_status store_write_file(const char *path, const char *text, ls_error *error);
 
-/* mkdir -p. */
+/* Creates a directory and its parents, like mkdir -p. */
 ls_status store_make_directory(const char *path, ls_error *error);
 
 /* XXH3-64 of bytes. */
 uint64_t store_checksum(const void *bytes, size_t size);
 
-/* Version of the HDF5 library, "1.10.8". Static. */
+/* The version of HDF5, for example "1.10.8". Static. */
 const char *store_library_version(void);
 
 #endif

@@ -1,5 +1,4 @@
-/* What the chapters of this room share: the open file, handles that close themselves, HDF5's errors as ours.
- */
+/* Private to the store room: the open file, helpers for handles, and conversion of HDF5's errors. */
 #ifndef STORE_STORE_IMPL_H
 #define STORE_STORE_IMPL_H
 
@@ -9,68 +8,69 @@
 
 struct store {
   hid_t file;
-  char *path;      /* of the file that is meant: the target when writing */
-  char *temporary; /* the file that is written, NULL when reading */
+  char *path;      /* the final name when writing */
+  char *temporary; /* the name while writing; NULL when reading */
 };
 
-/* The group that store_publish adds; store_visit passes over it. */
+/* The group that store_publish adds. store_visit skips it. */
 #define MANIFEST_GROUP "/manifest"
 
-/* Pieces in which whole arrays are read back for their checksum. */
+/* Whole arrays are read back for their checksum in pieces of this size. */
 enum { MANIFEST_PIECE_BYTES = 8 << 20 };
 
 /* ---- hdf5.c ---- */
 
-/* HDF5 prints nothing by itself in this thread from here on. */
+/* Stops HDF5 from printing errors in the calling thread. */
 void hdf5_quiet(void);
 
-/* The reason of the last failed HDF5 call, the innermost one, in out. Empty when there is none. */
+/* Writes the reason of the last failed HDF5 call (its innermost message) to out and clears it. Empty when
+ * there is none. */
 void hdf5_reason(char *out, size_t size);
 
-/* error_set with ": reason" added. */
+/* error_set with ": reason" appended. */
 ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Closes any kind of handle; a negative one is none. */
+/* Closes a handle of any kind. Ignores negative handles. */
 void hdf5_close(hid_t id);
 
-/* The type of elements in memory, owned by the library. */
+/* The HDF5 type of elements in memory. Owned by HDF5. */
 hid_t hdf5_type(store_type_t type);
 
 /* ---- array.c ---- */
 
-/* Opens an array whose existence and type have been checked; fills *info when not NULL. */
+/* Opens an array after checking that it exists and is numeric. Fills *info unless it is NULL. */
 ls_status array_open(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
                      ls_error *error);
 
-/* Elements in one row; 1 for a scalar and for (n). */
+/* Elements per row (1 for a scalar and for shape (n)), and the number of rows. */
 int64_t array_row_elements(const store_array_t *array);
 int64_t array_rows(const store_array_t *array);
 
-/* The elements of rows [first, first + count), in memory one after the other and in the file. slab_close also
- * after slab_open failed, which it does when the array has no such rows. */
+/* Selects the elements of rows [first, first + count), consecutive in memory. slab_open returns false when
+ * the array has no such rows. Call slab_close in any case. */
 typedef struct {
-  hid_t memory, file; /* dataspaces; the file's has the rows selected */
+  hid_t memory, file; /* dataspaces; `file` has the rows selected */
   hssize_t elements;
 } slab_t;
 bool slab_open(hid_t dataset, int64_t first, int64_t count, slab_t *slab);
 void slab_close(slab_t *slab);
 
-/* Rows [first, first + count) into `memory`, as elements of memory_type. */
+/* Reads rows [first, first + count) into `memory` as elements of memory_type. */
 ls_status array_read(const store_t *store, hid_t dataset, const char *name, int64_t first, int64_t count,
                      hid_t memory_type, void *memory, ls_error *error);
 
 /* ---- write.c ---- */
 
-/* Makes the groups that lead to name, and name itself as one when `whole`. */
+/* Creates the groups of the path of name; with `whole`, also name itself as a group. */
 herr_t groups_make(hid_t file, const char *name, bool whole);
 
-/* ---- text.c: text as HDF5 keeps it, of fixed or of variable length ---- */
+/* ---- text.c: HDF5 texts of fixed or variable length ---- */
 
-/* All texts of an attribute as one malloc'd block: n pointers, then the texts. */
+/* Reads all texts of an attribute into one malloc'd block: n pointers, then the texts. */
 ls_status text_read_all(hid_t attribute, char ***out, size_t *n);
 
-/* The type of a text of variable length in UTF-8, to be closed. */
+/* The type of a UTF-8 text of variable length. The caller closes it. */
 hid_t text_type(void);
 
 /* ---- names.c ---- */
@@ -83,7 +83,7 @@ typedef struct {
 ls_status names_add(names_t *names, const char *name);
 void names_free(names_t *names);
 
-/* Paths of all numeric arrays ("/train/x"), or of all attributes ("/train@source"), sorted, without the
+/* The paths of all numeric arrays ("/train/x") or of all attributes ("/train@source"), sorted, without the
  * manifest. */
 ls_status names_of_arrays(const store_t *store, names_t *names, ls_error *error);
 ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *error);

@@ -1,5 +1,5 @@
-/* Text as HDF5 keeps it: of variable length (as h5py writes it, and this room too) or of fixed length, padded
- * with zeros or blanks. Whatever it was, it leaves here as one block of C strings. */
+/* HDF5 texts: of variable length (as written by h5py and by this room), or of fixed length, padded with zeros
+ * or blanks. All are returned as one block of C strings. */
 #include "store/store_impl.h"
 
 #include <stdlib.h>
@@ -12,7 +12,8 @@ hid_t text_type(void) {
   return type;
 }
 
-/* n texts at texts[i], length[i] bytes each, as n pointers and then the texts, NUL after each. */
+/* Copies n texts of lengths[i] bytes to one malloc'd block: n pointers and a NULL, then the texts, each with
+ * a final NUL. */
 static char **pack(const char *const *texts, const size_t *lengths, size_t n) {
   size_t bytes = (n + 1) * sizeof(char *);
   for (size_t i = 0; i < n; i++) bytes += lengths[i] + 1;

@@ -1,10 +1,10 @@
-/* Arrays written: declared with their shape, filled by rows. */
+/* Writing arrays: declare the shape, then write rows. */
 #include "store/store_impl.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* Groups are made without times, see create_file. */
+/* Creates a group without times (see create_file). */
 static herr_t make_group(hid_t file, const char *path) {
   if (H5Lexists(file, path, H5P_DEFAULT) > 0) return 0;
   hid_t creation = H5Pcreate(H5P_GROUP_CREATE);
