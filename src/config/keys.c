@@ -201,11 +201,25 @@ static ls_status read_row(const reading_t *reading, const key_row_t *row, const 
 
 static bool same_value(const yaml_value_t *a, const yaml_value_t *b) {
   if (a->kind != b->kind || a->n != b->n) return false;
+  if ((a->key == NULL) != (b->key == NULL) || (a->key != NULL && strcmp(a->key, b->key) != 0)) return false;
   if (a->kind == YAML_TEXT) return strcmp(a->text, b->text) == 0;
   const yaml_value_t *of_b = b->first;
   for (const yaml_value_t *of_a = a->first; of_a != NULL; of_a = of_a->next, of_b = of_b->next)
     if (!same_value(of_a, of_b)) return false;
   return true;
+}
+
+ls_status keys_same(const key_row_t *row, const void *a, const void *b, bool *out, ls_error *error) {
+  arena_t scratch = {0};
+  const yaml_value_t *of_a = row->type->write(&scratch, row, (const char *)a + row->offset);
+  const yaml_value_t *of_b = row->type->write(&scratch, row, (const char *)b + row->offset);
+  ls_status status = LS_OK;
+  if (of_a == NULL || of_b == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory to compare settings");
+  else
+    *out = same_value(of_a, of_b);
+  arena_free(&scratch);
+  return status;
 }
 
 /* Whether a row's field, which has been read, holds something else than the row's default. */

@@ -28,6 +28,7 @@ typedef struct {
   /* The key has an effect only if the key `used_with` of the same table has one of the names in `used_by`
    * (separated by ", "), or, if `used_by` is NULL, anything but its default. Both NULL: it always has. */
   const char *used_with, *used_by;
+  bool may_change;    /* a resumed run may have another value than the run that it goes on with */
   bool or_auto;       /* "auto" is also allowed */
   bool of_head;       /* a choice may name one of several heads: HEAD.name */
   choice_list_t list; /* choices: list of names, or NULL ... */
@@ -96,6 +97,9 @@ bool layer_row(size_t i, layer_row_t *out);
  * default. `prefix` is the path of the table, "" for the top level. */
 ls_status keys_read(const reading_t *reading, key_table_t table, const char *prefix, yaml_value_t *tree,
                     void *base);
+
+/* Whether the fields of a row have the same value in two structs. */
+ls_status keys_same(const key_row_t *row, const void *a, const void *b, bool *out, ls_error *error);
 
 /* Writes every row of *base to a YAML table. Returns NULL when memory is exhausted. */
 yaml_value_t *keys_write(arena_t *arena, key_table_t table, bool is_flow, const void *base);

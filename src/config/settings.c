@@ -179,6 +179,20 @@ ls_status settings_load(const char *path, char *const *overrides, size_t n_overr
   return status;
 }
 
+ls_status settings_compare(const settings_t *stored, const settings_t *now, const char **path,
+                           ls_error *error) {
+  *path = NULL;
+  for (size_t i = 0; i < settings_keys.n; i++) {
+    const key_row_t *row = &settings_keys.rows[i];
+    bool same = true;
+    if (!row->may_change) TRY(keys_same(row, stored, now, &same, error));
+    if (same) continue;
+    *path = row->path;
+    return LS_OK;
+  }
+  return LS_OK;
+}
+
 ls_status settings_dump(const settings_t *settings, char **text, ls_error *error) {
   arena_t scratch = {0};
   yaml_value_t *tree = keys_write(&scratch, settings_keys, false, settings);

@@ -222,6 +222,12 @@ ls_status settings_restore(const char *text, size_t length, const char *source, 
                            size_t n_overrides, const settings_choices_t *choices, settings_t **out,
                            ls_error *error);
 
+/* Finds the first key whose value differs between the settings of a run and those that it is resumed with,
+ * although the value decides what the stored state means. *path is NULL if there is none; static otherwise.
+ */
+ls_status settings_compare(const settings_t *stored, const settings_t *now, const char **path,
+                           ls_error *error);
+
 /* Where a key was given: "net.yaml:7" or "override 'train.seed=1'". For a key that has its default: where its
  * section was given, otherwise the file's name. `path` is written as in messages: "train.seed",
  * "loss[1].class_weights". Only useful for settings that were read from the user's file. */
