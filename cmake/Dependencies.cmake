@@ -39,6 +39,11 @@ if(NOT OpenMP_C_FOUND)
   lockstep_lacks("OpenMP 4.5 for ${CMAKE_C_COMPILER_ID}" "libgomp1 with gcc, libomp-dev with clang")
 endif()
 
+# CMake 4.3 also makes a target hdf5::hdf5, and fails where the library has Debian's other name
+find_library(LOCKSTEP_hdf5_serial hdf5_serial)
+if(LOCKSTEP_hdf5_serial)
+  set(HDF5_hdf5_LIBRARY ${LOCKSTEP_hdf5_serial})
+endif()
 find_package(HDF5 1.10 QUIET COMPONENTS C)
 if(HDF5_FOUND)
   add_library(HDF5::C INTERFACE IMPORTED)

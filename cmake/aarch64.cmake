@@ -10,7 +10,6 @@ set(LOCKSTEP_ROOT ${CMAKE_CURRENT_LIST_DIR}/../build/aarch64-root CACHE PATH "ar
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES LOCKSTEP_ROOT)
 get_filename_component(lockstep_root ${LOCKSTEP_ROOT} ABSOLUTE)
 set(CMAKE_SYSROOT ${lockstep_root})
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static -L ${lockstep_root})
 
 # Nothing of this machine is taken for one of the root's: neither libraries nor the compilers' wrappers of MPI and HDF5.
 set(CMAKE_FIND_ROOT_PATH ${lockstep_root})
@@ -18,6 +17,9 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 foreach(kind LIBRARY INCLUDE PACKAGE)
   set(CMAKE_FIND_ROOT_PATH_MODE_${kind} ONLY)
 endforeach()
+find_program(LOCKSTEP_QEMU NAMES qemu-aarch64 qemu-aarch64-static)
+set(CMAKE_CROSSCOMPILING_EMULATOR ${LOCKSTEP_QEMU} -L ${lockstep_root})
+
 set(MPI_C_LIB_NAMES mpi CACHE STRING "")
 set(MPI_mpi_LIBRARY ${lockstep_root}/usr/lib/aarch64-linux-gnu/openmpi/lib/libmpi.so CACHE FILEPATH "")
 set(MPI_C_HEADER_DIR ${lockstep_root}/usr/lib/aarch64-linux-gnu/openmpi/include CACHE PATH "")

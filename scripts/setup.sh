@@ -3,7 +3,7 @@
 # nothing is missing.
 #   scripts/setup.sh [--clang] [--slurm] [--mpich] [--aarch64] [--qemu]
 # --clang: also what building with clang and checking the format need; --slurm: a SLURM for the tests to start and end;
-# --mpich: a second MPI library; --aarch64: a cross compiler for 64-bit ARM; --qemu: what runs its programs here
+# --mpich: a second MPI library; --aarch64: a cross compiler for 64-bit ARM; --qemu: what runs programs for other CPUs
 set -euo pipefail
 
 packages=(
@@ -20,7 +20,7 @@ for argument in "$@"; do
     --slurm) packages+=(slurm-wlm munge) ;;
     --mpich) packages+=(libmpich-dev mpich) ;;
     --aarch64) packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross) ;;
-    --qemu) packages+=(qemu-user-static) ;;
+    --qemu) packages+=(qemu-user) ;;
     *)
       echo "setup: unknown option $argument; there are --clang, --slurm, --mpich, --aarch64 and --qemu" >&2
       exit 2

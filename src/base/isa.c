@@ -1,6 +1,8 @@
 /* Finds out which instruction sets the CPU has, the operating system permits and LOCKSTEP_ISA asks for. */
 #include "base/isa.h"
 
+#include "base/isa_impl.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,16 +29,6 @@ const char *isa_name(isa_t isa) {
 
 /* ---- detection ---- */
 
-/* The result of detection, filled once. The functions below only read it. */
-static struct {
-  bool supported[ISAS];
-  const char *denied;
-  isa_t selected;
-  bool restricted; /* by LOCKSTEP_ISA */
-  bool unknown, unsupported;
-} found;
-static pthread_once_t found_once = PTHREAD_ONCE_INIT;
-
 #ifdef __x86_64__
 
 #include <cpuid.h>
@@ -57,46 +49,98 @@ static bool has_avx512(void) {
          __builtin_cpu_supports("avx512vl");
 }
 
-static void find_supported(void) {
+static bool permit_tiles(void) {
+  return syscall(SYS_arch_prctl, ARCH_REQUEST_PERMISSION, FEATURE_TILE_DATA) == 0;
+}
+
+isa_machine_t isa_machine(isa_cpu_t cpu, bool (*permit)(void)) {
+  isa_machine_t machine = {.supported = {[ISA_AVX2] = true, [ISA_EMULATED] = true}};
+  machine.supported[ISA_AVX512] = cpu.avx512;
+  machine.supported[ISA_AVX512_BF16] = cpu.avx512 && cpu.avx512_bf16;
+  if (!machine.supported[ISA_AVX512_BF16] || !cpu.amx) return machine;
+  machine.supported[ISA_AMX] = permit();
+  if (!machine.supported[ISA_AMX])
+    machine.denied = "this CPU has AMX, but the system does not permit its use (Linux 5.16 or newer does)";
+  return machine;
+}
+
+static isa_machine_t this_machine(void) {
   __builtin_cpu_init();
-  found.supported[ISA_AVX2] = true;
-  found.supported[ISA_AVX512] = has_avx512();
-  found.supported[ISA_AVX512_BF16] = found.supported[ISA_AVX512] && __builtin_cpu_supports("avx512bf16");
-  if (!found.supported[ISA_AVX512_BF16] || !has_tiles()) return;
-  found.supported[ISA_AMX] = syscall(SYS_arch_prctl, ARCH_REQUEST_PERMISSION, FEATURE_TILE_DATA) == 0;
-  if (!found.supported[ISA_AMX])
-    found.denied = "this CPU has AMX, but the system does not permit its use (Linux 5.16 or newer does)";
+  isa_cpu_t cpu = {has_avx512(), __builtin_cpu_supports("avx512bf16"), has_tiles()};
+  return isa_machine(cpu, permit_tiles);
 }
 
 #else
 
-static void find_supported(void) {
-  found.supported[ISA_NEON] = true;
+static isa_machine_t this_machine(void) {
+  return (isa_machine_t){.supported = {[ISA_NEON] = true, [ISA_EMULATED] = true}};
 }
 
 #endif
 
-static void find(void) {
-  find_supported();
-  found.supported[ISA_EMULATED] = true;
+/* ---- what is chosen ---- */
+
+isa_choice_t isa_choose(isa_machine_t machine, const char *wanted) {
+  isa_choice_t choice = {.machine = machine, .wanted = wanted};
   for (int i = 0; i < ISA_EMULATED; i++)
-    if (found.supported[i]) found.selected = (isa_t)i;
-  const char *wanted = getenv(variable);
-  if (wanted == NULL || wanted[0] == '\0') return;
+    if (machine.supported[i]) choice.selected = (isa_t)i;
+  if (wanted == NULL || wanted[0] == '\0') return choice;
   int i = 0;
   while (i < ISAS && strcmp(names[i], wanted) != 0) i++;
-  found.unknown = i == ISAS;
-  found.unsupported = !found.unknown && !found.supported[i];
-  if (found.unknown || found.unsupported) return;
-  found.restricted = true;
-  found.selected = (isa_t)i;
+  choice.unknown = i == ISAS;
+  choice.unsupported = !choice.unknown && !machine.supported[i];
+  choice.restricted = !choice.unknown && !choice.unsupported;
+  if (choice.restricted) choice.selected = (isa_t)i;
+  return choice;
 }
 
-/* ---- queries ---- */
+/* The names of all rows, or of those that can be had here, with a space in front of each. */
+static void list_names(const bool *supported, char *out, size_t size) {
+  out[0] = '\0';
+  for (int i = 0; i < ISAS; i++) {
+    size_t used = strlen(out);
+    if (supported == NULL || supported[i]) snprintf(out + used, size - used, " %s", names[i]);
+  }
+}
+
+ls_status isa_choice_check(const isa_choice_t *choice, ls_error *error) {
+  const isa_machine_t *machine = &choice->machine;
+  char list[128];
+  list_names(choice->unknown ? NULL : machine->supported, list, sizeof list);
+  if (choice->unknown)
+    return error_set(error, LS_USAGE, "%s: '%.40s' is no instruction set; there are:%s", variable,
+                     choice->wanted, list);
+  if (choice->unsupported)
+    return error_set(error, LS_USAGE, "%s: %s cannot be used: %s; this machine supports:%s", variable,
+                     choice->wanted, machine->denied != NULL ? machine->denied : "this CPU does not have it",
+                     list);
+  return LS_OK;
+}
+
+const char *isa_choice_denied(const isa_choice_t *choice) {
+  return choice->restricted ? NULL : choice->machine.denied;
+}
+
+void isa_choice_describe(const isa_choice_t *choice, char *out, size_t size) {
+  char list[128];
+  list_names(choice->machine.supported, list, sizeof list);
+  snprintf(out, size, "%s%s (this CPU supports:%s)", names[choice->selected],
+           choice->restricted ? " restricted by LOCKSTEP_ISA" : "", list);
+}
+
+/* ---- this process ---- */
+
+/* Found once: everything that the questions below read. */
+static isa_choice_t found;
+static pthread_once_t found_once = PTHREAD_ONCE_INIT;
+
+static void find(void) {
+  found = isa_choose(this_machine(), getenv(variable));
+}
 
 bool isa_supported(isa_t isa) {
   pthread_once(&found_once, find);
-  return found.supported[isa];
+  return found.machine.supported[isa];
 }
 
 isa_t isa_selected(void) {
@@ -106,36 +150,15 @@ isa_t isa_selected(void) {
 
 const char *isa_denied(void) {
   pthread_once(&found_once, find);
-  return found.restricted ? NULL : found.denied;
-}
-
-/* Writes the names of all instruction sets, or of the supported ones, each with a space in front. */
-static void list_names(bool all, char *out, size_t size) {
-  out[0] = '\0';
-  for (int i = 0; i < ISAS; i++) {
-    size_t used = strlen(out);
-    if (all || found.supported[i]) snprintf(out + used, size - used, " %s", names[i]);
-  }
+  return isa_choice_denied(&found);
 }
 
 ls_status isa_check(ls_error *error) {
   pthread_once(&found_once, find);
-  char list[128];
-  list_names(found.unknown, list, sizeof list);
-  if (found.unknown)
-    return error_set(error, LS_USAGE, "%s: '%.40s' is no instruction set; there are:%s", variable,
-                     getenv(variable), list);
-  if (found.unsupported)
-    return error_set(error, LS_USAGE, "%s: %s cannot be used: %s; this machine supports:%s", variable,
-                     getenv(variable), found.denied != NULL ? found.denied : "this CPU does not have it",
-                     list);
-  return LS_OK;
+  return isa_choice_check(&found, error);
 }
 
 void isa_describe(char *out, size_t size) {
   pthread_once(&found_once, find);
-  char list[128];
-  list_names(false, list, sizeof list);
-  snprintf(out, size, "%s%s (this CPU supports:%s)", names[found.selected],
-           found.restricted ? " restricted by LOCKSTEP_ISA" : "", list);
+  isa_choice_describe(&found, out, size);
 }

@@ -54,21 +54,22 @@ ls_status arguments_parse(const command_t *command, int argc, char **argv, argum
   unsigned flags = ARGP_NO_EXIT | ARGP_NO_ERRS | ARGP_NO_HELP | (command->in_order ? ARGP_IN_ORDER : 0);
   int code = argp_parse(command->argp, argc, argv, flags, NULL, options);
   if (code == 0 && options->n < command->fewest)
-    arguments_refuse(options, "something is missing: lockstep %s %s", command->name, command->argp->args_doc);
+    arguments_refuse(options, "an argument is missing: lockstep %s %s", command->name,
+                     command->argp->args_doc);
   else if (code == 0 && options->n > command->most)
-    arguments_refuse(options, "'%.80s' is one word too many: lockstep %s %s", options->words[command->most],
-                     command->name, command->argp->args_doc);
+    arguments_refuse(options, "'%.80s' is one argument too many: lockstep %s %s",
+                     options->words[command->most], command->name, command->argp->args_doc);
   else if (code == 0)
     return LS_OK;
   if (code == ENOMEM) return error_set(error, LS_NO_MEMORY, "no memory to read the arguments");
-  return error_set(error, LS_USAGE, "%s (`lockstep %s --help` explains)", options->error.message,
-                   command->name);
+  return error_set(error, LS_USAGE, "%s (see `lockstep %s --help`)", options->error.message, command->name);
 }
 
 error_t arguments_count(arguments_t *arguments, const char *option, const char *text, int64_t least,
                         int64_t *out) {
   if (text_int64(text, out) && *out >= least) return 0;
-  return arguments_refuse(arguments, "--%s: '%.60s' is not a whole number from %d", option, text, (int)least);
+  return arguments_refuse(arguments, "--%s: '%.60s' is not a whole number of at least %d", option, text,
+                          (int)least);
 }
 
 error_t arguments_positive(arguments_t *arguments, const char *option, const char *text, double *out) {

@@ -21,13 +21,13 @@ typedef struct {
 
 static const struct argp_option options[] = {
     {"network", KEY_NETWORK, NULL, 0,
-     "in place of CONFIG: latency and bandwidth between ranks of a node, of different nodes, and of the "
-     "exchange of gradients",
+     "instead of CONFIG: measure latency and bandwidth between two ranks of a node, between two ranks of "
+     "different nodes, and of an exchange between all nodes",
      0},
     {"ranks-per-node", KEY_RANKS_PER_NODE, "N", 0,
-     "with --network: groups of N ranks stand for nodes, as parallel.ranks_per_node", 0},
-    {"seconds", KEY_SECONDS, "S", 0, "with CONFIG: how long each part is measured, about; default 0.5", 0},
-    {"json", KEY_JSON, "FILE", 0, "write the figures to FILE as JSON too", 0},
+     "with --network: treat groups of N ranks as nodes, like parallel.ranks_per_node", 0},
+    {"seconds", KEY_SECONDS, "S", 0, "with CONFIG: approximate time for each part; default 0.5", 0},
+    {"json", KEY_JSON, "FILE", 0, "also write the figures to FILE as JSON", 0},
     {0},
 };
 
@@ -39,11 +39,13 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     a->json = arg;
   } else if (key == KEY_RANKS_PER_NODE) {
     if (!text_int64(arg, &a->ranks_per_node) || a->ranks_per_node < 1)
-      return arguments_refuse(&a->arguments, "--ranks-per-node=%.40s: a number from 1 is needed", arg);
+      return arguments_refuse(&a->arguments, "--ranks-per-node: '%.40s' is not a whole number of at least 1",
+                              arg);
   } else if (key == KEY_SECONDS) {
     return arguments_positive(&a->arguments, "seconds", arg, &a->seconds);
   } else if (key == ARGP_KEY_END && a->network == (a->arguments.n > 0)) {
-    return arguments_refuse(&a->arguments, "bench: say what to measure: CONFIG, or --network without one");
+    return arguments_refuse(&a->arguments,
+                            "bench: name what to measure: CONFIG, or --network without CONFIG");
   } else if (key == ARGP_KEY_END) {
     if (a->seconds == 0) a->seconds = 0.5;
   } else {
@@ -132,13 +134,12 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]\n--network",
-    .doc =
-        "Measures the machine and the network of CONFIG on it, all threads of all ranks at once: the peak of "
-        "the cores, memory, what ranks and threads cost each other, each layer's passes, and whole steps by "
-        "phase; and says what bounds the step. Or, with --network, messages from 8 bytes to 4 MiB and the "
-        "exchange of gradients between nodes, each fitted by a latency and a bandwidth.\v"
-        "Start it like the run that it is about, with mpirun or srun, on an idle machine. No file of a run "
-        "is touched."};
+    .doc = "Measures the machine, and the neural network of CONFIG on it, with all threads of all ranks at "
+           "once: the peak of the cores, memory, communication between ranks and threads, the passes of each "
+           "layer, and whole steps by phase. It reports what limits the speed of a step. With --network it "
+           "instead measures messages from 8 bytes to 4 MiB and an exchange between all nodes, and fits a "
+           "latency and a bandwidth to each.\vLaunch it like the run of interest, with mpirun or srun, on an "
+           "idle machine. It writes no file of a run."};
 
 const command_t command_bench = {
     .name = "bench",

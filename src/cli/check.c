@@ -51,7 +51,7 @@ static ls_status check_targets(check_t *check, ls_error *error) {
   const window_settings_t *window = &settings->data.window;
   if (window->length > 0) return windows_check(window, shape->y_width / window->horizon, request, error);
   if (!shape->has_y)
-    return error_set(error, LS_BAD_DATA, "%s: the loss %s needs a target for every row, and there is no %s",
+    return error_set(error, LS_BAD_DATA, "%s: the loss %s needs a target for every row, but there is no %s",
                      settings->data.file, objective_name(&check->objective, text), settings->data.y);
   return dataset_check_width(settings->data.file, settings->data.y, shape->y_width, &request, error);
 }
@@ -116,7 +116,7 @@ static ls_status measure_program(check_t *check, double *bytes, ls_error *error)
   ls_status status = evaluator_create(check->graph, &check->objective, &features, &targets,
                                       check->layout.threads, settings->train.top_k, &evaluator, error);
   if (status == LS_OK)
-    status = graph_worker_create(check->graph, slice.block_rows, slice.together, true, &worker, error);
+    status = graph_worker_create(check->graph, slice.call_rows, slice.together, true, &worker, error);
   status = world_agree(check->session->world, status, error);
   *bytes = host_memory().now;
   graph_worker_destroy(&worker);
@@ -166,9 +166,9 @@ static void print_data(const check_t *check) {
          settings->data.file, shape->train_rows, shape->valid_rows, shape->test_rows, shape->features,
          types[shape->type]);
   if (check->width.inputs != shape->features)
-    printf("inputs  %" PRId64 " of the network, made of these features\n", check->width.inputs);
+    printf("inputs  %" PRId64 " of the network, computed from these features\n", check->width.inputs);
   if (strcmp(settings->data.missing, "drop") == 0)
-    puts("        rows with missing values, which will be dropped, are still counted here");
+    puts("        these counts include rows with missing values, which will be dropped");
   if (window->length > 0)
     printf("windows of %" PRId64 " steps, %" PRId64 " forecast, one every %" PRId64 ": %" PRId64
            " training steps\n",
@@ -319,8 +319,8 @@ static const struct argp argp = {
     .parser = arguments_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
     .doc = "Shows what `lockstep train` would do with these settings, data and ranks, without training: the "
-           "model, steps, shards and their balance, cores and memory.\v"
-           "Start it exactly as the training is to be started, under mpirun or srun."};
+           "model, steps, shards and their balance, cores and memory.\vLaunch it exactly like the training "
+           "itself, with mpirun or srun."};
 
 const command_t command_check = {
     .name = "check",

@@ -9,7 +9,7 @@
 #include "config/settings.h"
 #include "score/evaluate.h"
 #include "step/layout.h"
-#include "train/model_file.h"
+#include "score/model_file.h"
 
 #include <argp.h>
 
@@ -94,6 +94,9 @@ ls_status ready_open(const session_t *session, const char *word, char *const *ov
                      ready_t *out, ls_error *error);
 void ready_close(ready_t *ready);
 
+/* Fails with LS_BAD_DATA unless the file has as many features as the network was trained on. */
+ls_status ready_check_features(const ready_t *ready, const char *file, int64_t features, ls_error *error);
+
 /* ---- temperature.c: one temperature per head; 0 leaves the logits unchanged; errors are LS_USAGE ---- */
 
 /* Fails unless at least one head gives probabilities. */
@@ -102,8 +105,5 @@ ls_status temperatures_check(const objective_t *objective, ls_error *error);
  * its option accepts. */
 ls_status temperatures_parse(const objective_t *objective, const char *text, double out[MOST_HEADS],
                              ls_error *error);
-
-/* Fails with LS_BAD_DATA unless the file has as many features as the network was trained on. */
-ls_status ready_check_features(const ready_t *ready, const char *file, int64_t features, ls_error *error);
 
 #endif

@@ -164,7 +164,7 @@ static void print_epoch(int64_t epoch, int column, uint64_t a, uint64_t b) {
   double x, y;
   memcpy(&x, &a, sizeof x);
   memcpy(&y, &b, sizeof y);
-  printf("epochs part in epoch %" PRId64 ", %s: ", epoch + 1, columns[column].name);
+  printf("the histories first differ in epoch %" PRId64 ", %s: ", epoch + 1, columns[column].name);
   if (columns[column].type == STORE_F64)
     printf("%a and %a (%.17g and %.17g)\n", x, y, x, y);
   else
@@ -219,8 +219,8 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
 static const struct argp argp = {
     .parser = arguments_key,
     .args_doc = "A B",
-    .doc = "Compares two models, checkpoints or runs bit by bit, and says where they first part.\v"
-           "Exit code 0 when they are bit-identical, 1 when not."};
+    .doc = "Compares two models, checkpoints or runs bit by bit, and reports where they first differ.\vThe "
+           "exit code is 0 if they are bit-identical and 1 if not."};
 
 const command_t command_diff = {
     .name = "diff",

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/stream.h"
 #include "store/store.h"
+#include "train/row_weights.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,13 +23,13 @@ typedef struct {
 } eval_arguments_t;
 
 static const struct argp_option options[] = {
-    {"split", KEY_SPLIT, "NAME", 0, "test, valid or train (the first of these that is there)", 0},
-    {"x", KEY_X, "PATH", 0, "array of features in the file, instead of a split", 0},
-    {"y", KEY_Y, "PATH", 0, "array of labels or targets beside it", 0},
-    {"json", KEY_JSON, "FILE", 0, "write the figures to FILE as JSON too", 0},
+    {"split", KEY_SPLIT, "NAME", 0, "test, valid or train; default: the first of these that exists", 0},
+    {"x", KEY_X, "PATH", 0, "array of features to evaluate, instead of a split", 0},
+    {"y", KEY_Y, "PATH", 0, "array of labels or targets for --x", 0},
+    {"json", KEY_JSON, "FILE", 0, "also write the figures to FILE as JSON", 0},
     {"temperature", KEY_TEMPERATURE, "T", 0,
-     "divide logits by T; fit: by the T for which the loss on the validation rows is least, head by head; "
-     "several heads: or HEAD=T,HEAD=T",
+     "divide logits by T; fit: by the T with the least loss on the validation rows, for each head; several "
+     "heads: also HEAD=T,HEAD=T",
      0},
     {0},
 };
@@ -360,13 +361,12 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "MODEL [DATA.h5] [SECTION.KEY=VALUE...]",
-    .doc = "Loss and metrics of a trained model on a split of the data it was trained with, or of another "
-           "file.\v"
-           "MODEL is a model file, a checkpoint or a run directory."};
+    .doc = "Computes the loss and metrics of a trained model on a split of the dataset it was trained on, or "
+           "of another dataset file.\vMODEL is a model file, a checkpoint or a run directory."};
 
 const command_t command_eval = {
     .name = "eval",
-    .meaning = "loss and metrics of a model on a dataset",
+    .meaning = "compute loss and metrics of a model on a dataset",
     .argp = &argp,
     .options_size = sizeof(eval_arguments_t),
     .fewest = 1,

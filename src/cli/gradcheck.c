@@ -16,8 +16,8 @@ typedef struct {
 } gradcheck_arguments_t;
 
 static const struct argp_option options[] = {
-    {"rows", KEY_ROWS, "N", 0, "rows of the batch that the gradient is of; default 32", 0},
-    {"elements", KEY_ELEMENTS, "N|all", 0, "parameters looked at in each block; default 20", 0},
+    {"rows", KEY_ROWS, "N", 0, "rows in the batch whose gradient is checked; default 32", 0},
+    {"elements", KEY_ELEMENTS, "N|all", 0, "number of parameters to check in each block; default 20", 0},
     {"tolerance", KEY_TOLERANCE, "X", 0,
      "largest error, as a share of the block's largest gradient; default 1e-4", 0},
     {0},
@@ -70,16 +70,14 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
-    .doc = "Compares the gradient of the network of a file of settings, at its initial parameters and on its "
-           "own "
-           "data, with central differences of the loss in double precision.\v"
-           "Prints, for each block of parameters, the worst of those looked at. `kinks` counts those where "
-           "the loss "
-           "has no derivative (a relu at 0) and which are left out. Exit code 1 when a gradient is off."};
+    .doc = "Compares the gradient of the network in a settings file, at its initial parameters and on its "
+           "own data, with central differences of the loss in double precision.\vPrints the worst of the "
+           "checked parameters for each block. `kinks` counts the parameters where the loss has no "
+           "derivative (a relu at 0); they are skipped. The exit code is 1 if a gradient is wrong."};
 
 const command_t command_gradcheck = {
     .name = "gradcheck",
-    .meaning = "the network's gradient against central differences",
+    .meaning = "check a network's gradient against central differences",
     .argp = &argp,
     .options_size = sizeof(gradcheck_arguments_t),
     .fewest = 1,

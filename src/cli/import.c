@@ -54,31 +54,33 @@ static const struct argp_option options[] = {
     {"valid", KEY_VALID, "X [Y]", 0, "validation rows", 1},
     {"test", KEY_TEST, "X [Y]", 0, "test rows", 1},
     {"label", KEY_LABEL, "COLUMN", 0,
-     "CSV: column of labels, by name or by number (from 0; -1 is the last); text becomes classes", 2},
-    {"regression", KEY_REGRESSION, NULL, 0, "CSV: labels are targets, not classes", 2},
+     "CSV: column of labels, by name or index (from 0; -1 is the last); text becomes classes", 2},
+    {"regression", KEY_REGRESSION, NULL, 0, "CSV: labels are numbers to predict, not classes", 2},
     {"series", KEY_SERIES, "COLUMN", 0,
-     "CSV: column that says which time series a row is of, by name or number; for data.window.series", 2},
+     "CSV: column with the time series of each row, by name or index; for data.window.series", 2},
     {"missing", KEY_MISSING, NULL, 0,
-     "CSV: empty cells, NA, NaN and ? among the features become NaN, for data.missing to treat", 2},
+     "CSV: empty cells, NA, NaN and ? among the features become NaN, which data.missing treats", 2},
     {"keep-index", KEY_KEEP_INDEX, NULL, 0,
      "CSV: keep a first column that only numbers or names the rows; it is left out otherwise", 2},
-    {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names columns (auto)", 2},
-    {"delimiter", KEY_DELIMITER, "C", 0, "CSV: character between cells, or tab or space (found out)", 2},
+    {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names the columns; default auto",
+     2},
+    {"delimiter", KEY_DELIMITER, "C", 0, "CSV: character between cells, or tab or space; default: detected",
+     2},
     {"make", KEY_MAKE, "KIND", 0, "make a synthetic set, one of", 3},
-    {"rows", KEY_ROWS, "N", 0, "--make: rows (1000)", 3},
-    {"features", KEY_FEATURES, "D", 0, "--make blobs, sine, friedman: features of a row", 3},
-    {"classes", KEY_CLASSES, "K", 0, "--make spirals, blobs: classes", 3},
+    {"rows", KEY_ROWS, "N", 0, "--make: number of rows; default 1000", 3},
+    {"features", KEY_FEATURES, "D", 0, "--make blobs, sine, friedman: number of features", 3},
+    {"classes", KEY_CLASSES, "K", 0, "--make spirals, blobs: number of classes", 3},
     {"noise", KEY_NOISE, "SIGMA", 0,
-     "--make: standard deviation of normal noise, on x of classes and series, on y of values (0; blobs 1)",
+     "--make: standard deviation of normal noise, added to x of classes and series, to y of values; default "
+     "0, blobs and ar 1",
      3},
-    {"seed", KEY_SEED, "SEED", 0, "--make: seed of points and noise (1)", 3},
+    {"seed", KEY_SEED, "SEED", 0, "--make: seed of points and noise; default 1", 3},
     {"split", KEY_SPLIT, "train=A,test=B", 0, "divide the rows into splits with these shares", 4},
     {"shuffle", KEY_SHUFFLE, "SEED|none", 0,
      "shuffle the rows once, before they are divided. Without this option, --split shuffles rows of classes "
-     "and "
-     "gives each split its share of every class; none keeps the order of the file",
+     "and gives each split its share of every class; none keeps the order of the file",
      4},
-    {"source", KEY_SOURCE, "TEXT", 0, "where the data comes from, kept in the file", 4},
+    {"source", KEY_SOURCE, "TEXT", 0, "where the data comes from; stored in the file", 4},
     {"overwrite", KEY_OVERWRITE, NULL, 0, "replace the output file if there is one", 4},
     {0},
 };
@@ -140,8 +142,8 @@ static error_t read_made(import_arguments_t *a, int key, const char *text) {
   default:
     a->made_with = "noise";
     if (text_double(text, &set->noise) && set->noise >= 0) return 0;
-    return arguments_refuse(&a->arguments, "--noise: '%.60s' is not a standard deviation, a number from 0",
-                            text);
+    return arguments_refuse(&a->arguments,
+                            "--noise: '%.60s' is not a standard deviation, a number of at least 0", text);
   }
 }
 
@@ -190,10 +192,10 @@ static error_t add_input(import_arguments_t *a, const file_t *file) {
   import_input_t *last = n == 0 ? NULL : &a->inputs[n - 1];
   if (last != NULL && last->split == file->split) {
     if (last->y != NULL)
-      return arguments_refuse(&a->arguments,
-                              "'%.200s' is one file too many: an input is a file of features with, at most, "
-                              "one of labels",
-                              file->path);
+      return arguments_refuse(
+          &a->arguments,
+          "'%.200s' is one file too many: an input is a file of features and at most one file of labels",
+          file->path);
     last->y = file->path;
     return 0;
   }
@@ -206,12 +208,13 @@ static error_t add_input(import_arguments_t *a, const file_t *file) {
 static error_t check_made(import_arguments_t *a) {
   bool is_made = a->synthetic.name != NULL;
   if (!is_made && a->made_with != NULL)
-    return arguments_refuse(&a->arguments, "--%s says more about --make, which is not there", a->made_with);
+    return arguments_refuse(&a->arguments, "--%s works only with --make, which is missing", a->made_with);
   if (!is_made) return 0;
   if (a->n_files != 1 || a->files[0].split != NULL)
-    return arguments_refuse(&a->arguments, "--make takes no input files: name the output file alone");
+    return arguments_refuse(&a->arguments, "--make takes no input files: name only the output file");
   if (a->import.source != NULL)
-    return arguments_refuse(&a->arguments, "--source: a synthetic set says itself what it is");
+    return arguments_refuse(&a->arguments,
+                            "--source does not go with --make: a synthetic set describes itself");
   a->import.synthetic = &a->synthetic;
   a->inputs[a->import.n_inputs++] = (import_input_t){NULL, a->synthetic.name, NULL};
   return 0;
@@ -226,7 +229,8 @@ static error_t finish(import_arguments_t *a) {
   a->import.output = a->files[output].path;
   if (!ends_in(a->import.output, ".h5") && !ends_in(a->import.output, ".hdf5"))
     return arguments_refuse(
-        &a->arguments, "'%.200s' would be the output, and does not end in .h5: name the output file last",
+        &a->arguments,
+        "'%.200s' would be the output file, but does not end in .h5: name the output file last",
         a->import.output);
   for (size_t i = 0; i < a->n_files; i++) {
     error_t failed = i == output ? 0 : add_input(a, &a->files[i]);
@@ -347,13 +351,14 @@ static const struct argp argp = {
     .help_filter = complete_help,
     .args_doc = "--train X [Y] --test X [Y] OUT.h5\nTABLE.csv OUT.h5 --label COLUMN\nX [Y] OUT.h5\n--make "
                 "KIND OUT.h5",
-    .doc = "Turns IDX (gzipped or not), CSV and NPY files into one dataset file, or makes a synthetic one.\v"
-           "Formats are found by content. Without --train, --valid and --test all rows go to the split "
-           "`train`, or where --split says. A file without labels is fit for `lockstep predict`."};
+    .doc =
+        "Converts IDX (gzipped or not), CSV and NPY files to one dataset file, or makes a synthetic "
+        "one.\vThe content decides the format. Without --train, --valid and --test all rows go to the split "
+        "`train`, or are divided by --split. A file without labels can be used with `lockstep predict`."};
 
 const command_t command_import = {
     .name = "import",
-    .meaning = "turn IDX, CSV or NPY files into a dataset file, or make a synthetic one",
+    .meaning = "convert IDX, CSV or NPY files to a dataset file, or make a synthetic one",
     .argp = &argp,
     .options_size = sizeof(import_arguments_t),
     .most = ANY_NUMBER,

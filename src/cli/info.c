@@ -24,11 +24,10 @@ typedef struct {
 static const struct argp_option options[] = {
     {"settings", KEY_SETTINGS, NULL, 0, "print the settings stored in a model, as YAML", 0},
     {"graph", KEY_GRAPH, NULL, 0,
-     "print the computation graph, forward and backward, of a model, or of a file of settings (.yaml), "
-     "behind "
-     "which SECTION.KEY=VALUE may follow",
+     "print the computation graph, forward and backward, of a model or of a settings file (.yaml), which "
+     "SECTION.KEY=VALUE may follow",
      0},
-    {"dot", KEY_DOT, NULL, 0, "with --graph: in the language of Graphviz", 0},
+    {"dot", KEY_DOT, NULL, 0, "with --graph: print it in Graphviz format", 0},
     {"reference", KEY_REFERENCE, NULL, 0, "print the reference of all settings, as Markdown", 0},
     {0},
 };
@@ -49,9 +48,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     a->dot = true;
     return 0;
   case ARGP_KEY_END:
-    if (a->dot && !a->graph) return arguments_refuse(&a->arguments, "--dot goes with --graph");
+    if (a->dot && !a->graph) return arguments_refuse(&a->arguments, "--dot works only with --graph");
     if (a->arguments.n > 1 && !a->graph)
-      return arguments_refuse(&a->arguments, "'%.80s' is one word too many", a->arguments.words[1]);
+      return arguments_refuse(&a->arguments, "'%.80s' is one argument too many", a->arguments.words[1]);
     if (a->arguments.n == 0 && !a->reference)
       return arguments_refuse(&a->arguments, "name a dataset, model, checkpoint or run directory");
     return 0;
@@ -300,7 +299,7 @@ static const struct argp argp = {.options = options,
 
 const command_t command_info = {
     .name = "info",
-    .meaning = "what is in a dataset, model, checkpoint or run",
+    .meaning = "show what is in a dataset, model, checkpoint or run",
     .argp = &argp,
     .options_size = sizeof(info_arguments_t),
     .most = ANY_NUMBER,

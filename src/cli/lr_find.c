@@ -18,8 +18,8 @@ typedef struct {
 static const struct argp_option options[] = {
     {"low", KEY_LOW, "RATE", 0, "first rate; default 1e-6", 0},
     {"high", KEY_HIGH, "RATE", 0, "last rate; default 10", 0},
-    {"steps", KEY_STEPS, "N", 0, "steps from the first to the last; default 100", 0},
-    {"out", KEY_OUT, "FILE", 0, "where the curve goes, in HDF5; default lr-find.h5", 0},
+    {"steps", KEY_STEPS, "N", 0, "steps from the first rate to the last; default 100", 0},
+    {"out", KEY_OUT, "FILE", 0, "HDF5 file for the curve; default lr-find.h5", 0},
     {0},
 };
 
@@ -81,15 +81,14 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
-    .doc = "Trains for a few steps with a learning rate that grows from one to the next, and tells at which "
-           "rate the "
-           "loss falls fastest, where it is smallest, and from where on training breaks (Smith 2017).\v"
-           "The network is trained in memory; runs and models stay as they are. "
-           "scripts/plot_lr_find.py draws the curve."};
+    .doc = "Trains for some steps with a learning rate that grows at every step, and reports at which rate "
+           "the loss falls fastest, where it is smallest, and where training diverges (Smith 2017).\vThe "
+           "network is trained in memory; existing runs and models are not changed. scripts/plot_lr_find.py "
+           "draws the curve."};
 
 const command_t command_lr_find = {
     .name = "lr-find",
-    .meaning = "find a learning rate by the range test",
+    .meaning = "find a learning rate with the range test",
     .argp = &argp,
     .options_size = sizeof(lr_find_arguments_t),
     .fewest = 1,

@@ -22,12 +22,15 @@ typedef struct {
 } predict_arguments_t;
 
 static const struct argp_option options[] = {
-    {"out", KEY_OUT, "FILE", 0, "where predictions go: FILE.csv or FILE.h5", 0},
-    {"x", KEY_X, "PATH", 0, "array of features in DATA.h5 (x, test/x or train/x)", 0},
-    {"samples", KEY_SAMPLES, "N", 0,
-     "Monte-Carlo dropout: the mean and the spread of N predictions with dropout on", 0},
+    {"out", KEY_OUT, "FILE", 0, "file for the predictions: FILE.csv or FILE.h5", 0},
+    {"x", KEY_X, "PATH", 0,
+     "array of features in DATA.h5; default: the first of x, test/x, train/x that exists", 0},
+    {"samples", KEY_SAMPLES, "N", 0, "Monte-Carlo dropout: mean and spread of N predictions with dropout on",
+     0},
     {"temperature", KEY_TEMPERATURE, "T", 0,
-     "divide logits by T, as `eval --temperature fit` finds it; several heads: or HEAD=T,HEAD=T", 0},
+     "divide logits by T, such as the T that `eval --temperature fit` reports; several heads: also "
+     "HEAD=T,HEAD=T",
+     0},
     {0},
 };
 
@@ -38,7 +41,7 @@ static bool is_hdf5(const char *path) {
 
 static error_t check_output(predict_arguments_t *a) {
   if (a->out == NULL)
-    return arguments_refuse(&a->arguments, "say where predictions go: --out FILE.csv or --out FILE.h5");
+    return arguments_refuse(&a->arguments, "name the output file: --out FILE.csv or --out FILE.h5");
   const char *dot = strrchr(a->out, '.');
   if (!is_hdf5(a->out) && (dot == NULL || strcmp(dot, ".csv") != 0))
     return arguments_refuse(&a->arguments, "--out: '%.200s' ends neither in .csv nor in .h5", a->out);
@@ -57,7 +60,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_SAMPLES:
     if (text_int64(arg, &a->asking.samples) && a->asking.samples >= 1 && a->asking.samples <= 100000)
       return 0;
-    return arguments_refuse(&a->arguments, "--samples: '%.60s' is no number from 1 to 100000", arg);
+    return arguments_refuse(&a->arguments, "--samples: '%.60s' is not a number from 1 to 100000", arg);
   case KEY_TEMPERATURE:
     a->temperature = arg;
     return 0;
@@ -187,14 +190,13 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "MODEL DATA.h5 --out FILE [SECTION.KEY=VALUE...]",
-    .doc = "Applies a trained model to rows: classes and probabilities, or targets in their original units.\v"
-           "MODEL is a model file, a checkpoint or a run directory. A CSV file has a line for every row: its "
-           "number from 0, the class, a column for every output. An HDF5 file has the arrays `class` and "
-           "`probability` or `score`, or `prediction`. With data.window a row is a forecast, and `time` the "
-           "row of x that its first step is, `series` the number of its series. Where the model knows how "
-           "sure it is, standard "
-           "deviations "
-           "follow: std of a prediction, aleatoric_std and epistemic_std its parts."};
+    .doc = "Applies a trained model to rows: classes and probabilities, or targets in their original "
+           "units.\vMODEL is a model file, a checkpoint or a run directory. A CSV file has one line per row: "
+           "the number of the row from 0, the class, and one column per output. An HDF5 file has the arrays "
+           "`class` and `probability` or `score`, or the array `prediction`. With data.window each row is a "
+           "forecast: `time` is the row of x at its first step, and `series` is the number of its series. If "
+           "the model estimates its uncertainty, standard deviations follow: std of the prediction, and its "
+           "two parts aleatoric_std and epistemic_std."};
 
 const command_t command_predict = {
     .name = "predict",

@@ -11,14 +11,13 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   return settings_end(&settings, status, error);
 }
 
-static const struct argp argp = {.parser = arguments_key,
-                                 .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
-                                 .doc =
-                                     "Finds the weights of a linear network (one dense layer, loss mse) in "
-                                     "closed form: least squares, ridge, "
-                                     "or Bayesian linear regression, by solve.method. What comes of it lies "
-                                     "in runs/NAME, as after training.\v"
-                                     "Sums over rows have the same bits on any number of ranks and threads."};
+static const struct argp argp = {
+    .parser = arguments_key,
+    .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
+    .doc =
+        "Computes the weights of a linear network (one dense layer, loss mse) in closed form: least squares, "
+        "ridge, or Bayesian linear regression, selected by solve.method. The results are in runs/NAME, as "
+        "after training.\vSums over rows have the same bits on any number of ranks and threads."};
 
 const command_t command_solve = {
     .name = "solve",

@@ -8,7 +8,7 @@
 
 static ls_status parse_number(const char *text, double *out, ls_error *error) {
   if (text_double(text, out) && *out >= TEMPERATURE_LEAST && *out <= TEMPERATURE_MOST) return LS_OK;
-  return error_set(error, LS_USAGE, "'%.60s' is no number from %g to %d", text, TEMPERATURE_LEAST,
+  return error_set(error, LS_USAGE, "'%.60s' is not a number from %g to %d", text, TEMPERATURE_LEAST,
                    TEMPERATURE_MOST);
 }
 
@@ -49,6 +49,6 @@ ls_status temperatures_check(const objective_t *objective, ls_error *error) {
   for (size_t h = 0; h < objective->n; h++)
     if (loss_gives_probabilities(objective->heads[h].loss)) return LS_OK;
   return error_set(error, LS_USAGE,
-                   "--temperature is for probabilities of classes, and the loss %s gives none",
+                   "--temperature is for probabilities of classes, but the loss %s gives none",
                    objective_name(objective, name));
 }

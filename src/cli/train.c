@@ -15,8 +15,8 @@ typedef struct {
 
 static const struct argp_option options[] = {
     {"resume", KEY_RESUME, NULL, 0,
-     "go on from the newest good checkpoint of the run, or begin when there is none", 0},
-    {"timing", KEY_TIMING, NULL, 0, "write the seconds of every step, by phase, to runs/NAME/timing.h5", 0},
+     "resume from the newest valid checkpoint of the run; start if there is none", 0},
+    {"timing", KEY_TIMING, NULL, 0, "write the time of every step, by phase, to runs/NAME/timing.h5", 0},
     {0},
 };
 
@@ -48,11 +48,10 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
-    .doc =
-        "Trains the network of a file of settings; what comes of it lies in runs/NAME.\v"
-        "Under mpirun or srun all ranks train together; the result has the same bits on any layout. "
-        "SIGTERM, SIGINT or SIGUSR1 to any rank, train.time_limit and the end of a SLURM job make it save a "
-        "checkpoint and end with exit code 75; --resume then goes on to the same bits."};
+    .doc = "Trains the network of a settings file; the results are in runs/NAME.\vUnder mpirun or srun all "
+           "ranks train together; the result has the same bits on any layout. A SIGTERM, SIGINT or SIGUSR1 "
+           "to any rank, train.time_limit, or the end of a SLURM job makes the run save a checkpoint and end "
+           "with exit code 75; --resume continues the run to the same bits."};
 
 const command_t command_train = {
     .name = "train",

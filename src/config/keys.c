@@ -139,7 +139,7 @@ ls_status keys_open(const reading_t *reading, key_table_t table, const char *pat
   char name[PATH_SIZE];
   path_join(name, path, "name");
   const key_row_t *row = find_row(table, path);
-  bool has_name = find_row(table, name) != NULL || (row != NULL && row->type == &type_losses);
+  bool has_name = find_row(table, name) != NULL || (row != NULL && row->is_named);
   if (path[0] == '\0' || value->kind != YAML_TEXT || yaml_is_null(value) || !has_name) return LS_OK;
   return yaml_nest(reading->scratch, value, "name") ? LS_OK : setting_no_memory(reading);
 }

@@ -30,6 +30,7 @@ typedef struct {
   const char *used_with, *used_by;
   bool may_change;    /* a resumed run may have another value than the run that it goes on with */
   bool or_auto;       /* "auto" is also allowed */
+  bool is_named;      /* a text stands for a table with this `name`, as for a path with a row PATH.name */
   bool of_head;       /* a choice may name one of several heads: HEAD.name */
   choice_list_t list; /* choices: list of names, or NULL ... */
   size_t choices;     /* ... then the list is at this offset in settings_choices_t */
@@ -71,9 +72,6 @@ extern const value_type_t type_number, type_integer, type_batch, type_seed, type
 /* These types fill several fields. Their `field` is the settings_t; for type_range it is the
  * scaling_settings_t. */
 extern const value_type_t type_validation, type_range, type_columns, type_layers, type_losses;
-
-/* The keys of one scaling, which fill a scaling_settings_t. Used for columns with a scaling of their own. */
-extern const key_table_t scaling_keys;
 
 /* The settings of a run, in the order in which they are written. */
 extern const key_table_t settings_keys;
@@ -133,6 +131,8 @@ void setting_place(const reading_t *reading, const yaml_value_t *value, char out
  * NULL: then there is no line. */
 ls_status setting_refuse(const reading_t *reading, const yaml_value_t *value, const char *path,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same for a value that is not what was expected: "expected a list of numbers, not 'x'". */
+ls_status value_refuse(const setting_t *setting, const char *expected);
 ls_status setting_no_memory(const reading_t *reading);
 
 #endif

@@ -18,7 +18,7 @@ static const key_row_t dense_keys[] = {
      .range = {.low = 1, .high = INT32_MAX}},
     {"activation", &type_choice, FIELD(activation), "identity", .meaning = "applied to each output",
      CHOICES(activation)},
-    {"init", &type_choice, FIELD(init), "auto", .meaning = "initial weights; auto: what suits the activation",
+    {"init", &type_choice, FIELD(init), "auto", .meaning = "initial weights; auto: chosen for the activation",
      CHOICES(init), .or_auto = true},
     {"bias", &type_bool, FIELD(bias), "true", .meaning = "whether a bias is added"},
 };
@@ -26,7 +26,7 @@ static const key_row_t activation_keys[] = {
     {"name", &type_choice, FIELD(activation), NULL, .meaning = "the function", CHOICES(activation)},
 };
 static const key_row_t dropout_keys[] = {
-    {"rate", &type_number, FIELD(rate), NULL, .meaning = "share of the values set to zero in training",
+    {"rate", &type_number, FIELD(rate), NULL, .meaning = "share of the values that training sets to zero",
      .range = {0, 1, .high_open = true}},
 };
 
@@ -40,7 +40,7 @@ static const key_row_t dropout_keys[] = {
 static const key_row_t layer_norm_keys[] = {EPSILON};
 static const key_row_t batch_norm_keys[] = {
     {"momentum", &type_number, FIELD(momentum), "0.1",
-     .meaning = "share of each step in the running mean and variance, with which a trained network works",
+     .meaning = "weight of each step in the running mean and variance, which the trained network uses",
      .range = {0, 1, .low_open = true}},
     EPSILON,
 };
@@ -50,17 +50,21 @@ static const layer_row_t layer_table[] = {
     {"activation", LAYER_ACTIVATION, "y = f(x), element by element", KEYS(activation_keys)},
     {"softmax", LAYER_SOFTMAX, "y = exp(x) / sum of exp(x), over the values of a row", {NULL, 0}},
     {"layer_norm", LAYER_LAYER_NORM,
-     "every row to mean 0 and variance 1, then a scale and a shift for each value", KEYS(layer_norm_keys)},
+     "brings every row to mean 0 and variance 1, then applies a scale and a shift to each value",
+     KEYS(layer_norm_keys)},
     {"batch_norm", LAYER_BATCH_NORM,
-     "every value to mean 0 and variance 1 over a block of a shard's rows (ghost batches), then a scale and "
-     "a shift",
+     "brings every value to mean 0 and variance 1 over a block of a shard's rows (ghost batches), then "
+     "applies a scale and a shift",
      KEYS(batch_norm_keys)},
     {"dropout", LAYER_DROPOUT,
-     "values set to zero at random in training, the others scaled up to make up for it", KEYS(dropout_keys)},
-    {"residual", LAYER_RESIDUAL, "y = x + layers(x), a list of layers that keeps the width", {NULL, 0}},
+     "sets values to zero at random in training, and scales the others up to compensate", KEYS(dropout_keys)},
+    {"residual",
+     LAYER_RESIDUAL,
+     "y = x + layers(x), where layers is a list of layers that keeps the width",
+     {NULL, 0}},
     {"branches",
      LAYER_BRANCHES,
-     "y = (layers1(x), layers2(x), ...), lists of layers side by side: heads with layers of their own",
+     "y = (layers1(x), layers2(x), ...), lists of layers side by side; for heads with layers of their own",
      {NULL, 0}},
 };
 
@@ -124,7 +128,7 @@ static ls_status check_item(const reading_t *reading, const char *path, const ya
                           "a layer is a kind (%s) with its settings: `dense: {units: 10}`", names);
   if (item->n > 1)
     return setting_refuse(reading, item, path,
-                          "a layer is one kind with its settings, here stand %s and %s side by side: write "
+                          "a layer is one kind with its settings, but here are %s and %s side by side: write "
                           "`dense: {units: 10}`, or indent the settings deeper than their kind",
                           item->first->key, item->first->next->key);
   *kind = choice_find(kind_choice, item->first->key);

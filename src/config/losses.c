@@ -17,10 +17,9 @@ static const char name_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 
 static bool class_weights_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
-      {"none", "rows count the same, whatever their class"},
-      {"balanced",
-       "a row counts N / (K n), with n of the N training rows in its class, one of K: classes count the "
-       "same"},
+      {"none", "all rows count the same"},
+      {"balanced", "a row counts N / (K n) if its class, one of K, has n of the N training rows: all classes "
+                   "count the same"},
   };
   if (i >= sizeof rows / sizeof rows[0]) return false;
   *out = rows[i];
@@ -29,7 +28,7 @@ static bool class_weights_choice(size_t i, choice_t *out) {
 
 static bool targets_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
-      {"auto", "as many columns of y as the loss needs, behind those of the head before"},
+      {"auto", "as many columns of y as the loss needs, after those of the previous head"},
   };
   if (i >= sizeof rows / sizeof rows[0]) return false;
   *out = rows[i];
@@ -39,27 +38,28 @@ static bool targets_choice(size_t i, choice_t *out) {
 static const key_row_t rows[] = {
     {"name", &type_choice, FIELD(name), NULL, .meaning = "loss function", CHOICES(loss)},
     {"delta", &type_number, FIELD(delta), "1", .used_with = "name", .used_by = "huber",
-     .meaning = "where the square turns into a line", .range = {0, INFINITY, .low_open = true}},
+     .meaning = "error at which the square turns into a line", .range = {0, INFINITY, .low_open = true}},
     {"label_smoothing", &type_number, FIELD(label_smoothing), "0", .used_with = "name",
      .used_by = "cross_entropy, binary_cross_entropy",
      .meaning = "share of each label that is spread over all classes", .range = {0, 1, .high_open = true}},
     {"class_weights", &type_numbers, FIELD(class_weights), "none",
-     .meaning = "how much a row of each class counts: none, balanced, or a list with a number for each",
+     .meaning = "weight of the rows of each class: none, balanced, or a list with one number per class",
      .list = class_weights_choice, .range = {0, .high = INFINITY}},
     {"quantiles", &type_numbers, FIELD(quantiles), "[0.1, 0.5, 0.9]", .used_with = "name",
-     .used_by = "quantile", .meaning = "the levels, an output for each and every target",
+     .used_by = "quantile", .meaning = "the levels; each target has one output per level",
      .range = {0, 1, .low_open = true, .high_open = true}},
     {"head", &type_name, FIELD(head), "auto",
-     .meaning = "several heads: what this one is called in files and reports; auto: head1, head2, ..."},
+     .meaning = "several heads: name of this head in files and reports; auto: head1, head2, ..."},
     {"weight", &type_number, FIELD(weight), "1",
-     .meaning = "what the loss is multiplied by in the sum over heads, which training makes small",
+     .meaning = "factor of this loss in the sum over heads, which training minimises",
      .range = {0, .high = INFINITY}},
     {"outputs", &type_integer, FIELD(outputs), "auto",
-     .meaning = "outputs of the last layer, behind those of the head before; auto: all that are left",
+     .meaning =
+         "number of outputs of the last layer, after those of the previous head; auto: all that are left",
      .range = {.low = 1, .high = INT32_MAX}, .or_auto = true},
     {"targets", &type_numbers, FIELD(targets), "auto",
-     .meaning = "columns of y, with data.window of those that are forecast, counted from 0: one with class "
-                "numbers, or as many as the loss needs",
+     .meaning = "columns of y (with data.window: of the forecast columns), counted from 0: one column with "
+                "class numbers, or as many as the loss needs",
      .list = targets_choice, .range = {.low = 0, .high = INT32_MAX}},
 };
 
@@ -76,7 +76,7 @@ static ls_status read_loss(const reading_t *reading, const char *path, const yam
   for (size_t i = 0; i < loss->targets.n; i++)
     if (floor(loss->targets.values[i]) < loss->targets.values[i])
       return setting_refuse(reading, yaml_find(&table, "targets", strlen("targets")), path,
-                            "targets are numbers of columns of y, from 0, and %g is none",
+                            "targets are column numbers of y, counted from 0, not %g",
                             loss->targets.values[i]);
   return LS_OK;
 }
@@ -85,11 +85,12 @@ static ls_status check_names(const setting_t *setting, const loss_settings_t *lo
   for (size_t i = 0; i < n; i++) {
     if (strspn(losses[i].head, name_letters) < strlen(losses[i].head))
       return setting_refuse(setting->reading, setting->value, setting->path,
-                            "head '%.60s': a head is named by letters, digits, - and _", losses[i].head);
+                            "head '%.60s': a head's name consists of letters, digits, - and _",
+                            losses[i].head);
     for (size_t k = 0; k < i; k++)
       if (strcmp(losses[i].head, "auto") != 0 && strcmp(losses[i].head, losses[k].head) == 0)
         return setting_refuse(setting->reading, setting->value, setting->path,
-                              "two heads are called '%.60s': give each a name of its own", losses[i].head);
+                              "two heads are called '%.60s': give each head its own name", losses[i].head);
   }
   return LS_OK;
 }
@@ -101,7 +102,7 @@ static ls_status read_losses(const setting_t *setting, void *field) {
   bool is_list = value->kind == YAML_LIST;
   size_t n = is_list ? value->n : 1;
   if (n == 0 || n > MOST_HEADS)
-    return setting_refuse(reading, value, setting->path, "%zu losses, expected 1 to %d, one for each head", n,
+    return setting_refuse(reading, value, setting->path, "%zu losses; expected 1 to %d, one per head", n,
                           MOST_HEADS);
   loss_settings_t *losses = arena_new(reading->arena, n, sizeof *losses);
   if (losses == NULL) return setting_no_memory(reading);

@@ -104,10 +104,8 @@ static void put_sections(const page_t *page) {
 static void put_layers(const page_t *page) {
   layer_row_t layer;
   put_heading(page, 2, "kinds of layers");
-  put_text(
-      page,
-      "An item of model.layers is a kind with its keys, `dense: {units: 256, activation: relu}`; the first "
-      "key may stand alone, `dense: 10`.\n");
+  put_text(page, "An item of model.layers is a kind of layer with its keys: `dense: {units: 256, activation: "
+                 "relu}`. The first key may be given without its name: `dense: 10`.\n");
   for (size_t i = 0; layer_row(i, &layer); i++) {
     put_heading(page, 3, layer.name);
     if (!page->markdown) fputs("  ", page->out);
@@ -153,10 +151,8 @@ static void put_lists(const page_t *page) {
 void settings_reference(FILE *out, const settings_choices_t *choices, bool markdown) {
   page_t page = {out, choices, markdown};
   if (markdown) fputs("# Settings\n\n", out);
-  put_text(
-      &page,
-      "A file of settings is YAML; `section.key=value` on the command line overrides it. A name alone stands "
-      "for a table with that name: `loss: mse`.\n");
+  put_text(&page, "A settings file is written in YAML; `section.key=value` on the command line overrides it. "
+                  "A name alone is short for a table with that name: `loss: mse`.\n");
   put_sections(&page);
   put_layers(&page);
   put_lists(&page);

@@ -152,17 +152,17 @@ static ls_status read_file(const char *path, char *bytes, size_t size, size_t *l
   FILE *file = fopen(path, "rb");
   if (file == NULL)
     return error_set(error, LS_BAD_SETTINGS,
-                     "%s: cannot be opened: %s; give the path of a YAML file of settings", path,
+                     "%s: cannot be opened: %s; give the path of a settings file in YAML", path,
                      strerror(errno));
   errno = 0;
   *length = fread(bytes, 1, size, file);
   ls_status status = LS_OK;
   if (ferror(file))
     status =
-        error_set(error, LS_BAD_SETTINGS, "%s: cannot be read: %s; give the path of a YAML file of settings",
+        error_set(error, LS_BAD_SETTINGS, "%s: cannot be read: %s; give the path of a settings file in YAML",
                   path, strerror(errno));
   else if (*length == size)
-    status = error_set(error, LS_BAD_SETTINGS, "%s: larger than 1 MiB: this is not a file of settings", path);
+    status = error_set(error, LS_BAD_SETTINGS, "%s: larger than 1 MiB: this is not a settings file", path);
   fclose(file);
   return status;
 }

@@ -14,7 +14,7 @@ enum { NUMBER_SIZE = 40, MOST_NAME = 200 };
 
 /* ---- shared by the types ---- */
 
-static ls_status refuse_value(const setting_t *setting, const char *expected) {
+ls_status value_refuse(const setting_t *setting, const char *expected) {
   const yaml_value_t *value = setting->value;
   const char *or_auto = setting->row->or_auto ? " or auto" : "";
   if (value->kind == YAML_TEXT && !yaml_is_null(value))
@@ -28,7 +28,7 @@ static ls_status refuse_value(const setting_t *setting, const char *expected) {
 /* Gets the text of a value that must be a single word or number. */
 static ls_status read_scalar(const setting_t *setting, const char *expected, const char **text) {
   if (setting->value->kind != YAML_TEXT || yaml_is_null(setting->value))
-    return refuse_value(setting, expected);
+    return value_refuse(setting, expected);
   *text = setting->value->text;
   return LS_OK;
 }
@@ -85,7 +85,7 @@ static yaml_value_t *write_word(arena_t *arena, const char *text) {
 static ls_status parse_number(const setting_t *setting, const yaml_value_t *value, double *out) {
   double number = 0;
   if (value->kind != YAML_TEXT || yaml_is_null(value) || !text_double(value->text, &number))
-    return refuse_value(setting, setting->row->type->name);
+    return value_refuse(setting, setting->row->type->name);
   if (!isfinite(number))
     return setting_refuse(setting->reading, setting->value, setting->path, "must be finite, not %.60s",
                           value->text);
@@ -115,7 +115,7 @@ static ls_status read_integer(const setting_t *setting, void *field) {
   int64_t number = SETTINGS_AUTO;
   TRY(read_scalar(setting, "a whole number", &text));
   if (!setting->row->or_auto || strcmp(text, "auto") != 0) {
-    if (!text_int64(text, &number)) return refuse_value(setting, "a whole number");
+    if (!text_int64(text, &number)) return value_refuse(setting, "a whole number");
     TRY(check_range(setting, (double)number));
   }
   *(int64_t *)field = number;
@@ -138,7 +138,7 @@ static ls_status read_batch(const setting_t *setting, void *field) {
   int64_t number = SETTINGS_ALL;
   TRY(read_scalar(setting, "a whole number or all", &text));
   if (strcmp(text, "all") != 0) {
-    if (!text_int64(text, &number)) return refuse_value(setting, "a whole number or all");
+    if (!text_int64(text, &number)) return value_refuse(setting, "a whole number or all");
     TRY(check_range(setting, (double)number));
   }
   *(int64_t *)field = number;
@@ -179,7 +179,7 @@ static ls_status read_bytes(const setting_t *setting, void *field) {
   snprintf(digits, sizeof digits, "%.*s", length < sizeof digits ? (int)length : 0, text);
   text += length + strspn(text + length, " ");
   while (unit < BYTE_UNITS && strcasecmp(text, byte_units[unit].name) != 0) unit++;
-  if (unit == BYTE_UNITS || !text_double(digits, &number)) return refuse_value(setting, expected);
+  if (unit == BYTE_UNITS || !text_double(digits, &number)) return value_refuse(setting, expected);
   number = floor(number * (double)byte_units[unit].bytes);
   if (!(number >= 1 && number < 0x1p62))
     return setting_refuse(setting->reading, setting->value, setting->path,
@@ -210,7 +210,7 @@ static ls_status read_seed(const setting_t *setting, void *field) {
   errno = 0;
   uint64_t seed = strtoull(text, NULL, 10);
   if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text) || errno == ERANGE)
-    return refuse_value(setting, expected);
+    return value_refuse(setting, expected);
   *(uint64_t *)field = seed;
   return LS_OK;
 }
@@ -229,7 +229,7 @@ const value_type_t type_seed = {"a whole number", read_seed, write_seed};
 static ls_status read_bool(const setting_t *setting, void *field) {
   const char *text = NULL;
   TRY(read_scalar(setting, "true or false", &text));
-  return yaml_bool(text, field) ? LS_OK : refuse_value(setting, "true or false");
+  return yaml_bool(text, field) ? LS_OK : value_refuse(setting, "true or false");
 }
 
 static yaml_value_t *write_bool(arena_t *arena, const key_row_t *row, const void *field) {
@@ -248,7 +248,7 @@ static ls_status read_text(const setting_t *setting, void *field) {
   for (const char *c = text; *c != '\0'; c++)
     if ((unsigned char)*c < ' ')
       return setting_refuse(setting->reading, setting->value, setting->path,
-                            "holds a line break or another control character");
+                            "contains a line break or another control character");
   return keep_text(setting, text, field);
 }
 
@@ -258,7 +258,7 @@ static ls_status read_name(const setting_t *setting, void *field) {
   if (name[0] == '.' || strchr(name, '/') != NULL || strlen(name) > MOST_NAME)
     return setting_refuse(
         setting->reading, setting->value, setting->path,
-        "'%.60s' cannot name a directory in `runs`: no /, no dot in front, at most %d bytes", name,
+        "'%.60s' cannot name a directory in `runs`: use no /, no leading dot, and at most %d bytes", name,
         MOST_NAME);
   *(const char **)field = name;
   return LS_OK;
@@ -331,7 +331,7 @@ static ls_status read_range(const setting_t *setting, void *field) {
   scaling_settings_t *scaling = field;
   const yaml_value_t *list = setting->value;
   double low = 0, high = 0;
-  if (list->kind != YAML_LIST || list->n != 2) return refuse_value(setting, "[low, high]");
+  if (list->kind != YAML_LIST || list->n != 2) return value_refuse(setting, "[low, high]");
   TRY(parse_number(setting, list->first, &low));
   TRY(parse_number(setting, list->last, &high));
   if (!(low < high) || !isfinite(high - low))
@@ -365,7 +365,7 @@ static ls_status read_numbers(const setting_t *setting, void *field) {
     *(numbers_t *)field = (numbers_t){.word = numbers.word};
     return LS_OK;
   }
-  if (list->kind != YAML_LIST || list->n == 0) return refuse_value(setting, setting->row->type->name);
+  if (list->kind != YAML_LIST || list->n == 0) return value_refuse(setting, setting->row->type->name);
   double *values = arena_new(setting->reading->arena, list->n, sizeof *values);
   if (values == NULL) return setting_no_memory(setting->reading);
   setting_t one = *setting;
@@ -393,45 +393,6 @@ static yaml_value_t *write_numbers(arena_t *arena, const key_row_t *row, const v
 
 const value_type_t type_numbers = {"a list of numbers", read_numbers, write_numbers};
 
-/* ---- columns: a table from columns to their scaling ---- */
-
-static ls_status read_columns(const setting_t *setting, void *field) {
-  const reading_t *reading = setting->reading;
-  settings_t *settings = field;
-  const yaml_value_t *table = setting->value;
-  if (table->kind != YAML_TABLE) return refuse_value(setting, setting->row->type->name);
-  column_scaling_t *all = arena_new(reading->arena, table->n, sizeof *all), *next = all;
-  if (all == NULL) return setting_no_memory(reading);
-  for (yaml_value_t *value = table->first; value != NULL; value = value->next, next++) {
-    char path[256];
-    snprintf(path, sizeof path, "%.100s.%.100s", setting->path, value->key);
-    next->columns = arena_text(reading->arena, value->key);
-    bool is_name = value->kind == YAML_TEXT && !yaml_is_null(value);
-    if (next->columns == NULL || (is_name && !yaml_nest(reading->scratch, value, "name")))
-      return setting_no_memory(reading);
-    TRY(keys_read(reading, scaling_keys, path, value, &next->scaling));
-  }
-  settings->data.columns = all;
-  settings->data.n_columns = table->n;
-  return LS_OK;
-}
-
-static yaml_value_t *write_columns(arena_t *arena, const key_row_t *row, const void *field) {
-  const settings_t *settings = field;
-  yaml_value_t *table = yaml_new(arena, YAML_TABLE);
-  (void)row;
-  if (table == NULL) return NULL;
-  table->is_flow = true;
-  for (size_t i = 0; i < settings->data.n_columns; i++) {
-    const column_scaling_t *column = &settings->data.columns[i];
-    yaml_value_t *value = keys_write(arena, scaling_keys, true, &column->scaling);
-    if (!yaml_add(arena, table, column->columns, strlen(column->columns), value)) return NULL;
-  }
-  return table;
-}
-
-const value_type_t type_columns = {"columns with their scaling", read_columns, write_columns};
-
 /* ---- every and span: a number of epochs or steps; every also allows never ---- */
 
 static ls_status read_span(const setting_t *setting, void *field) {
@@ -444,7 +405,7 @@ static ls_status read_span(const setting_t *setting, void *field) {
   snprintf(count, sizeof count, "%.*s", length < sizeof count ? (int)length : 0, text);
   bool is_epoch = strcmp(unit, "epoch") == 0 || strcmp(unit, "epochs") == 0;
   bool is_step = strcmp(unit, "step") == 0 || strcmp(unit, "steps") == 0;
-  if (!text_int64(count, &n) || n < 1 || !(is_epoch || is_step)) return refuse_value(setting, expected);
+  if (!text_int64(count, &n) || n < 1 || !(is_epoch || is_step)) return value_refuse(setting, expected);
   *(interval_t *)field = (interval_t){.epochs = is_epoch ? n : 0, .steps = is_step ? n : 0};
   return LS_OK;
 }

@@ -166,32 +166,6 @@ static bool is_over_limit(const loading_t *load) {
 
 /* ---- loading ---- */
 
-static ls_status read_array(dataset_t *dataset, const loading_t *load, const row_format_t *format,
-                            const rows_t *rows, int64_t n, void *out, ls_error *error) {
-  void *memory = arena_new(&dataset->arena, (size_t)n, format->row_size);
-  if (memory == NULL)
-    return error_set(error, LS_NO_MEMORY,
-                     "%s: no memory for this rank's rows (%.1f GiB more): start more ranks on more nodes, or "
-                     "set data.memory_limit",
-                     load->file, (double)n * (double)format->row_size / 0x1p30);
-  TRY(rows_read(load->store, *format, *rows, memory, error));
-  memcpy(out, &memory, sizeof memory);
-  return LS_OK;
-}
-
-ls_status arrays_load(dataset_t *dataset, const loading_t *load, const row_format_t formats[ARRAYS],
-                      const rows_t *rows, int64_t n, split_t *split, ls_error *error) {
-  bool is_labels = load->request->targets.kind == TARGET_LABELS;
-  void *const places[ARRAYS] = {
-      [ARRAY_X] = &split->x,
-      [ARRAY_Y] = is_labels ? (void *)&split->labels : (void *)&split->targets,
-      [ARRAY_WEIGHT] = &split->weights,
-  };
-  for (int a = 0; a < ARRAYS; a++)
-    if (formats[a].row_size > 0) TRY(read_array(dataset, load, &formats[a], rows, n, places[a], error));
-  return LS_OK;
-}
-
 static ls_status load_split(const loading_t *load, const split_names_t *names, int which, dataset_t *dataset,
                             split_t *split, ls_error *error) {
   const source_t *source = &load->plan->split[which];

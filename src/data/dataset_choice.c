@@ -71,10 +71,6 @@ done:
 
 /* ---- choosing ---- */
 
-int array_of(const plan_t *plan, int which) {
-  return plan->in_train[which] ? TRAIN : which;
-}
-
 static ls_status none_left(const settings_t *settings, const char *x, ls_error *error) {
   return error_set(
       error, LS_BAD_DATA,

@@ -39,9 +39,20 @@ typedef struct {
   int64_t series; /* windows: in the training arrays */
 } plan_t;
 
-/* ---- dataset_plan.c ---- */
+/* ---- split_names.c ---- */
 
 void split_names(const settings_t *settings, int split, split_names_t *out);
+
+/* The array with the numbers of series that belongs to an x: it lies beside it. "" where there is none. */
+void windows_series_name(const window_settings_t *window, const char *x, char out[ARRAY_NAME_SIZE]);
+
+/* Whether the columns that are forecast are those of y. */
+bool windows_use_y(const window_settings_t *window);
+
+/* The split whose arrays hold a split's rows. */
+int array_of(const plan_t *plan, int which);
+
+/* ---- dataset_plan.c ---- */
 
 /* Reads the headers of everything that the settings name, and with windows which series are where; the caller
  * frees those of all arrays, also after an error. */
@@ -64,16 +75,12 @@ ls_status source_describe(const store_t *store, const char *x, source_t *out, ls
 ls_status windows_plan(const store_t *store, const settings_t *settings, plan_t *plan,
                        series_t series[SPLITS], ls_error *error);
 
-/* The array with the numbers of series that belongs to an x: it lies beside it. "" where there is none. */
-void windows_series_name(const window_settings_t *window, const char *x, char out[ARRAY_NAME_SIZE]);
-
 /* The timeline of a split, from the series of the array that holds it. */
 ls_status windows_timeline(const settings_t *settings, const plan_t *plan, int which, const series_t *series,
                            arena_t *arena, timeline_t *out, ls_error *error);
 
-/* How many columns are forecast, and whether y is needed for them. */
+/* How many columns are forecast. */
 int64_t windows_target_columns(const window_settings_t *window, const source_t *source);
-bool windows_use_y(const window_settings_t *window);
 
 /* Bytes of a time step in memory, with so many targets of its own beside x. */
 size_t windows_step_bytes(const source_t *source, int64_t targets);
@@ -145,16 +152,11 @@ typedef struct {
   int64_t dropped;        /* rows of all splits */
 } row_choice_t;
 
-/* The split whose arrays hold a split's rows. */
-int array_of(const plan_t *plan, int which);
-
 /* Drops rows with missing values where data.missing says so, and chooses validation rows among the others;
  * the plan's rows are those that are left. Collective. The caller frees the choice, also after an error. */
 ls_status rows_choose(world_t *world, const settings_t *settings, int splits, plan_t *plan,
                       row_choice_t *choice, ls_error *error);
 void row_choice_free(row_choice_t *choice);
-
-/* ---- dataset.c ---- */
 
 typedef struct {
   int splits;
@@ -174,6 +176,8 @@ typedef struct {
   int shards;
   int64_t limit; /* bytes of rows in memory, 0: any */
 } loading_t;
+
+/* ---- dataset_rows.c, once more ---- */
 
 /* n rows of the arrays of a split, which there are formats for, to memory of the dataset's. */
 ls_status arrays_load(dataset_t *dataset, const loading_t *load, const row_format_t formats[ARRAYS],

@@ -1,5 +1,6 @@
-/* Inside of streams: reader.c has the thread and the memory, stream_steps.c and stream_parts.c the two walks,
- * stream_windows.c what is different where rows are windows.
+/* Inside of streams: stream_thread.c has the thread and its memory, stream_buffer.c a stream's part of that
+ * memory, stream_take.c brings rows into it. stream_steps.c and stream_parts.c are the two walks;
+ * stream_windows.c has what is different where rows are windows.
  *
  * A slot of the buffer holds a row; or a time step, where rows are windows, and a table beside the slots says
  * at which of them each window begins. What rows behind each other need is a *span* of slots: one for each of
@@ -85,7 +86,7 @@ struct reader {
   ls_error error; /* written before `failed` */
 };
 
-/* ---- reader.c ---- */
+/* ---- stream_thread.c ---- */
 
 /* Another walk begins, in the given step or part; the one before ends. */
 void reader_begin(stream_t *stream, read_t (*read)(stream_t *stream, ls_error *error), int64_t from);
@@ -95,6 +96,8 @@ void reader_resume(reader_t *reader);
 /* Waits until a step or part is there, or never will be. */
 void reader_wait(const reader_t *reader, int64_t number);
 
+/* ---- stream_take.c ---- */
+
 /* Rows of the map to slots, n <= TAKE_ROWS; targets scaled. By the reader. */
 ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slots, int64_t n,
                       ls_error *error);
@@ -103,6 +106,13 @@ ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slo
  * together: how many is *taken. By the reader. */
 ls_status stream_take_run(stream_t *stream, int64_t first, int64_t slot, int64_t n, int64_t *taken,
                           ls_error *error);
+
+/* ---- stream_buffer.c ---- */
+
+/* Whether the split has this array (ARRAY_X, …). */
+static inline bool stream_has_array(const stream_t *stream, int a) {
+  return stream->feeds[a].format.row_size > 0;
+}
 
 /* A split to be streamed: its arrays, and where in the buffer its rows pass. store is open for the time of
  * the call. */

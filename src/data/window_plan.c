@@ -9,10 +9,6 @@
 
 /* ---- settings ---- */
 
-bool windows_use_y(const window_settings_t *window) {
-  return window->targets.word != NULL && strcmp(window->targets.word, "y") == 0;
-}
-
 int64_t windows_target_columns(const window_settings_t *window, const source_t *source) {
   if (window->targets.word == NULL) return (int64_t)window->targets.n;
   return windows_use_y(window) ? source->y_width : source->features;
@@ -97,14 +93,6 @@ ls_status windows_check(const window_settings_t *window, int64_t columns, target
 }
 
 /* ---- the plan ---- */
-
-void windows_series_name(const window_settings_t *window, const char *x, char out[ARRAY_NAME_SIZE]) {
-  const char *slash = strrchr(x, '/');
-  int folder = slash != NULL ? (int)(slash - x) + 1 : 0;
-  out[0] = '\0';
-  if (window->length == 0 || window->series == NULL || strcmp(window->series, "none") == 0) return;
-  snprintf(out, ARRAY_NAME_SIZE, "%.*s%s", folder, x, window->series);
-}
 
 static double validation_share(const settings_t *settings) {
   return settings->data.validation_group == NULL ? settings->data.validation : 0;

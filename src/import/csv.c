@@ -83,9 +83,10 @@ static ls_status parse_number(const table_t *table, size_t column, double *out, 
                     "is a missing value; fill it in or leave the row out, or import features with --missing",
                     error);
   if (!csv_number(cell, out))
-    return bad_cell(table, column, cell,
-                    "is not a number; a column of classes is named by --label, a line of names by --header",
-                    error);
+    return bad_cell(
+        table, column, cell,
+        "is not a number; name a column of classes with --label, and a first line of names with --header",
+        error);
   if (!isfinite(*out)) return bad_cell(table, column, cell, "is not a finite number", error);
   return LS_OK;
 }
@@ -96,8 +97,8 @@ static ls_status parse_class(const table_t *table, size_t column, char **out, ls
   if (!is_name(cell))
     return bad_cell(table, column, cell,
                     is_missing(cell) ? "is a missing class; fill it in or leave the row out"
-                                     : "is a number, and the column began with a name: it holds numbers, or "
-                                       "names of classes",
+                                     : "is a number, but the column began with a name: a column holds either "
+                                       "numbers or names of classes",
                     error);
   *out = cell;
   return LS_OK;
@@ -191,11 +192,10 @@ static ls_status no_such_column(const table_t *table, const char *column, bool i
   for (size_t c = 0; c < table->first.n && used < sizeof names; c++)
     used +=
         (size_t)snprintf(names + used, sizeof names - used, "%s%s", c > 0 ? ", " : "", table->first.cells[c]);
-  return error_set(
-      error, LS_BAD_DATA,
-      "%s: the first line names no column '%s', only: %s; or give the column's index (from 0, or -1 "
-      "for the last)",
-      path, column, names);
+  return error_set(error, LS_BAD_DATA,
+                   "%s: the first line names no column '%s', only: %s; give one of these, or the column's "
+                   "index (from 0, or -1 for the last)",
+                   path, column, names);
 }
 
 /* Finds the column of series by its name in the header or by its index. */
@@ -274,11 +274,10 @@ static ls_status decide_header(table_t *table, ls_error *error) {
   TRY(check_names(table, error));
   find_index(table);
   if (table->features == 0 && !alone)
-    return error_set(
-        error, LS_BAD_DATA,
-        "%s: no column but those that --label and --series name, so no features; is the delimiter "
-        "'%c'?",
-        table->reader.path, table->reader.delimiter);
+    return error_set(error, LS_BAD_DATA,
+                     "%s: there are no columns besides those of --label and --series, so no features; is the "
+                     "delimiter '%c'?",
+                     table->reader.path, table->reader.delimiter);
   return LS_OK;
 }
 

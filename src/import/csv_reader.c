@@ -105,8 +105,7 @@ static ls_status quoted_cell(csv_reader_t *reader, ls_error *error) {
   bool ends = reader->at == reader->end || is_line_end(*reader->at) || *reader->at == reader->delimiter;
   if (!ends)
     return error_set(error, LS_BAD_DATA,
-                     "%s:%" PRId64
-                     ": text behind a closing quote; a quote inside a quoted cell is written twice",
+                     "%s:%" PRId64 ": text after a closing quote; write a quote inside a quoted cell twice",
                      reader->path, reader->line);
   *to = '\0'; /* at or before the closing quote, which is already read */
   return LS_OK;

@@ -22,7 +22,7 @@ static ls_status check_shares(const import_options_t *options, ls_error *error) 
   double sum = 0;
   for (size_t i = 0; i < options->n_shares; i++) {
     if (!(options->shares[i].share > 0 && options->shares[i].share <= 1))
-      return error_set(error, LS_USAGE, "share %s=%g: shares lie above 0 and add up to 1",
+      return error_set(error, LS_USAGE, "share %s=%g: shares must be above 0 and add up to 1",
                        options->shares[i].split, options->shares[i].share);
     sum += options->shares[i].share;
   }
@@ -139,14 +139,14 @@ static ls_status read_x(const import_options_t *options, import_part_t *part, ls
     move_array(&part->y, &part->table.targets);
   }
   if (options->label != NULL && !part->is_table)
-    return error_set(error, LS_USAGE,
-                     "%s: --label names a column of a CSV file, and this is none; name the file of "
-                     "labels behind it",
-                     path);
+    return error_set(
+        error, LS_USAGE,
+        "%s: --label names a column of a CSV file, but this is not one; name the file of labels after it",
+        path);
   if (options->series != NULL && !part->is_table)
     return error_set(error, LS_USAGE,
-                     "%s: --series names a column of a CSV file, and this is none: add the array of series' "
-                     "numbers to the HDF5 file, beside x",
+                     "%s: --series names a column of a CSV file, but this is not one: add an array with the "
+                     "series numbers to the HDF5 file, beside x",
                      path);
   if (options->label != NULL && part->input->y != NULL)
     return error_set(error, LS_USAGE, "%s: targets come from the --label column or from %s, not from both",
@@ -165,12 +165,12 @@ static ls_status read_y(const import_options_t *options, import_part_t *part, ls
   if (is_table) move_array(&part->y, &part->y_table.values);
   int64_t rows = part->y_table.labels != NULL ? part->y_table.rows : part->y.shape[0];
   if (rows != part->x.shape[0])
-    return error_set(error, LS_BAD_DATA, "%s has %" PRId64 " rows, %s beside it %" PRId64, part->input->x,
+    return error_set(error, LS_BAD_DATA, "%s has %" PRId64 " rows, but %s has %" PRId64, part->input->x,
                      part->x.shape[0], path, rows);
   bool is_integer = part->y.type != STORE_F32 && part->y.type != STORE_F64;
   if (part->y.dims > 2 || (part->y.dims == 2 && is_integer && part->y.shape[1] == 1))
-    return error_set(error, LS_BAD_DATA, "%s: y is a list of labels (n) or of rows of targets (n, k)%s", path,
-                     part->y.dims > 2 ? "; are x and y exchanged?" : "; save labels as a.ravel()");
+    return error_set(error, LS_BAD_DATA, "%s: y must be a list of labels (n) or of rows of targets (n, k)%s",
+                     path, part->y.dims > 2 ? "; are x and y exchanged?" : "; save labels as a.ravel()");
   return LS_OK;
 }
 
@@ -187,7 +187,7 @@ static ls_status check_rows_alike(const import_part_t *a, const import_part_t *b
   for (int k = 1; alike && k < a->x.dims; k++) alike = a->x.shape[k] == b->x.shape[k];
   if (!alike)
     return error_set(error, LS_BAD_DATA,
-                     "a row of %s has %" PRId64 " values and one of %s %" PRId64 ", or other dimensions",
+                     "a row of %s has %" PRId64 " values, a row of %s has %" PRId64 ", or other dimensions",
                      a->input->x, import_array_width(&a->x), b->input->x, import_array_width(&b->x));
   if ((a->table.names == NULL) != (b->table.names == NULL)) return LS_OK;
   for (int64_t c = 0; a->table.names != NULL && c < a->x.shape[1]; c++)
@@ -215,11 +215,12 @@ static ls_status check_targets_alike(const import_part_t *a, const import_part_t
   for (int64_t c = 0; alike && any && c < import_array_width(&a->y); c++)
     alike = has_classes(a, c) == has_classes(b, c);
   if (alike) return LS_OK;
-  return error_set(error, LS_BAD_DATA, "the labels or targets of %s and %s are not of one kind: %s",
-                   a->input->x, b->input->x,
-                   a_has != b_has ? "one has none"
-                                  : "both should be labels, or targets of the same width, with names of "
-                                    "classes in the same columns");
+  return error_set(
+      error, LS_BAD_DATA, "the labels or targets of %s and %s are of different kinds: %s", a->input->x,
+      b->input->x,
+      a_has != b_has
+          ? "one has none"
+          : "both must be labels, or targets of the same width with names of classes in the same columns");
 }
 
 /* ---- classes and types ---- */

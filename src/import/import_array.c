@@ -67,7 +67,7 @@ static ls_status count_elements(const char *path, size_t bytes_there, size_t ele
   for (int k = 0; k < dims; k++) {
     if (shape[k] < 1)
       return error_set(error, LS_BAD_DATA,
-                       "%s: dimension %d of its shape is %" PRId64 ", there are no values", path, k,
+                       "%s: dimension %d of its shape is %" PRId64 ", so there are no values", path, k,
                        shape[k]);
     overflow |= __builtin_mul_overflow(n, (size_t)shape[k], &n);
   }

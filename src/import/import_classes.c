@@ -61,11 +61,10 @@ static ls_status check_kind(const label_set_t *set, const char *path, ls_error *
   if (!set->all_numbers || set->all_integers) return LS_OK;
   const label_t *odd = set->labels;
   while (is_integer(odd->number)) odd++;
-  return error_set(
-      error, LS_BAD_DATA,
-      "%s: label %.40s is a number but not an integer, so it names no class; for numbers as targets give "
-      "--regression, or choose another --label column",
-      path, odd->text);
+  return error_set(error, LS_BAD_DATA,
+                   "%s: label %.40s is a number but not an integer, so it cannot be a class; to predict "
+                   "numbers give --regression, or choose another --label column",
+                   path, odd->text);
 }
 
 /* Numbers the classes in order; equal numbers (1, 1.0) are one class. Leaves the set sorted by class. Returns
@@ -89,7 +88,7 @@ static ls_status number_as_named(label_set_t *set, const class_column_t *column,
         label->number >= (double)column->n_class_names)
       return error_set(
           error, LS_BAD_DATA,
-          "%s: the first line names %zu classes, but there is a label %.40s; labels should be 0 to %zu",
+          "%s: the first line names %zu classes, but there is a label %.40s; labels must be 0 to %zu",
           column->path, column->n_class_names, label->text, column->n_class_names - 1);
     label->class = (int32_t)label->number;
   }

@@ -202,7 +202,7 @@ static void log_labels(const import_t *import, const log_t *log) {
     log_info(log, "column 1 ('%s') only numbers or names the rows and is left out; --keep-index keeps it",
              part->table.index);
   if (part->y.dims == 0)
-    log_info(log, "no label column was named and no file of labels: there is no y");
+    log_info(log, "neither a label column nor a file of labels was named: there is no y");
   else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
     log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1,
              part->x.shape[1] + 1 + (part->series.dims > 0) + (part->table.index != NULL));
@@ -212,7 +212,7 @@ static void log_labels(const import_t *import, const log_t *log) {
   if (import->n_classes == 0) return;
   log_info(log, "%zu classes", import->n_classes);
   if (import->n_classes > 20 && (int64_t)import->n_classes > part->x.shape[0] / 4)
-    log_warn(log, "%zu classes in %" PRId64 " rows; if y are numbers to be learnt, import with --regression",
+    log_warn(log, "%zu classes in %" PRId64 " rows; if y holds numbers to predict, import with --regression",
              import->n_classes, part->x.shape[0]);
 }
 

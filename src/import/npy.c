@@ -76,7 +76,7 @@ static ls_status parse_header(const char *path, const char *header, import_eleme
   TRY(parse_type(path, type, element, error));
   if (strncmp(order, "False", 5) != 0)
     return error_set(error, LS_BAD_DATA,
-                     "%s: the array lies column by column (Fortran order); save it by rows: "
+                     "%s: the array is stored column by column (Fortran order); save it by rows: "
                      "numpy.save(file, numpy.ascontiguousarray(a))",
                      path);
   return parse_shape(path, sizes, dims, shape, error);

@@ -108,17 +108,9 @@ static void filter_ar(int64_t rows, float *x) {
 }
 
 static const kind_t kinds[] = {
-    {{"moons", "two half circles that reach into each other"},
-     MADE_CLASSES,
-     2,
-     2,
-     2,
-     2,
-     0,
-     place_moons,
-     NULL},
+    {{"moons", "two interleaved half circles"}, MADE_CLASSES, 2, 2, 2, 2, 0, place_moons, NULL},
     {{"circles", "a circle inside a circle"}, MADE_CLASSES, 2, 2, 2, 2, 0, place_circles, NULL},
-    {{"spirals", "arms that wind around each other, one a class"},
+    {{"spirals", "arms that wind around each other, one per class"},
      MADE_CLASSES,
      2,
      2,
@@ -127,7 +119,7 @@ static const kind_t kinds[] = {
      0,
      place_spirals,
      NULL},
-    {{"blobs", "a normal cloud for each class"},
+    {{"blobs", "a normally distributed cloud for each class"},
      MADE_CLASSES,
      2,
      MOST_FEATURES,

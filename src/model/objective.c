@@ -170,6 +170,11 @@ const char *objective_name(const objective_t *objective, char text[32]) {
   return text;
 }
 
+bool head_has_class_weights(const settings_t *settings, size_t h) {
+  const char *word = settings->losses[h].class_weights.word;
+  return word == NULL || strcmp(word, "none") != 0;
+}
+
 bool head_is_scaled(const head_t *head) {
   return loss_is_regression(head->loss) && !head->loss->fixed_units;
 }

@@ -39,6 +39,15 @@ typedef struct {
 ls_status objective_create(const settings_t *settings, int64_t outputs, objective_t *out, ls_error *error);
 void objective_free(objective_t *objective);
 
+/* Weights of classes as loss.class_weights has them, head by head: those of head h begin at its first_factor.
+ * values is NULL when no head has any. Malloc'd, caller-owned. */
+typedef struct {
+  double *values; /* (objective->factors) */
+} class_weights_t;
+
+/* Whether the settings give weights to the classes of head h. */
+bool head_has_class_weights(const settings_t *settings, size_t h);
+
 /* What the data must offer; borrows `columns`. */
 target_request_t objective_request(const objective_t *objective);
 

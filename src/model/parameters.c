@@ -1,8 +1,8 @@
 /* The parameter vector: where each array lies, and the way between it and the plain arrays of files. */
 #include "model/graph.h"
 
+#include "base/checksum.h"
 #include "model/graph_impl.h"
-#include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -216,7 +216,7 @@ ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *ou
     TRY_OR_DONE(graph_unpack(graph, i, vector, next, error));
     next += graph->arrays[i].count;
   }
-  *out = store_checksum(plain, bytes);
+  *out = checksum_of(plain, bytes);
 done:
   free(plain);
   return status;

@@ -3,7 +3,7 @@
 #define SCORE_PREDICT_H
 
 #include "score/evaluate.h"
-#include "train/model_file.h"
+#include "score/model_file.h"
 
 /* Of this rank's rows, (rows, columns) each, in original units or as probabilities, head by head. Deviations
  * are standard deviations: aleatoric of the noise in the data, epistemic of what the model does not know;

@@ -1,12 +1,5 @@
-/* L-BFGS (Nocedal and Wright 2006, algorithms 7.4 and 7.5): a step goes along d = -H g, where H, an estimate
- * of the inverse Hessian, follows from the last pairs s = change of w and y = change of g; and as far as a
- * line search says.
- *
- * Vectors are slices, one for each rank, and the pairs are the optimiser's states (s0, y0: the newest; zero
- * where there is none yet), so that they lie in checkpoints. Dot products add blocks of 1024 parameters in
- * the tree: the same bits on any layout. One evaluation of loss and gradient is the rows and fold of a step.
- * All functions are called outside of the threads' region, by all ranks. */
-#include "data/shard.h"
+#include "step/lbfgs.h"
+
 #include "optim/line_search.h"
 #include "step/engine_impl.h"
 
@@ -16,15 +9,15 @@
 enum { PAIRS = LBFGS_PAIRS };
 
 struct lbfgs {
-  size_t floats;        /* of the slice */
-  float *w, *g, *d;     /* (slice): where the iteration began, the gradient there, the direction */
-  double *own, *pieces; /* sums of own blocks, of all ranks' blocks in rank order */
-  double *blocks;       /* (blocks): the same in the order of the vector */
-  double *losses;       /* (S, heads): sums at the last evaluation */
-  double *start;        /* the same where the iteration began */
-  size_t *sizes;        /* (ranks): bytes of each rank's blocks */
-  bool is_known;        /* value and gradient at the present parameters are known from the last line search */
-  double value;         /* there */
+  size_t floats;       /* of this rank's share */
+  float *w, *g, *d;    /* (share): where the iteration began, the gradient there, the direction */
+  double *own, *ranks; /* sums of own blocks; of all ranks' blocks, in rank order */
+  double *blocks;      /* (blocks): the same in the order of the vector */
+  double *losses;      /* (S, heads): sums at the last evaluation */
+  double *start;       /* the same where the iteration began */
+  size_t *sizes;       /* (ranks): bytes of each rank's blocks */
+  bool is_known;       /* the last line search has left value and gradient at the present parameters */
+  double value;        /* there */
 };
 
 /* ---- set-up ---- */
@@ -55,7 +48,7 @@ static ls_status check_settings(const engine_t *engine, ls_error *error) {
     return error_set(
         error, LS_BAD_SETTINGS,
         "model.layers: the optimiser lbfgs needs the same loss at every evaluation: leave dropout out");
-  if (engine->trained_blocks < engine->blocks)
+  if (engine->plan.trained_blocks < engine->plan.blocks)
     return error_set(
         error, LS_BAD_SETTINGS,
         "model.layers: the optimiser lbfgs has no steps over which running statistics could be kept: leave "
@@ -64,52 +57,53 @@ static ls_status check_settings(const engine_t *engine, ls_error *error) {
 }
 
 ls_status lbfgs_create(engine_t *engine, ls_error *error) {
-  if (engine->optimizer->update != NULL) return LS_OK;
+  if (engine->updates.method->update != NULL) return LS_OK;
   TRY(check_settings(engine, error));
   arena_t *arena = &engine->arena;
   size_t n_losses = (size_t)engine->in.layout->shards * engine->in.objective->n;
-  size_t ranks = (size_t)world_size(engine->in.world), floats = engine->own_blocks * GRAPH_BLOCK;
+  size_t ranks = (size_t)world_size(engine->in.world), floats = engine->plan.own_blocks * GRAPH_BLOCK;
   lbfgs_t *lbfgs = arena_new(arena, 1, sizeof *lbfgs);
   if (lbfgs == NULL) return error_set(error, LS_NO_MEMORY, "no memory for lbfgs");
   *lbfgs = (lbfgs_t){.floats = floats,
                      .w = arena_new(arena, floats, sizeof(float)),
                      .g = arena_new(arena, floats, sizeof(float)),
                      .d = arena_new(arena, floats, sizeof(float)),
-                     .own = arena_new(arena, engine->own_blocks, sizeof(double)),
-                     .pieces = arena_new(arena, engine->blocks, sizeof(double)),
-                     .blocks = arena_new(arena, engine->blocks, sizeof(double)),
+                     .own = arena_new(arena, engine->plan.own_blocks, sizeof(double)),
+                     .ranks = arena_new(arena, engine->plan.blocks, sizeof(double)),
+                     .blocks = arena_new(arena, engine->plan.blocks, sizeof(double)),
                      .losses = arena_new(arena, n_losses, sizeof(double)),
                      .start = arena_new(arena, n_losses, sizeof(double)),
                      .sizes = arena_new(arena, ranks, sizeof(size_t))};
   if (lbfgs->w == NULL || lbfgs->g == NULL || lbfgs->d == NULL || lbfgs->own == NULL ||
-      lbfgs->pieces == NULL || lbfgs->blocks == NULL || lbfgs->losses == NULL || lbfgs->start == NULL ||
+      lbfgs->ranks == NULL || lbfgs->blocks == NULL || lbfgs->losses == NULL || lbfgs->start == NULL ||
       lbfgs->sizes == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for lbfgs (%.1f MB)",
                      3e-6 * (double)floats * sizeof(float));
-  for (size_t r = 0; r < ranks; r++) lbfgs->sizes[r] = rank_slice(engine, 0, (int)r).count * sizeof(double);
+  for (size_t r = 0; r < ranks; r++)
+    lbfgs->sizes[r] = rank_share(&engine->plan, 0, (int)r).count * sizeof(double);
   engine->lbfgs = lbfgs;
   return LS_OK;
 }
 
-/* ---- vectors in slices ---- */
+/* ---- vectors in shares ---- */
 
 /* What is added up over the elements of a block: x y, or the penalties of x. */
 typedef double (*block_term_t)(const engine_t *engine, size_t block, const float *x, const float *y);
 
 static double dot_block(const engine_t *engine, size_t block, const float *x, const float *y) {
-  double lanes[8] = {0};
+  double sums[8] = {0};
   (void)engine;
   (void)block;
   for (size_t i = 0; i < GRAPH_BLOCK; i += 8)
-    for (size_t k = 0; k < 8; k++) lanes[k] += (double)x[i + k] * (double)y[i + k];
-  return tree_sum(lanes, 8, 1);
+    for (size_t k = 0; k < 8; k++) sums[k] += (double)x[i + k] * (double)y[i + k];
+  return tree_sum(sums, 8, 1);
 }
 
 /* l1 |w| + l2/2 w^2 */
 static double penalty_block(const engine_t *engine, size_t block, const float *w, const float *unused) {
   double l1 = engine->in.settings->train.l1, l2 = engine->in.settings->train.l2, sum = 0;
   (void)unused;
-  if (block >= engine->weight_blocks) return 0;
+  if (block >= engine->plan.weight_blocks) return 0;
   for (size_t i = 0; i < GRAPH_BLOCK; i++)
     sum += l1 * fabs((double)w[i]) + l2 / 2 * (double)w[i] * (double)w[i];
   return sum;
@@ -119,18 +113,18 @@ static double penalty_block(const engine_t *engine, size_t block, const float *w
 static ls_status sum_blocks(engine_t *engine, block_term_t term, const float *x, const float *y, double *out,
                             ls_error *error) {
   lbfgs_t *lbfgs = engine->lbfgs;
-  slice_t own = engine->buckets[0].own;
+  block_range_t own = engine->plan.buckets[0].own;
   size_t at = 0;
 #pragma omp parallel for num_threads(engine->in.layout->threads)
   for (size_t b = 0; b < own.count; b++)
     lbfgs->own[b] = term(engine, own.first + b, x + b * GRAPH_BLOCK, y + b * GRAPH_BLOCK);
-  TRY(world_gather_pieces(engine->in.world, lbfgs->own, lbfgs->sizes, lbfgs->pieces, -1, error));
+  TRY(world_gather_pieces(engine->in.world, lbfgs->own, lbfgs->sizes, lbfgs->ranks, -1, error));
   for (int r = 0; r < world_size(engine->in.world); r++) {
-    slice_t slice = rank_slice(engine, 0, r);
-    memcpy(lbfgs->blocks + slice.first, lbfgs->pieces + at, slice.count * sizeof(double));
-    at += slice.count;
+    block_range_t share = rank_share(&engine->plan, 0, r);
+    memcpy(lbfgs->blocks + share.first, lbfgs->ranks + at, share.count * sizeof(double));
+    at += share.count;
   }
-  *out = tree_sum(lbfgs->blocks, (int)engine->blocks, 1);
+  *out = tree_sum(lbfgs->blocks, (int)engine->plan.blocks, 1);
   return LS_OK;
 }
 
@@ -154,30 +148,27 @@ static void scale(const engine_t *engine, float *x, double a) {
 /* ---- evaluation ---- */
 
 static float *own_parameters(engine_t *engine) {
-  return engine->parameters + engine->buckets[0].own.first * GRAPH_BLOCK;
+  return engine->node.parameters + engine->plan.buckets[0].own.first * GRAPH_BLOCK;
 }
 
-/* New parameters of this rank's slice become everyone's, in the transposed copies too. */
+/* New parameters of this rank's share become everyone's, in the transposed copies too. */
 static ls_status share_parameters(engine_t *engine, ls_error *error) {
-  world_t *world = engine->in.world;
-  slice_t changed = engine->buckets[0].own;
+  block_range_t changed = engine->plan.buckets[0].own;
   ls_status status = LS_OK;
-  if (exchange_takes_part(engine)) {
-    changed = bucket_lane(engine, 0);
-    status = exchange_whole(engine, error);
-  }
+  if (engine->strategy->share_parameters != NULL)
+    status = engine->strategy->share_parameters(engine->state.own, &changed, error);
 #pragma omp parallel for num_threads(engine->in.layout->threads)
   for (size_t b = changed.first; b < changed.first + changed.count; b++)
-    graph_transpose(engine->in.graph, engine->parameters, b * GRAPH_BLOCK, GRAPH_BLOCK);
-  return world_agree(world, status, error);
+    graph_transpose(engine->in.graph, engine->node.parameters, b * GRAPH_BLOCK, GRAPH_BLOCK);
+  return world_agree(engine->in.world, status, error);
 }
 
-/* Loss with penalties at the present parameters; the gradient is left in engine->gradient. */
+/* Loss with penalties at the present parameters; the gradient is left in engine->updates.gradient. */
 static ls_status evaluate(engine_t *engine, int64_t step, double *value, ls_error *error) {
   const settings_t *settings = engine->in.settings;
   lbfgs_t *lbfgs = engine->lbfgs;
   double penalty = 0;
-  TRY(engine_evaluate(engine, step, error));
+  TRY(steps_run(engine, &(steps_t){.from = step, .to = step + 1, .keep = true}, error));
   TRY(engine_step_loss(engine, lbfgs->losses, error));
   if (settings->train.l1 > 0 || settings->train.l2 > 0) {
     const float *w = own_parameters(engine);
@@ -190,9 +181,9 @@ static ls_status evaluate(engine_t *engine, int64_t step, double *value, ls_erro
 
 /* ---- the direction ---- */
 
-/* d = -H g by the two loops over pairs; *n: pairs that there are. */
+/* d = -H g by the two loops over pairs; *n: how many pairs there are. */
 static ls_status find_direction(engine_t *engine, int *n, ls_error *error) {
-  float **s = engine->states, **y = engine->states + PAIRS, *d = engine->lbfgs->d;
+  float **s = engine->updates.states, **y = engine->updates.states + PAIRS, *d = engine->lbfgs->d;
   double sy[PAIRS] = {0}, a[PAIRS], b = 0, yy = 0;
   memcpy(d, engine->lbfgs->g, engine->lbfgs->floats * sizeof *d);
   for (*n = 0; *n < PAIRS; ++*n) {
@@ -215,17 +206,18 @@ static ls_status find_direction(engine_t *engine, int *n, ls_error *error) {
 }
 
 static void forget_pairs(engine_t *engine) {
-  for (int k = 0; k < 2 * PAIRS; k++) memset(engine->states[k], 0, engine->lbfgs->floats * sizeof(float));
+  for (int k = 0; k < 2 * PAIRS; k++)
+    memset(engine->updates.states[k], 0, engine->lbfgs->floats * sizeof(float));
 }
 
-/* The newest pair takes the place of the oldest, if it curves upwards: else H would not be positive. */
+/* The newest pair takes the place of the oldest if it curves upwards. Otherwise H would not be positive. */
 static ls_status remember_pair(engine_t *engine, ls_error *error) {
   lbfgs_t *lbfgs = engine->lbfgs;
-  float **s = engine->states, **y = engine->states + PAIRS;
+  float **s = engine->updates.states, **y = engine->updates.states + PAIRS;
   float *new_s = s[PAIRS - 1], *new_y = y[PAIRS - 1];
   double sy = 0, ss = 0, yy = 0;
   combine(engine, new_s, own_parameters(engine), -1, lbfgs->w);
-  combine(engine, new_y, engine->gradient, -1, lbfgs->g);
+  combine(engine, new_y, engine->updates.gradient, -1, lbfgs->g);
   TRY(dot(engine, new_s, new_y, &sy, error));
   TRY(dot(engine, new_s, new_s, &ss, error));
   TRY(dot(engine, new_y, new_y, &yy, error));
@@ -254,7 +246,7 @@ static ls_status search_line(engine_t *engine, int64_t step, double slope, doubl
     combine(engine, own_parameters(engine), lbfgs->w, search.step, lbfgs->d);
     TRY(share_parameters(engine, error));
     TRY(evaluate(engine, step, &value, error));
-    TRY(dot(engine, engine->gradient, lbfgs->d, &slope, error));
+    TRY(dot(engine, engine->updates.gradient, lbfgs->d, &slope, error));
     state = line_search_tell(&search, value, slope);
   }
   *moved = state == LINE_SEARCH_DONE;
@@ -276,9 +268,9 @@ static ls_status iterate(engine_t *engine, int64_t step, ls_error *error) {
   memcpy(lbfgs->start, lbfgs->losses,
          (size_t)engine->in.layout->shards * engine->in.objective->n * sizeof(double));
   memcpy(lbfgs->w, own_parameters(engine), lbfgs->floats * sizeof(float));
-  memcpy(lbfgs->g, engine->gradient, lbfgs->floats * sizeof(float));
+  memcpy(lbfgs->g, engine->updates.gradient, lbfgs->floats * sizeof(float));
   TRY(dot(engine, lbfgs->g, lbfgs->g, &square, error));
-  engine->norm = sqrt(square);
+  engine->updates.norm = sqrt(square);
   if (square == 0) return LS_OK;
   TRY(find_direction(engine, &pairs, error));
   TRY(dot(engine, lbfgs->g, lbfgs->d, &slope, error));
@@ -295,9 +287,9 @@ ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, ls_error *error)
     TRY(iterate(engine, t, error));
     /* the loss of the step is that before it, as for all optimisers */
     engine_set_epoch_loss(engine, engine->lbfgs->start);
-    memcpy(engine->step_loss, engine->epoch_loss,
+    memcpy(engine->rows.step_loss, engine->rows.epoch_loss,
            (size_t)layout->own_shards * engine->in.objective->n * sizeof(double));
   }
-  engine->steps_done = to;
+  engine->rows.steps_done = to;
   return LS_OK;
 }

@@ -1,169 +1,272 @@
-/* The first phase of a step: rows.
- *
- * A shard's slice of the batch lies on the tape padded to whole kernel calls; rows beyond the slice are zero
- * and have zero deltas, so that every kernel call has the same shape and the padding adds nothing to a
- * gradient. */
-#include "base/clock.h"
-#include "step/engine_impl.h"
+#include "step/rows.h"
 
+#include "step/step.h"
+
+#include <omp.h>
 #include <string.h>
 
-void worker_mark(worker_t *worker, engine_phase_t phase) {
-  double now = clock_seconds();
-  worker->seconds[phase] += now - worker->mark;
-  worker->mark = now;
+/* ---- the shape of kernel calls ---- */
+
+/* Rows of one kernel call, and of the calls that a thread makes at once: enough that weights are read seldom,
+ * few enough that the rows stay in cache with the weights. */
+enum { MOST_CALL_ROWS = 128, ROWS_TOGETHER = 64 };
+
+slice_shape_t slice_shape(int64_t batch, int shards) {
+  slice_shape_t shape = {.slice_rows = slice_rows(batch, shards)};
+  shape.calls = (shape.slice_rows + MOST_CALL_ROWS - 1) / MOST_CALL_ROWS;
+  shape.call_rows = (shape.slice_rows + shape.calls - 1) / shape.calls;
+  shape.padded = shape.calls * shape.call_rows;
+  shape.together = shape.call_rows < ROWS_TOGETHER ? ROWS_TOGETHER / shape.call_rows : 1;
+  if (shape.together > MOST_TOGETHER) shape.together = MOST_TOGETHER;
+  return shape;
 }
 
-int64_t slice_of(const engine_t *engine, int s, const step_t *step, int64_t *begin) {
-  int64_t batch = engine->in.settings->train.global_batch_size;
-  int shard = engine->in.layout->first_shard + s;
-  *begin = slice_begin(engine->in.train->partition, batch, shard, step->step);
-  return slice_begin(engine->in.train->partition, batch, shard, step->step + 1) - *begin;
+/* ---- set-up ---- */
+
+ls_status rows_create(const engine_inputs_t *job, bool same_order, arena_t *arena, rows_t *out,
+                      ls_error *error) {
+  const layout_t *layout = job->layout;
+  const settings_t *settings = job->settings;
+  size_t own = (size_t)layout->own_shards, heads = job->objective->n;
+  rows_t *rows = out;
+  rows->job = job;
+  rows->shape = slice_shape(settings->train.global_batch_size, layout->shards);
+  rows->stream = job->train->stream;
+  rows->shuffle = ORDER_FULL;
+  rows->same_order = same_order;
+  order_parse(settings->data.shuffle, &rows->shuffle, NULL);
+  TRY(gather_create(job->train, job->features, &rows->gather, error));
+  TRY(tape_create(job->graph, layout->own_shards * rows->shape.padded, rows->shape.padded, &rows->tape,
+                  error));
+  size_t ordered = rows->stream == NULL ? (size_t)job->train->rows : 0;
+  rows->order = arena_new(arena, ordered, sizeof *rows->order);
+  rows->shard_begin = arena_new(arena, own + 1, sizeof *rows->shard_begin);
+  rows->call_loss = arena_new(arena, own * heads * (size_t)rows->shape.calls, sizeof(double));
+  rows->step_loss = arena_new(arena, own * heads, sizeof(double));
+  rows->epoch_loss = arena_new(arena, own * heads, sizeof(double));
+  if (rows->order == NULL || rows->shard_begin == NULL || rows->call_loss == NULL ||
+      rows->step_loss == NULL || rows->epoch_loss == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for the order of %lld rows",
+                     (long long)job->train->rows);
+  if (rows->stream != NULL)
+    TRY(stream_plan_steps(rows->stream, rows->shuffle, settings->train.seed,
+                          settings->train.global_batch_size, error));
+  for (int s = 0; s < layout->own_shards; s++)
+    rows->shard_begin[s + 1] =
+        rows->shard_begin[s] + shard_rows(job->train->partition, layout->first_shard + s);
+  return LS_OK;
 }
 
-/* Where the rows are that own shard s gives from `position` of its order on: n resident rows. */
-static const uint32_t *rows_at(engine_t *engine, worker_t *worker, const step_t *step, int s,
-                               int64_t position, int64_t n) {
-  if (engine->stream == NULL) return engine->order + engine->shard_begin[s] + position;
-  stream_rows(engine->stream, step->step, s, position, n, worker->rows);
-  worker_mark(worker, PHASE_READ);
-  return worker->rows;
+void rows_free(rows_t *rows) {
+  tape_destroy(&rows->tape);
+  gather_free(&rows->gather);
 }
 
-/* One kernel call of this step: block b of own shard s. */
-typedef struct {
-  int s;
-  int64_t b;
-  int64_t at;       /* its first row on the tape */
-  int64_t begin, n; /* the rows that there are for it, in the shard's order; n may be 0 */
-} block_t;
+/* ---- between steps ---- */
 
-/* Call number i of this rank's: shard after shard, as they lie on the tape. */
-static block_t block_number(const engine_t *engine, const step_t *step, int64_t i) {
-  const slice_shape_t *shape = &engine->shape;
-  block_t block = {.s = (int)(i / shape->blocks), .b = i % shape->blocks, .at = i * shape->block_rows};
-  int64_t count = slice_of(engine, block.s, step, &block.begin), row = block.b * shape->block_rows;
-  block.begin += row;
-  block.n = count - row < shape->block_rows ? count - row : shape->block_rows;
-  if (block.n < 0) block.n = 0;
-  return block;
-}
-
-/* Targets of a call's rows, then the loss sums of all heads and the gradient for them; rows up to block_rows
- * get zero gradient. */
-static void block_losses(engine_t *engine, worker_t *worker, const step_t *step, const block_t *block,
-                         double *sums) {
-  int64_t width = graph_outputs(engine->in.graph), n = block->n;
-  const uint32_t *rows = rows_at(engine, worker, step, block->s, block->begin, n);
-  target_t target = {0};
-  if (engine->in.objective->has_labels) {
-    gather_labels(&engine->gather, rows, n, worker->labels);
-    target.labels = worker->labels;
-  } else {
-    gather_targets(&engine->gather, rows, n, worker->values);
-    target.values = worker->values;
+void rows_begin_epoch(rows_t *rows, int64_t epoch) {
+  const layout_t *layout = rows->job->layout;
+  rows->steps_done = 0;
+  rows->epoch = rows->same_order ? 0 : epoch;
+  rows->stream_step = -1;
+  memset(rows->epoch_loss, 0, (size_t)layout->own_shards * rows->job->objective->n * sizeof(double));
+  if (rows->stream != NULL) return;
+#pragma omp parallel for schedule(dynamic) num_threads(layout->threads)
+  for (int s = 0; s < layout->own_shards; s++) {
+    int64_t begin = rows->shard_begin[s], n = rows->shard_begin[s + 1] - begin;
+    uint32_t *order = rows->order + begin;
+    order_fill(rows->shuffle, rows->job->settings->train.seed, rows->epoch, layout->first_shard + s, n,
+               order);
+    for (int64_t i = 0; i < n; i++) order[i] += (uint32_t)begin;
   }
-  if (engine->in.train->weights != NULL) {
-    gather_weights(&engine->gather, rows, n, worker->weights);
-    target.weights = worker->weights;
-  }
-  target.factors = engine->in.train->factors;
-  float *delta = tape_output_delta(engine->tape, block->at);
-  memset(delta + n * width, 0, (size_t)((engine->shape.block_rows - n) * width) * sizeof *delta);
-  objective_evaluate(engine->in.objective, n, tape_output(engine->tape, block->at), target, delta, sums);
 }
 
-int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *labels, float *values,
-                    float *weights) {
-  int64_t begin = 0, n = slice_of(engine, s, &(step_t){.step = step}, &begin);
-  const uint32_t *rows = engine->order + engine->shard_begin[s] + begin;
-  gather_features(&engine->gather, rows, n, x);
-  if (engine->in.objective->has_labels)
-    gather_labels(&engine->gather, rows, n, labels);
+void rows_begin_reading(rows_t *rows, int64_t from) {
+  if (rows->stream == NULL) return;
+  if (rows->stream_step == from)
+    stream_resume(rows->stream);
   else
-    gather_targets(&engine->gather, rows, n, values);
+    stream_begin_steps(rows->stream, rows->epoch, from);
+}
+
+void rows_end_reading(rows_t *rows, int64_t to) {
+  if (rows->stream == NULL) return;
+  stream_rest(rows->stream);
+  rows->stream_step = to;
+}
+
+int64_t rows_slice(const rows_t *rows, int s, int64_t step, int64_t *begin) {
+  const partition_t partition = rows->job->train->partition;
+  int64_t batch = rows->job->settings->train.global_batch_size;
+  int shard = rows->job->layout->first_shard + s;
+  *begin = slice_begin(partition, batch, shard, step);
+  return slice_begin(partition, batch, shard, step + 1) - *begin;
+}
+
+int64_t rows_copy(const rows_t *rows, int64_t step, int s, float *x, int32_t *labels, float *values,
+                  float *weights) {
+  int64_t begin = 0, n = rows_slice(rows, s, step, &begin);
+  const uint32_t *resident = rows->order + rows->shard_begin[s] + begin;
+  gather_features(&rows->gather, resident, n, x);
+  if (rows->job->objective->has_labels)
+    gather_labels(&rows->gather, resident, n, labels);
+  else
+    gather_targets(&rows->gather, resident, n, values);
   for (int64_t i = 0; i < n; i++) weights[i] = 1;
-  if (engine->in.train->weights != NULL) gather_weights(&engine->gather, rows, n, weights);
+  if (rows->job->train->weights != NULL) gather_weights(&rows->gather, resident, n, weights);
   return n;
 }
 
-static void gather_block(engine_t *engine, worker_t *worker, const step_t *step, const block_t *block) {
-  int64_t features = graph_inputs(engine->in.graph), rest = engine->shape.block_rows - block->n;
-  const uint32_t *rows = rows_at(engine, worker, step, block->s, block->begin, block->n);
-  float *x = tape_input(engine->tape, block->at);
-  gather_features(&engine->gather, rows, block->n, x);
-  memset(x + block->n * features, 0, (size_t)(rest * features) * sizeof *x);
-  worker_mark(worker, PHASE_GATHER);
+/* ---- one kernel call ---- */
+
+/* Call number c of own shard s. */
+typedef struct {
+  int s;
+  int64_t c;
+  int64_t at;       /* its first row on the tape */
+  int64_t begin, n; /* the rows that there are for it, in the shard's order; n may be 0 */
+} call_t;
+
+/* Call number i of this rank: shard after shard, as they lie on the tape. */
+static call_t call_number(const thread_t *thread, int64_t i) {
+  const slice_shape_t *shape = &thread->rows->shape;
+  call_t call = {.s = (int)(i / shape->calls), .c = i % shape->calls, .at = i * shape->call_rows};
+  int64_t count = rows_slice(thread->rows, call.s, thread->step.index, &call.begin);
+  int64_t row = call.c * shape->call_rows;
+  call.begin += row;
+  call.n = count - row < shape->call_rows ? count - row : shape->call_rows;
+  if (call.n < 0) call.n = 0;
+  return call;
 }
 
-/* Calls [first, first + n) through a section: gather, when it is the first; forward; and, when it is the
- * last, loss. */
-static void forward_calls(engine_t *engine, worker_t *worker, const step_t *step, const section_t *section,
-                          int64_t first, int64_t n) {
-  const slice_shape_t *shape = &engine->shape;
-  block_t blocks[MOST_TOGETHER];
+/* The resident rows of a call: (call->n). */
+static const uint32_t *resident_rows(thread_t *thread, const call_t *call) {
+  const rows_t *rows = thread->rows;
+  if (rows->stream == NULL) return rows->order + rows->shard_begin[call->s] + call->begin;
+  stream_rows(rows->stream, thread->step.index, call->s, call->begin, call->n, thread->buffers.resident);
+  waiter_mark(&thread->waiter, PHASE_READ);
+  return thread->buffers.resident;
+}
+
+static void gather_call(thread_t *thread, const call_t *call) {
+  const rows_t *rows = thread->rows;
+  int64_t features = graph_inputs(thread->job->graph), padding = rows->shape.call_rows - call->n;
+  const uint32_t *resident = resident_rows(thread, call);
+  float *x = tape_input(rows->tape, call->at);
+  gather_features(&rows->gather, resident, call->n, x);
+  memset(x + call->n * features, 0, (size_t)(padding * features) * sizeof *x);
+  waiter_mark(&thread->waiter, PHASE_GATHER);
+}
+
+/* Targets of a call's rows, then the sums of losses of all heads and their gradient; zero gradient for the
+ * padding. */
+static void call_losses(thread_t *thread, const call_t *call, double *sums) {
+  const rows_t *rows = thread->rows;
+  const engine_inputs_t *job = thread->job;
+  const row_buffers_t *buffers = &thread->buffers;
+  int64_t width = graph_outputs(job->graph), n = call->n;
+  const uint32_t *resident = resident_rows(thread, call);
+  target_t target = {.factors = job->train->factors};
+  if (job->objective->has_labels) {
+    gather_labels(&rows->gather, resident, n, buffers->labels);
+    target.labels = buffers->labels;
+  } else {
+    gather_targets(&rows->gather, resident, n, buffers->values);
+    target.values = buffers->values;
+  }
+  if (job->train->weights != NULL) {
+    gather_weights(&rows->gather, resident, n, buffers->weights);
+    target.weights = buffers->weights;
+  }
+  float *delta = tape_output_delta(rows->tape, call->at);
+  memset(delta + n * width, 0, (size_t)((rows->shape.call_rows - n) * width) * sizeof *delta);
+  objective_evaluate(job->objective, n, tape_output(rows->tape, call->at), target, delta, sums);
+}
+
+/* ---- passes over rows ---- */
+
+/* Calls [first, first + n) through a section. */
+static void forward_calls(thread_t *thread, const section_t *section, int64_t first, int64_t n) {
+  const slice_shape_t *shape = &thread->rows->shape;
+  const section_t *sections = thread->plan->sections, *last = sections + thread->plan->n_sections - 1;
+  call_t calls[MOST_TOGETHER];
   pass_t passes[MOST_TOGETHER] = {0};
   for (int64_t k = 0; k < n; k++) {
-    blocks[k] = block_number(engine, step, first + k);
-    if (section == engine->sections) gather_block(engine, worker, step, &blocks[k]);
+    calls[k] = call_number(thread, first + k);
+    if (section == sections) gather_call(thread, &calls[k]);
     passes[k] = (pass_t){.training = true,
-                         .seed = engine->in.settings->train.seed,
-                         .step = (uint64_t)step->updates,
-                         .shard = (uint64_t)(engine->in.layout->first_shard + blocks[k].s),
-                         .row = blocks[k].b * shape->block_rows,
-                         .padding = shape->block_rows - blocks[k].n};
+                         .seed = thread->job->settings->train.seed,
+                         .step = (uint64_t)thread->step.updates,
+                         .shard = (uint64_t)(thread->job->layout->first_shard + calls[k].s),
+                         .row = calls[k].c * shape->call_rows,
+                         .padding = shape->call_rows - calls[k].n};
   }
-  graph_forward_section(worker->kernels, section, engine->parameters, engine->tape, first * shape->block_rows,
-                        n, passes);
-  for (int64_t k = 0; k < n && section + 1 == engine->sections + engine->n_sections; k++)
-    block_losses(engine, worker, step, &blocks[k],
-                 engine->block_loss + (first + k) * (int64_t)engine->in.objective->n);
-  worker_mark(worker, PHASE_FORWARD);
+  graph_forward_section(thread->kernels, section, thread->node->parameters, thread->rows->tape,
+                        first * shape->call_rows, n, passes);
+  for (int64_t k = 0; k < n && section == last; k++)
+    call_losses(thread, &calls[k],
+                thread->rows->call_loss + (first + k) * (int64_t)thread->job->objective->n);
+  waiter_mark(&thread->waiter, PHASE_FORWARD);
 }
 
-static void backward_calls(engine_t *engine, worker_t *worker, size_t above, size_t below, int64_t first,
-                           int64_t n) {
-  graph_backward_between(worker->kernels, above, below, engine->parameters, engine->tape,
-                         first * engine->shape.block_rows, n);
-  worker_mark(worker, PHASE_BACKWARD);
+static void backward_calls(thread_t *thread, size_t above, size_t below, int64_t first, int64_t n) {
+  graph_backward_between(thread->kernels, above, below, thread->node->parameters, thread->rows->tape,
+                         first * thread->rows->shape.call_rows, n);
+  waiter_mark(&thread->waiter, PHASE_BACKWARD);
 }
 
 /* Takes the next calls before number `end` for a thread: as many as may be made together, fewer towards the
- * end, so that threads finish at about the same time. Their number, 0 when none is left. */
-static int64_t take_calls(engine_t *engine, long *first, long end) {
-  const long threads = engine->in.layout->threads;
+ * end, so that threads finish at about the same time. Returns how many; 0 when none is left. */
+static int64_t take_calls(thread_t *thread, long *first, long end) {
+  const long threads = thread->job->layout->threads, together = (long)thread->rows->shape.together;
+  atomic_long *next = &thread->rows->next_call;
   long n = 0;
-  *first = atomic_load_explicit(&engine->next_block, memory_order_relaxed);
+  *first = atomic_load_explicit(next, memory_order_relaxed);
   do {
-    long share = (end - *first + threads - 1) / threads;
-    n = share < engine->shape.together ? share : (long)engine->shape.together;
-  } while (n > 0 && !atomic_compare_exchange_weak_explicit(&engine->next_block, first, *first + n,
-                                                           memory_order_relaxed, memory_order_relaxed));
+    long fair = (end - *first + threads - 1) / threads;
+    n = fair < together ? fair : together;
+  } while (n > 0 && !atomic_compare_exchange_weak_explicit(next, first, *first + n, memory_order_relaxed,
+                                                           memory_order_relaxed));
   return n;
 }
 
-long rows_calls(const engine_t *engine) {
-  return (long)engine->in.layout->own_shards * (long)engine->shape.blocks;
+long rows_calls(const rows_t *rows) {
+  return (long)rows->job->layout->own_shards * (long)rows->shape.calls;
 }
 
-void rows_phase(engine_t *engine, worker_t *worker, const step_t *step) {
-  size_t nodes = graph_nodes(engine->in.graph);
-  long first = 0, all = rows_calls(engine);
-  for (int64_t n; (n = take_calls(engine, &first, all)) > 0;) {
-    forward_calls(engine, worker, step, engine->sections, first, n);
-    backward_calls(engine, worker, nodes, 1, first, n);
+void rows_pass(thread_t *thread) {
+  long first = 0, all = rows_calls(thread->rows);
+  for (int64_t n; (n = take_calls(thread, &first, all)) > 0;) {
+    forward_calls(thread, thread->plan->sections, first, n);
+    backward_calls(thread, graph_nodes(thread->job->graph), 1, first, n);
   }
 }
 
-void rows_forward(engine_t *engine, worker_t *worker, const step_t *step, const section_t *section,
-                  long end) {
-  long first = 0, begin = end - rows_calls(engine);
-  for (int64_t n; (n = take_calls(engine, &first, end)) > 0;)
-    forward_calls(engine, worker, step, section, first - begin, n);
+void rows_restart(rows_t *rows) {
+  atomic_store_explicit(&rows->next_call, 0, memory_order_relaxed);
 }
 
-void rows_backward(engine_t *engine, worker_t *worker, size_t above, size_t below, long end) {
-  long first = 0, begin = end - rows_calls(engine);
-  for (int64_t n; (n = take_calls(engine, &first, end)) > 0;)
-    backward_calls(engine, worker, above, below, first - begin, n);
+void rows_forward(thread_t *thread, const section_t *section, long end) {
+  long first = 0, begin = end - rows_calls(thread->rows);
+  for (int64_t n; (n = take_calls(thread, &first, end)) > 0;)
+    forward_calls(thread, section, first - begin, n);
+}
+
+void rows_backward(thread_t *thread, size_t above, size_t below, long end) {
+  long first = 0, begin = end - rows_calls(thread->rows);
+  for (int64_t n; (n = take_calls(thread, &first, end)) > 0;)
+    backward_calls(thread, above, below, first - begin, n);
+}
+
+void rows_add_losses(thread_t *thread) {
+  rows_t *rows = thread->rows;
+  int64_t heads = (int64_t)thread->job->objective->n, calls = rows->shape.calls;
+  for (int64_t i = 0; i < thread->job->layout->own_shards * heads; i++) {
+    int64_t begin = 0, s = i / heads, h = i % heads;
+    double sum = 0;
+    if (rows_slice(rows, (int)s, thread->step.index, &begin) > 0)
+      for (int64_t c = 0; c < calls; c++) sum += rows->call_loss[(s * calls + c) * heads + h];
+    rows->step_loss[i] = sum;
+    rows->epoch_loss[i] += sum;
+  }
 }

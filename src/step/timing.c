@@ -11,19 +11,13 @@
  * sends and receives while the others wait. */
 enum { EXPOSED = PHASES, WIDTH, CHUNK = 1024 /* steps that are collected at once */ };
 
-void worker_record(engine_t *engine, worker_t *worker, int thread, const step_t *step, int64_t at) {
-  if (at >= engine->in.timed_steps) return;
-  memcpy(worker->timeline + at * PHASES, worker->seconds, sizeof worker->seconds);
-  if (thread == 0) engine->timed_rows[at] = step->rows;
-}
-
 /* Adds what this rank's threads spent in step t: phases as means over them, the exchange also as its longest.
  */
 static void add_step(const engine_t *engine, int64_t t, double row[WIDTH]) {
   int threads = engine->in.layout->threads;
   double longest = 0;
   for (int w = 0; w < threads; w++) {
-    const double *now = engine->workers[w].timeline + t * PHASES;
+    const double *now = engine->threads[w].waiter.timeline + t * PHASES;
     for (int p = 0; p < PHASES; p++) {
       double seconds = t > 0 ? now[p] - now[p - PHASES] : now[p];
       row[p] += seconds / threads;

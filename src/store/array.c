@@ -181,3 +181,15 @@ ls_status store_read_rows(const store_t *store, const char *name, int64_t first,
   hdf5_close(dataset);
   return status;
 }
+
+ls_status store_visit(const store_t *store, store_visit_t visit, void *context, ls_error *error) {
+  names_t names = {0};
+  ls_status status = names_of_arrays(store, &names, error);
+  for (size_t i = 0; i < names.n && status == LS_OK; i++) {
+    store_array_t array = {0};
+    status = store_describe(store, names.names[i], &array, error);
+    if (status == LS_OK) status = visit(names.names[i], &array, context, error);
+  }
+  names_free(&names);
+  return status;
+}

@@ -3,11 +3,12 @@
  * are read back in pieces of limited size. Verification builds the list again and compares. */
 #include "store/store_impl.h"
 
+#include "base/checksum.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #define MANIFEST_NAMES     MANIFEST_GROUP "/names"
 #define MANIFEST_SIZES     MANIFEST_GROUP "/sizes"
@@ -18,10 +19,6 @@ typedef struct {
   uint64_t *sizes; /* bytes */
   uint64_t *checksums;
 } manifest_t;
-
-uint64_t store_checksum(const void *bytes, size_t size) {
-  return XXH3_64bits(bytes, size);
-}
 
 static void manifest_free(manifest_t *manifest) {
   names_free(&manifest->names);
@@ -34,7 +31,7 @@ static void manifest_free(manifest_t *manifest) {
 
 /* Rows in native bytes, as many at a time as fit into a piece. */
 static ls_status hash_rows(const store_t *store, hid_t dataset, const char *name, const store_array_t *array,
-                           hid_t type, XXH3_state_t *hash, ls_error *error) {
+                           hid_t type, checksum_t *sum, ls_error *error) {
   int64_t row_bytes = array_row_elements(array) * (int64_t)H5Tget_size(type), rows = array_rows(array);
   if (row_bytes == 0 || rows == 0) return LS_OK;
   int64_t step = row_bytes < MANIFEST_PIECE_BYTES ? MANIFEST_PIECE_BYTES / row_bytes : 1;
@@ -45,7 +42,7 @@ static ls_status hash_rows(const store_t *store, hid_t dataset, const char *name
   for (int64_t first = 0; first < rows && status == LS_OK; first += step) {
     int64_t count = rows - first < step ? rows - first : step;
     status = array_read(store, dataset, name, first, count, type, piece, error);
-    if (status == LS_OK) XXH3_64bits_update(hash, piece, (size_t)(count * row_bytes));
+    if (status == LS_OK) checksum_add(sum, piece, (size_t)(count * row_bytes));
   }
   free(piece);
   return status;
@@ -57,19 +54,14 @@ static ls_status checksum_array(const store_t *store, const char *name, uint64_t
   store_array_t array = {0};
   TRY(array_open(store, name, &dataset, &array, error));
   hid_t file_type = H5Dget_type(dataset), type = H5Tget_native_type(file_type, H5T_DIR_ASCEND);
-  XXH3_state_t *hash = XXH3_createState();
-  ls_status status = LS_OK;
-  if (hash == NULL) {
-    status = error_set(error, LS_NO_MEMORY, "%s: out of memory", store->path);
-  } else {
-    XXH3_64bits_reset(hash);
-    status = hash_rows(store, dataset, name, &array, type, hash, error);
-  }
+  checksum_t *sum = checksum_begin();
+  ls_status status = sum == NULL ? error_set(error, LS_NO_MEMORY, "%s: out of memory", store->path) : LS_OK;
+  if (status == LS_OK) status = hash_rows(store, dataset, name, &array, type, sum, error);
+  uint64_t found = checksum_end(&sum);
   if (status == LS_OK) {
     *size = (uint64_t)(array_rows(&array) * array_row_elements(&array)) * H5Tget_size(type);
-    *checksum = XXH3_64bits_digest(hash);
+    *checksum = found;
   }
-  XXH3_freeState(hash);
   hdf5_close(type);
   hdf5_close(file_type);
   hdf5_close(dataset);
@@ -118,7 +110,7 @@ static ls_status checksum_attribute(const store_t *store, const char *name, uint
   ls_status status = attribute < 0 ? LS_BAD_DATA : attribute_bytes(attribute, &bytes, &n);
   if (status == LS_OK) {
     *size = n;
-    *checksum = store_checksum(bytes, n);
+    *checksum = checksum_of(bytes, n);
   } else {
     hdf5_error(error, status, "%s: attribute %s cannot be read", store->path, name);
   }

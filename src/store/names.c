@@ -134,15 +134,3 @@ ls_status names_of_arrays(const store_t *store, names_t *names, ls_error *error)
 ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *error) {
   return collect(store, add_attributes, names, error);
 }
-
-ls_status store_visit(const store_t *store, store_visit_t visit, void *context, ls_error *error) {
-  names_t names = {0};
-  ls_status status = names_of_arrays(store, &names, error);
-  for (size_t i = 0; i < names.n && status == LS_OK; i++) {
-    store_array_t array = {0};
-    status = store_describe(store, names.names[i], &array, error);
-    if (status == LS_OK) status = visit(names.names[i], &array, context, error);
-  }
-  names_free(&names);
-  return status;
-}

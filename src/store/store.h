@@ -128,9 +128,6 @@ ls_status store_write_file(const char *path, const char *text, ls_error *error);
 /* Creates a directory and its parents, like mkdir -p. */
 ls_status store_make_directory(const char *path, ls_error *error);
 
-/* XXH3-64 of bytes. */
-uint64_t store_checksum(const void *bytes, size_t size);
-
 /* The version of HDF5, for example "1.10.8". Static. */
 const char *store_library_version(void);
 

@@ -92,13 +92,6 @@ done:
   return status;
 }
 
-int bench_peak_precision(const bench_t *b) {
-  const double peaks[PRECISIONS] = {[PRECISION_FP32] = b->peak_fp32,
-                                    [PRECISION_BF16] = b->peak_bf16,
-                                    [PRECISION_BF16_DOT] = b->peak_bf16_dot};
-  return peaks[b->precision] > 0 ? b->precision : PRECISION_FP32;
-}
-
 static double peak_of(const bench_t *b) {
   const double peaks[PRECISIONS] = {[PRECISION_FP32] = b->peak_fp32,
                                     [PRECISION_BF16] = b->peak_bf16,
@@ -119,8 +112,8 @@ static void print_machine(const bench_t *b, FILE *out) {
   fprintf(out, "memory      %.1f GB/s, all threads\n", b->bandwidth / 1e9);
   if (b->cross_read > 0)
     fprintf(out,
-            "cores       read what another wrote at %.1f GB/s (their own lines at %.1f), write what another "
-            "read at %.1f\n",
+            "cores       read what another core wrote at %.1f GB/s (own cache at %.1f), write what another "
+            "core read at %.1f\n",
             b->cross_read / 1e9, b->own_read / 1e9, b->cross_write / 1e9);
   fprintf(out, "barrier     %.2f us, all threads of a node\n", b->barrier * 1e6);
   fprintf(out, "start-up    %.2f s from the launch of a rank to the end of its first step\n", b->startup);
@@ -160,7 +153,8 @@ static void print_layers(const bench_t *b, FILE *out) {
 
 static void print_steps(const bench_t *b, FILE *out) {
   fprintf(out,
-          "\nstep        %.1f us, %.0f rows/s, %.1f GFLOP/s: %.2f of the peak beside it (%" PRId64
+          "\n"
+          "step        %.1f us, %.0f rows/s, %.1f GFLOP/s: %.2f of the peak measured around it (%" PRId64
           " steps measured)\n",
           b->step_seconds * 1e6, b->rows, b->flops / 1e9, b->share, b->steps);
   fprintf(out, "%-12s %12s %8s\n", "phase", "us", "share");
@@ -182,8 +176,8 @@ static const char *verdict(const bench_t *b) {
                        "larger train.global_batch_size makes updates rarer",
       [PHASE_EXCHANGE] = "the step is bound by the exchange between nodes: a larger train.global_batch_size "
                          "makes it rarer",
-      [PHASE_WAIT] = "the step is bound by threads that wait for each other: its work is too small or uneven "
-                     "for so many, or other processes use the cores"};
+      [PHASE_WAIT] = "the step is bound by threads that wait for each other: its work is too small or too "
+                     "uneven for this many threads, or other processes use the cores"};
   double most = 0.2;
   const char *found = NULL;
   for (int p = 0; p < PHASES; p++)

@@ -148,3 +148,10 @@ done:
   arena_free(&arena);
   return status;
 }
+
+int bench_peak_precision(const bench_t *b) {
+  const double peaks[PRECISIONS] = {[PRECISION_FP32] = b->peak_fp32,
+                                    [PRECISION_BF16] = b->peak_bf16,
+                                    [PRECISION_BF16_DOT] = b->peak_bf16_dot};
+  return peaks[b->precision] > 0 ? b->precision : PRECISION_FP32;
+}

@@ -24,7 +24,7 @@ static bool layer_create(const precision_t *precision, const parameter_t *weight
                          arena_t *arena, layer_t *out) {
   layer_t layer = {.precision = precision,
                    .layout = dense_layout(weight->shape[1], weight->shape[0]),
-                   .rows = shape->block_rows,
+                   .rows = shape->call_rows,
                    .slice_rows = shape->padded};
   const int64_t slice_words = precision_words(precision, layer.slice_rows);
   const struct {
@@ -125,7 +125,7 @@ ls_status bench_layers(const team_t *team, const training_t *training, bench_t *
   const precision_t *precision = NULL;
   TRY(precision_find(training->settings->train.precision, &precision, error));
   slice_shape_t shape = slice_shape(training->settings->train.global_batch_size, training->layout->shards);
-  out->block_rows = shape.block_rows;
+  out->block_rows = shape.call_rows;
   out->slice_rows = shape.padded;
   out->precision = (int)(precision - precisions);
   for (size_t i = 0; i < graph_parameter_count(graph) && out->n_layers < BENCH_LAYERS; i++) {

@@ -320,8 +320,8 @@ static ls_status refuse_block(const check_t *check, const parameter_t *array, co
                      array->name, verdict->kinks);
   place_text(array, verdict->worst->at, place, sizeof place);
   return error_set(error, LS_FAILED,
-                   "%s%s: the gradient is %.9g, central differences say %.9g: they differ by %.2e of the "
-                   "block's largest, more than %g",
+                   "%s%s: the gradient is %.9g, central differences give %.9g: they differ by %.2e of the "
+                   "block's largest gradient, more than %g",
                    array->name, place, verdict->gradient, verdict->quotient, verdict->error,
                    check->options->tolerance);
 }

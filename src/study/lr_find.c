@@ -113,7 +113,7 @@ ls_status lr_find_run(world_t *world, const settings_t *settings, const lr_find_
   training_t training = {0};
   if (optimizer_find(settings->optimizer.name)->update == NULL)
     return error_set(error, LS_BAD_SETTINGS,
-                     "optimizer.name: %s takes no learning rate: there is none to find",
+                     "optimizer.name: %s uses no learning rate, so there is none to find",
                      settings->optimizer.name);
   TRY(training_open(world, settings, &training, error));
   size_t n = (size_t)options->steps;

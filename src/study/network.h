@@ -12,7 +12,7 @@
 #define NETWORK_LEVELS(X)                                                                                    \
   X(NETWORK_IN_NODE, "in_node", "two ranks of a node")                                                       \
   X(NETWORK_BETWEEN_NODES, "between_nodes", "two ranks of different nodes")                                  \
-  X(NETWORK_EXCHANGE, "exchange", "the exchange of gradients, by what a node sends")
+  X(NETWORK_EXCHANGE, "exchange", "an exchange between all nodes, by what a node sends")
 typedef enum {
 #define NETWORK_CODE(code, name, text) code,
   NETWORK_LEVELS(NETWORK_CODE)

@@ -38,6 +38,11 @@ void host_libraries(const char *separator, char *out, size_t size) {
            linear);
 }
 
+void host_facts(host_facts_t *out) {
+  host_libraries(", ", out->libraries, sizeof out->libraries);
+  host_cpu(out->cpu, sizeof out->cpu);
+}
+
 /* The figure after `key` in a file of /proc, converted from kB to bytes; 0 if it is not there. */
 static double read_kilobytes(const char *path, const char *key) {
   char line[256];

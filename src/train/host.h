@@ -12,6 +12,12 @@ void host_cpu(char *out, size_t size);
  * gcc 12.2.0, Open MPI v4.1.4, HDF5 1.10.8, SLEEF 3.5.1, …". */
 void host_libraries(const char *separator, char *out, size_t size);
 
+/* What a model file records about the host: the CPU, and the libraries joined by ", ". */
+typedef struct {
+  char libraries[512], cpu[256];
+} host_facts_t;
+void host_facts(host_facts_t *out);
+
 /* The commit of the build ("2f54bdf3c1aa", with "-modified" if files differed from it, "unknown" outside a
  * checkout), and the compiler's flags without those for warnings. Defined by cmake/Build.cmake. */
 extern const char host_commit[], host_flags[];

@@ -105,15 +105,14 @@ static void warn_of_memory(const world_t *world, const facts_t *all, int rank, c
   }
   if (all[rank].free > 0 && memory > all[rank].free)
     log_warn(log,
-             "%s has %.1f GB of memory free, and its ranks need %.1f GB: more nodes, or fewer ranks with "
+             "%s has %.1f GB of memory free, but its ranks need %.1f GB: use more nodes, or fewer ranks with "
              "more threads",
              world_host(world, rank), all[rank].free / 1e9, memory / 1e9);
   if (all[rank].shared >= 0 && shared > all[rank].shared)
-    log_warn(
-        log,
-        "%s has %.1f MB of shared memory (/dev/shm), and its ranks need %.1f MB: enlarge it, or start fewer "
-        "ranks with more threads",
-        world_host(world, rank), all[rank].shared / 1e6, shared / 1e6);
+    log_warn(log,
+             "%s has %.1f MB of shared memory (/dev/shm), but its ranks need %.1f MB: enlarge it, or start "
+             "fewer ranks with more threads",
+             world_host(world, rank), all[rank].shared / 1e6, shared / 1e6);
 }
 
 static void warn_of_differences(const world_t *world, const facts_t *all, const log_t *log) {
@@ -127,7 +126,7 @@ static void warn_of_differences(const world_t *world, const facts_t *all, const 
   }
   for (int r = 1; r < world_size(world); r++) {
     if (strcmp(all[r].libraries, all[0].libraries) == 0) continue;
-    log_warn(log, "%s runs %s, %s runs %s: the bits may be others than with one set of libraries",
+    log_warn(log, "%s runs %s, %s runs %s: the bits may differ from those with a single set of libraries",
              world_host(world, 0), all[0].libraries, world_host(world, r), all[r].libraries);
     break;
   }
@@ -153,9 +152,8 @@ static void judge(const world_t *world, const facts_t *all, const preflight_need
   double room = room_at(needs->directory);
   if (room >= 0 && needs->files > room)
     log_warn(log,
-             "the file system of %s has %.1f MB left, and the run's files will take %.1f MB: set `runs` to "
-             "another "
-             "place, or checkpoint.keep to fewer",
+             "the file system of %s has %.1f MB left, but the run's files need %.1f MB: set `runs` to "
+             "another place, or lower checkpoint.keep",
              needs->directory, room / 1e6, needs->files / 1e6);
 }
 

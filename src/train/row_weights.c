@@ -16,10 +16,6 @@ static bool is_word(const numbers_t *weights, const char *word) {
   return weights->word != NULL && strcmp(weights->word, word) == 0;
 }
 
-bool head_has_class_weights(const settings_t *settings, size_t h) {
-  return !is_word(&settings->losses[h].class_weights, "none");
-}
-
 static bool any_has_class_weights(const settings_t *settings) {
   for (size_t h = 0; h < settings->n_losses; h++)
     if (head_has_class_weights(settings, h)) return true;

@@ -16,15 +16,6 @@
 #include "data/dataset.h"
 #include "model/objective.h"
 
-/* Weights of classes as loss.class_weights has them, head by head: those of head h begin at its first_factor.
- * values is NULL when no head has any. Malloc'd, caller-owned. */
-typedef struct {
-  double *values; /* (objective->factors) */
-} class_weights_t;
-
-/* Whether head h has weights of classes. */
-bool head_has_class_weights(const settings_t *settings, size_t h);
-
 /* Whether they suit the losses and the network: LS_BAD_SETTINGS. */
 ls_status class_weights_check(const settings_t *settings, const objective_t *objective, ls_error *error);
 

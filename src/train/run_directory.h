@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/settings.h"
-#include "train/model_file.h"
+#include "train/checkpoint.h"
 
 enum {
   RUN_PATH_SIZE = 1024,

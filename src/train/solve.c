@@ -38,18 +38,17 @@ static void say_rank(const trainer_t *trainer) {
   int64_t inputs = graph_inputs(trainer->graph);
   enum { POOR = 1000000000 };
   if (fit->rank < inputs)
-    log_warn(
-        trainer->options->log,
-        "the %" PRId64 " features have rank %" PRId64
-        ": some are constant or follow from others, so many solutions fit equally well, and the one with the "
-        "smallest weights is taken. Columns of very different size look alike: data.scaling=standard tells",
-        inputs, fit->rank);
+    log_warn(trainer->options->log,
+             "the %" PRId64 " features have rank %" PRId64
+             ": some are constant or linear combinations of others, so many solutions fit equally well, and "
+             "the one with the smallest weights is used. Columns of very different size can look like this "
+             "too: try data.scaling=standard",
+             inputs, fit->rank);
   else if (fit->condition > POOR)
-    log_warn(
-        trainer->options->log,
-        "the condition number is %.1e: the weights have about %.0f digits; leave out features that nearly "
-        "follow from others, or take solve.method=ridge",
-        fit->condition, fmax(0, 15.5 - log10(fit->condition)));
+    log_warn(trainer->options->log,
+             "the condition number is %.1e: the weights have about %.0f correct digits; remove features that "
+             "are nearly linear combinations of others, or use solve.method=ridge",
+             fit->condition, fmax(0, 15.5 - log10(fit->condition)));
 }
 
 static void say_solution(const trainer_t *trainer) {

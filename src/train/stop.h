@@ -11,8 +11,8 @@
   X(STOP_STEPS, "steps", LS_OK, "train.steps updates are done")                                              \
   X(STOP_TARGET, "target", LS_OK, "the figure stop.metric has reached stop.target")                          \
   X(STOP_GRADIENT_NORM, "gradient_norm", LS_OK, "the gradient's norm is below stop.gradient_norm")           \
-  X(STOP_PATIENCE, "patience", LS_OK, "the validation loss has not been better for stop.patience epochs")    \
-  X(STOP_TOL, "tol", LS_OK, "the training loss has fallen by less than stop.tol over stop.over")             \
+  X(STOP_PATIENCE, "patience", LS_OK, "the validation loss has not improved for stop.patience epochs")       \
+  X(STOP_TOL, "tol", LS_OK, "the training loss has decreased by less than stop.tol over stop.over")          \
   X(STOP_TIME_LIMIT, "time_limit", LS_STOPPED, "train.time_limit is near")                                   \
   X(STOP_JOB_END, "job_end", LS_STOPPED, "the end of the job is near")                                       \
   X(STOP_SIGNAL, "signal", LS_STOPPED, "a signal asked for it")

@@ -152,16 +152,15 @@ static ls_status check_figure(const char *key, const char *name, bool has_valida
   if (wanted.head != NULL) {
     size_t h = objective->n > 1 ? head_of(&wanted, objective) : objective->n;
     if (h == objective->n)
-      return error_set(error, LS_BAD_SETTINGS, "%s: '%.80s' is of no head of the network", key, name);
+      return error_set(error, LS_BAD_SETTINGS, "%s: '%.80s' names no head of the network", key, name);
     head = &objective->heads[h];
   }
   if (!has_validation && metric->of_validation)
     return error_set(error, LS_BAD_SETTINGS,
-                     "%s looks at validation rows, and there are none: set data.validation to their share",
-                     key);
+                     "%s needs validation rows, but there are none: set data.validation to a share", key);
   if ((metric->of_classes || metric->of_values) &&
       (head == NULL || head->loss->is_classification != metric->of_classes))
-    return error_set(error, LS_BAD_SETTINGS, "%s: the loss %s comes with no %s%s", key,
+    return error_set(error, LS_BAD_SETTINGS, "%s: the loss %s has no %s%s", key,
                      head != NULL ? head->loss->name : objective_name(objective, text),
                      metric->name + strlen("valid_"),
                      head == NULL ? "; a head has figures of its own, HEAD.valid_accuracy" : "");
@@ -176,7 +175,7 @@ ls_status stop_rules_check(const settings_t *settings, bool has_validation, cons
   if (!has_validation && settings->stop.patience > 0)
     return error_set(
         error, LS_BAD_SETTINGS,
-        "stop.patience looks at validation rows, and there are none: set data.validation to their share");
+        "stop.patience needs validation rows, but there are none: set data.validation to a share");
   TRY(check_figure("stop.metric", settings->stop.metric, has_validation, objective, error));
   return is_usual ? LS_OK : check_figure("checkpoint.best", best, has_validation, objective, error);
 }

@@ -1,6 +1,6 @@
-/* A training run: epochs of steps, and the work between steps. Every function is collective unless its
- * comment says otherwise. When only rank 0 does something (files, messages), all ranks then agree on the
- * result, so a failure on rank 0 ends the run on all ranks. */
+/* A training run: epochs of steps, and the work between steps. All ranks execute this code together. When
+ * only rank 0 does something (files, messages), all ranks then agree on the result, so a failure on rank 0
+ * ends the run on all ranks. */
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
@@ -9,38 +9,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-
-bool is_root(const trainer_t *trainer) {
-  return world_rank(trainer->world) == 0;
-}
-
-ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error) {
-  return world_agree(trainer->world, status, error);
-}
-
-ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error) {
-  const float *parameters = engine_parameters(trainer->engine);
-  mixture_t mixture = {.members = &parameters, .n_members = 1};
-  if (trainer->members != NULL)
-    mixture = (mixture_t){.members = (const float *const *)trainer->members,
-                          .n_members = trainer->settings->train.members};
-  return evaluator_run(trainer->evaluator, trainer->world, split, &mixture, metrics, error);
-}
-
-model_parts_t trainer_model(const trainer_t *trainer) {
-  return (model_parts_t){.settings = trainer->settings,
-                         .graph = trainer->graph,
-                         .objective = &trainer->objective,
-                         .features = &trainer->features,
-                         .targets = &trainer->targets,
-                         .class_weights = &trainer->class_weights,
-                         .class_names = trainer->class_names,
-                         .position = &trainer->position,
-                         .members = (const float *const *)trainer->members,
-                         .n_members = trainer->settings->train.members,
-                         .posterior = trainer->solution != NULL ? &trainer->solution->fit.posterior : NULL,
-                         .parameters = engine_parameters(trainer->engine)};
-}
 
 /* ---- checkpoints ---- */
 
@@ -58,12 +26,13 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
   if (is_root(trainer)) {
     char path[RUN_FILE_SIZE];
     model_parts_t parts = trainer_model(trainer);
-    checkpoint_parts_t extra = {.optimizer = trainer->optimizer,
+    checkpoint_parts_t extra = {.position = &trainer->position,
+                                .optimizer = trainer->optimizer,
                                 .states = (const float *const *)trainer->states,
                                 .epoch_loss = trainer->sums,
                                 .history = &trainer->history};
     run_checkpoint(&trainer->run, trainer->position.step, path);
-    status = model_write(path, &parts, &extra, error);
+    status = checkpoint_write(path, &parts, &extra, error);
     if (status == LS_OK)
       run_prune(&trainer->run, trainer->settings->checkpoint.keep, trainer->position.best_step);
   }

@@ -1,11 +1,12 @@
 /* Internal to a run: shared by its files. training_setup.c prepares a run, trainer.c trains it epoch by
- * epoch, training_end.c ends it. ensemble.c contains train_run. */
+ * epoch, training_end.c ends it; all three use trainer_parts.c. ensemble.c contains train_run. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
 #include "model/regression.h"
 #include "step/engine.h"
 #include "score/evaluate.h"
+#include "train/host.h"
 #include "train/report.h"
 #include "train/row_weights.h"
 #include "train/stop_rules.h"
@@ -26,6 +27,7 @@ typedef struct trainer {
   settings_t own;             /* a copy in which `global_batch_size: all` is a number */
   const train_options_t *options;
   run_directory_t run;
+  host_facts_t host; /* rank 0 */
   bool resumed;
   position_t position;
   layout_t layout;

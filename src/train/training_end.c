@@ -176,13 +176,11 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
   char path[RUN_FILE_SIZE];
   if (!is_root(trainer)) return LS_OK;
   model_parts_t parts = trainer_model(trainer);
-  position_t position = trainer->position;
-  if (position.best_step >= 0) {
+  if (trainer->position.best_step >= 0) {
     partition_t partition = trainer->dataset->train.partition;
-    position.step = position.best_step;
-    position.epoch = position.step / epoch_steps(partition, trainer->settings->train.global_batch_size);
+    parts.step = trainer->position.best_step;
+    parts.epoch = parts.step / epoch_steps(partition, trainer->settings->train.global_batch_size);
   }
-  parts.position = &position;
   run_file(&trainer->run, "model.h5", path);
   TRY(model_write(path, &parts, NULL, error));
   TRY(write_summary(trainer, test, error));
@@ -256,6 +254,6 @@ ls_status training_stopped(trainer_t *trainer, ls_error *error) {
   run_checkpoint(&trainer->run, position->step, path);
   return error_set(error, stop_status(trainer->stop),
                    "stopped after step %" PRId64 ", in epoch %" PRId64 " of %" PRId64
-                   ": %s. All of it is in %s; the same command with --resume goes on from there",
+                   ": %s. The state is saved in %s; the same command with --resume continues from there",
                    position->step, position->epoch + 1, trainer->settings->train.epochs, reason, path);
 }

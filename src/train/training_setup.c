@@ -114,10 +114,22 @@ static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
+/* The names that a dataset gives to the classes of each head, (classes) of it, borrowed; NULL where it has
+ * none, or another number of them. */
+static void find_class_names(const objective_t *objective, const dataset_t *dataset,
+                             char *const *out[MOST_HEADS]) {
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    int64_t column = objective->columns != NULL ? objective->columns[head->first_target].column : -1;
+    const class_names_t *found = dataset_class_names(dataset, column);
+    out[h] = head->classes > 1 && (int64_t)found->n == head->classes ? found->names : NULL;
+  }
+}
+
 static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
                    objective_request(&trainer->objective), trainer->layout.shards, &trainer->dataset, error));
-  head_names_find(&trainer->objective, trainer->dataset, trainer->class_names);
+  find_class_names(&trainer->objective, trainer->dataset, trainer->class_names);
   TRY(make_scalers(trainer, error));
   TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0, &trainer->objective,
                        error));
@@ -130,7 +142,7 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
 static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *error) {
   const settings_t *settings = trainer->settings;
   trainer->optimizer = optimizer_find(settings->optimizer.name);
-  int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).block_rows;
+  int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).call_rows;
   ls_status status =
       graph_create(settings->model.layers, settings->model.n_layers, inputs, &trainer->graph, error);
   TRY(trainer_agree(trainer, status, error));
@@ -272,6 +284,7 @@ static void describe_layout(const trainer_t *trainer, char *out, size_t size) {
 static ls_status open_run(trainer_t *trainer, ls_error *error) {
   char layout[128];
   if (!is_root(trainer)) return LS_OK;
+  host_facts(&trainer->host);
   if (!trainer->resumed) TRY(run_directory_fresh(&trainer->run, trainer->options->log, error));
   TRY(write_config(trainer, error));
   TRY(report_open(&trainer->report, &trainer->run, trainer->options, trainer->settings->train.epochs, error));

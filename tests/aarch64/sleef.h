@@ -9,4 +9,3 @@ float32x4_t Sleef_cosf4_u10advsimd(float32x4_t x);
 float32x4_t Sleef_expm1f4_u10advsimd(float32x4_t x);
 float32x4_t Sleef_log1pf4_u10advsimd(float32x4_t x);
 float32x4_t Sleef_tanhf4_u10advsimd(float32x4_t x);
-float32x4_t Sleef_erff4_u10advsimd(float32x4_t x);

@@ -75,7 +75,7 @@ Test(errors, wrong_types_say_what_was_expected) {
       {MINIMAL "optimizer: [adam]\n", "runs/t.yaml:6: optimizer: expected keys with values", "learning_rate"},
       {MINIMAL "schedule:\n", "runs/t.yaml:6: schedule: expected keys with values", ""},
       {MINIMAL "runs: ''\n", "runs/t.yaml:6: runs: is empty", ""},
-      {MINIMAL "runs: \"a\\nb\"\n", "runs/t.yaml:6: runs: holds a line break", ""},
+      {MINIMAL "runs: \"a\\nb\"\n", "runs/t.yaml:6: runs: contains a line break", ""},
       {MINIMAL "name: a/b\n", "runs/t.yaml:6: name: 'a/b' cannot name a directory", ""},
       {MINIMAL "name: ..\n", "runs/t.yaml:6: name: '..' cannot name a directory", ""},
       {MINIMAL "checkpoint: {every: 3}\n", "runs/t.yaml:6: checkpoint.every: expected `N epochs`", "'3'"},
@@ -146,12 +146,13 @@ Test(errors, keys_that_must_be_given_are_asked_for) {
 
 Test(errors, heads_are_named_apart_and_have_known_keys) {
   static const refusal_t cases[] = {
-      {NO_LOSS "loss: []\n", "runs/t.yaml:3: loss: 0 losses", "one for each head"},
+      {NO_LOSS "loss: []\n", "runs/t.yaml:3: loss: 0 losses", "one per head"},
       {NO_LOSS "loss: [mse, {delta: 1}]\n", "runs/t.yaml:3: loss[1].name: this key is required", ""},
       {NO_LOSS "loss: [{name: mse, output: 1}]\n", "runs/t.yaml:3: loss[0].output: unknown key",
        "did you mean loss[0].outputs?"},
       {NO_LOSS "loss: [{name: mse, weight: -1}]\n", "runs/t.yaml:3: loss[0].weight: out of range", ""},
-      {NO_LOSS "loss: [{name: mse, targets: [0.5]}]\n", "runs/t.yaml:3: loss[0]: targets are numbers", "0.5"},
+      {NO_LOSS "loss: [{name: mse, targets: [0.5]}]\n", "runs/t.yaml:3: loss[0]: targets are column numbers",
+       "0.5"},
       {NO_LOSS "loss: [{name: mse, head: a}, {name: mse, head: a}]\n",
        "runs/t.yaml:3: loss: two heads are called 'a'", ""},
       {NO_LOSS "loss: {name: mse, head: a b}\n", "runs/t.yaml:3: loss: head 'a b'", "letters"},

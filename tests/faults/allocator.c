@@ -1,10 +1,10 @@
-/* A library to load before lockstep (LD_PRELOAD): counts the allocations that lockstep's own code makes, and lets
- * one of them fail. Calls from other libraries are neither counted nor failed. glibc alone.
+/* A library to load before lockstep (LD_PRELOAD): counts the allocations that lockstep's own code makes, and
+ * lets one of them fail. Calls from other libraries are neither counted nor failed. glibc alone.
  *
  *   FAULT_ALLOCATION=N   the N-th allocation, from 1, returns NULL; 0 or unset: none does
  *   FAULT_RANK=R         only on rank R of the job
- *   FAULT_REPORT=FILE    at the end FILE.R gets the line `allocations LIVE_BLOCKS` of rank R: how many calls there
- *                        were, and how many blocks were never freed. */
+ *   FAULT_REPORT=FILE    at the end FILE.R gets the line `allocations LIVE_BLOCKS` of rank R: how many calls
+ * there were, and how many blocks were never freed. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <link.h>

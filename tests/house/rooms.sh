@@ -32,7 +32,7 @@ hdf5.h           store/*.c store/*_impl.h
 sleef.h          math/*.c math/elementary.h
 lapacke          math/*.c
 yaml.h           config/*.c
-xxhash.h         store/*.c
+xxhash.h         base/*.c
 zlib.h           import/*.c
 omp.h            step/*.c score/*.c train/*.c comm/*.c study/*.c
 Random123/       base/*.c

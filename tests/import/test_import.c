@@ -180,7 +180,7 @@ Test(import, labels_that_do_not_fit_the_rows_are_refused) {
   write_bytes("y", three, sizeof three);
   import_input_t input = {.x = "x", .y = "y"};
   expect_failure(run((import_options_t){.inputs = &input, .n_inputs = 1}), LS_BAD_DATA,
-                 "x has 2 rows, y beside it 3");
+                 "x has 2 rows, but y has 3");
   input = (import_input_t){.x = "y", .y = "x"};
   expect_failure(run((import_options_t){.inputs = &input, .n_inputs = 1}), LS_BAD_DATA, "rows");
 }
@@ -311,7 +311,7 @@ Test(import, csv_errors_name_line_and_column) {
       {"a,b,y\n1,2,0\n\n3,4,1\n", "t.csv:3: 1 cell where"},
       {"a,b,y,z\n1,2,0\n", "3 cells below a header of 4"},
       {"a,b,y\n1,\"2,0\n3,4,0\n", "t.csv:2: a quote (\") is opened and never closed"},
-      {"a,b,y\n1,\"2\"3,0\n", "t.csv:2: text behind a closing quote"},
+      {"a,b,y\n1,\"2\"3,0\n", "t.csv:2: text after a closing quote"},
       {"a,b,y\n", "no row of data"},
       {"1,2,0.5\n3,4,1.5\n", "label 0.5 is a number but not an integer"},
   };
@@ -359,7 +359,7 @@ Test(import, classes_are_numbered_over_all_inputs) {
   cr_assert(remove("out.h5") == 0);
   expect_failure(run(options), LS_BAD_DATA, "feature 1 is called 'x' in a.csv and 'z' in b.csv");
   write_text("b.csv", "x,y,kind\n3,4,eel\n");
-  expect_failure(run(options), LS_BAD_DATA, "a row of a.csv has 1 values and one of b.csv 2");
+  expect_failure(run(options), LS_BAD_DATA, "a row of a.csv has 1 values, a row of b.csv has 2");
 }
 
 Test(import, regression_keeps_the_label_as_a_number) {

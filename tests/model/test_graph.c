@@ -1,7 +1,7 @@
 /* The graph itself: what it computes, how its parameters lie, what it refuses. */
 #include "fixture.h"
 
-#include "store/store.h"
+#include "base/checksum.h"
 
 /* ---- forward ---- */
 
@@ -272,7 +272,7 @@ Test(parameters, checksum_is_that_of_the_plain_arrays) {
     for (size_t i = 0; i < net.n; i++) plain[i] = (float)net.plain[i];
     uint64_t sum = 0;
     CHECK(graph_checksum(net.graph, net.vector, &sum, error));
-    cr_assert_eq(sum, store_checksum(plain, net.n * sizeof *plain));
+    cr_assert_eq(sum, checksum_of(plain, net.n * sizeof *plain));
     free(plain);
     network_destroy(&net);
   }

@@ -451,10 +451,6 @@ Test(store, directories_are_made_with_their_parents) {
   FAILS(store_make_directory(deep, e), LS_IO, "Not a directory");
 }
 
-Test(store, checksums_are_XXH3) {
-  cr_assert_eq(store_checksum("", 0), UINT64_C(0x2D06800538D394C2)); /* the published value of no bytes */
-}
-
 /* ---- h5py ---- */
 
 static const char python[] = "/usr/bin/python3";

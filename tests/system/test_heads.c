@@ -225,9 +225,9 @@ Test(heads, are_tempered_by_name_and_number_alone) {
   while (strlen(many) < 1100) strcat(many, ",kind=2");
   const struct {
     const char *text, *said;
-  } bad[] = {{"slope=2", "the head slope"},      {"colour=2", "no head 'colour'"},
-             {"kind=hot", "'hot' is no number"}, {"kind=2,3", "no head ''"},
-             {"0", "'0' is no number"},          {many, "longer than"}};
+  } bad[] = {{"slope=2", "the head slope"},         {"colour=2", "no head 'colour'"},
+             {"kind=hot", "'hot' is not a number"}, {"kind=2,3", "no head ''"},
+             {"0", "'0' is not a number"},          {many, "longer than"}};
   run_well(ALONE, "train config.yaml train.epochs=1");
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     result_t result = run(ALONE, "eval runs/config --temperature %s", bad[i].text);
@@ -237,7 +237,7 @@ Test(heads, are_tempered_by_name_and_number_alone) {
   }
   result_t result = run(ALONE, "predict runs/config data.h5 --out t.csv --temperature fit");
   cr_expect_eq(result.code, 2);
-  cr_expect_not_null(strstr(result.err, "takes T or HEAD=T,HEAD=T: 'fit' is no number"), "%s", result.err);
+  cr_expect_not_null(strstr(result.err, "takes T or HEAD=T,HEAD=T: 'fit' is not a number"), "%s", result.err);
 }
 
 /* A figure of one head of two in what eval wrote. */
@@ -399,7 +399,7 @@ Test(heads, number_the_classes_of_all_tables_together) {
   write_text("b.csv", "0.5,3,1\n");
   write_text("a.csv", "0.5,west,1\n0.25,east,2\n");
   result = run(ALONE, "import --train a-x.csv a.csv --test b-x.csv b.csv two.h5 --regression --header no");
-  cr_expect(result.code == 3 && strstr(result.err, "are not of one kind") != NULL, "%s", result.err);
+  cr_expect(result.code == 3 && strstr(result.err, "are of different kinds") != NULL, "%s", result.err);
 }
 
 Test(heads, that_do_not_fit_are_refused) {

@@ -53,7 +53,7 @@ Test(memory, check_announces_what_a_run_takes) {
              "model: {layers: [{dense: {units: 1024, activation: relu}}, {dense: {units: 1024, activation: "
              "relu}}, {dense: %d}]}\n"
              "loss: cross_entropy\n"
-             "train: {epochs: 1, steps: 4, global_batch_size: 2048}\n",
+             "train: {epochs: 1, steps: 2, global_batch_size: 2048}\n",
              CLASSES);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     double expected = announced(run_well(cases[i].ranks, "check config.yaml %s", cases[i].with).out);

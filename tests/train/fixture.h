@@ -3,8 +3,8 @@
 #define TESTS_TRAIN_FIXTURE_H
 
 #include "model/init.h"
+#include "train/checkpoint.h"
 #include "train/choices.h"
-#include "train/model_file.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -88,17 +88,22 @@ static inline model_parts_t network_parts(const network_t *net, const position_t
                          .objective = &net->objective,
                          .features = &net->features,
                          .targets = &net->targets,
-                         .position = position,
+                         .step = position->step,
+                         .epoch = position->epoch,
+                         .shards = position->shards,
+                         .libraries = "a library",
+                         .cpu = "a CPU",
                          .parameters = net->parameters};
 }
 
 static inline void write_checkpoint(const network_t *net, const char *path, const position_t *position) {
   model_parts_t parts = network_parts(net, position);
-  checkpoint_parts_t extra = {.optimizer = optimizer_find("adam"),
+  checkpoint_parts_t extra = {.position = position,
+                              .optimizer = optimizer_find("adam"),
                               .states = (const float *const *)net->states,
                               .epoch_loss = net->epoch_loss,
                               .history = &net->history};
-  OK(model_write(path, &parts, &extra, error));
+  OK(checkpoint_write(path, &parts, &extra, error));
 }
 
 #endif

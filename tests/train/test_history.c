@@ -1,4 +1,5 @@
 /* The history comes back as it was written, and what is not finite does not spoil the JSON. */
+#include "base/json.h"
 #include "train/fixture.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* What a model knows of the classes of its heads: their names, where the data gives them some, and how much a
  * row of each counts. In a file those of a single head stand at the top, those of several in a group of each,
  * heads/NAME. */
-#include "train/model_file_impl.h"
+#include "score/model_file_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,15 +22,6 @@ static void weights_path(const objective_t *objective, size_t h, char out[PATH_S
 }
 
 /* ---- names ---- */
-
-void head_names_find(const objective_t *objective, const dataset_t *dataset, char *const *out[MOST_HEADS]) {
-  for (size_t h = 0; h < objective->n; h++) {
-    const head_t *head = &objective->heads[h];
-    int64_t column = objective->columns != NULL ? objective->columns[head->first_target].column : -1;
-    const class_names_t *found = dataset_class_names(dataset, column);
-    out[h] = head->classes > 1 && (int64_t)found->n == head->classes ? found->names : NULL;
-  }
-}
 
 static ls_status write_names(store_t *store, const objective_t *objective, size_t h, char *const *names,
                              ls_error *error) {

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-TestSuite(model_file, .init = place_make, .fini = place_remove);
+TestSuite(checkpoint, .init = place_make, .fini = place_remove);
 
 static const position_t here = {.step = 123,
                                 .epoch = 4,
@@ -19,7 +19,7 @@ static void expect_same_vector(const float *a, const float *b, size_t floats) {
   cr_expect_eq(memcmp(a, b, floats * sizeof *a), 0, "the vectors differ");
 }
 
-Test(model_file, a_checkpoint_comes_back_bit_by_bit) {
+Test(checkpoint, a_checkpoint_comes_back_bit_by_bit) {
   network_t net = network_make();
   const optimizer_t *adam = optimizer_find("adam");
   history_row_t row = {.values = {1, 2, NAN}, .checksum = 77};
@@ -43,7 +43,7 @@ Test(model_file, a_checkpoint_comes_back_bit_by_bit) {
   network_free(&net);
 }
 
-Test(model_file, a_model_is_self_contained) {
+Test(checkpoint, a_model_is_self_contained) {
   network_t net = network_make();
   char *names[] = {"a", "b", "", "d", "e e"};
   model_parts_t parts = network_parts(&net, &here);
@@ -68,7 +68,7 @@ Test(model_file, a_model_is_self_contained) {
   network_free(&net);
 }
 
-Test(model_file, matrices_are_plain_out_by_in) {
+Test(checkpoint, matrices_are_plain_out_by_in) {
   network_t net = network_make();
   float plain[13 * INPUTS], found[13 * INPUTS];
   store_t *store = NULL;
@@ -84,7 +84,7 @@ Test(model_file, matrices_are_plain_out_by_in) {
   network_free(&net);
 }
 
-Test(model_file, is_refused_when_it_is_something_else) {
+Test(checkpoint, is_refused_when_it_is_something_else) {
   network_t net = network_make();
   model_parts_t parts = network_parts(&net, &here);
   position_t position = {.step = -1};

@@ -1,0 +1,220 @@
+/* Model files. On disk: attributes on "/" for what is small, parameters/NAME as plain (out, in) matrices,
+ * scaling/features and scaling/targets. The resolved settings are stored as the YAML text that built the
+ * network, so a reader needs nothing else. */
+#include "score/model_file_impl.h"
+
+#include "base/checksum.h"
+#include "score/vector_file.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- writing ---- */
+
+static ls_status write_settings(store_t *store, const settings_t *settings, ls_error *error) {
+  char *text = NULL;
+  TRY(settings_dump(settings, &text, error));
+  ls_status status = store_write_text(store, "/", "settings", text, error);
+  free(text);
+  return status;
+}
+
+ls_status model_checksum(const model_parts_t *parts, char hex[17], ls_error *error) {
+  uint64_t sum = 0;
+  if (parts->members == NULL) {
+    TRY(graph_checksum(parts->graph, parts->parameters, &sum, error));
+  } else {
+    size_t n = (size_t)parts->n_members;
+    uint64_t *sums = malloc(n * sizeof *sums);
+    if (sums == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the checksum of an ensemble");
+    ls_status status = LS_OK;
+    for (size_t m = 0; m < n && status == LS_OK; m++)
+      status = graph_checksum(parts->graph, parts->members[m], &sums[m], error);
+    if (status == LS_OK) sum = checksum_of(sums, n * sizeof *sums);
+    free(sums);
+    TRY(status);
+  }
+  snprintf(hex, 17, "%016" PRIx64, sum);
+  return LS_OK;
+}
+
+static ls_status write_origin(store_t *store, const model_parts_t *parts, ls_error *error) {
+  char checksum[17];
+  TRY(model_checksum(parts, checksum, error));
+  TRY(store_write_text(store, "/", "parameters_checksum", checksum, error));
+  TRY(store_write_text(store, "/", "libraries", parts->libraries, error));
+  return store_write_text(store, "/", "cpu", parts->cpu, error);
+}
+
+/* ---- the members of an ensemble: the first lies where a single network lies ---- */
+
+static void member_folder(int64_t member, char out[64]) {
+  snprintf(out, 64, member == 0 ? "parameters" : "members/%" PRId64, member + 1);
+}
+
+static ls_status write_members(store_t *store, const model_parts_t *parts, ls_error *error) {
+  TRY(store_write_int(store, "/", "members", parts->n_members, error));
+  for (int64_t m = 1; m < parts->n_members; m++) {
+    char folder[64];
+    member_folder(m, folder);
+    TRY(vector_write(store, parts->graph, folder, parts->members[m], error));
+  }
+  return LS_OK;
+}
+
+static ls_status read_members(const store_t *store, model_t *model, ls_error *error) {
+  size_t bytes = graph_floats(model->graph) * sizeof(float);
+  model->n_members = 1;
+  if (store_has_attribute(store, "/", "members"))
+    TRY(store_read_int(store, "/", "members", &model->n_members, error));
+  model->members = calloc((size_t)model->n_members, sizeof *model->members);
+  for (int64_t m = 0; m < model->n_members; m++) {
+    char folder[64];
+    if (model->members != NULL) model->members[m] = aligned_alloc(ARENA_ALIGNMENT, bytes);
+    if (model->members == NULL || model->members[m] == NULL)
+      return error_set(error, LS_NO_MEMORY, "%s: no memory for %.1f MB of parameters", store_path(store),
+                       (double)bytes / 1e6);
+    memset(model->members[m], 0, bytes);
+    member_folder(m, folder);
+    TRY(vector_read(store, model->graph, folder, model->members[m], error));
+  }
+  model->parameters = model->members[0];
+  return LS_OK;
+}
+
+static ls_status write_model(store_t *store, const model_parts_t *parts, ls_error *error) {
+  TRY(write_settings(store, parts->settings, error));
+  TRY(write_origin(store, parts, error));
+  TRY(store_write_int(store, "/", "inputs", graph_inputs(parts->graph), error));
+  TRY(store_write_int(store, "/", "step", parts->step, error));
+  TRY(store_write_int(store, "/", "epoch", parts->epoch, error));
+  TRY(store_write_int(store, "/", "shards", parts->shards, error));
+  TRY(head_classes_write(store, parts, error));
+  TRY(vector_write(store, parts->graph, "parameters", parts->parameters, error));
+  if (parts->members != NULL) TRY(write_members(store, parts, error));
+  if (parts->posterior != NULL && parts->posterior->inputs > 0)
+    TRY(posterior_write(store, parts->posterior, error));
+  TRY(features_write(parts->features, store, error));
+  return scaler_write(parts->targets, store, "scaling/targets", error);
+}
+
+ls_status model_write(const char *path, const model_parts_t *parts, const model_extra_t *extra,
+                      ls_error *error) {
+  store_t *store = NULL;
+  TRY(store_create(path, &store, error));
+  ls_status status =
+      store_write_text(store, "/", "format", extra != NULL ? CHECKPOINT_FORMAT : MODEL_FORMAT, error);
+  if (status == LS_OK) status = write_model(store, parts, error);
+  if (status == LS_OK && extra != NULL) status = extra->write(store, extra->context, error);
+  if (status == LS_OK) status = store_publish(&store, error);
+  store_close(&store);
+  return status;
+}
+
+/* ---- reading ---- */
+
+/* A checkpoint is a model too. */
+static ls_status check_format(const store_t *store, const char *wanted, ls_error *error) {
+  char *format = NULL;
+  if (!store_has_attribute(store, "/", "format"))
+    return error_set(error, LS_BAD_DATA, "%s is not a lockstep model or checkpoint", store_path(store));
+  TRY(store_read_text(store, "/", "format", &format, error));
+  ls_status status = LS_OK;
+  if (strcmp(format, wanted) != 0 && strcmp(format, CHECKPOINT_FORMAT) != 0)
+    status = error_set(error, LS_BAD_DATA, "%s is a \"%s\", not a %s", store_path(store), format, wanted);
+  free(format);
+  return status;
+}
+
+ls_status model_open(const char *path, const char *format, store_t **out, ls_error *error) {
+  store_t *store = NULL;
+  TRY(store_open(path, &store, error));
+  ls_status status = check_format(store, format, error);
+  if (status == LS_OK) status = store_verify(store, error);
+  if (status != LS_OK) {
+    store_close(&store);
+    return status;
+  }
+  *out = store;
+  return LS_OK;
+}
+
+ls_status model_read_parameters(const char *path, const graph_t *graph, float *parameters, ls_error *error) {
+  store_t *store = NULL;
+  TRY(model_open(path, MODEL_FORMAT, &store, error));
+  ls_status status = vector_read(store, graph, "parameters", parameters, error);
+  store_close(&store);
+  return status;
+}
+
+/* ---- whole models ---- */
+
+static ls_status read_settings(const store_t *store, const settings_choices_t *choices, settings_t **out,
+                               ls_error *error) {
+  char *text = NULL, source[512];
+  snprintf(source, sizeof source, "%.480s (settings)", store_path(store));
+  TRY(store_read_text(store, "/", "settings", &text, error));
+  ls_status status = settings_restore(text, strlen(text), source, NULL, 0, choices, out, error);
+  free(text);
+  return status;
+}
+
+static ls_status read_checksum(const store_t *store, char checksum[17], ls_error *error) {
+  char *text = NULL;
+  TRY(store_read_text(store, "/", "parameters_checksum", &text, error));
+  snprintf(checksum, 17, "%s", text);
+  free(text);
+  return LS_OK;
+}
+
+static ls_status read_model(const store_t *store, const settings_choices_t *choices, model_t *model,
+                            ls_error *error) {
+  int64_t shards = 0;
+  TRY(read_settings(store, choices, &model->settings, error));
+  TRY(store_read_int(store, "/", "step", &model->step, error));
+  TRY(store_read_int(store, "/", "epoch", &model->epoch, error));
+  TRY(store_read_int(store, "/", "shards", &shards, error));
+  model->shards = (int)shards;
+  TRY(read_checksum(store, model->checksum, error));
+  TRY(features_read(store, &model->features, error));
+  TRY(scaler_read(store, "scaling/targets", &model->targets, error));
+  TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->features.inputs,
+                   &model->graph, error));
+  TRY(objective_create(model->settings, graph_outputs(model->graph), &model->objective, error));
+  TRY(head_classes_read(store, model, error));
+  if (store_has(store, "posterior"))
+    TRY(posterior_read(store, model->features.inputs, graph_outputs(model->graph), &model->posterior, error));
+  return read_members(store, model, error);
+}
+
+ls_status model_read(const char *path, const settings_choices_t *choices, model_t **out, ls_error *error) {
+  store_t *store = NULL;
+  model_t *model = calloc(1, sizeof *model);
+  if (model == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a model");
+  ls_status status = model_open(path, MODEL_FORMAT, &store, error);
+  if (status == LS_OK) status = read_model(store, choices, model, error);
+  store_close(&store);
+  if (status != LS_OK) {
+    model_destroy(&model);
+    return status;
+  }
+  *out = model;
+  return LS_OK;
+}
+
+void model_destroy(model_t **model) {
+  if (model == NULL || *model == NULL) return;
+  objective_free(&(*model)->objective);
+  settings_destroy(&(*model)->settings);
+  graph_destroy(&(*model)->graph);
+  features_free(&(*model)->features);
+  scaler_free(&(*model)->targets);
+  posterior_free(&(*model)->posterior);
+  for (int64_t m = 0; (*model)->members != NULL && m < (*model)->n_members; m++) free((*model)->members[m]);
+  free((*model)->members);
+  for (size_t h = 0; h < MOST_HEADS; h++) free((void *)(*model)->class_names[h]);
+  free((*model)->class_weights.values);
+  free(*model);
+  *model = NULL;
+}

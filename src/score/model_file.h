@@ -1,0 +1,87 @@
+/* Model files. A model file is self-contained: resolved settings (which hold the graph), plain (out, in)
+ * parameters, scalers, class names. One process alone writes a file, and publishes it when it is complete.
+ *
+ * A checkpoint is a model file with more in it, so all that reads models reads checkpoints. What more, only
+ * train/checkpoint.h knows. */
+#ifndef SCORE_MODEL_FILE_H
+#define SCORE_MODEL_FILE_H
+
+#include "config/settings.h"
+#include "features/features.h"
+#include "model/graph.h"
+#include "model/objective.h"
+#include "model/regression.h"
+#include "store/store.h"
+
+/* The attribute `format` of files. */
+#define MODEL_FORMAT      "lockstep model 1"
+#define CHECKPOINT_FORMAT "lockstep checkpoint 1"
+
+/* A model, ready to be used. Owned as a whole (model_destroy). Constant once it is read: threads may share
+ * it. */
+typedef struct {
+  settings_t *settings;
+  graph_t *graph;
+  objective_t objective;
+  features_t features;
+  scaler_t targets;
+  float **members;       /* (n_members): parameter vectors, graph_floats each, malloc'd and 64-byte aligned */
+  int64_t n_members;     /* of an ensemble; 1 when it is none */
+  float *parameters;     /* members[0] */
+  posterior_t posterior; /* of its weights; inputs == 0 when there is none */
+  char *const *class_names[MOST_HEADS]; /* (classes) of each head, one malloc'd block, or NULL: numbers */
+  class_weights_t class_weights;
+  int64_t step, epoch; /* of training when it was written */
+  int shards;
+  char checksum[17]; /* parameters_checksum, hex */
+} model_t;
+
+/* Reads a model or a checkpoint, manifest verified. LS_BAD_DATA for a file that is neither, or damaged. *out
+ * is caller-owned, untouched on failure. Not collective. */
+ls_status model_read(const char *path, const settings_choices_t *choices, model_t **out, ls_error *error);
+void model_destroy(model_t **model);
+
+/* The parameters alone into a caller-owned vector (graph_floats) of the same graph, manifest verified. Not
+ * collective. */
+ls_status model_read_parameters(const char *path, const graph_t *graph, float *parameters, ls_error *error);
+
+/* Opens a file of this format, or a checkpoint, and verifies its manifest. *out is caller-owned
+ * (store_close). Not collective. */
+ls_status model_open(const char *path, const char *format, store_t **out, ls_error *error);
+
+/* ---- writing ---- */
+
+/* What makes a model file; all borrowed. */
+typedef struct {
+  const settings_t *settings;
+  const graph_t *graph;
+  const objective_t *objective;
+  const features_t *features;
+  const scaler_t *targets;
+  const class_weights_t *class_weights; /* NULL: none */
+  char *const *const *class_names;      /* (heads): (classes) of each, or NULL: numbers; NULL: all of them */
+  int64_t step, epoch;                  /* updates and epochs of training so far */
+  int shards;
+  const char *libraries, *cpu; /* that the parameters were computed with, for readers of the file */
+  const float *parameters;
+  const float *const
+      *members; /* (n_members): of an ensemble, members[0] == parameters; NULL when it is none */
+  int64_t n_members;
+  const posterior_t *posterior; /* NULL, or empty, when there is none */
+} model_parts_t;
+
+/* What a checkpoint holds beside a model: `write` adds it to the open file, behind the model. */
+typedef struct {
+  ls_status (*write)(store_t *store, const void *context, ls_error *error);
+  const void *context;
+} model_extra_t;
+
+/* parameters_checksum as it stands in files: of the parameters; of an ensemble, of its members' checksums in
+ * their order, eight bytes each. */
+ls_status model_checksum(const model_parts_t *parts, char hex[17], ls_error *error);
+
+/* Writes a model file, or a checkpoint when `extra` is given. For one rank; not collective. */
+ls_status model_write(const char *path, const model_parts_t *parts, const model_extra_t *extra,
+                      ls_error *error);
+
+#endif

@@ -1,0 +1,159 @@
+/* clang-format off */
+/* The exchange between nodes: a reduce-scatter and an allgather, cut into buckets, with the update in between.
+ *
+ * Each rank with a lane has a thread that drives it. MPI libraries make progress only while they are asked for
+ * it, so one thread asks while the others compute. Every bucket takes its own way, as fast as it can:
+ *
+ *   FOLDING            waits until all ranks of this node have folded all tiles of the bucket
+ *      |               adds up the node's subtrees over the lane's blocks
+ *   GRADIENT_READY     waits until few enough buckets are being sent
+ *      |               ---- each other node's share of the subtrees ---->   the lane's ranks
+ *   GRADIENT_SENT      <--- their subtrees over the own share -----------   on other nodes
+ *   GRADIENT_HERE      adds up all subtrees in the order of the tree, updates the own share
+ *      |
+ *   PARAMETERS_READY   waits until few enough buckets are being sent
+ *      |               ---- new parameters of the own share ------------>   the lane's ranks
+ *   PARAMETERS_SENT    <--- new parameters of their shares --------------   on other nodes
+ *   PARAMETERS_HERE    waits until deltas have passed through the old transposed copies; renews the copies
+ *      |
+ *   COPIED
+ *      |
+ *   ARRIVED            the next step may go forward through the bucket's weights
+ *
+ * Steps that need the whole gradient before any of it is applied stop all buckets at PARAMETERS_READY once.
+ * Backward delays nothing but the copies: a rank that has folded a bucket has gone forward through its
+ * weights, and deltas pass through the transposed copies.
+ *
+ * Few buckets are sent at a time, and those that the next step needs first go first: a message that has begun
+ * cannot be overtaken.
+ *
+ * Private to the strategy `overlapped`: exchange_create.c makes it, exchange.c runs it, overlapped.c uses it. */
+/* clang-format on */
+#ifndef STEP_EXCHANGE_H
+#define STEP_EXCHANGE_H
+
+#include "comm/barrier.h"
+#include "comm/transfer.h"
+#include "step/buckets.h"
+#include "step/tree_plan.h"
+
+#include <stdatomic.h>
+
+/* ---- what the threads of a node tell each other ---- */
+
+/* Progress of a bucket, and of a stage of backward, counted over all steps and never reset, so a waiting
+ * thread can compute its target. */
+typedef struct {
+  _Alignas(64) atomic_long folded;  /* tiles of the bucket, by all ranks */
+  _Alignas(64) atomic_long handed;  /* stage of this number: ranks whose deltas have come down to it */
+  _Alignas(64) atomic_long arrived; /* lanes whose new parameters are there */
+} progress_t;
+
+typedef struct {
+  barrier_t lanes;                       /* of the communicating threads of the node */
+  _Alignas(64) atomic_int reader_failed; /* 1: on this node; other nodes have yet to hear it */
+  _Alignas(64)
+      atomic_long halt_wanted; /* the last step, tick + 1, in which a rank of this node wanted to end */
+  _Alignas(64) atomic_long halt_known; /* the same of any node */
+} signals_t;
+
+/* ---- the exchange of one rank ---- */
+
+/* How far a bucket has come in a step. */
+typedef enum {
+  FOLDING,
+  GRADIENT_READY,
+  GRADIENT_SENT,
+  GRADIENT_HERE,
+  PARAMETERS_READY,
+  PARAMETERS_SENT,
+  PARAMETERS_HERE,
+  COPIED,
+  ARRIVED,
+} way_t;
+
+/* What the fold has to do for a bucket. */
+typedef struct {
+  size_t stage; /* of backward, whose fold completes the bucket */
+  long tiles;   /* of one rank, in a step */
+} bucket_fold_t;
+
+/* A bucket on its way. */
+typedef struct {
+  way_t way;
+  bool leaves; /* some of its messages have not left */
+  size_t stage;
+  long tiles;                         /* of all ranks of the node, in a step */
+  block_range_t lane;                 /* the shares of this lane */
+  const float **sums;                 /* (own_subtrees): this node's subtrees over the lane's blocks */
+  float *made;                        /* those of them that several ranks make up, (subtree, lane) */
+  float *received;                    /* subtrees of other nodes over the own share, (subtree, share) */
+  tree_plan_t total;                  /* the gradient sum of the own share */
+  int sending, gradients, parameters; /* messages that have not ended: sent; received of either kind */
+} route_t;
+
+typedef struct {
+  const plan_t *plan;
+  int node, lane, ranks; /* this node, this rank's lane, ranks of this node */
+  float *parameters;     /* the vector: borrowed */
+  signals_t *signals;    /* shared by the node */
+  progress_t *progress;  /* (buckets): shared by the node */
+  atomic_int *failed;    /* of the node: waiting.h */
+  atomic_int *waiting;   /* computing threads of this rank that wait for new parameters */
+  tree_plan_t *own;      /* (own_subtrees): each subtree of this node from the ranks' partial sums */
+  int own_subtrees;
+  int *node_subtrees; /* (nodes): subtrees of each node */
+  route_t *routes;    /* (buckets) */
+  float *words;       /* (nodes): what each says in a step */
+  int open_words;     /* messages that have not ended */
+  transfer_t *transfer;
+} exchange_t;
+
+/* What an exchange is made of. Borrowed for the call, but for plan, parameters, vectors and shared counters,
+ * which are borrowed for the exchange's life. */
+typedef struct {
+  const plan_t *plan;
+  int node, lane, ranks;
+  int leaves;                  /* shards of the job */
+  const tree_node_t *subtrees; /* (n_subtrees): of this node's ranks, rank by rank */
+  const float *const *vectors; /* (n_subtrees): their sums, whole vectors */
+  int n_subtrees;
+  const tree_node_t (*covers)[TREE_MAX_PIECES]; /* (nodes): the subtrees of each whole node */
+  const int *n_covers;                          /* (nodes) */
+  const bucket_fold_t *folds;                   /* (buckets) */
+  float *parameters;
+  signals_t *signals;
+  progress_t *progress;
+  atomic_int *failed, *waiting;
+} exchange_setup_t;
+
+/* Memory comes from the arena. The caller sets out->transfer, with room for exchange_messages. Not
+ * collective. LS_NO_MEMORY. */
+ls_status exchange_create(const exchange_setup_t *setup, arena_t *arena, exchange_t *out, ls_error *error);
+size_t exchange_messages(const exchange_t *exchange); /* at a time, at most */
+int exchange_depth(const exchange_t *exchange);       /* of all its plans: sums on the stack */
+
+/* ---- one step ---- */
+
+typedef struct {
+  long tick;    /* counts all steps */
+  bool waits;   /* the whole gradient is needed before any of it is applied */
+  bool keep;    /* nothing is updated: parameters stay as they are */
+  double nap;   /* seconds between two looks while this rank computes */
+  double limit; /* give up when nothing moves for so many seconds; 0: never */
+  float *stack; /* for tree_plan_add */
+
+  void (*update)(void *context, size_t bucket); /* the own share, from routes[bucket].total */
+  bool (*update_whole)(void *context);          /* when all gradients have come and `waits`; false: failed */
+  void (*renew_copies)(void *context, block_range_t blocks);
+  ls_status (*give_up)(void *context, const char *why); /* names who does not answer; returns an error */
+  void *context;
+} exchange_step_t;
+
+/* One step of the exchange: returns when all buckets have arrived. *reader_failed: a reader has failed on
+ * some node, and the next step must not begin. LS_COMM: messages failed or did not come. All lanes of all
+ * nodes make the same calls, with the same tick, waits and keep. */
+ls_status exchange_run(exchange_t *exchange, const exchange_step_t *step, bool *reader_failed,
+                       ls_error *error);
+
+#endif

@@ -1,0 +1,64 @@
+/* The memory that the threads of all ranks of a node share: parameters, partial sums, counters. It lies in
+ * shared windows. A strategy whose ranks share nothing has the same in private memory: then each rank is a
+ * node of its own. */
+#ifndef STEP_NODE_MEMORY_H
+#define STEP_NODE_MEMORY_H
+
+#include "comm/barrier.h"
+#include "comm/window.h"
+#include "math/tree.h"
+#include "step/buckets.h"
+#include "step/engine.h"
+
+#include <stdatomic.h>
+
+typedef struct {
+  barrier_t barrier;              /* of the computing threads of all ranks */
+  _Alignas(64) atomic_int failed; /* 0, EXCHANGE_FAILED or READER_FAILED (waiting.h) */
+} control_t;
+
+typedef struct {
+  window_t *parameter_window, *partial_window, *control_window; /* NULL: private memory */
+  bool is_first;     /* among the ranks that share the parameters: the one that sets them up */
+  float *parameters; /* the vector, and the copies behind it (graph.h) */
+  float *partials;   /* this rank's partial sums; subtree k's begin at partials + k subtree_floats */
+  size_t subtree_floats;
+  control_t *control;
+  void *counters;  /* the strategy's own, zero at first; shared by the node */
+  double *norms;   /* (blocks): squares of the mean gradient, block by block; shared by the node */
+  double *squares; /* of layer-wise optimisers (layerwise.h); shared by the node */
+} node_memory_t;
+
+/* Computing threads of the node: of all its ranks, and the most of one. */
+typedef struct {
+  int all, most;
+} node_threads_t;
+
+/* Collective. */
+ls_status node_count_threads(const engine_inputs_t *job, node_threads_t *out, ls_error *error);
+
+/* What to make room for. */
+typedef struct {
+  node_threads_t threads;
+  size_t subtree_floats; /* of partial sums, for each of this rank's subtrees */
+  int subtrees;
+  size_t counter_bytes;
+  size_t squares;
+} node_request_t;
+
+/* In windows: collective; LS_NO_MEMORY on all ranks. In memory from the arena: not collective. */
+ls_status node_create_shared(const engine_inputs_t *job, const plan_t *plan, const node_request_t *request,
+                             node_memory_t *out, ls_error *error);
+ls_status node_create_private(const engine_inputs_t *job, const plan_t *plan, const node_request_t *request,
+                              arena_t *arena, node_memory_t *out, ls_error *error);
+void node_destroy(node_memory_t *node); /* collective */
+
+/* The subtrees of this node's ranks, rank by rank, and the vectors that hold their sums: at most
+ * world_places * TREE_MAX_PIECES. Returns how many. */
+int node_subtrees(const engine_inputs_t *job, const node_memory_t *node, tree_node_t *subtrees,
+                  const float **vectors);
+
+/* The largest subtrees that the shards of all ranks of a node cover together. Returns how many. */
+int node_cover(const engine_inputs_t *job, int node, tree_node_t subtrees[TREE_MAX_PIECES]);
+
+#endif

@@ -1,0 +1,45 @@
+/* How one thread spends its time: the phases of a step, which are timed, and waiting for other threads.
+ *
+ * A wait ends in one of three ways: what the thread waits for has happened; another thread of the node has
+ * reported a failure; or nothing has happened for `limit` seconds, and the thread reports that itself. All
+ * functions are for the thread that owns the waiter. */
+#ifndef STEP_WAITING_H
+#define STEP_WAITING_H
+
+#include "comm/barrier.h"
+#include "step/engine.h"
+
+/* Why steps end early. EXCHANGE_FAILED: other ranks did not come, or messages failed. READER_FAILED: the
+ * rows of some rank could not be read; all nodes know. */
+enum { EXCHANGE_FAILED = 1, READER_FAILED = 2 };
+
+typedef struct {
+  idler_t idler;
+  atomic_int *failed;     /* of the node: 0, EXCHANGE_FAILED or READER_FAILED */
+  double limit;           /* seconds; 0: for ever */
+  double mark;            /* when the present phase began */
+  double seconds[PHASES]; /* since the engine was made */
+  double *timeline;       /* (timed_steps, PHASES): `seconds` at the end of each step; NULL: not kept */
+} waiter_t;
+
+/* Ends the present phase: the seconds since the last mark belong to `phase`. */
+void waiter_mark(waiter_t *waiter, engine_phase_t phase);
+
+/* Whether a failure has been reported: the step, and the run with it, is over. */
+bool waiter_failed(const waiter_t *waiter);
+
+/* Waits at a barrier, and counts the time as waiting. False: the others did not come in time. */
+bool waiter_meet(waiter_t *waiter, barrier_t *barrier);
+
+/* Waits until a counter that only grows has reached `number`. False: a failure, or nothing in time. */
+bool waiter_await(waiter_t *waiter, const atomic_long *counter, long number);
+
+/* Back-off state for polling loops. Start from {0}; call waiter_pause after each failed poll. It returns
+ * false when the loop must give up. */
+typedef struct {
+  int polls;
+  double asleep; /* since when; 0: not yet */
+} patience_t;
+bool waiter_pause(waiter_t *waiter, patience_t *patience);
+
+#endif

@@ -1,0 +1,38 @@
+/* What all chapters of a run ask of it. */
+#include "train/trainer_impl.h"
+
+bool is_root(const trainer_t *trainer) {
+  return world_rank(trainer->world) == 0;
+}
+
+ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error) {
+  return world_agree(trainer->world, status, error);
+}
+
+ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error) {
+  const float *parameters = engine_parameters(trainer->engine);
+  mixture_t mixture = {.members = &parameters, .n_members = 1};
+  if (trainer->members != NULL)
+    mixture = (mixture_t){.members = (const float *const *)trainer->members,
+                          .n_members = trainer->settings->train.members};
+  return evaluator_run(trainer->evaluator, trainer->world, split, &mixture, metrics, error);
+}
+
+model_parts_t trainer_model(const trainer_t *trainer) {
+  return (model_parts_t){.settings = trainer->settings,
+                         .graph = trainer->graph,
+                         .objective = &trainer->objective,
+                         .features = &trainer->features,
+                         .targets = &trainer->targets,
+                         .class_weights = &trainer->class_weights,
+                         .class_names = trainer->class_names,
+                         .step = trainer->position.step,
+                         .epoch = trainer->position.epoch,
+                         .shards = trainer->position.shards,
+                         .libraries = trainer->host.libraries,
+                         .cpu = trainer->host.cpu,
+                         .members = (const float *const *)trainer->members,
+                         .n_members = trainer->settings->train.members,
+                         .posterior = trainer->solution != NULL ? &trainer->solution->fit.posterior : NULL,
+                         .parameters = engine_parameters(trainer->engine)};
+}
