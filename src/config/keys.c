@@ -269,8 +269,13 @@ static ls_status check_effect(const reading_t *reading, key_table_t table, const
   const char *chosen = NULL;
   memcpy(&chosen, (const char *)base + with->offset, sizeof chosen);
   if (is_listed(row->used_by, chosen)) return LS_OK;
-  return setting_refuse(reading, value, path, "has no effect with %s: %s; it belongs to %s: leave it out",
-                        key, chosen, row->used_by);
+  const yaml_value_t *choice = keys_find(tree, with->path, &section);
+  char instead[PATH_SIZE] = "leave it out";
+  if (choice != NULL && choice->override != NULL && value->override == NULL) /* the file chose another name */
+    snprintf(instead, sizeof instead, "replace the whole table: '%.*s={name: %.60s}'",
+             (int)(strlen(key) - strlen(".name")), key, chosen);
+  return setting_refuse(reading, value, path, "has no effect with %s: %s; it belongs to %s: %s", key, chosen,
+                        row->used_by, instead);
 }
 
 ls_status keys_read(const reading_t *reading, key_table_t table, const char *prefix, yaml_value_t *tree,

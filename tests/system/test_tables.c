@@ -131,7 +131,7 @@ Test(tables, every_schedule_learns) {
 /* All are there after the first epoch, on the right side of such a target; test_stopping and the rules' own
  * tests have targets that are met later, or never. */
 Test(tables, every_figure_ends_a_run_that_reaches_it) {
-  static const special_t special[] = {{"none", ""},
+  static const special_t special[] = {{"none", "stop='{metric: none}'"},
                                       {"train_loss", ""},
                                       {"valid_loss", ""},
                                       {"valid_accuracy", "stop.target=0"},
