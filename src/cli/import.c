@@ -20,7 +20,15 @@ enum {
   KEY_FEATURES,
   KEY_CLASSES
 };
-enum { KEY_NOISE = KEY_CLASSES + 1, KEY_SEED, KEY_SERIES, KEY_SOURCE };
+enum {
+  KEY_NOISE = KEY_CLASSES + 1,
+  KEY_SEED,
+  KEY_SERIES,
+  KEY_SOURCE,
+  KEY_OVERWRITE,
+  KEY_KEEP_INDEX,
+  KEYS_END
+};
 
 /* A file name and the option before it: --train, --valid or --test, otherwise NULL. */
 typedef struct {
@@ -37,6 +45,7 @@ typedef struct {
   import_input_t inputs[MOST_SPLITS];
   import_share_t shares[MOST_SPLITS];
   synthetic_t synthetic;
+  bool given[KEYS_END - KEY_TRAIN];
   const char *made_with; /* an option that is valid only with --make, or NULL */
 } import_arguments_t;
 
@@ -51,6 +60,8 @@ static const struct argp_option options[] = {
      "CSV: column with the time series of each row, by name or index; for data.window.series", 2},
     {"missing", KEY_MISSING, NULL, 0,
      "CSV: empty cells, NA, NaN and ? among the features become NaN, which data.missing treats", 2},
+    {"keep-index", KEY_KEEP_INDEX, NULL, 0,
+     "CSV: keep a first column that only numbers or names the rows; it is left out otherwise", 2},
     {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names the columns; default auto",
      2},
     {"delimiter", KEY_DELIMITER, "C", 0, "CSV: character between cells, or tab or space; default: detected",
@@ -65,8 +76,12 @@ static const struct argp_option options[] = {
      3},
     {"seed", KEY_SEED, "SEED", 0, "--make: seed of points and noise; default 1", 3},
     {"split", KEY_SPLIT, "train=A,test=B", 0, "divide the rows into splits with these shares", 4},
-    {"shuffle", KEY_SHUFFLE, "SEED", 0, "shuffle the rows once, before they are divided", 4},
+    {"shuffle", KEY_SHUFFLE, "SEED|none", 0,
+     "shuffle the rows once, before they are divided. Without this option, --split shuffles rows of classes "
+     "and gives each split its share of every class; none keeps the order of the file",
+     4},
     {"source", KEY_SOURCE, "TEXT", 0, "where the data comes from; stored in the file", 4},
+    {"overwrite", KEY_OVERWRITE, NULL, 0, "replace the output file if there is one", 4},
     {0},
 };
 
@@ -96,6 +111,8 @@ static error_t read_shares(import_arguments_t *a, char *text) {
 /* Reads the seed of --shuffle. */
 static error_t read_shuffle(import_arguments_t *a, const char *text) {
   int64_t seed = 0;
+  a->import.in_order = strcmp(text, "none") == 0;
+  if (a->import.in_order) return 0;
   error_t failed = arguments_count(&a->arguments, "shuffle", text, 0, &seed);
   a->import.shuffle = true;
   a->import.shuffle_seed = (uint64_t)seed;
@@ -222,9 +239,28 @@ static error_t finish(import_arguments_t *a) {
   return 0;
 }
 
+/* An option may be given once. argp has no names of keys, so the table of options is asked. */
+static error_t check_once(import_arguments_t *a, int key, const char *text) {
+  bool again = a->given[key - KEY_TRAIN];
+  a->given[key - KEY_TRAIN] = true;
+  if (!again) return 0;
+  const struct argp_option *option = options;
+  while (option->key != key) option++;
+  if (key == KEY_LABEL)
+    return arguments_refuse(&a->arguments,
+                            "--label is given twice ('%.60s' and '%.60s'): one column holds the labels; put "
+                            "several targets into a table of their own, X.csv Y.csv",
+                            a->import.label, text);
+  return arguments_refuse(&a->arguments, "--%s is given twice", option->name);
+}
+
 static error_t parse_key(int key, char *arg, struct argp_state *state) {
   import_arguments_t *a = state->input;
-  if (key > KEY_TEST && key <= KEY_SOURCE) a->split = NULL;
+  if (key > KEY_TEST && key < KEYS_END) {
+    error_t refused = check_once(a, key, arg);
+    if (refused) return refused;
+    a->split = NULL;
+  }
   switch (key) {
   case ARGP_KEY_INIT:
     a->synthetic = (synthetic_t){.rows = 1000,
@@ -274,6 +310,12 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     return read_made(a, key, arg);
   case KEY_SOURCE:
     a->import.source = arg;
+    return 0;
+  case KEY_OVERWRITE:
+    a->import.overwrite = true;
+    return 0;
+  case KEY_KEEP_INDEX:
+    a->import.keep_index = true;
     return 0;
   case ARGP_KEY_ARG:
     return add_file(a, arg);

@@ -6,6 +6,7 @@
 #include "base/isa.h"
 #include "base/signals.h"
 #include "base/text.h"
+#include "cli/openmp.h"
 #include "cli/program.h"
 #include "train/choices.h"
 #include "train/host.h"
@@ -122,6 +123,9 @@ static ls_status run_command(const session_t *session, int argc, char **argv, ls
   ls_status status = prepare(session, argc, argv, &command, &options, error);
   if (status == LS_OK && command->fills_job)
     status = launch_check_tasks(&session->launch, session->world, error);
+  char ignored[128];
+  if (status == LS_OK && command->is_parallel && openmp_ignored(ignored, sizeof ignored) != NULL)
+    log_info(&session->log, "ignored %s: the launcher decides on which cores a rank runs", ignored);
   if (status == LS_OK && command->is_parallel)
     status = command->run(session, options, error);
   else if (status == LS_OK)

@@ -24,7 +24,7 @@ static ls_status override_settings(const model_t *model, const char *path, char 
   char *text = NULL;
   TRY(settings_dump(model->settings, &text, error));
   ls_status status =
-      settings_parse(text, strlen(text), path, overrides, n_overrides, settings_choices(), out, error);
+      settings_restore(text, strlen(text), path, overrides, n_overrides, settings_choices(), out, error);
   free(text);
   return status;
 }

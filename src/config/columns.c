@@ -7,8 +7,8 @@
 static const key_row_t scaling_rows[] = {
     {"name", &type_choice, offsetof(scaling_settings_t, name), NULL, .meaning = "scaling of these columns",
      .choices = offsetof(settings_choices_t, scaling)},
-    {"range", &type_range, 0, "[0, 1]",
-     .meaning = "minmax: the values that the smallest and the largest value are mapped to"},
+    {"range", &type_range, 0, "[0, 1]", .used_with = "name", .used_by = "minmax",
+     .meaning = "the values that the smallest and the largest value are mapped to"},
 };
 
 /* The keys of one scaling, which fill a scaling_settings_t. */

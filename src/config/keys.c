@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -196,10 +197,92 @@ static ls_status read_row(const reading_t *reading, const key_row_t *row, const 
   return row->type->read(&setting, (char *)base + row->offset);
 }
 
+/* ---- keys without effect ---- */
+
+static bool same_value(const yaml_value_t *a, const yaml_value_t *b) {
+  if (a->kind != b->kind || a->n != b->n) return false;
+  if ((a->key == NULL) != (b->key == NULL) || (a->key != NULL && strcmp(a->key, b->key) != 0)) return false;
+  if (a->kind == YAML_TEXT) return strcmp(a->text, b->text) == 0;
+  const yaml_value_t *of_b = b->first;
+  for (const yaml_value_t *of_a = a->first; of_a != NULL; of_a = of_a->next, of_b = of_b->next)
+    if (!same_value(of_a, of_b)) return false;
+  return true;
+}
+
+ls_status keys_same(const key_row_t *row, const void *a, const void *b, bool *out, ls_error *error) {
+  arena_t scratch = {0};
+  const yaml_value_t *of_a = row->type->write(&scratch, row, (const char *)a + row->offset);
+  const yaml_value_t *of_b = row->type->write(&scratch, row, (const char *)b + row->offset);
+  ls_status status = LS_OK;
+  if (of_a == NULL || of_b == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory to compare settings");
+  else
+    *out = same_value(of_a, of_b);
+  arena_free(&scratch);
+  return status;
+}
+
+/* Whether a row's field, which has been read, holds something else than the row's default. */
+static ls_status is_changed(const reading_t *reading, const key_row_t *row, const void *base, bool *out) {
+  _Alignas(max_align_t) char initial_base[sizeof(settings_t)] = {0}; /* no table fills a larger struct */
+  void *field = initial_base + row->offset;
+  yaml_value_t *initial = NULL;
+  TRY(yaml_read(reading->scratch, row->initial, strlen(row->initial), "default", NULL, &initial,
+                reading->error));
+  const setting_t setting = {reading, row, row->path, initial};
+  TRY(row->type->read(&setting, field));
+  const yaml_value_t *now = row->type->write(reading->scratch, row, (const char *)base + row->offset);
+  const yaml_value_t *then = row->type->write(reading->scratch, row, field);
+  if (now == NULL || then == NULL) return setting_no_memory(reading);
+  *out = !same_value(now, then);
+  return LS_OK;
+}
+
+static bool is_listed(const char *names, const char *name) {
+  size_t length = strlen(name);
+  for (const char *at = names; (at = strstr(at, name)) != NULL; at += length)
+    if ((at == names || at[-1] == ' ') && (at[length] == ',' || at[length] == '\0')) return true;
+  return false;
+}
+
+/* A key that changes nothing is an error, because its author thinks that it does. A default may be written
+ * down anywhere. */
+static ls_status check_effect(const reading_t *reading, key_table_t table, const key_row_t *row,
+                              const char *prefix, const yaml_value_t *tree, const void *base) {
+  const yaml_value_t *section;
+  const yaml_value_t *value = keys_find(tree, row->path, &section);
+  const key_row_t *with = row->used_with == NULL ? NULL : find_row(table, row->used_with);
+  bool is_set = false, is_used = false;
+  if (value == NULL || with == NULL || reading->is_stored) return LS_OK;
+  TRY(is_changed(reading, row, base, &is_set));
+  if (!is_set) return LS_OK;
+  char path[PATH_SIZE], key[PATH_SIZE];
+  path_join(path, prefix, row->path);
+  path_join(key, prefix, with->path);
+  if (row->used_by == NULL) {
+    TRY(is_changed(reading, with, base, &is_used));
+    if (is_used) return LS_OK;
+    return setting_refuse(reading, value, path,
+                          "has no effect while %s is %s: set that too, or leave this out", key,
+                          with->initial);
+  }
+  const char *chosen = NULL;
+  memcpy(&chosen, (const char *)base + with->offset, sizeof chosen);
+  if (is_listed(row->used_by, chosen)) return LS_OK;
+  const yaml_value_t *choice = keys_find(tree, with->path, &section);
+  char instead[PATH_SIZE] = "leave it out";
+  if (choice != NULL && choice->override != NULL && value->override == NULL) /* the file chose another name */
+    snprintf(instead, sizeof instead, "replace the whole table: '%.*s={name: %.60s}'",
+             (int)(strlen(key) - strlen(".name")), key, chosen);
+  return setting_refuse(reading, value, path, "has no effect with %s: %s; it belongs to %s: %s", key, chosen,
+                        row->used_by, instead);
+}
+
 ls_status keys_read(const reading_t *reading, key_table_t table, const char *prefix, yaml_value_t *tree,
                     void *base) {
   TRY(check_section(reading, table, prefix, "", tree));
   for (size_t i = 0; i < table.n; i++) TRY(read_row(reading, &table.rows[i], prefix, tree, base));
+  for (size_t i = 0; i < table.n; i++) TRY(check_effect(reading, table, &table.rows[i], prefix, tree, base));
   return LS_OK;
 }
 

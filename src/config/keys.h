@@ -25,6 +25,10 @@ typedef struct {
   const char *initial; /* default as YAML; NULL: the key is required */
   const char *meaning;
   range_t range;
+  /* The key has an effect only if the key `used_with` of the same table has one of the names in `used_by`
+   * (separated by ", "), or, if `used_by` is NULL, anything but its default. Both NULL: it always has. */
+  const char *used_with, *used_by;
+  bool may_change;    /* a resumed run may have another value than the run that it goes on with */
   bool or_auto;       /* "auto" is also allowed */
   bool is_named;      /* a text stands for a table with this `name`, as for a path with a row PATH.name */
   bool of_head;       /* a choice may name one of several heads: HEAD.name */
@@ -43,6 +47,7 @@ typedef struct {
   const settings_choices_t *choices;
   arena_t *arena;   /* owns the settings */
   arena_t *scratch; /* owns the YAML tree */
+  bool is_stored;   /* resolved settings in a model: keys without effect are accepted */
   ls_error *error;
 } reading_t;
 
@@ -90,6 +95,9 @@ bool layer_row(size_t i, layer_row_t *out);
  * default. `prefix` is the path of the table, "" for the top level. */
 ls_status keys_read(const reading_t *reading, key_table_t table, const char *prefix, yaml_value_t *tree,
                     void *base);
+
+/* Whether the fields of a row have the same value in two structs. */
+ls_status keys_same(const key_row_t *row, const void *a, const void *b, bool *out, ls_error *error);
 
 /* Writes every row of *base to a YAML table. Returns NULL when memory is exhausted. */
 yaml_value_t *keys_write(arena_t *arena, key_table_t table, bool is_flow, const void *base);

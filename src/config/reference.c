@@ -41,10 +41,11 @@ static void value_text(const page_t *page, const key_row_t *row, char *out, size
 /* `section` is put in front of the key's path; "" for none. */
 static void put_row(const page_t *page, const char *section, const key_row_t *row) {
   char value[640], path[64];
+  const char *uses = row->used_by == NULL ? "" : row->used_by, *of_names = row->used_by == NULL ? "" : ": ";
   snprintf(path, sizeof path, "%s%s%s", section, section[0] == '\0' ? "" : ".", row->path);
   value_text(page, row, value, sizeof value);
   if (!page->markdown) {
-    fprintf(page->out, "  %-28s %s", path, row->meaning);
+    fprintf(page->out, "  %-28s %s%s%s", path, uses, of_names, row->meaning);
     fprintf(page->out, "\n  %-28s   %s (%s%s)\n", "", value, row->initial == NULL ? "required" : "default ",
             row->initial == NULL ? "" : row->initial);
     return;
@@ -55,6 +56,8 @@ static void put_row(const page_t *page, const char *section, const key_row_t *ro
     fprintf(page->out, " | %s | ", row->initial == NULL ? "required" : row->initial);
   else
     fprintf(page->out, " | `%s` | ", row->initial);
+  put_text(page, uses);
+  put_text(page, of_names);
   put_text(page, row->meaning);
   fputs(" |\n", page->out);
 }

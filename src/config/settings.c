@@ -118,13 +118,13 @@ static ls_status read_tree(const reading_t *reading, const char *text, size_t le
   return note_places(reading, tree, "", settings);
 }
 
-ls_status settings_parse(const char *text, size_t length, const char *source, char *const *overrides,
-                         size_t n_overrides, const settings_choices_t *choices, settings_t **out,
-                         ls_error *error) {
+static ls_status parse(reading_t reading, const char *text, size_t length, char *const *overrides,
+                       size_t n_overrides, settings_t **out) {
   settings_t *settings = calloc(1, sizeof *settings);
-  if (settings == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the settings");
+  if (settings == NULL) return error_set(reading.error, LS_NO_MEMORY, "no memory for the settings");
   arena_t scratch = {0};
-  reading_t reading = {source, choices, &settings->arena, &scratch, error};
+  reading.arena = &settings->arena;
+  reading.scratch = &scratch;
   ls_status status = read_tree(&reading, text, length, overrides, n_overrides, settings);
   arena_free(&scratch);
   if (status == LS_OK)
@@ -132,6 +132,20 @@ ls_status settings_parse(const char *text, size_t length, const char *source, ch
   else
     settings_destroy(&settings);
   return status;
+}
+
+ls_status settings_parse(const char *text, size_t length, const char *source, char *const *overrides,
+                         size_t n_overrides, const settings_choices_t *choices, settings_t **out,
+                         ls_error *error) {
+  const reading_t reading = {.source = source, .choices = choices, .error = error};
+  return parse(reading, text, length, overrides, n_overrides, out);
+}
+
+ls_status settings_restore(const char *text, size_t length, const char *source, char *const *overrides,
+                           size_t n_overrides, const settings_choices_t *choices, settings_t **out,
+                           ls_error *error) {
+  const reading_t reading = {.source = source, .choices = choices, .error = error, .is_stored = true};
+  return parse(reading, text, length, overrides, n_overrides, out);
 }
 
 static ls_status read_file(const char *path, char *bytes, size_t size, size_t *length, ls_error *error) {
@@ -163,6 +177,20 @@ ls_status settings_load(const char *path, char *const *overrides, size_t n_overr
     status = settings_parse(bytes, length, path, overrides, n_overrides, choices, out, error);
   free(bytes);
   return status;
+}
+
+ls_status settings_compare(const settings_t *stored, const settings_t *now, const char **path,
+                           ls_error *error) {
+  *path = NULL;
+  for (size_t i = 0; i < settings_keys.n; i++) {
+    const key_row_t *row = &settings_keys.rows[i];
+    bool same = true;
+    if (!row->may_change) TRY(keys_same(row, stored, now, &same, error));
+    if (same) continue;
+    *path = row->path;
+    return LS_OK;
+  }
+  return LS_OK;
 }
 
 ls_status settings_dump(const settings_t *settings, char **text, ls_error *error) {

@@ -102,6 +102,7 @@ typedef struct {
   int64_t size;      /* number of functions of the other kinds, or SETTINGS_AUTO: one per training row */
   double gamma;      /* kernels; 0: 1 / features */
   double coef0;      /* polynomial_kernel */
+  int64_t seed;      /* of frequencies and landmarks, or SETTINGS_AUTO: train.seed */
 } basis_settings_t;
 
 typedef struct {
@@ -214,6 +215,18 @@ ls_status settings_load(const char *path, char *const *overrides, size_t n_overr
 ls_status settings_parse(const char *text, size_t length, const char *source, char *const *overrides,
                          size_t n_overrides, const settings_choices_t *choices, settings_t **out,
                          ls_error *error);
+
+/* Like settings_parse, of resolved settings in a model file or a checkpoint. Keys without effect, which the
+ * functions above refuse, are accepted: files of earlier versions have them. */
+ls_status settings_restore(const char *text, size_t length, const char *source, char *const *overrides,
+                           size_t n_overrides, const settings_choices_t *choices, settings_t **out,
+                           ls_error *error);
+
+/* Finds the first key whose value differs between the settings of a run and those that it is resumed with,
+ * although the value decides what the stored state means. *path is NULL if there is none; static otherwise.
+ */
+ls_status settings_compare(const settings_t *stored, const settings_t *now, const char **path,
+                           ls_error *error);
 
 /* Where a key was given: "net.yaml:7" or "override 'train.seed=1'". For a key that has its default: where its
  * section was given, otherwise the file's name. `path` is written as in messages: "train.seed",

@@ -120,7 +120,7 @@ double basis_bytes(const basis_settings_t *settings, int64_t inputs, int64_t out
 
 bool basis_is_same(const basis_settings_t *a, const basis_settings_t *b) {
   return strcmp(a->name, b->name) == 0 && a->degree == b->degree && a->interactions == b->interactions &&
-         a->size == b->size && a->gamma == b->gamma && a->coef0 == b->coef0;
+         a->size == b->size && a->gamma == b->gamma && a->coef0 == b->coef0 && a->seed == b->seed;
 }
 
 /* ---- making ---- */

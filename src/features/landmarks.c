@@ -78,7 +78,8 @@ done:
 
 ls_status landmarks_fit(world_t *world, const settings_t *settings, const split_t *train,
                         features_t *features, ls_error *error) {
-  uint64_t seed = settings->train.seed;
+  int64_t own = settings->data.basis.seed;
+  uint64_t seed = own == SETTINGS_AUTO ? settings->train.seed : (uint64_t)own;
   ls_status status = basis_create(&settings->data.basis, seed, features->encoded, train->partition.rows,
                                   &features->basis, error);
   TRY(world_agree(world, status, error));

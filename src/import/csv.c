@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef enum { HEADER_NONE, HEADER_NAMES, HEADER_COUNTS } header_t;
 
@@ -20,8 +21,13 @@ typedef struct {
   csv_record_t first, record; /* the first record; the current record, from the second on */
   header_t header;
   size_t columns;
-  int64_t label;        /* column, -1: none */
-  int64_t series;       /* column, -1: none */
+  int64_t label;  /* column, -1: none */
+  int64_t series; /* column, -1: none */
+  bool numbers_are_names;
+  bool may_be_index;    /* the first column is called like an index; its cells decide ... */
+  bool skips_index;     /* ... at once if they are texts: then the column is not a feature */
+  int64_t next_index;   /* ... or after all rows: the number that an index would have in the next row, -1 if a
+                           row had another one */
   bool label_is_target; /* the label is a number to predict */
   size_t features;
   int64_t rows, room;  /* rows filled, rows allocated in the arrays below */
@@ -43,9 +49,13 @@ static bool is_missing(const char *cell) {
   return false;
 }
 
+bool csv_number(const char *cell, double *out) {
+  return strpbrk(cell, "xX") == NULL && text_double(cell, out);
+}
+
 static bool is_number(const char *cell) {
   double value = 0;
-  return text_double(cell, &value);
+  return csv_number(cell, &value);
 }
 
 static bool is_name(const char *cell) {
@@ -72,7 +82,7 @@ static ls_status parse_number(const table_t *table, size_t column, double *out, 
     return bad_cell(table, column, cell,
                     "is a missing value; fill it in or leave the row out, or import features with --missing",
                     error);
-  if (!text_double(cell, out))
+  if (!csv_number(cell, out))
     return bad_cell(
         table, column, cell,
         "is not a number; name a column of classes with --label, and a first line of names with --header",
@@ -120,6 +130,27 @@ static bool counts_columns(const csv_record_t *first, int64_t label) {
     if (number != start + features++) return false;
   }
   return features >= 2;
+}
+
+/* Whether a line of three or more cells holds consecutive whole numbers, or years that increase. */
+static bool counts_or_years(const csv_record_t *line) {
+  enum { FIRST_YEAR = 1500, LAST_YEAR = 2200 };
+  bool counts = line->n >= 3, years = line->n >= 3;
+  int64_t before = 0;
+  for (size_t c = 0; c < line->n; c++) {
+    int64_t number = 0;
+    if (!text_int64(line->cells[c], &number)) return false;
+    counts = counts && (c == 0 || number == before + 1);
+    years = years && number >= FIRST_YEAR && number <= LAST_YEAR && (c == 0 || number > before);
+    before = number;
+  }
+  return counts || years;
+}
+
+/* Whether a first line of numbers is a header: 0, 1, 2, … or years, above a line that is neither. */
+static bool is_numbers_header(const table_t *table) {
+  return table->record.n == table->first.n && counts_or_years(&table->first) &&
+         !counts_or_years(&table->record);
 }
 
 /* Whether the first line is a header: it names all features (the first name may be empty, as in tables with
@@ -185,6 +216,34 @@ static ls_status decide_series(table_t *table, ls_error *error) {
   return LS_OK;
 }
 
+/* No two columns may have one name: settings and predictions find columns by their names. */
+static ls_status check_names(const table_t *table, ls_error *error) {
+  const csv_record_t *names = &table->first;
+  for (size_t a = 0; a < names->n && table->header == HEADER_NAMES; a++)
+    for (size_t b = a + 1; b < names->n && names->cells[a][0] != '\0'; b++)
+      if (strcmp(names->cells[a], names->cells[b]) == 0)
+        return error_set(error, LS_BAD_DATA, "%s: columns %zu and %zu are both called '%.60s': rename one",
+                         table->reader.path, a + 1, b + 1, names->cells[a]);
+  return LS_OK;
+}
+
+/* pandas and R write a first column that numbers or names the rows. As a feature it would tell the network
+ * the order of the file. */
+static void find_index(table_t *table) {
+  static const char *const names[] = {"", "index", "Unnamed: 0", "rownames", "row.names", "X.1", "...1"};
+  if (table->header != HEADER_NAMES || table->options->keep_index || table->options->is_y ||
+      table->label == 0 || table->series == 0 || table->features < 2 || table->record.n == 0)
+    return;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    table->may_be_index |= strcasecmp(table->first.cells[0], names[i]) == 0;
+  if (!table->may_be_index) return;
+  int64_t first = 0;
+  table->skips_index = is_name(table->record.cells[0]);
+  bool counts = text_int64(table->record.cells[0], &first) && (first == 0 || first == 1);
+  table->next_index = counts ? first : -1;
+  if (table->skips_index) table->features--;
+}
+
 /* Decides on header and label column together: an index may also be a column name, and a name requires a
  * header. */
 static ls_status decide_header(table_t *table, ls_error *error) {
@@ -198,6 +257,8 @@ static ls_status decide_header(table_t *table, ls_error *error) {
     table->header = HEADER_COUNTS;
   else if (options->header == 1 || (options->header == -1 && is_names_header(table, position)))
     table->header = HEADER_NAMES;
+  else if (options->header == -1 && !options->is_y && is_numbers_header(table))
+    table->header = HEADER_NAMES, table->numbers_are_names = true;
   int64_t named = -1;
   if (options->label != NULL && table->header != HEADER_COUNTS && options->header != 0)
     named = find_name(&table->first, options->label);
@@ -210,6 +271,8 @@ static ls_status decide_header(table_t *table, ls_error *error) {
   table->label_is_target = wanted && options->regression;
   table->features = table->columns - (size_t)wanted;
   TRY(decide_series(table, error));
+  TRY(check_names(table, error));
+  find_index(table);
   if (table->features == 0 && !alone)
     return error_set(error, LS_BAD_DATA,
                      "%s: there are no columns besides those of --label and --series, so no features; is the "
@@ -289,7 +352,12 @@ static ls_status add_row(table_t *table, ls_error *error) {
   if (table->rows == 0) TRY(find_classes(table, error));
   TRY(make_room(table, error));
   size_t feature = 0;
-  for (size_t c = 0; c < record->n; c++) {
+  if (table->may_be_index && table->next_index >= 0) {
+    int64_t number = -1;
+    bool follows = text_int64(record->cells[0], &number) && number == table->next_index;
+    table->next_index = follows ? number + 1 : -1;
+  }
+  for (size_t c = table->skips_index ? 1 : 0; c < record->n; c++) {
     if ((int64_t)c == table->series) {
       if (is_missing(record->cells[c]))
         return bad_cell(table, c, record->cells[c], "names no series; fill it in or leave the row out",
@@ -338,11 +406,24 @@ static ls_status read_rows(table_t *table, ls_error *error) {
 
 /* ---- the result ---- */
 
+/* Removes the first feature, an index, from all rows. */
+static void drop_first_feature(table_t *table) {
+  size_t n = table->features - 1;
+  for (int64_t i = 0; i < table->rows; i++)
+    memmove(table->values + (size_t)i * n, table->values + (size_t)i * (n + 1) + 1, n * sizeof(double));
+  table->features = n;
+}
+
 /* Moves the table to *out. The header's cells, in the order of the features, become the feature names. */
 static void hand_over(table_t *table, csv_table_t *out) {
+  bool counts_rows = table->may_be_index && !table->skips_index && table->next_index >= 0;
+  bool has_index = table->skips_index || counts_rows;
+  if (counts_rows) drop_first_feature(table);
   *out = (csv_table_t){.rows = table->rows,
                        .label_column = table->label,
                        .labels = table->labels,
+                       .index = has_index ? table->first.cells[0] : NULL,
+                       .numbers_are_names = table->numbers_are_names,
                        .series = table->series_names,
                        .classes = table->classes};
   if (table->features > 0)
@@ -356,7 +437,7 @@ static void hand_over(table_t *table, csv_table_t *out) {
   char **cells = table->first.cells;
   if (table->header == HEADER_NAMES) {
     size_t n = 0;
-    for (size_t c = 0; c < table->first.n; c++)
+    for (size_t c = has_index ? 1 : 0; c < table->first.n; c++)
       if ((int64_t)c != table->label && (int64_t)c != table->series) cells[n++] = cells[c];
     out->names = cells;
   } else if (table->header == HEADER_COUNTS && table->labels != NULL &&

@@ -3,6 +3,7 @@
  * (import_write.c). Each input becomes one part: rows of x with rows of y. */
 #include "import/import.h"
 
+#include "base/text.h"
 #include "import/import_impl.h"
 
 #include <inttypes.h>
@@ -10,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 enum { DEFAULT_GROUPS = 1 };
 
@@ -28,11 +31,33 @@ static ls_status check_shares(const import_options_t *options, ls_error *error) 
   return LS_OK;
 }
 
+/* The split that a name resembles; NULL for the name of a split and for names of other groups, like fold1. */
+static const char *known_split(const char *name) {
+  static const char *const known[] = {"train", "valid", "test"};
+  static const char *const others[][2] = {{"training", "train"},
+                                          {"val", "valid"},
+                                          {"validation", "valid"},
+                                          {"dev", "valid"},
+                                          {"testing", "test"}};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    if (strcasecmp(name, others[i][0]) == 0) return others[i][1];
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strcmp(name, known[i]) == 0) return NULL;
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strcasecmp(name, known[i]) == 0 || (*name == *known[i] && text_distance(name, known[i]) <= 2))
+      return known[i];
+  return NULL;
+}
+
 static ls_status check_group_name(const char *name, ls_error *error) {
   if (*name == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 ||
       strlen(name) >= IMPORT_GROUP_SIZE)
     return error_set(error, LS_USAGE, "'%.140s' cannot be a split's name: 1 to %d characters without /", name,
                      IMPORT_GROUP_SIZE - 1);
+  const char *meant = known_split(name);
+  if (meant != NULL)
+    return error_set(error, LS_USAGE,
+                     "split '%.60s': did you mean %s? train, valid and test are read by name", name, meant);
   return LS_OK;
 }
 
@@ -57,6 +82,9 @@ static ls_status check_options(const import_options_t *options, ls_error *error)
   if (unnamed == 0 && options->n_shares > 0)
     return error_set(error, LS_USAGE, "--split divides an input without a split's name, and there is none");
   TRY(check_shares(options, error));
+  if (!options->overwrite && access(options->output, F_OK) == 0)
+    return error_set(error, LS_USAGE, "%s exists: choose another name, or give --overwrite to replace it",
+                     options->output);
   if (options->series != NULL && (options->shuffle || options->n_shares > 0))
     return error_set(error, LS_USAGE,
                      "--series keeps rows in the order of time: leave --%s out; data.window.test and "
@@ -103,7 +131,8 @@ static ls_status read_x(const import_options_t *options, import_part_t *part, ls
                        .header = options->header,
                        .delimiter = options->delimiter,
                        .regression = options->regression,
-                       .missing = options->missing};
+                       .missing = options->missing,
+                       .keep_index = options->keep_index};
   TRY(read_input(path, &csv, &part->x, &part->table, &part->is_table, error));
   if (part->is_table) {
     move_array(&part->x, &part->table.values);

@@ -40,10 +40,14 @@ typedef struct {
                  a line where all features are numbered and the label has a name above a number. Unless 0 is
                  given, scikit-learn's first line "rows, features, class names" is recognised by its figures.
                */
-  char delimiter; /* CSV: 0: detected among , ; tab space. Several spaces count as one */
-  bool missing;   /* CSV: empty cells, NA, NaN and ? among the features become NaN instead of errors */
-  bool shuffle;   /* shuffle each input before it is split */
+  char delimiter;  /* CSV: 0: detected among , ; tab space. Several spaces count as one */
+  bool keep_index; /* CSV: keep a first column that only numbers or names the rows */
+  bool missing;    /* CSV: empty cells, NA, NaN and ? among the features become NaN instead of errors */
+  bool shuffle;    /* shuffle each input before it is split */
+  bool in_order;   /* split rows of classes in the order of the input too; otherwise, without `shuffle`, they
+                      are  shuffled with seed 1 and dealt so that each split gets its share of every class */
   uint64_t shuffle_seed;
+  bool overwrite;     /* replace an output that exists; otherwise LS_USAGE */
   const char *source; /* text of the attribute `source`; NULL: the file names */
 } import_options_t;
 

@@ -50,7 +50,7 @@ static ls_status collect(const class_column_t *columns, size_t n_columns, label_
     if (out->n > 0 && strcmp(labels[out->n - 1].text, labels[i].text) == 0) continue;
     label_t *label = &labels[out->n++];
     *label = (label_t){.text = labels[i].text};
-    label->is_number = text_double(label->text, &label->number);
+    label->is_number = csv_number(label->text, &label->number);
     out->all_numbers &= label->is_number;
     out->all_integers &= label->is_number && is_integer(label->number);
   }

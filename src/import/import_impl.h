@@ -65,6 +65,7 @@ typedef struct {
   int header;
   char delimiter;
   bool missing;
+  bool keep_index;
   bool is_y; /* the file holds only labels or targets */
 } csv_options_t;
 
@@ -80,8 +81,14 @@ typedef struct {
   char **class_names; /* (n_class_names) pointers into `text`, from a scikit-learn header; otherwise NULL */
   size_t n_class_names;
   int64_t label_column; /* -1 for none */
-  char *text;           /* the file's content, cut into cells */
+  const char *index;    /* name of a first column that was left out because it only numbers or names the rows;
+                           NULL: none was */
+  bool numbers_are_names; /* the first line, of numbers only, was taken for a header */
+  char *text;             /* the file's content, cut into cells */
 } csv_table_t;
+
+/* The whole cell as a decimal number; nan and inf are numbers, 0x1F is not. */
+bool csv_number(const char *cell, double *out);
 
 ls_status csv_read(const char *path, import_bytes_t *content, const csv_options_t *options, csv_table_t *out,
                    ls_error *error);
@@ -124,6 +131,38 @@ enum { IMPORT_GROUP_SIZE = 128 }; /* bytes of a group's name including the NUL *
 
 /* Writes options->output and publishes it; logs what the file holds. */
 ls_status import_write(const import_t *import, const log_t *log, ls_error *error);
+
+/* ---- import_split.c ---- */
+
+enum { MOST_COUNTED_SPLITS = 16 };
+
+/* Rows of each class in one split. */
+typedef struct {
+  const char *name;
+  int64_t *rows; /* (classes), malloc'd */
+  size_t classes;
+} split_counts_t;
+
+typedef struct {
+  split_counts_t splits[MOST_COUNTED_SPLITS];
+  size_t n_splits;
+} class_counts_t;
+
+/* Whether y holds class numbers. */
+bool import_has_labels(const import_part_t *part);
+
+/* An order of the part's rows in which every cut gives both sides their share of each class. `number` is the
+ * part's; *out is malloc'd, (rows). */
+ls_status import_stratified_order(const import_part_t *part, uint64_t seed, size_t number, uint32_t **out,
+                                  ls_error *error);
+
+/* Counts the classes among rows [first, first + rows) of the order (NULL: the order of the input). Parts
+ * without labels add nothing. */
+ls_status class_counts_add(class_counts_t *counts, const import_part_t *part, const char *split,
+                           const uint32_t *order, int64_t first, int64_t rows, ls_error *error);
+/* Logs a table of the counts, and a warning for each split that lacks a class of another split. */
+void class_counts_report(const class_counts_t *counts, const import_t *import, const log_t *log);
+void class_counts_free(class_counts_t *counts);
 
 /* ---- import_series.c ---- */
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITE_BYTES = 1 << 22 };
+enum { WRITE_BYTES = 1 << 22, STRATIFIED_SEED = 1 };
 
 /* Rows of one part that form one group. */
 typedef struct {
@@ -63,7 +63,8 @@ static void log_array(const char *what, const import_array_t *array, int64_t row
 }
 
 static ls_status write_group(store_t *store, const import_part_t *part, const group_t *group,
-                             const uint32_t *order, const log_t *log, ls_error *error) {
+                             const uint32_t *order, class_counts_t *counts, const log_t *log,
+                             ls_error *error) {
   char x[128], y[128] = "no y";
   if (group->rows == 0)
     return error_set(error, LS_BAD_DATA, "%s: %" PRId64 " rows are too few: none is left for split '%s'",
@@ -71,6 +72,7 @@ static ls_status write_group(store_t *store, const import_part_t *part, const gr
   TRY(write_array(store, group, "x", &part->x, order, error));
   if (part->y.dims > 0) TRY(write_array(store, group, "y", &part->y, order, error));
   if (part->series.dims > 0) TRY(write_array(store, group, "series", &part->series, order, error));
+  TRY(class_counts_add(counts, part, group->name, order, group->first, group->rows, error));
   log_array("x", &part->x, group->rows, x, sizeof x);
   if (part->y.dims > 0) log_array("y", &part->y, group->rows, y, sizeof y);
   log_info(log, "%s: %s, %s", group->name, x, y);
@@ -79,7 +81,8 @@ static ls_status write_group(store_t *store, const import_part_t *part, const gr
 
 /* Group i of n ends at row floor(N (share_0 + … + share_i) + 1/2), the last at N. */
 static ls_status write_groups(store_t *store, const import_options_t *options, const import_part_t *part,
-                              const uint32_t *order, const log_t *log, ls_error *error) {
+                              const uint32_t *order, class_counts_t *counts, const log_t *log,
+                              ls_error *error) {
   int64_t rows = part->x.shape[0], first = 0;
   bool whole = part->input->split != NULL || options->n_shares == 0;
   size_t n = whole ? 1 : options->n_shares;
@@ -91,39 +94,55 @@ static ls_status write_groups(store_t *store, const import_options_t *options, c
                        : whole                    ? "train"
                                                   : options->shares[i].split;
     group_t group = {.name = name, .first = first, .rows = end - first};
-    TRY(write_group(store, part, &group, order, log, error));
+    TRY(write_group(store, part, &group, order, counts, log, error));
     first = end;
   }
   return LS_OK;
 }
 
 static ls_status write_series(store_t *store, const import_options_t *options, const import_part_t *part,
-                              const log_t *log, ls_error *error) {
+                              class_counts_t *counts, const log_t *log, ls_error *error) {
   uint32_t *order = NULL;
   int64_t n = 1;
   const int64_t *numbers = part->series.values;
   TRY(import_series_order(part, &order, error));
   for (int64_t i = 1; i < part->series.shape[0]; i++) n += numbers[order[i]] != numbers[order[i - 1]];
   log_info(log, "%s: %" PRId64 " series", part->input->x, n);
-  ls_status status = write_groups(store, options, part, order, log, error);
+  ls_status status = write_groups(store, options, part, order, counts, log, error);
   free(order);
   return status;
 }
 
+/* Rows of classes that are to be split come in a stratified order unless the user says otherwise: tables are
+ * often sorted by class. */
+static bool is_stratified(const import_options_t *options, const import_part_t *part) {
+  return options->n_shares > 1 && part->input->split == NULL && options->synthetic == NULL &&
+         !options->shuffle && !options->in_order && import_has_labels(part);
+}
+
 static ls_status write_part(store_t *store, const import_options_t *options, size_t number,
-                            const import_part_t *part, const log_t *log, ls_error *error) {
-  if (part->series.dims > 0) return write_series(store, options, part, log, error);
-  if (!options->shuffle) return write_groups(store, options, part, NULL, log, error);
+                            const import_part_t *part, class_counts_t *counts, const log_t *log,
+                            ls_error *error) {
+  bool stratified = is_stratified(options, part);
+  if (part->series.dims > 0) return write_series(store, options, part, counts, log, error);
+  if (!options->shuffle && !stratified) return write_groups(store, options, part, NULL, counts, log, error);
   int64_t rows = part->x.shape[0];
   if (rows > UINT32_MAX)
     return error_set(error, LS_BAD_DATA, "%s: %" PRId64 " rows; up to 2^32 - 1 can be shuffled",
                      part->input->x, rows);
-  uint32_t *order = malloc((size_t)rows * sizeof *order);
-  if (order == NULL)
-    return error_set(error, LS_NO_MEMORY, "no memory for the order of %" PRId64 " rows", rows);
-  random_stream_t stream = {.seed = options->shuffle_seed, .purpose = RANDOM_IMPORT, .shard = number};
-  random_permutation(&stream, (size_t)rows, order);
-  ls_status status = write_groups(store, options, part, order, log, error);
+  uint32_t *order = NULL;
+  if (stratified) {
+    TRY(import_stratified_order(part, STRATIFIED_SEED, number, &order, error));
+    log_info(log, "rows are shuffled, and each split gets its share of every class; --shuffle none keeps the "
+                  "order of the file");
+  } else {
+    order = malloc((size_t)rows * sizeof *order);
+    if (order == NULL)
+      return error_set(error, LS_NO_MEMORY, "no memory for the order of %" PRId64 " rows", rows);
+    random_stream_t stream = {.seed = options->shuffle_seed, .purpose = RANDOM_IMPORT, .shard = number};
+    random_permutation(&stream, (size_t)rows, order);
+  }
+  ls_status status = write_groups(store, options, part, order, counts, log, error);
   free(order);
   return status;
 }
@@ -174,11 +193,19 @@ static ls_status write_attributes(store_t *store, const import_t *import, ls_err
 static void log_labels(const import_t *import, const log_t *log) {
   const import_part_t *part = &import->parts[0];
   if (import->options->synthetic != NULL) return;
+  if (part->table.numbers_are_names)
+    log_warn(log,
+             "%s: the first line holds numbers in order and is taken for the names of columns; with "
+             "--header no it is a row",
+             part->input->x);
+  if (part->table.index != NULL)
+    log_info(log, "column 1 ('%s') only numbers or names the rows and is left out; --keep-index keeps it",
+             part->table.index);
   if (part->y.dims == 0)
     log_info(log, "neither a label column nor a file of labels was named: there is no y");
   else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
     log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1,
-             part->x.shape[1] + 1 + (part->series.dims > 0));
+             part->x.shape[1] + 1 + (part->series.dims > 0) + (part->table.index != NULL));
   for (int64_t c = 0; import->columns != NULL && c < import_array_width(&part->y); c++)
     if (import->columns[c].n > 0)
       log_info(log, "column %" PRId64 " of y (counted from 0): %zu classes", c, import->columns[c].n);
@@ -191,14 +218,17 @@ static void log_labels(const import_t *import, const log_t *log) {
 
 ls_status import_write(const import_t *import, const log_t *log, ls_error *error) {
   store_t *store = NULL;
+  class_counts_t counts = {0};
   ls_status status = LS_OK;
   log_labels(import, log);
   TRY(store_create(import->options->output, &store, error));
   for (size_t k = 0; k < import->n_parts; k++)
-    TRY_OR_DONE(write_part(store, import->options, k, &import->parts[k], log, error));
+    TRY_OR_DONE(write_part(store, import->options, k, &import->parts[k], &counts, log, error));
   TRY_OR_DONE(write_attributes(store, import, error));
   status = store_publish(&store, error);
+  if (status == LS_OK) class_counts_report(&counts, import, log);
 done:
+  class_counts_free(&counts);
   store_close(&store);
   return status;
 }

@@ -156,7 +156,7 @@ static ls_status read_settings(const store_t *store, const settings_choices_t *c
   char *text = NULL, source[512];
   snprintf(source, sizeof source, "%.480s (settings)", store_path(store));
   TRY(store_read_text(store, "/", "settings", &text, error));
-  ls_status status = settings_parse(text, strlen(text), source, NULL, 0, choices, out, error);
+  ls_status status = settings_restore(text, strlen(text), source, NULL, 0, choices, out, error);
   free(text);
   return status;
 }

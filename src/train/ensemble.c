@@ -22,7 +22,8 @@ typedef struct {
 } member_t;
 
 /* Derives the settings of one member. All members use the same validation rows, so that the mixture is
- * evaluated on rows that no member was trained on. */
+ * evaluated on rows that no member was trained on; and the same basis functions, because the mixture is
+ * evaluated on one set of inputs. */
 static ls_status member_settings(const settings_t *ensemble, int64_t member, int threads, member_t *out,
                                  ls_error *error) {
   int length = snprintf(out->name, sizeof out->name, "%s-member-%" PRId64, ensemble->name, member + 1);
@@ -33,8 +34,9 @@ static ls_status member_settings(const settings_t *ensemble, int64_t member, int
   out->settings.train.seed = ensemble->train.seed + (uint64_t)member;
   out->settings.train.members = 1;
   out->settings.parallel.threads = threads;
-  if (ensemble->data.validation_seed == SETTINGS_AUTO)
-    out->settings.data.validation_seed = (int64_t)(ensemble->train.seed & ((UINT64_C(1) << 53) - 1));
+  int64_t seed = (int64_t)(ensemble->train.seed & ((UINT64_C(1) << 53) - 1));
+  if (ensemble->data.validation_seed == SETTINGS_AUTO) out->settings.data.validation_seed = seed;
+  if (ensemble->data.basis.seed == SETTINGS_AUTO) out->settings.data.basis.seed = seed;
   return LS_OK;
 }
 

@@ -29,27 +29,15 @@ static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
   return world_broadcast(trainer->world, &trainer->position, sizeof trainer->position, 0, error);
 }
 
-static bool windows_differ(const window_settings_t *a, const window_settings_t *b) {
-  return a->length != b->length || a->horizon != b->horizon || a->stride != b->stride || a->test != b->test ||
-         strcmp(a->series, b->series) != 0;
-}
-
-/* A resumed run must see the same batches: what decides them may not have changed. */
+/* A resumed run must go on with the same network on the same batches: only keys that do not decide these may
+ * have changed. */
 static ls_status check_resumed(const trainer_t *trainer, const settings_t *stored, ls_error *error) {
   const settings_t *now = trainer->settings;
   const char *changed = NULL;
-  if (stored->train.global_batch_size != now->train.global_batch_size) changed = "train.global_batch_size";
-  if (stored->train.seed != now->train.seed) changed = "train.seed";
-  if (stored->n_losses != now->n_losses) changed = "the number of heads (loss)";
-  if (strcmp(stored->data.shuffle, now->data.shuffle) != 0) changed = "data.shuffle";
-  if (strcmp(stored->data.missing, now->data.missing) != 0) changed = "data.missing";
-  if (!basis_is_same(&stored->data.basis, &now->data.basis)) changed = "data.basis";
-  if (stored->data.validation != now->data.validation) changed = "data.validation";
-  if (windows_differ(&stored->data.window, &now->data.window)) changed = "data.window";
-  if (stored->data.validation_seed != now->data.validation_seed) changed = "data.validation_seed";
-  if (strcmp(stored->train.precision, now->train.precision) != 0) changed = "train.precision";
-  if (strcmp(stored->optimizer.name, now->optimizer.name) != 0) changed = "optimizer.name";
-  if (strcmp(stored->checkpoint.best, now->checkpoint.best) != 0) changed = "checkpoint.best";
+  TRY(settings_compare(stored, now, &changed, error));
+  if (changed == NULL && now->parallel.shards != SETTINGS_AUTO &&
+      now->parallel.shards != trainer->position.shards)
+    changed = "parallel.shards";
   if (changed == NULL) return LS_OK;
   return error_set(
       error, LS_BAD_SETTINGS,
@@ -71,7 +59,7 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
   if (status == LS_OK) status = scaler_read(store, "scaling/targets", &trainer->targets, error);
   if (status == LS_OK) status = store_read_text(store, "/", "settings", &text, error);
   if (status == LS_OK)
-    status = settings_parse(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
+    status = settings_restore(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
   if (status == LS_OK) status = check_resumed(trainer, stored, error);
   settings_destroy(&stored);
   free(text);

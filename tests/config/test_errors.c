@@ -276,3 +276,63 @@ Test(errors, damaged_files_are_refused_or_read_but_never_crash) {
     settings_destroy(&s);
   }
 }
+
+Test(errors, keys_without_effect_name_the_choices_that_use_them) {
+  static const refusal_t cases[] = {
+      {MINIMAL "optimizer: {name: adam, momentum: 0.9}\n",
+       "runs/t.yaml:6: optimizer.momentum: has no effect with optimizer.name: adam",
+       "it belongs to sgd, rmsprop, lars: leave it out"},
+      {MINIMAL "optimizer: {name: adam, weight_decay: 0.1}\n",
+       "runs/t.yaml:6: optimizer.weight_decay: ", "adamw, lars, lamb"},
+      {MINIMAL "optimizer: {name: sgd, beta1: 0.8}\n", "runs/t.yaml:6: optimizer.beta1: ", "adam"},
+      {MINIMAL "optimizer: {name: adam, nesterov: true}\n", "runs/t.yaml:6: optimizer.nesterov: ", "sgd"},
+      {MINIMAL "schedule: {factor: 0.5}\n",
+       "runs/t.yaml:6: schedule.factor: has no effect with schedule.name: constant",
+       "step, exponential, reduce_on_plateau"},
+      {MINIMAL "schedule: {base_batch_size: 32}\n", "runs/t.yaml:6: schedule.base_batch_size: ", "linear"},
+      {MINIMAL "solve: {lambda: 3}\n", "runs/t.yaml:6: solve.lambda: ", "least_squares; it belongs to ridge"},
+      {MINIMAL "stop: {target: 3}\n",
+       "runs/t.yaml:6: stop.target: has no effect while stop.metric is none: set that too, or leave this out",
+       ""},
+      {MINIMAL "stop: {over: 7 epochs}\n", "runs/t.yaml:6: stop.over: has no effect while stop.tol is 0", ""},
+      {"data: {file: a, scaling: {name: standard, range: [0, 2]}}\nloss: mse\nmodel: {layers: [dense: 1]}\n",
+       "runs/t.yaml:1: data.scaling.range: has no effect with data.scaling.name: standard", "minmax"},
+      {"data: {file: a, scaling: {columns: {age: {name: standard, range: [0, 2]}}}}\nloss: mse\n"
+       "model: {layers: [dense: 1]}\n",
+       "runs/t.yaml:1: data.scaling.columns", "range: has no effect with"},
+      {"data: {file: a, window: {stride: 2}}\nloss: mse\nmodel: {layers: [dense: 1]}\n",
+       "runs/t.yaml:1: data.window.stride: has no effect while data.window.length is 0", ""},
+      {"data: {file: a, validation_seed: 2}\nloss: mse\nmodel: {layers: [dense: 1]}\n",
+       "runs/t.yaml:1: data.validation_seed: has no effect while data.validation is 0", ""},
+      {"data: {file: a, basis: {name: rbf, degree: 3}}\nloss: mse\nmodel: {layers: [dense: 1]}\n",
+       "runs/t.yaml:1: data.basis.degree: ", "polynomial, polynomial_kernel"},
+      {"data: {file: a}\nloss: {name: mse, delta: 2}\nmodel: {layers: [dense: 1]}\n",
+       "runs/t.yaml:2: loss.delta: has no effect with loss.name: mse; it belongs to huber", ""},
+      {"data: {file: a}\nloss: [{name: huber}, {name: mse, label_smoothing: 0.1}]\n"
+       "model: {layers: [dense: 1]}\n",
+       "runs/t.yaml:2: loss[1].label_smoothing: ", "cross_entropy, binary_cross_entropy"},
+  };
+  ALL_REFUSED(cases);
+}
+
+Test(errors, an_override_of_the_choice_says_how_to_replace_its_keys) {
+  assert_refused(MINIMAL "optimizer: {name: sgd, momentum: 0.9}\n",
+                 (const char *const[]){"optimizer.name=adam", NULL},
+                 "runs/t.yaml:6: optimizer.momentum: ", "replace the whole table: 'optimizer={name: adam}'");
+}
+
+/* Resolved settings write every key down. */
+Test(errors, a_default_may_be_written_where_it_has_no_effect) {
+  settings_t *s = parsed(MINIMAL "optimizer: {name: adam, momentum: 0, trust_coefficient: 1e-3}\n", NULL);
+  settings_destroy(&s);
+}
+
+Test(errors, stored_settings_may_hold_keys_without_effect) {
+  static const char text[] = MINIMAL "optimizer: {name: adam, momentum: 0.9}\n";
+  ls_error error = {0};
+  settings_t *s = NULL;
+  cr_assert_eq(settings_restore(text, strlen(text), "model.h5", NULL, 0, &test_choices, &s, &error), LS_OK,
+               "%s", error.message);
+  cr_assert_eq(s->optimizer.momentum, 0.9);
+  settings_destroy(&s);
+}

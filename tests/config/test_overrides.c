@@ -51,11 +51,11 @@ Test(overrides, columns_have_a_scaling_of_their_own) {
 }
 
 Test(overrides, reach_into_a_short_form_and_replace_a_whole_table) {
-  settings_t *s =
-      parsed(MINIMAL "optimizer: sgd\n", OVERRIDES("optimizer.learning_rate=0.1", "loss.delta=2"));
+  settings_t *s = parsed(MINIMAL "optimizer: sgd\n",
+                         OVERRIDES("optimizer.learning_rate=0.1", "loss.name=huber", "loss.delta=2"));
   cr_assert_str_eq(s->optimizer.name, "sgd");
   cr_assert_eq(s->optimizer.learning_rate, 0.1);
-  cr_assert_str_eq(s->losses->name, "mse");
+  cr_assert_str_eq(s->losses->name, "huber");
   cr_assert_eq(s->losses->delta, 2.0);
   settings_destroy(&s);
   s = parsed(MINIMAL "optimizer: {name: sgd, momentum: 0.9}\n", OVERRIDES("optimizer=sgd"));

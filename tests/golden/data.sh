@@ -17,7 +17,7 @@ cut -d, -f21 rows.csv >weights.csv
 # columns of several kinds, with gaps here and there
 awk -F, -v OFS=, 'NR > 1 && NR % 23 == 0 { $3 = "" } NR > 1 && NR % 57 == 0 { $13 = "" } { print }' x.csv >gaps.csv
 
-split=(--header yes --split 'train=0.83,test=0.17')
+split=(--shuffle none --header yes --split 'train=0.83,test=0.17')
 "$program" import x.csv classes.csv data/classes.h5 "${split[@]}"
 "$program" import gaps.csv classes.csv data/gaps.h5 --missing "${split[@]}"
 "$program" import x.csv answers.csv data/answers.h5 --regression "${split[@]}"

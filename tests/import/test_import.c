@@ -41,6 +41,7 @@ static void write_text(const char *path, const char *text) {
 
 static ls_status run(import_options_t options) {
   options.output = "out.h5";
+  options.overwrite = true;
   return import_run(&options, NULL, &error);
 }
 
@@ -478,6 +479,7 @@ static ls_status run_shares(const import_share_t *shares, size_t n, bool shuffle
                                 .label = "1",
                                 .header = -1,
                                 .shuffle = shuffle,
+                                .in_order = !shuffle,
                                 .shuffle_seed = seed});
 }
 
@@ -599,4 +601,139 @@ Test(import, series_that_have_numbers_keep_them) {
   write_text("t.csv", "7,1.5\n,2.5\n");
   options = (import_options_t){.inputs = &input, .n_inputs = 1, .header = -1, .series = "0"};
   expect_failure(run(options), LS_BAD_DATA, "t.csv:2: column 1");
+}
+
+/* ---- what a user states, or a file says, and an import must not ignore ---- */
+
+Test(import, an_output_that_exists_is_not_overwritten) {
+  write_text("t.csv", "1,2\n3,4\n");
+  write_text("out.h5", "mine");
+  import_input_t input = {.x = "t.csv"};
+  import_options_t options = {.inputs = &input, .n_inputs = 1, .header = -1, .output = "out.h5"};
+  cr_assert(import_run(&options, NULL, &error) == LS_USAGE);
+  cr_assert(strstr(error.message, "out.h5 exists") != NULL, "%s", error.message);
+  options.overwrite = true;
+  cr_assert(import_run(&options, NULL, &error) == LS_OK, "%s", error.message);
+}
+
+Test(import, a_misspelt_split_is_refused) {
+  static const struct {
+    const char *name, *meant;
+  } cases[] = {
+      {"trian", "train"}, {"Train", "train"}, {"val", "valid"}, {"validation", "valid"}, {"tset", "test"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char message[64];
+    const import_share_t shares[] = {{cases[i].name, 0.5}, {"fold1", 0.5}};
+    snprintf(message, sizeof message, "did you mean %s?", cases[i].meant);
+    expect_failure(run_shares(shares, 2, true, 1), LS_USAGE, message);
+  }
+  const import_share_t folds[] = {{"fold1", 0.5}, {"fold2", 0.5}};
+  cr_assert(run_shares(folds, 2, true, 1) == LS_OK, "%s", error.message);
+}
+
+Test(import, columns_of_one_name_are_refused) {
+  expect_failure(run_table("a,b,a\n1,2,3\n", NULL), LS_BAD_DATA, "columns 1 and 3 are both called 'a'");
+}
+
+Test(import, hexadecimal_numbers_are_not_numbers) {
+  expect_failure(run_table("a,b\n1,0x1F\n", NULL), LS_BAD_DATA, "'0x1F' is not a number");
+}
+
+Test(import, a_column_that_numbers_the_rows_is_left_out) {
+  static const char *const names[] = {"", "index", "Unnamed: 0", "rownames"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (int first = 0; first < 2; first++) {
+      char text[128];
+      snprintf(text, sizeof text, "%s,a,kind\n%d,5,x\n%d,6,y\n", names[i], first, first + 1);
+      cr_assert(run_table(text, "kind") == LS_OK, "%s: %s", text, error.message);
+      EXPECT_ARRAY("train/x", false, 4, 2, 1, 5, 6);
+      EXPECT_TEXTS("feature_names", "a");
+    }
+  cr_assert(run_table("rownames,a,kind\nOhio,5,x\nUtah,6,y\n", "kind") == LS_OK, "%s", error.message);
+  EXPECT_ARRAY("train/x", false, 4, 2, 1, 5, 6);
+  cr_assert(run_table("index,a,kind\n1,5,x\n3,6,y\n", "kind") == LS_OK, "%s", error.message); /* no index */
+  EXPECT_ARRAY("train/x", false, 4, 2, 2, 1, 5, 3, 6);
+  cr_assert(run_table("number,a,kind\n1,5,x\n2,6,y\n", "kind") == LS_OK, "%s", error.message);
+  EXPECT_ARRAY("train/x", false, 4, 2, 2, 1, 5, 2, 6);
+  write_text("t.csv", ",a,kind\n1,5,x\n2,6,y\n");
+  import_input_t input = {.x = "t.csv"};
+  cr_assert(run((import_options_t){
+                .inputs = &input, .n_inputs = 1, .label = "kind", .header = -1, .keep_index = true}) ==
+            LS_OK);
+  EXPECT_ARRAY("train/x", false, 4, 2, 2, 1, 5, 2, 6);
+}
+
+Test(import, a_first_line_of_numbers_in_order_is_a_header) {
+  cr_assert(run_table("0,1,2\n5,6,9\n7,8,4\n", NULL) == LS_OK, "%s", error.message);
+  EXPECT_TEXTS("feature_names", "0", "1", "2");
+  cr_assert(run_table("1990,1995,2000\n5,6,9\n7,8,4\n", NULL) == LS_OK, "%s", error.message);
+  EXPECT_TEXTS("feature_names", "1990", "1995", "2000");
+  cr_assert(run_table("1,2,3\n2,3,4\n9,8,4\n", NULL) == LS_OK, "%s",
+            error.message); /* the second line, too */
+  cr_assert(rows_of("train/x") == 3 && !has_attribute("feature_names"));
+}
+
+/* 60 rows sorted by class, 30, 20 and 10 of the three. */
+static void write_sorted(void) {
+  FILE *file = fopen("sorted.csv", "w");
+  for (int i = 0; i < 60; i++) fprintf(file, "%d,%s\n", i, i < 30 ? "a" : i < 50 ? "b" : "c");
+  fclose(file);
+}
+
+static void count_classes(const char *name, int64_t counts[3]) {
+  store_t *store = open_output();
+  double y[64];
+  int64_t rows = rows_of(name);
+  cr_assert(store_read_rows(store, name, 0, rows, STORE_F64, y, &error) == LS_OK, "%s", error.message);
+  memset(counts, 0, 3 * sizeof *counts);
+  for (int64_t i = 0; i < rows; i++) counts[(int)y[i]]++;
+  store_close(&store);
+}
+
+Test(import, a_split_of_classes_gives_each_part_its_share) {
+  int64_t train[3], test[3];
+  write_sorted();
+  import_input_t input = {.x = "sorted.csv"};
+  const import_share_t shares[] = {{"train", 0.7}, {"test", 0.3}};
+  import_options_t options = {
+      .inputs = &input, .n_inputs = 1, .label = "-1", .header = 0, .shares = shares, .n_shares = 2};
+  cr_assert(run(options) == LS_OK, "%s", error.message);
+  count_classes("train/y", train);
+  count_classes("test/y", test);
+  for (int c = 0; c < 3; c++) {
+    int64_t all = train[c] + test[c], expected = c == 0 ? 30 : c == 1 ? 20 : 10;
+    cr_assert(all == expected);
+    cr_assert(labs((long)(10 * train[c] - 7 * all)) <= 10, "class %d: %" PRId64 " of %" PRId64, c, train[c],
+              all);
+  }
+  options.in_order = true;
+  cr_assert(run(options) == LS_OK, "%s", error.message);
+  count_classes("test/y", test);
+  cr_assert(test[0] == 0 && test[1] == 8 && test[2] == 10);
+}
+
+Test(import, a_class_that_training_lacks_is_reported) {
+  char text[4096] = "";
+  write_sorted();
+  import_input_t input = {.x = "sorted.csv"};
+  const import_share_t shares[] = {{"train", 0.7}, {"test", 0.3}};
+  FILE *out = fopen("log", "w+");
+  const log_t log = {out};
+  const import_options_t options = {.inputs = &input,
+                                    .n_inputs = 1,
+                                    .label = "-1",
+                                    .header = 0,
+                                    .shares = shares,
+                                    .n_shares = 2,
+                                    .in_order = true,
+                                    .output = "out.h5"};
+  cr_assert(import_run(&options, &log, &error) == LS_OK, "%s", error.message);
+  rewind(out);
+  cr_assert(fread(text, 1, sizeof text - 1, out) > 0);
+  fclose(out);
+  cr_assert(
+      strstr(text, "warning: train has no row of 1 of the 3 classes (c), so training cannot learn them") !=
+          NULL,
+      "%s", text);
+  cr_assert(strstr(text, "warning: test has no row of 1 of the 3 classes (a)") != NULL, "%s", text);
 }

@@ -120,7 +120,7 @@ Test(bad_input, settings_that_do_not_go_together_are_refused_with_their_line) {
   } cases[] = {{"loss: {name: cross_entropy, class_weights: [1, 2]}", "loss.class_weights: 2 numbers", 2},
                {"loss: {name: mse, class_weights: balanced}", "loss.class_weights: they are for", ALONE},
                {"loss: {name: quantile, quantiles: [0.5, 0.1]}", "loss.quantiles: levels must grow", ALONE},
-               {"loss: {name: mse, label_smoothing: 0.1}", "loss.label_smoothing is for", ALONE},
+               {"loss: {name: mse, label_smoothing: 0.1}", "loss.label_smoothing: has no effect with", ALONE},
                {"loss: [{name: mse, outputs: 9}, mse]", "loss[0], head1 (mse): loss.outputs", ALONE},
                {"stop: {metric: valid_loss}", "stop.metric needs validation rows", 2},
                {"stop: {patience: 3}", "stop.patience needs validation rows", ALONE},

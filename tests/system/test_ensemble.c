@@ -128,3 +128,25 @@ Test(ensemble, samples_of_a_network_without_dropout_are_refused) {
   cr_expect_eq(result.code, 2);
   cr_expect_not_null(strstr(result.err, "no dropout"), "%s", result.err);
 }
+
+/* The basis belongs to the ensemble, not to its members: what is drawn at random for it must be the same in
+ * all of them. */
+Test(ensemble, predicts_the_mean_of_its_members_with_every_basis) {
+  static const char *const bases[] = {"polynomial", "{name: fourier, size: 20}", "{name: rbf, size: 20}",
+                                      "{name: polynomial_kernel, size: 20}",
+                                      "{name: linear_kernel, size: 20}"};
+  static float all[VALUES], first[VALUES], second[VALUES];
+  write_classes();
+  for (size_t b = 0; b < sizeof bases / sizeof bases[0]; b++) {
+    run_well(2, "train config.yaml name=all 'data.basis=%s'", bases[b]);
+    run_well(ALONE, "predict runs/all data.h5 --x test/x --out all.h5");
+    run_well(ALONE, "predict runs/all-member-1 data.h5 --x test/x --out 1.h5");
+    run_well(ALONE, "predict runs/all-member-2 data.h5 --x test/x --out 2.h5");
+    read_values("all.h5", "probability", TEST_ROWS, STORE_F32, all);
+    read_values("1.h5", "probability", TEST_ROWS, STORE_F32, first);
+    read_values("2.h5", "probability", TEST_ROWS, STORE_F32, second);
+    for (int i = 0; i < VALUES; i++)
+      cr_assert_float_eq((double)all[i], ((double)first[i] + (double)second[i]) / 2, 1e-6, "%s: value %d",
+                         bases[b], i);
+  }
+}

@@ -76,3 +76,19 @@ Test(launch, warns_of_a_file_system_that_will_be_full) {
                              CLASSES);
   cr_assert_not_null(strstr(result.err, "the file system of runs has"), "%s", result.err);
 }
+
+/* Such variables would bind the main thread to one core before the program starts, and the ranks of a host to
+ * the same one. Module systems set them. */
+Test(launch, counts_all_cores_whatever_binds_threads_of_openmp) {
+  static const char *const variables[] = {"OMP_PROC_BIND=true", "OMP_PLACES=cores", "GOMP_CPU_AFFINITY=0"};
+  char expected[64], ignored[64];
+  snprintf(expected, sizeof expected, "on %ld of ", (long)sysconf(_SC_NPROCESSORS_ONLN));
+  for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+    result_t result = run_command("env %s %s check config.yaml", variables[i], run_launcher(ALONE));
+    cr_assert_eq(result.code, 0, "%s: exit code %d\n%s", variables[i], result.code, result.err);
+    cr_expect_not_null(strstr(result.out, expected), "%s: no '%s' in\n%s", variables[i], expected,
+                       result.out);
+    snprintf(ignored, sizeof ignored, "ignored %.*s:", (int)strcspn(variables[i], "="), variables[i]);
+    cr_expect_not_null(strstr(result.err, ignored), "no '%s' in\n%s", ignored, result.err);
+  }
+}

@@ -56,7 +56,7 @@ Test(stop_rules, a_training_loss_that_no_longer_falls) {
   CHECK("tol: 0.1, over: 1 epoch", HISTORY_TRAIN_LOSS, 2, STOP_TOL, 1, 2, 1);
   CHECK("tol: 1, over: 1 epoch", HISTORY_TRAIN_LOSS, 0, STOP_NOT, 5, 4, 3);
   CHECK("tol: 9, over: 1 step", HISTORY_TRAIN_LOSS, 0, STOP_NOT, 5, 5, 5);
-  CHECK("over: 1 epoch", HISTORY_TRAIN_LOSS, 0, STOP_NOT, 5, 5, 5);
+  CHECK("tol: 0", HISTORY_TRAIN_LOSS, 0, STOP_NOT, 5, 5, 5);
 }
 
 /* Losses of steps, a row each, in epochs of three; after which step the rule holds, 0: never. */
