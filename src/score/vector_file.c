@@ -17,6 +17,11 @@ static float *plain_buffer(const graph_t *graph) {
   return malloc(most * sizeof(float));
 }
 
+/* An optimiser has no state of running statistics. */
+static bool has_array(const char *folder, const parameter_t *array) {
+  return !array->is_statistic || strncmp(folder, "optimizer/", strlen("optimizer/")) != 0;
+}
+
 ls_status vector_write(store_t *store, const graph_t *graph, const char *folder, const float *vector,
                        ls_error *error) {
   float *plain = plain_buffer(graph);
@@ -25,8 +30,7 @@ ls_status vector_write(store_t *store, const graph_t *graph, const char *folder,
   for (size_t i = 0; i < graph_parameter_count(graph) && status == LS_OK; i++) {
     const parameter_t *array = graph_parameter(graph, i);
     char name[160];
-    if (array->is_statistic && strcmp(folder, "parameters") != 0)
-      continue; /* an optimiser has no state of it */
+    if (!has_array(folder, array)) continue;
     snprintf(name, sizeof name, "%s/%s", folder, array->name);
     status = graph_unpack(graph, i, vector, plain, error);
     if (status == LS_OK)
@@ -58,10 +62,13 @@ ls_status vector_read(const store_t *store, const graph_t *graph, const char *fo
   for (size_t i = 0; i < graph_parameter_count(graph) && status == LS_OK; i++) {
     const parameter_t *array = graph_parameter(graph, i);
     char name[160];
-    if (array->is_statistic && strcmp(folder, "parameters") != 0)
-      continue; /* an optimiser has no state of it */
+    if (!has_array(folder, array)) continue;
     snprintf(name, sizeof name, "%s/%s", folder, array->name);
-    status = check_shape(store, name, array, error);
+    if (array->is_statistic && !store_has(store, name)) /* earlier versions left them out for members */
+      status =
+          error_set(error, LS_BAD_DATA, "%s: the running statistics %s are missing: train the ensemble again",
+                    store_path(store), name);
+    if (status == LS_OK) status = check_shape(store, name, array, error);
     if (status == LS_OK) status = store_read_rows(store, name, 0, array->shape[0], STORE_F32, plain, error);
     if (status == LS_OK) status = graph_pack(graph, i, plain, vector, error);
   }

@@ -150,3 +150,15 @@ Test(ensemble, predicts_the_mean_of_its_members_with_every_basis) {
                          bases[b], i);
   }
 }
+
+/* Running statistics are part of each member: what the run reports must be what its file computes. */
+Test(ensemble, keeps_the_running_statistics_of_all_members) {
+  write_classes();
+  run_well(
+      ALONE,
+      "train config.yaml name=all 'model.layers=[{dense: 11}, batch_norm, {activation: tanh}, {dense: %d}]'",
+      CLASSES);
+  run_well(ALONE, "eval runs/all --json all.json");
+  cr_expect_float_eq(json_double(file_text("all.json"), "loss"),
+                     json_double(file_text("runs/all/summary.json"), "test_loss"), 1e-12);
+}
