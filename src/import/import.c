@@ -82,9 +82,6 @@ static ls_status check_options(const import_options_t *options, ls_error *error)
   if (unnamed == 0 && options->n_shares > 0)
     return error_set(error, LS_USAGE, "--split divides an input without a split's name, and there is none");
   TRY(check_shares(options, error));
-  if (!options->overwrite && access(options->output, F_OK) == 0)
-    return error_set(error, LS_USAGE, "%s exists: choose another name, or give --overwrite to replace it",
-                     options->output);
   if (options->series != NULL && (options->shuffle || options->n_shares > 0))
     return error_set(error, LS_USAGE,
                      "--series keeps rows in the order of time: leave --%s out; data.window.test and "
@@ -340,10 +337,49 @@ static ls_status run(import_t *import, const log_t *log, ls_error *error) {
   return import_write(import, log, error);
 }
 
+/* Whether two files have the same bytes. */
+static bool same_bytes(const char *a, const char *b) {
+  enum { PIECE = 1 << 16 };
+  static char of_a[PIECE], of_b[PIECE];
+  FILE *files[2] = {fopen(a, "rb"), fopen(b, "rb")};
+  bool same = files[0] != NULL && files[1] != NULL;
+  for (size_t n = 1; same && n > 0;) {
+    n = fread(of_a, 1, PIECE, files[0]);
+    same = fread(of_b, 1, PIECE, files[1]) == n && memcmp(of_a, of_b, n) == 0;
+  }
+  for (int i = 0; i < 2; i++)
+    if (files[i] != NULL) fclose(files[i]);
+  return same;
+}
+
+/* An output that exists is replaced only if the user says so. An import of the same content changes nothing
+ * (files carry no times), so commands may be repeated. */
+static ls_status import_beside(const import_options_t *options, const log_t *log, ls_error *error) {
+  char beside[4096];
+  int length = snprintf(beside, sizeof beside, "%s.new", options->output);
+  if (length < 0 || (size_t)length >= sizeof beside)
+    return error_set(error, LS_USAGE, "%.80s…: too long a path", options->output);
+  import_options_t other = *options;
+  other.output = beside;
+  other.overwrite = true;
+  TRY(import_run(&other, log, error));
+  bool same = same_bytes(beside, options->output);
+  unlink(beside);
+  if (same) {
+    log_info(log, "%s holds this already", options->output);
+    return LS_OK;
+  }
+  return error_set(
+      error, LS_USAGE,
+      "%s exists and holds something else: choose another name, or give --overwrite to replace it",
+      options->output);
+}
+
 ls_status import_run(const import_options_t *options, const log_t *log, ls_error *error) {
   import_options_t settled = *options;
   synthetic_t set = {0};
   TRY(check_options(options, error));
+  if (!options->overwrite && access(options->output, F_OK) == 0) return import_beside(options, log, error);
   if (options->synthetic != NULL) {
     TRY(synthetic_settle(options->synthetic, &set, error));
     settled.synthetic = &set;

@@ -47,7 +47,7 @@ typedef struct {
   bool in_order;   /* split rows of classes in the order of the input too; otherwise, without `shuffle`, they
                       are  shuffled with seed 1 and dealt so that each split gets its share of every class */
   uint64_t shuffle_seed;
-  bool overwrite;     /* replace an output that exists; otherwise LS_USAGE */
+  bool overwrite;     /* replace an output that exists and holds something else; otherwise LS_USAGE */
   const char *source; /* text of the attribute `source`; NULL: the file names */
 } import_options_t;
 

@@ -612,8 +612,11 @@ Test(import, an_output_that_exists_is_not_overwritten) {
   import_options_t options = {.inputs = &input, .n_inputs = 1, .header = -1, .output = "out.h5"};
   cr_assert(import_run(&options, NULL, &error) == LS_USAGE);
   cr_assert(strstr(error.message, "out.h5 exists") != NULL, "%s", error.message);
+  cr_assert(access("out.h5.new", F_OK) != 0);
   options.overwrite = true;
   cr_assert(import_run(&options, NULL, &error) == LS_OK, "%s", error.message);
+  options.overwrite = false;
+  cr_assert(import_run(&options, NULL, &error) == LS_OK, "the same again: %s", error.message);
 }
 
 Test(import, a_misspelt_split_is_refused) {

@@ -45,7 +45,7 @@ Test(basis, of_every_kind_is_that_of_scikit_learn_on_any_layout) {
       "{name: polynomial_kernel, size: 30, degree: 3, gamma: 0.3, coef0: 0.5}",
       "{name: linear_kernel, size: 20}"};
   char words[WORDS_SIZE] = "", name[16] = "", first[64], again[64];
-  run_well(ALONE, "import --make friedman friedman.h5 --rows 3000 --features 7");
+  run_well(ALONE, "import --overwrite --make friedman friedman.h5 --rows 3000 --features 7");
   write_text("friedman.yaml", "data: {file: friedman.h5, scaling: standard}\n"
                               "model: {layers: [dense: 1]}\n"
                               "loss: mse\n"
@@ -81,9 +81,9 @@ Test(basis, solved_is_the_ridge_regression_of_scikit_learn) {
     double r2;
   } cases[] = {{"polynomial", "1", 0.92}, {"fourier", "0.01", 0.88}, {"kernel", "0.001", 0.86}};
   char words[WORDS_SIZE] = "", path[64];
-  run_well(ALONE,
-           "import --make friedman data/friedman.h5 --rows 2000 --features 10 --noise 1 --seed 1 --split "
-           "train=0.5,test=0.5");
+  run_well(ALONE, "import --overwrite --make friedman data/friedman.h5 --rows 2000 --features 10 --noise 1 "
+                  "--seed 1 --split "
+                  "train=0.5,test=0.5");
   run_well(ALONE, "solve " CONFIGS "friedman-polynomial.yaml data.basis=none name=plain");
   cr_assert_lt(json_double(file_text("runs/plain/summary.json"), "test_r2"), 0.8);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -104,9 +104,8 @@ static double accuracy(const char *name) {
 }
 
 Test(basis, lets_a_linear_model_tell_a_circle_from_the_one_around_it) {
-  run_well(
-      ALONE,
-      "import --make circles data/circles.h5 --rows 400 --noise 0.1 --seed 1 --split train=0.5,test=0.5");
+  run_well(ALONE, "import --overwrite --make circles data/circles.h5 --rows 400 --noise 0.1 --seed 1 --split "
+                  "train=0.5,test=0.5");
   run_well(ALONE, "train " CONFIGS "kernel-circles.yaml");
   cr_assert_gt(accuracy("kernel-circles"), 0.95);
   cr_assert_float_eq(json_double(file_text("runs/kernel-circles/summary.json"), "parameters"), 200, 0);
@@ -128,7 +127,7 @@ Test(basis, lets_a_linear_model_tell_a_circle_from_the_one_around_it) {
 /* 500000 frequencies of 10 features, and as many phases, in float. */
 Test(basis, is_counted_by_check_and_has_no_more_landmarks_than_there_are_rows) {
   double data = 0;
-  run_well(ALONE, "import --make friedman data/friedman.h5 --rows 100 --features 10");
+  run_well(ALONE, "import --overwrite --make friedman data/friedman.h5 --rows 100 --features 10");
   result_t result = run_well(ALONE, "check " CONFIGS "friedman-fourier.yaml data.basis.size=500000");
   const char *memory = strstr(result.out, "program ");
   cr_assert(memory != NULL && sscanf(memory, "program %*f MB, data %lf MB", &data) == 1, "%s", result.out);
@@ -138,7 +137,7 @@ Test(basis, is_counted_by_check_and_has_no_more_landmarks_than_there_are_rows) {
 }
 
 Test(basis, that_was_changed_is_refused_by_a_resumed_run) {
-  run_well(ALONE, "import --make circles data/circles.h5 --rows 200");
+  run_well(ALONE, "import --overwrite --make circles data/circles.h5 --rows 200");
   run_well(ALONE, "train " CONFIGS
                   "kernel-circles.yaml data.basis.size=50 train.epochs=1 'checkpoint.every=1 epoch'");
   result_t result =

@@ -186,7 +186,7 @@ Test(calibration, intervals_of_a_posterior_are_counted) {
     fprintf(file, "%.9g,%.9g,%.9g\n", a, b, 3 * a - 2 * b + 2 * error);
   }
   fclose(file);
-  run_well(ALONE, "import plane.csv data.h5 --label 2 --regression --split train=0.5,test=0.5");
+  run_well(ALONE, "import --overwrite plane.csv data.h5 --label 2 --regression --split train=0.5,test=0.5");
   write_text("config.yaml", "data: {file: data.h5, target_scaling: standard}\n"
                             "model: {layers: [{dense: 1}]}\n"
                             "loss: mse\n"
@@ -231,7 +231,7 @@ Test(calibration, intervals_are_those_of_the_normal_distribution) {
     fprintf(file, "%d,%.9g\n", i, y[i]);
   }
   fclose(file);
-  run_well(ALONE, "import near.csv data.h5 --label 1 --regression --header no");
+  run_well(ALONE, "import --overwrite near.csv data.h5 --label 1 --regression --header no");
   write_text("config.yaml", "data: {file: data.h5}\n"
                             "model: {layers: [{dense: {units: 2, init: zeros}}]}\n"
                             "loss: gaussian_nll\n"

@@ -12,7 +12,7 @@ TestSuite(forecast, .init = place_make, .fini = place_remove);
 
 /* A network of the given layers on a made series of so many steps. */
 static void configure(int steps, const char *window, const char *layers, const char *more) {
-  run_well(ALONE, "import --make ar series.h5 --rows %d --noise 2 --seed 7", steps);
+  run_well(ALONE, "import --overwrite --make ar series.h5 --rows %d --noise 2 --seed 7", steps);
   write_text("config.yaml",
              "data:\n"
              "  {file: series.h5, scaling: standard, target_scaling: standard, validation: 0.15,\n"
@@ -59,7 +59,7 @@ Test(forecast, the_same_bits_on_any_layout_and_resumed) {
 Test(forecast, the_same_bits_as_of_rows_that_numpy_has_cut) {
   const char *python = run_python();
   if (python == NULL) cr_skip_test("no Python with h5py and numpy here");
-  run_well(ALONE, "import --make ar series.h5 --rows 2000");
+  run_well(ALONE, "import --overwrite --make ar series.h5 --rows 2000");
   result_t result = run_command("%s -c '"
                                 "import h5py, numpy\n"
                                 "w = numpy.random.default_rng(1).integers(0, 5, 2000) / 4\n"
@@ -185,7 +185,7 @@ static void make_stations(void) {
                                 "  for t, i, x, s in rows: f.write(f\"{x:.5f},{i},{s:.5f}\\n\")'",
                                 run_python());
   cr_assert_eq(result.code, 0, "%s", result.err);
-  result = run_well(ALONE, "import stations.csv series.h5 --series station");
+  result = run_well(ALONE, "import --overwrite stations.csv series.h5 --series station");
   cr_expect(strstr(result.out, "7 series") != NULL, "%s", result.out);
 }
 
@@ -207,7 +207,7 @@ Test(forecast, several_series_are_cut_each_by_itself_as_numpy_cuts_them) {
   outcome_expect_same(&one, &other, "3 ranks");
   cr_expect_eq(json_double(file_text("runs/other/summary.json"), "test_seasonal_naive_mae"),
                json_double(file_text("runs/one/summary.json"), "test_seasonal_naive_mae"));
-  run_well(ALONE, "import --make ar single.h5 --rows 50");
+  run_well(ALONE, "import --overwrite --make ar single.h5 --rows 50");
   result = run(2, "predict runs/one single.h5 --out single.csv");
   cr_expect(result.code == 3 && strstr(result.err, "data.window.series is none") != NULL, "%s", result.err);
   result = run(2, "predict runs/one single.h5 --out single.csv data.window.series=none");
@@ -347,7 +347,7 @@ Test(forecast, what_does_not_suit_is_refused) {
               cases[i].words, result.code, result.err);
   }
   cr_expect(!file_exists("runs/config"));
-  run_well(ALONE, "import --make ar short.h5 --rows 11");
+  run_well(ALONE, "import --overwrite --make ar short.h5 --rows 11");
   run_well(ALONE, "train config.yaml");
   result_t result = run(2, "predict runs/config short.h5 --out forecasts.csv");
   cr_expect(result.code == 3 && strstr(result.err, "data.window.length") != NULL, "%s", result.err);
