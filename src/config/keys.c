@@ -246,7 +246,7 @@ static bool is_listed(const char *names, const char *name) {
 }
 
 /* A key that changes nothing is an error, because its author thinks that it does. A default may be written
- * down anywhere. */
+ * down anywhere, and so may keys of something that the settings switch off themselves. */
 static ls_status check_effect(const reading_t *reading, key_table_t table, const key_row_t *row,
                               const char *prefix, const yaml_value_t *tree, const void *base) {
   const yaml_value_t *section;
@@ -260,6 +260,7 @@ static ls_status check_effect(const reading_t *reading, key_table_t table, const
   path_join(path, prefix, row->path);
   path_join(key, prefix, with->path);
   if (row->used_by == NULL) {
+    if (keys_find(tree, with->path, &section) != NULL) return LS_OK; /* switched off in words */
     TRY(is_changed(reading, with, base, &is_used));
     if (is_used) return LS_OK;
     return setting_refuse(reading, value, path,
@@ -271,9 +272,10 @@ static ls_status check_effect(const reading_t *reading, key_table_t table, const
   if (is_listed(row->used_by, chosen)) return LS_OK;
   const yaml_value_t *choice = keys_find(tree, with->path, &section);
   char instead[PATH_SIZE] = "leave it out";
-  if (choice != NULL && choice->override != NULL && value->override == NULL) /* the file chose another name */
-    snprintf(instead, sizeof instead, "replace the whole table: '%.*s={name: %.60s}'",
-             (int)(strlen(key) - strlen(".name")), key, chosen);
+  if (choice != NULL && choice->override != NULL && value->override == NULL &&
+      strchr(key, '.') != NULL) /* the file chose another name */
+    snprintf(instead, sizeof instead, "replace the whole table: '%.*s={%.40s: %.60s}'",
+             (int)(strlen(key) - strlen(strrchr(key, '.'))), key, strrchr(key, '.') + 1, chosen);
   return setting_refuse(reading, value, path, "has no effect with %s: %s; it belongs to %s: %s", key, chosen,
                         row->used_by, instead);
 }

@@ -50,10 +50,10 @@ static void expect_fit(const double *expected, double tolerance, const char *how
 Test(weighted, closed_forms_are_those_of_numpy_on_any_layout) {
   char alone[64], ranks[64];
   write_rows();
-  run_well(ALONE, "solve weighted.yaml name=fit solve.method=least_squares");
+  run_well(ALONE, "solve weighted.yaml name=fit 'solve={method: least_squares}'");
   expect_fit(weighted_least_squares, 1e-5, "least squares");
   json_value(file_text("runs/fit/summary.json"), "parameters_checksum", alone);
-  run_well(3, "solve weighted.yaml name=fit solve.method=least_squares");
+  run_well(3, "solve weighted.yaml name=fit 'solve={method: least_squares}'");
   json_value(file_text("runs/fit/summary.json"), "parameters_checksum", ranks);
   cr_expect_str_eq(ranks, alone, "3 ranks give other bits");
   run_well(2, "solve weighted.yaml name=fit solve.method=ridge");
@@ -63,7 +63,7 @@ Test(weighted, closed_forms_are_those_of_numpy_on_any_layout) {
 Test(weighted, a_bayesian_fit_has_the_evidence_and_deviations_of_numpy) {
   double noise[WEIGHTED_ROWS], epistemic[WEIGHTED_ROWS];
   write_rows();
-  run_well(2, "solve weighted.yaml name=fit solve.method=bayesian");
+  run_well(2, "solve weighted.yaml name=fit 'solve={method: bayesian}'");
   expect_fit(weighted_bayesian, 1e-5, "bayesian");
   cr_expect_float_eq(json_double(file_text("runs/fit/summary.json"), "log_evidence"), weighted_evidence[2],
                      1e-5);
