@@ -23,7 +23,7 @@ static void write_rows(void) {
   write_text("weighted.yaml", "data: {file: weighted.h5, weights: train/w}\n"
                               "model: {layers: [dense: 1]}\n"
                               "loss: mse\n"
-                              "solve: {lambda: 2.5}\n"
+                              "solve: {method: ridge, lambda: 2.5}\n"
                               "optimizer: lbfgs\n"
                               "train: {global_batch_size: all, epochs: 100}\n"
                               "parallel: {shards: 5, threads: 1}\n");
