@@ -47,6 +47,7 @@ static ls_status check_targets(check_t *check, ls_error *error) {
   char text[32];
   TRY(objective_create(settings, graph_outputs(check->graph), &check->objective, error));
   TRY(class_weights_check(settings, &check->objective, error));
+  TRY(objective_check_classes(&check->objective, settings->data.file, shape->class_names, error));
   const target_request_t request = objective_request(&check->objective);
   const window_settings_t *window = &settings->data.window;
   if (window->length > 0) return windows_check(window, shape->y_width / window->horizon, request, error);

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "data/stream.h"
+#include "score/match.h"
 #include "store/store.h"
 #include "train/row_weights.h"
 
@@ -289,7 +290,10 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
   TRY(dataset_load(session->world, ready->settings, bit, objective_request(&model->objective),
                    ready->layout.shards, data, error));
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* same result on all ranks */
+  ls_status status = match_features(ready->model, file, (*data)->feature_names, (*data)->features, error);
   split_t *split = loaded_split(*data, bit);
+  if (status == LS_OK) status = match_classes(model, file, *data, split, error);
+  TRY(world_agree(session->world, status, error));
   if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);
   TRY(split_scale_targets(split, &model->targets, error));
   return row_weights_apply(session->world, &model->class_weights, &model->objective, *data, split, error);

@@ -4,8 +4,9 @@
 #include "cli/command.h"
 
 #include "data/dataset.h"
-#include "store/store.h"
+#include "score/match.h"
 #include "score/predict.h"
+#include "store/store.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -168,7 +169,9 @@ static ls_status predict(const session_t *session, const predict_arguments_t *a,
   TRY(dataset_load_features(session->world, file, x, &window, ready->model->features.columns,
                             ready->model->features.fill != NULL, ready->layout.shards,
                             ready->settings->data.memory_limit, &data, error));
-  ls_status status = predict_rows(session, a, ready, &data->test, error);
+  ls_status status = world_agree(
+      session->world, match_features(ready->model, file, data->feature_names, data->features, error), error);
+  if (status == LS_OK) status = predict_rows(session, a, ready, &data->test, error);
   if (status == LS_OK)
     log_info(&session->log, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows, file, x,
              a->out);

@@ -64,6 +64,7 @@ ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_s
       .has_y = train->has_y,
       .y_is_integer = train->y_is_integer,
       .y_width = train->y_width,
+      .class_names = plan.class_names,
       .type = train->type,
       .train_steps = train->steps,
       .valid_steps = plan.split[VALID].steps,
@@ -330,6 +331,7 @@ static ls_status load_features(loading_t *load, const char *x, dataset_t *datase
   dataset->features = row_features(load, &load->plan->split[TEST]);
   ls_status status = open_file(load, dataset, &store, error);
   if (status == LS_OK) status = load_split(load, &names, TEST, dataset, &dataset->test, error);
+  if (status == LS_OK) status = feature_names_load(store, load->plan->split[TEST].features, dataset, error);
   store_close(&store);
   return status;
 }

@@ -44,6 +44,7 @@ typedef struct {
   bool has_y; /* of the training rows */
   bool y_is_integer;
   int64_t y_width;                    /* 1 for (n), k for (n, k); of a window, its targets */
+  int64_t class_names;                /* names of classes of labels in the file; 0: none */
   int64_t step_columns, step_targets; /* windows: of a time step in x and in the y beside it; else 0 */
   element_t type;                     /* in memory */
   int64_t train_steps, valid_steps, test_steps;    /* windows: of the timelines that they lie on */

@@ -36,7 +36,8 @@ typedef struct {
   bool by_share;         /* validation rows are chosen among the training arrays' rows */
   bool in_train[SPLITS]; /* the rows lie in the training arrays */
   source_t split[SPLITS];
-  int64_t series; /* windows: in the training arrays */
+  int64_t series;      /* windows: in the training arrays */
+  int64_t class_names; /* how many names the file has for the classes of labels */
 } dataset_plan_t;
 
 /* ---- split_names.c ---- */
@@ -141,6 +142,8 @@ ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void
 
 /* ---- dataset_names.c ---- */
 
+/* The names of so many columns of x; none where the file names another number of them. */
+ls_status feature_names_load(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error);
 /* All names that the file has. */
 ls_status names_load(const store_t *store, const source_t *train, dataset_t *dataset, ls_error *error);
 

@@ -41,13 +41,17 @@ static ls_status load_column_names(const store_t *store, int64_t columns, datase
   return LS_OK;
 }
 
-ls_status names_load(const store_t *store, const source_t *train, dataset_t *dataset, ls_error *error) {
+ls_status feature_names_load(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error) {
   class_names_t features = {0};
+  TRY(load_names(store, "feature_names", dataset, &features, error));
+  if ((int64_t)features.n == columns) dataset->feature_names = features.names;
+  return LS_OK;
+}
+
+ls_status names_load(const store_t *store, const source_t *train, dataset_t *dataset, ls_error *error) {
   TRY(load_names(store, "class_names", dataset, &dataset->class_names, error));
   TRY(load_column_names(store, train->has_y ? train->y_width : 0, dataset, error));
-  TRY(load_names(store, "feature_names", dataset, &features, error));
-  if ((int64_t)features.n == train->features) dataset->feature_names = features.names;
-  return LS_OK;
+  return feature_names_load(store, train->features, dataset, error);
 }
 
 const class_names_t *dataset_class_names(const dataset_t *dataset, int64_t column) {

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- headers ---- */
@@ -111,6 +112,16 @@ static ls_status split_by_share(const store_t *store, const settings_t *settings
   return LS_OK;
 }
 
+static ls_status count_class_names(const store_t *store, int64_t *out, ls_error *error) {
+  char **names = NULL;
+  size_t n = 0;
+  if (!store_has_attribute(store, "/", "class_names")) return LS_OK;
+  TRY(store_read_texts(store, "/", "class_names", &names, &n, error));
+  free(names);
+  *out = (int64_t)n;
+  return LS_OK;
+}
+
 ls_status plan_make(const store_t *store, const settings_t *settings, dataset_plan_t *out,
                     series_t series[SPLITS], ls_error *error) {
   dataset_plan_t plan;
@@ -134,6 +145,7 @@ ls_status plan_make(const store_t *store, const settings_t *settings, dataset_pl
     TRY(windows_plan(store, settings, &plan, series, error));
   else if (by_share)
     TRY(split_by_share(store, settings, &plan, error));
+  TRY(count_class_names(store, &plan.class_names, error));
   *out = plan;
   return LS_OK;
 }

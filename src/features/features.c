@@ -29,6 +29,27 @@ features_width_t features_width(const settings_t *settings, int64_t columns, int
   return (features_width_t){columns, columns, basis_width(&settings->data.basis, columns, rows)};
 }
 
+ls_status features_reorder(features_t *features, const int64_t *at, ls_error *error) {
+  const int64_t n = features->columns;
+  scaler_t *scaler = &features->scaler;
+  int64_t *source = arena_new(&features->arena, (size_t)features->encoded, sizeof *source);
+  double *values = arena_new(&features->arena, 4 * (size_t)n, sizeof *values);
+  if (source == NULL || values == NULL) return no_memory(features, error);
+  double *shift = values, *scale = values + n, *offset = values + 2 * n, *fill = values + 3 * n;
+  for (int64_t i = 0; i < features->encoded; i++)
+    source[i] = at[features->source != NULL ? features->source[i] : i];
+  for (int64_t c = 0; c < n && scaler->n > 0; c++) {
+    shift[at[c]] = scaler->shift[c];
+    scale[at[c]] = scaler->scale[c];
+    offset[at[c]] = scaler->offset[c];
+  }
+  for (int64_t c = 0; c < n && features->fill != NULL; c++) fill[at[c]] = features->fill[c];
+  features->source = source;
+  if (features->fill != NULL) features->fill = fill;
+  if (scaler->n > 0) scaler->shift = shift, scaler->scale = scale, scaler->offset = offset;
+  return LS_OK;
+}
+
 /* ---- files ---- */
 
 enum { PATH_SIZE = 64 };

@@ -29,6 +29,10 @@ typedef struct {
 /* For so many training rows of so many columns; inputs is 0 when only the rows can say. Not collective. */
 features_width_t features_width(const settings_t *settings, int64_t columns, int64_t rows);
 
+/* Makes them those of a file that has column c of the present ones at place at[c]; at (columns) is a
+ * permutation. */
+ls_status features_reorder(features_t *features, const int64_t *at, ls_error *error);
+
 void features_free(features_t *features);
 
 /* The group scaling/features. */

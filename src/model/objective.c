@@ -155,6 +155,16 @@ void objective_free(objective_t *objective) {
 
 /* ---- what is asked of it ---- */
 
+ls_status objective_check_classes(const objective_t *objective, const char *file, int64_t names,
+                                  ls_error *error) {
+  int64_t classes = objective->heads[0].classes;
+  if (!objective->has_labels || names == 0 || names == classes) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "model.layers: the network tells %" PRId64 " classes apart, but %s has %" PRId64
+                   ": the last layer needs other outputs",
+                   classes, file, names);
+}
+
 target_request_t objective_request(const objective_t *objective) {
   const head_t *head = objective->heads;
   if (objective->columns == NULL) return loss_request(head->loss, &head->params, head->outputs);

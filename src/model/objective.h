@@ -51,6 +51,11 @@ bool head_has_class_weights(const settings_t *settings, size_t h);
 /* What the data must offer; borrows `columns`. */
 target_request_t objective_request(const objective_t *objective);
 
+/* LS_BAD_SETTINGS if a file names another number of classes than the network tells apart; names 0: the file
+ * names none. For labels alone. */
+ls_status objective_check_classes(const objective_t *objective, const char *file, int64_t names,
+                                  ls_error *error);
+
 /* The loss itself where there is one head, "of 3 heads" (in text) else; for messages: "the loss %s". */
 const char *objective_name(const objective_t *objective, char text[32]);
 

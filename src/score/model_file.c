@@ -92,6 +92,9 @@ static ls_status write_model(store_t *store, const model_parts_t *parts, ls_erro
   TRY(store_write_int(store, "/", "epoch", parts->epoch, error));
   TRY(store_write_int(store, "/", "shards", parts->shards, error));
   TRY(head_classes_write(store, parts, error));
+  if (parts->feature_names != NULL)
+    TRY(store_write_texts(store, "/", "feature_names", (const char *const *)parts->feature_names,
+                          (size_t)parts->features->columns, error));
   TRY(vector_write(store, parts->graph, "parameters", parts->parameters, error));
   if (parts->members != NULL) TRY(write_members(store, parts, error));
   if (parts->posterior != NULL && parts->posterior->inputs > 0)
@@ -169,6 +172,16 @@ static ls_status read_checksum(const store_t *store, char checksum[17], ls_error
   return LS_OK;
 }
 
+/* Files of earlier versions have none. */
+static ls_status read_feature_names(const store_t *store, model_t *model, ls_error *error) {
+  size_t n = 0;
+  if (!store_has_attribute(store, "/", "feature_names")) return LS_OK;
+  TRY(store_read_texts(store, "/", "feature_names", &model->feature_names, &n, error));
+  if ((int64_t)n == model->features.columns) return LS_OK;
+  return error_set(error, LS_BAD_DATA, "%s: %zu names for %" PRId64 " features", store_path(store), n,
+                   model->features.columns);
+}
+
 static ls_status read_model(const store_t *store, const settings_choices_t *choices, model_t *model,
                             ls_error *error) {
   int64_t shards = 0;
@@ -184,6 +197,7 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
                    &model->graph, error));
   TRY(objective_create(model->settings, graph_outputs(model->graph), &model->objective, error));
   TRY(head_classes_read(store, model, error));
+  TRY(read_feature_names(store, model, error));
   if (store_has(store, "posterior"))
     TRY(posterior_read(store, model->features.inputs, graph_outputs(model->graph), &model->posterior, error));
   return read_members(store, model, error);
@@ -216,6 +230,7 @@ void model_destroy(model_t **model) {
   free((*model)->members);
   for (size_t h = 0; h < MOST_HEADS; h++) free((void *)(*model)->class_names[h]);
   free((*model)->class_weights.values);
+  free((*model)->feature_names);
   free(*model);
   *model = NULL;
 }

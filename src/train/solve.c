@@ -12,6 +12,9 @@
 #include <string.h>
 
 static ls_status check_network(const settings_t *settings, ls_error *error) {
+  if (settings->train.members > 1)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "train.members: the closed form has one solution, whatever the seed: leave it out");
   const layer_settings_t *layer = settings->model.layers;
   bool is_linear = settings->model.n_layers == 1 && layer->kind == LAYER_DENSE &&
                    strcmp(layer->activation, "identity") == 0;

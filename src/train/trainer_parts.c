@@ -19,6 +19,8 @@ ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *
 }
 
 model_parts_t trainer_model(const trainer_t *trainer) {
+  const bool names_columns = trainer->dataset != NULL && trainer->dataset->train.windows == NULL &&
+                             trainer->dataset->features == trainer->features.columns;
   return (model_parts_t){.settings = trainer->settings,
                          .graph = trainer->graph,
                          .objective = &trainer->objective,
@@ -26,6 +28,7 @@ model_parts_t trainer_model(const trainer_t *trainer) {
                          .targets = &trainer->targets,
                          .class_weights = &trainer->class_weights,
                          .class_names = trainer->class_names,
+                         .feature_names = names_columns ? trainer->dataset->feature_names : NULL,
                          .step = trainer->position.step,
                          .epoch = trainer->position.epoch,
                          .shards = trainer->position.shards,

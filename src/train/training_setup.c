@@ -131,6 +131,10 @@ static void find_class_names(const objective_t *objective, const dataset_t *data
 static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
                    objective_request(&trainer->objective), trainer->layout.shards, &trainer->dataset, error));
+  TRY(trainer_agree(trainer,
+                    objective_check_classes(&trainer->objective, trainer->settings->data.file,
+                                            (int64_t)trainer->dataset->class_names.n, error),
+                    error));
   find_class_names(&trainer->objective, trainer->dataset, trainer->class_names);
   TRY(make_scalers(trainer, error));
   TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0, &trainer->objective,
