@@ -192,7 +192,7 @@ Test(calibration, intervals_of_a_posterior_are_counted) {
                             "loss: mse\n"
                             "solve: {method: bayesian}\n"
                             "parallel: {shards: 4, threads: 1}\n");
-  run_well(ALONE, "solve config.yaml name=bayes");
+  run_well(ALONE, "solve config.yaml name=bayes train.members=1");
   run_well(ALONE, "predict runs/bayes data.h5 --x test/x --out p.h5");
   run_well(3, "eval runs/bayes --json e.json");
   expect_coverage("std", file_text("e.json"), TEST_ROWS);
@@ -283,7 +283,7 @@ Test(calibration, shares_below_quantiles_are_counted) {
 
 Test(calibration, temperatures_that_mean_nothing_are_refused) {
   write_values_config();
-  run_well(ALONE, "solve config.yaml name=bayes");
+  run_well(ALONE, "solve config.yaml name=bayes train.members=1");
   result_t result = run(2, "eval runs/bayes --temperature fit");
   cr_expect_eq(result.code, 2);
   cr_expect_not_null(strstr(result.err, "mse gives none"), "%s", result.err);
