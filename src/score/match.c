@@ -47,6 +47,17 @@ static ls_status find_columns(const model_t *model, const char *file, char *cons
   return LS_OK;
 }
 
+/* The names in the order of the file too, so that a second file is matched with the order of the first. */
+static ls_status reorder_names(model_t *model, const int64_t *at, ls_error *error) {
+  size_t n = (size_t)model->features.columns;
+  char **names = malloc(n * sizeof *names);
+  if (names == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the names of %zu features", n);
+  memcpy(names, model->feature_names, n * sizeof *names);
+  for (size_t c = 0; c < n; c++) model->feature_names[at[c]] = names[c];
+  free(names);
+  return LS_OK;
+}
+
 ls_status match_features(model_t *model, const char *file, char *const *names, int64_t n, ls_error *error) {
   if (model->feature_names == NULL || names == NULL || n != model->features.columns ||
       same(model->feature_names, names, n))
@@ -55,6 +66,7 @@ ls_status match_features(model_t *model, const char *file, char *const *names, i
   if (at == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the names of %" PRId64 " features", n);
   ls_status status = find_columns(model, file, names, n, at, error);
   if (status == LS_OK) status = features_reorder(&model->features, at, error);
+  if (status == LS_OK) status = reorder_names(model, at, error);
   free(at);
   return status;
 }

@@ -58,6 +58,21 @@ Test(match, columns_in_another_order_are_found_by_their_names) {
   cr_expect_eq(run_command("sh script").code, 0, "other classes");
 }
 
+/* The temperature is fitted on one split and another one is evaluated: both are matched with one model. */
+Test(match, two_splits_of_a_file_are_matched_alike) {
+  double accuracy[2];
+  train();
+  write_table("other.csv", "bca", NULL);
+  for (int i = 0; i < 2; i++) {
+    const char *table = i == 0 ? "rows" : "other";
+    run_well(ALONE, "import --overwrite --train %s.csv --valid %s.csv rows.h5 --label kind", table, table);
+    run_well(ALONE, "eval runs/config --split train --temperature fit --json out.json");
+    accuracy[i] = json_double(file_text("out.json"), "accuracy");
+  }
+  cr_expect_gt(accuracy[0], 0.9);
+  cr_expect_float_eq(accuracy[1], accuracy[0], 1e-9, "%g, not %g", accuracy[1], accuracy[0]);
+}
+
 Test(match, a_file_without_a_feature_is_refused) {
   train();
   write_table("other.csv", "abd", NULL);
