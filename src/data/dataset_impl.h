@@ -142,9 +142,9 @@ ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void
 
 /* ---- dataset_names.c ---- */
 
-/* The names of so many columns of x; none where the file names another number of them. */
+/* Loads the names of the columns of x. Loads none if the file does not name exactly `columns` columns. */
 ls_status feature_names_load(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error);
-/* All names that the file has. */
+/* Loads all names that the file has. */
 ls_status names_load(const store_t *store, const source_t *train, dataset_t *dataset, ls_error *error);
 
 /* ---- dataset_choice.c ---- */

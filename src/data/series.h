@@ -13,9 +13,9 @@ typedef struct {
   int64_t *ids;   /* (n): the numbers that the file gives them, or NULL; malloc'd */
 } series_t;
 
-/* Series by an array of one integer for each of so many rows; rows of the same number follow each other. name
- * NULL: all rows are one series. LS_BAD_DATA when a series is in several places. Not collective. *out is
- * caller-owned (series_free). */
+/* Reads the series of `rows` rows from the array `name`: one integer per row, the number of its series. The
+ * rows of a series follow each other; otherwise LS_BAD_DATA. name NULL: all rows are one series. Not
+ * collective. *out is caller-owned (series_free). */
 ls_status series_read(const store_t *store, const char *name, int64_t rows, series_t *out, ls_error *error);
 /* Everybody gets what rank 0 has. Collective. */
 ls_status series_share(world_t *world, series_t *series, ls_error *error);

@@ -17,7 +17,8 @@ ls_status features_fit(world_t *world, const settings_t *settings, const dataset
 ls_status features_fit_file(world_t *world, const settings_t *settings, int shards, features_t *out,
                             ls_error *error);
 
-/* features_width; where only the rows can say, they are read and dealt to so many shards. Collective. */
+/* Computes the widths like features_width. If they depend on the rows, it reads the training rows, divided
+ * into `shards` shards. Collective. */
 ls_status features_find_width(world_t *world, const settings_t *settings, const dataset_shape_t *shape,
                               int shards, features_width_t *out, ls_error *error);
 

@@ -36,7 +36,7 @@ static int64_t classes_of(const import_part_t *part) {
 
 /* ---- the order of a stratified split ---- */
 
-/* Where a row stands in the order: row j of the n rows of its class at (j + 1/2) / n. */
+/* The place of a row in the order. Row j of the n rows of a class gets the place (j + 1/2) / n. */
 typedef struct {
   double place;
   uint32_t row, rank; /* rank: position after shuffling, which decides between equal places */

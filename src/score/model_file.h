@@ -78,8 +78,8 @@ typedef struct {
   const void *context;
 } model_extra_t;
 
-/* parameters_checksum as it stands in files: of the parameters; of an ensemble, of its members' checksums in
- * their order, eight bytes each. */
+/* Computes parameters_checksum as files store it. A network has the checksum of its parameters. An ensemble
+ * has the checksum of its members' checksums, eight bytes each, in the order of the members. */
 ls_status model_checksum(const model_parts_t *parts, char hex[17], ls_error *error);
 
 /* Writes a model file, or a checkpoint when `extra` is given. For one rank; not collective. */

@@ -16,8 +16,8 @@ ls_status head_classes_read(const store_t *store, model_t *model, ls_error *erro
 /* ---- posterior_file.c ---- */
 
 ls_status posterior_write(store_t *store, const posterior_t *posterior, ls_error *error);
-/* For a network of so many inputs and outputs. LS_BAD_DATA when an array has another shape. `posterior` is
- * caller-owned (posterior_free), also after a failure. */
+/* Reads the posterior of a network with these inputs and outputs. LS_BAD_DATA if an array has another shape.
+ * `posterior` is caller-owned (posterior_free), also after a failure. */
 ls_status posterior_read(const store_t *store, int64_t inputs, int64_t outputs, posterior_t *posterior,
                          ls_error *error);
 

@@ -41,12 +41,13 @@ static void say_rank(const trainer_t *trainer) {
   int64_t inputs = graph_inputs(trainer->graph);
   enum { POOR = 1000000000 };
   if (fit->rank < inputs)
-    log_warn(trainer->options->log,
-             "the %" PRId64 " features have rank %" PRId64
-             ": some are constant or linear combinations of others, so many solutions fit equally well, and "
-             "the one with the smallest weights is used. Columns of very different size can look like this "
-             "too: try data.scaling=standard",
-             inputs, fit->rank);
+    log_warn(
+        trainer->options->log,
+        "the %" PRId64 " features have rank %" PRId64
+        ": some are constant or linear combinations of others. Several solutions fit equally well; "
+        "lockstep takes the one with the smallest weights. Columns of very different size can look like this "
+        "too: try data.scaling=standard",
+        inputs, fit->rank);
   else if (fit->condition > POOR)
     log_warn(trainer->options->log,
              "the condition number is %.1e: the weights have about %.0f correct digits; remove features that "
