@@ -133,9 +133,9 @@ static ls_status check_format(const store_t *store, const char *wanted, ls_error
 
 ls_status model_open(const char *path, const char *format, store_t **out, ls_error *error) {
   store_t *store = NULL;
-  TRY(store_open(path, &store, error));
+  TRY(store_open_whole(path, &store, error));
   ls_status status = check_format(store, format, error);
-  if (status == LS_OK) status = store_verify(store, error);
+  if (status == LS_OK) status = store_require_manifest(store, error);
   if (status != LS_OK) {
     store_close(&store);
     return status;

@@ -1,5 +1,6 @@
-/* Opening and closing. Files always use the POSIX driver, even with a parallel build of HDF5: each rank reads
- * independently, and one rank writes. A new file has a temporary name until it is published. */
+/* Files as HDF5 opens and closes them. Files always use the POSIX driver, even with a parallel build of HDF5:
+ * each rank reads independently, and one rank writes. A new file has a temporary name until it is published.
+ */
 #include "store/store_impl.h"
 
 #include <errno.h>
@@ -59,7 +60,7 @@ static ls_status explain_open(const char *path, ls_error *error) {
   return error_set(error, LS_BAD_DATA, "%s cannot be read: %s", path, reason);
 }
 
-ls_status store_open(const char *path, store_t **out, ls_error *error) {
+ls_status file_open(const char *path, store_t **out, ls_error *error) {
   hdf5_quiet();
   store_t *store = calloc(1, sizeof *store);
   char *copy = strdup(path);

@@ -189,6 +189,41 @@ done:
   return status;
 }
 
+/* ---- walking ---- */
+
+static ls_status read_last_row(const store_t *store, const char *name, ls_error *error) {
+  hid_t dataset = H5I_INVALID_HID;
+  store_array_t array = {0};
+  TRY(array_open(store, name, &dataset, &array, error));
+  hid_t file_type = H5Dget_type(dataset), type = H5Tget_native_type(file_type, H5T_DIR_ASCEND);
+  int64_t rows = array_rows(&array);
+  void *row = malloc((size_t)array_row_elements(&array) * H5Tget_size(type) + 1);
+  ls_status status = LS_OK;
+  if (row == NULL)
+    status = error_set(error, LS_NO_MEMORY, "%s: out of memory for a row of %s", store->path, name);
+  if (status == LS_OK && rows > 0) status = array_read(store, dataset, name, rows - 1, 1, type, row, error);
+  free(row);
+  hdf5_close(type);
+  hdf5_close(file_type);
+  hdf5_close(dataset);
+  return status;
+}
+
+ls_status manifest_walk(const store_t *store, ls_error *error) {
+  names_t names = {0};
+  size_t n_arrays = 0;
+  ls_status status = LS_OK;
+  TRY_OR_DONE(manifest_names(store, &names, &n_arrays, error));
+  for (size_t i = 0; i < names.n; i++) {
+    uint64_t size = 0, checksum = 0;
+    TRY_OR_DONE(i < n_arrays ? read_last_row(store, names.names[i], error)
+                             : checksum_attribute(store, names.names[i], &size, &checksum, error));
+  }
+done:
+  names_free(&names);
+  return status;
+}
+
 /* ---- verifying ---- */
 
 static ls_status split_names(char *text, size_t size, names_t *names) {
@@ -264,13 +299,17 @@ static const char *first_difference(const manifest_t *now, const manifest_t *the
   return now->names.n > then->names.n ? now->names.names[then->names.n] : NULL;
 }
 
+ls_status store_require_manifest(const store_t *store, ls_error *error) {
+  if (store_has(store, MANIFEST_NAMES)) return LS_OK;
+  return error_set(error, LS_BAD_DATA, "%s has no manifest: it was not finished, or not written by lockstep",
+                   store->path);
+}
+
 ls_status store_verify(const store_t *store, ls_error *error) {
   manifest_t then = {0}, now = {0};
   ls_status status = LS_OK;
   const char *what = NULL;
-  if (!store_has(store, MANIFEST_NAMES))
-    return error_set(error, LS_BAD_DATA,
-                     "%s has no manifest: it was not finished, or not written by lockstep", store->path);
+  TRY(store_require_manifest(store, error));
   TRY_OR_DONE(manifest_read(store, &then, error));
   TRY_OR_DONE(manifest_make(store, &now, error));
   const char *name = first_difference(&now, &then, &what);

@@ -43,11 +43,43 @@ static ls_status move_into_place(const char *temporary, const char *path, ls_err
 
 /* ---- stores ---- */
 
-static ls_status verify_file(const char *path, ls_error *error) {
+/* Where the arrays have their values. *out is malloc'd. */
+static ls_status find_ranges(const store_t *store, seal_range_t **out, size_t *n, ls_error *error) {
+  names_t names = {0};
+  TRY(names_of_arrays(store, &names, error));
+  seal_range_t *ranges = calloc(names.n + 1, sizeof *ranges);
+  ls_status status =
+      ranges == NULL ? error_set(error, LS_NO_MEMORY, "%s: no memory to seal it", store->path) : LS_OK;
+  *n = 0;
+  for (size_t i = 0; i < names.n && status == LS_OK; i++) {
+    store_place_t place = {0};
+    store_array_t array = {0};
+    status = store_describe(store, names.names[i], &array, error);
+    if (status == LS_OK) status = store_locate(store, names.names[i], &place, error);
+    if (status == LS_OK && place.is_plain)
+      ranges[(*n)++] =
+          (seal_range_t){(uint64_t)place.offset, (uint64_t)(array_rows(&array) * array_row_elements(&array)) *
+                                                     store_type_size(place.type)};
+  }
+  names_free(&names);
+  if (status == LS_OK)
+    *out = ranges;
+  else
+    free(ranges);
+  return status;
+}
+
+/* Compares the closed file with its manifest, and seals it. */
+static ls_status verify_and_seal(const char *path, ls_error *error) {
   store_t *store = NULL;
-  TRY(store_open(path, &store, error));
+  seal_range_t *ranges = NULL;
+  size_t n = 0;
+  TRY(file_open(path, &store, error));
   ls_status status = store_verify(store, error);
+  if (status == LS_OK) status = find_ranges(store, &ranges, &n, error);
   store_close(&store);
+  if (status == LS_OK) status = seal_write(path, ranges, n, error);
+  free(ranges);
   return status;
 }
 
@@ -61,7 +93,7 @@ ls_status store_publish(store_t **store, ls_error *error) {
     open->file = H5I_INVALID_HID;
   }
   if (!written) TRY_OR_DONE(hdf5_error(error, LS_IO, "%s cannot be written", open->path));
-  status = verify_file(open->temporary, error);
+  status = verify_and_seal(open->temporary, error);
   if (status != LS_OK) TRY_OR_DONE(error_prefix(error, LS_IO, "%s did not come back as written", open->path));
   TRY_OR_DONE(move_into_place(open->temporary, open->path, error));
   free(open->temporary);

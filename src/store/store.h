@@ -5,8 +5,8 @@
  * a temporary name and gets its final name in store_publish, because an HDF5 file whose writer died may open
  * without error and lack data:
  *
- *   PATH.tmp-PID   create, write -> manifest -> close -> reopen, verify -> fsync -> rename
- *   PATH           old file, or nothing ..............................................  | new file
+ *   PATH.tmp-PID   create, write -> manifest -> close -> reopen, verify -> seal -> fsync -> rename
+ *   PATH           old file, or nothing .....................................................  | new file
  *
  * The directory is fsynced after the rename.
  *
@@ -41,10 +41,22 @@ typedef struct store store_t;
 
 /* ---- reading ---- */
 
-/* Opens a file for reading. LS_BAD_DATA with the reason: missing, not HDF5, truncated, or locked (with advice
- * on HDF5_USE_FILE_LOCKING). *out is caller-owned (store_close). */
+/* Opens a file for reading. LS_BAD_DATA with the reason: missing, not HDF5, truncated, damaged, or locked
+ * (with advice on HDF5_USE_FILE_LOCKING). All bytes that HDF5 has to trust are compared with the file's seal
+ * (store/seal.c) first; the values of arrays are not (store_check). A file without a seal is read in a child
+ * process first, for at most 20 s. *out is caller-owned (store_close). */
 ls_status store_open(const char *path, store_t **out, ls_error *error);
+/* The same for a file that is read whole, such as a model: values are compared too, with the seal, or with
+ * the manifest if there is one but no seal. */
+ls_status store_open_whole(const char *path, store_t **out, ls_error *error);
 const char *store_path(const store_t *store);
+
+/* Compares the bytes of a file with its seal, without HDF5. Callers may divide the work: this one compares
+ * part `part` of `parts`; 0 of 1 is the whole file. *sealed is false, and nothing is compared, if the file
+ * has no seal: lockstep did not write it, an older lockstep did, or somebody edited it. A missing file is no
+ * error here. LS_BAD_DATA names the damaged bytes. */
+ls_status store_check(const char *path, int part, int parts, bool *sealed, ls_error *error);
+
 void store_close(store_t **store);
 
 /* Whether an array or group exists. */
@@ -112,13 +124,15 @@ ls_status store_write_texts(store_t *store, const char *name, const char *key, c
                             size_t n, ls_error *error);
 
 /* Completes the file: writes the manifest (/manifest: name, size and XXH3-64 checksum of every array and
- * attribute), closes, reopens and verifies the file, fsyncs it, renames it to its final name and fsyncs the
- * directory. Always closes the store (*store = NULL); on failure removes the temporary file. */
+ * attribute), closes, reopens and verifies the file, seals it, fsyncs it, renames it to its final name and
+ * fsyncs the directory. Always closes the store (*store = NULL); on failure removes the temporary file. */
 ls_status store_publish(store_t **store, ls_error *error);
 
 /* Checks every array and attribute against the manifest. LS_BAD_DATA when one was changed, removed or added,
  * or when there is no manifest. */
 ls_status store_verify(const store_t *store, ls_error *error);
+/* LS_BAD_DATA when there is no manifest. */
+ls_status store_require_manifest(const store_t *store, ls_error *error);
 
 /* ---- small files, published in the same way ---- */
 

@@ -37,6 +37,11 @@ void hdf5_close(hid_t id);
 /* The HDF5 type of elements in memory. Owned by HDF5. */
 hid_t hdf5_type(store_type_t type);
 
+/* ---- file.c ---- */
+
+/* Opens a file for reading without any check of its bytes. The same errors as store_open. */
+ls_status file_open(const char *path, store_t **out, ls_error *error);
+
 /* ---- array.c ---- */
 
 /* Opens an array after checking that it exists and is numeric. Fills *info unless it is NULL. */
@@ -91,5 +96,25 @@ ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *er
 /* ---- manifest.c ---- */
 
 ls_status manifest_write(store_t *store, ls_error *error);
+
+/* Reads what a reader of any part of the file reads of its structure: names, shapes, types, all attributes,
+ * and the last row of each array. */
+ls_status manifest_walk(const store_t *store, ls_error *error);
+
+/* ---- seal.c ---- */
+
+enum { SEAL_BLOCK = 256 << 10 };
+
+/* Where an array has its values, in bytes of the file. */
+typedef struct {
+  uint64_t offset, bytes;
+} seal_range_t;
+
+/* Appends the seal to a closed file. ranges (n): arrays whose values follow each other in the file. */
+ls_status seal_write(const char *path, const seal_range_t *ranges, size_t n, ls_error *error);
+
+/* Compares all blocks but those that hold nothing but values; *sealed is false, and nothing is compared, if
+ * the file has no seal. LS_BAD_DATA for a damaged file. */
+ls_status seal_check_structure(const char *path, bool *sealed, ls_error *error);
 
 #endif

@@ -53,7 +53,7 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
   store_t *store = NULL;
   settings_t *stored = NULL;
   run_checkpoint(&trainer->run, trainer->position.step, path);
-  ls_status status = store_open(path, &store, error);
+  ls_status status = store_open_whole(path, &store, error);
   if (status == LS_OK) status = features_read(store, &trainer->features, error);
   trainer->has_features = status == LS_OK;
   if (status == LS_OK) status = scaler_read(store, "scaling/targets", &trainer->targets, error);
