@@ -88,9 +88,11 @@ $libraries
 LIBRARIES
 done <"$includes"
 
-# words: only main ends the program, nothing aborts, random numbers come from base/random
+# words: only main ends the program, nothing aborts, random numbers come from base/random. One child process, which reads
+# a file on trial, ends by _exit.
 words='(^|[^_[:alnum:]])(abort|exit|_exit|rand|srand|random|drand48|setjmp|longjmp)[[:space:]]*\('
-grep -rnE "$words" . --include='*.[ch]' | sed 's|^\./||' | grep -vE '^[^:]*:[0-9]*: */?\*' >"$includes" || true
+grep -rnE "$words" . --include='*.[ch]' | sed 's|^\./||' | grep -vE '^[^:]*:[0-9]*: */?\*' |
+  grep -vE '^store/open\.c:[0-9]+:  _exit\(0\);$' >"$includes" || true
 while IFS= read -r found; do fail "src/$found: this word is not used in the house"; done <"$includes"
 
 if [ "$failures" -gt 0 ]; then
