@@ -105,94 +105,122 @@ typedef struct {
   int64_t seed;      /* of frequencies and landmarks, or SETTINGS_AUTO: train.seed */
 } basis_settings_t;
 
+/* Section data: the rows, and how they are read, chosen and scaled. */
+typedef struct {
+  const char *file;              /* HDF5 dataset file; required */
+  const char *x, *y;             /* paths of the training rows, default train/x and train/y */
+  const char *valid_x, *valid_y; /* default valid/x and valid/y, used if present and validation is 0 */
+  const char *test_x, *test_y;   /* default test/x and test/y, used if present */
+  const char *weights, *valid_weights, *test_weights; /* paths of the row weights, or "none" */
+  double validation;            /* share of the training rows kept for validation, in [0, 1) */
+  const char *validation_group; /* name of a group instead of a share, or NULL */
+  int64_t validation_seed;      /* seed for choosing validation rows, or SETTINGS_AUTO: train.seed */
+  const char *shuffle;          /* full, blocks, none */
+  int64_t memory_limit;         /* most bytes of rows that a rank keeps in memory; 0: no limit */
+  window_settings_t window;
+  scaling_settings_t scaling, target_scaling;
+  column_scaling_t *columns; /* columns whose scaling differs from `scaling` */
+  size_t n_columns;
+  basis_settings_t basis;
+  const char *missing; /* NaN in x: error, drop, mean */
+} data_settings_t;
+
+/* Section model: the layers, first to last. */
+typedef struct {
+  layer_settings_t *layers; /* required */
+  size_t n_layers;
+} model_settings_t;
+
+/* Section optimizer. An optimiser ignores the members that it does not name. */
 typedef struct {
   const char *name;
-  struct {
-    const char *file;              /* HDF5 dataset file; required */
-    const char *x, *y;             /* paths of the training rows, default train/x and train/y */
-    const char *valid_x, *valid_y; /* default valid/x and valid/y, used if present and validation is 0 */
-    const char *test_x, *test_y;   /* default test/x and test/y, used if present */
-    const char *weights, *valid_weights, *test_weights; /* paths of the row weights, or "none" */
-    double validation;            /* share of the training rows kept for validation, in [0, 1) */
-    const char *validation_group; /* name of a group instead of a share, or NULL */
-    int64_t validation_seed;      /* seed for choosing validation rows, or SETTINGS_AUTO: train.seed */
-    const char *shuffle;          /* full, blocks, none */
-    int64_t memory_limit;         /* most bytes of rows that a rank keeps in memory; 0: no limit */
-    window_settings_t window;
-    scaling_settings_t scaling, target_scaling;
-    column_scaling_t *columns; /* columns whose scaling differs from `scaling` */
-    size_t n_columns;
-    basis_settings_t basis;
-    const char *missing; /* NaN in x: error, drop, mean */
-  } data;
-  struct {
-    layer_settings_t *layers; /* required */
-    size_t n_layers;
-  } model;
+  double learning_rate;
+  double momentum;
+  bool nesterov;
+  double beta1, beta2, epsilon;
+  double alpha;             /* rmsprop: decay of the mean square, in [0, 1) */
+  double weight_decay;      /* adamw, lars, lamb: applied to weights, not to biases */
+  double trust_coefficient; /* lars: > 0 */
+} optimizer_settings_t;
+
+/* Section schedule: the learning rate over a run. */
+typedef struct {
+  const char *name;
+  const char *scaling;     /* how the base rate scales with the batch: none, linear, sqrt */
+  int64_t base_batch_size; /* batch size that the rate was chosen for */
+  double warmup_epochs;    /* linear warm-up from 0, may be a fraction */
+  double start;            /* one_cycle, cyclic: initial rate as a share of the base rate */
+  double rise;             /* one_cycle: share of the run in which the rate rises */
+  double final;            /* final rate (reduce_on_plateau: lowest) as a share of the base rate */
+  double power;            /* polynomial, > 0 */
+  double every_epochs;     /* step, exponential: epochs between drops; cyclic: the period, > 0 */
+  double factor;           /* step, exponential, reduce_on_plateau: factor of a drop, in (0, 1] */
+  int64_t patience;        /* reduce_on_plateau: epochs, >= 1 */
+  double threshold;        /* reduce_on_plateau: smallest relative decrease that counts */
+} schedule_settings_t;
+
+/* Section train. */
+typedef struct {
+  int64_t epochs; /* >= 0; 0 saves the initial model */
+  int64_t steps;  /* the run ends after this many updates, even within an epoch; 0: by epochs only */
+  int64_t global_batch_size; /* or SETTINGS_ALL: all training rows */
+  uint64_t seed;
+  const char *precision; /* precision of the factors in products: fp32, bf16, bf16_dot */
+  int64_t members;       /* networks in an ensemble, with seeds seed, seed + 1, ...; 1: a single network */
+  double l1, l2;         /* penalties l1 |w| + l2/2 w^2, applied to weights, not to biases */
+  double clip_norm;      /* limit of the gradient's global norm; 0: no clipping */
+  int64_t log_every;     /* steps between logged steps; 0: log epochs only */
+  int64_t top_k;         /* k of the top-k accuracy */
+  double time_limit;     /* seconds from the program's start to a checkpoint and exit code 75; 0: none */
+} train_settings_t;
+
+/* Section stop: rules that end a run before its last epoch. */
+typedef struct {
+  double tol;           /* stop when the training loss has decreased by less than this ... */
+  interval_t over;      /* ... over this long; tol 0: never */
+  double gradient_norm; /* stop when the norm is below this; 0: never */
+  int64_t patience;     /* stop after this many epochs without a better validation loss; 0: never */
+  const char *metric;   /* none, or a metric of the history, for one head HEAD.METRIC; stop when it ... */
+  double target;        /* ... has reached this value */
+} stop_settings_t;
+
+/* Section solve, for `lockstep solve`. */
+typedef struct {
+  const char *method; /* least_squares, ridge, bayesian */
+  double lambda;      /* ridge: penalty lambda w^2 added to the sum of squared errors */
+} solve_settings_t;
+
+/* Section parallel: how work is divided. */
+typedef struct {
+  int64_t threads;        /* per rank, or SETTINGS_AUTO */
+  int64_t shards;         /* number of shards S, or SETTINGS_AUTO */
+  const char *reduce;     /* shared, mpi */
+  int64_t ranks_per_node; /* ranks that share one copy of the parameters, or SETTINGS_AUTO: all ranks of a
+                             node */
+  double timeout;         /* seconds that a rank waits for another one before the job ends; 0: no limit */
+} parallel_settings_t;
+
+/* Section checkpoint. */
+typedef struct {
+  interval_t every;
+  int64_t keep;     /* number of newest checkpoints to keep, >= 1 */
+  const char *best; /* none, or a metric as in stop.metric: the best epoch's checkpoint is also kept */
+} checkpoint_settings_t;
+
+/* All settings of a run, with a member for each section of the file. */
+typedef struct {
+  const char *name;
+  data_settings_t data;
+  model_settings_t model;
   loss_settings_t *losses; /* required: one, or one per head */
   size_t n_losses;
-  struct {
-    const char *name;
-    double learning_rate;
-    double momentum;
-    bool nesterov;
-    double beta1, beta2, epsilon;
-    double alpha;             /* rmsprop: decay of the mean square, in [0, 1) */
-    double weight_decay;      /* adamw, lars, lamb: applied to weights, not to biases */
-    double trust_coefficient; /* lars: > 0 */
-  } optimizer;
-  struct {
-    const char *name;
-    const char *scaling;     /* how the base rate scales with the batch: none, linear, sqrt */
-    int64_t base_batch_size; /* batch size that the rate was chosen for */
-    double warmup_epochs;    /* linear warm-up from 0, may be a fraction */
-    double start;            /* one_cycle, cyclic: initial rate as a share of the base rate */
-    double rise;             /* one_cycle: share of the run in which the rate rises */
-    double final;            /* final rate (reduce_on_plateau: lowest) as a share of the base rate */
-    double power;            /* polynomial, > 0 */
-    double every_epochs;     /* step, exponential: epochs between drops; cyclic: the period, > 0 */
-    double factor;           /* step, exponential, reduce_on_plateau: factor of a drop, in (0, 1] */
-    int64_t patience;        /* reduce_on_plateau: epochs, >= 1 */
-    double threshold;        /* reduce_on_plateau: smallest relative decrease that counts */
-  } schedule;
-  struct {
-    int64_t epochs; /* >= 0; 0 saves the initial model */
-    int64_t steps;  /* the run ends after this many updates, even within an epoch; 0: by epochs only */
-    int64_t global_batch_size; /* or SETTINGS_ALL: all training rows */
-    uint64_t seed;
-    const char *precision; /* precision of the factors in products: fp32, bf16, bf16_dot */
-    int64_t members;       /* networks in an ensemble, with seeds seed, seed + 1, ...; 1: a single network */
-    double l1, l2;         /* penalties l1 |w| + l2/2 w^2, applied to weights, not to biases */
-    double clip_norm;      /* limit of the gradient's global norm; 0: no clipping */
-    int64_t log_every;     /* steps between logged steps; 0: log epochs only */
-    int64_t top_k;         /* k of the top-k accuracy */
-    double time_limit;     /* seconds from the program's start to a checkpoint and exit code 75; 0: none */
-  } train;
-  struct {
-    double tol;           /* stop when the training loss has decreased by less than this ... */
-    interval_t over;      /* ... over this long; tol 0: never */
-    double gradient_norm; /* stop when the norm is below this; 0: never */
-    int64_t patience;     /* stop after this many epochs without a better validation loss; 0: never */
-    const char *metric;   /* none, or a metric of the history, for one head HEAD.METRIC; stop when it ... */
-    double target;        /* ... has reached this value */
-  } stop;
-  struct {
-    const char *method; /* least_squares, ridge, bayesian */
-    double lambda;      /* ridge: penalty lambda w^2 added to the sum of squared errors */
-  } solve;
-  struct {
-    int64_t threads;        /* per rank, or SETTINGS_AUTO */
-    int64_t shards;         /* number of shards S, or SETTINGS_AUTO */
-    const char *reduce;     /* shared, mpi */
-    int64_t ranks_per_node; /* ranks that share one copy of the parameters, or SETTINGS_AUTO: all ranks of a
-                               node */
-    double timeout;         /* seconds that a rank waits for another one before the job ends; 0: no limit */
-  } parallel;
-  struct {
-    interval_t every;
-    int64_t keep;     /* number of newest checkpoints to keep, >= 1 */
-    const char *best; /* none, or a metric as in stop.metric: the best epoch's checkpoint is also kept */
-  } checkpoint;
+  optimizer_settings_t optimizer;
+  schedule_settings_t schedule;
+  train_settings_t train;
+  stop_settings_t stop;
+  solve_settings_t solve;
+  parallel_settings_t parallel;
+  checkpoint_settings_t checkpoint;
   const char *runs;     /* directory of run directories, default "runs" */
   struct place *places; /* for settings_where */
   arena_t arena;        /* owns all text and layers above */
