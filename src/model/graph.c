@@ -81,9 +81,10 @@ static ls_status find_activation(const layer_settings_t *layer, const activation
 static void mark_needed_deltas(graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
-    node->needs_delta = node->op == &op_dense || node->op->has_scale;
+    node->backward.needs_delta = node->op == &op_dense || node->op->has_scale;
     for (int k = 0; k < node->op->n_inputs; k++)
-      node->needs_delta = node->needs_delta || graph->nodes[node->inputs[k]].needs_delta;
+      node->backward.needs_delta =
+          node->backward.needs_delta || graph->nodes[node->inputs[k]].backward.needs_delta;
   }
 }
 
@@ -91,7 +92,7 @@ static void mark_needed_deltas(graph_t *graph) {
 static ls_status check_slope(builder_t *b, const layer_settings_t *layer, const activation_t *activation,
                              size_t value) {
   mark_needed_deltas(b->graph);
-  if (activation->derivative != NULL || !b->graph->nodes[value].needs_delta) return LS_OK;
+  if (activation->derivative != NULL || !b->graph->nodes[value].backward.needs_delta) return LS_OK;
   return bad_layer(
       layer, b->error,
       "activation %s has no slope, so nothing before it could be trained: it is for inputs, ahead "
@@ -146,9 +147,9 @@ static ls_status append_dense(builder_t *b, const layer_settings_t *layer, bool 
   bool fuses = op_dense_fuses(activation);
   node_t *node = append_node(b->graph, &op_dense, *value, layer->units);
   node->activation = fuses ? activation : identity;
-  node->layout = dense_layout(in, layer->units);
-  node->has_bias = layer->bias;
-  node->init = init;
+  node->dense.layout = dense_layout(in, layer->units);
+  node->dense.has_bias = layer->bias;
+  node->dense.init = init;
   *value = node->number;
   return fuses ? LS_OK : append_activation(b, layer, has_next, value);
 }
@@ -256,14 +257,14 @@ static ls_status plan_deltas(graph_t *graph, ls_error *error) {
   if (uses == NULL) return no_memory(error);
   for (size_t i = graph->n_nodes; i-- > 0;) {
     node_t *node = &graph->nodes[i];
-    node->delta = i;
-    for (int k = 0; k < node->op->n_inputs; k++) node->adds_to[k] = uses[node->inputs[k]]++ > 0;
+    node->backward.delta = i;
+    for (int k = 0; k < node->op->n_inputs; k++) node->backward.adds_to[k] = uses[node->inputs[k]]++ > 0;
   }
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
     if (node->op->in_place < 0) continue;
     size_t input = node->inputs[node->op->in_place];
-    if (uses[input] == 1) graph->nodes[input].delta = i;
+    if (uses[input] == 1) graph->nodes[input].backward.delta = i;
   }
   free(uses);
   return LS_OK;
@@ -324,8 +325,8 @@ int64_t graph_outputs(const graph_t *graph) {
  * delta. */
 double node_flops_per_row(const graph_t *graph, const node_t *node) {
   if (node->op != &op_dense) return 0;
-  int passes = graph->nodes[node->inputs[0]].needs_delta ? 3 : 2;
-  return 2.0 * passes * (double)node->layout.in * (double)node->layout.out;
+  int passes = graph->nodes[node->inputs[0]].backward.needs_delta ? 3 : 2;
+  return 2.0 * passes * (double)node->dense.layout.in * (double)node->dense.layout.out;
 }
 
 double graph_flops_per_row(const graph_t *graph) {
@@ -339,8 +340,8 @@ void graph_print(const graph_t *graph, FILE *out) {
   fprintf(out, "%-16s %9s  %-15s %12s %14s\n", "layer", "outputs", "function", "parameters", "FLOPs per row");
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
-    int64_t parameters = node->op == &op_dense ? node->layout.in * node->layout.out : 0;
-    parameters += (node->has_bias ? node->width : 0) + (node->op->has_scale ? 2 * node->width : 0);
+    int64_t parameters = node->op == &op_dense ? node->dense.layout.in * node->dense.layout.out : 0;
+    parameters += (node->dense.has_bias ? node->width : 0) + (node->op->has_scale ? 2 * node->width : 0);
     char function[32] = "";
     if (node->activation != NULL) snprintf(function, sizeof function, "%s", node->activation->name);
     if (node->op == &op_dropout) snprintf(function, sizeof function, "rate %g", node->rate);

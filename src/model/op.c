@@ -19,18 +19,19 @@ bool op_dense_fuses(const activation_t *activation) {
 
 static void dense_op_forward(const call_t *call) {
   const node_t *node = call->node;
-  const float *b = node->has_bias ? call->parameters + node->bias : NULL;
-  const float *w = call->parameters + (call->precision->factors == 1 ? node->weight : node->rounded);
-  const float *x = dense_factors(call->precision, call->rows, node->layout.in, call->x[0], call->words);
-  dense_forward_outputs(call->precision, &node->layout, node->activation, call->rows, x, w, b, call->from,
-                        call->to, call->y);
+  const float *b = node->dense.has_bias ? call->parameters + node->dense.bias : NULL;
+  const float *w =
+      call->parameters + (call->precision->factors == 1 ? node->dense.weight : node->dense.rounded);
+  const float *x = dense_factors(call->precision, call->rows, node->dense.layout.in, call->x[0], call->words);
+  dense_forward_outputs(call->precision, &node->dense.layout, node->activation, call->rows, x, w, b,
+                        call->from, call->to, call->y);
 }
 
 static void dense_finish(const call_t *call) {
   const activation_t *f = call->node->activation;
   if (!dense_applies(f)) f->forward(call_floats(call), call->y, call->y);
   if (call->columns != NULL)
-    dense_columns(call->precision, &call->node->layout, call->slice_rows, call->slice_row, call->rows,
+    dense_columns(call->precision, &call->node->dense.layout, call->slice_rows, call->slice_row, call->rows,
                   call->x[0], call->columns);
 }
 
@@ -39,7 +40,7 @@ static void dense_settle(const call_t *call) {
   const node_t *node = call->node;
   const activation_t *f = node->activation;
   f->backward_from_output(call_floats(call), call->y, call->dy);
-  dense_panels(call->precision, &node->layout, call->slice_rows, call->slice_row, call->rows, call->dy,
+  dense_panels(call->precision, &node->dense.layout, call->slice_rows, call->slice_row, call->rows, call->dy,
                call->panels);
 }
 
@@ -47,18 +48,18 @@ static void dense_backward(const call_t *call, int input, float *dx) {
   (void)input;
   const node_t *node = call->node;
   const float *dy = dense_factors(call->precision, call->rows, node->width, call->dy, call->words);
-  dense_backward_data(call->precision, &node->layout, call->rows, dy, call->parameters + node->transposed,
-                      dx);
+  dense_backward_data(call->precision, &node->dense.layout, call->rows, dy,
+                      call->parameters + node->dense.transposed, dx);
 }
 
 static void dense_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
                             const double *const *x, double *y) {
   (void)pass;
   (void)row;
-  int64_t in = node->layout.in;
+  int64_t in = node->dense.layout.in;
   for (int64_t o = 0; o < node->width; o++) {
-    double z = node->has_bias ? plain[node->plain_bias + (size_t)o] : 0.0;
-    const double *w = plain + node->plain_weight + (size_t)(o * in);
+    double z = node->dense.has_bias ? plain[node->dense.plain_bias + (size_t)o] : 0.0;
+    const double *w = plain + node->dense.plain_weight + (size_t)(o * in);
     for (int64_t i = 0; i < in; i++) z += w[i] * x[0][i];
     y[o] = node->activation->value(z);
   }

@@ -14,6 +14,32 @@ enum { NODE_MAX_INPUTS = 2, NODE_NAME_SIZE = 48 };
 
 typedef struct op op_t;
 
+/* The parameters of a dense layer. `plain_` offsets count in the concatenation of plain arrays, the others in
+ * the parameter vector. */
+typedef struct {
+  dense_layout_t layout;
+  bool has_bias;
+  const char *init;
+  size_t weight, bias;
+  size_t transposed; /* the transposed copy of the weights, for backward; only if the input needs a delta */
+  size_t rounded;    /* the rounded copy, for forward in training; only with pairs of bf16 numbers */
+  size_t plain_weight, plain_bias;
+} dense_parameters_t;
+
+/* The parameters of layer_norm and batch_norm: a scale and a shift per value; batch_norm also has a running
+ * mean and variance. Offsets as above. */
+typedef struct {
+  size_t scale, shift, mean, variance;
+  size_t plain_scale, plain_shift, plain_mean, plain_variance;
+} norm_parameters_t;
+
+/* How backward passes the deltas of a node on. */
+typedef struct {
+  bool needs_delta;              /* this node or a node before it has parameters */
+  size_t delta;                  /* the node whose buffer holds this node's delta: itself or a later one */
+  bool adds_to[NODE_MAX_INPUTS]; /* the delta of that input already holds the share of another use, so add */
+} backward_plan_t;
+
 typedef struct {
   const op_t *op;
   size_t number; /* index in the graph; the input is node 0 */
@@ -26,23 +52,9 @@ typedef struct {
   int64_t joined;                 /* join: width of the first input */
   double epsilon, momentum;       /* layer_norm, batch_norm */
 
-  /* dense: offsets of its parameters in the vector, and (plain_) in the concatenation of plain arrays */
-  dense_layout_t layout;
-  bool has_bias;
-  const char *init;
-  size_t weight, bias;
-  size_t transposed; /* the transposed copy of the weights, for backward; only if the input needs a delta */
-  size_t rounded;    /* the rounded copy, for forward in training; only with pairs of bf16 numbers */
-  size_t plain_weight, plain_bias;
-
-  /* layer_norm, batch_norm: a scale and a shift per value; batch_norm: also a running mean and variance */
-  size_t scale, shift, mean, variance;
-  size_t plain_scale, plain_shift, plain_mean, plain_variance;
-
-  /* plan for backward */
-  bool needs_delta;              /* this node or a node before it has parameters */
-  size_t delta;                  /* the node whose buffer holds this node's delta: itself or a later one */
-  bool adds_to[NODE_MAX_INPUTS]; /* the delta of that input already holds the share of another use, so add */
+  dense_parameters_t dense;
+  norm_parameters_t norm;
+  backward_plan_t backward;
 } node_t;
 
 /* An op applied to some rows. Every pointer points to the first of these rows. */

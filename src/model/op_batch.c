@@ -38,7 +38,8 @@ static void find_moments(const call_t *call, int64_t n) {
 /* Normalises with the moments of this call. */
 static void normalise_by_rows(const call_t *call, int64_t n) {
   const int64_t width = call->node->width;
-  const float *scale = call->parameters + call->node->scale, *shift = call->parameters + call->node->shift;
+  const float *scale = call->parameters + call->node->norm.scale,
+              *shift = call->parameters + call->node->norm.shift;
   find_moments(call, n);
   const float *sum = record_row(call, RECORD_SUM), *inverse = record_row(call, RECORD_INVERSE);
   for (int64_t r = 0; r < n; r++) {
@@ -58,8 +59,8 @@ static void normalise_by_rows(const call_t *call, int64_t n) {
 static void normalise_by_running(const call_t *call) {
   const node_t *node = call->node;
   const int64_t width = node->width;
-  const float *scale = call->parameters + node->scale, *shift = call->parameters + node->shift;
-  const float *mean = call->parameters + node->mean, *variance = call->parameters + node->variance;
+  const float *scale = call->parameters + node->norm.scale, *shift = call->parameters + node->norm.shift;
+  const float *mean = call->parameters + node->norm.mean, *variance = call->parameters + node->norm.variance;
   if (call->record != NULL) {
     memset(call->record, 0, (size_t)RECORD_FLOATS(width) * sizeof(float));
     float *inverse = record_row(call, RECORD_INVERSE);
@@ -85,7 +86,7 @@ static void batch_norm_forward(const call_t *call) {
 static void batch_norm_backward(const call_t *call, int input, float *dx) {
   (void)input;
   const int64_t width = call->node->width, n = (int64_t)call->record[0];
-  const float *scale = call->parameters + call->node->scale, *inverse = record_row(call, RECORD_INVERSE);
+  const float *scale = call->parameters + call->node->norm.scale, *inverse = record_row(call, RECORD_INVERSE);
   const float *dy = call->dy, *h = call->factors, share = n > 0 ? 1.0F / (float)n : 0.0F;
   float *restrict sum = record_row(call, RECORD_DELTA), *restrict product = record_row(call, RECORD_PRODUCT);
   memset(sum, 0, 2 * (size_t)width * sizeof *sum); /* RECORD_DELTA and RECORD_PRODUCT are consecutive */
@@ -110,11 +111,11 @@ static void batch_norm_reference(const node_t *node, const double *plain, const 
     double mean = 0, variance = 0;
     for (int64_t r = 0; r < counted; r++) mean += x[r * width + j] / (double)counted;
     for (int64_t r = 0; r < counted; r++) variance += pow(x[r * width + j] - mean, 2) / (double)counted;
-    if (!pass->training) mean = plain[node->plain_mean + (size_t)j];
-    if (!pass->training) variance = plain[node->plain_variance + (size_t)j];
-    double scale = plain[node->plain_scale + (size_t)j] / sqrt(variance + node->epsilon);
+    if (!pass->training) mean = plain[node->norm.plain_mean + (size_t)j];
+    if (!pass->training) variance = plain[node->norm.plain_variance + (size_t)j];
+    double scale = plain[node->norm.plain_scale + (size_t)j] / sqrt(variance + node->epsilon);
     for (int64_t r = 0; r < rows; r++)
-      y[r * width + j] = scale * (x[r * width + j] - mean) + plain[node->plain_shift + (size_t)j];
+      y[r * width + j] = scale * (x[r * width + j] - mean) + plain[node->norm.plain_shift + (size_t)j];
   }
 }
 
@@ -151,7 +152,7 @@ void graph_step_statistics(const graph_t *graph, size_t first, size_t n, const f
                            double freedom, float *out) {
   for (size_t i = graph->n_arrays; i-- > 0 && graph->arrays[i].about.is_statistic;) {
     const array_t *array = &graph->arrays[i];
-    bool is_mean = array->offset == graph->nodes[array->node].mean;
+    bool is_mean = array->offset == graph->nodes[array->node].norm.mean;
     if (is_mean || freedom > 0) step_array(graph, array, first, n, sums, is_mean ? rows : freedom, out);
   }
 }

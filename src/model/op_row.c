@@ -65,7 +65,7 @@ static float row_moments(const node_t *node, const float *x, float *mean) {
 
 static void layer_norm_forward(const call_t *call) {
   const node_t *node = call->node;
-  const float *scale = call->parameters + node->scale, *shift = call->parameters + node->shift;
+  const float *scale = call->parameters + node->norm.scale, *shift = call->parameters + node->norm.shift;
   for (int64_t r = 0; r < call->rows; r++) {
     const float *x = call->x[0] + r * node->width;
     float *y = call->y + r * node->width, mean = 0, inverse = row_moments(node, x, &mean);
@@ -79,7 +79,7 @@ static void layer_norm_forward(const call_t *call) {
 static void layer_norm_backward(const call_t *call, int input, float *dx) {
   (void)input;
   const node_t *node = call->node;
-  const float *scale = call->parameters + node->scale;
+  const float *scale = call->parameters + node->norm.scale;
   for (int64_t r = 0; r < call->rows; r++) {
     const float *x = call->x[0] + r * node->width, *dy = call->dy + r * node->width;
     const float *h = call->factors + r * node->width;
@@ -103,8 +103,8 @@ static void layer_norm_reference(const node_t *node, const double *plain, const 
   for (int64_t i = 0; i < node->width; i++) mean += x[0][i] / width;
   for (int64_t i = 0; i < node->width; i++) variance += (x[0][i] - mean) * (x[0][i] - mean) / width;
   for (int64_t i = 0; i < node->width; i++)
-    y[i] = plain[node->plain_scale + (size_t)i] * (x[0][i] - mean) / sqrt(variance + node->epsilon) +
-           plain[node->plain_shift + (size_t)i];
+    y[i] = plain[node->norm.plain_scale + (size_t)i] * (x[0][i] - mean) / sqrt(variance + node->epsilon) +
+           plain[node->norm.plain_shift + (size_t)i];
 }
 
 const op_t op_layer_norm = {

@@ -23,7 +23,7 @@ static array_t *add_array(graph_t *graph, const node_t *node, const char *name, 
   about->dims = columns > 0 ? 2 : 1;
   about->shape[0] = node->width;
   about->shape[1] = columns;
-  about->fan_in = node->op == &op_dense ? node->layout.in : 1;
+  about->fan_in = node->op == &op_dense ? node->dense.layout.in : 1;
   about->fan_out = node->width;
   about->is_weight = columns > 0;
   about->init = "zeros";
@@ -34,7 +34,7 @@ static array_t *add_array(graph_t *graph, const node_t *node, const char *name, 
 }
 
 static bool hands_on_delta(const graph_t *graph, const node_t *node) {
-  return node->op == &op_dense && graph->nodes[node->inputs[0]].needs_delta;
+  return node->op == &op_dense && graph->nodes[node->inputs[0]].backward.needs_delta;
 }
 
 /* Room for n floats at *next. */
@@ -49,19 +49,21 @@ static void place_regions(graph_t *graph) {
   size_t next = 0, n = graph->n_nodes;
   node_t *node = graph->nodes;
   for (size_t i = 0; i < n; i++)
-    if (node[i].op == &op_dense) node[i].weight = place(&next, node[i].layout.elements, WEIGHT_START);
+    if (node[i].op == &op_dense)
+      node[i].dense.weight = place(&next, node[i].dense.layout.elements, WEIGHT_START);
   graph->weight_floats = next = round_up(next, GRAPH_BLOCK);
   for (size_t i = 0; i < n; i++) {
-    if (node[i].op == &op_dense && node[i].has_bias) node[i].bias = place(&next, node[i].width, BIAS_START);
+    if (node[i].op == &op_dense && node[i].dense.has_bias)
+      node[i].dense.bias = place(&next, node[i].width, BIAS_START);
     if (!node[i].op->has_scale) continue;
-    node[i].scale = place(&next, node[i].width, BIAS_START);
-    node[i].shift = place(&next, node[i].width, BIAS_START);
+    node[i].norm.scale = place(&next, node[i].width, BIAS_START);
+    node[i].norm.shift = place(&next, node[i].width, BIAS_START);
   }
   graph->trained_floats = next = round_up(next, GRAPH_BLOCK);
   for (size_t i = 0; i < n; i++) {
     if (!node[i].op->keeps_record) continue;
-    node[i].mean = place(&next, node[i].width, BIAS_START);
-    node[i].variance = place(&next, node[i].width, BIAS_START);
+    node[i].norm.mean = place(&next, node[i].width, BIAS_START);
+    node[i].norm.variance = place(&next, node[i].width, BIAS_START);
   }
   graph->floats = round_up(next, GRAPH_BLOCK);
 }
@@ -73,9 +75,10 @@ void parameters_place_copies(graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
     if (hands_on_delta(graph, node))
-      node->transposed = place(&next, dense_transposed_floats(graph->precision, &node->layout), 1);
+      node->dense.transposed =
+          place(&next, dense_transposed_floats(graph->precision, &node->dense.layout), 1);
     if (node->op == &op_dense && graph->precision->factors == 2)
-      node->rounded = place(&next, node->layout.elements / 2, 1);
+      node->dense.rounded = place(&next, node->dense.layout.elements / 2, 1);
   }
   graph->buffer_floats = next;
 }
@@ -89,27 +92,27 @@ static size_t add_plain(size_t *plain, const array_t *array) {
 
 static void list_trained(graph_t *graph, node_t *node, size_t *plain) {
   if (node->op == &op_dense) {
-    array_t *weight = add_array(graph, node, "weight", node->weight, node->layout.in);
-    weight->about.init = node->init;
-    node->plain_weight = add_plain(plain, weight);
+    array_t *weight = add_array(graph, node, "weight", node->dense.weight, node->dense.layout.in);
+    weight->about.init = node->dense.init;
+    node->dense.plain_weight = add_plain(plain, weight);
   }
-  if (node->op == &op_dense && node->has_bias)
-    node->plain_bias = add_plain(plain, add_array(graph, node, "bias", node->bias, 0));
+  if (node->op == &op_dense && node->dense.has_bias)
+    node->dense.plain_bias = add_plain(plain, add_array(graph, node, "bias", node->dense.bias, 0));
   if (!node->op->has_scale) return;
-  array_t *scale = add_array(graph, node, "scale", node->scale, 0);
+  array_t *scale = add_array(graph, node, "scale", node->norm.scale, 0);
   scale->about.init = "ones";
-  node->plain_scale = add_plain(plain, scale);
-  node->plain_shift = add_plain(plain, add_array(graph, node, "shift", node->shift, 0));
+  node->norm.plain_scale = add_plain(plain, scale);
+  node->norm.plain_shift = add_plain(plain, add_array(graph, node, "shift", node->norm.shift, 0));
 }
 
 static void list_statistics(graph_t *graph, node_t *node, size_t *plain) {
   if (!node->op->keeps_record) return;
-  array_t *mean = add_array(graph, node, "mean", node->mean, 0);
-  array_t *variance = add_array(graph, node, "variance", node->variance, 0);
+  array_t *mean = add_array(graph, node, "mean", node->norm.mean, 0);
+  array_t *variance = add_array(graph, node, "variance", node->norm.variance, 0);
   mean->about.is_statistic = variance->about.is_statistic = true;
   variance->about.init = "ones";
-  node->plain_mean = add_plain(plain, mean);
-  node->plain_variance = add_plain(plain, variance);
+  node->norm.plain_mean = add_plain(plain, mean);
+  node->norm.plain_variance = add_plain(plain, variance);
 }
 
 ls_status parameters_place(graph_t *graph, ls_error *error) {
@@ -160,7 +163,7 @@ const parameter_t *graph_parameter(const graph_t *graph, size_t i) {
 extent_t graph_extent(const graph_t *graph, size_t i) {
   const array_t *array = &graph->arrays[i];
   const node_t *node = &graph->nodes[array->node];
-  size_t floats = array->about.is_weight ? (size_t)node->layout.elements : array->count;
+  size_t floats = array->about.is_weight ? (size_t)node->dense.layout.elements : array->count;
   return (extent_t){array->offset, round_up(floats, BIAS_START)};
 }
 
@@ -168,7 +171,7 @@ ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, floa
   const array_t *array = &graph->arrays[i];
   (void)error;
   if (array->about.is_weight)
-    dense_unpack(&graph->nodes[array->node].layout, vector + array->offset, plain);
+    dense_unpack(&graph->nodes[array->node].dense.layout, vector + array->offset, plain);
   else
     memcpy(plain, vector + array->offset, array->count * sizeof *plain);
   return LS_OK;
@@ -178,7 +181,7 @@ ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *
   const array_t *array = &graph->arrays[i];
   (void)error;
   if (array->about.is_weight)
-    dense_pack(&graph->nodes[array->node].layout, plain, vector + array->offset);
+    dense_pack(&graph->nodes[array->node].dense.layout, plain, vector + array->offset);
   else
     memcpy(vector + array->offset, plain, array->count * sizeof *plain);
   return LS_OK;
@@ -187,21 +190,22 @@ ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *
 /* Floats [begin, begin + count) of a layer's weights into its copies. */
 static void copy_weights(const graph_t *graph, const node_t *node, float *buffer, size_t begin,
                          size_t count) {
-  const float *w = buffer + node->weight;
+  const float *w = buffer + node->dense.weight;
   if (hands_on_delta(graph, node))
-    dense_transpose(graph->precision, &node->layout, w, (int64_t)begin, (int64_t)count,
-                    buffer + node->transposed);
-  if (graph->precision->factors == 2) dense_round(w, (int64_t)begin, (int64_t)count, buffer + node->rounded);
+    dense_transpose(graph->precision, &node->dense.layout, w, (int64_t)begin, (int64_t)count,
+                    buffer + node->dense.transposed);
+  if (graph->precision->factors == 2)
+    dense_round(w, (int64_t)begin, (int64_t)count, buffer + node->dense.rounded);
 }
 
 void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t count) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
     if (node->op != &op_dense) continue;
-    size_t begin = node->weight, end = begin + (size_t)node->layout.elements;
+    size_t begin = node->dense.weight, end = begin + (size_t)node->dense.layout.elements;
     if (begin < first) begin = first;
     if (end > first + count) end = first + count;
-    if (begin < end) copy_weights(graph, node, buffer, begin - node->weight, end - begin);
+    if (begin < end) copy_weights(graph, node, buffer, begin - node->dense.weight, end - begin);
   }
 }
 

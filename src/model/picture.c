@@ -20,9 +20,9 @@ static void inputs_text(const graph_t *graph, const node_t *node, bool deltas, c
   out[0] = '\0';
   for (int k = 0; k < node->op->n_inputs; k++) {
     const node_t *input = &graph->nodes[node->inputs[k]];
-    if (deltas && !input->needs_delta) continue;
+    if (deltas && !input->backward.needs_delta) continue;
     int n = snprintf(out + length, size - length, "%s%s%s", length > 0 ? ", " : "", input->name,
-                     deltas && node->adds_to[k] ? " (added to the one that is there)" : "");
+                     deltas && node->backward.adds_to[k] ? " (added to the one that is there)" : "");
     length += n > 0 && (size_t)n < size - length ? (size_t)n : 0;
   }
 }
@@ -70,7 +70,7 @@ void graph_print_passes(const graph_t *graph, const char *origin, FILE *out) {
   fputs("\nbackward (dy: the delta of an op's output, dL/dy)\n", out);
   fprintf(out, "     loss           dL/dy; delta to %s\n", graph_output_node(graph)->name);
   for (size_t i = graph->n_nodes; i-- > 1;)
-    if (graph->nodes[i].needs_delta) print_backward(graph, &graph->nodes[i], out);
+    if (graph->nodes[i].backward.needs_delta) print_backward(graph, &graph->nodes[i], out);
 }
 
 /* ---- Graphviz ---- */
@@ -91,7 +91,7 @@ static void dot_edges(const graph_t *graph, const node_t *node, FILE *out) {
   for (int k = 0; k < node->op->n_inputs; k++) {
     const node_t *input = &graph->nodes[node->inputs[k]];
     fprintf(out, "  n%zu -> n%zu [label=\"%" PRId64 "\"];\n", input->number, node->number, input->width);
-    if (input->needs_delta)
+    if (input->backward.needs_delta)
       fprintf(out, "  n%zu -> n%zu [style=dashed, color=\"#d55e00\", constraint=false];\n", node->number,
               input->number);
   }

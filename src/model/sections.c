@@ -4,7 +4,7 @@
 #include "model/graph_impl.h"
 
 static size_t weights_of(const node_t *node) {
-  return node->op == &op_dense ? (size_t)node->layout.elements : 0;
+  return node->op == &op_dense ? (size_t)node->dense.layout.elements : 0;
 }
 
 /* The end of a section that starts with `first`: adds nodes until the next weights would exceed `floats`. */
@@ -21,26 +21,26 @@ static size_t section_end(const graph_t *graph, size_t first, size_t floats) {
 /* The number of sections that share a layer: about `floats` weights each, in whole panels. */
 static int64_t layer_cuts(const node_t *node, size_t floats) {
   int64_t n = (int64_t)((weights_of(node) + floats / 2) / floats);
-  int64_t panels = node->op == &op_dense ? node->layout.padded_out / DENSE_PANEL : 1;
+  int64_t panels = node->op == &op_dense ? node->dense.layout.padded_out / DENSE_PANEL : 1;
   if (n > panels) n = panels;
   return n > 1 ? n : 1;
 }
 
 /* Section k of the n sections that share the layer `node`. */
 static section_t cut_layer(const node_t *node, int64_t k, int64_t n) {
-  int64_t panels = node->layout.padded_out / DENSE_PANEL;
+  int64_t panels = node->dense.layout.padded_out / DENSE_PANEL;
   int64_t from = panels * k / n * DENSE_PANEL, to = panels * (k + 1) / n * DENSE_PANEL;
   return (section_t){.first = node->number,
                      .end = node->number + 1,
                      .from = from,
                      .to = k + 1 < n ? to : node->width,
-                     .offset = node->weight + (size_t)(from * node->layout.padded_in)};
+                     .offset = node->dense.weight + (size_t)(from * node->dense.layout.padded_in)};
 }
 
 /* The offset of the first weights at or after a node. */
 static size_t weights_from(const graph_t *graph, size_t node) {
   for (; node < graph->n_nodes; node++)
-    if (graph->nodes[node].op == &op_dense) return graph->nodes[node].weight;
+    if (graph->nodes[node].op == &op_dense) return graph->nodes[node].dense.weight;
   return graph->weight_floats;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 static bool owns_delta(const node_t *node) {
-  return node->needs_delta && node->delta == node->number;
+  return node->backward.needs_delta && node->backward.delta == node->number;
 }
 
 size_t graph_tape_floats(const graph_t *graph, bool train) {
@@ -18,7 +18,7 @@ size_t graph_tape_floats(const graph_t *graph, bool train) {
     if (train) buffers += (size_t)owns_delta(node) + (size_t)node->op->keeps_factors;
     floats += buffers * (size_t)node->width;
     if (train && node->op == &op_dense)
-      floats += (size_t)((node->layout.in + node->layout.padded_out) / graph->precision->factors);
+      floats += (size_t)((node->dense.layout.in + node->dense.layout.padded_out) / graph->precision->factors);
   }
   return floats;
 }
@@ -43,12 +43,12 @@ static bool take_buffers(tape_t *tape, int64_t rows) {
     if (node->op->keeps_record && (tape->records[i] = records(tape, node, rows)) == NULL) return false;
     if (node->op == &op_dense) {
       int64_t words = rows / tape->slice_rows * tape->slice_words;
-      tape->columns[i] = buffer(tape, words, node->layout.in);
-      tape->panels[i] = buffer(tape, words, node->layout.padded_out);
+      tape->columns[i] = buffer(tape, words, node->dense.layout.in);
+      tape->panels[i] = buffer(tape, words, node->dense.layout.padded_out);
       if (tape->columns[i] == NULL || tape->panels[i] == NULL) return false;
     }
-    if (!node->needs_delta) continue;
-    tape->deltas[i] = owns_delta(node) ? buffer(tape, rows, node->width) : tape->deltas[node->delta];
+    if (!node->backward.needs_delta) continue;
+    tape->deltas[i] = owns_delta(node) ? buffer(tape, rows, node->width) : tape->deltas[node->backward.delta];
     if (tape->deltas[i] == NULL) return false;
   }
   return true;

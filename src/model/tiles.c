@@ -12,16 +12,16 @@ static size_t count_pieces(const graph_t *graph) {
   size_t n = 0;
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
-    if (node->op == &op_dense) n += (size_t)dense_tiles(&node->layout) + node->has_bias;
+    if (node->op == &op_dense) n += (size_t)dense_tiles(&node->dense.layout) + node->dense.has_bias;
     n += 2 * (size_t)node->op->has_scale + 2 * (size_t)node->op->keeps_record;
   }
   return n;
 }
 
 static void cut_weight(graph_t *graph, const node_t *node) {
-  for (int64_t t = 0; t < dense_tiles(&node->layout); t++) {
-    dense_tile_t tile = dense_tile(&node->layout, t);
-    graph->pieces[graph->n_pieces++] = (piece_t){.place = {.offset = node->weight + (size_t)tile.offset,
+  for (int64_t t = 0; t < dense_tiles(&node->dense.layout); t++) {
+    dense_tile_t tile = dense_tile(&node->dense.layout, t);
+    graph->pieces[graph->n_pieces++] = (piece_t){.place = {.offset = node->dense.weight + (size_t)tile.offset,
                                                            .floats = (size_t)tile.elements,
                                                            .runs = (size_t)tile.panels,
                                                            .stride = (size_t)tile.stride},
@@ -40,8 +40,8 @@ static piece_t *cut_columns(graph_t *graph, const node_t *node, size_t offset) {
 }
 
 static void cut_statistics(graph_t *graph, const node_t *node) {
-  piece_t *mean = cut_columns(graph, node, node->mean);
-  piece_t *variance = cut_columns(graph, node, node->variance);
+  piece_t *mean = cut_columns(graph, node, node->norm.mean);
+  piece_t *variance = cut_columns(graph, node, node->norm.variance);
   mean->kind = variance->kind = PIECE_STATISTIC;
   mean->record = RECORD_SUM;
   variance->record = RECORD_SQUARES;
@@ -55,10 +55,10 @@ ls_status tiles_cut(graph_t *graph, ls_error *error) {
     if (graph->nodes[i].op == &op_dense) cut_weight(graph, &graph->nodes[i]);
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
-    if (node->op == &op_dense && node->has_bias) cut_columns(graph, node, node->bias);
+    if (node->op == &op_dense && node->dense.has_bias) cut_columns(graph, node, node->dense.bias);
     if (!node->op->has_scale) continue;
-    cut_columns(graph, node, node->scale)->kind = PIECE_PRODUCT;
-    cut_columns(graph, node, node->shift);
+    cut_columns(graph, node, node->norm.scale)->kind = PIECE_PRODUCT;
+    cut_columns(graph, node, node->norm.shift);
   }
   for (size_t i = 0; i < graph->n_nodes; i++)
     if (graph->nodes[i].op->keeps_record) cut_statistics(graph, &graph->nodes[i]);

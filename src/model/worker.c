@@ -25,7 +25,7 @@ static int64_t scratch_width(const graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++)
     for (int k = 0; k < graph->nodes[i].op->n_inputs; k++) {
       int64_t w = graph->nodes[graph->nodes[i].inputs[k]].width;
-      if (graph->nodes[i].adds_to[k] && w > width) width = w;
+      if (graph->nodes[i].backward.adds_to[k] && w > width) width = w;
     }
   return width;
 }
@@ -37,7 +37,7 @@ static int64_t most_words(const graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
     if (node->op != &op_dense) continue;
-    int64_t wide = node->layout.in > node->width ? node->layout.in : node->width;
+    int64_t wide = node->dense.layout.in > node->width ? node->dense.layout.in : node->width;
     int64_t words = precision_words(graph->precision, wide);
     if (words > most) most = words;
   }
@@ -112,8 +112,8 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
     call.record = record_of(tape, node, row - call.slice_row, call.slice_row / RECORD_EVERY);
   }
   if (tape->columns[node->number] == NULL) return call;
-  call.columns = slice_at(tape, tape->columns[node->number], row, node->layout.in);
-  call.panels = slice_at(tape, tape->panels[node->number], row, node->layout.padded_out);
+  call.columns = slice_at(tape, tape->columns[node->number], row, node->dense.layout.in);
+  call.panels = slice_at(tape, tape->panels[node->number], row, node->dense.layout.padded_out);
   return call;
 }
 
@@ -162,16 +162,16 @@ static void hand_on(graph_worker_t *worker, const call_t *call, tape_t *tape, in
   const node_t *node = call->node;
   for (int k = 0; k < node->op->n_inputs; k++) {
     const node_t *input = &worker->graph->nodes[node->inputs[k]];
-    if (!input->needs_delta) continue;
+    if (!input->backward.needs_delta) continue;
     float *dx = at_row(tape->deltas, input, row);
-    node->op->backward(call, k, node->adds_to[k] ? worker->scratch : dx);
-    if (node->adds_to[k]) add_to(dx, worker->scratch, (size_t)(call->rows * input->width));
+    node->op->backward(call, k, node->backward.adds_to[k] ? worker->scratch : dx);
+    if (node->backward.adds_to[k]) add_to(dx, worker->scratch, (size_t)(call->rows * input->width));
   }
 }
 
 static void settle_node(const graph_worker_t *worker, const node_t *node, const float *parameters,
                         tape_t *tape, int64_t row, int64_t calls) {
-  if (!node->needs_delta || node->op->settle == NULL) return;
+  if (!node->backward.needs_delta || node->op->settle == NULL) return;
   for (int64_t k = 0; k < calls; k++) {
     call_t call = prepare(worker, node, parameters, tape, row + k * worker->rows);
     node->op->settle(&call);
@@ -180,7 +180,7 @@ static void settle_node(const graph_worker_t *worker, const node_t *node, const 
 
 static void hand_on_node(graph_worker_t *worker, const node_t *node, const float *parameters, tape_t *tape,
                          int64_t row, int64_t calls) {
-  if (!node->needs_delta) return;
+  if (!node->backward.needs_delta) return;
   if (node->op->spans) {
     call_t all = prepare_all(worker, node, parameters, tape, row, calls);
     hand_on(worker, &all, tape, row);
@@ -247,8 +247,9 @@ static void sum_piece(const tape_t *tape, const piece_t *piece, const node_t *no
 }
 
 static dense_slice_t dense_slice(const tape_t *tape, const node_t *node, int64_t row) {
-  return (dense_slice_t){.columns = slice_at(tape, tape->columns[node->number], row, node->layout.in),
-                         .panels = slice_at(tape, tape->panels[node->number], row, node->layout.padded_out)};
+  return (dense_slice_t){.columns = slice_at(tape, tape->columns[node->number], row, node->dense.layout.in),
+                         .panels =
+                             slice_at(tape, tape->panels[node->number], row, node->dense.layout.padded_out)};
 }
 
 void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile,
