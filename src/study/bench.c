@@ -93,29 +93,30 @@ done:
 }
 
 static double peak_of(const bench_t *b) {
-  const double peaks[PRECISIONS] = {[PRECISION_FP32] = b->peak_fp32,
-                                    [PRECISION_BF16] = b->peak_bf16,
-                                    [PRECISION_BF16_DOT] = b->peak_bf16_dot};
+  const double peaks[PRECISIONS] = {[PRECISION_FP32] = b->machine.peak_fp32,
+                                    [PRECISION_BF16] = b->machine.peak_bf16,
+                                    [PRECISION_BF16_DOT] = b->machine.peak_bf16_dot};
   return peaks[bench_peak_precision(b)];
 }
 
 /* ---- text ---- */
 
 static void print_machine(const bench_t *b, FILE *out) {
-  double core = b->peak_fp32 / b->threads;
+  double core = b->machine.peak_fp32 / b->threads;
   fprintf(out, "machine     %d node(s), %d rank(s), %d thread(s), instructions of %s\n", b->nodes, b->ranks,
           b->threads, isa_name(isa_selected()));
-  fprintf(out, "peak        %.1f GFLOP/s in fp32, %.1f a thread\n", b->peak_fp32 / 1e9, core / 1e9);
-  if (b->peak_bf16 > 0) fprintf(out, "            %.1f GFLOP/s in bf16 (tdpbf16ps)\n", b->peak_bf16 / 1e9);
-  if (b->peak_bf16_dot > 0)
-    fprintf(out, "            %.1f GFLOP/s in bf16_dot (vdpbf16ps)\n", b->peak_bf16_dot / 1e9);
-  fprintf(out, "memory      %.1f GB/s, all threads\n", b->bandwidth / 1e9);
-  if (b->cross_read > 0)
+  fprintf(out, "peak        %.1f GFLOP/s in fp32, %.1f a thread\n", b->machine.peak_fp32 / 1e9, core / 1e9);
+  if (b->machine.peak_bf16 > 0)
+    fprintf(out, "            %.1f GFLOP/s in bf16 (tdpbf16ps)\n", b->machine.peak_bf16 / 1e9);
+  if (b->machine.peak_bf16_dot > 0)
+    fprintf(out, "            %.1f GFLOP/s in bf16_dot (vdpbf16ps)\n", b->machine.peak_bf16_dot / 1e9);
+  fprintf(out, "memory      %.1f GB/s, all threads\n", b->machine.bandwidth / 1e9);
+  if (b->machine.cross_read > 0)
     fprintf(out,
             "cores       read what another core wrote at %.1f GB/s (own cache at %.1f), write what another "
             "core read at %.1f\n",
-            b->cross_read / 1e9, b->own_read / 1e9, b->cross_write / 1e9);
-  fprintf(out, "barrier     %.2f us, all threads of a node\n", b->barrier * 1e6);
+            b->machine.cross_read / 1e9, b->machine.own_read / 1e9, b->machine.cross_write / 1e9);
+  fprintf(out, "barrier     %.2f us, all threads of a node\n", b->machine.barrier * 1e6);
   fprintf(out, "start-up    %.2f s from the launch of a rank to the end of its first step\n", b->startup);
   if (b->load_rate > 0)
     fprintf(out, "reading     %.1f MB/s of training features\n", b->load_rate / 1e6);
@@ -156,16 +157,16 @@ static void print_steps(const bench_t *b, FILE *out) {
           "\n"
           "step        %.1f us, %.0f rows/s, %.1f GFLOP/s: %.2f of the peak measured around it (%" PRId64
           " steps measured)\n",
-          b->step_seconds * 1e6, b->rows, b->flops / 1e9, b->share, b->steps);
+          b->run.step_seconds * 1e6, b->run.rows, b->run.flops / 1e9, b->run.share, b->run.steps);
   fprintf(out, "%-12s %12s %8s\n", "phase", "us", "share");
   for (int p = 0; p < PHASES; p++)
-    fprintf(out, "%-12s %12.1f %8.3f\n", engine_phase_name((engine_phase_t)p), b->phases[p] * 1e6,
-            b->phases[p] / b->mean_seconds);
-  double update = b->phases[PHASE_UPDATE];
+    fprintf(out, "%-12s %12.1f %8.3f\n", engine_phase_name((engine_phase_t)p), b->run.phases[p] * 1e6,
+            b->run.phases[p] / b->run.mean_seconds);
+  double update = b->run.phases[PHASE_UPDATE];
   if (update > 0)
     fprintf(out, "sums+update %.2f ns a parameter, %.1f GB/s: %.1f times what memory gives\n",
-            update / (double)b->parameters * 1e9, b->update_bytes / update / 1e9,
-            b->update_bytes / update / b->bandwidth);
+            update / (double)b->parameters * 1e9, b->run.update_bytes / update / 1e9,
+            b->run.update_bytes / update / b->machine.bandwidth);
 }
 
 /* States what limits the step, and how to speed it up. */
@@ -181,12 +182,12 @@ static const char *verdict(const bench_t *b) {
   double most = 0.2;
   const char *found = NULL;
   for (int p = 0; p < PHASES; p++)
-    if (words[p] != NULL && b->phases[p] / b->mean_seconds > most) {
-      most = b->phases[p] / b->mean_seconds;
+    if (words[p] != NULL && b->run.phases[p] / b->run.mean_seconds > most) {
+      most = b->run.phases[p] / b->run.mean_seconds;
       found = words[p];
     }
   if (found != NULL) return found;
-  if (b->share >= 0.75) return "the step is bound by floating-point work, as it should be";
+  if (b->run.share >= 0.75) return "the step is bound by floating-point work, as it should be";
   return "the step is bound by its kernels, which run below the peak: layers are narrow, or shards have few "
          "rows (parallel.shards, train.global_batch_size)";
 }
@@ -234,29 +235,29 @@ static void write_object(const bench_t *b, FILE *file) {
   const struct {
     const char *key;
     double value;
-  } numbers[] = {{"peak_fp32_gflops", b->peak_fp32 / 1e9},
-                 {"peak_fp32_gflops_per_core", b->peak_fp32 / b->threads / 1e9},
-                 {"peak_bf16_gflops", b->peak_bf16 / 1e9},
-                 {"peak_bf16_dot_gflops", b->peak_bf16_dot / 1e9},
-                 {"memory_gb_per_second", b->bandwidth / 1e9},
-                 {"cross_read_gb_per_second", b->cross_read / 1e9},
-                 {"cross_write_gb_per_second", b->cross_write / 1e9},
-                 {"own_read_gb_per_second", b->own_read / 1e9},
-                 {"barrier_seconds", b->barrier},
+  } numbers[] = {{"peak_fp32_gflops", b->machine.peak_fp32 / 1e9},
+                 {"peak_fp32_gflops_per_core", b->machine.peak_fp32 / b->threads / 1e9},
+                 {"peak_bf16_gflops", b->machine.peak_bf16 / 1e9},
+                 {"peak_bf16_dot_gflops", b->machine.peak_bf16_dot / 1e9},
+                 {"memory_gb_per_second", b->machine.bandwidth / 1e9},
+                 {"cross_read_gb_per_second", b->machine.cross_read / 1e9},
+                 {"cross_write_gb_per_second", b->machine.cross_write / 1e9},
+                 {"own_read_gb_per_second", b->machine.own_read / 1e9},
+                 {"barrier_seconds", b->machine.barrier},
                  {"startup_seconds", b->startup},
                  {"load_mb_per_second", b->load_rate / 1e6},
-                 {"step_seconds", b->step_seconds},
-                 {"mean_step_seconds", b->mean_seconds},
-                 {"rows_per_second", b->rows},
-                 {"gflops", b->flops / 1e9},
-                 {"fraction_of_peak", b->share},
-                 {"update_bytes", b->update_bytes}};
+                 {"step_seconds", b->run.step_seconds},
+                 {"mean_step_seconds", b->run.mean_seconds},
+                 {"rows_per_second", b->run.rows},
+                 {"gflops", b->run.flops / 1e9},
+                 {"fraction_of_peak", b->run.share},
+                 {"update_bytes", b->run.update_bytes}};
   fputc('{', file);
   json_integer(file, true, "nodes", b->nodes);
   json_integer(file, false, "ranks", b->ranks);
   json_integer(file, false, "threads", b->threads);
   json_integer(file, false, "parameters", b->parameters);
-  json_integer(file, false, "steps", b->steps);
+  json_integer(file, false, "steps", b->run.steps);
   json_integer(file, false, "block_rows", b->block_rows);
   json_integer(file, false, "slice_rows", b->slice_rows);
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -264,7 +265,7 @@ static void write_object(const bench_t *b, FILE *file) {
   for (int p = 0; p < PHASES; p++) {
     char key[32];
     snprintf(key, sizeof key, "seconds_%s", engine_phase_name((engine_phase_t)p));
-    json_number(file, false, key, b->phases[p]);
+    json_number(file, false, key, b->run.phases[p]);
   }
   write_layers(b, file);
   write_reductions(b, file);

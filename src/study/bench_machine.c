@@ -133,9 +133,9 @@ ls_status bench_machine(const team_t *team, bench_t *out, ls_error *error) {
   float *memory = stream_memory(team, &arena);
   ls_status status = memory == NULL ? error_set(error, LS_NO_MEMORY, "no memory to measure memory") : LS_OK;
   TRY_OR_DONE(world_agree(team->world, status, error));
-  TRY_OR_DONE(bench_peak(team, PRECISION_FP32, team->seconds, &out->peak_fp32, error));
-  TRY_OR_DONE(bench_peak(team, PRECISION_BF16, team->seconds, &out->peak_bf16, error));
-  TRY_OR_DONE(bench_peak(team, PRECISION_BF16_DOT, team->seconds, &out->peak_bf16_dot, error));
+  TRY_OR_DONE(bench_peak(team, PRECISION_FP32, team->seconds, &out->machine.peak_fp32, error));
+  TRY_OR_DONE(bench_peak(team, PRECISION_BF16, team->seconds, &out->machine.peak_bf16, error));
+  TRY_OR_DONE(bench_peak(team, PRECISION_BF16_DOT, team->seconds, &out->machine.peak_bf16_dot, error));
 #pragma omp parallel num_threads(team->threads) reduction(+ : bandwidth)
   {
     float *own = memory + (size_t)omp_get_thread_num() * 3 * STREAM_FLOATS;
@@ -143,15 +143,15 @@ ls_status bench_machine(const team_t *team, bench_t *out, ls_error *error) {
     float_mode_begin();
     bandwidth += measure_stream(team, own, own + STREAM_FLOATS, own + 2 * STREAM_FLOATS);
   }
-  TRY_OR_DONE(sum_over_ranks(team->world, bandwidth, &out->bandwidth, error));
+  TRY_OR_DONE(sum_over_ranks(team->world, bandwidth, &out->machine.bandwidth, error));
 done:
   arena_free(&arena);
   return status;
 }
 
 int bench_peak_precision(const bench_t *b) {
-  const double peaks[PRECISIONS] = {[PRECISION_FP32] = b->peak_fp32,
-                                    [PRECISION_BF16] = b->peak_bf16,
-                                    [PRECISION_BF16_DOT] = b->peak_bf16_dot};
+  const double peaks[PRECISIONS] = {[PRECISION_FP32] = b->machine.peak_fp32,
+                                    [PRECISION_BF16] = b->machine.peak_bf16,
+                                    [PRECISION_BF16_DOT] = b->machine.peak_bf16_dot};
   return peaks[b->precision] > 0 ? b->precision : PRECISION_FP32;
 }

@@ -225,12 +225,12 @@ static ls_status run_chunks(const team_t *team, walk_t *walk, int64_t steps, ben
     all += chunk.seconds;
     rows += chunk.rows;
   }
-  out->steps = steps * REPEATS;
-  out->step_seconds = median(seconds, REPEATS) / (double)steps;
-  out->rows = rows / (double)out->steps / out->step_seconds;
-  out->flops = out->rows * flops_per_row;
-  out->share = median(shares, REPEATS);
-  out->mean_seconds = all / (double)out->steps; /* on this rank */
+  out->run.steps = steps * REPEATS;
+  out->run.step_seconds = median(seconds, REPEATS) / (double)steps;
+  out->run.rows = rows / (double)out->run.steps / out->run.step_seconds;
+  out->run.flops = out->run.rows * flops_per_row;
+  out->run.share = median(shares, REPEATS);
+  out->run.mean_seconds = all / (double)out->run.steps; /* on this rank */
   return LS_OK;
 }
 
@@ -249,11 +249,11 @@ ls_status bench_steps(const team_t *team, const training_t *training, bench_t *o
   TRY(run_chunks(team, &walk, chunk, out, error));
   engine_seconds(training->engine, after);
   for (int p = 0; p < PHASES; p++) {
-    TRY(sum_over_ranks(world, (after[p] - before[p]) / (double)out->steps, &out->phases[p], error));
-    out->phases[p] /= world_size(world);
+    TRY(sum_over_ranks(world, (after[p] - before[p]) / (double)out->run.steps, &out->run.phases[p], error));
+    out->run.phases[p] /= world_size(world);
   }
-  TRY(sum_over_ranks(world, out->mean_seconds / world_size(world), &out->mean_seconds, error));
+  TRY(sum_over_ranks(world, out->run.mean_seconds / world_size(world), &out->run.mean_seconds, error));
   out->parameters = graph_parameters(training->graph);
-  out->update_bytes = update_bytes(training, &precisions[out->precision], (double)out->parameters);
+  out->run.update_bytes = update_bytes(training, &precisions[out->precision], (double)out->parameters);
   return LS_OK;
 }

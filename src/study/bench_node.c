@@ -135,12 +135,12 @@ ls_status bench_node(const team_t *team, bench_t *out, ls_error *error) {
   }
   window_destroy(&window);
   double nodes = world_nodes(team->world), ranks = world_size(team->world);
-  double *figures[] = {&out->cross_read, &out->cross_write, &out->own_read};
+  double *figures[] = {&out->machine.cross_read, &out->machine.cross_write, &out->machine.own_read};
   for (int i = 0; i < 3; i++) {
     TRY(sum_over_ranks(team->world, crossing[i], figures[i], error));
     *figures[i] /= nodes;
   }
-  TRY(sum_over_ranks(team->world, barrier, &out->barrier, error));
-  out->barrier /= ranks;
+  TRY(sum_over_ranks(team->world, barrier, &out->machine.barrier, error));
+  out->machine.barrier /= ranks;
   return measure_reductions(team, out, error);
 }
