@@ -79,7 +79,7 @@ static ls_status fill_vector(const trainer_t *trainer, ls_error *error) {
     const parameter_t *parameter = graph_parameter(graph, i);
     size_t n = parameter->is_weight ? most : (size_t)graph_outputs(graph);
     for (size_t k = 0; k < n; k++) plain[k] = (float)arrays[parameter->is_weight ? 0 : 1][k];
-    status = graph_pack(graph, i, plain, trainer->vector, error);
+    status = graph_pack(graph, i, plain, trainer->copies.vector, error);
   }
   free(plain);
   return status;
@@ -100,7 +100,7 @@ static ls_status solve(trainer_t *trainer, ls_error *error) {
   arena_t arena = {0};
   normal_equations_t equations = {0};
   ls_status status = trainer_agree(
-      trainer, gather_create(&trainer->dataset->train, &trainer->features, &gather, error), error);
+      trainer, gather_create(&trainer->data.dataset->train, &trainer->data.features, &gather, error), error);
   if (status == LS_OK)
     status = normal_equations(trainer->world, &gather, trainer->layout.threads,
                               trainer->settings->model.layers[0].bias, &arena, &equations, error);
@@ -108,8 +108,8 @@ static ls_status solve(trainer_t *trainer, ls_error *error) {
   gather_free(&gather);
   arena_free(&arena);
   TRY(status);
-  TRY(trainer_share(trainer, trainer->vector, error));
-  return engine_set_parameters(trainer->engine, trainer->vector, error);
+  TRY(trainer_share(trainer, trainer->copies.vector, error));
+  return engine_set_parameters(trainer->engine, trainer->copies.vector, error);
 }
 
 ls_status solve_run(world_t *world, const settings_t *settings, const train_options_t *options,

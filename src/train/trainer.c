@@ -21,16 +21,16 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
   ls_status status = LS_OK;
   double began = clock_seconds();
   for (int k = 0; k < trainer->optimizer->states; k++)
-    TRY(engine_get_state(trainer->engine, k, trainer->states[k], error));
-  TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
+    TRY(engine_get_state(trainer->engine, k, trainer->copies.states[k], error));
+  TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   if (is_root(trainer)) {
     char path[RUN_FILE_SIZE];
     model_parts_t parts = trainer_model(trainer);
     checkpoint_parts_t extra = {.position = &trainer->position,
                                 .optimizer = trainer->optimizer,
-                                .states = (const float *const *)trainer->states,
-                                .epoch_loss = trainer->sums,
-                                .history = &trainer->history};
+                                .states = (const float *const *)trainer->copies.states,
+                                .epoch_loss = trainer->copies.sums,
+                                .history = &trainer->record.history};
     run_checkpoint(&trainer->run, trainer->position.step, path);
     status = checkpoint_write(path, &parts, &extra, error);
     if (status == LS_OK)
@@ -49,7 +49,7 @@ static bool is_requested(const trainer_t *trainer) {
 /* ---- an epoch ---- */
 
 static double mean_loss(const trainer_t *trainer, int64_t rows) {
-  return engine_total_loss(trainer->engine, trainer->sums) / (double)rows;
+  return engine_total_loss(trainer->engine, trainer->copies.sums) / (double)rows;
 }
 
 /* Whether the run has done train.steps updates. */
@@ -80,7 +80,7 @@ static int64_t next_stop(const trainer_t *trainer, int64_t steps) {
 /* Rows that the whole run trains; may be one batch too many. */
 static int64_t rows_of_run(const trainer_t *trainer) {
   const settings_t *settings = trainer->settings;
-  int64_t by_epochs = settings->train.epochs * trainer->dataset->train.partition.rows;
+  int64_t by_epochs = settings->train.epochs * trainer->data.dataset->train.partition.rows;
   int64_t by_steps = settings->train.steps * settings->train.global_batch_size;
   return by_steps > 0 && by_steps < by_epochs ? by_steps : by_epochs;
 }
@@ -88,7 +88,7 @@ static int64_t rows_of_run(const trainer_t *trainer) {
 static void show_progress(const trainer_t *trainer, int64_t steps) {
   const position_t *position = &trainer->position;
   double rate = (double)position->rows / position->seconds;
-  report_live(&trainer->report, position->epoch + 1, (double)position->step_in_epoch / (double)steps,
+  report_live(&trainer->record.report, position->epoch + 1, (double)position->step_in_epoch / (double)steps,
               engine_live_loss(trainer->engine), rate,
               (double)(rows_of_run(trainer) - position->rows) / rate);
 }
@@ -98,7 +98,7 @@ static void show_progress(const trainer_t *trainer, int64_t steps) {
 /* Whether this rank wants the engine to return for a look. Called by a thread of the engine. */
 static bool wants_look(void *context) {
   trainer_t *trainer = context;
-  return stop_watch_wants_look(&trainer->watch, trainer->report.live ? LIVE_SECONDS : INFINITY);
+  return stop_watch_wants_look(&trainer->watch, trainer->record.report.live ? LIVE_SECONDS : INFINITY);
 }
 
 /* Steps until the ranks look together. If the engine can halt, a rank requests the look instead. */
@@ -116,7 +116,7 @@ static bool look_is_due(const trainer_t *trainer) {
  * worth keeping. */
 static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error *error) {
   position_t *position = &trainer->position;
-  partition_t partition = trainer->dataset->train.partition;
+  partition_t partition = trainer->data.dataset->train.partition;
   int64_t batch = trainer->settings->train.global_batch_size;
   while (position->step_in_epoch < end) {
     int64_t at = position->step_in_epoch, most = steps_to_look(trainer);
@@ -133,7 +133,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
     trainer->watch.steps_left -= to - at;
     if (!look_is_due(trainer)) continue;
     TRY(stop_watch_look(&trainer->watch, trainer->world, &trainer->stop, error));
-    if (trainer->report.live) show_progress(trainer, steps);
+    if (trainer->record.report.live) show_progress(trainer, steps);
   }
   return LS_OK;
 }
@@ -155,9 +155,10 @@ static ls_status check_finite(const trainer_t *trainer, double loss, ls_error *e
 
 static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *error) {
   int64_t batch = trainer->settings->train.global_batch_size;
-  TRY(engine_step_loss(trainer->engine, trainer->sums, error));
-  double loss = mean_loss(trainer, step_rows(trainer->dataset->train.partition, batch, step_in_epoch - 1));
-  report_step(&trainer->report, trainer->position.step, trainer->position.epoch + 1, loss,
+  TRY(engine_step_loss(trainer->engine, trainer->copies.sums, error));
+  double loss =
+      mean_loss(trainer, step_rows(trainer->data.dataset->train.partition, batch, step_in_epoch - 1));
+  report_step(&trainer->record.report, trainer->position.step, trainer->position.epoch + 1, loss,
               engine_learning_rate(trainer->engine, trainer->position.step - 1),
               engine_norm(trainer->engine));
   return check_finite(trainer, loss, error);
@@ -167,7 +168,7 @@ static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *e
  * ones. */
 static ls_status check_so_far(trainer_t *trainer, ls_error *error) {
   int64_t rows = trainer->position.step_in_epoch * trainer->settings->train.global_batch_size;
-  TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
+  TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   return check_finite(trainer, mean_loss(trainer, rows), error);
 }
 
@@ -176,8 +177,8 @@ static ls_status judge_window(trainer_t *trainer, ls_error *error) {
   position_t *position = &trainer->position;
   loss_window_t *window = &position->window;
   if (window->steps == 0 || position->step - window->begin < window->steps) return LS_OK;
-  TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
-  double sum = engine_total_loss(trainer->engine, trainer->sums);
+  TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
+  double sum = engine_total_loss(trainer->engine, trainer->copies.sums);
   loss_window_end(window, position->step, position->rows, sum);
   if (stop_settled(trainer->settings, window) && !is_requested(trainer)) trainer->stop = STOP_TOL;
   return LS_OK;
@@ -233,7 +234,7 @@ static void fill_figures(const metrics_t *valid, double *figures) {
 
 static void fill_row(const trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
                      history_row_t *row) {
-  double phases[PHASES], rows = (double)trainer->dataset->train.partition.rows;
+  double phases[PHASES], rows = (double)trainer->data.dataset->train.partition.rows;
   for (int c = 0; c < HISTORY_WIDTH; c++) row->values[c] = NAN;
   row->values[HISTORY_EPOCH] = (double)trainer->position.epoch;
   row->values[HISTORY_STEP] = (double)trainer->position.step;
@@ -243,11 +244,12 @@ static void fill_row(const trainer_t *trainer, double loss, const metrics_t *val
   row->values[HISTORY_ROWS] = rows;
   row->values[HISTORY_SECONDS] = seconds;
   engine_seconds(trainer->engine, phases);
-  for (int p = 0; p < PHASES; p++) row->values[HISTORY_PHASES + p] = phases[p] - trainer->seconds_before[p];
+  for (int p = 0; p < PHASES; p++)
+    row->values[HISTORY_PHASES + p] = phases[p] - trainer->record.seconds_before[p];
   if (valid != NULL) fill_figures(valid, row->values + HISTORY_TRAIN_LOSS);
-  for (size_t h = 0; h < history_heads(&trainer->history); h++) {
+  for (size_t h = 0; h < history_heads(&trainer->record.history); h++) {
     for (int c = 0; c < HEAD_WIDTH; c++) row->heads[h][c] = NAN;
-    row->heads[h][HEAD_TRAIN_LOSS] = engine_head_loss(trainer->engine, trainer->sums, h) / rows;
+    row->heads[h][HEAD_TRAIN_LOSS] = engine_head_loss(trainer->engine, trainer->copies.sums, h) / rows;
     if (valid != NULL) fill_figures(&valid->heads[h], row->heads[h]);
   }
 }
@@ -256,16 +258,16 @@ static void fill_row(const trainer_t *trainer, double loss, const metrics_t *val
 static ls_status save_history(trainer_t *trainer, ls_error *error) {
   char path[RUN_FILE_SIZE];
   run_file(&trainer->run, "history.h5", path);
-  TRY(history_write(&trainer->history, path, error));
-  trainer->history_time = clock_seconds();
-  trainer->history_rows = trainer->history.n;
+  TRY(history_write(&trainer->record.history, path, error));
+  trainer->record.history_time = clock_seconds();
+  trainer->record.history_rows = trainer->record.history.n;
   return LS_OK;
 }
 
 /* Writes the epochs that history.h5 lacks, whether or not the run failed. */
 static ls_status save_last_history(trainer_t *trainer, ls_status status, ls_error *error) {
   ls_status saved = LS_OK;
-  if (is_root(trainer) && trainer->history.n > trainer->history_rows)
+  if (is_root(trainer) && trainer->record.history.n > trainer->record.history_rows)
     saved = save_history(trainer, status == LS_OK ? error : NULL);
   return status == LS_OK ? trainer_agree(trainer, saved, error) : status;
 }
@@ -278,14 +280,14 @@ static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *
   if (!is_root(trainer)) return LS_OK;
   fill_row(trainer, loss, valid, seconds, &row);
   TRY(graph_checksum(trainer->graph, engine_parameters(trainer->engine), &row.checksum, error));
-  TRY(history_add(&trainer->history, &row, error));
-  TRY(report_epoch(&trainer->report, &trainer->history, &row, valid, error));
-  return clock_seconds() - trainer->history_time < 1 ? LS_OK : save_history(trainer, error);
+  TRY(history_add(&trainer->record.history, &row, error));
+  TRY(report_epoch(&trainer->record.report, &trainer->record.history, &row, valid, error));
+  return clock_seconds() - trainer->record.history_time < 1 ? LS_OK : save_history(trainer, error);
 }
 
 /* Decides whether training ends, by the rules or because all epochs are done. Rank 0 has the history. */
 static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
-  stop_reason_t reason = stop_judge(trainer->settings, &trainer->history, &trainer->position.window);
+  stop_reason_t reason = stop_judge(trainer->settings, &trainer->record.history, &trainer->position.window);
   if (reason == STOP_NOT && trainer->position.epoch >= trainer->settings->train.epochs) reason = STOP_EPOCHS;
   if (reason == STOP_NOT && is_cut_off(trainer)) reason = STOP_STEPS;
   TRY(world_broadcast(trainer->world, &reason, sizeof reason, 0, error));
@@ -301,7 +303,7 @@ static ls_status judge_best(trainer_t *trainer, bool *better, ls_error *error) {
   position_t *position = &trainer->position;
   double figure = NAN;
   if (!keeps_checkpoints(trainer)) return LS_OK;
-  if (is_root(trainer)) figure = best_figure(trainer->settings, &trainer->history);
+  if (is_root(trainer)) figure = best_figure(trainer->settings, &trainer->record.history);
   TRY(world_broadcast(trainer->world, &figure, sizeof figure, 0, error));
   *better = figure < position->best_loss;
   if (!*better) return LS_OK;
@@ -313,13 +315,13 @@ static ls_status judge_best(trainer_t *trainer, bool *better, ls_error *error) {
 /* Ends an epoch whose steps are done: validation, history, checkpoint. */
 static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) {
   position_t *position = &trainer->position;
-  const split_t *valid_split = &trainer->dataset->valid;
+  const split_t *valid_split = &trainer->data.dataset->valid;
   metrics_t valid = {0};
   bool has_valid = valid_split->partition.rows > 0, better = false;
-  TRY(engine_epoch_loss(trainer->engine, trainer->sums, error));
-  double loss = mean_loss(trainer, trainer->dataset->train.partition.rows);
+  TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
+  double loss = mean_loss(trainer, trainer->data.dataset->train.partition.rows);
   TRY(check_finite(trainer, loss, error));
-  loss_window_epoch(&position->window, engine_total_loss(trainer->engine, trainer->sums));
+  loss_window_epoch(&position->window, engine_total_loss(trainer->engine, trainer->copies.sums));
   if (has_valid) TRY(trainer_evaluate(trainer, valid_split, &valid, error));
   position->epoch++;
   position->step_in_epoch = 0;
@@ -341,14 +343,14 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
 /* Updates a schedule that depends on the losses of the epochs so far. Rank 0 has the history. */
 static ls_status watch_loss(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
-  const history_t *history = &trainer->history;
+  const history_t *history = &trainer->record.history;
   const plateau_rule_t rule = {.patience = settings->schedule.patience,
                                .threshold = settings->schedule.threshold,
                                .factor = settings->schedule.factor,
                                .final = settings->schedule.final};
   double share = 1;
   if (!schedule_find(settings->schedule.name)->watches_loss) return LS_OK;
-  int column = trainer->dataset->valid.partition.rows > 0 ? HISTORY_VALID_LOSS : HISTORY_TRAIN_LOSS;
+  int column = trainer->data.dataset->valid.partition.rows > 0 ? HISTORY_VALID_LOSS : HISTORY_TRAIN_LOSS;
   if (history->n > 0)
     share = plateau_share(&rule, &history->rows->values[column], history->n,
                           sizeof *history->rows / sizeof(double));
@@ -359,12 +361,13 @@ static ls_status watch_loss(trainer_t *trainer, ls_error *error) {
 
 static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
   position_t *position = &trainer->position;
-  int64_t steps = epoch_steps(trainer->dataset->train.partition, trainer->settings->train.global_batch_size);
+  int64_t steps =
+      epoch_steps(trainer->data.dataset->train.partition, trainer->settings->train.global_batch_size);
   double before = position->seconds;
   TRY(watch_loss(trainer, error));
   engine_begin_epoch(trainer->engine, position->epoch);
-  if (position->step_in_epoch > 0) engine_set_epoch_loss(trainer->engine, trainer->sums);
-  engine_seconds(trainer->engine, trainer->seconds_before);
+  if (position->step_in_epoch > 0) engine_set_epoch_loss(trainer->engine, trainer->copies.sums);
+  engine_seconds(trainer->engine, trainer->record.seconds_before);
   TRY(train_steps(trainer, steps, error));
   if (position->step_in_epoch < steps) return end_within_epoch(trainer, error);
   return end_epoch(trainer, position->seconds - before, error);

@@ -20,6 +20,32 @@ typedef struct {
   double train_loss, valid_loss; /* NaN if there are no such rows */
 } solution_t;
 
+/* The rows of a run, and what was fitted to them. */
+typedef struct {
+  dataset_t *dataset;
+  bool has_features; /* features are fitted or read from the checkpoint */
+  features_t features;
+  scaler_t targets;
+  class_weights_t class_weights;
+  char *const *class_names[MOST_HEADS]; /* (heads): borrowed from the dataset, or NULL */
+} trainer_data_t;
+
+/* Copies of the engine's state, for files. */
+typedef struct {
+  float *vector;                       /* whole parameter vector: on rank 0, and while loading on all ranks */
+  float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's states */
+  double *sums;                        /* (shards, heads) */
+} trainer_copies_t;
+
+/* What is recorded of a run while it goes on. On rank 0, except seconds_before. */
+typedef struct {
+  history_t history;
+  size_t history_rows; /* rows that history.h5 already holds */
+  double history_time; /* time at which history.h5 was written */
+  report_t report;
+  double seconds_before[PHASES]; /* engine's seconds at the start of the epoch */
+} trainer_record_t;
+
 /* The state of a run, in the order in which it is created. */
 typedef struct trainer {
   world_t *world;
@@ -34,26 +60,15 @@ typedef struct trainer {
   objective_t objective;
   const optimizer_t *optimizer;
   graph_t *graph;
-  dataset_t *dataset;
-  bool has_features; /* features are fitted or read from the checkpoint */
-  features_t features;
-  scaler_t targets;
-  class_weights_t class_weights;
-  char *const *class_names[MOST_HEADS]; /* (heads): borrowed from the dataset, or NULL */
+  trainer_data_t data;
   engine_t *engine;
   evaluator_t *evaluator;
-  float *vector;                       /* whole parameter vector: on rank 0, and while loading on all ranks */
-  float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's states */
-  double *sums;                        /* (shards, heads) */
-  history_t history;                   /* rank 0 */
-  size_t history_rows;                 /* rows that history.h5 already holds */
-  double history_time;                 /* time at which history.h5 was written */
-  solution_t *solution;                /* NULL if the run trains */
-  float **members; /* (settings->train.members): parameters of a trained ensemble, or NULL */
-  report_t report; /* rank 0 */
+  trainer_copies_t copies;
+  solution_t *solution; /* NULL if the run trains */
+  float **members;      /* (settings->train.members): parameters of a trained ensemble, or NULL */
+  trainer_record_t record;
   stop_reason_t stop;
   stop_watch_t watch;
-  double seconds_before[PHASES]; /* engine's seconds at the start of the epoch */
   double began;
   int64_t memory_bytes; /* peak memory of all ranks, known at the end */
 } trainer_t;

@@ -19,16 +19,16 @@ ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *
 }
 
 model_parts_t trainer_model(const trainer_t *trainer) {
-  const bool names_columns = trainer->dataset != NULL && trainer->dataset->train.windows == NULL &&
-                             trainer->dataset->features == trainer->features.columns;
+  const bool names_columns = trainer->data.dataset != NULL && trainer->data.dataset->train.windows == NULL &&
+                             trainer->data.dataset->features == trainer->data.features.columns;
   return (model_parts_t){.settings = trainer->settings,
                          .graph = trainer->graph,
                          .objective = &trainer->objective,
-                         .features = &trainer->features,
-                         .targets = &trainer->targets,
-                         .class_weights = &trainer->class_weights,
-                         .class_names = trainer->class_names,
-                         .feature_names = names_columns ? trainer->dataset->feature_names : NULL,
+                         .features = &trainer->data.features,
+                         .targets = &trainer->data.targets,
+                         .class_weights = &trainer->data.class_weights,
+                         .class_names = trainer->data.class_names,
+                         .feature_names = names_columns ? trainer->data.dataset->feature_names : NULL,
                          .step = trainer->position.step,
                          .epoch = trainer->position.epoch,
                          .shards = trainer->position.shards,

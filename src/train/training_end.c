@@ -22,15 +22,15 @@ static ls_status read_best(trainer_t *trainer, ls_error *error) {
   run_checkpoint(&trainer->run, trainer->position.best_step, path);
   log_info(trainer->options->log, "model.h5 holds the best parameters, of step %" PRId64,
            trainer->position.best_step);
-  return model_read_parameters(path, trainer->graph, trainer->vector, error);
+  return model_read_parameters(path, trainer->graph, trainer->copies.vector, error);
 }
 
 static ls_status restore_best(trainer_t *trainer, ls_error *error) {
   const position_t *position = &trainer->position;
   if (position->best_step < 0 || position->best_step == position->step) return LS_OK;
   TRY(trainer_agree(trainer, read_best(trainer, error), error));
-  TRY(trainer_share(trainer, trainer->vector, error));
-  return engine_set_parameters(trainer->engine, trainer->vector, error);
+  TRY(trainer_share(trainer, trainer->copies.vector, error));
+  return engine_set_parameters(trainer->engine, trainer->copies.vector, error);
 }
 
 static void summary_baseline(FILE *out, const metrics_t *test, int b) {
@@ -63,8 +63,8 @@ static void summary_test(FILE *out, const metrics_t *test) {
 
 /* The best epoch by checkpoint.best, or the last one. */
 static const history_row_t *best_epoch(const trainer_t *trainer) {
-  const history_row_t *row = &trainer->history.rows[trainer->history.n - 1];
-  while (row > trainer->history.rows && trainer->position.best_step >= 0 &&
+  const history_row_t *row = &trainer->record.history.rows[trainer->record.history.n - 1];
+  while (row > trainer->record.history.rows && trainer->position.best_step >= 0 &&
          (int64_t)row->values[HISTORY_STEP] > trainer->position.best_step)
     row--;
   return row;
@@ -73,7 +73,7 @@ static const history_row_t *best_epoch(const trainer_t *trainer) {
 /* With several heads: writes the losses and test metrics of each head. */
 static void summary_heads(FILE *out, const trainer_t *trainer, const metrics_t *test) {
   const objective_t *objective = &trainer->objective;
-  const history_t *history = &trainer->history;
+  const history_t *history = &trainer->record.history;
   if (objective->n == 1) return;
   fputs(", \"heads\": [", out);
   for (size_t h = 0; h < objective->n; h++) {
@@ -114,8 +114,8 @@ static void summary_solution(FILE *out, const trainer_t *trainer) {
 
 static void summary_losses(FILE *out, const trainer_t *trainer) {
   if (trainer->solution != NULL) summary_solution(out, trainer);
-  if (trainer->history.n == 0) return;
-  const history_row_t *last = &trainer->history.rows[trainer->history.n - 1];
+  if (trainer->record.history.n == 0) return;
+  const history_row_t *last = &trainer->record.history.rows[trainer->record.history.n - 1];
   json_number(out, false, "train_loss", last->values[HISTORY_TRAIN_LOSS]);
   double valid = best_epoch(trainer)->values[HISTORY_VALID_LOSS];
   if (!isnan(valid)) json_number(out, false, "valid_loss", valid);
@@ -134,7 +134,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   json_text(out, false, "name", trainer->settings->name);
   json_integer(out, false, "steps", position->step);
   json_integer(out, false, "epochs", position->epoch);
-  json_integer(out, false, "rows", trainer->dataset->train.partition.rows);
+  json_integer(out, false, "rows", trainer->data.dataset->train.partition.rows);
   json_integer(out, false, "parameters", graph_parameters(trainer->graph));
   json_integer(out, false, "shards", trainer->layout.shards);
   json_integer(out, false, "nodes", world_nodes(world));
@@ -168,7 +168,7 @@ static ls_status write_summary(trainer_t *trainer, const metrics_t *test, ls_err
   if (status == LS_OK) status = store_write_file(path, text, error);
   free(text);
   if (trainer->stop != STOP_NOT)
-    report_stop(&trainer->report, trainer->position.step, stop_name(trainer->stop));
+    report_stop(&trainer->record.report, trainer->position.step, stop_name(trainer->stop));
   return status;
 }
 
@@ -177,7 +177,7 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
   if (!is_root(trainer)) return LS_OK;
   model_parts_t parts = trainer_model(trainer);
   if (trainer->position.best_step >= 0) {
-    partition_t partition = trainer->dataset->train.partition;
+    partition_t partition = trainer->data.dataset->train.partition;
     parts.step = trainer->position.best_step;
     parts.epoch = parts.step / epoch_steps(partition, trainer->settings->train.global_batch_size);
   }
@@ -215,7 +215,7 @@ static ls_status judge_split(trainer_t *trainer, const char *name, const split_t
 }
 
 ls_status trainer_judge(trainer_t *trainer, ls_error *error) {
-  const dataset_t *dataset = trainer->dataset;
+  const dataset_t *dataset = trainer->data.dataset;
   TRY(judge_split(trainer, "train", &dataset->train, &trainer->solution->train_loss, error));
   return judge_split(trainer, "valid", &dataset->valid, &trainer->solution->valid_loss, error);
 }
@@ -230,7 +230,7 @@ static ls_status measure_memory(trainer_t *trainer, ls_error *error) {
 
 ls_status training_end(trainer_t *trainer, ls_error *error) {
   metrics_t test = {0};
-  const split_t *split = &trainer->dataset->test;
+  const split_t *split = &trainer->data.dataset->test;
   bool has_test = split->partition.rows > 0;
   if (trainer->options->timing) {
     char path[RUN_FILE_SIZE];

@@ -54,9 +54,9 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
   settings_t *stored = NULL;
   run_checkpoint(&trainer->run, trainer->position.step, path);
   ls_status status = store_open_whole(path, &store, error);
-  if (status == LS_OK) status = features_read(store, &trainer->features, error);
-  trainer->has_features = status == LS_OK;
-  if (status == LS_OK) status = scaler_read(store, "scaling/targets", &trainer->targets, error);
+  if (status == LS_OK) status = features_read(store, &trainer->data.features, error);
+  trainer->data.has_features = status == LS_OK;
+  if (status == LS_OK) status = scaler_read(store, "scaling/targets", &trainer->data.targets, error);
   if (status == LS_OK) status = store_read_text(store, "/", "settings", &text, error);
   if (status == LS_OK)
     status = settings_restore(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
@@ -74,11 +74,11 @@ static ls_status find_inputs(trainer_t *trainer, const dataset_shape_t *shape, i
   const settings_t *settings = trainer->settings;
   if (trainer->resumed) TRY(trainer_agree(trainer, read_scalers(trainer, error), error));
   *inputs = features_width(settings, shape->features, shape->train_rows).inputs;
-  if (*inputs == 0 && !trainer->has_features) {
-    TRY(features_fit_file(trainer->world, settings, trainer->layout.shards, &trainer->features, error));
-    trainer->has_features = true;
+  if (*inputs == 0 && !trainer->data.has_features) {
+    TRY(features_fit_file(trainer->world, settings, trainer->layout.shards, &trainer->data.features, error));
+    trainer->data.has_features = true;
   }
-  if (trainer->has_features) *inputs = trainer->features.inputs;
+  if (trainer->data.has_features) *inputs = trainer->data.features.inputs;
   return LS_OK;
 }
 
@@ -91,28 +91,28 @@ static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
     return error_set(
         error, LS_BAD_SETTINGS, "data.target_scaling is for regression; %s takes %s: leave it out",
         objective->heads->loss->name, objective->heads->loss->fixed_units ? "counts" : "classes");
-  if (!trainer->has_features)
-    TRY(features_fit(trainer->world, settings, trainer->dataset, &trainer->features, error));
-  trainer->has_features = true;
+  if (!trainer->data.has_features)
+    TRY(features_fit(trainer->world, settings, trainer->data.dataset, &trainer->data.features, error));
+  trainer->data.has_features = true;
   if (!regression || trainer->resumed) return LS_OK;
-  TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->dataset->train,
-                         &trainer->targets, error));
+  TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->data.dataset->train,
+                         &trainer->data.targets, error));
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     for (int64_t c = 0; c < head->targets && !head_is_scaled(head); c++)
-      scaler_leave(&trainer->targets, head->first_target + c);
+      scaler_leave(&trainer->data.targets, head->first_target + c);
   }
   return LS_OK;
 }
 
 static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
-  dataset_t *dataset = trainer->dataset;
+  dataset_t *dataset = trainer->data.dataset;
   TRY(row_weights_fit(trainer->world, trainer->settings, &trainer->objective, dataset,
-                      &trainer->class_weights, error));
+                      &trainer->data.class_weights, error));
   split_t *const splits[] = {&dataset->valid, &dataset->test};
   for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
-    TRY(row_weights_apply(trainer->world, &trainer->class_weights, &trainer->objective, dataset, splits[i],
-                          error));
+    TRY(row_weights_apply(trainer->world, &trainer->data.class_weights, &trainer->objective, dataset,
+                          splits[i], error));
   return LS_OK;
 }
 
@@ -130,18 +130,19 @@ static void find_class_names(const objective_t *objective, const dataset_t *data
 
 static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
-                   objective_request(&trainer->objective), trainer->layout.shards, &trainer->dataset, error));
+                   objective_request(&trainer->objective), trainer->layout.shards, &trainer->data.dataset,
+                   error));
   TRY(trainer_agree(trainer,
                     objective_check_classes(&trainer->objective, trainer->settings->data.file,
-                                            (int64_t)trainer->dataset->class_names.n, error),
+                                            (int64_t)trainer->data.dataset->class_names.n, error),
                     error));
-  find_class_names(&trainer->objective, trainer->dataset, trainer->class_names);
+  find_class_names(&trainer->objective, trainer->data.dataset, trainer->data.class_names);
   TRY(make_scalers(trainer, error));
-  TRY(stop_rules_check(trainer->settings, trainer->dataset->valid.partition.rows > 0, &trainer->objective,
-                       error));
-  TRY(split_scale_targets(&trainer->dataset->train, &trainer->targets, error));
-  TRY(split_scale_targets(&trainer->dataset->valid, &trainer->targets, error));
-  TRY(split_scale_targets(&trainer->dataset->test, &trainer->targets, error));
+  TRY(stop_rules_check(trainer->settings, trainer->data.dataset->valid.partition.rows > 0,
+                       &trainer->objective, error));
+  TRY(split_scale_targets(&trainer->data.dataset->train, &trainer->data.targets, error));
+  TRY(split_scale_targets(&trainer->data.dataset->valid, &trainer->data.targets, error));
+  TRY(split_scale_targets(&trainer->data.dataset->test, &trainer->data.targets, error));
   return weigh_rows(trainer, error);
 }
 
@@ -158,7 +159,7 @@ static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *erro
   if (status == LS_OK)
     status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);
   if (status == LS_OK) status = class_weights_check(settings, &trainer->objective, error);
-  trainer->history.objective = &trainer->objective;
+  trainer->record.history.objective = &trainer->objective;
   return trainer_agree(trainer, status, error);
 }
 
@@ -166,22 +167,23 @@ static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *erro
 static ls_status make_buffers(trainer_t *trainer, ls_error *error) {
   size_t floats = graph_floats(trainer->graph);
   bool states = is_root(trainer) || trainer->resumed, all = true;
-  trainer->sums = calloc((size_t)trainer->layout.shards * trainer->objective.n, sizeof *trainer->sums);
-  trainer->vector = calloc(floats, sizeof *trainer->vector);
-  all = trainer->sums != NULL && trainer->vector != NULL;
+  trainer->copies.sums =
+      calloc((size_t)trainer->layout.shards * trainer->objective.n, sizeof *trainer->copies.sums);
+  trainer->copies.vector = calloc(floats, sizeof *trainer->copies.vector);
+  all = trainer->copies.sums != NULL && trainer->copies.vector != NULL;
   for (int k = 0; k < trainer->optimizer->states && states; k++)
-    all = (trainer->states[k] = calloc(floats, sizeof(float))) != NULL && all;
+    all = (trainer->copies.states[k] = calloc(floats, sizeof(float))) != NULL && all;
   if (all) return LS_OK;
   return error_set(error, LS_NO_MEMORY, "no memory for whole parameter vectors (%.1f MB)",
                    (double)floats * sizeof(float) * (1 + trainer->optimizer->states) / 1e6);
 }
 
 static void free_vectors(trainer_t *trainer) {
-  free(trainer->vector);
-  trainer->vector = NULL;
+  free(trainer->copies.vector);
+  trainer->copies.vector = NULL;
   for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) {
-    free(trainer->states[k]);
-    trainer->states[k] = NULL;
+    free(trainer->copies.states[k]);
+    trainer->copies.states[k] = NULL;
   }
 }
 
@@ -189,7 +191,7 @@ static void free_vectors(trainer_t *trainer) {
 static int64_t steps_left(const trainer_t *trainer) {
   const settings_t *settings = trainer->settings;
   int64_t all = settings->train.epochs *
-                epoch_steps(trainer->dataset->train.partition, settings->train.global_batch_size);
+                epoch_steps(trainer->data.dataset->train.partition, settings->train.global_batch_size);
   if (settings->train.steps > 0 && settings->train.steps < all) all = settings->train.steps;
   return all > trainer->position.step ? all - trainer->position.step : 0;
 }
@@ -201,22 +203,22 @@ static ls_status make_engines(trainer_t *trainer, ls_error *error) {
                             .layout = &trainer->layout,
                             .graph = trainer->graph,
                             .objective = &trainer->objective,
-                            .train = &trainer->dataset->train,
-                            .features = &trainer->features,
+                            .train = &trainer->data.dataset->train,
+                            .features = &trainer->data.features,
                             .timed_steps = trainer->options->timing ? steps_left(trainer) : 0};
   TRY(engine_create(&inputs, &trainer->engine, error));
   TRY(trainer_agree(trainer,
-                    evaluator_create(trainer->graph, &trainer->objective, &trainer->features,
-                                     &trainer->targets, trainer->layout.threads, settings->train.top_k,
+                    evaluator_create(trainer->graph, &trainer->objective, &trainer->data.features,
+                                     &trainer->data.targets, trainer->layout.threads, settings->train.top_k,
                                      &trainer->evaluator, error),
                     error));
   return trainer_agree(trainer, make_buffers(trainer, error), error);
 }
 
 ls_status trainer_make_vector(trainer_t *trainer, ls_error *error) {
-  if (trainer->vector == NULL)
-    trainer->vector = calloc(graph_floats(trainer->graph), sizeof *trainer->vector);
-  if (trainer->vector != NULL) return LS_OK;
+  if (trainer->copies.vector == NULL)
+    trainer->copies.vector = calloc(graph_floats(trainer->graph), sizeof *trainer->copies.vector);
+  if (trainer->copies.vector != NULL) return LS_OK;
   return error_set(error, LS_NO_MEMORY, "no memory for a whole parameter vector");
 }
 
@@ -229,21 +231,22 @@ static ls_status load_checkpoint(trainer_t *trainer, ls_error *error) {
   ls_status status = LS_OK;
   char path[RUN_FILE_SIZE];
   if (is_root(trainer)) {
-    checkpoint_t checkpoint = {
-        .parameters = trainer->vector, .epoch_loss = trainer->sums, .history = trainer->history};
-    memcpy(checkpoint.states, trainer->states, sizeof checkpoint.states);
+    checkpoint_t checkpoint = {.parameters = trainer->copies.vector,
+                               .epoch_loss = trainer->copies.sums,
+                               .history = trainer->record.history};
+    memcpy(checkpoint.states, trainer->copies.states, sizeof checkpoint.states);
     run_checkpoint(&trainer->run, trainer->position.step, path);
     status = checkpoint_read(path, trainer->graph, trainer->optimizer, &checkpoint, error);
-    trainer->history = checkpoint.history;
+    trainer->record.history = checkpoint.history;
   }
   TRY(trainer_agree(trainer, status, error));
-  TRY(trainer_share(trainer, trainer->vector, error));
+  TRY(trainer_share(trainer, trainer->copies.vector, error));
   for (int k = 0; k < trainer->optimizer->states; k++) {
-    TRY(trainer_share(trainer, trainer->states[k], error));
-    engine_set_state(trainer->engine, k, trainer->states[k]);
+    TRY(trainer_share(trainer, trainer->copies.states[k], error));
+    engine_set_state(trainer->engine, k, trainer->copies.states[k]);
   }
   size_t losses = (size_t)trainer->layout.shards * trainer->objective.n;
-  return world_broadcast(trainer->world, trainer->sums, losses * sizeof(double), 0, error);
+  return world_broadcast(trainer->world, trainer->copies.sums, losses * sizeof(double), 0, error);
 }
 
 /* Windows of steps that the loss is judged by: those of the checkpoint go on where they are as long as
@@ -252,7 +255,7 @@ static void begin_window(trainer_t *trainer) {
   const settings_t *settings = trainer->settings;
   position_t *position = &trainer->position;
   int64_t steps = settings->stop.tol > 0 ? settings->stop.over.steps : 0;
-  double sum = position->step_in_epoch > 0 ? engine_total_loss(trainer->engine, trainer->sums) : 0;
+  double sum = position->step_in_epoch > 0 ? engine_total_loss(trainer->engine, trainer->copies.sums) : 0;
   if (steps != position->window.steps)
     position->window = loss_window_begin(steps, position->step, position->rows, sum);
 }
@@ -262,9 +265,9 @@ static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
     TRY(load_checkpoint(trainer, error));
   } else {
     uint64_t seed = trainer->settings->train.seed;
-    TRY(trainer_agree(trainer, init_parameters(trainer->graph, seed, trainer->vector, error), error));
+    TRY(trainer_agree(trainer, init_parameters(trainer->graph, seed, trainer->copies.vector, error), error));
   }
-  TRY(engine_set_parameters(trainer->engine, trainer->vector, error));
+  TRY(engine_set_parameters(trainer->engine, trainer->copies.vector, error));
   if (!is_root(trainer)) free_vectors(trainer);
   begin_window(trainer);
   return LS_OK;
@@ -293,17 +296,18 @@ static ls_status open_run(trainer_t *trainer, ls_error *error) {
   host_facts(&trainer->host);
   if (!trainer->resumed) TRY(run_directory_fresh(&trainer->run, trainer->options->log, error));
   TRY(write_config(trainer, error));
-  TRY(report_open(&trainer->report, &trainer->run, trainer->options, trainer->settings->train.epochs, error));
+  TRY(report_open(&trainer->record.report, &trainer->run, trainer->options, trainer->settings->train.epochs,
+                  error));
   describe_layout(trainer, layout, sizeof layout);
-  report_start(&trainer->report, trainer->position.step, layout);
+  report_start(&trainer->record.report, trainer->position.step, layout);
   log_info(trainer->options->log, "%s: %" PRId64 " rows, %" PRId64 " parameters, %s", trainer->settings->name,
-           trainer->dataset->train.partition.rows, graph_parameters(trainer->graph), layout);
-  if (trainer->dataset->dropped > 0)
+           trainer->data.dataset->train.partition.rows, graph_parameters(trainer->graph), layout);
+  if (trainer->data.dataset->dropped > 0)
     log_info(trainer->options->log, "%" PRId64 " rows with missing values are left out",
-             trainer->dataset->dropped);
-  if (trainer->dataset->short_series > 0)
+             trainer->data.dataset->dropped);
+  if (trainer->data.dataset->short_series > 0)
     log_info(trainer->options->log, "%" PRId64 " series are too short for a window of training",
-             trainer->dataset->short_series);
+             trainer->data.dataset->short_series);
   if (trainer->layout.advice[0] != '\0') log_warn(trainer->options->log, "%s", trainer->layout.advice);
   const position_t *position = &trainer->position;
   if (trainer->resumed && position->epoch >= trainer->settings->train.epochs)
@@ -359,16 +363,16 @@ ls_status training_setup(trainer_t *trainer, ls_error *error) {
 }
 
 void training_teardown(trainer_t *trainer) {
-  report_close(&trainer->report);
-  history_free(&trainer->history);
+  report_close(&trainer->record.report);
+  history_free(&trainer->record.history);
   free_vectors(trainer);
-  free(trainer->sums);
+  free(trainer->copies.sums);
   evaluator_destroy(&trainer->evaluator);
   engine_destroy(&trainer->engine);
-  features_free(&trainer->features);
-  scaler_free(&trainer->targets);
-  free(trainer->class_weights.values);
-  dataset_destroy(&trainer->dataset);
+  features_free(&trainer->data.features);
+  scaler_free(&trainer->data.targets);
+  free(trainer->data.class_weights.values);
+  dataset_destroy(&trainer->data.dataset);
   objective_free(&trainer->objective);
   graph_destroy(&trainer->graph);
 }
@@ -385,9 +389,9 @@ ls_status training_open(world_t *world, const settings_t *settings, training_t *
                       .layout = &trainer->layout,
                       .graph = trainer->graph,
                       .objective = &trainer->objective,
-                      .partition = trainer->dataset->train.partition,
-                      .factors = trainer->dataset->train.factors,
-                      .features = &trainer->features,
+                      .partition = trainer->data.dataset->train.partition,
+                      .factors = trainer->data.dataset->train.factors,
+                      .features = &trainer->data.features,
                       .engine = trainer->engine,
                       .trainer = trainer};
 done:
