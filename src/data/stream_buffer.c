@@ -20,8 +20,8 @@ static size_t aligned(size_t bytes) {
 
 /* Half of the slots, unless a part is complete with less. */
 static void plan_parts(stream_t *stream, int64_t longest) {
-  stream->half = stream->slots / 2;
-  if (stream->half > MOST_PART) stream->half = MOST_PART > longest ? MOST_PART : longest;
+  stream->by_part.half = stream->slots / 2;
+  if (stream->by_part.half > MOST_PART) stream->by_part.half = MOST_PART > longest ? MOST_PART : longest;
 }
 
 /* The buffer holds the features of all slots, then their targets, then their weights, then the table of

@@ -33,34 +33,41 @@ typedef struct {
   int64_t *cell_ends; /* (cells): the position behind the last row of each; spans of one row: NULL */
 } lane_t;
 
+/* The walk over the steps of an epoch (stream_steps.c). Each shard of the rank has a ring of cells. */
+typedef struct {
+  order_t order;
+  uint64_t seed;
+  int64_t batch, steps;
+  int64_t span_rows;         /* most rows of a span */
+  int64_t cells, cell_slots; /* of a shard: the number of spans that fit in, and the slots of each */
+  int64_t ring;              /* rows of a shard that have a place: cells * span_rows */
+  lane_t *lanes;             /* (shards) */
+  int next_lane;
+} step_walk_t;
+
+/* The walk over a split in file order (stream_parts.c). A part fills half of the buffer. */
+typedef struct {
+  int64_t half;       /* slots of half the buffer, or the most slots of a part if those are fewer */
+  int64_t first, end; /* rows of the part that is being read */
+  int64_t filled;     /* slots of its span that are read */
+
+  int64_t next_wanted; /* of the consumer: the next part, and its first row */
+  int64_t wanted_first;
+} part_walk_t;
+
 struct stream {
   stream_thread_t *reader;
   row_map_t map;
   partition_t partition;
   int first_shard, shards;
   int64_t rows;                     /* of this rank */
-  windows_t *windows;               /* that rows are, or NULL */
-  int64_t slots;                    /* that the buffer holds */
+  windows_t *windows;               /* the windows that rows are, or NULL */
+  int64_t slots;                    /* slots of the buffer */
   row_reader_t row_readers[ARRAYS]; /* of formats with row_size 0: none */
   const scaler_t *scaler;           /* of targets, or NULL */
 
-  order_t order; /* walks over steps */
-  uint64_t seed;
-  int64_t batch, steps;
-  int64_t span_rows;         /* rows of a span at most */
-  int64_t cells, cell_slots; /* of a shard: spans that it has room for, slots of each */
-  int64_t ring;              /* rows of a shard that have a place: cells span_rows */
-  lane_t *lanes;
-  int next_lane;
-
-  int64_t half; /* walks over parts: slots of half the buffer, or as many as a part has */
-  struct {
-    int64_t first, end; /* rows of the part that is being read */
-    int64_t filled;     /* slots of its span that are there */
-  } part;
-
-  int64_t next_wanted; /* the consumer's: the part that comes next, and its first row */
-  int64_t wanted_first;
+  step_walk_t by_step;
+  part_walk_t by_part;
 };
 
 struct stream_thread {

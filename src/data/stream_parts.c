@@ -18,7 +18,7 @@ static int64_t end_of_part(const stream_t *stream, int64_t first) {
   int64_t end = first;
   while (end < stream->rows) {
     int64_t next = next_cut(stream, end);
-    if (end > first && stream_span(stream, first, next).steps > stream->half) break;
+    if (end > first && stream_span(stream, first, next).steps > stream->by_part.half) break;
     end = next;
   }
   return end;
@@ -27,18 +27,18 @@ static int64_t end_of_part(const stream_t *stream, int64_t first) {
 static read_t read_parts(stream_t *stream, ls_error *error) {
   stream_thread_t *reader = stream->reader;
   int64_t ready = atomic_load_explicit(&reader->ready, memory_order_relaxed);
-  if (stream->part.first == stream->rows) return READ_ALL;
+  if (stream->by_part.first == stream->rows) return READ_ALL;
   if (ready - atomic_load_explicit(&reader->released, memory_order_acquire) == 2) return READ_NO_ROOM;
-  int64_t slot = ready % 2 * stream->half, filled = stream->part.filled, n = 0;
-  span_t span = stream_span(stream, stream->part.first, stream->part.end);
+  int64_t slot = ready % 2 * stream->by_part.half, filled = stream->by_part.filled, n = 0;
+  span_t span = stream_span(stream, stream->by_part.first, stream->by_part.end);
   if (stream_take_run(stream, span.first + filled, slot + filled, span.steps - filled, &n, error) != LS_OK)
     return READ_FAILED;
-  stream->part.filled += n;
-  if (stream->part.filled < span.steps) return READ_SOMETHING;
-  if (stream->windows != NULL) windows_place(stream, stream->part.first, stream->part.end, slot);
-  stream->part.first = stream->part.end;
-  stream->part.end = end_of_part(stream, stream->part.first);
-  stream->part.filled = 0;
+  stream->by_part.filled += n;
+  if (stream->by_part.filled < span.steps) return READ_SOMETHING;
+  if (stream->windows != NULL) windows_place(stream, stream->by_part.first, stream->by_part.end, slot);
+  stream->by_part.first = stream->by_part.end;
+  stream->by_part.end = end_of_part(stream, stream->by_part.first);
+  stream->by_part.filled = 0;
   atomic_store_explicit(&reader->ready, ready + 1, memory_order_release);
   return READ_SOMETHING;
 }
@@ -49,25 +49,25 @@ void parts_begin(const split_t *split) {
   stream_t *stream = split->stream;
   if (stream == NULL) return;
   stream_thread_begin(stream, read_parts, 0);
-  stream->part.first = stream->part.filled = 0;
-  stream->part.end = end_of_part(stream, 0);
-  stream->next_wanted = stream->wanted_first = 0;
+  stream->by_part.first = stream->by_part.filled = 0;
+  stream->by_part.end = end_of_part(stream, 0);
+  stream->by_part.next_wanted = stream->by_part.wanted_first = 0;
   stream_thread_resume(stream->reader);
 }
 
 static ls_status next_streamed(stream_t *stream, part_t *part, ls_error *error) {
   stream_thread_t *reader = stream->reader;
-  int64_t number = stream->next_wanted, first = stream->wanted_first;
+  int64_t number = stream->by_part.next_wanted, first = stream->by_part.wanted_first;
   atomic_store_explicit(&reader->released, number, memory_order_release);
   *part = (part_t){.first = first};
   if (first == stream->rows) return LS_OK;
   stream_thread_wait(reader, number);
   if (atomic_load_explicit(&reader->ready, memory_order_acquire) <= number)
     return stream_status(stream, error);
-  stream->next_wanted = number + 1;
-  stream->wanted_first = end_of_part(stream, first);
-  part->rows = stream->wanted_first - first;
-  part->resident = number % 2 * stream->half;
+  stream->by_part.next_wanted = number + 1;
+  stream->by_part.wanted_first = end_of_part(stream, first);
+  part->rows = stream->by_part.wanted_first - first;
+  part->resident = number % 2 * stream->by_part.half;
   return LS_OK;
 }
 

@@ -15,14 +15,14 @@ static int64_t lane_rows(const stream_t *stream, int s) {
 /* ---- set-up ---- */
 
 static ls_status lane_create(stream_t *stream, int s, ls_error *error) {
-  lane_t *lane = &stream->lanes[s];
+  lane_t *lane = &stream->by_step.lanes[s];
   int64_t n = lane_rows(stream, s);
   arena_t *arena = stream->reader->arena;
-  lane->block_order = arena_new(arena, (size_t)order_blocks(stream->order, n), sizeof(uint32_t));
-  lane->block = arena_new(arena, (size_t)order_block_rows(stream->order, n), sizeof(uint32_t));
+  lane->block_order = arena_new(arena, (size_t)order_blocks(stream->by_step.order, n), sizeof(uint32_t));
+  lane->block = arena_new(arena, (size_t)order_block_rows(stream->by_step.order, n), sizeof(uint32_t));
   bool all = lane->block_order != NULL && lane->block != NULL;
-  if (stream->span_rows > 1) {
-    lane->cell_ends = arena_new(arena, (size_t)stream->cells, sizeof *lane->cell_ends);
+  if (stream->by_step.span_rows > 1) {
+    lane->cell_ends = arena_new(arena, (size_t)stream->by_step.cells, sizeof *lane->cell_ends);
     all = all && lane->cell_ends != NULL;
   }
   return all ? LS_OK : error_set(error, LS_NO_MEMORY, "no memory for the order of %" PRId64 " rows", n);
@@ -30,12 +30,12 @@ static ls_status lane_create(stream_t *stream, int s, ls_error *error) {
 
 static ls_status refuse_limit(const stream_t *stream, int64_t slots, ls_error *error) {
   double slot = (double)stream->reader->bytes / (double)stream->slots;
-  bool by_windows = stream->windows != NULL && stream->order == ORDER_FULL;
+  bool by_windows = stream->windows != NULL && stream->by_step.order == ORDER_FULL;
   return error_set(error, LS_BAD_SETTINGS,
                    "data.memory_limit is %.3f MB, too little for two steps of %" PRId64
                    " rows on this rank: at least %.3f MB are needed, or a smaller train.global_batch_size%s",
                    (double)stream->reader->limit / 1e6,
-                   slice_rows(stream->batch, stream->partition.shards) * stream->shards,
+                   slice_rows(stream->by_step.batch, stream->partition.shards) * stream->shards,
                    slot * (double)(slots + 1) * 8 / 7 / 1e6 + 0.0005,
                    by_windows ? ", or perhaps data.shuffle: blocks, where windows share time steps" : "");
 }
@@ -43,29 +43,32 @@ static ls_status refuse_limit(const stream_t *stream, int64_t slots, ls_error *e
 /* Deals the slots to the shards. In blocks of W windows, m = 2 slices of rows have a part of at most
  * (m - 2) / W + 3 blocks, since one of all, the shard's last, may be shorter. */
 static ls_status plan_ring(stream_t *stream, ls_error *error) {
-  int64_t rows = lane_rows(stream, 0), needed = 2 * slice_rows(stream->batch, stream->partition.shards);
-  stream->span_rows = 1;
-  if (stream->windows != NULL && stream->order != ORDER_FULL && rows > 0) {
-    int64_t blocks = order_blocks(stream->order, rows);
-    stream->span_rows = order_block_rows(stream->order, rows);
-    needed = (needed - 2) / stream->span_rows + 3;
+  int64_t rows = lane_rows(stream, 0),
+          needed = 2 * slice_rows(stream->by_step.batch, stream->partition.shards);
+  stream->by_step.span_rows = 1;
+  if (stream->windows != NULL && stream->by_step.order != ORDER_FULL && rows > 0) {
+    int64_t blocks = order_blocks(stream->by_step.order, rows);
+    stream->by_step.span_rows = order_block_rows(stream->by_step.order, rows);
+    needed = (needed - 2) / stream->by_step.span_rows + 3;
     if (needed > blocks) needed = blocks;
   }
-  stream->cell_slots = stream_longest_span(stream, stream->span_rows);
-  stream->cells = stream->slots / stream->shards / stream->cell_slots;
-  stream->ring = stream->cells * stream->span_rows;
-  if (stream->cells >= needed) return LS_OK;
-  return refuse_limit(stream, needed * stream->cell_slots * stream->shards, error);
+  stream->by_step.cell_slots = stream_longest_span(stream, stream->by_step.span_rows);
+  stream->by_step.cells = stream->slots / stream->shards / stream->by_step.cell_slots;
+  stream->by_step.ring = stream->by_step.cells * stream->by_step.span_rows;
+  if (stream->by_step.cells >= needed) return LS_OK;
+  return refuse_limit(stream, needed * stream->by_step.cell_slots * stream->shards, error);
 }
 
 ls_status stream_plan_steps(stream_t *stream, order_t order, uint64_t seed, int64_t batch, ls_error *error) {
-  stream->order = order;
-  stream->seed = seed;
-  stream->batch = batch;
-  stream->steps = epoch_steps(stream->partition, batch);
+  stream->by_step.order = order;
+  stream->by_step.seed = seed;
+  stream->by_step.batch = batch;
+  stream->by_step.steps = epoch_steps(stream->partition, batch);
   TRY(plan_ring(stream, error));
-  stream->lanes = arena_new(stream->reader->arena, (size_t)stream->shards, sizeof *stream->lanes);
-  if (stream->lanes == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a walk over shards");
+  stream->by_step.lanes =
+      arena_new(stream->reader->arena, (size_t)stream->shards, sizeof *stream->by_step.lanes);
+  if (stream->by_step.lanes == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for a walk over shards");
   for (int s = 0; s < stream->shards; s++) TRY(lane_create(stream, s, error));
   return LS_OK;
 }
@@ -73,7 +76,7 @@ ls_status stream_plan_steps(stream_t *stream, order_t order, uint64_t seed, int6
 /* ---- the reader's side ---- */
 
 static int64_t begin_of(const stream_t *stream, int s, int64_t step) {
-  return slice_begin(stream->partition, stream->batch, stream->first_shard + s, step);
+  return slice_begin(stream->partition, stream->by_step.batch, stream->first_shard + s, step);
 }
 
 static void next_block(lane_t *lane) {
@@ -84,28 +87,29 @@ static void next_block(lane_t *lane) {
 /* Positions that can be filled now: to the end of the block, unless the ring is too short for that. 0: too
  * little room to be worth while. */
 static int64_t positions_to_fill(stream_t *stream, int s) {
-  lane_t *lane = &stream->lanes[s];
+  lane_t *lane = &stream->by_step.lanes[s];
   if (lane->filled == lane_rows(stream, s)) return 0;
   if (lane->filled == lane->block_first + lane->block_rows) next_block(lane);
   int64_t released = atomic_load_explicit(&stream->reader->released, memory_order_acquire);
   int64_t used = begin_of(stream, s, released); /* positions before this one have been */
   int64_t n = lane->block_first + lane->block_rows - lane->filled;
-  if (stream->span_rows > 1) return lane->cell_ends[lane->spans % stream->cells] <= used ? n : 0;
-  int64_t room = stream->ring - (lane->filled - used);
+  if (stream->by_step.span_rows > 1)
+    return lane->cell_ends[lane->spans % stream->by_step.cells] <= used ? n : 0;
+  int64_t room = stream->by_step.ring - (lane->filled - used);
   if (n > TAKE_ROWS) n = TAKE_ROWS;
-  if (n > stream->ring / 2) n = stream->ring / 2;
+  if (n > stream->by_step.ring / 2) n = stream->by_step.ring / 2;
   return n <= room ? n : 0;
 }
 
 static ls_status fill_lane(stream_t *stream, int s, int64_t n, ls_error *error) {
-  lane_t *lane = &stream->lanes[s];
+  lane_t *lane = &stream->by_step.lanes[s];
   int64_t rows[TAKE_ROWS];
   uint32_t slots[TAKE_ROWS];
   int64_t first = shard_first(stream->partition, stream->first_shard + s) -
                   shard_first(stream->partition, stream->first_shard);
   for (int64_t i = 0; i < n; i++) {
     rows[i] = first + lane->block[lane->filled - lane->block_first + i];
-    slots[i] = (uint32_t)(s * stream->ring + (lane->filled + i) % stream->ring);
+    slots[i] = (uint32_t)(s * stream->by_step.ring + (lane->filled + i) % stream->by_step.ring);
   }
   TRY(stream_take(stream, rows, slots, n, error));
   lane->filled += n;
@@ -115,16 +119,16 @@ static ls_status fill_lane(stream_t *stream, int s, int64_t n, ls_error *error) 
 /* Tells how many steps have all their rows by now. */
 static void publish(stream_t *stream) {
   int64_t ready = atomic_load_explicit(&stream->reader->ready, memory_order_relaxed);
-  for (bool there = true; there && ready < stream->steps; ready += there)
+  for (bool there = true; there && ready < stream->by_step.steps; ready += there)
     for (int s = 0; s < stream->shards && there; s++)
-      there = stream->lanes[s].filled >= begin_of(stream, s, ready + 1);
+      there = stream->by_step.lanes[s].filled >= begin_of(stream, s, ready + 1);
   atomic_store_explicit(&stream->reader->ready, ready, memory_order_release);
 }
 
 static read_t read_steps(stream_t *stream, ls_error *error) {
   for (int tried = 0; tried < stream->shards; tried++) {
-    int s = stream->next_lane;
-    stream->next_lane = (s + 1) % stream->shards;
+    int s = stream->by_step.next_lane;
+    stream->by_step.next_lane = (s + 1) % stream->shards;
     int64_t n = positions_to_fill(stream, s);
     if (n == 0) continue;
     if ((stream->windows != NULL ? windows_fill : fill_lane)(stream, s, n, error) != LS_OK)
@@ -133,23 +137,24 @@ static read_t read_steps(stream_t *stream, ls_error *error) {
     return READ_SOMETHING;
   }
   publish(stream);
-  return atomic_load_explicit(&stream->reader->ready, memory_order_relaxed) == stream->steps ? READ_ALL
-                                                                                             : READ_NO_ROOM;
+  return atomic_load_explicit(&stream->reader->ready, memory_order_relaxed) == stream->by_step.steps
+             ? READ_ALL
+             : READ_NO_ROOM;
 }
 
 /* ---- the consumer's side ---- */
 
 void stream_begin_steps(stream_t *stream, int64_t epoch, int64_t from) {
   stream_thread_begin(stream, read_steps, from);
-  stream->next_lane = 0;
+  stream->by_step.next_lane = 0;
   for (int s = 0; s < stream->shards; s++) {
-    lane_t *lane = &stream->lanes[s];
-    order_begin(&lane->order, stream->order, stream->seed, epoch, stream->first_shard + s,
+    lane_t *lane = &stream->by_step.lanes[s];
+    order_begin(&lane->order, stream->by_step.order, stream->by_step.seed, epoch, stream->first_shard + s,
                 lane_rows(stream, s), lane->block_order);
     lane->filled = begin_of(stream, s, from);
     lane->block_first = lane->block_rows = lane->spans = 0;
-    if (stream->span_rows > 1)
-      memset(lane->cell_ends, 0, (size_t)stream->cells * sizeof *lane->cell_ends);
+    if (stream->by_step.span_rows > 1)
+      memset(lane->cell_ends, 0, (size_t)stream->by_step.cells * sizeof *lane->cell_ends);
     else
       lane->spans = lane->filled;
     while (lane->block_first + lane->block_rows < lane->filled) next_block(lane);
@@ -159,7 +164,8 @@ void stream_begin_steps(stream_t *stream, int64_t epoch, int64_t from) {
 
 void stream_rows(stream_t *stream, int64_t step, int s, int64_t position, int64_t n, uint32_t *rows) {
   stream_thread_wait(stream->reader, step);
-  for (int64_t i = 0; i < n; i++) rows[i] = (uint32_t)(s * stream->ring + (position + i) % stream->ring);
+  for (int64_t i = 0; i < n; i++)
+    rows[i] = (uint32_t)(s * stream->by_step.ring + (position + i) % stream->by_step.ring);
 }
 
 void stream_release(stream_t *stream, int64_t step) {

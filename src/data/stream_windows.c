@@ -49,9 +49,10 @@ static ls_status take_span(stream_t *stream, span_t span, int64_t slot, ls_error
 
 /* The next n windows of a block, which come in any order while all their steps are there. */
 static ls_status fill_cell(stream_t *stream, int s, int64_t n, ls_error *error) {
-  lane_t *lane = &stream->lanes[s];
+  lane_t *lane = &stream->by_step.lanes[s];
   const uint32_t *chosen = lane->block + (lane->filled - lane->block_first);
-  int64_t cell = lane->spans % stream->cells, slot = (s * stream->cells + cell) * stream->cell_slots;
+  int64_t cell = lane->spans % stream->by_step.cells,
+          slot = (s * stream->by_step.cells + cell) * stream->by_step.cell_slots;
   int64_t shard = shard_first(stream->partition, stream->first_shard + s) -
                   shard_first(stream->partition, stream->first_shard);
   uint32_t low = chosen[0], high = chosen[0];
@@ -62,7 +63,7 @@ static ls_status fill_cell(stream_t *stream, int s, int64_t n, ls_error *error) 
   span_t span = stream_span(stream, shard + low, shard + high + 1);
   TRY(take_span(stream, span, slot, error));
   for (int64_t i = 0; i < n; i++)
-    stream->windows->at[s * stream->ring + (lane->filled + i) % stream->ring] =
+    stream->windows->at[s * stream->by_step.ring + (lane->filled + i) % stream->by_step.ring] =
         (uint32_t)(slot + first_step(stream, shard + chosen[i]) - span.first);
   lane->filled += n;
   lane->spans++;
@@ -72,7 +73,7 @@ static ls_status fill_cell(stream_t *stream, int s, int64_t n, ls_error *error) 
 
 ls_status windows_fill(stream_t *stream, int s, int64_t n, ls_error *error) {
   for (int64_t count, done = 0; done < n; done += count) {
-    count = n - done < stream->span_rows ? n - done : stream->span_rows;
+    count = n - done < stream->by_step.span_rows ? n - done : stream->by_step.span_rows;
     TRY(fill_cell(stream, s, count, error));
   }
   return LS_OK;
