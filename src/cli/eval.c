@@ -81,16 +81,16 @@ typedef struct {
   int bit; /* SPLIT_ */
   char x[GROUP_PATH_SIZE], y[GROUP_PATH_SIZE];
   const char *weights;
-} place_t;
+} split_place_t;
 
 enum { PLACES = 3 };
 
-static void list_places(const settings_t *settings, place_t places[PLACES]) {
+static void list_places(const settings_t *settings, split_place_t places[PLACES]) {
   const char *group = settings->data.validation_group;
   memset(places, 0, PLACES * sizeof *places);
-  places[0] = (place_t){.name = "test", .bit = SPLIT_TEST, .weights = settings->data.test_weights};
-  places[1] = (place_t){.name = "valid", .bit = SPLIT_VALID, .weights = settings->data.valid_weights};
-  places[2] = (place_t){.name = "train", .bit = SPLIT_TRAIN, .weights = settings->data.weights};
+  places[0] = (split_place_t){.name = "test", .bit = SPLIT_TEST, .weights = settings->data.test_weights};
+  places[1] = (split_place_t){.name = "valid", .bit = SPLIT_VALID, .weights = settings->data.valid_weights};
+  places[2] = (split_place_t){.name = "train", .bit = SPLIT_TRAIN, .weights = settings->data.weights};
   snprintf(places[0].x, GROUP_PATH_SIZE, "%s", settings->data.test_x);
   snprintf(places[0].y, GROUP_PATH_SIZE, "%s", settings->data.test_y);
   snprintf(places[1].x, GROUP_PATH_SIZE, "%s%s", group != NULL ? group : settings->data.valid_x,
@@ -103,9 +103,9 @@ static void list_places(const settings_t *settings, place_t places[PLACES]) {
 
 /* Chooses the requested split, otherwise the first one that is available. `in_train` holds the SPLIT_ bits of
  * the splits whose rows are part of the training rows. */
-static ls_status choose_place(const settings_t *settings, const char *split, int in_train, place_t *out,
+static ls_status choose_place(const settings_t *settings, const char *split, int in_train, split_place_t *out,
                               ls_error *error) {
-  place_t places[PLACES];
+  split_place_t places[PLACES];
   store_t *store = NULL;
   list_places(settings, places);
   if (split == NULL) TRY(store_open(settings->data.file, &store, error));
@@ -137,7 +137,8 @@ static void name_arrays(settings_t *settings, const char *x, const char *y, cons
 
 /* Decides which rows are evaluated: changes ready->settings, and sets *place to the SPLIT_ bit to load and
  * the name to print. */
-static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, place_t *place, ls_error *error) {
+static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, split_place_t *place,
+                             ls_error *error) {
   settings_t *settings = ready->settings;
   if (a->data != NULL) settings->data.file = a->data;
   bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL;
@@ -145,7 +146,7 @@ static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, place_t 
   int in_train = (by_share ? SPLIT_VALID : 0) | (test_in_train ? SPLIT_TEST : 0);
   if (a->data != NULL && a->split == NULL) in_train = 0; /* another file: all of its rows */
   if (a->x != NULL) {
-    *place = (place_t){.name = a->x, .bit = SPLIT_TRAIN};
+    *place = (split_place_t){.name = a->x, .bit = SPLIT_TRAIN};
     name_arrays(settings, a->x, a->y, "none");
     return LS_OK;
   }
@@ -331,7 +332,7 @@ static ls_status find_temperatures(const session_t *session, const eval_argument
 
 static ls_status evaluate(const session_t *session, const eval_arguments_t *a, ready_t *ready,
                           ls_error *error) {
-  place_t place = {0};
+  split_place_t place = {0};
   dataset_t *data = NULL;
   metrics_t metrics = {0};
   const model_t *model = ready->model;

@@ -31,7 +31,7 @@ typedef struct {
   int64_t filled;     /* positions before this are in the ring, or were */
   int64_t spans;      /* filled so far; of one row each: positions */
   int64_t *cell_ends; /* (cells): the position behind the last row of each; spans of one row: NULL */
-} lane_t;
+} shard_walk_t;
 
 /* The walk over the steps of an epoch (stream_steps.c). Each shard of the rank has a ring of cells. */
 typedef struct {
@@ -41,8 +41,8 @@ typedef struct {
   int64_t span_rows;         /* most rows of a span */
   int64_t cells, cell_slots; /* of a shard: the number of spans that fit in, and the slots of each */
   int64_t ring;              /* rows of a shard that have a place: cells * span_rows */
-  lane_t *lanes;             /* (shards) */
-  int next_lane;
+  shard_walk_t *walks;       /* (shards) */
+  int next_shard;
 } step_walk_t;
 
 /* The walk over a split in file order (stream_parts.c). A part fills half of the buffer. */

@@ -8,22 +8,22 @@
 #include <inttypes.h>
 #include <string.h>
 
-static int64_t lane_rows(const stream_t *stream, int s) {
+static int64_t shard_walk_rows(const stream_t *stream, int s) {
   return shard_rows(stream->partition, stream->first_shard + s);
 }
 
 /* ---- set-up ---- */
 
-static ls_status lane_create(stream_t *stream, int s, ls_error *error) {
-  lane_t *lane = &stream->by_step.lanes[s];
-  int64_t n = lane_rows(stream, s);
+static ls_status shard_walk_create(stream_t *stream, int s, ls_error *error) {
+  shard_walk_t *walk = &stream->by_step.walks[s];
+  int64_t n = shard_walk_rows(stream, s);
   arena_t *arena = stream->reader->arena;
-  lane->block_order = arena_new(arena, (size_t)order_blocks(stream->by_step.order, n), sizeof(uint32_t));
-  lane->block = arena_new(arena, (size_t)order_block_rows(stream->by_step.order, n), sizeof(uint32_t));
-  bool all = lane->block_order != NULL && lane->block != NULL;
+  walk->block_order = arena_new(arena, (size_t)order_blocks(stream->by_step.order, n), sizeof(uint32_t));
+  walk->block = arena_new(arena, (size_t)order_block_rows(stream->by_step.order, n), sizeof(uint32_t));
+  bool all = walk->block_order != NULL && walk->block != NULL;
   if (stream->by_step.span_rows > 1) {
-    lane->cell_ends = arena_new(arena, (size_t)stream->by_step.cells, sizeof *lane->cell_ends);
-    all = all && lane->cell_ends != NULL;
+    walk->cell_ends = arena_new(arena, (size_t)stream->by_step.cells, sizeof *walk->cell_ends);
+    all = all && walk->cell_ends != NULL;
   }
   return all ? LS_OK : error_set(error, LS_NO_MEMORY, "no memory for the order of %" PRId64 " rows", n);
 }
@@ -43,7 +43,7 @@ static ls_status refuse_limit(const stream_t *stream, int64_t slots, ls_error *e
 /* Deals the slots to the shards. In blocks of W windows, m = 2 slices of rows have a part of at most
  * (m - 2) / W + 3 blocks, since one of all, the shard's last, may be shorter. */
 static ls_status plan_ring(stream_t *stream, ls_error *error) {
-  int64_t rows = lane_rows(stream, 0),
+  int64_t rows = shard_walk_rows(stream, 0),
           needed = 2 * slice_rows(stream->by_step.batch, stream->partition.shards);
   stream->by_step.span_rows = 1;
   if (stream->windows != NULL && stream->by_step.order != ORDER_FULL && rows > 0) {
@@ -65,11 +65,11 @@ ls_status stream_plan_steps(stream_t *stream, order_t order, uint64_t seed, int6
   stream->by_step.batch = batch;
   stream->by_step.steps = epoch_steps(stream->partition, batch);
   TRY(plan_ring(stream, error));
-  stream->by_step.lanes =
-      arena_new(stream->reader->arena, (size_t)stream->shards, sizeof *stream->by_step.lanes);
-  if (stream->by_step.lanes == NULL)
+  stream->by_step.walks =
+      arena_new(stream->reader->arena, (size_t)stream->shards, sizeof *stream->by_step.walks);
+  if (stream->by_step.walks == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for a walk over shards");
-  for (int s = 0; s < stream->shards; s++) TRY(lane_create(stream, s, error));
+  for (int s = 0; s < stream->shards; s++) TRY(shard_walk_create(stream, s, error));
   return LS_OK;
 }
 
@@ -79,40 +79,40 @@ static int64_t begin_of(const stream_t *stream, int s, int64_t step) {
   return slice_begin(stream->partition, stream->by_step.batch, stream->first_shard + s, step);
 }
 
-static void next_block(lane_t *lane) {
-  lane->block_first += lane->block_rows;
-  lane->block_rows = order_next(&lane->order, lane->block);
+static void next_block(shard_walk_t *walk) {
+  walk->block_first += walk->block_rows;
+  walk->block_rows = order_next(&walk->order, walk->block);
 }
 
 /* Positions that can be filled now: to the end of the block, unless the ring is too short for that. 0: too
  * little room to be worth while. */
 static int64_t positions_to_fill(stream_t *stream, int s) {
-  lane_t *lane = &stream->by_step.lanes[s];
-  if (lane->filled == lane_rows(stream, s)) return 0;
-  if (lane->filled == lane->block_first + lane->block_rows) next_block(lane);
+  shard_walk_t *walk = &stream->by_step.walks[s];
+  if (walk->filled == shard_walk_rows(stream, s)) return 0;
+  if (walk->filled == walk->block_first + walk->block_rows) next_block(walk);
   int64_t released = atomic_load_explicit(&stream->reader->released, memory_order_acquire);
   int64_t used = begin_of(stream, s, released); /* positions before this one have been */
-  int64_t n = lane->block_first + lane->block_rows - lane->filled;
+  int64_t n = walk->block_first + walk->block_rows - walk->filled;
   if (stream->by_step.span_rows > 1)
-    return lane->cell_ends[lane->spans % stream->by_step.cells] <= used ? n : 0;
-  int64_t room = stream->by_step.ring - (lane->filled - used);
+    return walk->cell_ends[walk->spans % stream->by_step.cells] <= used ? n : 0;
+  int64_t room = stream->by_step.ring - (walk->filled - used);
   if (n > TAKE_ROWS) n = TAKE_ROWS;
   if (n > stream->by_step.ring / 2) n = stream->by_step.ring / 2;
   return n <= room ? n : 0;
 }
 
-static ls_status fill_lane(stream_t *stream, int s, int64_t n, ls_error *error) {
-  lane_t *lane = &stream->by_step.lanes[s];
+static ls_status fill_rows(stream_t *stream, int s, int64_t n, ls_error *error) {
+  shard_walk_t *walk = &stream->by_step.walks[s];
   int64_t rows[TAKE_ROWS];
   uint32_t slots[TAKE_ROWS];
   int64_t first = shard_first(stream->partition, stream->first_shard + s) -
                   shard_first(stream->partition, stream->first_shard);
   for (int64_t i = 0; i < n; i++) {
-    rows[i] = first + lane->block[lane->filled - lane->block_first + i];
-    slots[i] = (uint32_t)(s * stream->by_step.ring + (lane->filled + i) % stream->by_step.ring);
+    rows[i] = first + walk->block[walk->filled - walk->block_first + i];
+    slots[i] = (uint32_t)(s * stream->by_step.ring + (walk->filled + i) % stream->by_step.ring);
   }
   TRY(stream_take(stream, rows, slots, n, error));
-  lane->filled += n;
+  walk->filled += n;
   return LS_OK;
 }
 
@@ -121,17 +121,17 @@ static void publish(stream_t *stream) {
   int64_t ready = atomic_load_explicit(&stream->reader->ready, memory_order_relaxed);
   for (bool there = true; there && ready < stream->by_step.steps; ready += there)
     for (int s = 0; s < stream->shards && there; s++)
-      there = stream->by_step.lanes[s].filled >= begin_of(stream, s, ready + 1);
+      there = stream->by_step.walks[s].filled >= begin_of(stream, s, ready + 1);
   atomic_store_explicit(&stream->reader->ready, ready, memory_order_release);
 }
 
 static read_t read_steps(stream_t *stream, ls_error *error) {
   for (int tried = 0; tried < stream->shards; tried++) {
-    int s = stream->by_step.next_lane;
-    stream->by_step.next_lane = (s + 1) % stream->shards;
+    int s = stream->by_step.next_shard;
+    stream->by_step.next_shard = (s + 1) % stream->shards;
     int64_t n = positions_to_fill(stream, s);
     if (n == 0) continue;
-    if ((stream->windows != NULL ? windows_fill : fill_lane)(stream, s, n, error) != LS_OK)
+    if ((stream->windows != NULL ? windows_fill : fill_rows)(stream, s, n, error) != LS_OK)
       return READ_FAILED;
     publish(stream);
     return READ_SOMETHING;
@@ -146,18 +146,18 @@ static read_t read_steps(stream_t *stream, ls_error *error) {
 
 void stream_begin_steps(stream_t *stream, int64_t epoch, int64_t from) {
   stream_thread_begin(stream, read_steps, from);
-  stream->by_step.next_lane = 0;
+  stream->by_step.next_shard = 0;
   for (int s = 0; s < stream->shards; s++) {
-    lane_t *lane = &stream->by_step.lanes[s];
-    order_begin(&lane->order, stream->by_step.order, stream->by_step.seed, epoch, stream->first_shard + s,
-                lane_rows(stream, s), lane->block_order);
-    lane->filled = begin_of(stream, s, from);
-    lane->block_first = lane->block_rows = lane->spans = 0;
+    shard_walk_t *walk = &stream->by_step.walks[s];
+    order_begin(&walk->order, stream->by_step.order, stream->by_step.seed, epoch, stream->first_shard + s,
+                shard_walk_rows(stream, s), walk->block_order);
+    walk->filled = begin_of(stream, s, from);
+    walk->block_first = walk->block_rows = walk->spans = 0;
     if (stream->by_step.span_rows > 1)
-      memset(lane->cell_ends, 0, (size_t)stream->by_step.cells * sizeof *lane->cell_ends);
+      memset(walk->cell_ends, 0, (size_t)stream->by_step.cells * sizeof *walk->cell_ends);
     else
-      lane->spans = lane->filled;
-    while (lane->block_first + lane->block_rows < lane->filled) next_block(lane);
+      walk->spans = walk->filled;
+    while (walk->block_first + walk->block_rows < walk->filled) next_block(walk);
   }
   stream_thread_resume(stream->reader);
 }

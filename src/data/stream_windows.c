@@ -49,9 +49,9 @@ static ls_status take_span(stream_t *stream, span_t span, int64_t slot, ls_error
 
 /* The next n windows of a block, which come in any order while all their steps are there. */
 static ls_status fill_cell(stream_t *stream, int s, int64_t n, ls_error *error) {
-  lane_t *lane = &stream->by_step.lanes[s];
-  const uint32_t *chosen = lane->block + (lane->filled - lane->block_first);
-  int64_t cell = lane->spans % stream->by_step.cells,
+  shard_walk_t *walk = &stream->by_step.walks[s];
+  const uint32_t *chosen = walk->block + (walk->filled - walk->block_first);
+  int64_t cell = walk->spans % stream->by_step.cells,
           slot = (s * stream->by_step.cells + cell) * stream->by_step.cell_slots;
   int64_t shard = shard_first(stream->partition, stream->first_shard + s) -
                   shard_first(stream->partition, stream->first_shard);
@@ -63,11 +63,11 @@ static ls_status fill_cell(stream_t *stream, int s, int64_t n, ls_error *error) 
   span_t span = stream_span(stream, shard + low, shard + high + 1);
   TRY(take_span(stream, span, slot, error));
   for (int64_t i = 0; i < n; i++)
-    stream->windows->at[s * stream->by_step.ring + (lane->filled + i) % stream->by_step.ring] =
+    stream->windows->at[s * stream->by_step.ring + (walk->filled + i) % stream->by_step.ring] =
         (uint32_t)(slot + first_step(stream, shard + chosen[i]) - span.first);
-  lane->filled += n;
-  lane->spans++;
-  if (lane->cell_ends != NULL) lane->cell_ends[cell] = lane->filled;
+  walk->filled += n;
+  walk->spans++;
+  if (walk->cell_ends != NULL) walk->cell_ends[cell] = walk->filled;
   return LS_OK;
 }
 

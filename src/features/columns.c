@@ -6,19 +6,19 @@
 
 typedef struct {
   int64_t first, last;
-} columns_t;
+} column_range_t;
 
-static bool find_name(const dataset_t *data, const char *name, columns_t *out) {
+static bool find_name(const dataset_t *data, const char *name, column_range_t *out) {
   for (int64_t c = 0; c < data->features && data->feature_names != NULL; c++)
     if (strcmp(data->feature_names[c], name) == 0) {
-      *out = (columns_t){c, c};
+      *out = (column_range_t){c, c};
       return true;
     }
   return false;
 }
 
 /* "3", "-1", "3-5". */
-static bool find_numbers(const dataset_t *data, const char *text, columns_t *out) {
+static bool find_numbers(const dataset_t *data, const char *text, column_range_t *out) {
   int64_t first = 0, last = 0;
   char begin[32];
   const char *dash = text[0] == '\0' ? NULL : strchr(text + 1, '-');
@@ -31,7 +31,7 @@ static bool find_numbers(const dataset_t *data, const char *text, columns_t *out
     begin[dash - text] = '\0';
     if (!text_int64(begin, &first) || !text_int64(dash + 1, &last)) return false;
   }
-  *out = (columns_t){first, last};
+  *out = (column_range_t){first, last};
   return first >= 0 && first <= last && last < data->features;
 }
 
@@ -41,7 +41,7 @@ ls_status columns_methods(const settings_t *settings, const dataset_t *data, met
   for (int64_t c = 0; c < data->features; c++) methods[c] = (method_t){scaling_find(others->name), others};
   for (size_t i = 0; i < settings->data.n_columns; i++) {
     const column_scaling_t *choice = &settings->data.columns[i];
-    columns_t columns;
+    column_range_t columns;
     if (!find_name(data, choice->columns, &columns) && !find_numbers(data, choice->columns, &columns))
       return error_set(
           error, LS_BAD_SETTINGS,

@@ -61,10 +61,10 @@ ls_status import_series(import_t *import, ls_error *error) {
 typedef struct {
   int64_t series;
   uint32_t row;
-} place_t;
+} step_place_t;
 
 static int compare(const void *a, const void *b) {
-  const place_t *x = a, *y = b;
+  const step_place_t *x = a, *y = b;
   if (x->series != y->series) return x->series < y->series ? -1 : 1;
   return x->row < y->row ? -1 : x->row > y->row;
 }
@@ -75,14 +75,14 @@ ls_status import_series_order(const import_part_t *part, uint32_t **out, ls_erro
   if (rows > UINT32_MAX)
     return error_set(error, LS_BAD_DATA, "%s: %" PRId64 " rows; up to 2^32 - 1 can be put in order",
                      part->input->x, rows);
-  place_t *places = malloc((size_t)rows * sizeof *places);
+  step_place_t *places = malloc((size_t)rows * sizeof *places);
   uint32_t *order = malloc((size_t)rows * sizeof *order);
   if (places == NULL || order == NULL) {
     free(places);
     free(order);
     return no_memory(error);
   }
-  for (int64_t i = 0; i < rows; i++) places[i] = (place_t){series[i], (uint32_t)i};
+  for (int64_t i = 0; i < rows; i++) places[i] = (step_place_t){series[i], (uint32_t)i};
   qsort(places, (size_t)rows, sizeof *places, compare);
   for (int64_t i = 0; i < rows; i++) order[i] = places[i].row;
   free(places);

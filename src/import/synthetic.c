@@ -16,7 +16,7 @@ enum { DRAW_PLACE, DRAW_NOISE, DRAW_CENTRE };
 typedef enum { MADE_CLASSES, MADE_VALUES, MADE_SERIES } made_t; /* y: labels, values, none */
 
 /* Computes a row from u (features), uniform in [0, 1): fills x (features), and *y if y is a value. */
-typedef void (*place_t)(const synthetic_t *set, int64_t row, const double *u, double *x, double *y);
+typedef void (*place_row_t)(const synthetic_t *set, int64_t row, const double *u, double *x, double *y);
 
 typedef struct {
   choice_t choice;
@@ -24,7 +24,7 @@ typedef struct {
   int64_t features, most_features; /* the least number, which is the default; the most */
   int64_t classes, most_classes;   /* the same */
   double noise;                    /* default */
-  place_t place;
+  place_row_t place;
   void (*filter)(int64_t rows, float *x); /* applied to the whole series once all rows exist, or NULL */
 } kind_t;
 

@@ -22,14 +22,14 @@ typedef struct {
   float slope;
   const product_sum_t *terms;
   int n;
-} ending_t;
+} tile_ending_t;
 
 /* Up to two tiles of rows by up to two panels. */
 typedef struct {
   int64_t row, rows, panel, panels, columns;
   const float *fetch; /* `lines` cache lines per tile of depth */
   int64_t lines;
-} group_t;
+} tile_group_t;
 
 static int64_t least(int64_t a, int64_t b) {
   return a < b ? a : b;
@@ -53,7 +53,7 @@ INLINE const float *whole_rows(const float *a, int64_t stride, int64_t rows, spa
 
 /* ---- sums ---- */
 
-INLINE void begin_sums(tiles_t *tiles, const ending_t *ending) {
+INLINE void begin_sums(tiles_t *tiles, const tile_ending_t *ending) {
   (void)tiles;
   if (!ending->activates) {
     TILE_ZERO(tiles, 0);
@@ -68,7 +68,7 @@ INLINE void begin_sums(tiles_t *tiles, const ending_t *ending) {
   TILE_LOAD(tiles, 3, ending->start + TILE, 0);
 }
 
-INLINE void add_depth(tiles_t *tiles, const product_t *product, const group_t *group) {
+INLINE void add_depth(tiles_t *tiles, const product_t *product, const tile_group_t *group) {
   (void)tiles;
   const float *a = product->a + group->row * product->a_stride;
   const float *b = product->b + group->panel * product->b_panel, *fetch = group->fetch;
@@ -97,7 +97,7 @@ INLINE void add_depth(tiles_t *tiles, const product_t *product, const group_t *g
 /* ---- results ---- */
 
 /* Stores one tile of sums in c. */
-INLINE void end_tile(const product_t *product, const ending_t *ending, int64_t row, int64_t rows,
+INLINE void end_tile(const product_t *product, const tile_ending_t *ending, int64_t row, int64_t rows,
                      int64_t panel, int64_t columns, const float *sums) {
   float *c = product->c + panel * product->c_panel + row * product->c_stride;
   for (int64_t r = 0; r < rows; r++, c += product->c_stride, sums += TILE) {
@@ -113,7 +113,8 @@ INLINE void end_tile(const product_t *product, const ending_t *ending, int64_t r
   }
 }
 
-INLINE void end_sums(tiles_t *tiles, const product_t *product, const group_t *group, const ending_t *ending) {
+INLINE void end_sums(tiles_t *tiles, const product_t *product, const tile_group_t *group,
+                     const tile_ending_t *ending) {
   (void)tiles;
   float sums[4][TILE * TILE];
   const int64_t row = group->row, upper = least(group->rows, TILE), lower = group->rows - upper;
@@ -137,14 +138,14 @@ INLINE void end_sums(tiles_t *tiles, const product_t *product, const group_t *gr
 /* ---- all rows of two panels ---- */
 
 static void walk_rows(const product_t *product, int64_t panel, int64_t panels, int64_t columns,
-                      const float *fetch, int64_t fetch_floats, const ending_t *ending) {
+                      const float *fetch, int64_t fetch_floats, const tile_ending_t *ending) {
   const int64_t blocks = (product->rows + 2 * TILE - 1) / (2 * TILE), depth = product->depth / TILE;
   const int64_t shares = blocks * (depth > 0 ? depth : 1) * LINE;
-  group_t group = {.panel = panel,
-                   .panels = panels,
-                   .columns = columns,
-                   .fetch = fetch,
-                   .lines = (fetch_floats + shares - 1) / shares};
+  tile_group_t group = {.panel = panel,
+                        .panels = panels,
+                        .columns = columns,
+                        .fetch = fetch,
+                        .lines = (fetch_floats + shares - 1) / shares};
   tiles_t tiles;
   tiles_begin(&tiles);
   for (group.row = 0; group.row < product->rows; group.row += 2 * TILE) {
@@ -157,7 +158,7 @@ static void walk_rows(const product_t *product, int64_t panel, int64_t panels, i
 }
 
 static void store(const product_t *product, const float *start, float slope) {
-  ending_t ending = {.activates = start != NULL || slope != 1.0F, .slope = slope};
+  tile_ending_t ending = {.activates = start != NULL || slope != 1.0F, .slope = slope};
   for (int64_t first = 0; first < product->columns; first += 2 * TILE) {
     const int64_t columns = least(product->columns - first, 2 * TILE), panel = first / TILE;
     const int64_t following = least((product->columns - first - columns + TILE - 1) / TILE, 2);
@@ -171,7 +172,7 @@ static void store(const product_t *product, const float *start, float slope) {
 
 /* During the first group, prefetches b of the next call; during the others, shares of a of the next call. */
 static void add(const product_t *product, const product_sum_t *terms, int n) {
-  const ending_t ending = {.terms = terms, .n = n};
+  const tile_ending_t ending = {.terms = terms, .n = n};
   const int64_t panels = product->columns / TILE, groups = (panels + 1) / 2;
   const int64_t share = groups > 1 ? product->next_a_floats / (groups - 1) : 0;
   for (int64_t g = 0; g < groups; g++) {

@@ -50,10 +50,10 @@ typedef struct {
   int n_pieces, next; /* the next piece to push */
   int *program;
   int length;
-} plan_t;
+} program_t;
 
 /* Emits the program for one node. Returns the stack depth that it needs. */
-static int plan_node(plan_t *plan, int lo, int n) {
+static int plan_node(program_t *plan, int lo, int n) {
   assert(plan->next < plan->n_pieces);
   const tree_node_t *piece = &plan->pieces[plan->next];
   if (piece->lo == lo && piece->n == n) {
@@ -69,7 +69,7 @@ static int plan_node(plan_t *plan, int lo, int n) {
 }
 
 int tree_plan(int leaves, const tree_node_t *pieces, int n_pieces, int *program) {
-  plan_t plan = {pieces, n_pieces, 0, program, 0};
+  program_t plan = {pieces, n_pieces, 0, program, 0};
   int depth = plan_node(&plan, 0, leaves);
   assert(plan.next == n_pieces);
   return depth;

@@ -266,9 +266,9 @@ void posterior_variance(const posterior_t *posterior, const float *x, double *sc
 typedef struct {
   choice_t choice;
   ls_status (*fit)(double lambda, const normal_equations_t *equations, regression_t *fit, ls_error *error);
-} method_t;
+} solve_method_t;
 
-static const method_t method_table[] = {
+static const solve_method_t method_table[] = {
     {{"least_squares", "W = (XᵀX)⁻¹ Xᵀy; of smallest norm where XᵀX has no inverse"}, fit_least_squares},
     {{"ridge", "W = (XᵀX + lambda I)⁻¹ Xᵀy (Hoerl and Kennard 1970)"}, fit_ridge},
     {{"bayesian",

@@ -13,7 +13,7 @@ struct engine {
   strategy_state_t state;
   plan_t plan;
   fold_plan_t fold;
-  rows_t rows;
+  rank_rows_t rows;
   node_memory_t node;
   updates_t updates;
   lbfgs_t *lbfgs; /* NULL: another optimiser */

@@ -23,7 +23,7 @@ static void fold_leaves(thread_t *thread, size_t tile, int lo, int n, const dens
     fold_leaves(thread, tile, lo + left, n - left, sums, pending + 1);
     return;
   }
-  const rows_t *rows = thread->rows;
+  const rank_rows_t *rows = thread->rows;
   int s = lo - thread->job->layout->first_shard;
   int64_t begin = 0;
   if (rows_slice(rows, s, thread->step.index, &begin) > 0)

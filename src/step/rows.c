@@ -23,12 +23,12 @@ slice_shape_t slice_shape(int64_t batch, int shards) {
 
 /* ---- set-up ---- */
 
-ls_status rows_create(const engine_inputs_t *job, bool same_order, arena_t *arena, rows_t *out,
+ls_status rows_create(const engine_inputs_t *job, bool same_order, arena_t *arena, rank_rows_t *out,
                       ls_error *error) {
   const layout_t *layout = job->layout;
   const settings_t *settings = job->settings;
   size_t own = (size_t)layout->own_shards, heads = job->objective->n;
-  rows_t *rows = out;
+  rank_rows_t *rows = out;
   rows->job = job;
   rows->shape = slice_shape(settings->train.global_batch_size, layout->shards);
   rows->stream = job->train->stream;
@@ -57,14 +57,14 @@ ls_status rows_create(const engine_inputs_t *job, bool same_order, arena_t *aren
   return LS_OK;
 }
 
-void rows_free(rows_t *rows) {
+void rows_free(rank_rows_t *rows) {
   tape_destroy(&rows->tape);
   gather_free(&rows->gather);
 }
 
 /* ---- between steps ---- */
 
-void rows_begin_epoch(rows_t *rows, int64_t epoch) {
+void rows_begin_epoch(rank_rows_t *rows, int64_t epoch) {
   const layout_t *layout = rows->job->layout;
   rows->steps_done = 0;
   rows->epoch = rows->same_order ? 0 : epoch;
@@ -81,7 +81,7 @@ void rows_begin_epoch(rows_t *rows, int64_t epoch) {
   }
 }
 
-void rows_begin_reading(rows_t *rows, int64_t from) {
+void rows_begin_reading(rank_rows_t *rows, int64_t from) {
   if (rows->stream == NULL) return;
   if (rows->stream_step == from)
     stream_resume(rows->stream);
@@ -89,13 +89,13 @@ void rows_begin_reading(rows_t *rows, int64_t from) {
     stream_begin_steps(rows->stream, rows->epoch, from);
 }
 
-void rows_end_reading(rows_t *rows, int64_t to) {
+void rows_end_reading(rank_rows_t *rows, int64_t to) {
   if (rows->stream == NULL) return;
   stream_rest(rows->stream);
   rows->stream_step = to;
 }
 
-int64_t rows_slice(const rows_t *rows, int s, int64_t step, int64_t *begin) {
+int64_t rows_slice(const rank_rows_t *rows, int s, int64_t step, int64_t *begin) {
   const partition_t partition = rows->job->train->partition;
   int64_t batch = rows->job->settings->train.global_batch_size;
   int shard = rows->job->layout->first_shard + s;
@@ -103,7 +103,7 @@ int64_t rows_slice(const rows_t *rows, int s, int64_t step, int64_t *begin) {
   return slice_begin(partition, batch, shard, step + 1) - *begin;
 }
 
-int64_t rows_copy(const rows_t *rows, int64_t step, int s, float *x, int32_t *labels, float *values,
+int64_t rows_copy(const rank_rows_t *rows, int64_t step, int s, float *x, int32_t *labels, float *values,
                   float *weights) {
   int64_t begin = 0, n = rows_slice(rows, s, step, &begin);
   const uint32_t *resident = rows->order + rows->shard_begin[s] + begin;
@@ -125,12 +125,12 @@ typedef struct {
   int64_t c;
   int64_t at;       /* its first row on the tape */
   int64_t begin, n; /* the rows that there are for it, in the shard's order; n may be 0 */
-} call_t;
+} row_call_t;
 
 /* Call number i of this rank: shard after shard, as they lie on the tape. */
-static call_t call_number(const thread_t *thread, int64_t i) {
+static row_call_t call_number(const thread_t *thread, int64_t i) {
   const slice_shape_t *shape = &thread->rows->shape;
-  call_t call = {.s = (int)(i / shape->calls), .c = i % shape->calls, .at = i * shape->call_rows};
+  row_call_t call = {.s = (int)(i / shape->calls), .c = i % shape->calls, .at = i * shape->call_rows};
   int64_t count = rows_slice(thread->rows, call.s, thread->step.index, &call.begin);
   int64_t row = call.c * shape->call_rows;
   call.begin += row;
@@ -140,16 +140,16 @@ static call_t call_number(const thread_t *thread, int64_t i) {
 }
 
 /* The resident rows of a call: (call->n). */
-static const uint32_t *resident_rows(thread_t *thread, const call_t *call) {
-  const rows_t *rows = thread->rows;
+static const uint32_t *resident_rows(thread_t *thread, const row_call_t *call) {
+  const rank_rows_t *rows = thread->rows;
   if (rows->stream == NULL) return rows->order + rows->shard_begin[call->s] + call->begin;
   stream_rows(rows->stream, thread->step.index, call->s, call->begin, call->n, thread->buffers.resident);
   waiter_mark(&thread->waiter, PHASE_READ);
   return thread->buffers.resident;
 }
 
-static void gather_call(thread_t *thread, const call_t *call) {
-  const rows_t *rows = thread->rows;
+static void gather_call(thread_t *thread, const row_call_t *call) {
+  const rank_rows_t *rows = thread->rows;
   int64_t features = graph_inputs(thread->job->graph), padding = rows->shape.call_rows - call->n;
   const uint32_t *resident = resident_rows(thread, call);
   float *x = tape_input(rows->tape, call->at);
@@ -160,8 +160,8 @@ static void gather_call(thread_t *thread, const call_t *call) {
 
 /* Targets of a call's rows, then the sums of losses of all heads and their gradient; zero gradient for the
  * padding. */
-static void call_losses(thread_t *thread, const call_t *call, double *sums) {
-  const rows_t *rows = thread->rows;
+static void call_losses(thread_t *thread, const row_call_t *call, double *sums) {
+  const rank_rows_t *rows = thread->rows;
   const engine_inputs_t *job = thread->job;
   const row_buffers_t *buffers = &thread->buffers;
   int64_t width = graph_outputs(job->graph), n = call->n;
@@ -189,7 +189,7 @@ static void call_losses(thread_t *thread, const call_t *call, double *sums) {
 static void forward_calls(thread_t *thread, const section_t *section, int64_t first, int64_t n) {
   const slice_shape_t *shape = &thread->rows->shape;
   const section_t *sections = thread->plan->sections, *last = sections + thread->plan->n_sections - 1;
-  call_t calls[MOST_TOGETHER];
+  row_call_t calls[MOST_TOGETHER];
   pass_t passes[MOST_TOGETHER] = {0};
   for (int64_t k = 0; k < n; k++) {
     calls[k] = call_number(thread, first + k);
@@ -230,7 +230,7 @@ static int64_t take_calls(thread_t *thread, long *first, long end) {
   return n;
 }
 
-long rows_calls(const rows_t *rows) {
+long rows_calls(const rank_rows_t *rows) {
   return (long)rows->job->layout->own_shards * (long)rows->shape.calls;
 }
 
@@ -242,7 +242,7 @@ void rows_pass(thread_t *thread) {
   }
 }
 
-void rows_restart(rows_t *rows) {
+void rows_restart(rank_rows_t *rows) {
   atomic_store_explicit(&rows->next_call, 0, memory_order_relaxed);
 }
 
@@ -259,7 +259,7 @@ void rows_backward(thread_t *thread, size_t above, size_t below, long end) {
 }
 
 void rows_add_losses(thread_t *thread) {
-  rows_t *rows = thread->rows;
+  rank_rows_t *rows = thread->rows;
   int64_t heads = (int64_t)thread->job->objective->n, calls = rows->shape.calls;
   for (int64_t i = 0; i < thread->job->layout->own_shards * heads; i++) {
     int64_t begin = 0, s = i / heads, h = i % heads;

@@ -34,7 +34,7 @@ typedef struct {
   double *epoch_loss;   /* (own shards, heads) */
   int64_t steps_done;   /* of the epoch */
   _Alignas(64) atomic_long next_call;
-} rows_t;
+} rank_rows_t;
 
 /* What one thread needs for the targets of a call. */
 typedef struct {
@@ -45,32 +45,32 @@ typedef struct {
 } row_buffers_t;
 
 /* The job is borrowed. Memory comes from the arena. Not collective. rows_free after failure too. */
-ls_status rows_create(const engine_inputs_t *job, bool same_order, arena_t *arena, rows_t *out,
+ls_status rows_create(const engine_inputs_t *job, bool same_order, arena_t *arena, rank_rows_t *out,
                       ls_error *error);
-void rows_free(rows_t *rows);
+void rows_free(rank_rows_t *rows);
 
 /* Makes the order of rows of an epoch and clears its sums of losses. Between steps, by one thread. */
-void rows_begin_epoch(rows_t *rows, int64_t epoch);
+void rows_begin_epoch(rank_rows_t *rows, int64_t epoch);
 
 /* The stream reads for the steps from `from` on; rests after the step before `to`. Between steps, by one
  * thread. Without a stream: nothing. */
-void rows_begin_reading(rows_t *rows, int64_t from);
-void rows_end_reading(rows_t *rows, int64_t to);
+void rows_begin_reading(rank_rows_t *rows, int64_t from);
+void rows_end_reading(rank_rows_t *rows, int64_t to);
 
 /* The slice of own shard s in a step of the epoch: rows [begin, begin + result) of the shard's order. */
-int64_t rows_slice(const rows_t *rows, int s, int64_t step, int64_t *begin);
+int64_t rows_slice(const rank_rows_t *rows, int s, int64_t step, int64_t *begin);
 
 /* What own shard s gives to a step: engine_rows. */
-int64_t rows_copy(const rows_t *rows, int64_t step, int s, float *x, int32_t *labels, float *values,
+int64_t rows_copy(const rank_rows_t *rows, int64_t step, int s, float *x, int32_t *labels, float *values,
                   float *weights);
 
 /* Kernel calls of this rank in one pass over its rows. */
-long rows_calls(const rows_t *rows);
+long rows_calls(const rank_rows_t *rows);
 
 /* The whole network, forward and backward. By all computing threads; rows_restart by one of them when all are
  * through, and before the next step. */
 void rows_pass(thread_t *thread);
-void rows_restart(rows_t *rows);
+void rows_restart(rank_rows_t *rows);
 
 /* The same in several passes, each of rows_calls. Calls are numbered over all passes and steps: a pass ends
  * before call number `end`. Forward through one section (gather before the first, loss behind the last);

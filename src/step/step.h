@@ -42,7 +42,7 @@ typedef struct thread {
   const strategy_t *strategy;
   const halt_t *halt;
   void *own; /* the strategy's own state */
-  rows_t *rows;
+  rank_rows_t *rows;
   node_memory_t *node;
   updates_t *updates;
   barrier_t *team; /* of the rank's computing threads */

@@ -43,12 +43,12 @@ typedef struct {
   const char *path; /* of the current group */
   int depth;
   ls_status status;
-} walk_t;
+} name_walk_t;
 
-static ls_status walk_object(walk_t *walk, hid_t object, const char *path);
+static ls_status walk_object(name_walk_t *walk, hid_t object, const char *path);
 
 static herr_t walk_link(hid_t group, const char *name, const H5L_info_t *link, void *context) {
-  walk_t *walk = context;
+  name_walk_t *walk = context;
   char *path = NULL;
   if (link->type != H5L_TYPE_HARD) return 0;
   if (asprintf(&path, "%s/%s", walk->path, name) < 0) {
@@ -64,13 +64,13 @@ static herr_t walk_link(hid_t group, const char *name, const H5L_info_t *link, v
   return walk->status == LS_OK ? 0 : -1;
 }
 
-static ls_status walk_object(walk_t *walk, hid_t object, const char *path) {
+static ls_status walk_object(name_walk_t *walk, hid_t object, const char *path) {
   H5I_type_t kind = H5Iget_type(object);
   if (kind != H5I_GROUP && kind != H5I_DATASET) return LS_OK;
   TRY(walk->visit(object, path, walk->names));
   if (kind == H5I_DATASET) return LS_OK;
   if (walk->depth == DEEPEST_GROUP) return LS_BAD_DATA;
-  walk_t below = {walk->visit, walk->names, path, walk->depth + 1, LS_OK};
+  name_walk_t below = {walk->visit, walk->names, path, walk->depth + 1, LS_OK};
   hsize_t at = 0;
   herr_t result = H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, &at, walk_link, &below);
   if (below.status != LS_OK) return below.status;
@@ -78,7 +78,7 @@ static ls_status walk_object(walk_t *walk, hid_t object, const char *path) {
 }
 
 static ls_status collect(const store_t *store, walk_visit_t visit, names_t *names, ls_error *error) {
-  walk_t walk = {visit, names, "", 0, LS_OK};
+  name_walk_t walk = {visit, names, "", 0, LS_OK};
   hid_t root = H5Oopen(store->file, "/", H5P_DEFAULT);
   ls_status status = root < 0 ? LS_BAD_DATA : walk_object(&walk, root, "");
   hdf5_close(root);

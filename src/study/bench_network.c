@@ -144,9 +144,9 @@ ls_status bench_layers(const team_t *team, const training_t *training, bench_t *
 typedef struct {
   const training_t *training;
   int64_t per_epoch, done;
-} walk_t;
+} epoch_walk_t;
 
-static ls_status walk_on(walk_t *walk, int64_t steps, ls_error *error) {
+static ls_status walk_on(epoch_walk_t *walk, int64_t steps, ls_error *error) {
   engine_t *engine = walk->training->engine;
   while (steps > 0) {
     int64_t at = walk->done % walk->per_epoch,
@@ -196,7 +196,7 @@ typedef struct {
   double seconds, rows;
 } chunk_t;
 
-static ls_status run_chunk(walk_t *walk, chunk_t *chunk, ls_error *error) {
+static ls_status run_chunk(epoch_walk_t *walk, chunk_t *chunk, ls_error *error) {
   const training_t *training = walk->training;
   int64_t first = walk->done, batch = training->settings->train.global_batch_size;
   TRY(world_barrier(training->world, error));
@@ -211,7 +211,8 @@ static ls_status run_chunk(walk_t *walk, chunk_t *chunk, ls_error *error) {
 
 /* Measures chunks of steps, and the peak before the first chunk and after each one. Clock rates drift and
  * other processes come and go, so each chunk is compared only with the peaks around it. */
-static ls_status run_chunks(const team_t *team, walk_t *walk, int64_t steps, bench_t *out, ls_error *error) {
+static ls_status run_chunks(const team_t *team, epoch_walk_t *walk, int64_t steps, bench_t *out,
+                            ls_error *error) {
   double seconds[REPEATS], shares[REPEATS], all = 0, rows = 0, before = 0, after = 0;
   double flops_per_row = graph_flops_per_row(walk->training->graph);
   const int instruction = bench_peak_precision(out);
@@ -236,8 +237,9 @@ static ls_status run_chunks(const team_t *team, walk_t *walk, int64_t steps, ben
 
 ls_status bench_steps(const team_t *team, const training_t *training, bench_t *out, ls_error *error) {
   world_t *world = training->world;
-  walk_t walk = {training, epoch_steps(training->partition, training->settings->train.global_batch_size),
-                 1}; /* one step is already done: the first step of start_up */
+  epoch_walk_t walk = {training,
+                       epoch_steps(training->partition, training->settings->train.global_batch_size),
+                       1}; /* one step is already done: the first step of start_up */
   double before[PHASES], after[PHASES], began = clock_seconds();
   TRY(walk_on(&walk, 2, error));
   double step = (clock_seconds() - began) / 2;

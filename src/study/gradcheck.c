@@ -59,9 +59,9 @@ typedef struct {
   double *sums; /* (own shards, points): losses at w, then at w_k + h and at w_k - h for each probe */
   double *all;  /* (S, points) on rank 0: the same for all shards; the sums end up in its first row */
   arena_t arena;
-} check_t;
+} gradient_check_t;
 
-static size_t points(const check_t *check) {
+static size_t points(const gradient_check_t *check) {
   return 1 + 2 * check->n_probes;
 }
 
@@ -91,7 +91,7 @@ static ls_status unpack(const graph_t *graph, const float *vector, double *out, 
 }
 
 /* Computes the gradient of the first step, on every rank. */
-static ls_status find_gradient(check_t *check, ls_error *error) {
+static ls_status find_gradient(gradient_check_t *check, ls_error *error) {
   const training_t *training = &check->training;
   size_t floats = graph_floats(training->graph);
   float *vector = calloc(floats, sizeof *vector);
@@ -111,7 +111,7 @@ done:
 
 /* ---- the rows ---- */
 
-static ls_status read_batch(check_t *check, int s, ls_error *error) {
+static ls_status read_batch(gradient_check_t *check, int s, ls_error *error) {
   const training_t *training = &check->training;
   bool is_labels = training->objective->has_labels;
   int64_t most = slice_rows(training->settings->train.global_batch_size, training->layout->shards);
@@ -134,7 +134,7 @@ static ls_status read_batch(check_t *check, int s, ls_error *error) {
 }
 
 /* The sum of the losses of own shard s with these parameters. */
-static ls_status shard_loss(const check_t *check, int s, const double *parameters, double *outputs,
+static ls_status shard_loss(const gradient_check_t *check, int s, const double *parameters, double *outputs,
                             double *sum, ls_error *error) {
   const training_t *training = &check->training;
   const batch_t *batch = &check->batches[s];
@@ -153,20 +153,20 @@ static ls_status shard_loss(const check_t *check, int s, const double *parameter
 
 /* ---- which parameters to check ---- */
 
-static bool is_probed(const check_t *check, size_t first, size_t at) {
+static bool is_probed(const gradient_check_t *check, size_t first, size_t at) {
   for (size_t i = first; i < check->n_probes; i++)
     if (check->probes[i].at == at) return true;
   return false;
 }
 
-static void add_probe(check_t *check, size_t block, size_t at, size_t plain) {
+static void add_probe(gradient_check_t *check, size_t block, size_t at, size_t plain) {
   double w = fabs(check->parameters[plain]);
   check->probes[check->n_probes++] =
       (probe_t){.block = block, .at = at, .plain = plain, .h = step_size * (w > 1 ? w : 1)};
 }
 
 /* The element of the block with the largest gradient that is not chosen yet. */
-static size_t largest_left(const check_t *check, size_t first, size_t begin, size_t n) {
+static size_t largest_left(const gradient_check_t *check, size_t first, size_t begin, size_t n) {
   size_t best = n;
   for (size_t at = 0; at < n; at++)
     if ((best == n || fabs(check->gradient[begin + at]) > fabs(check->gradient[begin + best])) &&
@@ -177,7 +177,7 @@ static size_t largest_left(const check_t *check, size_t first, size_t begin, siz
 
 /* Chooses `wanted` elements of the block that starts at `begin`: half by size of the gradient, the others at
  * random. */
-static void choose_block(check_t *check, size_t block, size_t begin, size_t n, size_t wanted) {
+static void choose_block(gradient_check_t *check, size_t block, size_t begin, size_t n, size_t wanted) {
   const random_stream_t stream = {
       .seed = check->training.settings->train.seed, .purpose = RANDOM_GRADCHECK, .shard = block};
   size_t first = check->n_probes;
@@ -194,7 +194,7 @@ static void choose_block(check_t *check, size_t block, size_t begin, size_t n, s
   }
 }
 
-static ls_status choose_probes(check_t *check, ls_error *error) {
+static ls_status choose_probes(gradient_check_t *check, ls_error *error) {
   const graph_t *graph = check->training.graph;
   size_t most = (size_t)check->options->elements, total = 0, begin = 0;
   for (size_t i = 0; i < graph_parameter_count(graph); i++) {
@@ -215,7 +215,7 @@ static ls_status choose_probes(check_t *check, ls_error *error) {
 /* ---- losses at all points ---- */
 
 /* Computes the losses at one point. Point 0 is w; points 2k + 1 and 2k + 2 have probe k moved up and down. */
-static ls_status losses_at(const check_t *check, size_t point, double *moved, double *outputs,
+static ls_status losses_at(const gradient_check_t *check, size_t point, double *moved, double *outputs,
                            ls_error *error) {
   const probe_t *probe = point == 0 ? NULL : &check->probes[(point - 1) / 2];
   ls_status status = LS_OK;
@@ -226,7 +226,7 @@ static ls_status losses_at(const check_t *check, size_t point, double *moved, do
   return status;
 }
 
-static ls_status losses_at_all(const check_t *check, ls_error *error) {
+static ls_status losses_at_all(const gradient_check_t *check, ls_error *error) {
   ls_status status = LS_OK;
 #pragma omp parallel for schedule(dynamic) num_threads(check->training.layout->threads)
   for (size_t point = 0; point < points(check); point++) {
@@ -243,7 +243,7 @@ static ls_status losses_at_all(const check_t *check, ls_error *error) {
 }
 
 /* Adds the sums of all shards with the tree, on rank 0. */
-static ls_status add_shards(check_t *check, ls_error *error) {
+static ls_status add_shards(gradient_check_t *check, ls_error *error) {
   const training_t *training = &check->training;
   int ranks = world_size(training->world), shards = training->layout->shards;
   size_t *sizes = arena_new(&check->arena, (size_t)ranks, sizeof *sizes);
@@ -270,7 +270,7 @@ static double largest(const double *values, size_t n) {
   return most;
 }
 
-static verdict_t judge_block(const check_t *check, size_t block, double scale) {
+static verdict_t judge_block(const gradient_check_t *check, size_t block, double scale) {
   const training_t *training = &check->training;
   double rows = (double)step_rows(training->partition, training->settings->train.global_batch_size, 0);
   verdict_t verdict = {.error = -1};
@@ -310,8 +310,8 @@ static void print_block(const parameter_t *array, const verdict_t *verdict, FILE
   fputc('\n', out);
 }
 
-static ls_status refuse_block(const check_t *check, const parameter_t *array, const verdict_t *verdict,
-                              ls_error *error) {
+static ls_status refuse_block(const gradient_check_t *check, const parameter_t *array,
+                              const verdict_t *verdict, ls_error *error) {
   char place[48];
   if (verdict->compared == 0)
     return error_set(error, LS_FAILED,
@@ -327,7 +327,7 @@ static ls_status refuse_block(const check_t *check, const parameter_t *array, co
 }
 
 /* Prints all blocks; fails with the error of the worst one. */
-static ls_status judge(const check_t *check, FILE *out, ls_error *error) {
+static ls_status judge(const gradient_check_t *check, FILE *out, ls_error *error) {
   const graph_t *graph = check->training.graph;
   double floor = least_scale * largest(check->gradient, check->n_plain), worst = 0;
   ls_status status = LS_OK;
@@ -351,7 +351,7 @@ static ls_status judge(const check_t *check, FILE *out, ls_error *error) {
 
 /* ---- the whole ---- */
 
-static ls_status make_buffers(check_t *check, ls_error *error) {
+static ls_status make_buffers(gradient_check_t *check, ls_error *error) {
   const training_t *training = &check->training;
   size_t threads = (size_t)training->layout->threads, own = (size_t)training->layout->own_shards;
   int64_t rows = slice_rows(training->settings->train.global_batch_size, training->layout->shards);
@@ -375,7 +375,7 @@ static ls_status make_buffers(check_t *check, ls_error *error) {
 }
 
 /* Computes this rank's share of the losses, once the gradient is known. */
-static ls_status measure(check_t *check, ls_error *error) {
+static ls_status measure(gradient_check_t *check, ls_error *error) {
   const training_t *training = &check->training;
   TRY(choose_probes(check, error));
   check->sums =
@@ -390,7 +390,7 @@ static ls_status measure(check_t *check, ls_error *error) {
   return losses_at_all(check, error);
 }
 
-static ls_status run(check_t *check, FILE *out, ls_error *error) {
+static ls_status run(gradient_check_t *check, FILE *out, ls_error *error) {
   world_t *world = check->training.world;
   TRY(world_agree(world, make_buffers(check, error), error));
   TRY(find_gradient(check, error));
@@ -401,7 +401,7 @@ static ls_status run(check_t *check, FILE *out, ls_error *error) {
 
 ls_status gradcheck_run(world_t *world, const settings_t *settings, const gradcheck_options_t *options,
                         FILE *out, ls_error *error) {
-  check_t check = {.options = options};
+  gradient_check_t check = {.options = options};
   TRY(training_open(world, settings, &check.training, error));
   ls_status status = run(&check, out, error);
   arena_free(&check.arena);

@@ -94,26 +94,26 @@ typedef struct {
   size_t n, heads;           /* number of rows; figures of heads per row */
   double *values, *of_heads; /* (n, HISTORY_WIDTH), (n, heads) */
   uint64_t *sums;            /* (n) */
-} columns_t;
+} history_columns_t;
 
-static ls_status columns_create(size_t n, const history_t *history, columns_t *out, ls_error *error) {
+static ls_status columns_create(size_t n, const history_t *history, history_columns_t *out, ls_error *error) {
   size_t heads = history_heads(history) * HEAD_WIDTH;
-  *out = (columns_t){.n = n,
-                     .heads = heads,
-                     .values = malloc((n * HISTORY_WIDTH + 1) * sizeof(double)),
-                     .of_heads = malloc((n * heads + 1) * sizeof(double)),
-                     .sums = malloc((n + 1) * sizeof(uint64_t))};
+  *out = (history_columns_t){.n = n,
+                             .heads = heads,
+                             .values = malloc((n * HISTORY_WIDTH + 1) * sizeof(double)),
+                             .of_heads = malloc((n * heads + 1) * sizeof(double)),
+                             .sums = malloc((n + 1) * sizeof(uint64_t))};
   if (out->values != NULL && out->of_heads != NULL && out->sums != NULL) return LS_OK;
   return error_set(error, LS_NO_MEMORY, "no memory for the history");
 }
 
-static void columns_free(columns_t *columns) {
+static void columns_free(history_columns_t *columns) {
   free(columns->values);
   free(columns->of_heads);
   free(columns->sums);
 }
 
-static ls_status write_rows(const columns_t *columns, store_t *store, ls_error *error) {
+static ls_status write_rows(const history_columns_t *columns, store_t *store, ls_error *error) {
   const int64_t shape[] = {(int64_t)columns->n, HISTORY_WIDTH},
                 heads[] = {(int64_t)columns->n, (int64_t)columns->heads};
   TRY(store_write(store, "history/values", STORE_F64, 2, shape, columns->values, error));
@@ -123,7 +123,7 @@ static ls_status write_rows(const columns_t *columns, store_t *store, ls_error *
 }
 
 ls_status history_save(const history_t *history, store_t *store, ls_error *error) {
-  columns_t columns;
+  history_columns_t columns;
   ls_status status = columns_create(history->n, history, &columns, error);
   for (size_t i = 0; i < history->n && status == LS_OK; i++) {
     const history_row_t *row = &history->rows[i];
@@ -149,7 +149,7 @@ static ls_status check_columns(const store_t *store, const char *name, size_t wi
   return LS_OK;
 }
 
-static ls_status read_rows(const store_t *store, const columns_t *columns, ls_error *error) {
+static ls_status read_rows(const store_t *store, const history_columns_t *columns, ls_error *error) {
   int64_t n = (int64_t)columns->n;
   TRY(store_read_rows(store, "history/values", 0, n, STORE_F64, columns->values, error));
   if (columns->heads > 0)
@@ -158,7 +158,7 @@ static ls_status read_rows(const store_t *store, const columns_t *columns, ls_er
 }
 
 ls_status history_load(history_t *history, const store_t *store, ls_error *error) {
-  columns_t columns;
+  history_columns_t columns;
   int64_t n = 0, again = 0;
   size_t heads = history_heads(history) * HEAD_WIDTH;
   TRY(check_columns(store, "history/values", HISTORY_WIDTH, &n, error));
