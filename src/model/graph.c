@@ -329,6 +329,12 @@ double node_flops_per_row(const graph_t *graph, const node_t *node) {
   return 2.0 * passes * (double)node->dense.layout.in * (double)node->dense.layout.out;
 }
 
+bool graph_has_dropout(const graph_t *graph) {
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    if (graph->nodes[i].op == &op_dropout && graph->nodes[i].rate > 0) return true;
+  return false;
+}
+
 double graph_flops_per_row(const graph_t *graph) {
   double flops = 0;
   for (size_t i = 0; i < graph->n_nodes; i++) flops += node_flops_per_row(graph, &graph->nodes[i]);

@@ -57,6 +57,7 @@ size_t graph_buffer_floats(const graph_t *graph); /* the vector and the copies a
  * batch_norm. Their part of the gradient vector holds the sums from which they are updated, and
  * graph_step_statistics replaces the optimiser there. */
 size_t graph_trained_floats(const graph_t *graph);
+bool graph_has_dropout(const graph_t *graph);    /* with a rate above 0 */
 int64_t graph_parameters(const graph_t *graph);  /* trained parameters, without padding */
 size_t graph_plain_floats(const graph_t *graph); /* all plain arrays together, statistics last */
 /* 2 x weights for each pass: forward, backward-weights and, if anything before the layer is trained,
@@ -77,6 +78,7 @@ typedef struct {
 } parameter_t;
 size_t graph_parameter_count(const graph_t *graph);
 const parameter_t *graph_parameter(const graph_t *graph, size_t i);
+size_t parameter_values(const parameter_t *parameter); /* in the array: the product of its shape */
 
 /* The place of array i in the vector. `floats` includes the padding of its layout. Both are multiples of
  * 16. */
@@ -86,9 +88,9 @@ typedef struct {
 extent_t graph_extent(const graph_t *graph, size_t i);
 
 /* Copies parameter array i between a vector and a plain row-major array. The vector may be any with the
- * layout of the parameter vector (gradient, optimiser state). These cannot fail. Not for the step loop. */
-ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain, ls_error *error);
-ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector, ls_error *error);
+ * layout of the parameter vector (gradient, optimiser state). Not for the step loop. */
+void graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain);
+void graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector);
 
 /* Updates the copies of the weights from floats [first, first + count) of the vector, whole blocks or tiles.
  * Call it after every change of weights and before the next forward or backward pass of training. Thread-safe

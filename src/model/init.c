@@ -60,10 +60,6 @@ bool init_choice(size_t i, choice_t *out) {
   return true;
 }
 
-static size_t plain_size(const parameter_t *parameter) {
-  return (size_t)(parameter->shape[0] * (parameter->dims == 2 ? parameter->shape[1] : 1));
-}
-
 /* Fills one array. drawn and plain are work space, each with room for the array. */
 static ls_status init_array(const graph_t *graph, size_t i, uint64_t seed, double *drawn, float *plain,
                             float *vector, ls_error *error) {
@@ -75,17 +71,18 @@ static ls_status init_array(const graph_t *graph, size_t i, uint64_t seed, doubl
   const rule_t *rule = &rule_table[found];
   random_stream_t stream = {.seed = seed, .purpose = RANDOM_INIT, .shard = i};
   double fan = rule->in * (double)parameter->fan_in + rule->out * (double)parameter->fan_out;
-  size_t n = plain_size(parameter);
+  size_t n = parameter_values(parameter);
   rule->draw(&stream, rule->numerator / fan, n, drawn);
   for (size_t k = 0; k < n; k++) plain[k] = (float)drawn[k];
-  return graph_pack(graph, i, plain, vector, error);
+  graph_pack(graph, i, plain, vector);
+  return LS_OK;
 }
 
 ls_status init_parameters(const graph_t *graph, uint64_t seed, float *vector, ls_error *error) {
   ls_status status = LS_OK;
   size_t largest = 0;
   for (size_t i = 0; i < graph_parameter_count(graph); i++) {
-    size_t n = plain_size(graph_parameter(graph, i));
+    size_t n = parameter_values(graph_parameter(graph, i));
     if (n > largest) largest = n;
   }
   double *drawn = malloc(largest * sizeof *drawn);

@@ -160,6 +160,10 @@ const parameter_t *graph_parameter(const graph_t *graph, size_t i) {
   return &graph->arrays[i].about;
 }
 
+size_t parameter_values(const parameter_t *parameter) {
+  return (size_t)(parameter->shape[0] * (parameter->dims == 2 ? parameter->shape[1] : 1));
+}
+
 extent_t graph_extent(const graph_t *graph, size_t i) {
   const array_t *array = &graph->arrays[i];
   const node_t *node = &graph->nodes[array->node];
@@ -167,24 +171,20 @@ extent_t graph_extent(const graph_t *graph, size_t i) {
   return (extent_t){array->offset, round_up(floats, BIAS_START)};
 }
 
-ls_status graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain, ls_error *error) {
+void graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain) {
   const array_t *array = &graph->arrays[i];
-  (void)error;
   if (array->about.is_weight)
     dense_unpack(&graph->nodes[array->node].dense.layout, vector + array->offset, plain);
   else
     memcpy(plain, vector + array->offset, array->count * sizeof *plain);
-  return LS_OK;
 }
 
-ls_status graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector, ls_error *error) {
+void graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector) {
   const array_t *array = &graph->arrays[i];
-  (void)error;
   if (array->about.is_weight)
     dense_pack(&graph->nodes[array->node].dense.layout, plain, vector + array->offset);
   else
     memcpy(vector + array->offset, plain, array->count * sizeof *plain);
-  return LS_OK;
 }
 
 /* Floats [begin, begin + count) of a layer's weights into its copies. */
@@ -214,14 +214,10 @@ ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *ou
   float *plain = malloc(bytes);
   if (plain == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory (%zu bytes) for the checksum of the parameters", bytes);
-  ls_status status = LS_OK;
   float *next = plain;
-  for (size_t i = 0; i < graph->n_arrays; i++) {
-    TRY_OR_DONE(graph_unpack(graph, i, vector, next, error));
-    next += graph->arrays[i].count;
-  }
+  for (size_t i = 0; i < graph->n_arrays; next += graph->arrays[i++].count)
+    graph_unpack(graph, i, vector, next);
   *out = checksum_of(plain, bytes);
-done:
   free(plain);
-  return status;
+  return LS_OK;
 }

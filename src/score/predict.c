@@ -22,12 +22,6 @@ static ls_status make_room(uncertainty_t uncertainty, predictions_t *predictions
   return LS_OK;
 }
 
-static bool has_dropout(const layer_settings_t *layers, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    if (layers[i].rate > 0 || has_dropout(layers[i].layers, layers[i].n_layers)) return true;
-  return false;
-}
-
 /* ---- threads ---- */
 
 /* One thread's part. */
@@ -100,7 +94,7 @@ ls_status predictions_make(const model_t *model, const split_t *split, int threa
                              .seed = settings->train.seed,
                              .posterior = &model->posterior};
   predicting_t predicting = {.model = model, .mixture = &mixture, .predictions = &predictions};
-  if (asking->samples > 0 && !has_dropout(settings->model.layers, settings->model.n_layers))
+  if (asking->samples > 0 && !graph_has_dropout(model->graph))
     return error_set(error, LS_USAGE,
                      "--samples: this network has no dropout, so all samples would be the same");
   ls_status status = make_room(predictor_uncertainty(&model->objective, &mixture), &predictions, error);

@@ -22,14 +22,6 @@ struct lbfgs {
 
 /* ---- set-up ---- */
 
-static bool has_dropout(const layer_settings_t *layers, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    if ((layers[i].kind == LAYER_DROPOUT && layers[i].rate > 0) ||
-        has_dropout(layers[i].layers, layers[i].n_layers))
-      return true;
-  return false;
-}
-
 static ls_status check_settings(const engine_t *engine, ls_error *error) {
   const settings_t *settings = engine->in.settings;
   if (settings->train.global_batch_size < engine->in.train->partition.rows)
@@ -44,7 +36,7 @@ static ls_status check_settings(const engine_t *engine, ls_error *error) {
         error, LS_BAD_SETTINGS,
         "train.precision: the optimiser lbfgs compares losses closer to each other than bf16 can "
         "tell: leave it at fp32");
-  if (has_dropout(settings->model.layers, settings->model.n_layers))
+  if (graph_has_dropout(engine->in.graph))
     return error_set(
         error, LS_BAD_SETTINGS,
         "model.layers: the optimiser lbfgs needs the same loss at every evaluation: leave dropout out");

@@ -74,15 +74,14 @@ static ls_status fill_vector(const trainer_t *trainer, ls_error *error) {
   size_t most = (size_t)(graph_inputs(graph) * graph_outputs(graph));
   float *plain = malloc(most * sizeof *plain);
   if (plain == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu weights", most);
-  ls_status status = LS_OK;
-  for (size_t i = 0; i < graph_parameter_count(graph) && status == LS_OK; i++) {
+  for (size_t i = 0; i < graph_parameter_count(graph); i++) {
     const parameter_t *parameter = graph_parameter(graph, i);
-    size_t n = parameter->is_weight ? most : (size_t)graph_outputs(graph);
-    for (size_t k = 0; k < n; k++) plain[k] = (float)arrays[parameter->is_weight ? 0 : 1][k];
-    status = graph_pack(graph, i, plain, trainer->copies.vector, error);
+    const double *values = arrays[parameter->is_weight ? 0 : 1];
+    for (size_t k = 0; k < parameter_values(parameter); k++) plain[k] = (float)values[k];
+    graph_pack(graph, i, plain, trainer->copies.vector);
   }
   free(plain);
-  return status;
+  return LS_OK;
 }
 
 static ls_status fit(trainer_t *trainer, const normal_equations_t *equations, ls_error *error) {

@@ -59,8 +59,8 @@ static inline void network_unpack(const graph_t *graph, const float *vector, dou
   float *array = calloc((size_t)graph_parameters(graph), sizeof *array);
   for (size_t i = 0; i < graph_parameter_count(graph); i++) {
     const parameter_t *parameter = graph_parameter(graph, i);
-    size_t n = (size_t)(parameter->shape[0] * (parameter->dims == 2 ? parameter->shape[1] : 1));
-    CHECK(graph_unpack(graph, i, vector, array, error));
+    size_t n = parameter_values(parameter);
+    graph_unpack(graph, i, vector, array);
     for (size_t k = 0; k < n; k++) *plain++ = (double)array[k];
   }
   free(array);
@@ -70,14 +70,14 @@ static inline void network_unpack(const graph_t *graph, const float *vector, dou
 static inline void network_randomise(network_t *net) {
   for (size_t i = 0; i < graph_parameter_count(net->graph); i++) {
     const parameter_t *parameter = graph_parameter(net->graph, i);
-    size_t n = (size_t)(parameter->shape[0] * (parameter->dims == 2 ? parameter->shape[1] : 1));
+    size_t n = parameter_values(parameter);
     random_stream_t stream = {.seed = 7, .purpose = RANDOM_INIT, .shard = i};
     double *drawn = calloc(n, sizeof *drawn);
     float *array = calloc(n, sizeof *array);
     random_normal(&stream, n, drawn);
     for (size_t k = 0; k < n; k++) array[k] = (float)(1.5 * drawn[k] / sqrt((double)parameter->fan_in));
     for (size_t k = 0; k < n && parameter->is_statistic; k++) array[k] = 0.5F + fabsf(array[k]);
-    CHECK(graph_pack(net->graph, i, array, net->vector, error));
+    graph_pack(net->graph, i, array, net->vector);
     free(array);
     free(drawn);
   }
