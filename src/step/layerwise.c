@@ -114,7 +114,7 @@ void layerwise_update(thread_t *thread) {
     for (size_t b = range.first; b < range.first + range.count && b < plan->trained_blocks; b++)
       first_pass(thread, &plan->buckets[k], b);
   }
-  thread->strategy->share(thread, thread->node->squares, thread->updates->layers.block_squares);
+  strategy_share(thread, thread->node->squares, thread->updates->layers.block_squares);
   for (size_t k = 0; k < plan->n_buckets; k++)
     second_pass(thread, &plan->buckets[k], update_range(thread, &plan->buckets[k]));
 }

@@ -40,13 +40,6 @@ static void tell_failed_reader(thread_t *thread) {
   if (failed != 0) atomic_store(&thread->node->control->failed, (int)failed);
 }
 
-static void share(thread_t *thread, double *values, const size_t *first) {
-  (void)values; /* each rank has all of them */
-  (void)first;
-  waiter_mark(&thread->waiter, PHASE_UPDATE);
-  node_meet(thread);
-}
-
 static bool step(thread_t *thread) {
   mpi_state_t *state = thread->own;
   stream_t *stream = thread->rows->stream;
@@ -126,5 +119,4 @@ const strategy_t mpi_strategy = {.name = "mpi",
                                  .divide = divide,
                                  .create = create,
                                  .step = step,
-                                 .share = share,
                                  .copies_at_once = true};

@@ -287,7 +287,6 @@ static bool step(thread_t *thread) {
 /* The communicating threads of the node meet before and after: their squares lie in the node's memory. */
 static void share(thread_t *thread, double *values, const size_t *first) {
   overlapped_t *own = thread->own;
-  waiter_mark(&thread->waiter, PHASE_UPDATE);
   waiter_meet(&thread->waiter, &own->signals->lanes);
   if (lane_share_doubles(&own->lane, values, first, thread->error) != LS_OK)
     atomic_store(&thread->node->control->failed, EXCHANGE_FAILED);

@@ -116,13 +116,6 @@ static void update_turn(void *context, long turn, int slot) {
                (size_t)slot * state->slot_floats + r * tile.floats);
 }
 
-static void share(thread_t *thread, double *values, const size_t *first) {
-  (void)values; /* lie in the node's memory */
-  (void)first;
-  waiter_mark(&thread->waiter, PHASE_UPDATE);
-  node_meet(thread);
-}
-
 /* Work counters are reset two phases before their next use, when no thread reads them. A reader's failure is
  * told between two barriers of the node, so that all threads see it after the same step. */
 static bool step(thread_t *thread) {
@@ -287,5 +280,4 @@ const strategy_t ring_strategy = {.name = "ring",
                                   .divide = divide,
                                   .create = create,
                                   .step = step,
-                                  .share = share,
                                   .copies_at_once = true};

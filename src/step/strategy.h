@@ -59,8 +59,9 @@ struct strategy {
   /* Whether the run ends before step `tick`, because some rank wanted it in the step before. NULL: never. */
   bool (*halted)(thread_t *thread, long tick);
 
-  /* Doubles that belong to blocks become known to all updaters of all nodes: those of block b are at
-   * values[first[b]] up to first[b + 1], or at values[b] when first is NULL. By all updaters. */
+  /* Shares doubles that belong to blocks with all updaters of all nodes: those of block b are at
+   * values[first[b]] up to first[b + 1], or at values[b] when first is NULL. By all updaters. NULL: the
+   * updaters write to memory that all of them read, so they only have to meet (strategy_share). */
   void (*share)(thread_t *thread, double *values, const size_t *first);
   /* Between steps: each rank has changed the parameters of its share of the only bucket. Tells other nodes;
    * *range: blocks that this rank must renew the copies of. Collective over lanes. NULL: nothing to tell. */
@@ -73,5 +74,14 @@ extern const strategy_t ring_strategy, overlapped_strategy, mpi_strategy;
 
 /* The first row that suits. */
 const strategy_t *strategy_choose(const char *reduce, int nodes);
+
+/* strategy_t.share, or the meeting that replaces it. */
+static inline void strategy_share(thread_t *thread, double *values, const size_t *first) {
+  waiter_mark(&thread->waiter, PHASE_UPDATE);
+  if (thread->strategy->share != NULL)
+    thread->strategy->share(thread, values, first);
+  else
+    node_meet(thread);
+}
 
 #endif

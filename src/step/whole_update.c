@@ -10,7 +10,7 @@
 static void clip(thread_t *thread) {
   const plan_t *plan = thread->plan;
   const double most = thread->job->settings->train.clip_norm;
-  thread->strategy->share(thread, thread->node->norms, NULL);
+  strategy_share(thread, thread->node->norms, NULL);
   double norm = sqrt(tree_sum(thread->node->norms, (int)plan->blocks, 1));
   if (thread->number == 0) thread->updates->norm = norm;
   if (most <= 0 || !(norm > most)) return;
