@@ -188,8 +188,11 @@ static ls_status load_split(const loading_t *load, const split_names_t *names, i
   return arrays_load(dataset, load, formats, &rows, split->rows, split, error);
 }
 
-/* Opens the file, and the reader where one is needed. */
+/* Opens the file, and the reader where one is needed. Values are compared with the file's seal first; each
+ * rank compares a part of the file. */
 static ls_status open_file(loading_t *load, dataset_t *dataset, store_t **store, ls_error *error) {
+  bool sealed = false;
+  TRY(store_check(load->file, world_rank(load->world), world_size(load->world), &sealed, error));
   TRY(store_open(load->file, store, error));
   load->store = *store;
   if (!is_over_limit(load)) return LS_OK;

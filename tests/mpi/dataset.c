@@ -48,6 +48,13 @@ static void write_gaps(store_t *store, ls_error *error) {
   CHECK(store_write(store, "gaps/y", STORE_U8, 1, &rows, labels, error) == LS_OK, "%s", error->message);
 }
 
+/* An array of some blocks of the seal, so that each rank has something to compare. */
+static void write_more(store_t *store, ls_error *error) {
+  static double values[100000];
+  CHECK(store_write(store, "more", STORE_F64, 1, (int64_t[]){100000}, values, error) == LS_OK, "%s",
+        error->message);
+}
+
 static void write_file(const char *path) {
   ls_error error = {0};
   store_t *store = NULL;
@@ -56,6 +63,7 @@ static void write_file(const char *path) {
   write_rows(store, "test/x", "test/y", T, 0, &error);
   write_rows(store, "spoiled/x", "spoiled/y", N, NAN, &error);
   write_gaps(store, &error);
+  write_more(store, &error);
   store_write_texts(store, "/", "class_names", (const char *[]){"zero", "one"}, 2, &error);
   CHECK(store_publish(&store, &error) == LS_OK, "%s", error.message);
 }
@@ -265,6 +273,32 @@ static void check_features(world_t *world, const char *path) {
         "%s", error.message);
 }
 
+static void flip(const char *path, long at) {
+  FILE *file = fopen(path, "r+b");
+  fseek(file, at, SEEK_SET);
+  int byte = fgetc(file);
+  fseek(file, at, SEEK_SET);
+  fputc(byte ^ 1 << at % 8, file);
+  fclose(file);
+}
+
+/* A flipped bit anywhere in the file is an error of every rank, whichever of them compares the place. */
+static void check_damage(world_t *world, const char *path) {
+  const settings_t settings = settings_for(path);
+  const target_request_t labels = {.kind = TARGET_LABELS, .width = CLASSES};
+  for (long at = 100; at < 900000; at += 22501) {
+    ls_error error = {0};
+    dataset_t *data = NULL;
+    if (world_rank(world) == 0) flip(path, at);
+    CHECK_OK(world_barrier(world, &error));
+    ls_status status = dataset_load(world, &settings, SPLIT_TRAIN, labels, S, &data, &error);
+    CHECK(status == LS_BAD_DATA, "byte %ld gives %d: %s", at, (int)status, error.message);
+    CHECK(data == NULL, "byte %ld", at);
+    CHECK_OK(world_barrier(world, &error));
+    if (world_rank(world) == 0) flip(path, at);
+  }
+}
+
 static void check_all(world_t *world, const char *path) {
   settings_t settings = settings_for(path);
   dataset_t *data = NULL;
@@ -286,6 +320,7 @@ static void check_all(world_t *world, const char *path) {
   check_errors(world, settings);
   check_missing(world, settings);
   check_features(world, path);
+  check_damage(world, path);
 }
 
 int main(int argc, char **argv) {
