@@ -10,6 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Turns the lack of memory of one rank into an error of all ranks of `comm`. Used until world_agree has its
+ * tables. */
+static ls_status agree_on_memory(MPI_Comm comm, bool has_memory, ls_error *error) {
+  int mine = has_memory, all = 0;
+  TRY(mpi_check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, comm), "MPI_Allreduce", error));
+  if (all) return LS_OK;
+  return error_set(error, LS_NO_MEMORY, "no memory for the table of ranks%s", mine ? " on another rank" : "");
+}
+
 /* ---- nodes ---- */
 
 typedef struct {
@@ -89,9 +98,9 @@ static ls_status share_names(world_t *world, ls_error *error) {
 
 ls_status world_group(world_t *world, int ranks_per_node, ls_error *error) {
   node_name_t name = {0}, *names = calloc((size_t)world->size, sizeof *names);
-  if (names == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the table of nodes");
   int start_rank = 0;
-  ls_status status = name_node(world, ranks_per_node, &name, error);
+  ls_status status = agree_on_memory(world->start, names != NULL, error);
+  if (status == LS_OK) status = name_node(world, ranks_per_node, &name, error);
   if (status == LS_OK)
     status =
         mpi_check(MPI_Allgather(&name, 2, MPI_INT, names, 2, MPI_INT, world->start), "MPI_Allgather", error);
@@ -115,11 +124,9 @@ static ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   world->node_of = calloc((size_t)world->size, sizeof *world->node_of);
   world->offsets = calloc(2 * (size_t)world->size, sizeof *world->offsets);
   world->hosts = calloc((size_t)world->size, sizeof *world->hosts);
-  ls_status status = LS_OK;
-  if (world->node_of == NULL || world->offsets == NULL || world->hosts == NULL)
-    status = error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
-  else
-    status = world_group(world, 0, error);
+  bool has_memory = world->node_of != NULL && world->offsets != NULL && world->hosts != NULL;
+  ls_status status = agree_on_memory(world->start, has_memory, error);
+  if (status == LS_OK) status = world_group(world, 0, error);
   if (status != LS_OK) {
     world_destroy(&world);
     return status;
@@ -145,9 +152,11 @@ ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) 
                      "this MPI library gives no thread support (MPI_THREAD_FUNNELED is needed for OpenMP)");
   }
   world_t *world = calloc(1, sizeof *world);
-  if (world == NULL) {
+  ls_status status = agree_on_memory(MPI_COMM_WORLD, world != NULL, error);
+  if (status != LS_OK) {
+    free(world);
     MPI_Finalize();
-    return error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
+    return status;
   }
   MPI_Comm_dup(MPI_COMM_WORLD, &world->start);
   MPI_Comm_set_errhandler(world->start, MPI_ERRORS_RETURN); /* inherited by communicators split from it */
