@@ -19,6 +19,18 @@ static void replace(yaml_value_t *old, const yaml_value_t *value) {
   old->next = next;
 }
 
+/* The override of a key inside `value` that a later override of the whole value would silently undo; NULL if
+ * there is none. */
+static const char *undone_by(const char *override, const yaml_value_t *value) {
+  for (const yaml_value_t *child = value->first; child != NULL; child = child->next) {
+    bool is_deeper = child->kind == YAML_TEXT && child->override != NULL &&
+                     strcspn(child->override, "=") > strcspn(override, "=");
+    const char *undone = is_deeper ? child->override : undone_by(override, child);
+    if (undone != NULL) return undone;
+  }
+  return NULL;
+}
+
 /* Descends to the table at the key `word` and creates it if it does not exist. */
 static ls_status enter(const reading_t *reading, const char *override, size_t path_length, const char *word,
                        size_t length, yaml_value_t **tree) {
@@ -59,6 +71,13 @@ ls_status override_apply(const reading_t *reading, const char *override, yaml_va
     word += length + 1;
   }
   yaml_value_t *old = yaml_find(tree, word, length);
+  const char *undone = old != NULL ? undone_by(override, old) : NULL;
+  if (undone != NULL)
+    return error_set(
+        reading->error, LS_BAD_SETTINGS,
+        "override '%.200s' replaces all of %.*s, and so undoes '%.200s' before it: put the whole "
+        "first, or set single keys",
+        override, (int)strcspn(override, "="), override, undone);
   if (old != NULL)
     replace(old, value);
   else if (!yaml_add(reading->scratch, tree, word, length, value))

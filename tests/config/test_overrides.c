@@ -20,6 +20,20 @@ Test(overrides, the_last_of_two_wins) {
   settings_destroy(&s);
 }
 
+Test(overrides, of_a_whole_table_come_first) {
+  settings_t *s = parsed(MINIMAL, OVERRIDES("optimizer=sgd", "optimizer.learning_rate=0.25"));
+  cr_assert_str_eq(s->optimizer.name, "sgd");
+  cr_assert_eq(s->optimizer.learning_rate, 0.25);
+  settings_destroy(&s);
+  s = parsed(MINIMAL, OVERRIDES("optimizer={name: sgd, learning_rate: 0.25}", "optimizer=adam"));
+  cr_assert_str_eq(s->optimizer.name, "adam");
+  settings_destroy(&s);
+  assert_refused(MINIMAL, OVERRIDES("optimizer.learning_rate=0.25", "optimizer=sgd"),
+                 "override 'optimizer=sgd'", "undoes 'optimizer.learning_rate=0.25'");
+  assert_refused(MINIMAL, OVERRIDES("data.scaling.columns.3=minmax", "data.scaling=standard"),
+                 "override 'data.scaling=standard'", "undoes 'data.scaling.columns.3=minmax'");
+}
+
 Test(overrides, values_are_yaml) {
   settings_t *s =
       parsed(MINIMAL, OVERRIDES("data.scaling={name: minmax, range: [-1, 2]}",
