@@ -106,6 +106,7 @@ static ls_status run_network(const session_t *session, const bench_arguments_t *
   if (world_size(session->world) < 2)
     return error_set(error, LS_USAGE,
                      "bench --network needs two ranks or more: mpirun -n 2 lockstep bench --network");
+  TRY(output_check(session, "json", a->json, NULL, 0, error));
   TRY(network_measure(session->world, lines, error));
   if (!session->is_root) return LS_OK;
   print_lines(lines);
@@ -116,7 +117,9 @@ static ls_status run_config(const session_t *session, const bench_arguments_t *a
   settings_t *settings = NULL;
   bench_t bench;
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
-  ls_status status = bench_run(session->world, settings, a->seconds, &bench, error);
+  const char *const inputs[] = {a->arguments.words[0], settings->data.file};
+  ls_status status = output_check(session, "json", a->json, inputs, 2, error);
+  if (status == LS_OK) status = bench_run(session->world, settings, a->seconds, &bench, error);
   settings_end(&settings, status, error);
   if (status != LS_OK || !session->is_root) return status;
   bench_print(&bench, stdout);

@@ -76,6 +76,14 @@ ls_status settings_everywhere(const session_t *session, const arguments_t *argum
  * was given. Destroys the settings and returns `status`. */
 ls_status settings_end(settings_t **settings, ls_status status, ls_error *error);
 
+/* ---- outputs.c ---- */
+
+/* Fails unless a file can be written at `path`, the value of --OPTION, and `path` is none of the n files that
+ * the command reads. NULL: the option was not given. Call before any work, because the file is written at the
+ * end. Rank 0 looks. Collective. */
+ls_status output_check(const session_t *session, const char *option, const char *path,
+                       const char *const *inputs, size_t n, ls_error *error);
+
 /* ---- model.c: a trained model, ready on all ranks ---- */
 
 /* The model file for a word: model.h5 if the word is a run directory, otherwise the word itself. */

@@ -356,8 +356,13 @@ static ls_status evaluate(const session_t *session, const eval_arguments_t *a, r
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const eval_arguments_t *a = input;
   ready_t ready = {0};
+  char model[4096];
+  ls_status found = model_path(a->arguments.words[0], model, sizeof model, error);
+  TRY(world_agree(session->world, found, error));
   TRY(ready_open(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1, &ready, error));
-  ls_status status = evaluate(session, a, &ready, error);
+  const char *data = a->data != NULL ? a->data : ready.settings->data.file;
+  ls_status status = output_check(session, "json", a->json, (const char *const[]){model, data}, 2, error);
+  if (status == LS_OK) status = evaluate(session, a, &ready, error);
   ready_close(&ready);
   return status;
 }

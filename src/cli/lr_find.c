@@ -70,7 +70,9 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings_t *settings = NULL;
   lr_find_t found = {0};
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
-  ls_status status = lr_find_run(session->world, settings, &a->find, &found, error);
+  const char *const inputs[] = {a->arguments.words[0], settings->data.file};
+  ls_status status = output_check(session, "out", a->out, inputs, 2, error);
+  if (status == LS_OK) status = lr_find_run(session->world, settings, &a->find, &found, error);
   if (status == LS_OK)
     status = world_agree(session->world, session->is_root ? show(a, &found, error) : LS_OK, error);
   lr_find_free(&found);

@@ -182,6 +182,10 @@ static ls_status predict(const session_t *session, const predict_arguments_t *a,
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const predict_arguments_t *a = input;
   ready_t ready = {0};
+  char model[4096];
+  ls_status found = model_path(a->arguments.words[0], model, sizeof model, error);
+  TRY(world_agree(session->world, found, error));
+  TRY(output_check(session, "out", a->out, (const char *const[]){model, a->arguments.words[1]}, 2, error));
   TRY(ready_open(session, a->arguments.words[0], a->arguments.words + 2, a->arguments.n - 2, &ready, error));
   ls_status status = predict(session, a, &ready, error);
   ready_close(&ready);

@@ -25,12 +25,17 @@ static ls_status sync_path(const char *path, int flags, ls_error *error) {
   return status;
 }
 
+/* The directory that holds the file at path, malloc'd; NULL without memory. */
+static char *directory_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  if (slash == NULL) return strdup(".");
+  return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 static ls_status sync_directory_of(const char *path, ls_error *error) {
-  char *directory = strdup(path);
+  char *directory = directory_of(path);
   if (directory == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
-  char *slash = strrchr(directory, '/');
-  if (slash != NULL) slash[slash == directory ? 1 : 0] = '\0';
-  ls_status status = sync_path(slash == NULL ? "." : directory, O_RDONLY | O_DIRECTORY, error);
+  ls_status status = sync_path(directory, O_RDONLY | O_DIRECTORY, error);
   free(directory);
   return status;
 }
@@ -132,6 +137,18 @@ ls_status store_write_file(const char *path, const char *text, ls_error *error) 
   if (status != LS_OK) unlink(temporary);
   free(temporary);
   return status;
+}
+
+ls_status store_check_place(const char *path, ls_error *error) {
+  struct stat info;
+  char *directory = directory_of(path);
+  if (directory == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
+  bool is_directory = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+  bool is_open = access(directory, W_OK | X_OK) == 0;
+  free(directory);
+  if (!is_open) return system_error(error, "cannot be written", path);
+  if (is_directory) return error_set(error, LS_IO, "%s: cannot be written: a directory has this name", path);
+  return LS_OK;
 }
 
 static ls_status make_one(const char *path, ls_error *error) {

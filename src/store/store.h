@@ -139,6 +139,10 @@ ls_status store_require_manifest(const store_t *store, ls_error *error);
 /* Writes text to path: temporary name, fsync, rename, fsync of the directory. */
 ls_status store_write_file(const char *path, const char *text, ls_error *error);
 
+/* Fails with LS_IO if no file can be written at path: its directory is missing or closed, or path is itself a
+ * directory. For commands that write only after long work. */
+ls_status store_check_place(const char *path, ls_error *error);
+
 /* Creates a directory and its parents, like mkdir -p. */
 ls_status store_make_directory(const char *path, ls_error *error);
 
