@@ -96,10 +96,18 @@ typedef struct {
   evaluator_t *evaluator;
 } ready_t;
 
-/* Every rank reads the model file and applies the overrides; then the layout is planned. *out is caller-owned
- * (ready_close) and untouched on failure. Collective. */
-ls_status ready_open(const session_t *session, const char *word, char *const *overrides, size_t n_overrides,
-                     ready_t *out, ls_error *error);
+/* A model as the command line names it. */
+typedef struct {
+  const char *word;
+  char *const *overrides;
+  size_t n_overrides;
+  const char *const *uses; /* keys that the command uses, ending in NULL; all others belong to the model */
+} model_request_t;
+
+/* Every rank reads the model file and applies the overrides; then the layout is planned. An override of a key
+ * that the command does not use is LS_BAD_SETTINGS. *out is caller-owned (ready_close) and untouched on
+ * failure. Collective. */
+ls_status ready_open(const session_t *session, const model_request_t *request, ready_t *out, ls_error *error);
 void ready_close(ready_t *ready);
 
 /* Fails with LS_BAD_DATA unless the file has as many features as the network was trained on. */

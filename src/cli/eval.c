@@ -35,6 +35,31 @@ static const struct argp_option options[] = {
     {0},
 };
 
+/* The keys that say which rows are evaluated, and how the work is divided. */
+static const char *const uses[] = {"data.file",
+                                   "data.x",
+                                   "data.y",
+                                   "data.valid_x",
+                                   "data.valid_y",
+                                   "data.test_x",
+                                   "data.test_y",
+                                   "data.weights",
+                                   "data.valid_weights",
+                                   "data.test_weights",
+                                   "data.validation",
+                                   "data.validation_seed",
+                                   "data.missing",
+                                   "data.memory_limit",
+                                   "data.window.stride",
+                                   "data.window.season",
+                                   "data.window.test",
+                                   "data.window.series",
+                                   "train.seed", /* chooses validation rows too */
+                                   "train.top_k",
+                                   "parallel.threads",
+                                   "parallel.shards",
+                                   NULL};
+
 /* The first word after the model is a dataset file unless it contains '='. */
 static void take_data(eval_arguments_t *a) {
   if (a->arguments.n < 2 || strchr(a->arguments.words[1], '=') != NULL) return;
@@ -359,7 +384,8 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   char model[4096];
   ls_status found = model_path(a->arguments.words[0], model, sizeof model, error);
   TRY(world_agree(session->world, found, error));
-  TRY(ready_open(session, a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1, &ready, error));
+  const model_request_t request = {a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1, uses};
+  TRY(ready_open(session, &request, &ready, error));
   const char *data = a->data != NULL ? a->data : ready.settings->data.file;
   ls_status status = output_check(session, "json", a->json, (const char *const[]){model, data}, 2, error);
   if (status == LS_OK) status = evaluate(session, a, &ready, error);

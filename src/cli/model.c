@@ -19,23 +19,33 @@ ls_status model_path(const char *word, char *out, size_t size, ls_error *error) 
 }
 
 /* Parses the model's settings again, with the overrides. */
-static ls_status override_settings(const model_t *model, const char *path, char *const *overrides,
-                                   size_t n_overrides, settings_t **out, ls_error *error) {
+static ls_status override_settings(const model_t *model, const char *path, const model_request_t *request,
+                                   settings_t **out, ls_error *error) {
   char *text = NULL;
   TRY(settings_dump(model->settings, &text, error));
-  ls_status status =
-      settings_restore(text, strlen(text), path, overrides, n_overrides, settings_choices(), out, error);
+  ls_status status = settings_restore(text, strlen(text), path, request->overrides, request->n_overrides,
+                                      settings_choices(), out, error);
   free(text);
   return status;
 }
 
+/* An override that the command would not use is an error, because its author thinks that it does. */
+static ls_status check_overrides(const ready_t *ready, const char *const *uses, ls_error *error) {
+  const char *key = NULL;
+  TRY(settings_compare_except(ready->model->settings, ready->settings, uses, &key, error));
+  if (key == NULL) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "%s: %s has no effect here, because the model is trained: leave it out",
+                   settings_where(ready->settings, key), key);
+}
+
 /* Reads the model file and its settings. Not collective. */
-static ls_status read_model(const char *word, char *const *overrides, size_t n_overrides, ready_t *ready,
-                            ls_error *error) {
+static ls_status read_model(const model_request_t *request, ready_t *ready, ls_error *error) {
   char path[4096];
-  TRY(model_path(word, path, sizeof path, error));
+  TRY(model_path(request->word, path, sizeof path, error));
   TRY(model_read(path, settings_choices(), &ready->model, error));
-  return override_settings(ready->model, path, overrides, n_overrides, &ready->settings, error);
+  TRY(override_settings(ready->model, path, request, &ready->settings, error));
+  return check_overrides(ready, request->uses, error);
 }
 
 /* The number of shards of the training run, unless an override names another one. */
@@ -54,11 +64,10 @@ static ls_status make_ready(const session_t *session, ready_t *ready, ls_error *
   return world_agree(session->world, status, error);
 }
 
-ls_status ready_open(const session_t *session, const char *word, char *const *overrides, size_t n_overrides,
-                     ready_t *out, ls_error *error) {
+ls_status ready_open(const session_t *session, const model_request_t *request, ready_t *out,
+                     ls_error *error) {
   ready_t ready = {0};
-  ls_status status =
-      world_agree(session->world, read_model(word, overrides, n_overrides, &ready, error), error);
+  ls_status status = world_agree(session->world, read_model(request, &ready, error), error);
   if (status == LS_OK) status = make_ready(session, &ready, error);
   if (status == LS_OK)
     *out = ready;

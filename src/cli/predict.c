@@ -35,6 +35,9 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const char *const uses[] = {"data.memory_limit", "data.window.series", "parallel.threads",
+                                   "parallel.shards", NULL};
+
 static bool is_hdf5(const char *path) {
   const char *dot = strrchr(path, '.');
   return dot != NULL && (strcmp(dot, ".h5") == 0 || strcmp(dot, ".hdf5") == 0);
@@ -186,7 +189,8 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   ls_status found = model_path(a->arguments.words[0], model, sizeof model, error);
   TRY(world_agree(session->world, found, error));
   TRY(output_check(session, "out", a->out, (const char *const[]){model, a->arguments.words[1]}, 2, error));
-  TRY(ready_open(session, a->arguments.words[0], a->arguments.words + 2, a->arguments.n - 2, &ready, error));
+  const model_request_t request = {a->arguments.words[0], a->arguments.words + 2, a->arguments.n - 2, uses};
+  TRY(ready_open(session, &request, &ready, error));
   ls_status status = predict(session, a, &ready, error);
   ready_close(&ready);
   return status;

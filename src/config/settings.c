@@ -193,6 +193,23 @@ ls_status settings_compare(const settings_t *stored, const settings_t *now, cons
   return LS_OK;
 }
 
+static bool is_among(const char *const *paths, const char *path) {
+  while (*paths != NULL && strcmp(*paths, path) != 0) paths++;
+  return *paths != NULL;
+}
+
+ls_status settings_compare_except(const settings_t *a, const settings_t *b, const char *const *others,
+                                  const char **path, ls_error *error) {
+  *path = NULL;
+  for (size_t i = 0; i < settings_keys.n && *path == NULL; i++) {
+    const key_row_t *row = &settings_keys.rows[i];
+    bool same = true;
+    if (!is_among(others, row->path)) TRY(keys_same(row, a, b, &same, error));
+    if (!same) *path = row->path;
+  }
+  return LS_OK;
+}
+
 ls_status settings_dump(const settings_t *settings, char **text, ls_error *error) {
   arena_t scratch = {0};
   yaml_value_t *tree = keys_write(&scratch, settings_keys, false, settings);

@@ -256,6 +256,11 @@ ls_status settings_restore(const char *text, size_t length, const char *source, 
 ls_status settings_compare(const settings_t *stored, const settings_t *now, const char **path,
                            ls_error *error);
 
+/* Finds the first key whose value differs between two settings and that is not in `others`, a list of keys
+ * that ends in NULL. *path is NULL if there is none; static otherwise. */
+ls_status settings_compare_except(const settings_t *a, const settings_t *b, const char *const *others,
+                                  const char **path, ls_error *error);
+
 /* Where a key was given: "net.yaml:7" or "override 'train.seed=1'". For a key that has its default: where its
  * section was given, otherwise the file's name. `path` is written as in messages: "train.seed",
  * "loss[1].class_weights". Only useful for settings that were read from the user's file. */

@@ -1,0 +1,48 @@
+/* What a user states but a command would not use: the command says so instead of ignoring it. */
+#include "system/run.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(unused, .init = place_make, .fini = place_remove);
+
+static void train(void) {
+  write_dataset("data.h5", (spec_t){.rows = 200, .weighted = true});
+  write_text("net.yaml", "data: {file: data.h5}\n"
+                         "model: {layers: [dense: {units: 6, activation: tanh}, dense: 5]}\n"
+                         "loss: cross_entropy\n"
+                         "train: {epochs: 1, global_batch_size: 16}\n"
+                         "parallel: {shards: 2}\n");
+  run_well(ALONE, "train net.yaml");
+}
+
+static void expect_refused(int ranks, const char *words, const char *message) {
+  result_t result = run(ranks, "%s", words);
+  cr_expect_eq(result.code, 2, "%s ends with %d:\n%s", words, result.code, result.err);
+  cr_expect_not_null(strstr(result.err, message), "%s: %s", words, result.err);
+}
+
+Test(unused, overrides_of_a_trained_model_are_refused) {
+  static const char *const keys[] = {"loss=hinge",          "'model.layers=[dense: 5]'",
+                                     "data.scaling=minmax", "train.precision=bf16",
+                                     "optimizer=sgd",       "name=other",
+                                     "data.window.length=3"};
+  char words[256];
+  train();
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    snprintf(words, sizeof words, "eval runs/net %s", keys[i]);
+    expect_refused(1 + i % 2, words, "has no effect here");
+    snprintf(words, sizeof words, "predict runs/net data.h5 --out p.csv %s", keys[i]);
+    expect_refused(2 - i % 2, words, "has no effect here");
+  }
+  expect_refused(ALONE, "predict runs/net data.h5 --out p.csv data.file=other.h5", "data.file has no effect");
+  cr_expect_not(file_exists("p.csv"));
+}
+
+Test(unused, overrides_with_the_models_own_value_are_taken) {
+  train();
+  run_well(ALONE, "eval runs/net loss=cross_entropy train.epochs=1 data.test_weights=test/weights "
+                  "train.top_k=2 parallel.threads=1 data.memory_limit=1MB");
+  run_well(ALONE, "predict runs/net data.h5 --out p.csv loss=cross_entropy parallel.threads=1");
+}
