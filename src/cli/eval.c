@@ -160,6 +160,14 @@ static void name_arrays(settings_t *settings, const char *x, const char *y, cons
   settings->data.validation_group = NULL;
 }
 
+/* Means of columns come from training rows, so only a model that was trained with them can use them. */
+static ls_status check_missing(const ready_t *ready, ls_error *error) {
+  if (strcmp(ready->settings->data.missing, "mean") != 0 || ready->model->features.fill != NULL) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "%s: data.missing: the model has no means, because it was trained with data.missing=%s",
+                   settings_where(ready->settings, "data.missing"), ready->model->settings->data.missing);
+}
+
 /* Decides which rows are evaluated: changes ready->settings, and sets *place to the SPLIT_ bit to load and
  * the name to print. */
 static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, split_place_t *place,
@@ -388,6 +396,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   TRY(ready_open(session, &request, &ready, error));
   const char *data = a->data != NULL ? a->data : ready.settings->data.file;
   ls_status status = output_check(session, "json", a->json, (const char *const[]){model, data}, 2, error);
+  if (status == LS_OK) status = check_missing(&ready, error); /* same result on all ranks */
   if (status == LS_OK) status = evaluate(session, a, &ready, error);
   ready_close(&ready);
   return status;

@@ -46,3 +46,13 @@ Test(unused, overrides_with_the_models_own_value_are_taken) {
                   "train.top_k=2 parallel.threads=1 data.memory_limit=1MB");
   run_well(ALONE, "predict runs/net data.h5 --out p.csv loss=cross_entropy parallel.threads=1");
 }
+
+Test(unused, means_of_columns_need_a_model_that_has_them) {
+  train();
+  write_dataset("holes.h5", (spec_t){.rows = 200, .nan_row = 3});
+  expect_refused(2, "eval runs/net holes.h5 --split train data.missing=mean",
+                 "data.missing: the model has no means");
+  run_well(ALONE, "eval runs/net holes.h5 --split train data.missing=drop");
+  run_well(ALONE, "train net.yaml name=filled data.file=holes.h5 data.missing=mean");
+  run_well(ALONE, "eval runs/filled holes.h5 --split train");
+}
