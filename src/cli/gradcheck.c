@@ -16,7 +16,8 @@ typedef struct {
 } gradcheck_arguments_t;
 
 static const struct argp_option options[] = {
-    {"rows", KEY_ROWS, "N", 0, "rows in the batch whose gradient is checked; default 32", 0},
+    {"rows", KEY_ROWS, "N", 0,
+     "rows in the batch whose gradient is checked; default 32, or the batch if it is smaller", 0},
     {"elements", KEY_ELEMENTS, "N|all", 0, "number of parameters to check in each block; default 20", 0},
     {"tolerance", KEY_TOLERANCE, "X", 0,
      "largest error, as a share of the block's largest gradient; default 1e-4", 0},
@@ -40,12 +41,17 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 
 enum { MOST_SHARDS = 16 };
 
-/* Reduces the batch, because the loss is recomputed for each parameter, and keeps enough shards for several
- * ranks. */
-static void shrink(settings_t *settings, int64_t rows) {
-  if (settings->train.global_batch_size > rows || settings->train.global_batch_size == SETTINGS_ALL)
-    settings->train.global_batch_size = rows;
-  rows = settings->train.global_batch_size;
+enum { USUAL_ROWS = 32 };
+
+/* Sets the rows of the batch: as many as the user asks for, otherwise few (rows 0), because the loss is
+ * recomputed for each parameter. Keeps enough shards for several ranks. */
+static void set_rows(settings_t *settings, int64_t rows) {
+  int64_t *batch = &settings->train.global_batch_size;
+  if (rows > 0)
+    *batch = rows;
+  else if (*batch > USUAL_ROWS || *batch == SETTINGS_ALL)
+    *batch = USUAL_ROWS;
+  rows = *batch;
   if (settings->parallel.shards == SETTINGS_AUTO || settings->parallel.shards > rows)
     settings->parallel.shards = rows < MOST_SHARDS ? rows : MOST_SHARDS;
 }
@@ -58,7 +64,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
                                      .tolerance = a->tolerance > 0 ? a->tolerance : 1e-4};
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
-  shrink(settings, a->rows > 0 ? a->rows : 32);
+  set_rows(settings, a->rows);
   settings->train.l1 = settings->train.l2 = 0; /* the check covers the network without penalties */
   settings->optimizer.name = "sgd";            /* no update happens, and lbfgs would require full batches */
   settings->train.precision = "fp32";          /* rounding to bf16 alone exceeds the tolerance by far */

@@ -56,3 +56,12 @@ Test(unused, means_of_columns_need_a_model_that_has_them) {
   run_well(ALONE, "train net.yaml name=filled data.file=holes.h5 data.missing=mean");
   run_well(ALONE, "eval runs/filled holes.h5 --split train");
 }
+
+Test(unused, rows_of_gradcheck_may_exceed_the_batch) {
+  char many[4096];
+  train();
+  snprintf(many, sizeof many, "%s",
+           run_well(ALONE, "gradcheck net.yaml train.global_batch_size=64 --rows 64").out);
+  cr_expect_str_eq(run_well(ALONE, "gradcheck net.yaml --rows 64").out, many);
+  cr_expect_str_neq(run_well(ALONE, "gradcheck net.yaml").out, many);
+}
