@@ -46,6 +46,11 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   } else if (key == ARGP_KEY_END && a->network == (a->arguments.n > 0)) {
     return arguments_refuse(&a->arguments,
                             "bench: name what to measure: CONFIG, or --network without CONFIG");
+  } else if (key == ARGP_KEY_END && a->network && a->seconds > 0) {
+    return arguments_refuse(&a->arguments, "--seconds goes with CONFIG, not with --network");
+  } else if (key == ARGP_KEY_END && !a->network && a->ranks_per_node > 0) {
+    return arguments_refuse(&a->arguments,
+                            "--ranks-per-node goes with --network; with CONFIG set parallel.ranks_per_node");
   } else if (key == ARGP_KEY_END) {
     if (a->seconds == 0) a->seconds = 0.5;
   } else {

@@ -33,6 +33,27 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static bool is_yaml(const char *word) {
+  const char *dot = strrchr(word, '.');
+  return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+/* Refuses words and options that the command would not use. */
+static error_t check_words(info_arguments_t *a) {
+  const arguments_t *given = &a->arguments;
+  if (a->dot && !a->graph) return arguments_refuse(&a->arguments, "--dot works only with --graph");
+  if (a->reference + a->settings + a->graph > 1)
+    return arguments_refuse(&a->arguments, "--reference, --settings and --graph exclude each other");
+  if (a->reference && given->n > 0)
+    return arguments_refuse(&a->arguments, "'%.80s' is one argument too many: --reference takes none",
+                            given->words[0]);
+  if (given->n > 1 && !(a->graph && is_yaml(given->words[0])))
+    return arguments_refuse(&a->arguments, "'%.80s' is one argument too many", given->words[1]);
+  if (given->n == 0 && !a->reference)
+    return arguments_refuse(&a->arguments, "name a dataset, model, checkpoint or run directory");
+  return 0;
+}
+
 static error_t parse_key(int key, char *arg, struct argp_state *state) {
   info_arguments_t *a = state->input;
   switch (key) {
@@ -49,12 +70,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     a->dot = true;
     return 0;
   case ARGP_KEY_END:
-    if (a->dot && !a->graph) return arguments_refuse(&a->arguments, "--dot works only with --graph");
-    if (a->arguments.n > 1 && !a->graph)
-      return arguments_refuse(&a->arguments, "'%.80s' is one argument too many", a->arguments.words[1]);
-    if (a->arguments.n == 0 && !a->reference)
-      return arguments_refuse(&a->arguments, "name a dataset, model, checkpoint or run directory");
-    return 0;
+    return check_words(a);
   default:
     return arguments_key(key, arg, state);
   }
@@ -259,11 +275,6 @@ static ls_status graph_of_model(const char *word, bool dot, ls_error *error) {
   put_graph(model->graph, &model->settings->data.basis, model->features.encoded, dot);
   model_destroy(&model);
   return LS_OK;
-}
-
-static bool is_yaml(const char *word) {
-  const char *dot = strrchr(word, '.');
-  return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
 /* ---- the command ---- */

@@ -19,6 +19,7 @@ static ls_status parse_head(const objective_t *objective, const char *text, doub
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     if (strlen(head->name) != length || strncmp(head->name, text, length) != 0) continue;
+    if (out[h] > 0) return error_set(error, LS_USAGE, "the head %s is given twice", head->name);
     if (loss_gives_probabilities(head->loss)) return parse_number(text + length + 1, &out[h], error);
     return error_set(error, LS_USAGE, "the head %s (%s) gives no probabilities of classes", head->name,
                      head->loss->name);

@@ -57,6 +57,17 @@ Test(unused, means_of_columns_need_a_model_that_has_them) {
   run_well(ALONE, "eval runs/filled holes.h5 --split train");
 }
 
+Test(unused, options_of_another_mode_are_refused) {
+  train();
+  expect_refused(2, "bench --network --seconds 1", "--seconds");
+  expect_refused(ALONE, "bench net.yaml --ranks-per-node 2", "--ranks-per-node");
+  expect_refused(ALONE, "info --reference data.h5", "data.h5");
+  expect_refused(ALONE, "info --settings --graph runs/net", "exclude");
+  expect_refused(ALONE, "info --graph runs/net train.epochs=3", "train.epochs=3");
+  expect_refused(ALONE, "predict runs/net data.h5 --out p.csv --temperature head1=2,head1=3", "twice");
+  run_well(ALONE, "info --graph net.yaml train.epochs=3");
+}
+
 Test(unused, rows_of_gradcheck_may_exceed_the_batch) {
   char many[4096];
   train();
