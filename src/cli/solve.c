@@ -3,10 +3,16 @@
 
 #include "train/trainer.h"
 
+#include <string.h>
+
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const arguments_t *a = input;
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, a, &settings, error));
+  if (settings->train.l1 > 0 || settings->train.l2 > 0)
+    log_warn(&session->log, "train.l1 and train.l2 have no effect here: %s",
+             strcmp(settings->solve.method, "ridge") == 0 ? "the penalty is that of solve.lambda"
+                                                          : "solve.method=ridge has a penalty, solve.lambda");
   ls_status status = solve_run(session->world, settings, &(train_options_t){.log = &session->log}, error);
   return settings_end(&settings, status, error);
 }

@@ -76,3 +76,14 @@ Test(unused, rows_of_gradcheck_may_exceed_the_batch) {
   cr_expect_str_eq(run_well(ALONE, "gradcheck net.yaml --rows 64").out, many);
   cr_expect_str_neq(run_well(ALONE, "gradcheck net.yaml").out, many);
 }
+
+Test(unused, penalties_of_training_are_named_by_solve) {
+  write_dataset("data.h5", (spec_t){.rows = 200, .regression = true});
+  write_text("line.yaml", "data: {file: data.h5}\n"
+                          "model: {layers: [dense: 3]}\n"
+                          "loss: mse\n");
+  result_t result = run_well(ALONE, "solve line.yaml train.l2=0.1");
+  cr_expect_not_null(strstr(result.err, "solve.method=ridge"), "%s", result.err);
+  result = run_well(ALONE, "solve line.yaml");
+  cr_expect_null(strstr(result.err, "no effect"), "%s", result.err);
+}
