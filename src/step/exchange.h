@@ -27,7 +27,8 @@
  * Few buckets are sent at a time, and those that the next step needs first go first: a message that has begun
  * cannot be overtaken.
  *
- * Private to the strategy `overlapped`: exchange_create.c makes it, exchange.c runs it, overlapped.c uses it. */
+ * Private to the strategy `overlapped`: exchange_create.c makes it, exchange.c runs it, overlapped.c uses it.
+ * `bench --network` runs it without rows and updates (study/exchange_probe.c). */
 /* clang-format on */
 #ifndef STEP_EXCHANGE_H
 #define STEP_EXCHANGE_H
@@ -126,6 +127,10 @@ typedef struct {
   progress_t *progress;
   atomic_int *failed, *waiting;
 } exchange_setup_t;
+
+/* Measures how fast messages are between nodes, and chooses buckets for a vector of so many floats, large
+ * enough to keep the line busy. Sums do not depend on it. Needs several nodes. Collective. */
+ls_status exchange_division(world_t *world, size_t vector_floats, division_t *out, ls_error *error);
 
 /* Memory comes from the arena. The caller sets out->transfer, with room for exchange_messages. Not
  * collective. LS_NO_MEMORY. */

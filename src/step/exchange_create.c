@@ -1,8 +1,51 @@
-/* Set-up of the exchange: which sums a node sends, where those of other nodes go, and how all are added up.
- */
+/* Set-up of the exchange: how large buckets are, which sums a node sends, where those of other nodes go, and
+ * how all are added up. */
 #include "step/exchange.h"
 
+#include "comm/ping_pong.h"
+
+#include <math.h>
 #include <string.h>
+
+/* ---- the size of buckets ---- */
+
+/* Small buckets let what is needed sooner overtake, and let the update begin while the
+ * rest travels. But each message has to be announced and answered by threads that look only now and then, so
+ * a bucket should keep the line busy for longer than that. */
+enum {
+  FEWEST_BUCKETS = 8, /* also on a fast line */
+  MOST_BUCKETS = 128,
+  LEAST_BUCKET = 1 << 16,  /* floats: 0.25 MB */
+  LEAST_MESSAGE = 1 << 14, /* floats of a share: 64 KB */
+  PROBE_BYTES = 1 << 18,   /* of the message that tells how fast the line is */
+  PROBES = 3,
+};
+static const double BUCKET_SECONDS = 1e-3; /* that a node sends: gradients one way, then parameters back */
+
+/* The first rank of another node; ranks of a node are neighbours. */
+static int first_abroad(const world_t *world) {
+  int rank = 0;
+  while (world_node_of(world, rank) == world_node_of(world, 0)) rank++;
+  return rank;
+}
+
+ls_status exchange_division(world_t *world, size_t vector_floats, division_t *out, ls_error *error) {
+  double seconds = 0, all = (double)vector_floats, nodes = world_nodes(world), lanes = world_lanes(world);
+  TRY(ping_pong(world, 0, first_abroad(world), PROBE_BYTES, PROBES, &seconds, error));
+  double sent = BUCKET_SECONDS / seconds * PROBE_BYTES / sizeof(float);
+  double floats = sent * nodes / (nodes - 1); /* a node keeps its own share */
+  double least = fmax(LEAST_BUCKET, (double)LEAST_MESSAGE * lanes * nodes);
+  floats = fmin(floats, all / FEWEST_BUCKETS);
+  floats = fmax(floats, fmax(least, all / MOST_BUCKETS));
+  *out = (division_t){.nodes = world_nodes(world),
+                      .lanes = world_lanes(world),
+                      .updaters = 1, /* the communicating thread */
+                      .bucket_floats = (size_t)floats,
+                      .bucket_seconds = floats / sent * (nodes - 1) / nodes * BUCKET_SECONDS};
+  return LS_OK;
+}
+
+/* ---- sums ---- */
 
 static ls_status no_memory(ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for the exchange between nodes");

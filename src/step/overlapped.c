@@ -18,7 +18,6 @@
  * Threads tell each other everything by counters that only grow. `tick` counts the steps, so a thread that
  * waits for something of a step knows the number to wait for. */
 /* clang-format on */
-#include "comm/ping_pong.h"
 #include "step/exchange.h"
 #include "step/lane.h"
 #include "step/strategy.h"
@@ -304,19 +303,6 @@ static ls_status share_parameters(void *state, block_range_t *range, ls_error *e
 
 /* ---- set-up ---- */
 
-/* The size of buckets. Small buckets let what is needed sooner overtake, and let the update begin while the
- * rest travels. But each message has to be announced and answered by threads that look only now and then, so
- * a bucket should keep the line busy for longer than that. */
-enum {
-  FEWEST_BUCKETS = 8, /* also on a fast line */
-  MOST_BUCKETS = 128,
-  LEAST_BUCKET = 1 << 16,  /* floats: 0.25 MB */
-  LEAST_MESSAGE = 1 << 14, /* floats of a share: 64 KB */
-  PROBE_BYTES = 1 << 18,   /* of the message that tells how fast the line is */
-  PROBES = 3,
-};
-static const double BUCKET_SECONDS = 1e-3; /* that a node sends: gradients one way, then parameters back */
-
 static bool suits(const char *reduce, int nodes) {
   return strcmp(reduce, "shared") == 0 && nodes > 1;
 }
@@ -336,33 +322,14 @@ static strategy_memory_t memory(const layout_t *layout, const graph_t *graph, co
                                      : (nodes - 1) * lane / nodes + (world_places(world) > 1 ? lane : 0)};
 }
 
-/* The first rank of another node; ranks of a node are neighbours. */
-static int first_abroad(const world_t *world) {
-  int rank = 0;
-  while (world_node_of(world, rank) == world_node_of(world, 0)) rank++;
-  return rank;
-}
-
-/* Measures how fast messages are between nodes and makes buckets large enough. Sums do not depend on it.
- * L-BFGS asks for the whole vector anyway: one bucket. */
+/* L-BFGS asks for the whole vector anyway: one bucket. */
 static ls_status divide(const engine_inputs_t *job, division_t *out, ls_error *error) {
-  world_t *world = job->world;
-  division_t division = {.nodes = world_nodes(world),
-                         .lanes = world_lanes(world),
-                         .updaters = 1, /* the communicating thread */
-                         .bucket_floats = SIZE_MAX / 4};
-  if (optimizer_find(job->settings->optimizer.name)->update != NULL) {
-    double seconds = 0, all = (double)graph_floats(job->graph), nodes = division.nodes;
-    TRY(ping_pong(world, 0, first_abroad(world), PROBE_BYTES, PROBES, &seconds, error));
-    double sent = BUCKET_SECONDS / seconds * PROBE_BYTES / sizeof(float);
-    double floats = sent * nodes / (nodes - 1); /* a node keeps its own share */
-    double least = fmax(LEAST_BUCKET, (double)LEAST_MESSAGE * division.lanes * nodes);
-    floats = fmin(floats, all / FEWEST_BUCKETS);
-    floats = fmax(floats, fmax(least, all / MOST_BUCKETS));
-    division.bucket_floats = (size_t)floats;
-    division.bucket_seconds = floats / sent * (nodes - 1) / nodes * BUCKET_SECONDS;
-  }
-  *out = division;
+  if (optimizer_find(job->settings->optimizer.name)->update != NULL)
+    return exchange_division(job->world, graph_floats(job->graph), out, error);
+  *out = (division_t){.nodes = world_nodes(job->world),
+                      .lanes = world_lanes(job->world),
+                      .updaters = 1,
+                      .bucket_floats = SIZE_MAX / 4};
   return LS_OK;
 }
 
