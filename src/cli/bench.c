@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "store/store.h"
 #include "study/bench.h"
-#include "study/network.h"
+#include "study/interconnect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,13 +59,13 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   return 0;
 }
 
-static void print_lines(const network_line_t lines[NETWORK_LEVEL_COUNT]) {
+static void print_lines(const interconnect_line_t lines[INTERCONNECT_LEVEL_COUNT]) {
   puts("a message of n bytes takes alpha + beta n seconds");
-  for (int level = 0; level < NETWORK_LEVEL_COUNT; level++) {
-    const network_line_t *line = &lines[level];
+  for (int level = 0; level < INTERCONNECT_LEVEL_COUNT; level++) {
+    const interconnect_line_t *line = &lines[level];
     if (line->sizes == 0) continue;
-    printf("%s: latency alpha %.3g us, bandwidth 1 / beta %.3g GB/s\n", network_text((network_level_t)level),
-           line->alpha * 1e6, 1e-9 / line->beta);
+    printf("%s: latency alpha %.3g us, bandwidth 1 / beta %.3g GB/s\n",
+           interconnect_text((interconnect_level_t)level), line->alpha * 1e6, 1e-9 / line->beta);
   }
 }
 
@@ -75,14 +75,15 @@ static void json_array(FILE *out, const char *key, const double *values, int n) 
   fputc(']', out);
 }
 
-static void json_lines(FILE *out, const session_t *session, const network_line_t lines[NETWORK_LEVEL_COUNT]) {
+static void json_lines(FILE *out, const session_t *session,
+                       const interconnect_line_t lines[INTERCONNECT_LEVEL_COUNT]) {
   fputc('{', out);
   json_integer(out, true, "nodes", world_nodes(session->world));
   json_integer(out, false, "ranks", world_size(session->world));
-  for (int level = 0; level < NETWORK_LEVEL_COUNT; level++) {
-    const network_line_t *line = &lines[level];
+  for (int level = 0; level < INTERCONNECT_LEVEL_COUNT; level++) {
+    const interconnect_line_t *line = &lines[level];
     if (line->sizes == 0) continue;
-    fprintf(out, ", \"%s\": {", network_name((network_level_t)level));
+    fprintf(out, ", \"%s\": {", interconnect_name((interconnect_level_t)level));
     json_number(out, true, "alpha", line->alpha);
     json_number(out, false, "beta", line->beta);
     json_array(out, "bytes", line->bytes, line->sizes);
@@ -93,7 +94,7 @@ static void json_lines(FILE *out, const session_t *session, const network_line_t
 }
 
 static ls_status write_json(const session_t *session, const char *path,
-                            const network_line_t lines[NETWORK_LEVEL_COUNT], ls_error *error) {
+                            const interconnect_line_t lines[INTERCONNECT_LEVEL_COUNT], ls_error *error) {
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
@@ -106,13 +107,13 @@ static ls_status write_json(const session_t *session, const char *path,
 }
 
 static ls_status run_network(const session_t *session, const bench_arguments_t *a, ls_error *error) {
-  network_line_t lines[NETWORK_LEVEL_COUNT];
+  interconnect_line_t lines[INTERCONNECT_LEVEL_COUNT];
   TRY(world_group(session->world, (int)a->ranks_per_node, error));
   if (world_size(session->world) < 2)
     return error_set(error, LS_USAGE,
                      "bench --network needs two ranks or more: mpirun -n 2 lockstep bench --network");
   TRY(output_check(session, "json", a->json, NULL, 0, error));
-  TRY(network_measure(session->world, lines, error));
+  TRY(interconnect_measure(session->world, lines, error));
   if (!session->is_root) return LS_OK;
   print_lines(lines);
   return a->json == NULL ? LS_OK : write_json(session, a->json, lines, error);

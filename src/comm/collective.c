@@ -130,16 +130,6 @@ static ls_status offsets_of(const int *counts, int n, int *offsets, ls_error *er
   return LS_OK;
 }
 
-ls_status world_lane_all_to_all(world_t *world, const float *send, const int *send_counts, float *receive,
-                                const int *receive_counts, ls_error *error) {
-  int *from = world->offsets, *to = world->offsets + world->nodes;
-  TRY(offsets_of(send_counts, world->nodes, from, error));
-  TRY(offsets_of(receive_counts, world->nodes, to, error));
-  TRY_MPI(world, error, MPI_Ialltoallv, send, send_counts, from, MPI_FLOAT, receive, receive_counts, to,
-          MPI_FLOAT, world->lane);
-  return LS_OK;
-}
-
 static ls_status lane_gather(world_t *world, void *all, const int *counts, MPI_Datatype type,
                              ls_error *error) {
   TRY(offsets_of(counts, world->nodes, world->offsets, error));

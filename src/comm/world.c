@@ -122,7 +122,7 @@ static ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   world->all = world->node = world->lane = MPI_COMM_NULL;
   MPI_Comm_size(world->start, &world->size);
   world->node_of = calloc((size_t)world->size, sizeof *world->node_of);
-  world->offsets = calloc(2 * (size_t)world->size, sizeof *world->offsets);
+  world->offsets = calloc((size_t)world->size, sizeof *world->offsets);
   world->hosts = calloc((size_t)world->size, sizeof *world->hosts);
   bool has_memory = world->node_of != NULL && world->offsets != NULL && world->hosts != NULL;
   ls_status status = agree_on_memory(world->start, has_memory, error);

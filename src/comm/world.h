@@ -86,11 +86,9 @@ ls_status world_sum_i64(world_t *world, int64_t *values, size_t n, ls_error *err
 ls_status world_max_i64(world_t *world, int64_t *values, size_t n, ls_error *error);
 ls_status world_min_i64(world_t *world, int64_t *values, size_t n, ls_error *error);
 
-/* The exchange between nodes, among the ranks of a lane. Collective over the lane. A rank whose place is not
- * below world_lanes() must not call these. Counts are in elements, one per node. */
-ls_status world_lane_all_to_all(world_t *world, const float *send, const int *send_counts, float *receive,
-                                const int *receive_counts, ls_error *error);
-/* all: the pieces of the lane in node order. This node's piece is already in place. */
+/* Gathers the pieces of a lane in node order; this node's piece is already in place. Collective over the
+ * lane: a rank whose place is not below world_lanes() must not call these. Counts are in elements, one per
+ * node. */
 ls_status world_lane_gather(world_t *world, float *all, const int *counts, ls_error *error);
 ls_status world_lane_gather_f64(world_t *world, double *all, const int *counts, ls_error *error);
 

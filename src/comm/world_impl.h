@@ -19,7 +19,7 @@ struct world {
   int place, places, lanes;
   int host_ranks;
   int *node_of;                  /* (size) */
-  int *offsets;                  /* (2 size): work space for the lane's collectives */
+  int *offsets;                  /* (size): work space for the lane's collectives */
   char (*hosts)[HOST_NAME_SIZE]; /* (size) */
   double timeout;                /* seconds to wait for other ranks, 0: for ever */
   bool lost;                     /* some ranks did not answer: no communication any more */

@@ -121,25 +121,6 @@ static float mark(int lane, int from, int to, int k) {
   return (float)(1000 * lane + 100 * from + 10 * to + k);
 }
 
-/* Slices go to the node that they are for, along the lane. */
-static void check_all_to_all(world_t *world) {
-  enum { MOST_NODES = 16, MOST = 3 * MOST_NODES };
-  ls_error error = {0};
-  int send_counts[MOST_NODES], receive_counts[MOST_NODES], at = 0;
-  float send[MOST], receive[MOST] = {0};
-  int nodes = world_nodes(world), me = world_node(world), lane = world_place(world);
-  for (int n = 0; n < nodes; n++) {
-    send_counts[n] = piece(me, n);
-    receive_counts[n] = piece(n, me);
-    for (int k = 0; k < send_counts[n]; k++) send[at++] = mark(lane, me, n, k);
-  }
-  CHECK_OK(world_lane_all_to_all(world, send, send_counts, receive, receive_counts, &error));
-  at = 0;
-  for (int n = 0; n < nodes; n++)
-    for (int k = 0; k < receive_counts[n]; k++, at++)
-      CHECK(receive[at] == mark(lane, n, me, k), "%g from node %d", (double)receive[at], n);
-}
-
 /* The same by messages that are begun and looked at, two for each node: they are counted until they end. */
 static void check_transfers(world_t *world) {
   enum { MOST_NODES = 16, N = 3 };
@@ -209,7 +190,6 @@ int main(int argc, char **argv) {
     check_reductions(world);
     check_gathering(world);
     if (world_place(world) < world_lanes(world)) {
-      check_all_to_all(world);
       check_lane_gather(world);
       check_transfers(world);
     }
