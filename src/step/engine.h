@@ -7,12 +7,12 @@
  *   update    the rank that owns the parameters adds up the partial sums of all ranks in the order of the tree,
  *             divides by the rows, adds penalties, and applies the optimiser
  *
- * How fold and update follow each other is up to a strategy (strategy.h). On one node both are one phase, tile
+ * A strategy decides how fold and update follow each other (strategy.h). On one node both are one phase, tile
  * by tile, through a ring of slots. With several nodes buckets of the gradient travel between nodes while the
  * ranks compute. No number depends on which thread or rank computes it, so the bits are the same on any layout.
  *
- * All memory and kernels are made at set-up. The steps of one engine_run are one OpenMP region. Unless a
- * function says otherwise, only the thread that made the engine calls it, between runs. */
+ * All memory is allocated at set-up. The steps of one engine_run are one OpenMP region. Unless a function
+ * says otherwise, only the thread that created the engine calls it, between runs. */
 /* clang-format on */
 #ifndef STEP_ENGINE_H
 #define STEP_ENGINE_H
@@ -29,13 +29,13 @@
 
 typedef struct engine engine_t;
 
-/* How a slice, a shard's rows of a batch, is cut into kernel calls. Follows from batch and S alone. */
+/* How a slice (a shard's rows of a batch) is cut into kernel calls. Depends only on the batch and S. */
 typedef struct {
-  int64_t slice_rows; /* the most a shard gives to a step */
+  int64_t slice_rows; /* most rows of a shard in a step */
   int64_t calls;      /* kernel calls per slice */
   int64_t call_rows;  /* rows of one call */
   int64_t padded;     /* calls * call_rows: rows on the tape per shard; rows beyond the slice are zero */
-  int64_t together;   /* calls that a thread makes at once, at most; no bits depend on it */
+  int64_t together;   /* most calls that a thread makes at once; the bits do not depend on it */
 } slice_shape_t;
 
 slice_shape_t slice_shape(int64_t batch, int shards);
@@ -49,14 +49,14 @@ typedef struct {
   const objective_t *objective;
   const split_t *train;
   const features_t *features;
-  int64_t timed_steps; /* steps whose seconds are kept, at most (timing.h); 0: none */
+  int64_t timed_steps; /* most steps whose seconds are recorded (timing.h); 0: none */
 } engine_inputs_t;
 
 /* *out is caller-owned (engine_destroy) and untouched on failure. Collective. */
 ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error *error);
 void engine_destroy(engine_t **engine); /* collective */
 
-/* Bytes that an engine takes. For `check`; not collective. */
+/* Bytes of memory that an engine needs, for `check`. Not collective. */
 typedef struct {
   double parameters; /* once per node */
   double partials;   /* per rank */
@@ -68,32 +68,33 @@ typedef struct {
 engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout, const graph_t *graph,
                               const world_t *world);
 
-/* The parameter vector that this rank reads: (graph_floats), shared by its node, or its own with reduce: mpi.
+/* The parameter vector (graph_floats). The ranks of a node share it; with reduce: mpi each rank has its own.
  * Valid between runs. Borrowed. */
 const float *engine_parameters(const engine_t *engine);
 
-/* Every rank gives the same whole vector (graph_floats). Collective. */
+/* Sets the parameters. Every rank passes the same whole vector (graph_floats). Collective. */
 ls_status engine_set_parameters(engine_t *engine, const float *vector, ls_error *error);
-/* State vector k of the optimiser, whole: (graph_floats). To set it, every rank gives the same vector; not
- * collective. To get it, rank 0 gives room, others may give NULL; collective. */
+/* State vector k of the optimiser, whole (graph_floats). engine_set_state: every rank passes the same vector;
+ * not collective. engine_get_state: rank 0 passes a buffer, other ranks may pass NULL; collective. */
 void engine_set_state(engine_t *engine, int k, const float *vector);
 ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *error);
 
 /* Makes the order of rows of an epoch and clears its sums of losses. Not collective. */
 void engine_begin_epoch(engine_t *engine, int64_t epoch);
 
-/* Steps [from, to) of the epoch; updates_before: updates done before the first of them in the whole run.
- * Collective: all ranks make the same calls. want_norm: the gradient's norm is wanted after the last step. */
+/* Runs steps [from, to) of the epoch. updates_before: updates of the whole run before step `from`. want_norm:
+ * compute the gradient's norm in the last step. Collective: all ranks make the same calls. */
 ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
                      ls_error *error);
 
-/* With several nodes a run may end before `to`, because some rank wants it. One thread of each rank asks
- * `wants` in every step, and all ranks end after the step in which it was true on any. L-BFGS never does.
- * Every rank sets it, or none; when it is not set, runs end at `to`. */
+/* With several nodes, engine_run may return before `to` because a rank asks for it. One thread of each rank
+ * calls `wants` in every step, and all ranks return after the step in which any call returned true. With
+ * L-BFGS this never happens. Either every rank sets `wants` or none does; without it, engine_run returns at
+ * `to`. */
 typedef bool engine_wants_t(void *context);
 void engine_set_halt(engine_t *engine, engine_wants_t *wants, void *context);
 bool engine_can_halt(const engine_t *engine);
-/* Whether a rank wanted that in the last step. Not collective. */
+/* Whether a rank asked for the end in the last step. Not collective. */
 bool engine_halted(engine_t *engine);
 int64_t engine_steps_done(const engine_t *engine); /* of the epoch */
 
@@ -102,9 +103,9 @@ int64_t engine_steps_done(const engine_t *engine); /* of the epoch */
  * Collective. */
 ls_status engine_gradient(engine_t *engine, int64_t step, int64_t updates_before, float *vector,
                           ls_error *error);
-/* What own shard s gives to a step of the epoch. Returns how many rows, n, at most slice_rows. x (n, inputs);
- * labels (n) or values (n, width), as the loss takes them; weights (n), without the factors of heads, 1 where
- * all rows count the same. Not collective. */
+/* Copies the rows of own shard s in a step of the epoch and returns their number n, at most slice_rows. x (n,
+ * inputs); labels (n) or values (n, width), whichever the loss uses; weights (n) without the factors of
+ * heads, all 1 if rows have no weights. Not collective. */
 int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *labels, float *values,
                     float *weights);
 
@@ -123,14 +124,14 @@ double engine_total_loss(const engine_t *engine, const double *sums);
 /* Mean loss of the epoch so far over this rank's own shards, for the live line. Not collective. */
 double engine_live_loss(const engine_t *engine);
 
-double engine_norm(const engine_t *engine); /* of the last step that wanted it, before clipping */
+double engine_norm(const engine_t *engine); /* of the last step with want_norm, before clipping */
 double engine_learning_rate(const engine_t *engine, int64_t updates_before);
-/* Changes the schedule from the next step on. Every rank gives the same; `schedule` is borrowed. */
+/* Changes the schedule from the next step on. Every rank passes the same; `schedule` is borrowed. */
 void engine_set_schedule(engine_t *engine, const schedule_t *schedule, const schedule_plan_t *plan);
-/* reduce_on_plateau: the factor of the base rate from the next step on. Every rank gives the same. */
+/* reduce_on_plateau: the factor of the base rate from the next step on. Every rank passes the same. */
 void engine_set_plateau(engine_t *engine, double share);
 
-/* Seconds by phase since the engine was made: mean over this rank's computing threads. Not collective. */
+/* Seconds by phase since the engine was created: mean over this rank's computing threads. Not collective. */
 #define ENGINE_PHASES(X)                                                                                     \
   X(PHASE_GATHER, "gather")                                                                                  \
   X(PHASE_FORWARD, "forward")                                                                                \

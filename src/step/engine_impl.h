@@ -1,5 +1,5 @@
-/* The engine itself, for the files that work between steps: set-up, the loop over steps, losses, L-BFGS,
- * timing. The phases of a step see a thread's context instead (step.h). */
+/* The engine, for the files that work between steps: set-up, the loop over steps, losses, L-BFGS, timing. The
+ * phases of a step do not see the engine but a thread's context (step.h). */
 #ifndef STEP_ENGINE_IMPL_H
 #define STEP_ENGINE_IMPL_H
 
@@ -18,17 +18,18 @@ struct engine {
   updates_t updates;
   lbfgs_t *lbfgs; /* NULL: another optimiser */
   halt_t halt;
-  barrier_t *team;     /* of this rank's computing threads */
-  thread_t *threads;   /* (computing threads), then the communicating one, if there is one */
-  long ticks;          /* steps of all runs before this one */
-  int64_t timed;       /* steps on the timelines */
+  barrier_t *team; /* barrier of this rank's computing threads */
+  thread_t
+      *threads;  /* (computing threads), followed by the communicating thread, if the strategy needs one */
+  long ticks;    /* steps of all earlier runs */
+  int64_t timed; /* steps recorded on the timelines */
   int64_t *timed_rows; /* (timed_steps): rows of each */
   arena_t arena;
 };
 
 /* ---- steps.c ---- */
 
-/* What the steps of a call have in common. */
+/* The steps of one call of the engine, and the options that they share. */
 typedef struct {
   int64_t from, to;       /* of the epoch */
   int64_t updates_before; /* in the whole run */
@@ -36,7 +37,7 @@ typedef struct {
   bool keep;              /* leave the mean gradient in updates.gradient and update nothing */
 } steps_t;
 
-/* Collective; LS_COMM when other ranks do not come, and the status of the rank whose reader failed. */
+/* Collective. LS_COMM if other ranks do not answer; the status of a rank whose reader failed. */
 ls_status steps_run(engine_t *engine, const steps_t *steps, ls_error *error);
 
 /* The context of OpenMP thread `i` of a region with steps_threads threads. */

@@ -8,27 +8,27 @@
 #include <time.h>
 
 enum {
-  MOST_SENT = 3,     /* buckets under way: the line is busy with one, and has others until the next look */
-  QUICK_LOOKS = 200, /* before the thread naps: what it waits for may come at once */
+  MOST_SENT = 3, /* most buckets being sent: one keeps the line busy, the others follow until the next poll */
+  QUICK_LOOKS = 200, /* polls without a pause, because a message may arrive at once */
 };
-/* Between two looks while computing threads wait for this one: the kernel's work on messages needs a core as
- * well. */
+/* Pause between two polls while computing threads wait. The kernel's work on messages needs a core as well.
+ */
 static const double NAP_WAITED_FOR = 50e-6;
 
 /* The exchange during one step. */
 typedef struct {
   exchange_t *exchange;
   const exchange_step_t *step;
-  bool waits; /* the whole gradient has not come yet, and is needed */
+  bool waits; /* the whole gradient is needed and has not arrived yet */
   int sent;   /* buckets that are being sent */
   enum { UNSAID, SAID, HEARD } words;
-  bool reader_failed; /* of some node: known when words are heard */
+  bool reader_failed; /* of some node; known after the words are heard */
   ls_error *error;
 } course_t;
 
 /* ---- messages ---- */
 
-/* Gradients of a bucket have an odd tag, parameters the even one behind it; 0 is for words. */
+/* The gradients of a bucket have an odd tag, its parameters the next even tag. Tag 0 is for words. */
 static int tag_of(size_t bucket, bool parameters) {
   return 1 + 2 * (int)bucket + parameters;
 }
@@ -48,8 +48,8 @@ static ls_status await_gradient(const course_t *c, size_t b) {
   return LS_OK;
 }
 
-/* Parameters take the place of the old ones: from the moment when this node's gradient leaves. Nobody has new
- * parameters without it. */
+/* New parameters are received over the old ones. This is safe once this node's gradient is being sent,
+ * because no node can compute new parameters without it, and this node has finished forward. */
 static ls_status await_parameters(const course_t *c, size_t b) {
   const exchange_t *exchange = c->exchange;
   for (int node = 0; node < exchange->plan->division.nodes; node++) {
@@ -96,7 +96,7 @@ static bool is_folded(const course_t *c, size_t b) {
          (c->step->tick + 1) * c->exchange->routes[b].tiles;
 }
 
-/* Whether deltas have been handed on through the layers: the old transposed copies are not needed any more.
+/* Whether deltas have passed through these layers, so that the old transposed copies are no longer needed.
  */
 static bool copies_are_free(const course_t *c, const route_t *route) {
   if (route->stage == 0) return true;
@@ -104,7 +104,7 @@ static bool copies_are_free(const course_t *c, const route_t *route) {
          (c->step->tick + 1) * c->exchange->ranks;
 }
 
-/* Adds up those of this node's subtrees that several ranks make up. */
+/* Adds up those subtrees of this node that are sums over several ranks. */
 static void make_sums(const course_t *c, const route_t *route) {
   const exchange_t *exchange = c->exchange;
   float *to = route->made;
@@ -121,9 +121,9 @@ static void arrive(const course_t *c, size_t b) {
   atomic_fetch_add_explicit(&c->exchange->progress[b].arrived, 1, memory_order_release);
 }
 
-/* Goes on to `way` when the bucket's messages have left and those of other nodes have come. Only leaving
- * makes room to send more: nodes send buckets in orders of their own, and would otherwise wait for each
- * other. */
+/* Moves the bucket to `way` when its own messages are sent and those of other nodes have arrived. Another
+ * bucket may be sent as soon as this one's own messages are sent. If it had to wait for the others' messages,
+ * nodes could block each other, because they send buckets in different orders. */
 static void receive_bucket(course_t *c, route_t *route, int coming, way_t way) {
   if (route->leaves && route->sending == 0) {
     route->leaves = false;
@@ -132,7 +132,8 @@ static void receive_bucket(course_t *c, route_t *route, int coming, way_t way) {
   if (!route->leaves && coming == 0) route->way = way;
 }
 
-/* Takes a bucket as far as it gets without sending anything; sets *moved when it moves. */
+/* Moves a bucket through as many states as possible without sending anything. Sets *moved if its state
+ * changes. */
 static void advance(course_t *c, size_t b, bool *moved) {
   route_t *route = &c->exchange->routes[b];
   const way_t before = route->way;
@@ -150,7 +151,7 @@ static void advance(course_t *c, size_t b, bool *moved) {
     c->step->renew_copies(c->step->context, route->lane);
     route->way = COPIED;
   }
-  /* the next step begins with the first bucket, and must not begin when a reader has failed anywhere */
+  /* The next step begins with the first bucket. It must not begin if a reader has failed on any node. */
   if (route->way == COPIED && (b > 0 || (c->words == HEARD && !c->reader_failed))) arrive(c, b);
   *moved = *moved || route->way != before;
 }
@@ -166,8 +167,8 @@ static ls_status send_bucket(course_t *c, size_t b, ls_status (*send)(const cour
   return LS_OK;
 }
 
-/* Begins to send ready buckets in the order in which the next step needs them, a few at a time. The first
- * bucket is small and everything else waits for it, so it is sent in any case. */
+/* Starts to send ready buckets, a few at a time, in the order in which the next step needs them. The first
+ * bucket is always sent, because it is small and the next step cannot begin without it. */
 static ls_status send_ready(course_t *c, bool *moved) {
   for (size_t b = 0; b < c->exchange->plan->n_buckets && (b == 0 || c->sent < MOST_SENT); b++) {
     way_t way = c->exchange->routes[b].way;
@@ -179,7 +180,7 @@ static ls_status send_ready(course_t *c, bool *moved) {
 
 /* ---- words ---- */
 
-/* What a node says in a step; the greatest word of all nodes counts. */
+/* The words that a node can say in a step. The largest word of all nodes counts. */
 enum { GO_ON, HALT_WANTED, HAS_FAILED };
 
 static int own_word(const course_t *c) {
@@ -203,9 +204,10 @@ static ls_status say_words(course_t *c) {
   return LS_OK;
 }
 
-/* In every step nodes tell each other whether a reader has failed, or a rank wants the run to end. All ranks
- * have told their node before they fold anything, so the words leave with the first bucket. A thread that
- * begins the next step has seen the first bucket arrive, and so knows what was said. */
+/* In every step, each node tells the others whether a reader has failed or a rank asks for the end of the
+ * run. All ranks inform their node before they fold anything, so the words are known when the first bucket is
+ * ready, and are sent with it. The next step begins only after the first bucket has arrived, so its threads
+ * know all words. */
 static ls_status exchange_words(course_t *c) {
   const exchange_t *exchange = c->exchange;
   float word = GO_ON;
@@ -221,14 +223,14 @@ static ls_status exchange_words(course_t *c) {
 
 /* ---- the step ---- */
 
-/* Leaves the core to other threads. Looks often while they wait for this one. */
+/* Yields the core to other threads, for a shorter time while they wait for this one. */
 static void rest(const course_t *c, int looks) {
   bool waited_for = atomic_load_explicit(c->exchange->waiting, memory_order_relaxed) > 0;
   if (waited_for && looks < QUICK_LOOKS) return;
   nanosleep(&(struct timespec){0, (long)(1e9 * (waited_for ? NAP_WAITED_FOR : c->step->nap))}, NULL);
 }
 
-/* Whether all buckets have come to `way`; the first bucket only as far as a failed reader lets it. */
+/* Whether all buckets have reached `way`. After a reader failed, the first bucket stops at COPIED. */
 static bool is_over(const course_t *c, way_t way) {
   const route_t *routes = c->exchange->routes;
   if (c->words != HEARD) return false;
@@ -237,8 +239,8 @@ static bool is_over(const course_t *c, way_t way) {
   return routes[0].way == way || (c->reader_failed && routes[0].way == COPIED);
 }
 
-/* Goes round until all buckets have come to `way`. The clock runs only while this rank depends on others:
- * while it computes and sends nothing, they have nothing to do for it. */
+/* Polls until all buckets have reached `way`. The time limit counts only while this rank depends on other
+ * ranks, that is, not while it computes and sends nothing. */
 static ls_status go_on_to(course_t *c, way_t way) {
   exchange_t *exchange = c->exchange;
   double since = clock_seconds();

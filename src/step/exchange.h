@@ -1,8 +1,9 @@
 /* clang-format off */
 /* The exchange between nodes: a reduce-scatter and an allgather, cut into buckets, with the update in between.
  *
- * Each rank with a lane has a thread that drives it. MPI libraries make progress only while they are asked for
- * it, so one thread asks while the others compute. Every bucket takes its own way, as fast as it can:
+ * Each rank with a lane has a thread that drives the exchange. MPI libraries make progress only inside their
+ * functions, so one thread keeps calling them while the others compute. Each bucket advances through these
+ * states independently:
  *
  *   FOLDING            waits until all ranks of this node have folded all tiles of the bucket
  *      |               adds up the node's subtrees over the lane's blocks
@@ -20,12 +21,12 @@
  *      |
  *   ARRIVED            the next step may go forward through the bucket's weights
  *
- * Steps that need the whole gradient before any of it is applied stop all buckets at PARAMETERS_READY once.
- * Backward delays nothing but the copies: a rank that has folded a bucket has gone forward through its
- * weights, and deltas pass through the transposed copies.
+ * If a step needs the whole gradient before the update, all buckets wait at PARAMETERS_READY. New parameters
+ * may replace the old ones early: a rank that has folded a bucket has finished forward through its weights.
+ * Only the transposed copies have to wait, because deltas still pass through them.
  *
- * Few buckets are sent at a time, and those that the next step needs first go first: a message that has begun
- * cannot be overtaken.
+ * Few buckets are sent at a time, and the buckets that the next step needs first are sent first, because a
+ * message cannot overtake one that has begun.
  *
  * Private to the strategy `overlapped`: exchange_create.c makes it, exchange.c runs it, overlapped.c uses it.
  * `bench --network` runs it without rows and updates (study/exchange_probe.c). */
@@ -40,27 +41,27 @@
 
 #include <stdatomic.h>
 
-/* ---- what the threads of a node tell each other ---- */
+/* ---- what the threads of a node share ---- */
 
 /* Progress of a bucket, and of a stage of backward, counted over all steps and never reset, so a waiting
  * thread can compute its target. */
 typedef struct {
-  _Alignas(64) atomic_long folded;  /* tiles of the bucket, by all ranks */
-  _Alignas(64) atomic_long handed;  /* stage of this number: ranks whose deltas have come down to it */
-  _Alignas(64) atomic_long arrived; /* lanes whose new parameters are there */
+  _Alignas(64) atomic_long folded;  /* folded tiles of the bucket, over all ranks */
+  _Alignas(64) atomic_long handed;  /* for the stage with this number: ranks whose deltas have reached it */
+  _Alignas(64) atomic_long arrived; /* lanes whose new parameters have arrived */
 } progress_t;
 
 typedef struct {
   barrier_t lanes;                       /* of the communicating threads of the node */
-  _Alignas(64) atomic_int reader_failed; /* 1: on this node; other nodes have yet to hear it */
-  _Alignas(64)
-      atomic_long halt_wanted; /* the last step, tick + 1, in which a rank of this node wanted to end */
-  _Alignas(64) atomic_long halt_known; /* the same of any node */
+  _Alignas(64) atomic_int reader_failed; /* 1: a reader of this node failed; other nodes do not know yet */
+  _Alignas(64) atomic_long
+      halt_wanted; /* tick + 1 of the last step in which a rank of this node asked to end the run */
+  _Alignas(64) atomic_long halt_known; /* the same, for any node */
 } signals_t;
 
 /* ---- the exchange of one rank ---- */
 
-/* How far a bucket has come in a step. */
+/* The state of a bucket within a step. */
 typedef enum {
   FOLDING,
   GRADIENT_READY,
@@ -73,24 +74,24 @@ typedef enum {
   ARRIVED,
 } way_t;
 
-/* What the fold has to do for a bucket. */
+/* The work of the fold for a bucket. */
 typedef struct {
-  size_t stage; /* of backward, whose fold completes the bucket */
+  size_t stage; /* the stage of backward whose fold completes the bucket */
   long tiles;   /* of one rank, in a step */
 } bucket_fold_t;
 
-/* A bucket on its way. */
+/* A bucket during a step. */
 typedef struct {
   way_t way;
-  bool leaves; /* some of its messages have not left */
+  bool leaves; /* some of its messages are not sent yet */
   size_t stage;
-  long tiles;                         /* of all ranks of the node, in a step */
-  block_range_t lane;                 /* the shares of this lane */
-  const float **sums;                 /* (own_subtrees): this node's subtrees over the lane's blocks */
-  float *made;                        /* those of them that several ranks make up, (subtree, lane) */
-  float *received;                    /* subtrees of other nodes over the own share, (subtree, share) */
-  tree_plan_t total;                  /* the gradient sum of the own share */
-  int sending, gradients, parameters; /* messages that have not ended: sent; received of either kind */
+  long tiles;         /* of all ranks of the node, in a step */
+  block_range_t lane; /* the shares of this lane */
+  const float **sums; /* (own_subtrees): this node's subtrees over the lane's blocks */
+  float *made;        /* memory for those subtrees that are sums over several ranks, (subtree, lane) */
+  float *received;    /* subtrees of other nodes over the own share, (subtree, share) */
+  tree_plan_t total;  /* the gradient sum of the own share */
+  int sending, gradients, parameters; /* incomplete messages: sent; received gradients and parameters */
 } route_t;
 
 typedef struct {
@@ -100,18 +101,18 @@ typedef struct {
   signals_t *signals;    /* shared by the node */
   progress_t *progress;  /* (buckets): shared by the node */
   atomic_int *failed;    /* of the node: waiting.h */
-  atomic_int *waiting;   /* computing threads of this rank that wait for new parameters */
+  atomic_int *waiting;   /* the number of computing threads of this rank that wait for new parameters */
   tree_plan_t *own;      /* (own_subtrees): each subtree of this node from the ranks' partial sums */
   int own_subtrees;
   int *node_subtrees; /* (nodes): subtrees of each node */
   route_t *routes;    /* (buckets) */
-  float *words;       /* (nodes): what each says in a step */
-  int open_words;     /* messages that have not ended */
+  float *words;       /* (nodes): the word of each node in a step */
+  int open_words;     /* incomplete messages of words */
   transfer_t *transfer;
 } exchange_t;
 
-/* What an exchange is made of. Borrowed for the call, but for plan, parameters, vectors and shared counters,
- * which are borrowed for the exchange's life. */
+/* The input of exchange_create. Plan, parameters, vectors and shared counters are borrowed for the life of
+ * the exchange, everything else for the call. */
 typedef struct {
   const plan_t *plan;
   int node, lane, ranks;
@@ -142,23 +143,24 @@ int exchange_depth(const exchange_t *exchange);       /* of all its plans: sums 
 
 typedef struct {
   long tick;    /* counts all steps */
-  bool waits;   /* the whole gradient is needed before any of it is applied */
+  bool waits;   /* the update needs the whole gradient first */
   bool keep;    /* nothing is updated: parameters stay as they are */
-  double nap;   /* seconds between two looks while this rank computes */
-  double limit; /* seconds without progress after which it gives up; 0: never */
+  double nap;   /* seconds between two polls while this rank computes */
+  double limit; /* seconds without progress before the exchange gives up; 0: never */
   float *stack; /* for tree_plan_add */
 
-  void (*update)(void *context, size_t bucket); /* the own share, from routes[bucket].total */
-  bool (*update_whole)(void *context);          /* when all gradients have come and `waits`; false: failed */
+  void (*update)(void *context, size_t bucket); /* updates the own share from routes[bucket].total */
+  bool (*update_whole)(
+      void *context); /* if `waits`: called when all gradients have arrived; false: it failed */
   void (*renew_copies)(void *context, block_range_t blocks);
   ls_status (*give_up)(void *context,
-                       const char *why); /* names the nodes that do not answer; returns an error */
+                       const char *why); /* returns an error that names the nodes that do not answer */
   void *context;
 } exchange_step_t;
 
-/* One step of the exchange: returns when all buckets have arrived. *reader_failed: a reader has failed on
- * some node, and the next step must not begin. LS_COMM: messages failed or did not come. All lanes of all
- * nodes make the same calls, with the same tick, waits and keep. */
+/* Runs one step of the exchange, until all buckets have arrived. *reader_failed: a reader has failed on some
+ * node, and the next step must not begin. LS_COMM: messages failed or did not arrive. All lanes of all nodes
+ * make the same calls, with the same tick, waits and keep. */
 ls_status exchange_run(exchange_t *exchange, const exchange_step_t *step, bool *reader_failed,
                        ls_error *error);
 

@@ -1,5 +1,5 @@
-/* Set-up of the exchange: how large buckets are, which sums a node sends, where those of other nodes go, and
- * how all are added up. */
+/* Set-up of the exchange: the size of buckets, the sums that a node sends, the memory for received sums, and
+ * the order in which all are added. */
 #include "step/exchange.h"
 
 #include "comm/ping_pong.h"
@@ -9,18 +9,19 @@
 
 /* ---- the size of buckets ---- */
 
-/* Small buckets let what is needed sooner overtake, and let the update begin while the
- * rest travels. But each message has to be announced and answered by threads that look only now and then, so
- * a bucket should keep the line busy for longer than that. */
+/* With small buckets, urgent parameters are sent earlier, and the update begins while other buckets are still
+ * being sent. But every message costs a handshake between threads that poll only now and then, so sending a
+ * bucket should take longer than a handshake. */
 enum {
   FEWEST_BUCKETS = 8, /* also on a fast line */
   MOST_BUCKETS = 128,
   LEAST_BUCKET = 1 << 16,  /* floats: 0.25 MB */
   LEAST_MESSAGE = 1 << 14, /* floats of a share: 64 KB */
-  PROBE_BYTES = 1 << 18,   /* of the message that tells how fast the line is */
+  PROBE_BYTES = 1 << 18,   /* size of the messages that measure the line */
   PROBES = 3,
 };
-static const double BUCKET_SECONDS = 1e-3; /* that a node sends: gradients one way, then parameters back */
+static const double BUCKET_SECONDS =
+    1e-3; /* sending time of a bucket: gradients, and as long again for parameters */
 
 /* The first rank of another node; ranks of a node are neighbours. */
 static int first_abroad(const world_t *world) {
@@ -51,7 +52,7 @@ static ls_status no_memory(ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for the exchange between nodes");
 }
 
-/* How to make each of this node's subtrees of those of its ranks: a plan over the leaves below it. */
+/* Plans how each subtree of this node is added up from the subtrees of the node's ranks. */
 static ls_status plan_own(const exchange_setup_t *setup, arena_t *arena, exchange_t *exchange,
                           ls_error *error) {
   const tree_node_t *own = setup->covers[setup->node];
@@ -70,7 +71,8 @@ static ls_status plan_own(const exchange_setup_t *setup, arena_t *arena, exchang
   return LS_OK;
 }
 
-/* The plan over the subtrees of all nodes: the same for every bucket, but for where the sums are. */
+/* The plan over the subtrees of all nodes. It is the same for every bucket, except for the addresses of the
+ * sums. */
 static ls_status plan_all(const exchange_setup_t *setup, arena_t *arena, exchange_t *exchange, int *n,
                           tree_plan_t *out, ls_error *error) {
   size_t nodes = (size_t)setup->plan->division.nodes;
@@ -85,8 +87,8 @@ static ls_status plan_all(const exchange_setup_t *setup, arena_t *arena, exchang
   return tree_plan_create(setup->leaves, all, *n, arena, out, error);
 }
 
-/* Where the subtrees of all nodes are for a bucket's own share: this node's where the ranks leave them, those
- * of others where they are received. */
+/* Sets the addresses of the subtrees of all nodes for a bucket's own share. Those of this node are where the
+ * ranks write them, those of other nodes where they are received. */
 static void place_sums(const exchange_t *exchange, const bucket_t *bucket, route_t *route) {
   const float *received = route->received;
   int n = 0;
@@ -151,8 +153,8 @@ ls_status exchange_create(const exchange_setup_t *setup, arena_t *arena, exchang
   return LS_OK;
 }
 
-/* A bucket sends its subtrees or parameters to each other node, and receives those of all others. Words are
- * two messages for each node. */
+/* A bucket sends its subtrees and parameters to each other node and receives theirs. Words are two messages
+ * per node. */
 size_t exchange_messages(const exchange_t *exchange) {
   size_t nodes = (size_t)exchange->plan->division.nodes;
   size_t of_bucket = nodes * ((size_t)exchange->own_subtrees + 2);

@@ -7,8 +7,8 @@
 
 /* ---- the shape of kernel calls ---- */
 
-/* Rows of one kernel call, and of the calls that a thread makes at once: enough that weights are read seldom,
- * few enough that the rows stay in cache with the weights. */
+/* Most rows of one kernel call, and rows of the calls that a thread makes together. More rows per call mean
+ * that weights are read less often; but rows and weights must fit in cache together. */
 enum { MOST_CALL_ROWS = 128, ROWS_TOGETHER = 64 };
 
 slice_shape_t slice_shape(int64_t batch, int shards) {
@@ -124,10 +124,10 @@ typedef struct {
   int s;
   int64_t c;
   int64_t at;       /* its first row on the tape */
-  int64_t begin, n; /* the rows that there are for it, in the shard's order; n may be 0 */
+  int64_t begin, n; /* its rows in the shard's order, without padding; n may be 0 */
 } row_call_t;
 
-/* Call number i of this rank: shard after shard, as they lie on the tape. */
+/* Call number i of this rank. Calls are numbered shard by shard, in the order of the tape. */
 static row_call_t call_number(const thread_t *thread, int64_t i) {
   const slice_shape_t *shape = &thread->rows->shape;
   row_call_t call = {.s = (int)(i / shape->calls), .c = i % shape->calls, .at = i * shape->call_rows};
@@ -158,8 +158,8 @@ static void gather_call(thread_t *thread, const row_call_t *call) {
   waiter_mark(&thread->waiter, PHASE_GATHER);
 }
 
-/* Targets of a call's rows, then the sums of losses of all heads and their gradient; zero gradient for the
- * padding. */
+/* Gathers the targets of a call's rows, then computes the loss sums of all heads and their gradient. The
+ * gradient of padding rows is zero. */
 static void call_losses(thread_t *thread, const row_call_t *call, double *sums) {
   const rank_rows_t *rows = thread->rows;
   const engine_inputs_t *job = thread->job;
@@ -185,7 +185,7 @@ static void call_losses(thread_t *thread, const row_call_t *call, double *sums) 
 
 /* ---- passes over rows ---- */
 
-/* Calls [first, first + n) through a section. */
+/* Runs calls [first, first + n) through a section. */
 static void forward_calls(thread_t *thread, const section_t *section, int64_t first, int64_t n) {
   const slice_shape_t *shape = &thread->rows->shape;
   const section_t *sections = thread->plan->sections, *last = sections + thread->plan->n_sections - 1;
@@ -215,8 +215,9 @@ static void backward_calls(thread_t *thread, size_t above, size_t below, int64_t
   waiter_mark(&thread->waiter, PHASE_BACKWARD);
 }
 
-/* Takes the next calls before number `end` for a thread: as many as may be made together, fewer towards the
- * end, so that threads finish at about the same time. Returns how many; 0 when none is left. */
+/* Takes the next calls before number `end` for a thread: as many as one call of the graph may take together,
+ * and fewer towards the end, so that threads finish at about the same time. Returns their number, 0 when no
+ * call is left. */
 static int64_t take_calls(thread_t *thread, long *first, long end) {
   const long threads = thread->job->layout->threads, together = (long)thread->rows->shape.together;
   atomic_long *next = &thread->rows->next_call;

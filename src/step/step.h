@@ -1,8 +1,9 @@
-/* The context of one thread in a step: every function of a step takes it in place of what it needs of it.
+/* The context of one thread in a step. Every function of a step takes it as its first argument.
  *
- * A rank has computing threads, numbered from 0, and where its strategy says so one communicating thread: the
- * thread that made MPI's world. A context is written by its own thread alone. What several threads share lies
- * behind its pointers: constant data behind pointers to const; for the rest its header says who may write. */
+ * A rank has computing threads, numbered from 0. If its strategy asks for one, it also has a communicating
+ * thread: the thread that created the world. Only the thread itself writes to its context. Pointers lead to
+ * what threads share. Pointers to const lead to constant data; for other data, the header of its type says
+ * which thread may write. */
 #ifndef STEP_STEP_H
 #define STEP_STEP_H
 
@@ -19,17 +20,18 @@ typedef enum { COMPUTES, COMMUNICATES } role_t;
 /* One step, as all threads of all ranks see it. */
 typedef struct {
   int64_t index;   /* in the epoch */
-  int64_t updates; /* before this one, in the whole run */
-  int64_t rows;    /* of the whole batch */
-  int64_t freedom; /* rows less one for each kernel call that has some: degrees of freedom of a variance */
-  long tick;       /* counts all steps of the engine */
+  int64_t updates; /* updates of the run before this step */
+  int64_t rows;    /* rows of the whole batch */
+  int64_t
+      freedom; /* rows minus the number of kernel calls that have rows: degrees of freedom of a variance */
+  long tick;   /* counts all steps of the engine */
   bool want_norm;
-  bool keep; /* leave the mean gradient where it is and update nothing */
+  bool keep; /* keep the mean gradient in memory and update nothing */
 } step_t;
 
 /* Asked in every step whether this rank wants the run to end. */
 typedef struct {
-  engine_wants_t *wants; /* NULL: runs end at their end */
+  engine_wants_t *wants; /* NULL: a run never ends early */
   void *context;
 } halt_t;
 
@@ -41,14 +43,14 @@ typedef struct thread {
   const fold_plan_t *fold;
   const strategy_t *strategy;
   const halt_t *halt;
-  void *own; /* the strategy's own state */
+  void *own; /* the state of the strategy */
   rank_rows_t *rows;
   node_memory_t *node;
   updates_t *updates;
   barrier_t *team; /* of the rank's computing threads */
   step_t step;
   optimizer_step_t update; /* the hyper-parameters of this step (update_prepare) */
-  bool waits;              /* nothing may be applied before the whole gradient is there (update_prepare) */
+  bool waits;              /* the update needs the whole gradient first (update_prepare) */
   waiter_t waiter;
   row_buffers_t buffers;
   graph_worker_t *kernels; /* NULL for the communicating thread */
@@ -58,7 +60,8 @@ typedef struct thread {
   ls_error *error;         /* the run's: written by the thread that may call MPI */
 } thread_t;
 
-/* Waits for the rank's computing threads; for those of all ranks of the node. False: they did not come. */
+/* team_meet waits for all computing threads of the rank, node_meet for those of all ranks of the node. False:
+ * they did not arrive in time. */
 static inline bool team_meet(thread_t *thread) {
   return waiter_meet(&thread->waiter, thread->team);
 }
