@@ -86,4 +86,19 @@ ls_status model_checksum(const model_parts_t *parts, char hex[17], ls_error *err
 ls_status model_write(const char *path, const model_parts_t *parts, const model_extra_t *extra,
                       ls_error *error);
 
+/* ---- vectors ----
+ *
+ * Parameters, and each state of an optimiser, are a vector with the layout of a graph. A file holds its
+ * arrays plain, (out, in), without the padding. */
+/* Writes `vector` (graph_floats) as the arrays FOLDER/NAME. A folder of an
+ * optimiser holds no running statistics. Not collective. */
+ls_status vector_write(store_t *store, const graph_t *graph, const char *folder, const float *vector,
+                       ls_error *error);
+
+/* Reads such arrays into a caller-owned vector (graph_floats). Padding, and statistics that the folder does
+ * not hold, stay unchanged. LS_BAD_DATA if an array is missing or has another shape; part of the vector may
+ * then be filled in. Not collective. */
+ls_status vector_read(const store_t *store, const graph_t *graph, const char *folder, float *vector,
+                      ls_error *error);
+
 #endif

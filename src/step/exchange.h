@@ -37,7 +37,7 @@
 #include "comm/barrier.h"
 #include "comm/transfer.h"
 #include "step/buckets.h"
-#include "step/tree_plan.h"
+#include "step/fold.h"
 
 #include <stdatomic.h>
 

@@ -12,7 +12,7 @@
 #include "step/buckets.h"
 #include "step/engine.h"
 #include "step/layerwise.h"
-#include "step/tree_plan.h"
+#include "step/fold.h"
 
 typedef struct thread thread_t; /* step.h */
 

@@ -2,8 +2,6 @@
  * (out, in) matrices, epoch_loss and history. */
 #include "train/checkpoint.h"
 
-#include "score/vector_file.h"
-
 #include <stdio.h>
 
 /* What is behind the model in a checkpoint that is being written. */

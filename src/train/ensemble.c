@@ -14,6 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- one network ---- */
+
+static ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
+                               ls_error *error) {
+  trainer_t trainer = {.world = world, .settings = settings, .options = options, .began = clock_seconds()};
+  ls_status status = training_setup(&trainer, error);
+  if (status == LS_OK) status = trainer_run(&trainer, error);
+  if (status == LS_OK)
+    status =
+        trainer_is_requested(&trainer) ? training_stopped(&trainer, error) : training_end(&trainer, error);
+  training_teardown(&trainer);
+  return status;
+}
+
 /* ---- one member ---- */
 
 typedef struct {

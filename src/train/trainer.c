@@ -10,6 +10,47 @@
 #include <inttypes.h>
 #include <math.h>
 
+/* ---- what all parts of a run use ---- */
+
+bool is_root(const trainer_t *trainer) {
+  return world_rank(trainer->world) == 0;
+}
+
+ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error) {
+  return world_agree(trainer->world, status, error);
+}
+
+ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error) {
+  const float *parameters = engine_parameters(trainer->engine);
+  mixture_t mixture = {.members = &parameters, .n_members = 1};
+  if (trainer->members != NULL)
+    mixture = (mixture_t){.members = (const float *const *)trainer->members,
+                          .n_members = trainer->settings->train.members};
+  return evaluator_run(trainer->evaluator, trainer->world, split, &mixture, metrics, error);
+}
+
+model_parts_t trainer_model(const trainer_t *trainer) {
+  const bool names_columns = trainer->data.dataset != NULL && trainer->data.dataset->train.windows == NULL &&
+                             trainer->data.dataset->features == trainer->data.features.columns;
+  return (model_parts_t){.settings = trainer->settings,
+                         .graph = trainer->graph,
+                         .objective = &trainer->objective,
+                         .features = &trainer->data.features,
+                         .targets = &trainer->data.targets,
+                         .class_weights = &trainer->data.class_weights,
+                         .class_names = trainer->data.class_names,
+                         .feature_names = names_columns ? trainer->data.dataset->feature_names : NULL,
+                         .step = trainer->position.step,
+                         .epoch = trainer->position.epoch,
+                         .shards = trainer->position.shards,
+                         .libraries = trainer->host.libraries,
+                         .cpu = trainer->host.cpu,
+                         .members = (const float *const *)trainer->members,
+                         .n_members = trainer->settings->train.members,
+                         .posterior = trainer->solution != NULL ? &trainer->solution->fit.posterior : NULL,
+                         .parameters = engine_parameters(trainer->engine)};
+}
+
 /* ---- checkpoints ---- */
 
 static bool keeps_checkpoints(const trainer_t *trainer) {
@@ -41,8 +82,7 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
-/* Whether a signal or a time limit asked the run to stop early. */
-static bool is_requested(const trainer_t *trainer) {
+bool trainer_is_requested(const trainer_t *trainer) {
   return stop_status(trainer->stop) == LS_STOPPED;
 }
 
@@ -103,7 +143,7 @@ static bool wants_look(void *context) {
 
 /* Steps until the ranks look together. If the engine can halt, a rank requests the look instead. */
 static int64_t steps_to_look(const trainer_t *trainer) {
-  if (is_requested(trainer)) return 1;
+  if (trainer_is_requested(trainer)) return 1;
   return engine_can_halt(trainer->engine) ? INT64_MAX : trainer->watch.steps_left;
 }
 
@@ -121,7 +161,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
   while (position->step_in_epoch < end) {
     int64_t at = position->step_in_epoch, most = steps_to_look(trainer);
     int64_t to = end - at < most ? end : at + most;
-    if (is_requested(trainer)) end = to;
+    if (trainer_is_requested(trainer)) end = to;
     double began = clock_seconds();
     TRY(engine_run(trainer->engine, at, to, position->step, to == end, error));
     position->seconds += clock_seconds() - began;
@@ -129,7 +169,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
     for (int64_t t = at; t < to; t++) position->rows += step_rows(partition, batch, t);
     position->step += to - at;
     position->step_in_epoch = to;
-    if (is_requested(trainer)) continue;
+    if (trainer_is_requested(trainer)) continue;
     trainer->watch.steps_left -= to - at;
     if (!look_is_due(trainer)) continue;
     TRY(stop_watch_look(&trainer->watch, trainer->world, &trainer->stop, error));
@@ -180,7 +220,7 @@ static ls_status judge_window(trainer_t *trainer, ls_error *error) {
   TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   double sum = engine_total_loss(trainer->engine, trainer->copies.sums);
   loss_window_end(window, position->step, position->rows, sum);
-  if (stop_settled(trainer->settings, window) && !is_requested(trainer)) trainer->stop = STOP_TOL;
+  if (stop_settled(trainer->settings, window) && !trainer_is_requested(trainer)) trainer->stop = STOP_TOL;
   return LS_OK;
 }
 
@@ -209,7 +249,8 @@ static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
     log_info(trainer->options->log, "training ends after step %" PRId64 ": %s", trainer->position.step,
              stop_text(STOP_TOL));
   TRY(check_so_far(trainer, error));
-  return keeps_checkpoints(trainer) || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
+  return keeps_checkpoints(trainer) || trainer_is_requested(trainer) ? save_checkpoint(trainer, error)
+                                                                     : LS_OK;
 }
 
 /* Fills figures (HEAD_WIDTH) with the validation metrics of the network or of one head. */
@@ -337,7 +378,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   due =
       due || (settings->checkpoint.every.steps > 0 && position->step % settings->checkpoint.every.steps == 0);
   bool kept = keeps_checkpoints(trainer) && (due || better || last);
-  return kept || is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
+  return kept || trainer_is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
 /* Updates a schedule that depends on the losses of the epochs so far. Rank 0 has the history. */
@@ -373,16 +414,9 @@ static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
   return end_epoch(trainer, position->seconds - before, error);
 }
 
-ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
-                        ls_error *error) {
-  trainer_t trainer = {.world = world, .settings = settings, .options = options, .began = clock_seconds()};
-  ls_status status = training_setup(&trainer, error);
-  if (status == LS_OK) engine_set_halt(trainer.engine, wants_look, &trainer);
-  if (status == LS_OK) status = judge_epochs(&trainer, error);
-  while (status == LS_OK && trainer.stop == STOP_NOT) status = train_epoch(&trainer, error);
-  status = save_last_history(&trainer, status, error);
-  if (status == LS_OK)
-    status = is_requested(&trainer) ? training_stopped(&trainer, error) : training_end(&trainer, error);
-  training_teardown(&trainer);
-  return status;
+ls_status trainer_run(trainer_t *trainer, ls_error *error) {
+  engine_set_halt(trainer->engine, wants_look, trainer);
+  ls_status status = judge_epochs(trainer, error);
+  while (status == LS_OK && trainer->stop == STOP_NOT) status = train_epoch(trainer, error);
+  return save_last_history(trainer, status, error);
 }

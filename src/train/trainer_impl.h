@@ -1,5 +1,5 @@
 /* Internal to a run: shared by its files. training_setup.c prepares a run, trainer.c trains it epoch by
- * epoch, training_end.c ends it; all three use trainer_parts.c. ensemble.c contains train_run. */
+ * epoch and has the functions that all of them use, training_end.c ends it. ensemble.c contains train_run. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
@@ -82,9 +82,11 @@ ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error);
 /* Evaluates the current parameters, or the ensemble, on a split. Collective. */
 ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error);
 
-/* Trains one network, from settings to summary: train_run without ensembles. Collective. */
-ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
-                        ls_error *error);
+/* Trains epoch by epoch until a rule or a request ends the run. Collective. */
+ls_status trainer_run(trainer_t *trainer, ls_error *error);
+
+/* Whether a signal or a time limit asked the run to stop early. */
+bool trainer_is_requested(const trainer_t *trainer);
 
 /* Computes the losses of trainer->solution and prints a line for each split. Collective. */
 ls_status trainer_judge(trainer_t *trainer, ls_error *error);
