@@ -1,7 +1,7 @@
-/* Inside the data room: rows of one array read again and again, by their numbers, into slots of a buffer.
+/* Private to the data room: reads rows of one array, by their numbers, into slots of a buffer.
  *
- * Where the file holds the array in one piece, rows are read with pread, so that a thread can read them while
- * others use the HDF5 library; else through a store. Either way every row is checked like any other. */
+ * If the array is contiguous in the file, rows are read with pread, so a thread can read while other threads
+ * use the HDF5 library. Otherwise they are read through a store. Both ways check every row. */
 #ifndef DATA_ROW_READER_H
 #define DATA_ROW_READER_H
 

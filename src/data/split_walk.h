@@ -1,5 +1,4 @@
-/* A walk over this rank's rows of a split, shard by shard, whether they are in memory or streamed: what
- * fitting is made of. */
+/* A walk over this rank's rows of a split, shard by shard, in memory or streamed. Fitting uses it. */
 #ifndef DATA_SPLIT_WALK_H
 #define DATA_SPLIT_WALK_H
 
@@ -14,8 +13,8 @@ typedef struct {
   int64_t first, row, rows;
 } split_walk_t;
 
-/* total (width) = the sum over all shards of what each has, `own` (shards of this rank, width), by the tree.
- * Every rank gets it. Collective. */
+/* Adds up the vectors of all shards in the order of the tree. own (shards of this rank, width); total (width)
+ * on every rank. Collective. */
 ls_status split_sum(world_t *world, const split_t *split, size_t width, const double *own, double *total,
                     ls_error *error);
 

@@ -1,11 +1,11 @@
-/* Windows over series: the rows that a forecast is learnt from.
+/* Windows over series: the training rows of a forecast.
  *
- * A row of x is a time step of a series. The inputs of a window are the columns of x in the `length` steps
- * from its first on, its targets the columns that are forecast in the `horizon` steps that follow; the first
- * steps of the windows of a series lie `stride` apart. A rank holds the steps that its windows need once,
- * however many windows overlap in them: a window is an address among them, so that gathering one is what
- * gathering a row is. Where steps pass through a stream's buffer (data/stream.h) the stream says where each
- * window begins. All is arithmetic or reading, and thread-safe. */
+ * A row of x is a time step of a series. The inputs of a window are all columns of x in its first `length`
+ * steps. Its targets are the forecast columns in the next `horizon` steps. The windows of a series start
+ * `stride` steps apart. A rank holds each step of its windows once, however many windows contain it. A window
+ * is an address among these steps, so gathering a window works like gathering a row. If steps are streamed
+ * (data/stream.h), the stream tells where each window begins. All functions compute or read only, and are
+ * thread-safe. */
 #ifndef DATA_WINDOW_H
 #define DATA_WINDOW_H
 
@@ -13,69 +13,70 @@
 #include "data/timeline.h"
 #include "math/scaler.h"
 
-/* The windows of a split, this rank's part of them. */
+/* This rank's windows of a split. */
 struct windows {
   int64_t length, horizon, stride, season;
-  int64_t columns;     /* of x */
-  int64_t targets;     /* columns that are forecast */
-  const double *of_x;  /* (targets): which columns of x; NULL: all of them, or those of y. Borrowed */
-  timeline_t timeline; /* of the split, all ranks' */
+  int64_t columns; /* of x */
+  int64_t targets; /* forecast columns */
+  const double
+      *of_x; /* (targets): the forecast columns of x; NULL: all columns of x, or the columns of y. Borrowed */
+  timeline_t timeline; /* of the split, over all ranks */
   int64_t steps;       /* resident, from step `begin` of the timeline on */
   int64_t begin;
   int64_t first;                   /* resident step at which this rank's first window begins */
-  uint32_t *at;                    /* (rows): the same of every window; NULL: they lie `stride` apart */
-  partition_t time;                /* the timeline's steps, dealt to shards like rows */
-  const split_t *by_steps;         /* streamed training: what windows_as_steps gives; else NULL */
+  uint32_t *at;                    /* (rows): the same for every window; NULL: windows begin `stride` apart */
+  partition_t time;                /* the partition of the timeline's steps into shards, like rows */
+  const split_t *by_steps;         /* streamed training: the result of windows_as_steps; otherwise NULL */
   const target_column_t *forecast; /* (n_forecast): the column and the step of each target of a row */
   int64_t n_forecast;
   const scaler_t *scaler; /* of targets, (width), or NULL. Borrowed */
 };
 
-/* How a timeline is shared out: which steps this rank holds for its rows [first, first + n) of the partition.
- * Those are the steps of its windows, and those that the shards get of the steps themselves. Memory comes
- * from the arena; NULL: a stream will say where windows begin. */
+/* Finds the steps that this rank holds for its rows [first, first + n) of the partition: the steps of its
+ * windows, and its shards' part of all steps. Memory comes from the arena. If the arena is NULL, a stream
+ * will tell where windows begin. */
 ls_status windows_deal(const window_settings_t *window, const timeline_t *timeline, const split_t *split,
                        arena_t *arena, windows_t *out, ls_error *error);
 
-/* The resident step at which window `row` of the resident ones begins. */
+/* The resident step at which resident window `row` begins. */
 static inline int64_t windows_step(const windows_t *windows, int64_t row) {
   return windows->at != NULL ? (int64_t)windows->at[row] : windows->first + row * windows->stride;
 }
 
-/* About how many bytes `own` of the windows of a timeline take in memory: their share of all steps, and a
- * window, of so many bytes a step; and of several series the table of where windows begin. */
+/* Approximate bytes in memory for `own` of the windows of a timeline: their share of all steps and one window
+ * more, and with several series the table of window beginnings. */
 double windows_bytes(const window_settings_t *window, int64_t rows, int64_t steps, bool several, int64_t own,
                      size_t step_bytes);
 
-/* The split's steps, this rank's shards' part, as rows without windows: each step once. Borrows. */
+/* The steps of this rank's shards as a split without windows, each step once. Borrows from the split. */
 split_t windows_as_steps(const split_t *split);
 
-/* LS_BAD_SETTINGS when losses want other targets than so many columns: of horizon steps each, but a class at
- * the last of them. */
+/* LS_BAD_SETTINGS if the losses do not fit this number of forecast columns. A loss for values has `horizon`
+ * targets per column, a loss for classes one: the class at the last step. */
 ls_status windows_check(const window_settings_t *window, int64_t columns, target_request_t targets,
                         ls_error *error);
-/* Which target is which: as the heads ask for them, all columns step by step, or a class at the last step.
- * Memory is the arena's. */
+/* Lists the column and step of each target in the order of the heads: all columns step by step, or a class at
+ * the last step. Memory comes from the arena. */
 ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error);
 
 /* Target column k at a resident step, unscaled. */
 float windows_value(const split_t *split, int64_t step, int64_t k);
 
-/* What to read of a window: its targets, or what a forecast without a model puts in their place. */
+/* What to read from a window: its targets, or the forecast of a baseline. */
 typedef enum {
   WINDOW_TARGETS,
   WINDOW_PERSISTENCE, /* the last value of the inputs, for every step */
-  WINDOW_SEASONAL,    /* the value of a season ago, or of the last one that the inputs hold */
+  WINDOW_SEASONAL, /* the value one season earlier; for longer horizons, from the last season of the inputs */
 } window_part_t;
 
-/* How much a window counts: as much as the step that it forecasts from, the last of its inputs. */
+/* The weight of a window: the weight of the last step of its inputs. */
 static inline float windows_weight(const split_t *split, int64_t row) {
   return split->weights[windows_step(split->windows, row) + split->windows->length - 1];
 }
 
-/* out (n, n_forecast), of windows rows[i] of the split's resident ones; scaled like the targets. */
+/* Fills out (n, n_forecast) from resident windows rows[i]; scaled like the targets. */
 void windows_gather(const split_t *split, window_part_t part, const uint32_t *rows, int64_t n, float *out);
-/* The same of a split with labels: the class that each of n windows forecasts. */
+/* The same for a split with labels: the class that each of n windows forecasts. */
 void windows_labels(const split_t *split, const uint32_t *rows, int64_t n, int32_t *out);
 
 #endif

@@ -18,13 +18,13 @@ typedef struct {
   arena_t arena;
 } categories_t;
 
-/* The distinct values of one-hot columns over the rows of all ranks; NaN is none. LS_BAD_DATA for values that
- * are not whole numbers, and for columns with more than MOST_CATEGORIES. Collective. */
+/* Finds the distinct values of one-hot columns over the rows of all ranks; NaN is not a category. LS_BAD_DATA
+ * for values that are not whole numbers, and for columns with more than MOST_CATEGORIES. Collective. */
 ls_status categories_find(world_t *world, const method_t *methods, const split_t *split,
                           const columns_view_t *table, categories_t *out, ls_error *error);
 void categories_free(categories_t *categories);
 
-/* How many columns more there are once categories have taken the place of theirs. */
+/* The number of columns that one-hot encoding adds. */
 int64_t categories_added(const categories_t *categories);
 
 #endif

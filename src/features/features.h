@@ -1,6 +1,7 @@
-/* What becomes of a row of x on its way to the network: missing values are filled in, numbers scaled, one-hot
- * columns replaced by one of 0 and 1 for each category, basis functions computed. Fitted on the training
- * rows (features/features_fit.h), kept in the model; the gather (features/gather.h) applies it. */
+/* The transformation of a row of x into the network's inputs: fill in missing values, scale numbers, replace
+ * a one-hot column by a column of 0 and 1 for each category, compute basis functions. It is fitted on the
+ * training rows (features/features_fit.h), stored in the model, and applied by the gather
+ * (features/gather.h). */
 #ifndef FEATURES_FEATURES_H
 #define FEATURES_FEATURES_H
 
@@ -10,27 +11,28 @@
 #include "store/store.h"
 
 typedef struct {
-  int64_t columns;  /* values of a row of x, as it lies in the file */
-  int64_t encoded;  /* values of a row once it is scaled: more where columns are one-hot */
-  int64_t inputs;   /* of the network: the same, or as many as there are basis functions */
-  scaler_t scaler;  /* of the columns; n == 0: none is scaled */
-  double *fill;     /* (columns): what stands for a missing value; NULL: there are none */
-  int64_t *source;  /* (encoded): the column that a value comes from; NULL when no column is one-hot */
-  double *category; /* (encoded): of a one-hot column, NaN for a number; NULL with source */
+  int64_t columns;  /* values of a row of x in the file */
+  int64_t encoded;  /* values of a row after scaling; more than `columns` if columns are one-hot */
+  int64_t inputs;   /* inputs of the network: `encoded`, or the number of basis functions */
+  scaler_t scaler;  /* of the columns; n == 0: no scaling */
+  double *fill;     /* (columns): replaces a missing value; NULL: x has none */
+  int64_t *source;  /* (encoded): the column of each value; NULL if no column is one-hot */
+  double *category; /* (encoded): the category of a one-hot value, NaN for a number; NULL if source is */
   basis_t basis;
   arena_t arena;
 } features_t;
 
-/* How many values a row has on its way, as in features_t. */
+/* The widths of a row before, between and after the transformations, as in features_t. */
 typedef struct {
   int64_t columns, encoded, inputs;
 } features_width_t;
 
-/* For so many training rows of so many columns; inputs is 0 when only the rows can say. Not collective. */
+/* The widths for a number of training rows and columns. inputs is 0 if it depends on the values of the rows.
+ * Not collective. */
 features_width_t features_width(const settings_t *settings, int64_t columns, int64_t rows);
 
-/* Makes them those of a file that has column c of the present ones at place at[c]; at (columns) is a
- * permutation. */
+/* Rearranges the features for a file with other positions of columns: column c is at position at[c] there. at
+ * (columns) is a permutation. */
 ls_status features_reorder(features_t *features, const int64_t *at, ls_error *error);
 
 void features_free(features_t *features);

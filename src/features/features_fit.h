@@ -1,5 +1,5 @@
-/* Fitting: what features and targets need to know of the training rows. Sums over rows are made shard by
- * shard and added by the tree, so the same bits come out on any layout. Everything here is collective. */
+/* Fits features and target scalers to the training rows. Sums over rows are computed shard by shard and added
+ * by the tree, so the bits do not depend on the layout. All functions are collective. */
 #ifndef FEATURES_FEATURES_FIT_H
 #define FEATURES_FEATURES_FIT_H
 
@@ -7,13 +7,13 @@
 #include "data/dataset.h"
 #include "features/features.h"
 
-/* Fits on the training rows of all ranks. LS_BAD_SETTINGS for columns that are not there, LS_BAD_DATA for
- * columns that cannot be scaled, or hold no whole numbers where they should. Collective. *out is
- * caller-owned. */
+/* Fits the features to the training rows of all ranks. LS_BAD_SETTINGS if the settings name a column that
+ * does not exist. LS_BAD_DATA if a column cannot be scaled, or if a one-hot column holds numbers that are not
+ * whole. *out is caller-owned. */
 ls_status features_fit(world_t *world, const settings_t *settings, const dataset_t *data, features_t *out,
                        ls_error *error);
 
-/* The same for those who have no dataset yet: reads the training rows for it. Collective. */
+/* The same without a loaded dataset: reads the training rows for the fit. */
 ls_status features_fit_file(world_t *world, const settings_t *settings, int shards, features_t *out,
                             ls_error *error);
 

@@ -1,12 +1,12 @@
-/* Basis functions made ready for the training rows: some stand on rows of them. */
+/* Creates the basis functions of a run. The centres of some kinds are training rows, the landmarks. */
 #ifndef FEATURES_LANDMARKS_H
 #define FEATURES_LANDMARKS_H
 
 #include "features/features_fit.h"
 
-/* Makes features->basis and ->inputs, the rest being complete. Landmarks are a random subset of the training
- * rows by their numbers (train.seed), in order: whoever holds one gives its scaled features to all.
- * Collective. */
+/* Sets features->basis and features->inputs; the other members must be complete. Landmarks are a random
+ * subset of the training rows (train.seed), in ascending order. The rank that holds a landmark sends its
+ * scaled features to all ranks. Collective. */
 ls_status landmarks_fit(world_t *world, const settings_t *settings, const split_t *train,
                         features_t *features, ls_error *error);
 

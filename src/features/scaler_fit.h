@@ -1,5 +1,5 @@
-/* The arithmetic of fitting, apart from the ranks: what a pass over the rows of a shard collects, and scalers
- * from what all shards collected. Pure functions. */
+/* The arithmetic of fitting, without ranks: sums over the rows of a shard, and scalers from the sums of all
+ * shards. Pure functions. */
 #ifndef FEATURES_SCALER_FIT_H
 #define FEATURES_SCALER_FIT_H
 
@@ -12,12 +12,12 @@ typedef struct {
   element_t type;
   int64_t rows, stride;
   int64_t first_column, columns;
-  bool has_missing; /* NaN may be among the values, and is passed over */
+  bool has_missing; /* values may be NaN, which are skipped */
 } columns_view_t;
 
 double columns_view_value(const columns_view_t *table, int64_t row, int64_t column);
 
-/* Rows added up plainly before they join the sum of a shard. */
+/* Rows per block: a block is added up by itself, then added to the sum of the shard. */
 enum { FIT_BLOCK_ROWS = 256 };
 
 /* Doubles of scratch that the functions below need. */
@@ -39,13 +39,14 @@ void fit_squares(const columns_view_t *table, const double *mean, double *scratc
 
 /* ---- order statistics, exactly, by radix selection ----
  *
- * A double's bits, turned so that they order like the number, are a key of eight digits of base 256. The
- * value of rank k of a column is found digit by digit: a pass counts, among the values that agree with the
- * digits found so far, how often each next digit comes; in the sum of these counts over all rows stands the
- * digit, and k's rank among those that share it. Counts are integers, so who counted them is no matter. */
+ * The bits of a double, mapped so that keys order like numbers, are a key of eight digits of base 256. The
+ * value of rank k of a column is found digit by digit. Each pass counts how often each next digit occurs
+ * among the values that agree with the digits found so far. The sum of these counts over all rows gives the
+ * next digit, and the rank among the values that share it. Counts are integers, so their sums do not depend
+ * on the layout. */
 
 enum { SELECT_DIGITS = 8, SELECT_BINS = 256, QUARTILES = 3 };
-/* The two neighbours of each quartile, between which it lies. */
+/* The two values below and above each quartile. */
 enum { SELECTED = 2 * QUARTILES };
 
 typedef struct {
@@ -68,7 +69,7 @@ void select_quartiles(int64_t n, const selection_t *selection, double quartiles[
 
 /* ---- methods ---- */
 
-/* What is known of all rows after the passes. */
+/* The results of the passes over all rows. */
 typedef struct {
   const int64_t *present; /* (columns): values that are not missing */
   const double *low, *high;
@@ -84,18 +85,19 @@ typedef struct {
   double shift, scale, offset;
 } line_t;
 
-/* What a method of scaling needs and how it makes a column's line from it. */
+/* A method of scaling: the passes that it needs, and how it computes the line of a column from their results.
+ */
 typedef struct {
   choice_t choice;
   needs_t needs;
-  /* also for a column that is constant; the others get shift x, scale 1 there. NULL: nothing is scaled */
+  /* whether the method also applies to constant columns; others get shift x and scale 1. NULL: no scaling */
   void (*finish)(const moments_t *moments, int64_t columns, int64_t column,
                  const scaling_settings_t *settings, line_t *line);
   bool scales_constants;
-  bool is_one_hot; /* categories take the column's place */
+  bool is_one_hot; /* the column is replaced by its categories */
 } scaling_row_t;
 
-/* The row of a method; NULL when there is none of that name. */
+/* Finds a method by name; NULL if there is none. */
 const scaling_row_t *scaling_find(const char *name);
 
 /* How a column is scaled. */
@@ -104,7 +106,7 @@ typedef struct {
   const scaling_settings_t *settings;
 } method_t;
 
-/* The better mean: what the first pass was rounded off by is made good by the second. */
+/* The mean, corrected by the second pass for the rounding of the first. */
 double fit_mean(const moments_t *moments, int64_t columns, int64_t column);
 
 /* Columns [first, first + columns) of the scaler from their moments, by methods (columns). LS_BAD_DATA when a
