@@ -27,7 +27,7 @@ typedef struct {
   arena_t arena;
 } basis_t;
 
-/* The random numbers of a basis; each kind has its own stream. */
+/* The random draws of a basis. Each has its own random stream. */
 enum { BASIS_FREQUENCIES, BASIS_PHASES, BASIS_LANDMARKS };
 
 bool basis_choice(size_t i, choice_t *out);

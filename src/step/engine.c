@@ -1,5 +1,5 @@
-/* What the rest of the program asks of the engine between steps. Its set-up is in engine_create.c, the loop
- * over steps in steps.c, losses in losses.c. */
+/* The functions of the engine between steps. Its set-up is in engine_create.c, the loop over steps in
+ * steps.c, losses in losses.c. */
 #include "step/engine_impl.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ void engine_set_state(engine_t *engine, int k, const float *vector) {
   plan_pick_shares(&engine->plan, vector, engine->updates.states[k]);
 }
 
-/* The shares of all ranks make a whole vector on rank 0; vector is NULL elsewhere. */
+/* Collects the shares of all ranks to a whole vector on rank 0; vector is NULL elsewhere. */
 static ls_status gather_shares(engine_t *engine, const float *shares, float *vector, ls_error *error) {
   world_t *world = engine->in.world;
   const plan_t *plan = &engine->plan;

@@ -1,6 +1,6 @@
 /* clang-format off */
-/* The engine's set-up: what a step needs, made once, so that the step itself allocates nothing. Each part is
- * made of the parts before it, and takes them as arguments:
+/* The engine's set-up. It allocates everything that a step needs, so a step allocates nothing. Each part is
+ * built from the parts before it, which it takes as arguments:
  *
  *   strategy -> division -> plan -> updates -> the strategy's state and the node's memory -> rows -> threads */
 /* clang-format on */
@@ -81,7 +81,7 @@ static ls_status create_contexts(engine_t *engine, ls_error *error) {
   return LS_OK;
 }
 
-/* Each thread takes memory for its kernels itself, so that the pages lie near to its core. */
+/* Each thread allocates the memory of its kernels itself, so that the pages are close to its core. */
 static ls_status create_threads(engine_t *engine, ls_error *error) {
   const int threads = engine->in.layout->threads;
   int got = 0;

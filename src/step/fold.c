@@ -10,12 +10,12 @@ fold_plan_t fold_plan(const layout_t *layout) {
   return plan;
 }
 
-/* With g the gradient sum of the tile over the leaves [lo, lo + n) of the tree:
+/* Adds g, the gradient sum of the tile over the leaves [lo, lo + n) of the tree, to the pending sums:
  *
  *   sums[0] = sums[0] + (sums[1] + ... (sums[pending - 1] + g)),  or g when none is pending.
  *
- * The left subtree goes to the first free sum and is pending while the right one is made. So the leaf that
- * ends several subtrees completes all of them while it is in registers. */
+ * The left subtree goes to the first free sum and stays pending while the right subtree is computed. A leaf
+ * that completes several subtrees is added to all of them while it is in registers. */
 static void fold_leaves(thread_t *thread, size_t tile, int lo, int n, const dense_sum_t *sums, int pending) {
   if (n > 1) {
     int left = tree_split(n);

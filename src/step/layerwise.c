@@ -8,7 +8,7 @@
 
 /* ---- set-up ---- */
 
-/* Where the fragment that begins at `offset` ends. */
+/* The end of the fragment that begins at `offset`. */
 static size_t fragment_end(extent_t extent, size_t offset) {
   size_t block_end = (offset / GRAPH_BLOCK + 1) * GRAPH_BLOCK, end = extent.offset + extent.floats;
   return block_end < end ? block_end : end;
@@ -24,7 +24,7 @@ static size_t count_fragments(const graph_t *graph) {
   return n;
 }
 
-/* Weights of all layers lie in the vector in the order of the arrays. */
+/* The vector holds the weights of all layers in the order of the arrays. */
 static void cut_arrays(const graph_t *graph, layers_t *layers) {
   size_t n = 0;
   for (size_t i = 0; i < graph_parameter_count(graph); i++) {
@@ -59,7 +59,7 @@ ls_status layers_create(const graph_t *graph, arena_t *arena, layers_t *out, ls_
 
 /* ---- the update ---- */
 
-/* The direction of a block, and the squares of its fragments. */
+/* Computes the direction of a block and the squares of its fragments. */
 static void first_pass(thread_t *thread, const bucket_t *bucket, size_t block) {
   const layers_t *layers = &thread->updates->layers;
   const float *w = thread->node->parameters;
@@ -86,7 +86,7 @@ static double array_trust(const thread_t *thread, size_t array) {
   return thread->updates->method->layerwise.trust(&thread->update, sqrt(w), sqrt(u));
 }
 
-/* Arrays of weights in a range of blocks, each by its trust; other arrays by 1. */
+/* Updates a range of blocks: arrays of weights with their trust ratio, other arrays with 1. */
 static void second_pass(thread_t *thread, const bucket_t *bucket, block_range_t range) {
   const layers_t *layers = &thread->updates->layers;
   const plan_t *plan = thread->plan;

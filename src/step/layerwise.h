@@ -1,10 +1,10 @@
-/* Layer-wise optimisers (lars, lamb): the step of each array of weights is scaled by its trust ratio, which
- * takes the norms of the whole array. An array may be spread over blocks, shares, threads and nodes.
+/* Layer-wise optimisers (lars, lamb) scale the step of each array of weights by a trust ratio, computed from
+ * norms over the whole array. An array may be spread over blocks, shares, threads and nodes.
  *
- * So the gradient is kept in memory. A first pass makes directions of it and leaves the squares of w and of
- * the direction, fragment by fragment: a *fragment* is what an array has in one block. When all squares are
- * known, a second pass updates. Fragments follow from the layout of the vector alone and are added in the
- * tree: the bits do not depend on the thread or rank that updates them. */
+ * So the gradient is kept in memory. A first pass replaces it by directions, and stores the squares of w and
+ * of the direction for each fragment. A *fragment* is the part of an array that lies in one block. When all
+ * squares are known, a second pass updates. Fragments depend only on the layout of the vector and are added
+ * in the order of the tree, so the bits do not depend on the thread or rank that updates them. */
 #ifndef STEP_LAYERWISE_H
 #define STEP_LAYERWISE_H
 
@@ -24,7 +24,7 @@ typedef struct {
   size_t n_fragments;    /* 0: the optimiser is not layer-wise */
   size_t *array_first;   /* (arrays + 1): first fragment of each */
   size_t *block_first;   /* (blocks + 1) */
-  size_t *block_squares; /* (blocks + 1): twice those */
+  size_t *block_squares; /* (blocks + 1): twice block_first */
 } layers_t;
 
 /* Memory comes from the arena. Not collective. LS_NO_MEMORY. */

@@ -1,4 +1,4 @@
-/* Threads and cores: what the launcher bound each rank to, and what follows from it. */
+/* Threads and cores: the cores that the launcher bound each rank to, and the number of threads. */
 #include "step/layout.h"
 
 #include "comm/launch.h"
@@ -31,7 +31,7 @@ done:
   return status;
 }
 
-/* What to change at the launch so that every thread has a core. */
+/* Tells what to change at the launch so that every thread has a core. */
 static void advise(const world_t *world, layout_t *layout) {
   int ranks = world_host_ranks(world), fair = layout->cores_online / ranks;
   if (fair < 1) fair = 1;

@@ -1,4 +1,4 @@
-/* How a job lies on the machine: threads per rank, cores that each rank may use, shards. */
+/* The layout of a job: threads per rank, cores that each rank may use, shards. */
 #ifndef STEP_LAYOUT_H
 #define STEP_LAYOUT_H
 
@@ -17,13 +17,14 @@ typedef struct {
                         cores  idle; empty when all is well */
 } layout_t;
 
-/* The settings with the number of training rows for `train.global_batch_size: all`, once it is known. A copy,
- * which borrows what the original owns. */
+/* Copies the settings and replaces `train.global_batch_size: all` by the number of training rows. The copy
+ * borrows the memory of the original. */
 settings_t settings_for_rows(const settings_t *settings, int64_t training_rows);
 
-/* Threads: parallel.threads, or what SLURM gives to a task, or the cores of the host divided among its ranks.
- * Shards: `stored_shards` when > 0 (of a checkpoint), else parallel.shards, else by the batch.
- * LS_BAD_SETTINGS when shards do not suit, LS_USAGE when SLURM gave another number of CPUs. Collective. */
+/* Decides threads and shards. Threads: parallel.threads, or the CPUs of a SLURM task, or the cores of the
+ * host divided among its ranks. Shards: `stored_shards` (of a checkpoint) if > 0, otherwise parallel.shards,
+ * otherwise a default for the batch. LS_BAD_SETTINGS if the shards do not suit the job, LS_USAGE if SLURM
+ * gave another number of CPUs. Collective. */
 ls_status layout_plan(world_t *world, const settings_t *settings, int stored_shards, layout_t *out,
                       ls_error *error);
 

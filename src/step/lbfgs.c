@@ -10,7 +10,7 @@ enum { PAIRS = LBFGS_PAIRS };
 
 struct lbfgs {
   size_t floats;       /* of this rank's share */
-  float *w, *g, *d;    /* (share): where the iteration began, the gradient there, the direction */
+  float *w, *g, *d;    /* (share): the point where the iteration began, its gradient, the direction */
   double *own, *ranks; /* sums of own blocks; of all ranks' blocks, in rank order */
   double *blocks;      /* (blocks): the same in the order of the vector */
   double *losses;      /* (S, heads): sums at the last evaluation */
@@ -79,7 +79,7 @@ ls_status lbfgs_create(engine_t *engine, ls_error *error) {
 
 /* ---- vectors in shares ---- */
 
-/* What is added up over the elements of a block: x y, or the penalties of x. */
+/* The terms that are added up over a block: x y, or the penalties of x. */
 typedef double (*block_term_t)(const engine_t *engine, size_t block, const float *x, const float *y);
 
 static double dot_block(const engine_t *engine, size_t block, const float *x, const float *y) {
@@ -101,7 +101,7 @@ static double penalty_block(const engine_t *engine, size_t block, const float *w
   return sum;
 }
 
-/* The sum over all blocks of all ranks, in the tree. */
+/* Adds up all blocks of all ranks in the order of the tree. */
 static ls_status sum_blocks(engine_t *engine, block_term_t term, const float *x, const float *y, double *out,
                             ls_error *error) {
   lbfgs_t *lbfgs = engine->lbfgs;
@@ -143,7 +143,7 @@ static float *own_parameters(engine_t *engine) {
   return engine->node.parameters + engine->plan.buckets[0].own.first * GRAPH_BLOCK;
 }
 
-/* New parameters of this rank's share become everyone's, in the transposed copies too. */
+/* Sends the new parameters of each share to all ranks, and renews the transposed copies. */
 static ls_status share_parameters(engine_t *engine, ls_error *error) {
   block_range_t changed = engine->plan.buckets[0].own;
   ls_status status = LS_OK;
@@ -155,7 +155,8 @@ static ls_status share_parameters(engine_t *engine, ls_error *error) {
   return world_agree(engine->in.world, status, error);
 }
 
-/* Loss with penalties at the present parameters; the gradient is left in engine->updates.gradient. */
+/* Computes the loss with penalties at the present parameters. Its gradient is in engine->updates.gradient
+ * afterwards. */
 static ls_status evaluate(engine_t *engine, int64_t step, double *value, ls_error *error) {
   const settings_t *settings = engine->in.settings;
   lbfgs_t *lbfgs = engine->lbfgs;
@@ -173,7 +174,7 @@ static ls_status evaluate(engine_t *engine, int64_t step, double *value, ls_erro
 
 /* ---- the direction ---- */
 
-/* d = -H g by the two loops over pairs; *n: how many pairs there are. */
+/* Computes d = -H g with the two loops over pairs. *n: the number of pairs. */
 static ls_status find_direction(engine_t *engine, int *n, ls_error *error) {
   float **s = engine->updates.states, **y = engine->updates.states + PAIRS, *d = engine->lbfgs->d;
   double sy[PAIRS] = {0}, a[PAIRS], b = 0, yy = 0;
@@ -202,7 +203,8 @@ static void forget_pairs(engine_t *engine) {
     memset(engine->updates.states[k], 0, engine->lbfgs->floats * sizeof(float));
 }
 
-/* The newest pair takes the place of the oldest if it curves upwards. Otherwise H would not be positive. */
+/* Replaces the oldest pair by a new one, if its curvature is positive. Otherwise H would not be positive
+ * definite. */
 static ls_status remember_pair(engine_t *engine, ls_error *error) {
   lbfgs_t *lbfgs = engine->lbfgs;
   float **s = engine->updates.states, **y = engine->updates.states + PAIRS;
@@ -226,7 +228,8 @@ static ls_status remember_pair(engine_t *engine, ls_error *error) {
 
 /* ---- an iteration ---- */
 
-/* Along d from w; leaves parameters, value and gradient of the step that it took, or w's when there is none.
+/* Searches along d from w. Afterwards parameters, value and gradient are those of the step taken, or those of
+ * w if there is none.
  */
 static ls_status search_line(engine_t *engine, int64_t step, double slope, double first, bool *moved,
                              ls_error *error) {
@@ -277,7 +280,7 @@ ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, ls_error *error)
   const layout_t *layout = engine->in.layout;
   for (int64_t t = from; t < to; t++) {
     TRY(iterate(engine, t, error));
-    /* the loss of the step is that before it, as for all optimisers */
+    /* the reported loss of a step is the loss before the update, as for all optimisers */
     engine_set_epoch_loss(engine, engine->lbfgs->start);
     memcpy(engine->rows.step_loss, engine->rows.epoch_loss,
            (size_t)layout->own_shards * engine->in.objective->n * sizeof(double));

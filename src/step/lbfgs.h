@@ -1,11 +1,10 @@
-/* L-BFGS (Nocedal and Wright 2006, algorithms 7.4 and 7.5): a step goes along d = -H g, as far as a line
- * search says. H, an estimate of the inverse Hessian, follows from the last pairs s = change of w and y =
- * change of g.
+/* L-BFGS (Nocedal and Wright 2006, algorithms 7.4 and 7.5). A step moves along d = -H g, by a length that a
+ * line search finds. H estimates the inverse Hessian from the last pairs s = change of w and y = change of g.
  *
- * Vectors are shares, one for each rank. The pairs are the optimiser's states (s0, y0: the newest; zero where
- * there is none yet), so that they lie in checkpoints. Dot products add blocks of 1024 parameters in the
- * tree: the same bits on any layout. One evaluation of loss and gradient is a step that keeps its gradient.
- * All functions are called outside of the threads' region, by all ranks. */
+ * Each rank holds its share of every vector. The pairs are the optimiser's states (s0, y0 is the newest pair;
+ * a missing pair is zero), so checkpoints contain them. Dot products add blocks of 1024 parameters in the
+ * order of the tree, so the bits do not depend on the layout. An evaluation of loss and gradient is a step
+ * that keeps its gradient. All ranks call these functions, outside of the threads' region. */
 #ifndef STEP_LBFGS_H
 #define STEP_LBFGS_H
 
@@ -13,11 +12,11 @@
 
 typedef struct lbfgs lbfgs_t;
 
-/* What L-BFGS needs beside the optimiser's states, to engine->lbfgs; nothing when the optimiser is another
- * one. Memory comes from the engine's arena. Not collective. LS_BAD_SETTINGS, LS_NO_MEMORY. */
+/* Creates engine->lbfgs, the memory that L-BFGS needs besides the optimiser's states. Does nothing for other
+ * optimisers. Memory comes from the engine's arena. Not collective. LS_BAD_SETTINGS, LS_NO_MEMORY. */
 ls_status lbfgs_create(engine_t *engine, ls_error *error);
 
-/* Steps [from, to) of an epoch. Collective. */
+/* Runs steps [from, to) of an epoch. Collective. */
 ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, ls_error *error);
 
 #endif

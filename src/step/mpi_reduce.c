@@ -7,14 +7,15 @@
 #include <string.h>
 
 typedef struct {
-  tree_plan_t total; /* of one vector, the gradient's memory, where the sum over ranks arrives */
-  float *sum;        /* the same memory */
+  tree_plan_t
+      total;  /* plan with a single vector, the memory of the gradient, which holds the sum over ranks */
+  float *sum; /* the same memory */
   _Alignas(64) atomic_long next_tile;
 } mpi_state_t;
 
 /* ---- a step ---- */
 
-/* This rank's sum of its subtrees, thread by thread, then the sum over ranks. */
+/* Adds up the subtrees of this rank, a part per thread, then sums over ranks. */
 static void reduce(thread_t *thread) {
   const mpi_state_t *state = thread->own;
   const node_memory_t *node = thread->node;
@@ -33,7 +34,7 @@ static void reduce(thread_t *thread) {
   team_meet(thread);
 }
 
-/* Told between two barriers, so that all threads see it after the same step. */
+/* Stores a reader's failure between two barriers, so that all threads see it after the same step. */
 static void tell_failed_reader(thread_t *thread) {
   int64_t failed = stream_failed(thread->rows->stream) ? READER_FAILED : 0;
   if (world_max_i64(thread->job->world, &failed, 1, thread->error) != LS_OK) failed = EXCHANGE_FAILED;

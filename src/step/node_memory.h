@@ -1,6 +1,6 @@
-/* The memory that the threads of all ranks of a node share: parameters, partial sums, counters. It lies in
- * shared windows. A strategy whose ranks share nothing has the same in private memory: then each rank is a
- * node of its own. */
+/* The memory that the threads of all ranks of a node share: parameters, partial sums, counters. It is in
+ * shared windows. If a strategy shares nothing between ranks, the memory is private, and each rank counts as
+ * a node. */
 #ifndef STEP_NODE_MEMORY_H
 #define STEP_NODE_MEMORY_H
 
@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct {
   window_t *parameter_window, *partial_window, *control_window; /* NULL: private memory */
-  bool is_first;     /* among the ranks that share the parameters: the one that sets them up */
+  bool is_first;     /* the rank that initialises the shared memory */
   float *parameters; /* the vector, and the copies behind it (graph.h) */
   float *partials;   /* this rank's partial sums; subtree k's begin at partials + k subtree_floats */
   size_t subtree_floats;
@@ -29,7 +29,7 @@ typedef struct {
   double *squares; /* of layer-wise optimisers (layerwise.h); shared by the node */
 } node_memory_t;
 
-/* Computing threads of the node: of all its ranks, and the most of one. */
+/* Computing threads of the node: the total over its ranks, and the largest number of a rank. */
 typedef struct {
   int all, most;
 } node_threads_t;
@@ -37,7 +37,7 @@ typedef struct {
 /* Collective. */
 ls_status node_count_threads(const engine_inputs_t *job, node_threads_t *out, ls_error *error);
 
-/* What to make room for. */
+/* The sizes of the memory. */
 typedef struct {
   node_threads_t threads;
   size_t subtree_floats; /* of partial sums, for each of this rank's subtrees */
@@ -46,19 +46,20 @@ typedef struct {
   size_t squares;
 } node_request_t;
 
-/* In windows: collective; LS_NO_MEMORY on all ranks. In memory from the arena: not collective. */
+/* node_create_shared allocates windows: collective; LS_NO_MEMORY on all ranks. node_create_private takes
+ * memory from the arena: not collective. */
 ls_status node_create_shared(const engine_inputs_t *job, const plan_t *plan, const node_request_t *request,
                              node_memory_t *out, ls_error *error);
 ls_status node_create_private(const engine_inputs_t *job, const plan_t *plan, const node_request_t *request,
                               arena_t *arena, node_memory_t *out, ls_error *error);
 void node_destroy(node_memory_t *node); /* collective */
 
-/* The subtrees of this node's ranks, rank by rank, and the vectors that hold their sums: at most
- * world_places * TREE_MAX_PIECES. Returns how many. */
+/* Lists the subtrees of this node's ranks, rank by rank, and the vectors with their sums. Returns their
+ * number, at most world_places * TREE_MAX_PIECES. */
 int node_subtrees(const engine_inputs_t *job, const node_memory_t *node, tree_node_t *subtrees,
                   const float **vectors);
 
-/* The largest subtrees that the shards of all ranks of a node cover together. Returns how many. */
+/* Lists the largest subtrees that the shards of all ranks of a node cover together. Returns their number. */
 int node_cover(const engine_inputs_t *job, int node, tree_node_t subtrees[TREE_MAX_PIECES]);
 
 #endif

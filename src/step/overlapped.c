@@ -1,22 +1,22 @@
 /* clang-format off */
-/* The strategy for several nodes: the exchange (exchange.h), which the communicating thread drives, goes on
- * while the others compute. 1, 2, 3: layers; g: gradients; p: parameters on the line between nodes.
+/* The strategy for several nodes. The communicating thread drives the exchange (exchange.h) while the other
+ * threads compute. 1, 2, 3: layers; g: gradients; p: parameters on the line between nodes.
  *
  *   computing    ... forward 1  2  3 | half g3  delta  half g2  delta  g1  half g2  half g3 | forward 1  2  3 ...
  *   line         half p3               half g3, p3 ...  half g2, p2 ...  g1 ......... p1  half g2  half p2 ...
  *
- * Forward goes section by section, each as soon as its new parameters are there. Backward goes stage by stage:
- * when deltas have come down to a layer, half of its weight gradients are folded and enter the exchange, and
- * only then are the deltas handed on through its weights. So gradients of the last layers travel while deltas
- * come down to earlier layers, and their new parameters travel while the next step goes forward through the
- * first layers.
+ * Forward runs section by section. A section starts as soon as its new parameters have arrived. Backward runs
+ * stage by stage. When deltas have reached a layer, half of the layer's weight gradients are folded and enter
+ * the exchange; then the deltas are passed on to the layer before. So the gradients of the last layers are
+ * sent while deltas pass through earlier layers, and their new parameters are sent while the next step runs
+ * forward through the first layers.
  *
- * The next step begins with the first layer's parameters, whose gradient is folded last. All threads would wait
- * for them there and back. So the other half of the gradients, of all layers but the first, is put off until
- * then: it is computed while the first layer's travels, in the order in which forward needs it.
+ * The next step begins with the parameters of the first layer, whose gradient is folded last. All threads
+ * would wait while these gradients and parameters are exchanged. So the other half of the gradients of all
+ * later layers is computed in this time, in the order in which forward needs their parameters.
  *
- * Threads tell each other everything by counters that only grow. `tick` counts the steps, so a thread that
- * waits for something of a step knows the number to wait for. */
+ * Threads communicate only by counters that never decrease. `tick` counts the steps, so a waiting thread can
+ * compute the value to wait for. */
 /* clang-format on */
 #include "step/exchange.h"
 #include "step/lane.h"
@@ -26,8 +26,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Sections that begin with the same node of the network: what backward goes through at once. Tiles of the
- * order before end_tile are folded before it goes on to the stage below. */
+/* A stage of backward: the sections that begin with the same node of the network. Tiles of the order before
+ * end_tile are folded before backward continues with the stage below. */
 typedef struct {
   size_t node;
   long end_tile;
@@ -38,7 +38,7 @@ typedef struct {
   const plan_t *plan;
   stage_t *stages; /* (n_stages) */
   size_t n_stages;
-  size_t *tile_order; /* (tiles): in which order they are folded */
+  size_t *tile_order; /* (tiles): the order in which tiles are folded */
   float *parameters;  /* of the node */
   signals_t *signals; /* shared by the node */
   progress_t *progress;
@@ -69,7 +69,7 @@ static bool overlaps(const overlapped_t *own, size_t tile, size_t bucket) {
   return false;
 }
 
-/* The tiles that have a part in a bucket, and the lowest stage of them. */
+/* Counts the tiles that overlap a bucket, and finds their lowest stage. */
 static bucket_fold_t bucket_fold(const overlapped_t *own, size_t bucket) {
   const graph_t *graph = own->job->graph;
   bucket_fold_t fold = {.stage = own->n_stages - 1};
@@ -82,7 +82,7 @@ static bucket_fold_t bucket_fold(const overlapped_t *own, size_t bucket) {
   return fold;
 }
 
-/* Whether a tile of stage g is put off: it has no part in the buckets of the first half. */
+/* Whether a tile of stage g is folded late: it does not overlap the buckets of the first half. */
 static bool is_late(const overlapped_t *own, size_t g, size_t tile) {
   const plan_t *plan = own->plan;
   size_t first = 0, sections = 0;
@@ -96,7 +96,7 @@ static bool is_late(const overlapped_t *own, size_t g, size_t tile) {
   return true;
 }
 
-/* Appends the tiles of stage g that are late, or those that are not, to the order, which has n. */
+/* Appends the late tiles of stage g, or the other ones, to the order, which has n tiles so far. */
 static size_t order_stage(overlapped_t *own, size_t g, bool late, size_t n) {
   const graph_t *graph = own->job->graph;
   for (size_t i = 0; i < graph_tiles(graph); i++)
@@ -149,7 +149,8 @@ static void end(thread_t *thread, long tick) {
   while (thread->role == COMPUTES && b < thread->plan->n_buckets && wait_for_bucket(thread, b, tick)) b++;
 }
 
-/* Everybody knows when the first bucket has arrived. The communicating thread has seen to that itself. */
+/* All nodes know of the request when the first bucket has arrived. The communicating thread need not wait for
+ * it. */
 static bool halted(thread_t *thread, long tick) {
   const overlapped_t *own = thread->own;
   if (thread->role == COMPUTES && !wait_for_bucket(thread, 0, tick)) return false; /* the step fails too */
@@ -158,8 +159,8 @@ static bool halted(thread_t *thread, long tick) {
 
 /* ---- the step of a computing thread ---- */
 
-/* Whether section s reads, for its rows, what the section before it has made. All do but those in the middle
- * of a layer that is cut, which add outputs to it. */
+/* Whether section s reads the results of the section before it. All sections do, except those that compute
+ * further outputs of a layer that is cut into several sections. */
 static bool reads_before(const plan_t *plan, size_t s) {
   const section_t *section = &plan->sections[s];
   bool is_last = s + 1 == plan->n_sections || section[1].first != section->first;
@@ -190,9 +191,9 @@ static void fold_tiles(thread_t *thread, long end_tile) {
   waiter_mark(&thread->waiter, PHASE_FOLD);
 }
 
-/* When forward is over: the stream's rows are not needed any more. A failed reader, or this rank's wish to
- * end the run, is told before this rank's gradients are complete, so all nodes know in this step. By one
- * thread. */
+/* Called by one thread when forward is complete: releases the rows of the stream, and tells the node whether
+ * a reader failed or this rank asks to end the run. This happens before the rank's gradients are complete, so
+ * all nodes learn of it in this step. */
 static void tell_node(thread_t *thread) {
   const overlapped_t *own = thread->own;
   const halt_t *halt = thread->halt;
@@ -229,8 +230,8 @@ static bool compute(thread_t *thread) {
 
 /* ---- the step of the communicating thread ---- */
 
-/* While others compute, the communicating thread may share a core and caches with one of them. It naps half
- * of what a bucket takes: nothing is to be expected before. */
+/* While others compute, the communicating thread may share a core with one of them. It sleeps for half the
+ * sending time of a bucket, because no message completes earlier. */
 static const double LEAST_NAP = 300e-6, LONGEST_NAP = 1e-3;
 
 static void update_bucket(void *context, size_t bucket) {
@@ -283,7 +284,8 @@ static bool step(thread_t *thread) {
   return thread->role == COMMUNICATES ? communicate(thread) : compute(thread);
 }
 
-/* The communicating threads of the node meet before and after: their squares lie in the node's memory. */
+/* The communicating threads of the node meet before and after, because the squares are in the node's memory.
+ */
 static void share(thread_t *thread, double *values, const size_t *first) {
   overlapped_t *own = thread->own;
   waiter_meet(&thread->waiter, &own->signals->lanes);
@@ -307,8 +309,8 @@ static bool suits(const char *reduce, int nodes) {
   return strcmp(reduce, "shared") == 0 && nodes > 1;
 }
 
-/* Exchange: room for the sums that this rank's lane passes on or receives, with as many leaves on every node:
- * one subtree of each. */
+/* exchange: memory for the sums that this rank's lane sends or receives, if every node has the same number of
+ * leaves and one subtree. */
 static strategy_memory_t memory(const layout_t *layout, const graph_t *graph, const world_t *world) {
   double vector = (double)graph_floats(graph) * sizeof(float);
   double nodes = world_nodes(world), lane = vector / world_lanes(world);
@@ -322,7 +324,7 @@ static strategy_memory_t memory(const layout_t *layout, const graph_t *graph, co
                                      : (nodes - 1) * lane / nodes + (world_places(world) > 1 ? lane : 0)};
 }
 
-/* L-BFGS asks for the whole vector anyway: one bucket. */
+/* L-BFGS needs the whole vector at once, so it has one bucket. */
 static ls_status divide(const engine_inputs_t *job, division_t *out, ls_error *error) {
   if (optimizer_find(job->settings->optimizer.name)->update != NULL)
     return exchange_division(job->world, graph_floats(job->graph), out, error);

@@ -12,7 +12,7 @@
 typedef struct {
   long number;
   int slot;
-  long before; /* what slot->folded and slot->done reach when all earlier turns of the slot are done */
+  long before; /* the value of slot->folded and slot->done when all earlier turns of the slot are done */
 } turn_t;
 
 static turn_t turn_at(const ring_pass_t *pass, long i) {
@@ -93,8 +93,8 @@ static void fold_turn(void *context, long turn, int slot) {
             thread->node->subtree_floats, graph_tile(thread->job->graph, tile).floats);
 }
 
-/* This rank's part of a run of the vector, [first, first + n), whose sums lie `at` floats behind the
- * beginning of each segment. */
+/* Updates this rank's part of the run [first, first + n) of the vector. The sums begin at float `at` of each
+ * segment. */
 static void update_run(thread_t *thread, size_t first, size_t n, size_t at) {
   const ring_state_t *state = thread->own;
   const bucket_t *all = &thread->plan->buckets[0];
@@ -117,7 +117,7 @@ static void update_turn(void *context, long turn, int slot) {
 }
 
 /* Work counters are reset two phases before their next use, when no thread reads them. A reader's failure is
- * told between two barriers of the node, so that all threads see it after the same step. */
+ * stored between two barriers of the node, so that all threads see it after the same step. */
 static bool step(thread_t *thread) {
   ring_state_t *state = thread->own;
   stream_t *stream = thread->rows->stream;
@@ -148,8 +148,8 @@ static bool step(thread_t *thread) {
 
 /* ---- set-up ---- */
 
-/* A rank's threads work on as many turns as there are threads. Each may be some turns late before another
- * rank waits for it. */
+/* Each thread of a rank works on one turn. A thread may be several turns late before another rank has to wait
+ * for it. */
 enum { TURNS_IN_RING = 16 };
 
 static int count_slots(int most_threads, int ranks, size_t tiles) {

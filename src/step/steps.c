@@ -1,5 +1,5 @@
 /* The loop over steps: one OpenMP region for all steps of a call. It allocates nothing, prints nothing, and
- * locks nothing. What a step does is up to the strategy. */
+ * locks nothing. The strategy decides how a step works. */
 #include "step/engine_impl.h"
 
 #include "base/clock.h"
@@ -12,7 +12,8 @@ int steps_threads(const engine_t *engine) {
   return engine->in.layout->threads + engine->state.communicates;
 }
 
-/* MPI need only know the thread that made the world, number 0: it communicates where a thread does. */
+/* Only the thread that created the world, number 0, may call MPI, so it is the communicating thread if there
+ * is one. */
 thread_t *steps_thread(engine_t *engine, int i) {
   if (!engine->state.communicates) return &engine->threads[i];
   return &engine->threads[i == 0 ? engine->in.layout->threads : i - 1];
@@ -41,7 +42,7 @@ static step_t step_at(const engine_t *engine, const steps_t *steps, int64_t t) {
                   .keep = steps->keep};
 }
 
-/* Puts the step that has just ended at place `at` of the thread's timeline. */
+/* Records the step that has just ended at position `at` of the thread's timeline. */
 static void record(engine_t *engine, thread_t *thread, int64_t at) {
   if (at >= engine->in.timed_steps) return;
   memcpy(thread->waiter.timeline + at * PHASES, thread->waiter.seconds, sizeof thread->waiter.seconds);
@@ -52,7 +53,7 @@ bool engine_can_halt(const engine_t *engine) {
   return engine->strategy->halted != NULL && engine->lbfgs == NULL && engine->halt.wants != NULL;
 }
 
-/* Steps of one thread; returns the step before which it has stopped. */
+/* Runs the steps of one thread. Returns the first step that it did not run. */
 static int64_t take_steps(engine_t *engine, thread_t *thread, const steps_t *steps) {
   const strategy_t *strategy = engine->strategy;
   bool goes_on = true;
@@ -69,7 +70,7 @@ static int64_t take_steps(engine_t *engine, thread_t *thread, const steps_t *ste
   return t;
 }
 
-/* A reader's failure on one rank is told by all. */
+/* Turns the failure of one rank's reader into an error on all ranks. */
 static ls_status end_reading(engine_t *engine, int64_t to, ls_error *error) {
   stream_t *stream = engine->rows.stream;
   rows_end_reading(&engine->rows, to);

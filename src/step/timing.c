@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A row per step: the phases, and how long a rank was held up by messages, which only one of its threads
- * sends and receives while the others wait. */
+/* A row per step: the phases, and the time that a rank waited for messages, which one of its threads sends
+ * and receives. */
 enum { EXPOSED = PHASES, WIDTH, CHUNK = 1024 /* steps that are collected at once */ };
 
 /* Adds what this rank's threads spent in step t: phases as means over them, the exchange also as its longest.

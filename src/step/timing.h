@@ -1,5 +1,5 @@
-/* timing.h5: the seconds of every step of this process's part of a run, by phase. For studies of speed:
- * medians, their spread and a warm-up left out need single steps, which the history adds up.
+/* timing.h5: the seconds of every step of this process's part of a run, by phase. Studies of speed need
+ * single steps for medians, spreads and skipping a warm-up; the history only has sums.
  *
  * While steps run, each thread only copies its own sums of seconds to its own timeline (engine_impl.h); what
  * costs time happens here, after the last step. */

@@ -115,7 +115,7 @@ static void mean_gradient(const thread_t *thread, size_t first, size_t n, const 
   }
 }
 
-/* Running statistics have no gradient and no optimiser: their "sum" is of values of rows. */
+/* Running statistics have no gradient and no optimiser. Their "sum" is a sum of values of rows. */
 static void take_statistics(thread_t *thread, const bucket_t *bucket, size_t first, size_t n,
                             const float *sum) {
   const step_t *step = &thread->step;
@@ -129,7 +129,7 @@ void update_take(thread_t *thread, const bucket_t *bucket, size_t first, size_t 
   if (first >= thread->plan->trained_blocks * GRAPH_BLOCK) {
     take_statistics(thread, bucket, first, n, sum);
   } else if (thread->waits) {
-    mean_gradient(thread, first, n, sum, thread->gradient); /* not in place: the sum may lie there */
+    mean_gradient(thread, first, n, sum, thread->gradient); /* not in place: the sum may be in that memory */
     memcpy(update_gradient(thread, bucket, first), thread->gradient, n * sizeof *sum);
   } else {
     mean_gradient(thread, first, n, sum, thread->gradient);

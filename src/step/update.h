@@ -1,9 +1,9 @@
-/* The middle of the allreduce: sums of gradients become new parameters.
+/* The update: turns sums of gradients into new parameters.
  *
  * A sum over all shards arrives from the strategy, at most a block at a time. It is divided by the rows of
  * the batch, penalties are added, and the optimiser is applied while the block is in cache. Some steps need
  * the whole gradient first: clipping, the norm of a logged step, layer-wise optimisers, L-BFGS. Then the mean
- * gradient is kept in memory, and whole_update.h goes on from there. */
+ * gradient is kept in memory, and whole_update.h updates from there. */
 #ifndef STEP_UPDATE_H
 #define STEP_UPDATE_H
 
@@ -16,14 +16,14 @@
 
 typedef struct thread thread_t; /* step.h */
 
-/* What updates keep from step to step. Memory of a share is written by the thread that updates it. */
+/* The state of updates between steps. A thread writes only the memory of the shares that it updates. */
 typedef struct {
   const optimizer_t *method;
   const schedule_t *schedule;
   schedule_plan_t rates;
   float *states[OPTIMIZER_MAX_STATES]; /* (own blocks) */
-  float *gradient;                     /* (own blocks): the mean gradient, where it is kept */
-  double norm;                         /* of the last step that wanted it, before clipping */
+  float *gradient;                     /* (own blocks): the mean gradient, if it is kept */
+  double norm;                         /* of the last step with want_norm, before clipping */
   layers_t layers;
 } updates_t;
 
@@ -33,18 +33,19 @@ ls_status updates_create(const engine_inputs_t *job, const plan_t *plan, arena_t
 
 double updates_learning_rate(const updates_t *updates, int64_t updates_before);
 
-/* Works out thread->update and thread->waits for thread->step: to be called by every thread that updates,
- * before its first update of the step. */
+/* Computes thread->update and thread->waits for thread->step. Every thread that updates calls it before its
+ * first update of the step. */
 void update_prepare(thread_t *thread);
 
-/* Takes the sum of floats [first, first + n) of this rank's share of a bucket: within one block. Applies it,
- * or keeps the mean gradient when thread->waits. Thread-safe for different ranges. */
+/* Takes the gradient sum of floats [first, first + n) of this rank's share of a bucket, which are within one
+ * block. Updates them, or keeps the mean gradient if thread->waits. Thread-safe for different ranges. */
 void update_take(thread_t *thread, const bucket_t *bucket, size_t first, size_t n, const float *sum);
 
-/* Adds up all blocks of this updater's range of a bucket, and takes them. Kept ones leave their squares. */
+/* Adds up all blocks of this updater's range of a bucket and calls update_take for each. If they are kept,
+ * also computes their squares. */
 void update_take_range(thread_t *thread, const bucket_t *bucket, const tree_plan_t *total);
 
-/* The squares of the kept gradient in this updater's range, to node->norms. */
+/* Writes the squares of the kept gradient in this updater's range to node->norms. */
 void update_find_squares(thread_t *thread, const bucket_t *bucket);
 
 /* ---- for whole_update.c and layerwise.c ---- */
@@ -52,7 +53,8 @@ void update_find_squares(thread_t *thread, const bucket_t *bucket);
 /* This thread's range of its rank's share. */
 block_range_t update_range(const thread_t *thread, const bucket_t *bucket);
 
-/* Where the kept gradient, and the optimiser's states, of the float at `offset` of the vector are. */
+/* The addresses of the kept gradient and of the optimiser's states for the float at `offset` of the vector.
+ */
 float *update_gradient(const thread_t *thread, const bucket_t *bucket, size_t offset);
 void update_states(const thread_t *thread, const bucket_t *bucket, size_t offset,
                    float *states[OPTIMIZER_MAX_STATES]);
@@ -61,8 +63,8 @@ void update_states(const thread_t *thread, const bucket_t *bucket, size_t offset
 void update_apply(thread_t *thread, const bucket_t *bucket, const optimizer_step_t *step, size_t first,
                   size_t n, const float *g);
 
-/* New parameters [first, first + n) into the copies that products read, while the parameters are in cache.
- * Nothing where the strategy renews the copies itself. */
+/* Copies new parameters [first, first + n) to the copies that products read, while they are in cache. Does
+ * nothing if the strategy renews the copies itself. */
 void update_renew_copies(const thread_t *thread, size_t first, size_t n);
 
 /* Sum of squares of n floats, n a multiple of 8: eight sums that are added in a fixed order. */

@@ -30,8 +30,8 @@ bool waiter_meet(waiter_t *waiter, barrier_t *barrier) {
   return came;
 }
 
-/* Another thread of this rank either finishes what it has begun or reports a failure. Only other ranks can
- * disappear, and the clock is for them. */
+/* Another thread of this rank either finishes or reports a failure. Only other ranks can disappear, so only
+ * waiting for them has a time limit. */
 bool waiter_pause(waiter_t *waiter, patience_t *patience) {
   if (waiter_failed(waiter)) return false;
   bool slept = idle(&waiter->idler, patience->polls);

@@ -1,8 +1,8 @@
-/* How one thread spends its time: the phases of a step, which are timed, and waiting for other threads.
+/* The time of one thread: it measures the phases of a step and waits for other threads.
  *
- * A wait ends in one of three ways: what the thread waits for has happened; another thread of the node has
- * reported a failure; or nothing has happened for `limit` seconds, and the thread reports that itself. All
- * functions are for the thread that owns the waiter. */
+ * A wait ends in one of three ways: the event happens; another thread of the node reports a failure; or
+ * nothing happens for `limit` seconds, and the waiting thread reports a failure itself. Only the thread that
+ * owns the waiter may call these functions. */
 #ifndef STEP_WAITING_H
 #define STEP_WAITING_H
 
