@@ -40,10 +40,10 @@ static int64_t classes_of(const import_part_t *part) {
 typedef struct {
   double place;
   uint32_t row, rank; /* rank: position after shuffling, which decides between equal places */
-} row_place_t;
+} ranked_row_t;
 
 static int by_place(const void *a, const void *b) {
-  const row_place_t *x = a, *y = b;
+  const ranked_row_t *x = a, *y = b;
   if (x->place < y->place || x->place > y->place) return x->place < y->place ? -1 : 1;
   return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
@@ -54,7 +54,7 @@ ls_status import_stratified_order(const import_part_t *part, uint64_t seed, size
                                   ls_error *error) {
   size_t rows = (size_t)part->y.shape[0], classes = (size_t)classes_of(part);
   uint32_t *order = malloc(rows * sizeof *order + 1);
-  row_place_t *places = malloc(rows * sizeof *places + 1);
+  ranked_row_t *places = malloc(rows * sizeof *places + 1);
   int64_t *counts = calloc(2 * classes + 1, sizeof *counts), *seen = counts == NULL ? NULL : counts + classes;
   ls_status status = LS_OK;
   if (order == NULL || places == NULL || counts == NULL)
@@ -64,7 +64,7 @@ ls_status import_stratified_order(const import_part_t *part, uint64_t seed, size
   for (size_t i = 0; i < rows && classes > 0; i++) counts[label_at(&part->y, (int64_t)i)]++;
   for (size_t i = 0; i < rows && classes > 0; i++) {
     int64_t label = label_at(&part->y, order[i]);
-    places[i] = (row_place_t){((double)seen[label]++ + 0.5) / (double)counts[label], order[i], (uint32_t)i};
+    places[i] = (ranked_row_t){((double)seen[label]++ + 0.5) / (double)counts[label], order[i], (uint32_t)i};
   }
   if (classes > 0) qsort(places, rows, sizeof *places, by_place);
   for (size_t i = 0; i < rows && classes > 0; i++) order[i] = places[i].row;
