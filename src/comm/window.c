@@ -76,10 +76,9 @@ static ls_status find_segments(window_t *window, ls_error *error) {
   return LS_OK;
 }
 
+/* Allocates nothing of its own before MPI_Win_allocate_shared: a rank that failed here alone would leave the
+ * others waiting in it. */
 static ls_status open_window(world_t *world, size_t bytes, window_t *window, ls_error *error) {
-  window->places = world_places(world);
-  window->segments = calloc((size_t)window->places, sizeof *window->segments);
-  if (window->segments == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the table of segments");
   if (window->places == 1) {
     window->segments[0] = arena_new(&window->own, bytes, 1);
     return window->segments[0] == NULL ? error_set(error, LS_NO_MEMORY, "no memory") : LS_OK;
@@ -96,10 +95,14 @@ ls_status window_create(world_t *world, size_t bytes, const char *what, window_t
   size_t whole = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   TRY(check_room(world, whole, what, error));
   window_t *window = calloc(1, sizeof *window);
-  ls_status status = window == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a window") : LS_OK;
+  if (window != NULL) {
+    *window = (window_t){.world = world, .win = MPI_WIN_NULL, .places = world_places(world)};
+    window->segments = calloc((size_t)window->places, sizeof *window->segments);
+  }
+  ls_status status = LS_OK;
+  if (window == NULL || window->segments == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory for a window");
   TRY_OR_DONE(world_agree(world, status, error));
-  window->world = world;
-  window->win = MPI_WIN_NULL;
   status = open_window(world, whole, window, error);
   if (status != LS_OK) error_prefix(error, status, "no shared memory for %s (%zu bytes)", what, whole);
   status = world_agree(world, status, error);
