@@ -218,9 +218,13 @@ done:
   return status;
 }
 
-static ls_status dataset_new(dataset_t **out, ls_error *error) {
+/* Every rank gets an empty dataset, or none does. Collective. */
+static ls_status dataset_new(world_t *world, dataset_t **out, ls_error *error) {
   *out = calloc(1, sizeof **out);
-  return *out == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a dataset") : LS_OK;
+  ls_status status = *out == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a dataset") : LS_OK;
+  status = world_agree(world, status, error);
+  if (status != LS_OK) dataset_destroy(out);
+  return status;
 }
 
 /* All ranks keep what they have read, or none does. Collective. */
@@ -271,7 +275,7 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
                     .limit = settings->data.memory_limit};
   TRY_OR_DONE(status);
   TRY_OR_DONE(rows_choose(world, settings, splits, &plan, &choice, error));
-  TRY_OR_DONE(world_agree(world, dataset_new(&dataset, error), error));
+  TRY_OR_DONE(dataset_new(world, &dataset, error));
   dataset->dropped = choice.dropped;
   status = make_timelines(world, settings, &plan, series, dataset, timelines, error);
   if (status == LS_OK) status = load_rows(&load, settings, dataset, error);
@@ -365,7 +369,7 @@ ls_status dataset_load_features(world_t *world, const char *file, const char *x,
                     .timelines = timelines,
                     .shards = shards,
                     .limit = limit};
-  TRY_OR_DONE(world_agree(world, dataset_new(&dataset, error), error));
+  TRY_OR_DONE(dataset_new(world, &dataset, error));
   status = find_windows(&load, x, &series, dataset, &plan.split[TEST], &timelines[TEST], error);
   if (status == LS_OK) status = load_features(&load, x, dataset, error);
   status = finish(world, status, dataset, out, error);

@@ -149,8 +149,8 @@ static ls_status create_parts(engine_t *engine, ls_error *error) {
 ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error *error) {
   engine_t *engine = aligned_alloc(_Alignof(engine_t), sizeof *engine);
   ls_status status = engine == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the engine") : LS_OK;
+  if (engine != NULL) *engine = (engine_t){.in = *inputs}; /* before another rank's failure destroys it */
   TRY_OR_DONE(world_agree(inputs->world, status, error));
-  *engine = (engine_t){.in = *inputs};
   status = create_parts(engine, error);
 done:
   if (status != LS_OK) {
