@@ -1,6 +1,6 @@
 #!/bin/sh
 # The plan of the house, checked: a room includes only rooms on lower floors, a library's headers appear in its own
-# room's .c files alone, and some words are not used at all. Usage: rooms.sh ROOT
+# room's .c files alone, no room has more than 4500 lines, and some words are not used at all. Usage: rooms.sh ROOT
 # The table is the one of docs/architecture.md.
 set -eu
 cd "$1/src"
@@ -94,6 +94,12 @@ words='(^|[^_[:alnum:]])(abort|exit|_exit|rand|srand|random|drand48|setjmp|longj
 grep -rnE "$words" . --include='*.[ch]' | sed 's|^\./||' | grep -vE '^[^:]*:[0-9]*: */?\*' |
   grep -vE '^store/open\.c:[0-9]+:  _exit\(0\);$' >"$includes" || true
 while IFS= read -r found; do fail "src/$found: this word is not used in the house"; done <"$includes"
+
+# size: a room that one can read
+for room in */; do
+  lines=$(cat "$room"*.[ch] | wc -l)
+  [ "$lines" -le 4500 ] || fail "src/$room has $lines lines, more than 4500: give a part of its subject a room of its own"
+done
 
 if [ "$failures" -gt 0 ]; then
   echo "$failures against the plan of the house" >&2
