@@ -5,6 +5,7 @@
 #include "store/store.h"
 #include "study/bench.h"
 #include "study/interconnect.h"
+#include "train/training.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,17 +120,28 @@ static ls_status run_network(const session_t *session, const bench_arguments_t *
   return a->json == NULL ? LS_OK : write_json(session, a->json, lines, error);
 }
 
+typedef struct {
+  const settings_t *settings;
+  double seconds;
+  bench_t bench; /* the result */
+} work_t;
+
+static ls_status measure(world_t *world, void *context, ls_error *error) {
+  work_t *work = context;
+  return bench_run(world, work->settings, work->seconds, &work->bench, error);
+}
+
 static ls_status run_config(const session_t *session, const bench_arguments_t *a, ls_error *error) {
   settings_t *settings = NULL;
-  bench_t bench;
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   const char *const inputs[] = {a->arguments.words[0], settings->data.file};
+  work_t work = {.settings = settings, .seconds = a->seconds};
   ls_status status = output_check(session, "json", a->json, inputs, 2, error);
-  if (status == LS_OK) status = bench_run(session->world, settings, a->seconds, &bench, error);
+  if (status == LS_OK) status = training_crew(session->world, settings, &session->log, measure, &work, error);
   settings_end(&settings, status, error);
   if (status != LS_OK || !session->is_root) return status;
-  bench_print(&bench, stdout);
-  return a->json == NULL ? LS_OK : bench_write_json(&bench, a->json, error);
+  bench_print(&work.bench, stdout);
+  return a->json == NULL ? LS_OK : bench_write_json(&work.bench, a->json, error);
 }
 
 static ls_status run(const session_t *session, void *input, ls_error *error) {

@@ -11,6 +11,7 @@
 #include "train/preflight.h"
 #include "train/row_weights.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,12 +28,15 @@ typedef struct {
 } rank_t;
 
 typedef struct {
-  const settings_t *settings; /* points to `own` once examine has run */
+  const settings_t *settings; /* points to `own` once the rows are known */
   settings_t own;             /* a copy in which `global_batch_size: all` is a number */
+  const arguments_t *arguments;
   const session_t *session;
+  world_t *world; /* the ranks that would have work */
   objective_t objective;
   dataset_shape_t shape;
   features_width_t width;
+  int shards;
   layout_t layout;
   graph_t *graph;
   engine_memory_t memory;
@@ -118,12 +122,12 @@ static ls_status measure_program(check_t *check, double *bytes, ls_error *error)
                                       check->layout.threads, settings->train.top_k, &evaluator, error);
   if (status == LS_OK)
     status = graph_worker_create(check->graph, slice.call_rows, slice.together, true, &worker, error);
-  status = world_agree(check->session->world, status, error);
+  status = world_agree(check->world, status, error);
   *bytes = host_memory().now;
   graph_worker_destroy(&worker);
   evaluator_destroy(&evaluator);
   TRY(status);
-  return world_barrier(check->session->world, error);
+  return world_barrier(check->world, error);
 }
 
 static rank_t describe_rank(const check_t *check, double program) {
@@ -131,7 +135,8 @@ static rank_t describe_rank(const check_t *check, double program) {
   rank_t rank;
   memset(&rank, 0, sizeof rank); /* clear the padding too: the struct is sent as bytes */
   rank.layout = check->layout;
-  rank.node = world_node(check->session->world);
+  rank.layout.openmp = NULL;
+  rank.node = world_node(check->world);
   rank.rows = own_rows(check->shape.train_rows, &check->layout);
   rank.data = data_bytes(check);
   rank.program = program;
@@ -140,7 +145,7 @@ static rank_t describe_rank(const check_t *check, double program) {
 }
 
 static ls_status gather_ranks(check_t *check, ls_error *error) {
-  world_t *world = check->session->world;
+  world_t *world = check->world;
   double program = 0;
   TRY(measure_program(check, &program, error));
   rank_t mine = describe_rank(check, program);
@@ -188,7 +193,7 @@ static void print_data(const check_t *check) {
 }
 
 static void print_ranks(const check_t *check) {
-  const world_t *world = check->session->world;
+  const world_t *world = check->world;
   int n = world_size(world);
   int64_t most = 0, sum = 0;
   printf("layout  %d node(s), %d rank(s), %d thread(s) on rank 0; reduce: %s\n\n", world_nodes(world), n,
@@ -212,7 +217,7 @@ static void print_ranks(const check_t *check) {
 /* Every rank counts the node's parameters in full, but with `reduce: shared` a node holds one copy. So
  * parameters are added once per node. */
 static void print_memory(const check_t *check) {
-  const world_t *world = check->session->world;
+  const world_t *world = check->world;
   const engine_memory_t *memory = &check->memory;
   printf(
       "memory  rank 0: program %.1f MB, data %.1f MB, partial sums %.1f MB, optimiser %.1f MB, activations "
@@ -231,7 +236,7 @@ static void print_memory(const check_t *check) {
 
 /* Prints each distinct piece of advice once, with the first rank it applies to. */
 static void print_advice(const check_t *check) {
-  int n = world_size(check->session->world);
+  int n = world_size(check->world);
   for (int r = 0; r < n; r++) {
     const char *advice = check->ranks[r].layout.advice;
     bool is_new = advice[0] != '\0';
@@ -248,8 +253,8 @@ static preflight_needs_t find_needs(const check_t *check) {
   const engine_memory_t *memory = &check->memory;
   double vector = (double)graph_floats(check->graph) * sizeof(float);
   bool is_shared = strcmp(settings->parallel.reduce, "shared") == 0;
-  double parameters = world_place(check->session->world) == 0 ? memory->parameters : 0;
-  const rank_t *rank = &check->ranks[world_rank(check->session->world)];
+  double parameters = world_place(check->world) == 0 ? memory->parameters : 0;
+  const rank_t *rank = &check->ranks[world_rank(check->world)];
   int vectors = 1 + optimizer_find(settings->optimizer.name)->states;
   return (preflight_needs_t){.directory = settings->runs,
                              .precision = settings->train.precision,
@@ -258,29 +263,43 @@ static preflight_needs_t find_needs(const check_t *check) {
                              .shared = is_shared ? memory->partials + parameters : 0};
 }
 
-/* Prints the hosts, and a launch line that uses all cores. Collective. */
+/* A word as a shell takes it. */
+static void print_word(const char *word) {
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+  if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+    printf(" %s", word);
+    return;
+  }
+  fputs(" '", stdout);
+  for (; *word != '\0'; word++) fputs(*word == '\'' ? "'\\''" : (const char[]){*word, '\0'}, stdout);
+  putchar('\'');
+}
+
+/* Prints the hosts, and the command that starts the training on all their cores, or as many as the settings
+ * can use. Collective. */
 static ls_status print_hosts(const check_t *check, ls_error *error) {
   const session_t *session = check->session;
   preflight_needs_t needs = find_needs(check);
-  char line[128];
-  TRY(preflight_hosts(session->world, &check->layout, &needs, session->is_root ? stdout : NULL, &session->log,
+  launch_line_t line;
+  TRY(preflight_hosts(check->world, &check->layout, &needs, session->is_root ? stdout : NULL, &session->log,
                       error));
-  preflight_launch_line(session->world, &check->layout, line, sizeof line);
-  if (session->is_root) printf("launch  %s lockstep train …, to use all cores\n", line);
+  if (!session->is_root) return LS_OK;
+  preflight_launch_line(check->world, &check->layout, check->settings, &line);
+  printf("launch  %s %s train", line.text, program_invocation_name);
+  for (size_t i = 0; i < check->arguments->n; i++) print_word(check->arguments->words[i]);
+  printf("\n        uses %d of %d cores%s\n", line.cores_used, line.cores,
+         world_hosts(check->world) > 1 ? "; add the hosts that you gave now" : "");
   return LS_OK;
 }
 
 /* ---- the command ---- */
 
 static ls_status examine(check_t *check, ls_error *error) {
-  world_t *world = check->session->world;
+  world_t *world = check->world;
   const settings_t *settings = check->settings;
   if (settings->parallel.ranks_per_node != SETTINGS_AUTO)
     TRY(world_group(world, (int)settings->parallel.ranks_per_node, error));
-  TRY(dataset_describe(world, settings, &check->shape, error));
-  check->own = settings_for_rows(settings, check->shape.train_rows);
-  settings = check->settings = &check->own;
-  TRY(layout_plan(world, settings, 0, &check->layout, error));
+  TRY(layout_plan(world, settings, check->shards, &check->layout, error));
   TRY(features_find_width(world, settings, &check->shape, check->layout.shards, &check->width, error));
   ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->width.inputs,
                                   &check->graph, error);
@@ -292,28 +311,46 @@ static ls_status examine(check_t *check, ls_error *error) {
   return gather_ranks(check, error);
 }
 
+static ls_status examine_and_print(world_t *world, void *context, ls_error *error) {
+  check_t *check = context;
+  const session_t *session = check->session;
+  check->world = world;
+  ls_status status = examine(check, error);
+  if (status == LS_OK && session->is_root) {
+    graph_print(check->graph, stdout);
+    print_data(check);
+    print_ranks(check);
+    print_memory(check);
+    fflush(stdout);
+  }
+  if (status == LS_OK) status = print_hosts(check, error);
+  if (status == LS_OK && session->is_root) {
+    fflush(stdout);
+    print_advice(check);
+  }
+  objective_free(&check->objective);
+  graph_destroy(&check->graph);
+  free(check->ranks);
+  return status;
+}
+
+static ls_status check_rows(check_t *check, ls_error *error) {
+  world_t *world = check->session->world;
+  TRY(dataset_describe(world, check->settings, &check->shape, error));
+  check->own = settings_for_rows(check->settings, check->shape.train_rows);
+  check->settings = &check->own;
+  TRY(layout_shards(check->settings, 0, check->shape.train_rows, &check->shards, error));
+  /* members of an ensemble give work to more ranks */
+  const log_t *log = check->settings->train.members > 1 ? NULL : &check->session->log;
+  return layout_crew(world, check->shards, log, examine_and_print, check, error);
+}
+
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const arguments_t *a = input;
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, a, &settings, error));
-  check_t check = {.settings = settings, .session = session};
-  ls_status status = examine(&check, error);
-  if (status == LS_OK && session->is_root) {
-    graph_print(check.graph, stdout);
-    print_data(&check);
-    print_ranks(&check);
-    print_memory(&check);
-    fflush(stdout);
-  }
-  if (status == LS_OK) status = print_hosts(&check, error);
-  if (status == LS_OK && session->is_root) {
-    fflush(stdout);
-    print_advice(&check);
-  }
-  objective_free(&check.objective);
-  graph_destroy(&check.graph);
-  free(check.ranks);
-  return settings_end(&settings, status, error);
+  check_t check = {.settings = settings, .arguments = a, .session = session};
+  return settings_end(&settings, check_rows(&check, error), error);
 }
 
 static const struct argp argp = {

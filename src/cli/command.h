@@ -104,11 +104,14 @@ typedef struct {
   const char *const *uses; /* keys that the command uses, ending in NULL; all others belong to the model */
 } model_request_t;
 
-/* Every rank reads the model file and applies the overrides; then the layout is planned. An override of a key
- * that the command does not use is LS_BAD_SETTINGS. *out is caller-owned (ready_close) and untouched on
- * failure. Collective. */
-ls_status ready_open(const session_t *session, const model_request_t *request, ready_t *out, ls_error *error);
-void ready_close(ready_t *ready);
+/* What a command does with a model. `session` has the ranks that work. Collective. */
+typedef ls_status ready_work_t(const session_t *session, ready_t *ready, void *context, ls_error *error);
+
+/* Every rank reads the model file and applies the overrides. An override of a key that the command does not
+ * use is LS_BAD_SETTINGS. Then the layout is planned and the work is done, by as many ranks as there are
+ * shards (layout_crew). Collective. */
+ls_status ready_run(const session_t *session, const model_request_t *request, ready_work_t *work,
+                    void *context, ls_error *error);
 
 /* Fails with LS_BAD_DATA unless the file has as many features as the network was trained on. */
 ls_status ready_check_features(const ready_t *ready, const char *file, int64_t features, ls_error *error);

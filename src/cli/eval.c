@@ -363,8 +363,8 @@ static ls_status find_temperatures(const session_t *session, const eval_argument
   return status == LS_OK ? LS_OK : error_prefix(error, status, "--temperature takes fit, T or HEAD=T,HEAD=T");
 }
 
-static ls_status evaluate(const session_t *session, const eval_arguments_t *a, ready_t *ready,
-                          ls_error *error) {
+static ls_status evaluate(const session_t *session, ready_t *ready, void *context, ls_error *error) {
+  const eval_arguments_t *a = context;
   split_place_t place = {0};
   dataset_t *data = NULL;
   metrics_t metrics = {0};
@@ -373,6 +373,11 @@ static ls_status evaluate(const session_t *session, const eval_arguments_t *a, r
                        .n_members = model->n_members,
                        .posterior = model->posterior.inputs > 0 ? &model->posterior : NULL};
   double temperatures[MOST_HEADS] = {0};
+  char path[4096];
+  TRY(world_agree(session->world, model_path(a->arguments.words[0], path, sizeof path, error), error));
+  const char *const inputs[] = {path, a->data != NULL ? a->data : ready->settings->data.file};
+  TRY(output_check(session, "json", a->json, inputs, 2, error));
+  TRY(check_missing(ready, error)); /* same result on all ranks */
   TRY(find_temperatures(session, a, ready, &mixture, temperatures, error));
   mixture.temperatures = temperatures;
   ls_status status = world_agree(session->world, choose_rows(a, ready, &place, error), error);
@@ -387,19 +392,9 @@ static ls_status evaluate(const session_t *session, const eval_arguments_t *a, r
 }
 
 static ls_status run(const session_t *session, void *input, ls_error *error) {
-  const eval_arguments_t *a = input;
-  ready_t ready = {0};
-  char model[4096];
-  ls_status found = model_path(a->arguments.words[0], model, sizeof model, error);
-  TRY(world_agree(session->world, found, error));
-  const model_request_t request = {a->arguments.words[0], a->arguments.words + 1, a->arguments.n - 1, uses};
-  TRY(ready_open(session, &request, &ready, error));
-  const char *data = a->data != NULL ? a->data : ready.settings->data.file;
-  ls_status status = output_check(session, "json", a->json, (const char *const[]){model, data}, 2, error);
-  if (status == LS_OK) status = check_missing(&ready, error); /* same result on all ranks */
-  if (status == LS_OK) status = evaluate(session, a, &ready, error);
-  ready_close(&ready);
-  return status;
+  const arguments_t *a = &((const eval_arguments_t *)input)->arguments;
+  const model_request_t request = {a->words[0], a->words + 1, a->n - 1, uses};
+  return ready_run(session, &request, evaluate, input, error);
 }
 
 static const struct argp argp = {

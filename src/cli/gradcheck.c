@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include "study/gradcheck.h"
+#include "train/training.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,16 @@ static void set_rows(settings_t *settings, int64_t rows) {
     settings->parallel.shards = rows < MOST_SHARDS ? rows : MOST_SHARDS;
 }
 
+typedef struct {
+  const settings_t *settings;
+  gradcheck_options_t options;
+} work_t;
+
+static ls_status check_gradient(world_t *world, void *context, ls_error *error) {
+  const work_t *work = context;
+  return gradcheck_run(world, work->settings, &work->options, stdout, error);
+}
+
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const gradcheck_arguments_t *a = input;
   const gradcheck_options_t check = {.elements = a->all            ? 0
@@ -68,7 +79,8 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings->train.l1 = settings->train.l2 = 0; /* the check covers the network without penalties */
   settings->optimizer.name = "sgd";            /* no update happens, and lbfgs would require full batches */
   settings->train.precision = "fp32";          /* rounding to bf16 alone exceeds the tolerance by far */
-  ls_status status = gradcheck_run(session->world, settings, &check, stdout, error);
+  work_t work = {settings, check};
+  ls_status status = training_crew(session->world, settings, &session->log, check_gradient, &work, error);
   return settings_end(&settings, status, error);
 }
 

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include "study/lr_find.h"
+#include "train/training.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -65,17 +66,31 @@ static ls_status show(const lr_find_arguments_t *a, const lr_find_t *found, ls_e
   return LS_OK;
 }
 
+typedef struct {
+  const session_t *session;
+  const lr_find_arguments_t *arguments;
+  const settings_t *settings;
+} work_t;
+
+static ls_status find_and_show(world_t *world, void *context, ls_error *error) {
+  const work_t *work = context;
+  lr_find_t found = {0};
+  ls_status status = lr_find_run(world, work->settings, &work->arguments->find, &found, error);
+  if (status == LS_OK)
+    status = world_agree(world, work->session->is_root ? show(work->arguments, &found, error) : LS_OK, error);
+  lr_find_free(&found);
+  return status;
+}
+
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const lr_find_arguments_t *a = input;
   settings_t *settings = NULL;
-  lr_find_t found = {0};
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   const char *const inputs[] = {a->arguments.words[0], settings->data.file};
+  work_t work = {session, a, settings};
   ls_status status = output_check(session, "out", a->out, inputs, 2, error);
-  if (status == LS_OK) status = lr_find_run(session->world, settings, &a->find, &found, error);
   if (status == LS_OK)
-    status = world_agree(session->world, session->is_root ? show(a, &found, error) : LS_OK, error);
-  lr_find_free(&found);
+    status = training_crew(session->world, settings, &session->log, find_and_show, &work, error);
   return settings_end(&settings, status, error);
 }
 

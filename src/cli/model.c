@@ -55,31 +55,43 @@ static int shards_to_use(const ready_t *ready) {
   return named ? (int)ready->settings->parallel.shards : ready->model->shards;
 }
 
-static ls_status make_ready(const session_t *session, ready_t *ready, ls_error *error) {
+typedef struct {
+  session_t session;
+  ready_t *ready;
+  int shards;
+  ready_work_t *work;
+  void *context;
+} crew_t;
+
+static ls_status make_ready(const session_t *session, int shards, ready_t *ready, ls_error *error) {
   const model_t *model = ready->model;
-  TRY(layout_plan(session->world, ready->settings, shards_to_use(ready), &ready->layout, error));
+  TRY(layout_plan(session->world, ready->settings, shards, &ready->layout, error));
   ls_status status =
       evaluator_create(model->graph, &model->objective, &model->features, &model->targets,
                        ready->layout.threads, ready->settings->train.top_k, &ready->evaluator, error);
   return world_agree(session->world, status, error);
 }
 
-ls_status ready_open(const session_t *session, const model_request_t *request, ready_t *out,
-                     ls_error *error) {
-  ready_t ready = {0};
-  ls_status status = world_agree(session->world, read_model(request, &ready, error), error);
-  if (status == LS_OK) status = make_ready(session, &ready, error);
-  if (status == LS_OK)
-    *out = ready;
-  else
-    ready_close(&ready);
+static ls_status run_crew(world_t *world, void *context, ls_error *error) {
+  crew_t *crew = context;
+  crew->session.world = world;
+  ls_status status = make_ready(&crew->session, crew->shards, crew->ready, error);
+  if (status == LS_OK) status = crew->work(&crew->session, crew->ready, crew->context, error);
+  evaluator_destroy(&crew->ready->evaluator);
   return status;
 }
 
-void ready_close(ready_t *ready) {
-  evaluator_destroy(&ready->evaluator);
-  settings_destroy(&ready->settings);
-  model_destroy(&ready->model);
+ls_status ready_run(const session_t *session, const model_request_t *request, ready_work_t *work,
+                    void *context, ls_error *error) {
+  ready_t ready = {0};
+  crew_t crew = {.session = *session, .ready = &ready, .work = work, .context = context};
+  ls_status status = world_agree(session->world, read_model(request, &ready, error), error);
+  if (status == LS_OK) status = layout_shards(ready.settings, shards_to_use(&ready), 0, &crew.shards, error);
+  if (status == LS_OK)
+    status = layout_crew(session->world, crew.shards, &session->log, run_crew, &crew, error);
+  settings_destroy(&ready.settings);
+  model_destroy(&ready.model);
+  return status;
 }
 
 ls_status ready_check_features(const ready_t *ready, const char *file, int64_t features, ls_error *error) {

@@ -1,4 +1,5 @@
-/* Removes variables that bind threads to cores from the environment, before the OpenMP library reads them.
+/* Removes variables that bind threads to cores, or let the library start fewer threads than it is told to,
+ * from the environment, before the OpenMP library reads them.
  *
  * The GNU library binds the main thread when it is loaded, long before `main`. Counted after that, the cores
  * of a rank would be one, and all ranks of a host would bind their first thread to the same core. Module
@@ -13,7 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const names[] = {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"};
+static const char *const names[] = {"OMP_PROC_BIND", "OMP_PLACES",  "GOMP_CPU_AFFINITY",
+                                    "KMP_AFFINITY",  "OMP_DYNAMIC", "OMP_MAX_ACTIVE_LEVELS"};
 enum { NAMES = sizeof names / sizeof names[0] };
 static int removed[NAMES];
 

@@ -162,8 +162,8 @@ static ls_status predict_rows(const session_t *session, const predict_arguments_
   return status;
 }
 
-static ls_status predict(const session_t *session, const predict_arguments_t *a, ready_t *ready,
-                         ls_error *error) {
+static ls_status predict(const session_t *session, ready_t *ready, void *context, ls_error *error) {
+  const predict_arguments_t *a = context;
   const char *file = a->arguments.words[1], *x = NULL;
   dataset_t *data = NULL;
   window_settings_t window = ready->model->settings->data.window;
@@ -184,16 +184,12 @@ static ls_status predict(const session_t *session, const predict_arguments_t *a,
 
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const predict_arguments_t *a = input;
-  ready_t ready = {0};
   char model[4096];
   ls_status found = model_path(a->arguments.words[0], model, sizeof model, error);
   TRY(world_agree(session->world, found, error));
   TRY(output_check(session, "out", a->out, (const char *const[]){model, a->arguments.words[1]}, 2, error));
   const model_request_t request = {a->arguments.words[0], a->arguments.words + 2, a->arguments.n - 2, uses};
-  TRY(ready_open(session, &request, &ready, error));
-  ls_status status = predict(session, a, &ready, error);
-  ready_close(&ready);
-  return status;
+  return ready_run(session, &request, predict, input, error);
 }
 
 static const struct argp argp = {

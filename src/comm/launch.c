@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,25 @@ ls_status launch_check_tasks(const launch_t *launch, world_t *world, ls_error *e
 
 int launch_cpus_per_task(void) {
   return count_of("SLURM_CPUS_PER_TASK", 0);
+}
+
+/* "4(x2),2": four on each of two nodes, two on the next one. */
+int launch_job_cpus(void) {
+  const char *text = getenv("SLURM_JOB_CPUS_PER_NODE");
+  char first[16];
+  int64_t number = 0;
+  if (text == NULL) return count_of("SLURM_CPUS_ON_NODE", launch_cpus_per_task());
+  snprintf(first, sizeof first, "%.*s", (int)strcspn(text, "(,"), text);
+  return text_int64(first, &number) && number > 0 && number <= INT_MAX ? (int)number : 0;
+}
+
+int launch_openmp_threads(void) {
+  const char *text = getenv("OMP_NUM_THREADS");
+  char first[16];
+  int64_t number = 0;
+  if (text == NULL) return 0;
+  snprintf(first, sizeof first, "%.*s", (int)strcspn(text, ","), text);
+  return text_int64(first, &number) && number > 0 && number <= INT_MAX ? (int)number : 0;
 }
 
 int64_t launch_job_end(void) {

@@ -35,6 +35,13 @@ ls_status launch_check_tasks(const launch_t *launch, world_t *world, ls_error *e
 /* CPUs per task from the batch system, 0 when unknown. */
 int launch_cpus_per_task(void);
 
+/* CPUs that a SLURM job has on the first of its nodes; 0 outside a job. */
+int launch_job_cpus(void);
+
+/* The first number of OMP_NUM_THREADS, 0 when there is none: threads of the outermost parallel region (OpenMP
+ * 5.2, section 21.1.2). */
+int launch_openmp_threads(void);
+
 /* The end of the job by the batch system, in seconds since 1970; 0 when unknown. */
 int64_t launch_job_end(void);
 

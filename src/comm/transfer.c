@@ -1,5 +1,6 @@
 #include "comm/transfer.h"
 
+#include "comm/crew.h"
 #include "comm/world_impl.h"
 
 #include <assert.h>
@@ -104,6 +105,7 @@ static void close_gaps(transfer_t *transfer) {
 ls_status transfer_look(transfer_t *transfer, bool *ended, ls_error *error) {
   int n = 0;
   TRY(world_usable(transfer->world, error));
+  crew_listen(transfer->world);
   TRY(check(transfer,
             MPI_Testsome(transfer->count, transfer->requests, &n, transfer->ended, transfer->statuses),
             "a message between nodes", error));

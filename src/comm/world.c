@@ -163,21 +163,34 @@ ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) 
   return world_fill(world, out, error);
 }
 
-ls_status world_split(world_t *world, int parts, int *part, world_t **out, ls_error *error) {
-  world_t *own = calloc(1, sizeof *own);
+ls_status world_part(world_t *world, int number, world_t **out, ls_error *error) {
+  world_t *own = calloc(1, sizeof *own), *part = NULL;
   ls_status status = own == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
   status = world_agree(world, status, error);
-  if (status == LS_OK) {
-    int number = (int)((int64_t)world->rank * parts / world->size);
-    own->whole = world;
-    status = mpi_check(MPI_Comm_split(world->all, number, world->rank, &own->start), "MPI_Comm_split", error);
-    if (status == LS_OK) *part = number;
-  }
   if (status != LS_OK) {
     free(own);
     return status;
   }
-  return world_agree(world, world_fill(own, out, error), error);
+  own->whole = world;
+  own->timeout = world->timeout;
+  status = mpi_check(MPI_Comm_split(world->all, number, world->rank, &own->start), "MPI_Comm_split", error);
+  if (status != LS_OK || own->start == MPI_COMM_NULL)
+    free(own);
+  else
+    status = world_fill(own, &part, error);
+  status = world_agree(world, status, error);
+  if (status == LS_OK)
+    *out = part;
+  else
+    world_destroy(&part);
+  return status;
+}
+
+ls_status world_split(world_t *world, int parts, int *part, world_t **out, ls_error *error) {
+  int number = (int)((int64_t)world->rank * parts / world->size);
+  TRY(world_part(world, number, out, error));
+  *part = number;
+  return LS_OK;
 }
 
 /* Copies what a part knows about lost ranks to the whole world. */
@@ -246,6 +259,16 @@ const char *world_host(const world_t *world, int rank) {
 
 int world_host_ranks(const world_t *world) {
   return world->host_ranks;
+}
+
+int world_hosts(const world_t *world) {
+  int hosts = 0;
+  for (int r = 0; r < world->size; r++) {
+    bool is_first = true;
+    for (int q = 0; q < r && is_first; q++) is_first = strcmp(world->hosts[q], world->hosts[r]) != 0;
+    hosts += is_first;
+  }
+  return hosts;
 }
 
 void world_library_version(char *out, size_t size) {

@@ -64,6 +64,7 @@ int world_lanes(const world_t *world);  /* number of lanes: the smallest number 
 int world_node_of(const world_t *world, int rank);
 const char *world_host(const world_t *world, int rank); /* host name of any rank */
 int world_host_ranks(const world_t *world);             /* ranks on this rank's host, in any node */
+int world_hosts(const world_t *world);                  /* number of hosts */
 
 /* Turns the failure of one rank into a failure of all: every rank returns the status and the message of the
  * lowest rank that failed (LS_OK when none failed). With several ranks, the rank and its host are added to

@@ -5,6 +5,7 @@
 #include "comm/world.h"
 
 #include <mpi.h>
+#include <stdatomic.h>
 
 enum { HOST_NAME_SIZE = 64 };
 
@@ -18,6 +19,10 @@ struct world {
   int node_index, nodes;
   int place, places, lanes;
   int host_ranks;
+  int idle_ranks;   /* of a crew (crew.h): ranks of the whole that wait for its end */
+  int received;     /* of a whole, on rank 0: signals that came from idle ranks */
+  atomic_int heard; /* of a crew, on its rank 0: the last of these, with the rank it came to; 0: none */
+  double listened;  /* when it last looked for one */
   int *node_of;                  /* (size) */
   int *offsets;                  /* (size): work space for the lane's collectives */
   char (*hosts)[HOST_NAME_SIZE]; /* (size) */
@@ -26,6 +31,10 @@ struct world {
   bool reports;                  /* valid when lost: this is the first rank that is left */
   ls_error why;                  /* valid when lost */
 };
+
+/* Creates a world of the ranks that pass the same number, in their order; *out stays NULL on ranks that pass
+ * MPI_UNDEFINED. On failure no rank has one. *out is caller-owned. Collective over `world`. */
+ls_status world_part(world_t *world, int number, world_t **out, ls_error *error);
 
 /* Returns LS_COMM with MPI's error text when an MPI call failed. */
 ls_status mpi_check(int code, const char *what, ls_error *error);

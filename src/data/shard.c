@@ -57,48 +57,38 @@ int rank_shards(int shards, int ranks, int rank) {
 
 /* ---- the number of shards ---- */
 
-enum { USUAL_SHARDS = 64, FEWEST_ROWS = 32, MOST_ROWS = 256, MOST_SHARDS = 1 << 20 };
+enum {
+  USUAL_SHARDS = 64,
+  FEWEST_ROWS = 32, /* of a shard in a step */
+  FEW_SHARDS = 4,
+  FEWEST_ROWS_OF_FEW = 8,
+  MOST_ROWS = 256,
+  MOST_SHARDS = 1 << 20,
+};
 
-int shards_auto(int64_t batch) {
+/* What a shard costs: each tile of the weight gradients is computed for one shard after the other, and every
+ * shard but the first adds one addition for each weight to the products of its rows. With 32 rows that is
+ * little. With 8 rows it is up to an eighth of the products of the weight gradients. A small batch accepts
+ * this for up to four shards, so that two to four ranks, or threads, share its rows. */
+int shards_auto(int64_t batch, int64_t rows) {
+  int64_t most = batch < rows ? batch : rows;
   int shards = USUAL_SHARDS;
-  while (shards > 1 && batch / shards < FEWEST_ROWS) shards /= 2;
-  while (shards < MOST_SHARDS && slice_rows(batch, shards) > MOST_ROWS) shards *= 2;
+  while (shards > FEW_SHARDS && most / shards < FEWEST_ROWS) shards /= 2;
+  while (shards > 1 && most / shards < FEWEST_ROWS_OF_FEW) shards /= 2;
+  while (shards < MOST_SHARDS && slice_rows(most, shards) > MOST_ROWS) shards *= 2;
   return shards;
 }
 
-/* The smallest batch for which shards_auto gives at least `ranks`. */
-static int64_t batch_for(int ranks) {
-  int64_t shards = 1;
-  while (shards < ranks) shards *= 2;
-  return shards <= USUAL_SHARDS ? shards * FEWEST_ROWS : shards / 2 * MOST_ROWS + 1;
-}
-
-static ls_status more_ranks_than_shards(int64_t batch, int shards, int ranks, ls_error *error) {
-  if (ranks <= batch)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "parallel.shards: %d ranks share %d shards of the batch, and a rank would have none: "
-                     "set parallel.shards=%d (at "
-                     "most %" PRId64 " rows a shard and step), or train.global_batch_size=%" PRId64
-                     " or more with parallel.shards=auto, or start at most %d ranks",
-                     ranks, shards, ranks, slice_rows(batch, ranks), batch_for(ranks), shards);
-  return error_set(error, LS_BAD_SETTINGS,
-                   "train.global_batch_size: %d ranks share a batch of %" PRId64
-                   " rows in %d shards, and a rank would have none: set "
-                   "train.global_batch_size=%" PRId64 " or more, or start at most %d ranks",
-                   ranks, batch, shards, batch_for(ranks), shards);
-}
-
-ls_status shards_check(int64_t batch, int shards, int ranks, ls_error *error) {
+ls_status shards_check(int64_t batch, int shards, ls_error *error) {
   if (batch < 1) return error_set(error, LS_BAD_SETTINGS, "train.global_batch_size must be at least 1");
   if (shards < 1) return error_set(error, LS_BAD_SETTINGS, "parallel.shards must be at least 1");
-  if (shards > batch)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "parallel.shards is %d but a batch has only %" PRId64
-                     " rows (train.global_batch_size): set "
-                     "parallel.shards=%d, which makes %" PRId64 " rows a shard, or a larger batch",
-                     shards, batch, shards_auto(batch), slice_rows(batch, shards_auto(batch)));
-  if (ranks > shards) return more_ranks_than_shards(batch, shards, ranks, error);
-  return LS_OK;
+  if (shards <= batch) return LS_OK;
+  int fitting = shards_auto(batch, batch);
+  return error_set(error, LS_BAD_SETTINGS,
+                   "parallel.shards is %d but a batch has only %" PRId64
+                   " rows (train.global_batch_size): set parallel.shards=%d, which makes %" PRId64
+                   " rows a shard, or a larger batch",
+                   shards, batch, fitting, slice_rows(batch, fitting));
 }
 
 /* ---- order ---- */

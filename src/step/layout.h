@@ -2,17 +2,22 @@
 #ifndef STEP_LAYOUT_H
 #define STEP_LAYOUT_H
 
+#include "base/log.h"
+#include "comm/crew.h"
 #include "comm/world.h"
 #include "config/settings.h"
 
+#include <stdbool.h>
+
 typedef struct {
-  int threads;     /* per rank; this rank's */
-  int shards;      /* S */
-  int first_shard; /* this rank's shards are [first_shard, first_shard + own_shards) */
+  int threads;        /* per rank; this rank's */
+  const char *openmp; /* the variable of OpenMP that gave their number, or NULL; static */
+  int shards;         /* S */
+  int first_shard;    /* this rank's shards are [first_shard, first_shard + own_shards) */
   int own_shards;
   int cores_allowed; /* this rank may run on */
   int cores_host;    /* all ranks of this host together may run on */
-  int cores_online;  /* the host has */
+  int cores_online;  /* the host lets a job use: all, or those of a container */
   char advice[256];  /* what to do when threads exceed the cores that binding allows, or when binding leaves
                         cores  idle; empty when all is well */
 } layout_t;
@@ -21,11 +26,19 @@ typedef struct {
  * borrows the memory of the original. */
 settings_t settings_for_rows(const settings_t *settings, int64_t training_rows);
 
-/* Decides threads and shards. Threads: parallel.threads, or the CPUs of a SLURM task, or the cores of the
- * host divided among its ranks. Shards: `stored_shards` (of a checkpoint) if > 0, otherwise parallel.shards,
- * otherwise a default for the batch. LS_BAD_SETTINGS if the shards do not suit the job, LS_USAGE if SLURM
- * gave another number of CPUs. Collective. */
-ls_status layout_plan(world_t *world, const settings_t *settings, int stored_shards, layout_t *out,
+/* The number of shards: `stored` when > 0 (of a model or checkpoint), else parallel.shards, else by the batch
+ * and the training rows (shards_auto). LS_BAD_SETTINGS when it does not suit the batch. `settings` are those
+ * of settings_for_rows. Not collective. */
+ls_status layout_shards(const settings_t *settings, int stored, int64_t rows, int *out, ls_error *error);
+
+/* Does work for which there are `shards` shards: with all ranks, or with as many as there are shards, after a
+ * message in the log (crew_run). Collective. */
+ls_status layout_crew(world_t *world, int shards, const log_t *log, crew_work_t *work, void *context,
                       ls_error *error);
+
+/* Threads: parallel.threads, or OMP_NUM_THREADS (up to OMP_THREAD_LIMIT), or what SLURM gives to a task, or
+ * the cores of the host divided among its ranks. LS_BAD_SETTINGS when they are far more than cores, LS_USAGE
+ * when SLURM gave another number of CPUs. shards: at least as many as ranks. Collective. */
+ls_status layout_plan(world_t *world, const settings_t *settings, int shards, layout_t *out, ls_error *error);
 
 #endif

@@ -16,16 +16,16 @@
 
 /* ---- one network ---- */
 
+static ls_status train(trainer_t *trainer, ls_status status, ls_error *error) {
+  status = trainer_run(trainer, status, error);
+  if (status != LS_OK) return status;
+  return trainer_is_requested(trainer) ? training_stopped(trainer, error) : training_end(trainer, error);
+}
+
 static ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
                                ls_error *error) {
   trainer_t trainer = {.world = world, .settings = settings, .options = options, .began = clock_seconds()};
-  ls_status status = training_setup(&trainer, error);
-  if (status == LS_OK) status = trainer_run(&trainer, error);
-  if (status == LS_OK)
-    status =
-        trainer_is_requested(&trainer) ? training_stopped(&trainer, error) : training_end(&trainer, error);
-  training_teardown(&trainer);
-  return status;
+  return training_run(&trainer, train, error);
 }
 
 /* ---- one member ---- */
@@ -57,13 +57,14 @@ static ls_status member_settings(const settings_t *ensemble, int64_t member, int
 /* ---- groups of ranks ---- */
 
 /* The number of groups that trains all members soonest: ceil(members / g) rounds, each as long as a group of
- * floor(ranks / g) ranks takes. Among equal numbers the largest one wins, because smaller groups lose less
- * time in synchronisation. */
-static int group_count(int64_t members, int ranks) {
+ * floor(ranks / g) ranks takes, of which as many work as there are shards. Among equal numbers the largest
+ * one wins, because smaller groups lose less time in synchronisation. */
+static int group_count(int64_t members, int ranks, int shards) {
   int best = 1;
   double soonest = INFINITY;
   for (int g = 1; g <= ranks && g <= members; g++) {
-    double rounds = (double)((members + g - 1) / g), time = rounds / (ranks / g);
+    int working = ranks / g < shards ? ranks / g : shards;
+    double rounds = (double)((members + g - 1) / g), time = rounds / working;
     if (time > soonest) continue;
     soonest = time;
     best = g;
@@ -85,13 +86,19 @@ static ls_status train_some(world_t *world, const settings_t *settings, int part
 
 static ls_status train_members(world_t *world, const settings_t *settings, const train_options_t *options,
                                ls_error *error) {
-  int groups = group_count(settings->train.members, world_size(world)), part = 0;
+  dataset_shape_t shape;
   layout_t layout;
-  TRY(layout_plan(world, settings, 0, &layout, error)); /* threads per rank while all ranks work */
-  if (groups == 1) return train_some(world, settings, 0, 1, layout.threads, options, error);
+  int shards = 0, part = 0;
+  TRY(dataset_describe(world, settings, &shape, error));
+  const settings_t known = settings_for_rows(settings, shape.train_rows);
+  TRY(layout_shards(&known, 0, shape.train_rows, &shards, error));
+  int groups = group_count(settings->train.members, world_size(world), shards);
+  TRY(layout_plan(world, settings, shards, &layout, error)); /* threads per rank while all ranks work */
+  int threads = layout.openmp != NULL ? SETTINGS_AUTO : layout.threads;
+  if (groups == 1) return train_some(world, settings, 0, 1, threads, options, error);
   world_t *group = NULL;
   TRY(world_split(world, groups, &part, &group, error));
-  ls_status status = train_some(group, settings, part, groups, layout.threads, options, error);
+  ls_status status = train_some(group, settings, part, groups, threads, options, error);
   world_destroy(&group);
   return world_agree(world, status, error);
 }
@@ -138,6 +145,13 @@ static void free_members(trainer_t *trainer) {
   free(trainer->members);
 }
 
+static ls_status collect(trainer_t *trainer, ls_status status, ls_error *error) {
+  if (status == LS_OK) status = load_members(trainer, error);
+  if (status == LS_OK) status = trainer_judge(trainer, error);
+  if (status == LS_OK) status = training_end(trainer, error);
+  return status;
+}
+
 static ls_status collect_members(world_t *world, const settings_t *settings, const log_t *log,
                                  ls_error *error) {
   solution_t solution = {.fit = {.rank = 0}};
@@ -147,11 +161,7 @@ static ls_status collect_members(world_t *world, const settings_t *settings, con
                        .options = &options,
                        .solution = &solution,
                        .began = clock_seconds()};
-  ls_status status = training_setup(&trainer, error);
-  if (status == LS_OK) status = load_members(&trainer, error);
-  if (status == LS_OK) status = trainer_judge(&trainer, error);
-  if (status == LS_OK) status = training_end(&trainer, error);
-  training_teardown(&trainer);
+  ls_status status = training_run(&trainer, collect, error);
   free_members(&trainer);
   return status;
 }

@@ -172,24 +172,52 @@ done:
 
 /* ---- the launch line ---- */
 
-static int hosts_of(const world_t *world) {
-  int hosts = 0;
-  for (int r = 0; r < world_size(world); r++) hosts += is_first_of_host(world, r);
-  return hosts;
+enum { MOST_RANKS = 1 << 20 };
+
+/* Hardware threads of a core. Launchers count cores, the system counts hardware threads. */
+static int threads_of_a_core(void) {
+  unsigned siblings = 0;
+  char text[64] = "";
+  FILE *file = fopen("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "r");
+  if (file == NULL) return 1;
+  if (fgets(text, sizeof text, file) != NULL)
+    for (const char *at = text; *at != '\0'; at++) siblings += *at == ',' || *at == '-';
+  fclose(file);
+  return 1 + (int)siblings; /* "0,64" or "0-1": two */
 }
 
-void preflight_launch_line(const world_t *world, const layout_t *layout, char *out, size_t size) {
+/* Whether every node of `group` ranks (0: no such groups) would be full with so many ranks on a host. */
+static bool fills_nodes(int ranks, int group) {
+  return group <= 0 || ranks < group || ranks % group == 0;
+}
+
+void preflight_launch_line(const world_t *world, const layout_t *layout, const settings_t *settings,
+                           launch_line_t *out) {
   char library[128];
-  int hosts = hosts_of(world), cores = layout->cores_online;
-  int ranks = layout->shards / hosts < cores ? layout->shards / hosts : cores; /* ranks per host */
+  const int hosts = world_hosts(world), of_job = launch_job_cpus();
+  const int group =
+      settings->parallel.ranks_per_node == SETTINGS_AUTO ? 0 : (int)settings->parallel.ranks_per_node;
+  const bool is_given = settings->parallel.threads != SETTINGS_AUTO || layout->openmp != NULL;
+  /* a rank needs a shard, and the members of an ensemble are trained side by side */
+  const int64_t parts = layout->shards * settings->train.members;
+  const int useful = parts < MOST_RANKS ? (int)parts : MOST_RANKS;
+  int cores = of_job > 0 ? of_job : layout->cores_online / threads_of_a_core();
+  if (cores < 1) cores = 1;
+  int most = is_given ? cores / layout->threads : cores, ranks = useful / hosts;
+  if (ranks > most) ranks = most;
   if (ranks < 1) ranks = 1;
-  while (cores % ranks != 0) ranks--; /* so that all ranks have equally many threads */
-  int threads = cores / ranks;
+  /* equally many threads for all ranks, unless their number is given */
+  while (ranks > 1 && ((!is_given && cores % ranks != 0) || !fills_nodes(ranks, group))) ranks--;
+  int threads = is_given ? layout->threads : cores / ranks, all = hosts * ranks;
+  if (all > useful) all = useful;
+  int bound = threads < cores ? threads : cores;
   world_library_version(library, sizeof library);
-  if (launch_cpus_per_task() > 0)
-    snprintf(out, size, "srun --mpi=pmix --ntasks=%d --cpus-per-task=%d", hosts * ranks, threads);
+  if (of_job > 0)
+    snprintf(out->text, sizeof out->text, "srun --mpi=pmix --ntasks=%d --cpus-per-task=%d", all, threads);
   else if (strncmp(library, "Open MPI", strlen("Open MPI")) == 0)
-    snprintf(out, size, "mpirun -n %d --map-by slot:PE=%d --bind-to core", hosts * ranks, threads);
+    snprintf(out->text, sizeof out->text, "mpirun -n %d --map-by slot:PE=%d --bind-to core", all, bound);
   else
-    snprintf(out, size, "mpiexec -n %d -bind-to core:%d", hosts * ranks, threads);
+    snprintf(out->text, sizeof out->text, "mpiexec -n %d -bind-to core:%d", all, bound);
+  out->cores = cores;
+  out->cores_used = ranks * bound;
 }

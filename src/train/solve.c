@@ -111,6 +111,13 @@ static ls_status solve(trainer_t *trainer, ls_error *error) {
   return engine_set_parameters(trainer->engine, trainer->copies.vector, error);
 }
 
+static ls_status solve_and_judge(trainer_t *trainer, ls_status status, ls_error *error) {
+  if (status == LS_OK) status = solve(trainer, error);
+  if (status == LS_OK) status = trainer_judge(trainer, error);
+  if (status == LS_OK) status = training_end(trainer, error);
+  return status;
+}
+
 ls_status solve_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error) {
   solution_t solution = {.fit = {.rank = 0}};
@@ -120,11 +127,7 @@ ls_status solve_run(world_t *world, const settings_t *settings, const train_opti
                        .solution = &solution,
                        .began = clock_seconds()};
   TRY(check_network(settings, error));
-  ls_status status = training_setup(&trainer, error);
-  if (status == LS_OK) status = solve(&trainer, error);
-  if (status == LS_OK) status = trainer_judge(&trainer, error);
-  if (status == LS_OK) status = training_end(&trainer, error);
-  training_teardown(&trainer);
+  ls_status status = training_run(&trainer, solve_and_judge, error);
   regression_free(&solution.fit);
   return status;
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/signals.h"
+#include "comm/crew.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,10 +18,11 @@
 /* Time that a job needs after the last checkpoint to end its ranks and requeue itself before it is killed. */
 #define JOB_END_SECONDS 15.0
 
-void stop_watch_begin(stop_watch_t *watch, double began, double time_limit, int64_t job_end,
+void stop_watch_begin(stop_watch_t *watch, world_t *world, double began, double time_limit, int64_t job_end,
                       double checkpoint_bytes) {
   double now = clock_seconds();
-  *watch = (stop_watch_t){.steps_left = 1,
+  *watch = (stop_watch_t){.world = world,
+                          .steps_left = 1,
                           .steps_between = 1,
                           .last_look = now,
                           .last_asked = now,
@@ -36,6 +38,15 @@ void stop_watch_saved(stop_watch_t *watch, double seconds) {
   if (seconds > watch->save) watch->save = seconds;
 }
 
+/* Takes a signal that came to this rank, or on rank 0 to an idle rank. */
+static void take_signal(stop_watch_t *watch) {
+  int rank = world_rank(watch->world);
+  const char *host = world_host(watch->world, rank);
+  watch->signal = signals_take();
+  if (watch->signal == 0) watch->signal = crew_signal(watch->world, &rank, &host);
+  if (watch->signal != 0) snprintf(watch->receiver, sizeof watch->receiver, "rank %d on %s", rank, host);
+}
+
 /* The request that this rank knows of. A deadline counts as reached if waiting until the next check could
  * leave too little time to save a checkpoint. */
 static stop_reason_t own_reason(stop_watch_t *watch, double now) {
@@ -44,7 +55,7 @@ static stop_reason_t own_reason(stop_watch_t *watch, double now) {
   watch->last_asked = now;
   for (int r = 0; r < STOPS; r++)
     if (now + watch->longest + 2 * watch->save > watch->deadlines[r]) reason = (stop_reason_t)r;
-  if (watch->signal == 0) watch->signal = signals_take();
+  if (watch->signal == 0) take_signal(watch);
   return watch->signal != 0 ? STOP_SIGNAL : reason;
 }
 
@@ -61,30 +72,30 @@ static int64_t pace(const stop_watch_t *watch, double took) {
 }
 
 /* Finds the first rank that received the signal, and which signal. */
-static ls_status find_signal(stop_watch_t *watch, world_t *world, ls_error *error) {
+static ls_status find_signal(stop_watch_t *watch, ls_error *error) {
+  world_t *world = watch->world;
   int64_t first = watch->signal != 0 ? world_rank(world) : world_size(world);
   TRY(world_min_i64(world, &first, 1, error));
-  watch->rank = (int)first;
-  return world_broadcast(world, &watch->signal, sizeof watch->signal, watch->rank, error);
+  TRY(world_broadcast(world, &watch->signal, sizeof watch->signal, (int)first, error));
+  return world_broadcast(world, watch->receiver, sizeof watch->receiver, (int)first, error);
 }
 
-ls_status stop_watch_look(stop_watch_t *watch, world_t *world, stop_reason_t *stop, ls_error *error) {
+ls_status stop_watch_look(stop_watch_t *watch, stop_reason_t *stop, ls_error *error) {
   double now = clock_seconds(), took = now - watch->last_look;
   watch->last_look = now;
-  int64_t told[] = {own_reason(watch, now), world_rank(world) == 0 ? pace(watch, took) : 0};
-  TRY(world_max_i64(world, told, 2, error));
+  crew_listen(watch->world);
+  int64_t told[] = {own_reason(watch, now), world_rank(watch->world) == 0 ? pace(watch, took) : 0};
+  TRY(world_max_i64(watch->world, told, 2, error));
   watch->steps_left = watch->steps_between = told[1];
   if (told[0] == STOP_NOT) return LS_OK;
-  if (told[0] == STOP_SIGNAL) TRY(find_signal(watch, world, error));
+  if (told[0] == STOP_SIGNAL) TRY(find_signal(watch, error));
   *stop = (stop_reason_t)told[0];
   return LS_OK;
 }
 
-void stop_watch_text(const stop_watch_t *watch, stop_reason_t reason, const world_t *world, char *out,
-                     size_t size) {
+void stop_watch_text(const stop_watch_t *watch, stop_reason_t reason, char *out, size_t size) {
   if (reason != STOP_SIGNAL)
     snprintf(out, size, "%s", stop_text(reason));
   else
-    snprintf(out, size, "%s came to rank %d on %s", signals_name(watch->signal), watch->rank,
-             world_host(world, watch->rank));
+    snprintf(out, size, "%s came to %s", signals_name(watch->signal), watch->receiver);
 }

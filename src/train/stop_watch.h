@@ -26,13 +26,15 @@ typedef struct {
   double last_asked;       /* when this rank last checked its own requests */
   double longest;          /* longest time between two such checks so far, in seconds */
   double save;             /* seconds needed for a checkpoint */
-  int signal, rank;        /* for STOP_SIGNAL: the signal, and the first rank that received it */
+  world_t *world;          /* whose ranks look together */
+  int signal;              /* for STOP_SIGNAL: the signal */
+  char receiver[96];       /* and the first rank that received it: "rank 3 on node07" */
 } stop_watch_t;
 
-/* Starts a watch. `began`: when this process began to work on the run, by clock_seconds. time_limit: seconds
- * from then, 0 for none. job_end: seconds since 1970, 0 for none. checkpoint_bytes: for the first estimate of
- * the time to save. */
-void stop_watch_begin(stop_watch_t *watch, double began, double time_limit, int64_t job_end,
+/* Starts a watch of the ranks of `world`. `began`: when this process began to work on the run, by
+ * clock_seconds. time_limit: seconds from then, 0 for none. job_end: seconds since 1970, 0 for none.
+ * checkpoint_bytes: for the first estimate of the time to save. */
+void stop_watch_begin(stop_watch_t *watch, world_t *world, double began, double time_limit, int64_t job_end,
                       double checkpoint_bytes);
 
 /* Whether this rank has a request, or the last look is more than `longest` seconds ago. Called by one thread
@@ -41,13 +43,12 @@ bool stop_watch_wants_look(stop_watch_t *watch, double longest);
 
 /* Performs a look. Called when steps_left is 0 or when some rank wants a look. If any rank has a request,
  * sets *stop on all ranks; otherwise leaves *stop unchanged. Collective. */
-ls_status stop_watch_look(stop_watch_t *watch, world_t *world, stop_reason_t *stop, ls_error *error);
+ls_status stop_watch_look(stop_watch_t *watch, stop_reason_t *stop, ls_error *error);
 
 /* Records how long a checkpoint took. */
 void stop_watch_saved(stop_watch_t *watch, double seconds);
 
 /* Describes the reason in detail: "SIGTERM came to rank 3 on node07". */
-void stop_watch_text(const stop_watch_t *watch, stop_reason_t reason, const world_t *world, char *out,
-                     size_t size);
+void stop_watch_text(const stop_watch_t *watch, stop_reason_t reason, char *out, size_t size);
 
 #endif

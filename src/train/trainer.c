@@ -172,7 +172,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
     if (trainer_is_requested(trainer)) continue;
     trainer->watch.steps_left -= to - at;
     if (!look_is_due(trainer)) continue;
-    TRY(stop_watch_look(&trainer->watch, trainer->world, &trainer->stop, error));
+    TRY(stop_watch_look(&trainer->watch, &trainer->stop, error));
     if (trainer->record.report.live) show_progress(trainer, steps);
   }
   return LS_OK;
@@ -414,9 +414,9 @@ static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
   return end_epoch(trainer, position->seconds - before, error);
 }
 
-ls_status trainer_run(trainer_t *trainer, ls_error *error) {
-  engine_set_halt(trainer->engine, wants_look, trainer);
-  ls_status status = judge_epochs(trainer, error);
+ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error) {
+  if (status == LS_OK) engine_set_halt(trainer->engine, wants_look, trainer);
+  if (status == LS_OK) status = judge_epochs(trainer, error);
   while (status == LS_OK && trainer->stop == STOP_NOT) status = train_epoch(trainer, error);
   return save_last_history(trainer, status, error);
 }

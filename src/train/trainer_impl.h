@@ -48,14 +48,15 @@ typedef struct {
 
 /* The state of a run, in the order in which it is created. */
 typedef struct trainer {
-  world_t *world;
-  const settings_t *settings; /* points to `own` once prepare has run */
+  world_t *world;             /* the ranks that have work, once it is known which */
+  const settings_t *settings; /* points to `own` once find_shards has run */
   settings_t own;             /* a copy in which `global_batch_size: all` is a number */
   const train_options_t *options;
   run_directory_t run;
   host_facts_t host; /* rank 0 */
   bool resumed;
   position_t position;
+  dataset_shape_t shape;
   layout_t layout;
   objective_t objective;
   const optimizer_t *optimizer;
@@ -82,8 +83,9 @@ ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error);
 /* Evaluates the current parameters, or the ensemble, on a split. Collective. */
 ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error);
 
-/* Trains epoch by epoch until a rule or a request ends the run. Collective. */
-ls_status trainer_run(trainer_t *trainer, ls_error *error);
+/* Trains epoch by epoch until a rule or a request ends the run. If the set-up failed (`status`), only keeps the history.
+ * Returns the status of the run. Collective. */
+ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error);
 
 /* Whether a signal or a time limit asked the run to stop early. */
 bool trainer_is_requested(const trainer_t *trainer);
@@ -100,9 +102,13 @@ ls_status trainer_make_vector(trainer_t *trainer, ls_error *error);
 /* Sends rank 0's vector to all ranks. Collective. */
 ls_status trainer_share(trainer_t *trainer, float *vector, ls_error *error);
 
-/* Prepares a trainer for its first step, and releases it again. Both collective. */
-ls_status training_setup(trainer_t *trainer, ls_error *error);
-void training_teardown(trainer_t *trainer);
+/* What a run does between its set-up, which ended with `status`, and its end. Returns the status of the run.
+ * Called on every rank that has work. Collective. */
+typedef ls_status training_work_t(trainer_t *trainer, ls_status status, ls_error *error);
+
+/* Prepares a run for its first step, does the work, and releases everything again. If there are more ranks
+ * than shards, only the first ones do this, and the others wait (layout_crew). Collective. */
+ls_status training_run(trainer_t *trainer, training_work_t *work, ls_error *error);
 
 /* Ends a completed run: restores the best parameters, evaluates the test rows, writes model.h5 and
  * summary.json. Collective. */

@@ -25,7 +25,13 @@ typedef struct {
   struct trainer *trainer;
 } training_t;
 
-/* Prepares a training run. `settings` is borrowed. *out is untouched on failure. Collective. */
+/* Calls `work` with the ranks that have a shard of this training, all or the first ones (layout_crew).
+ * Collective. */
+ls_status training_crew(world_t *world, const settings_t *settings, const log_t *log, crew_work_t *work,
+                        void *context, ls_error *error);
+
+/* Prepares a training run on ranks that all have a shard. `settings` is borrowed. *out is untouched on
+ * failure. Collective. */
 ls_status training_open(world_t *world, const settings_t *settings, training_t *out, ls_error *error);
 void training_close(training_t *training); /* collective */
 

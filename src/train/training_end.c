@@ -250,7 +250,7 @@ ls_status training_stopped(trainer_t *trainer, ls_error *error) {
   char reason[160], path[RUN_FILE_SIZE];
   ls_status status = is_root(trainer) ? write_summary(trainer, NULL, error) : LS_OK;
   TRY(trainer_agree(trainer, status, error));
-  stop_watch_text(&trainer->watch, trainer->stop, trainer->world, reason, sizeof reason);
+  stop_watch_text(&trainer->watch, trainer->stop, reason, sizeof reason);
   run_checkpoint(&trainer->run, position->step, path);
   return error_set(error, stop_status(trainer->stop),
                    "stopped after step %" PRId64 ", in epoch %" PRId64 " of %" PRId64

@@ -284,9 +284,11 @@ static ls_status write_config(trainer_t *trainer, ls_error *error) {
 
 static void describe_layout(const trainer_t *trainer, char *out, size_t size) {
   const world_t *world = trainer->world;
-  snprintf(out, size, "%d node%s x %d rank%s x %d thread%s, %d shards", world_nodes(world),
+  const char *openmp = trainer->layout.openmp;
+  snprintf(out, size, "%d node%s x %d rank%s x %d thread%s%s%s, %d shard%s", world_nodes(world),
            world_nodes(world) == 1 ? "" : "s", world_places(world), world_places(world) == 1 ? "" : "s",
-           trainer->layout.threads, trainer->layout.threads == 1 ? "" : "s", trainer->layout.shards);
+           trainer->layout.threads, trainer->layout.threads == 1 ? "" : "s", openmp != NULL ? " by " : "",
+           openmp != NULL ? openmp : "", trainer->layout.shards, trainer->layout.shards == 1 ? "" : "s");
 }
 
 /* The run directory appears last, when nothing in the settings or the data can go wrong any more. */
@@ -332,37 +334,29 @@ static ls_status look_at_hosts(trainer_t *trainer, ls_error *error) {
                          trainer->options->log, error);
 }
 
+/* What must be known before it is clear which ranks have work: the rows, and from them the shards. */
+static ls_status find_shards(trainer_t *trainer, ls_error *error) {
+  TRY(dataset_describe(trainer->world, trainer->settings, &trainer->shape, error));
+  trainer->own = settings_for_rows(trainer->settings, trainer->shape.train_rows);
+  trainer->settings = &trainer->own;
+  return layout_shards(trainer->settings, trainer->position.shards, trainer->shape.train_rows,
+                       &trainer->position.shards, error);
+}
+
 /* All that comes before the first step, but for the run directory. */
 static ls_status prepare(trainer_t *trainer, ls_error *error) {
-  dataset_shape_t shape = {0};
-  int64_t inputs = 0;
-  TRY(dataset_describe(trainer->world, trainer->settings, &shape, error));
-  trainer->own = settings_for_rows(trainer->settings, shape.train_rows);
-  const settings_t *settings = trainer->settings = &trainer->own;
-  int64_t ranks_per_node = settings->parallel.ranks_per_node;
+  const settings_t *settings = trainer->settings;
+  int64_t inputs = 0, ranks_per_node = settings->parallel.ranks_per_node;
   TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
   TRY(layout_plan(trainer->world, settings, trainer->position.shards, &trainer->layout, error));
-  trainer->position.shards = trainer->layout.shards;
-  TRY(find_inputs(trainer, &shape, &inputs, error));
+  TRY(find_inputs(trainer, &trainer->shape, &inputs, error));
   TRY(make_network(trainer, inputs, error));
   TRY(load_data(trainer, error));
   TRY(make_engines(trainer, error));
   return load_parameters(trainer, error);
 }
 
-ls_status training_setup(trainer_t *trainer, ls_error *error) {
-  world_set_timeout(trainer->world, trainer->settings->parallel.timeout);
-  TRY(trainer_agree(trainer, run_directory_of(trainer->settings, &trainer->run, error), error));
-  TRY(find_checkpoint(trainer, error));
-  TRY(prepare(trainer, error));
-  TRY(look_at_hosts(trainer, error));
-  TRY(trainer_agree(trainer, open_run(trainer, error), error));
-  stop_watch_begin(&trainer->watch, trainer->began, trainer->settings->train.time_limit,
-                   trainer->options->job_end, checkpoint_bytes(trainer));
-  return LS_OK;
-}
-
-void training_teardown(trainer_t *trainer) {
+static void teardown(trainer_t *trainer) {
   report_close(&trainer->record.report);
   history_free(&trainer->record.history);
   free_vectors(trainer);
@@ -377,12 +371,55 @@ void training_teardown(trainer_t *trainer) {
   graph_destroy(&trainer->graph);
 }
 
+static ls_status setup(trainer_t *trainer, ls_error *error) {
+  TRY(prepare(trainer, error));
+  TRY(look_at_hosts(trainer, error));
+  TRY(trainer_agree(trainer, open_run(trainer, error), error));
+  stop_watch_begin(&trainer->watch, trainer->world, trainer->began, trainer->settings->train.time_limit,
+                   trainer->options->job_end, checkpoint_bytes(trainer));
+  return LS_OK;
+}
+
+/* What the crew does of a run. */
+typedef struct {
+  trainer_t *trainer;
+  training_work_t *work;
+} crew_t;
+
+static ls_status run_crew(world_t *world, void *context, ls_error *error) {
+  const crew_t *crew = context;
+  crew->trainer->world = world;
+  ls_status status = setup(crew->trainer, error);
+  status = crew->work(crew->trainer, status, error);
+  teardown(crew->trainer);
+  return status;
+}
+
+ls_status training_run(trainer_t *trainer, training_work_t *work, ls_error *error) {
+  crew_t crew = {trainer, work};
+  world_set_timeout(trainer->world, trainer->settings->parallel.timeout);
+  TRY(trainer_agree(trainer, run_directory_of(trainer->settings, &trainer->run, error), error));
+  TRY(find_checkpoint(trainer, error));
+  TRY(find_shards(trainer, error));
+  /* those who collect an ensemble do not need all ranks that trained it */
+  const log_t *log = trainer->settings->train.members > 1 ? NULL : trainer->options->log;
+  return layout_crew(trainer->world, trainer->position.shards, log, run_crew, &crew, error);
+}
+
+ls_status training_crew(world_t *world, const settings_t *settings, const log_t *log, crew_work_t *work,
+                        void *context, ls_error *error) {
+  trainer_t trainer = {.world = world, .settings = settings};
+  TRY(find_shards(&trainer, error));
+  return layout_crew(world, trainer.position.shards, log, work, context, error);
+}
+
 ls_status training_open(world_t *world, const settings_t *settings, training_t *out, ls_error *error) {
   static const train_options_t options = {0};
   trainer_t *trainer = calloc(1, sizeof *trainer);
   ls_status status = trainer == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a training") : LS_OK;
   TRY_OR_DONE(world_agree(world, status, error));
   *trainer = (trainer_t){.world = world, .settings = settings, .options = &options};
+  TRY_OR_DONE(find_shards(trainer, error));
   TRY_OR_DONE(prepare(trainer, error));
   *out = (training_t){.world = world,
                       .settings = trainer->settings,
@@ -395,14 +432,14 @@ ls_status training_open(world_t *world, const settings_t *settings, training_t *
                       .engine = trainer->engine,
                       .trainer = trainer};
 done:
-  if (status != LS_OK && trainer != NULL) training_teardown(trainer);
+  if (status != LS_OK && trainer != NULL) teardown(trainer);
   if (status != LS_OK) free(trainer);
   return status;
 }
 
 void training_close(training_t *training) {
   if (training->trainer == NULL) return;
-  training_teardown(training->trainer);
+  teardown(training->trainer);
   free(training->trainer);
   training->trainer = NULL;
 }

@@ -74,27 +74,53 @@ Test(shard, ranks_own_all_shards_contiguously_and_evenly) {
     }
 }
 
+/* Batch, training rows, shards. */
 Test(shard, automatic_number_of_shards) {
-  const int64_t expected[][2] = {{1, 1},      {31, 1},      {64, 2},      {128, 4},
-                                 {512, 16},   {2047, 32},   {2048, 64},   {8192, 64},
-                                 {16384, 64}, {16385, 128}, {32768, 128}, {32769, 256}};
+  const int64_t expected[][3] = {{1, 9000, 1},
+                                 {15, 9000, 1},
+                                 {16, 9000, 2},
+                                 {31, 9000, 2},
+                                 {32, 9000, 4},
+                                 {64, 9000, 4},
+                                 {128, 9000, 4},
+                                 {255, 9000, 4},
+                                 {256, 9000, 8},
+                                 {512, 9000, 16},
+                                 {2047, 9000, 32},
+                                 {2048, 9000, 64},
+                                 {8192, 9000, 64},
+                                 {16384, 1 << 20, 64},
+                                 {16385, 1 << 20, 128},
+                                 {32768, 1 << 20, 128},
+                                 {32769, 1 << 20, 256},
+                                 {512, 120, 4},
+                                 {32, 12, 1},
+                                 {100000, 300, 8},
+                                 {4, 4, 1},
+                                 {32, 0, 1}};
   for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
-    cr_assert_eq(shards_auto(expected[i][0]), expected[i][1], "batch %ld", (long)expected[i][0]);
+    cr_expect_eq(shards_auto(expected[i][0], expected[i][1]), expected[i][2], "batch %ld of %ld rows",
+                 (long)expected[i][0], (long)expected[i][1]);
+}
+
+/* Whatever the batch: powers of two, and between 8 and 256 rows a shard where there is more than one. */
+Test(shard, automatic_shards_have_neither_too_few_nor_too_many_rows) {
+  for (int64_t batch = 1; batch < 40000; batch++) {
+    int shards = shards_auto(batch, INT64_MAX);
+    cr_assert_eq(shards & (shards - 1), 0);
+    cr_assert(shards == 1 || batch / shards >= (shards <= 4 ? 8 : 32), "batch %ld", (long)batch);
+    cr_assert(slice_rows(batch, shards) <= 256, "batch %ld", (long)batch);
+  }
 }
 
 Test(shard, checks_name_the_remedy) {
   ls_error error = {0};
-  cr_assert_eq(shards_check(128, 4, 4, &error), LS_OK);
-  cr_assert_eq(shards_check(7, 7, 1, &error), LS_OK);
-  cr_assert_eq(shards_check(128, 4, 6, &error), LS_BAD_SETTINGS);
-  cr_assert_not_null(strstr(error.message, "parallel.shards=6 (at most 22 rows"), "%s", error.message);
-  cr_assert_not_null(strstr(error.message, "global_batch_size=256"), "%s", error.message);
-  cr_assert_eq(shards_check(4, 4, 100, &error), LS_BAD_SETTINGS);
-  cr_assert_not_null(strstr(error.message, "global_batch_size=16385"), "%s", error.message);
-  cr_assert_eq(shards_auto(16385), 128);
-  cr_assert_eq(shards_check(16, 17, 1, &error), LS_BAD_SETTINGS);
-  cr_assert_not_null(strstr(error.message, "parallel.shards"), "%s", error.message);
-  cr_assert_eq(shards_check(16, 0, 1, &error), LS_BAD_SETTINGS);
+  cr_assert_eq(shards_check(128, 4, &error), LS_OK);
+  cr_assert_eq(shards_check(7, 7, &error), LS_OK);
+  cr_assert_eq(shards_check(16, 17, &error), LS_BAD_SETTINGS);
+  cr_assert_not_null(strstr(error.message, "parallel.shards=2, which makes 8 rows"), "%s", error.message);
+  cr_assert_eq(shards_check(16, 0, &error), LS_BAD_SETTINGS);
+  cr_assert_eq(shards_check(0, 1, &error), LS_BAD_SETTINGS);
 }
 
 static void check_permutation(const uint32_t *order, int64_t n) {

@@ -196,6 +196,16 @@ static pid_t start_line(const char *launcher, const char *format, va_list args) 
   return start_words(line);
 }
 
+pid_t run_start_command(int ranks, const char *format, ...) {
+  char launcher[1024] = "";
+  va_list args;
+  if (ranks != ALONE) snprintf(launcher, sizeof launcher, "%s %d", LOCKSTEP_MPIRUN, ranks);
+  va_start(args, format);
+  pid_t pid = start_line(launcher, format, args);
+  va_end(args);
+  return pid;
+}
+
 pid_t run_start(int ranks, const char *format, ...) {
   va_list args;
   va_start(args, format);

@@ -27,6 +27,8 @@ typedef struct {
 result_t run(int ranks, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Any command, the same way. */
 result_t run_command(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Any command after the words that launch so many ranks, or "" when ALONE. */
+pid_t run_start_command(int ranks, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The words that launch lockstep with so many ranks, for commands that wrap it. */
 const char *run_launcher(int ranks);
 /* The first Python that has h5py and numpy, or NULL. */

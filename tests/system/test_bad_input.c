@@ -126,7 +126,7 @@ Test(bad_input, settings_that_do_not_go_together_are_refused_with_their_line) {
                {"stop: {patience: 3}", "stop.patience needs validation rows", ALONE},
                {"checkpoint: {best: valid_r2}", "checkpoint.best needs", ALONE},
                {"train: {global_batch_size: 64}\noptimizer: lbfgs", "train.global_batch_size: the", ALONE},
-               {"parallel: {shards: 1}", "parallel.shards: 2 ranks share", 2},
+               {"parallel: {shards: 65}", "parallel.shards is 65 but", 2},
                {"data: {window: {length: 4, season: 5}, file: data.h5}", "data.window.season is 5", ALONE},
                {"data: {window: {length: 4}, file: data.h5}", "data.window.targets gives 13", ALONE},
                {"data: {scaling: {columns: {99: robust}}, file: data.h5}", "data.scaling.columns: ", ALONE},
@@ -142,12 +142,11 @@ Test(bad_input, settings_that_do_not_go_together_are_refused_with_their_line) {
   }
 }
 
-Test(bad_input, more_ranks_than_shards_names_a_remedy) {
-  for (int ranks = 2; ranks <= 3; ranks++) {
-    result_t result = run(ranks, "train config.yaml parallel.shards=1");
-    check(&result, ranks, EXIT_SETTINGS, "parallel.shards=");
-    cr_assert_not_null(strstr(result.err, "global_batch_size"), "%s", result.err);
-  }
+Test(bad_input, far_more_threads_than_cores) {
+  refused(EXIT_SETTINGS, "parallel.threads: 65536 threads are far more than",
+          "train config.yaml parallel.threads=65536");
+  refused(EXIT_SETTINGS, "parallel.threads: 65536 threads are far more than",
+          "check config.yaml parallel.threads=65536");
 }
 
 /* ---- data ---- */

@@ -54,7 +54,7 @@ Test(launch, gives_a_rank_as_many_threads_as_its_task_has_cpus) {
 }
 
 /* The machine as the operating system tells it. */
-Test(launch, shows_the_host_and_a_line_that_uses_all_its_cores) {
+Test(launch, shows_the_host) {
   char expected[256];
   gethostname(expected, sizeof expected);
   result_t result = run_well(2, "check config.yaml parallel.threads=1");
@@ -65,7 +65,60 @@ Test(launch, shows_the_host_and_a_line_that_uses_all_its_cores) {
   cr_assert_not_null(strstr(at, expected), "%s", at);
   snprintf(expected, sizeof expected, " of %ld cores", sysconf(_SC_NPROCESSORS_ONLN));
   cr_assert_not_null(strstr(at, expected), "%s", at);
-  cr_assert_not_null(strstr(at, "\nlaunch  mp"), "%s", at);
+}
+
+/* The command that `check` prints for these settings, and the number of cores that it says it uses. */
+static int launch_line(const char *overrides, char *line, size_t size) {
+  int used = 0, cores = 0;
+  result_t result = run_well(ALONE, "check config.yaml %s", overrides);
+  const char *at = strstr(result.out, "\nlaunch  ");
+  cr_assert_not_null(at, "%s", result.out);
+  at += strlen("\nlaunch  ");
+  const char *end = strchr(at, '\n');
+  cr_assert_eq(sscanf(end, "\n        uses %d of %d cores", &used, &cores), 2, "%s", end);
+  snprintf(line, size, "%.*s", (int)(end - at), at);
+  return used;
+}
+
+/* What is printed is run as it is. The start line of the training counts the threads that come of it. */
+Test(launch, line_of_check_works_and_honours_the_settings) {
+  static const char *const settings[] = {"",
+                                         "parallel.threads=1",
+                                         "parallel.threads=2 parallel.shards=2",
+                                         "parallel.threads=3",
+                                         "parallel.shards=1",
+                                         "parallel.shards=1 parallel.threads=1",
+                                         "parallel.ranks_per_node=1",
+                                         "train.members=2 parallel.shards=1",
+                                         "name='it is a name' train.global_batch_size=all"};
+  char line[1024];
+  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    int used = launch_line(settings[i], line, sizeof line), nodes = 0, ranks = 0, threads = 0;
+    result_t result = run_command("%s train.epochs=1", line);
+    cr_expect_eq(result.code, 0, "%s: exit code %d\n%s", line, result.code, result.err);
+    cr_expect_null(strstr(result.err, "idle"), "%s: %s", line, result.err);
+    const char *at = strstr(result.err, " parameters, ");
+    cr_assert(at != NULL && sscanf(at, " parameters, %d node%*[s ]x %d rank%*[s ]x %d thread", &nodes, &ranks,
+                                   &threads) == 3,
+              "%s: %s", line, result.err);
+    if (strstr(settings[i], "members") != NULL || strstr(settings[i], "threads=3") != NULL) continue;
+    cr_expect_eq(nodes * ranks * threads, used, "%s: %d x %d x %d", line, nodes, ranks, threads);
+    cr_expect_null(strstr(result.err, "warning: the launcher"), "%s: %s", line, result.err);
+  }
+}
+
+Test(launch, line_of_check_inside_a_job_has_the_cores_of_the_job) {
+  char line[1024];
+  setenv("SLURM_JOB_CPUS_PER_NODE", "6(x2),3", 1);
+  cr_expect_eq(launch_line("parallel.shards=8", line, sizeof line), 6);
+  cr_expect_not_null(strstr(line, "srun --mpi=pmix --ntasks=6 --cpus-per-task=1 "), "%s", line);
+  cr_expect_eq(launch_line("parallel.shards=4", line, sizeof line), 6);
+  cr_expect_not_null(strstr(line, "srun --mpi=pmix --ntasks=3 --cpus-per-task=2 "), "%s", line);
+  cr_expect_eq(launch_line("parallel.shards=8 parallel.threads=4", line, sizeof line), 4);
+  cr_expect_not_null(strstr(line, "srun --mpi=pmix --ntasks=1 --cpus-per-task=4 "), "%s", line);
+  cr_expect_eq(
+      launch_line("parallel.shards=8 parallel.threads=1 parallel.ranks_per_node=4", line, sizeof line), 4);
+  cr_expect_not_null(strstr(line, "srun --mpi=pmix --ntasks=4 --cpus-per-task=1 "), "%s", line);
 }
 
 /* A thousand million checkpoints do not fit on any disk. */
@@ -90,5 +143,75 @@ Test(launch, counts_all_cores_whatever_binds_threads_of_openmp) {
                        result.out);
     snprintf(ignored, sizeof ignored, "ignored %.*s:", (int)strcspn(variables[i], "="), variables[i]);
     cr_expect_not_null(strstr(result.err, ignored), "no '%s' in\n%s", ignored, result.err);
+  }
+}
+
+/* The start line says where the number of threads comes from. OMP_NUM_THREADS is a list for nested regions.
+ */
+Test(launch, takes_threads_from_openmp_where_the_settings_leave_them_open) {
+  static const struct {
+    const char *variables, *words, *expected;
+    int code;
+  } cases[] = {
+      {"OMP_NUM_THREADS=1", "", "1 thread by OMP_NUM_THREADS", 0},
+      {"OMP_NUM_THREADS=3,2", "", "3 threads by OMP_NUM_THREADS", 0},
+      {"OMP_NUM_THREADS=3", "parallel.threads=2", "2 threads, ", 0},
+      {"OMP_NUM_THREADS=3", "train.members=2", "3 threads by OMP_NUM_THREADS", 0},
+      {"OMP_NUM_THREADS=many", "parallel.threads=1", "1 thread, ", 0},
+      {"OMP_THREAD_LIMIT=1", "", "1 thread", 0},
+      {"OMP_NUM_THREADS=4 OMP_THREAD_LIMIT=1", "", "1 thread by OMP_THREAD_LIMIT", 0},
+      {"OMP_THREAD_LIMIT=1", "parallel.threads=2", "2 threads, but OMP_THREAD_LIMIT allows 1", 2},
+      {"OMP_NUM_THREADS=65536", "", "OMP_NUM_THREADS: 65536 threads are far more", 2},
+      {"OMP_MAX_ACTIVE_LEVELS=0", "parallel.threads=2", "2 threads, ", 0},
+      {"OMP_DYNAMIC=true", "parallel.threads=2", "2 threads, ", 0},
+      {"SLURM_CPUS_PER_TASK=2 OMP_NUM_THREADS=1", "", "1 thread by OMP_NUM_THREADS", 0},
+      {"SLURM_CPUS_PER_TASK=1 OMP_NUM_THREADS=2", "", "OMP_NUM_THREADS=2, but SLURM gives each task 1", 2},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    result_t result = run_command("env %s %s train config.yaml train.epochs=1 %s", cases[i].variables,
+                                  run_launcher(ALONE), cases[i].words);
+    cr_expect_eq(result.code, cases[i].code, "%s: exit code %d\n%s", cases[i].variables, result.code,
+                 result.err);
+    cr_expect_not_null(strstr(result.err, cases[i].expected), "%s: no '%s' in\n%s", cases[i].variables,
+                       cases[i].expected, result.err);
+  }
+  run_well(ALONE, "train config.yaml name=m train.epochs=1");
+  result_t result = run_command("env OMP_THREAD_LIMIT=1 %s eval runs/m", run_launcher(ALONE));
+  cr_expect_eq(result.code, 0, "eval: exit code %d\n%s", result.code, result.err);
+}
+
+/* Under mpirun, with ranks bound to cores by the launcher: neither variable changes what a rank has. */
+Test(launch, of_ranks_is_not_disturbed_by_variables_of_openmp) {
+  static const char *const variables[] = {"OMP_PROC_BIND=close", "OMP_PLACES={0}", "GOMP_CPU_AFFINITY=0",
+                                          "OMP_NUM_THREADS=1"};
+  const bool is_open_mpi = strstr(run_launcher(2), "--oversubscribe") != NULL;
+  for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+    for (int ranks = 1; ranks <= 2; ranks++) {
+      setenv("OMPI_MCA_hwloc_base_binding_policy", "core", 1);
+      result_t result =
+          run_command("env %s %s %d %s check config.yaml", variables[i],
+                      is_open_mpi ? "mpirun -n" : "mpiexec -bind-to core -n", ranks, run_launcher(ALONE));
+      cr_expect_eq(result.code, 0, "%s, %d rank(s): exit code %d\n%s", variables[i], ranks, result.code,
+                   result.err);
+      char expected[64];
+      long cores = sysconf(_SC_NPROCESSORS_ONLN);
+      snprintf(expected, sizeof expected, "on %ld of %ld cores", ranks < cores ? ranks : cores, cores);
+      cr_expect_not_null(strstr(result.out, expected), "%s, %d rank(s): no '%s' in\n%s", variables[i], ranks,
+                         expected, result.out);
+    }
+}
+
+/* One program for each rank, with its own words: MPI calls it MPMD. */
+Test(launch, of_ranks_with_different_words_is_refused) {
+  static const char *const others[] = {"train config.yaml --timing", "train config.yaml --resume",
+                                       "train config.yaml train.epochs=2", "check config.yaml",
+                                       "info data.h5"};
+  char first[1024];
+  snprintf(first, sizeof first, "%s", run_launcher(1));
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    result_t result = run_command("%s train config.yaml : -n 1 %s %s", first, run_launcher(ALONE), others[i]);
+    expect_refused(&result, "rank 0 has `train config.yaml` and rank 1 on ");
+    cr_expect_not_null(strstr(result.err, others[i]), "%s", result.err);
+    cr_expect_not(file_exists("runs"), "%s left a run", others[i]);
   }
 }
