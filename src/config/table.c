@@ -269,11 +269,13 @@ static const key_row_t rows[] = {
      .used_by = "ridge", .meaning = "penalty lambda w^2 on weights, added to the sum of squared errors",
      NOT_NEGATIVE},
     {"parallel.threads", &type_integer, FIELD(parallel.threads), "auto", .may_change = true,
-     .meaning =
-         "threads per rank; auto: the CPUs of a SLURM task, or the node's cores divided among its ranks",
+     .meaning = "threads per rank; auto: OMP_NUM_THREADS, or the CPUs of a SLURM task, or the node's cores "
+                "divided among its ranks",
      .range = {.low = 1, .high = 65536}, .or_auto = true},
     {"parallel.shards", &type_integer, FIELD(parallel.shards), "auto", .may_change = true,
-     .meaning = "number of shards; auto: depends only on the global batch, 32 to 256 rows per shard",
+     .meaning = "number of shards; auto: depends only on the batch and the training rows, 32 to 256 rows per "
+                "shard and step, "
+                "fewer for batches below 128 rows",
      .range = {.low = 1, .high = 1048576}, .or_auto = true},
     {"parallel.reduce", &type_choice, FIELD(parallel.reduce), "shared", .may_change = true,
      .meaning = "how gradients are summed", .list = reduce_choice},

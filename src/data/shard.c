@@ -5,7 +5,6 @@
 #include "base/text.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 
 static int64_t share(int64_t n, int64_t parts, int64_t j) {
   return n / parts + (j < n % parts);
@@ -69,12 +68,14 @@ enum {
 /* What a shard costs: each tile of the weight gradients is computed for one shard after the other, and every
  * shard but the first adds one addition for each weight to the products of its rows. With 32 rows that is
  * little. With 8 rows it is up to an eighth of the products of the weight gradients. A small batch accepts
- * this for up to four shards, so that two to four ranks, or threads, share its rows. */
-int shards_auto(int64_t batch, int64_t rows) {
+ * this for up to four shards, so that two to four ranks, or threads, share its rows. Batch normalisation
+ * needs the rows: its mean and variance are those of a shard's part of the batch. */
+int shards_auto(int64_t batch, int64_t rows, bool normalises_batches) {
   int64_t most = batch < rows ? batch : rows;
+  int64_t fewest_of_few = normalises_batches ? FEWEST_ROWS : FEWEST_ROWS_OF_FEW;
   int shards = USUAL_SHARDS;
   while (shards > FEW_SHARDS && most / shards < FEWEST_ROWS) shards /= 2;
-  while (shards > 1 && most / shards < FEWEST_ROWS_OF_FEW) shards /= 2;
+  while (shards > 1 && most / shards < fewest_of_few) shards /= 2;
   while (shards < MOST_SHARDS && slice_rows(most, shards) > MOST_ROWS) shards *= 2;
   return shards;
 }
@@ -83,7 +84,7 @@ ls_status shards_check(int64_t batch, int shards, ls_error *error) {
   if (batch < 1) return error_set(error, LS_BAD_SETTINGS, "train.global_batch_size must be at least 1");
   if (shards < 1) return error_set(error, LS_BAD_SETTINGS, "parallel.shards must be at least 1");
   if (shards <= batch) return LS_OK;
-  int fitting = shards_auto(batch, batch);
+  int fitting = shards_auto(batch, batch, false);
   return error_set(error, LS_BAD_SETTINGS,
                    "parallel.shards is %d but a batch has only %" PRId64
                    " rows (train.global_batch_size): set parallel.shards=%d, which makes %" PRId64

@@ -65,6 +65,13 @@ static void place_blobs(const synthetic_t *set, int64_t row, const double *u, do
   for (int64_t j = 0; j < set->features; j++) x[j] = 20 * x[j] - 10;
 }
 
+/* Corners of a square: class 0 at (1, 1) and (-1, -1), class 1 at (-1, 1) and (1, -1), in turn. */
+static void place_xor(const synthetic_t *set, int64_t row, const double *u, double *x, double *y) {
+  (void)set, (void)u, (void)y;
+  x[1] = row / 2 % 2 == 0 ? 1 : -1;
+  x[0] = row % 2 == 0 ? x[1] : -x[1];
+}
+
 /* ---- curves: y = f(x) ---- */
 
 /* y = sin(pi x_1) … sin(pi x_d), x uniform in [-1, 1)^d. */
@@ -127,6 +134,15 @@ static const kind_t kinds[] = {
      MOST_CLASSES,
      1,
      place_blobs,
+     NULL},
+    {{"xor", "a cloud at each corner of a square, opposite corners of one class"},
+     MADE_CLASSES,
+     2,
+     2,
+     2,
+     2,
+     0.3,
+     place_xor,
      NULL},
     {{"sine", "y = sin(pi x_1) ... sin(pi x_d) over [-1, 1)^d"},
      MADE_VALUES,

@@ -135,10 +135,18 @@ settings_t settings_for_rows(const settings_t *settings, int64_t training_rows) 
   return own;
 }
 
+static bool has_batch_norm(const layer_settings_t *layers, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (layers[i].kind == LAYER_BATCH_NORM || has_batch_norm(layers[i].layers, layers[i].n_layers))
+      return true;
+  return false;
+}
+
 ls_status layout_shards(const settings_t *settings, int stored, int64_t rows, int *out, ls_error *error) {
+  const bool normalises = has_batch_norm(settings->model.layers, settings->model.n_layers);
   int64_t batch = settings->train.global_batch_size;
   int shards = stored > 0                                   ? stored
-               : settings->parallel.shards == SETTINGS_AUTO ? shards_auto(batch, rows)
+               : settings->parallel.shards == SETTINGS_AUTO ? shards_auto(batch, rows, normalises)
                                                             : (int)settings->parallel.shards;
   TRY(shards_check(batch, shards, error));
   *out = shards;

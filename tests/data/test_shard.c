@@ -99,15 +99,19 @@ Test(shard, automatic_number_of_shards) {
                                  {4, 4, 1},
                                  {32, 0, 1}};
   for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
-    cr_expect_eq(shards_auto(expected[i][0], expected[i][1]), expected[i][2], "batch %ld of %ld rows",
+    cr_expect_eq(shards_auto(expected[i][0], expected[i][1], false), expected[i][2], "batch %ld of %ld rows",
                  (long)expected[i][0], (long)expected[i][1]);
 }
 
 /* Whatever the batch: powers of two, and between 8 and 256 rows a shard where there is more than one. */
 Test(shard, automatic_shards_have_neither_too_few_nor_too_many_rows) {
   for (int64_t batch = 1; batch < 40000; batch++) {
-    int shards = shards_auto(batch, INT64_MAX);
+    int shards = shards_auto(batch, INT64_MAX, false), normalising = shards_auto(batch, INT64_MAX, true);
     cr_assert_eq(shards & (shards - 1), 0);
+    cr_assert_eq(normalising & (normalising - 1), 0);
+    cr_assert(normalising <= shards && (normalising == 1 || batch / normalising >= 32), "batch %ld",
+              (long)batch);
+    cr_assert_eq(normalising, batch < 128 ? (batch < 64 ? 1 : 2) : shards, "batch %ld", (long)batch);
     cr_assert(shards == 1 || batch / shards >= (shards <= 4 ? 8 : 32), "batch %ld", (long)batch);
     cr_assert(slice_rows(batch, shards) <= 256, "batch %ld", (long)batch);
   }

@@ -36,8 +36,9 @@ lines_not_printed() {
     while IFS= read -r line; do grep -qF -- "$line" page.log || printf '%s\n' "$line"; done
 }
 
-# mpirun as root and more ranks than cores: what a reader at a desk does not meet
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+# What a reader at a desk does not have: variables for MPI and OpenMP. Only mpirun as root needs some.
+while read -r name; do unset "$name"; done < <(env | sed -nE 's/^((OMP|GOMP|KMP|OMPI|PMIX|PRTE|MPICH|HYDRA|SLURM)_[A-Za-z0-9_]*)=.*/\1/p')
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export MPLCONFIGDIR=$place/matplotlib
 export PATH=$place/build/release:$PATH
 

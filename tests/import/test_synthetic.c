@@ -60,6 +60,26 @@ Test(synthetic, an_arm_of_a_spiral_is_at_the_angle_of_its_radius) {
   drop(&made);
 }
 
+/* The class is the exclusive or of the signs, and each corner has a quarter of the rows. */
+Test(synthetic, xor_has_a_corner_for_each_pair_of_signs) {
+  made_t exact = make("xor", N, OWN, OWN, 0), noisy = make("xor", N, OWN, OWN, OWN);
+  int rows[2][2] = {{0}};
+  double square = 0;
+  for (int i = 0; i < N; i++) {
+    const float *point = exact.points + 2 * i;
+    cr_assert(fabsf(point[0]) == 1 && fabsf(point[1]) == 1, "row %d: (%g, %g)", i, (double)point[0],
+              (double)point[1]);
+    cr_assert_eq(exact.labels[i], (point[0] > 0) != (point[1] > 0), "row %d", i);
+    cr_assert_eq(noisy.labels[i], exact.labels[i], "row %d", i);
+    rows[point[0] > 0][point[1] > 0]++;
+    for (int j = 0; j < 2; j++) square += pow((double)(noisy.points[2 * i + j] - point[j]), 2) / (2 * N);
+  }
+  for (int corner = 0; corner < 4; corner++) cr_expect_eq(rows[corner / 2][corner % 2], N / 4);
+  cr_expect_float_eq(sqrt(square), 0.3, 0.02);
+  drop(&exact);
+  drop(&noisy);
+}
+
 /* Mean and deviation of a class's coordinate; centres of different classes differ. */
 Test(synthetic, blobs_are_normal_around_a_centre_for_each_class) {
   enum { CLASSES = 4, D = 3, EACH = N / CLASSES };
