@@ -21,9 +21,9 @@ typedef void (*place_row_t)(const synthetic_t *set, int64_t row, const double *u
 typedef struct {
   choice_t choice;
   made_t made;
-  int64_t features, most_features; /* the least number, which is the default; the most */
-  int64_t classes, most_classes;   /* the same */
-  double noise;                    /* default */
+  int64_t features, most_features;               /* the least number, which is the default; the most */
+  int64_t fewest_classes, classes, most_classes; /* the least number, the default, the most */
+  double noise;                                  /* default */
   place_row_t place;
   void (*filter)(int64_t rows, float *x); /* applied to the whole series once all rows exist, or NULL */
 } kind_t;
@@ -115,10 +115,11 @@ static void filter_ar(int64_t rows, float *x) {
 }
 
 static const kind_t kinds[] = {
-    {{"moons", "two interleaved half circles"}, MADE_CLASSES, 2, 2, 2, 2, 0, place_moons, NULL},
-    {{"circles", "a circle inside a circle"}, MADE_CLASSES, 2, 2, 2, 2, 0, place_circles, NULL},
+    {{"moons", "two interleaved half circles"}, MADE_CLASSES, 2, 2, 2, 2, 2, 0, place_moons, NULL},
+    {{"circles", "a circle inside a circle"}, MADE_CLASSES, 2, 2, 2, 2, 2, 0, place_circles, NULL},
     {{"spirals", "arms that wind around each other, one per class"},
      MADE_CLASSES,
+     2,
      2,
      2,
      2,
@@ -130,6 +131,7 @@ static const kind_t kinds[] = {
      MADE_CLASSES,
      2,
      MOST_FEATURES,
+     2,
      3,
      MOST_CLASSES,
      1,
@@ -137,6 +139,7 @@ static const kind_t kinds[] = {
      NULL},
     {{"xor", "a cloud at each corner of a square, opposite corners of one class"},
      MADE_CLASSES,
+     2,
      2,
      2,
      2,
@@ -151,12 +154,14 @@ static const kind_t kinds[] = {
      0,
      0,
      0,
+     0,
      place_sine,
      NULL},
     {{"friedman", "y = 10 sin(pi x_1 x_2) + 20 (x_3 - 1/2)^2 + 10 x_4 + 5 x_5 over [0, 1)^d"},
      MADE_VALUES,
      5,
      MOST_FEATURES,
+     0,
      0,
      0,
      0,
@@ -169,12 +174,14 @@ static const kind_t kinds[] = {
      0,
      0,
      0,
+     0,
      place_seasons,
      NULL},
     {{"ar", "a time series, the autoregression x_t = 3/2 x_{t-1} - 3/4 x_{t-2} + noise, without y"},
      MADE_SERIES,
      1,
      1,
+     0,
      0,
      0,
      1,
@@ -190,9 +197,9 @@ bool synthetic_choice(size_t i, choice_t *out) {
 
 /* ---- checking a request ---- */
 
-static ls_status settle_count(const kind_t *kind, const char *what, int64_t fewest, int64_t most,
-                              int64_t *count, ls_error *error) {
-  if (*count == SYNTHETIC_DEFAULT) *count = fewest;
+static ls_status settle_count(const kind_t *kind, const char *what, int64_t fewest, int64_t usual,
+                              int64_t most, int64_t *count, ls_error *error) {
+  if (*count == SYNTHETIC_DEFAULT) *count = usual;
   if (*count >= fewest && *count <= most) return LS_OK;
   if (fewest == most)
     return error_set(error, LS_USAGE, "--make %s has %" PRId64 " %s, not %" PRId64, kind->choice.name, fewest,
@@ -212,8 +219,10 @@ ls_status synthetic_settle(const synthetic_t *wanted, synthetic_t *out, ls_error
   const kind_t *kind = &kinds[found];
   if (set.rows < 1)
     return error_set(error, LS_USAGE, "--rows: a set has at least one row, not %" PRId64, set.rows);
-  TRY(settle_count(kind, "features", kind->features, kind->most_features, &set.features, error));
-  TRY(settle_count(kind, "classes", kind->classes, kind->most_classes, &set.classes, error));
+  TRY(settle_count(kind, "features", kind->features, kind->features, kind->most_features, &set.features,
+                   error));
+  TRY(settle_count(kind, "classes", kind->fewest_classes, kind->classes, kind->most_classes, &set.classes,
+                   error));
   if (set.noise == SYNTHETIC_DEFAULT) set.noise = kind->noise;
   if (!(set.noise >= 0 && isfinite(set.noise)))
     return error_set(error, LS_USAGE, "--noise is a standard deviation, at least 0, not %g", set.noise);

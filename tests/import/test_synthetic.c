@@ -60,6 +60,16 @@ Test(synthetic, an_arm_of_a_spiral_is_at_the_angle_of_its_radius) {
   drop(&made);
 }
 
+/* Three by default. */
+Test(synthetic, blobs_may_be_two) {
+  for (int classes = 2; classes <= 3; classes++) {
+    made_t made = make("blobs", 12, OWN, classes == 2 ? 2 : OWN, OWN);
+    for (int i = 0; i < 12; i++)
+      cr_expect_eq(made.labels[i], i % classes, "row %d of %d classes", i, classes);
+    drop(&made);
+  }
+}
+
 /* The class is the exclusive or of the signs, and each corner has a quarter of the rows. */
 Test(synthetic, xor_has_a_corner_for_each_pair_of_signs) {
   made_t exact = make("xor", N, OWN, OWN, 0), noisy = make("xor", N, OWN, OWN, OWN);
