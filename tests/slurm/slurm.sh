@@ -102,6 +102,36 @@ job=$(LAYOUTS="1x1x1 1x2x1" LOCKSTEP_LAUNCHER=mpirun sbatch --parsable --array=0
 wait_until 60 has_ended "$job"
 "$LOCKSTEP" diff runs/config-1x1x1 runs/config-1x2x1 || fail "other bits on another layout"
 
+# ---- variables that module systems set; idle ranks; the line that check prints ----
+
+# checked TEXT WORDS…: `check` by WORDS succeeds and says this.
+checked() {
+  local text=$1
+  shift
+  "$@" >check.out 2>&1 || fail "exit code $?: $* $(cat check.out)"
+  grep -qF -- "$text" check.out || fail "nothing of '$text': $* $(cat check.out)"
+}
+
+for variable in OMP_PROC_BIND=close OMP_PLACES=cores GOMP_CPU_AFFINITY=0 OMP_NUM_THREADS=1; do
+  checked ': 2 ranks x 1 thread on 2 of' \
+    env "$variable" srun --mpi=pmix --ntasks=2 --cpus-per-task=1 "$LOCKSTEP" check config.yaml
+done
+checked ': 1 rank x 1 thread on 2 of' \
+  env OMP_NUM_THREADS=1 srun --mpi=pmix --ntasks=1 --cpus-per-task=2 "$LOCKSTEP" check config.yaml
+checked '1 of 2 ranks is idle' \
+  srun --mpi=pmix --ntasks=2 --cpus-per-task=1 "$LOCKSTEP" train config.yaml name=idle train.epochs=1 parallel.shards=1
+for words in "" parallel.threads=1 parallel.threads=2 parallel.shards=1; do
+  # shellcheck disable=SC2016 # variables of the job's shell
+  checked '2 of 2 cores' salloc --quiet --ntasks=2 --cpus-per-task=1 sh -c '
+    tasks=2 cpus=1
+    [ "$1" != parallel.threads=2 ] || { tasks=1 cpus=2; }
+    srun --mpi=pmix --ntasks=$tasks --cpus-per-task=$cpus "$LOCKSTEP" check config.yaml name=line train.epochs=1 $1 >line.out
+    cat line.out
+    eval "$(sed -n "s/^launch  //p" line.out)"' sh "$words"
+  [[ $(summary line status) == "done" ]] || fail "the line that check printed did not train: $(cat check.out)"
+  rm -r runs/line
+done
+
 # ---- a scaling study as a job array: measured, collected, nothing missing ----
 
 if "$root/scripts/python.sh" -c '' 2>/dev/null; then
