@@ -124,10 +124,10 @@ typedef struct {
   const settings_t *settings;
   double seconds;
   bench_t bench; /* the result */
-} work_t;
+} bench_work_t;
 
 static ls_status measure(world_t *world, void *context, ls_error *error) {
-  work_t *work = context;
+  bench_work_t *work = context;
   return bench_run(world, work->settings, work->seconds, &work->bench, error);
 }
 
@@ -135,7 +135,7 @@ static ls_status run_config(const session_t *session, const bench_arguments_t *a
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   const char *const inputs[] = {a->arguments.words[0], settings->data.file};
-  work_t work = {.settings = settings, .seconds = a->seconds};
+  bench_work_t work = {.settings = settings, .seconds = a->seconds};
   ls_status status = output_check(session, "json", a->json, inputs, 2, error);
   if (status == LS_OK) status = training_crew(session->world, settings, &session->log, measure, &work, error);
   settings_end(&settings, status, error);

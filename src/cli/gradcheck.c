@@ -60,10 +60,10 @@ static void set_rows(settings_t *settings, int64_t rows) {
 typedef struct {
   const settings_t *settings;
   gradcheck_options_t options;
-} work_t;
+} gradcheck_work_t;
 
 static ls_status check_gradient(world_t *world, void *context, ls_error *error) {
-  const work_t *work = context;
+  const gradcheck_work_t *work = context;
   return gradcheck_run(world, work->settings, &work->options, stdout, error);
 }
 
@@ -79,7 +79,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings->train.l1 = settings->train.l2 = 0; /* the check covers the network without penalties */
   settings->optimizer.name = "sgd";            /* no update happens, and lbfgs would require full batches */
   settings->train.precision = "fp32";          /* rounding to bf16 alone exceeds the tolerance by far */
-  work_t work = {settings, check};
+  gradcheck_work_t work = {settings, check};
   ls_status status = training_crew(session->world, settings, &session->log, check_gradient, &work, error);
   return settings_end(&settings, status, error);
 }

@@ -70,10 +70,10 @@ typedef struct {
   const session_t *session;
   const lr_find_arguments_t *arguments;
   const settings_t *settings;
-} work_t;
+} lr_find_work_t;
 
 static ls_status find_and_show(world_t *world, void *context, ls_error *error) {
-  const work_t *work = context;
+  const lr_find_work_t *work = context;
   lr_find_t found = {0};
   ls_status status = lr_find_run(world, work->settings, &work->arguments->find, &found, error);
   if (status == LS_OK)
@@ -87,7 +87,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   const char *const inputs[] = {a->arguments.words[0], settings->data.file};
-  work_t work = {session, a, settings};
+  lr_find_work_t work = {session, a, settings};
   ls_status status = output_check(session, "out", a->out, inputs, 2, error);
   if (status == LS_OK)
     status = training_crew(session->world, settings, &session->log, find_and_show, &work, error);

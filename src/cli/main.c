@@ -110,10 +110,10 @@ static void note_signals(int argc, char **argv) {
 typedef struct {
   uint64_t checksum;
   char text[120];
-} words_t;
+} rank_words_t;
 
-static words_t words_of(int argc, char **argv) {
-  words_t words = {0};
+static rank_words_t words_of(int argc, char **argv) {
+  rank_words_t words = {0};
   size_t used = 0, size = sizeof words.text;
   for (int i = 1; i < argc; i++) {
     words.checksum = 31 * words.checksum + checksum_of(argv[i], strlen(argv[i]) + 1);
@@ -126,8 +126,8 @@ static words_t words_of(int argc, char **argv) {
 /* Ranks make the same collective calls only if they were given the same arguments. Collective. */
 static ls_status compare_arguments(const session_t *session, int argc, char **argv, ls_error *error) {
   const world_t *world = session->world;
-  const words_t mine = words_of(argc, argv);
-  words_t *all = calloc((size_t)world_size(world), sizeof *all);
+  const rank_words_t mine = words_of(argc, argv);
+  rank_words_t *all = calloc((size_t)world_size(world), sizeof *all);
   ls_status status =
       all == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the arguments of all ranks") : LS_OK;
   TRY_OR_DONE(world_agree(session->world, status, error));

@@ -61,7 +61,7 @@ typedef struct {
   int shards;
   ready_work_t *work;
   void *context;
-} crew_t;
+} model_crew_t;
 
 static ls_status make_ready(const session_t *session, int shards, ready_t *ready, ls_error *error) {
   const model_t *model = ready->model;
@@ -73,7 +73,7 @@ static ls_status make_ready(const session_t *session, int shards, ready_t *ready
 }
 
 static ls_status run_crew(world_t *world, void *context, ls_error *error) {
-  crew_t *crew = context;
+  model_crew_t *crew = context;
   crew->session.world = world;
   ls_status status = make_ready(&crew->session, crew->shards, crew->ready, error);
   if (status == LS_OK) status = crew->work(&crew->session, crew->ready, crew->context, error);
@@ -84,7 +84,7 @@ static ls_status run_crew(world_t *world, void *context, ls_error *error) {
 ls_status ready_run(const session_t *session, const model_request_t *request, ready_work_t *work,
                     void *context, ls_error *error) {
   ready_t ready = {0};
-  crew_t crew = {.session = *session, .ready = &ready, .work = work, .context = context};
+  model_crew_t crew = {.session = *session, .ready = &ready, .work = work, .context = context};
   ls_status status = world_agree(session->world, read_model(request, &ready, error), error);
   if (status == LS_OK) status = layout_shards(ready.settings, shards_to_use(&ready), 0, &crew.shards, error);
   if (status == LS_OK)

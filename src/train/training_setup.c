@@ -384,10 +384,10 @@ static ls_status setup(trainer_t *trainer, ls_error *error) {
 typedef struct {
   trainer_t *trainer;
   training_work_t *work;
-} crew_t;
+} run_crew_t;
 
 static ls_status run_crew(world_t *world, void *context, ls_error *error) {
-  const crew_t *crew = context;
+  const run_crew_t *crew = context;
   crew->trainer->world = world;
   ls_status status = setup(crew->trainer, error);
   status = crew->work(crew->trainer, status, error);
@@ -396,7 +396,7 @@ static ls_status run_crew(world_t *world, void *context, ls_error *error) {
 }
 
 ls_status training_run(trainer_t *trainer, training_work_t *work, ls_error *error) {
-  crew_t crew = {trainer, work};
+  run_crew_t crew = {trainer, work};
   world_set_timeout(trainer->world, trainer->settings->parallel.timeout);
   TRY(trainer_agree(trainer, run_directory_of(trainer->settings, &trainer->run, error), error));
   TRY(find_checkpoint(trainer, error));
