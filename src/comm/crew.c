@@ -17,7 +17,7 @@ static const double LISTEN_SECONDS = 0.05;
 typedef struct {
   ls_status status;
   ls_error error;
-} ending_t;
+} crew_end_t;
 
 /* ---- signals ---- */
 
@@ -61,7 +61,7 @@ static ls_status receive_rest(world_t *world, int64_t sent, ls_error *error) {
 /* ---- the end ---- */
 
 /* An idle rank waits for the broadcast. It sleeps between two looks, so it takes no time from the crew. */
-static ls_status wait_for_end(world_t *world, ending_t *ending, int64_t *sent, ls_error *error) {
+static ls_status wait_for_end(world_t *world, crew_end_t *ending, int64_t *sent, ls_error *error) {
   MPI_Request request = MPI_REQUEST_NULL;
   TRY(mpi_check(MPI_Ibcast(ending, sizeof *ending, MPI_BYTE, 0, world->all, &request), "MPI_Ibcast", error));
   for (int done = 0;;) {
@@ -80,7 +80,7 @@ static ls_status wait_for_end(world_t *world, ending_t *ending, int64_t *sent, l
 static ls_status rejoin(world_t *world, bool is_idle, ls_status status, ls_error *error) {
   ls_error local = {0};
   if (error == NULL) error = &local;
-  ending_t ending = {.status = status, .error = *error};
+  crew_end_t ending = {.status = status, .error = *error};
   int64_t sent = 0;
   if (is_idle) {
     TRY(wait_for_end(world, &ending, &sent, error));

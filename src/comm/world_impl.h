@@ -23,8 +23,8 @@ struct world {
   int received;     /* of a whole, on rank 0: signals that came from idle ranks */
   atomic_int heard; /* of a crew, on its rank 0: the last of these, with the rank it came to; 0: none */
   double listened;  /* when it last looked for one */
-  int *node_of;                  /* (size) */
-  int *offsets;                  /* (size): work space for the lane's collectives */
+  int *node_of;     /* (size) */
+  int *offsets;     /* (size): work space for the lane's collectives */
   char (*hosts)[HOST_NAME_SIZE]; /* (size) */
   double timeout;                /* seconds to wait for other ranks, 0: for ever */
   bool lost;                     /* some ranks did not answer: no communication any more */

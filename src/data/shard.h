@@ -39,14 +39,14 @@ int64_t slice_rows(int64_t batch, int shards);
 int rank_first_shard(int shards, int ranks, int rank);
 int rank_shards(int shards, int ranks, int rank);
 
-/* The default S for batches of training rows: 64 if shards then have 32 to 256 rows of the batch, a larger power of two
- * for larger batches, a smaller one for smaller batches. Small batches have up to 4 shards of at least 8 rows, or of at
- * least 32 if a layer normalises over them; a batch below 16 rows has 1. A batch larger than all rows counts as all rows.
- * The number of ranks has no influence. */
+/* The default S for batches of training rows: 64 if shards then have 32 to 256 rows of the batch, a larger
+ * power of two for larger batches, a smaller one for smaller batches. Small batches have up to 4 shards of at
+ * least 8 rows, or of at least 32 if a layer normalises over them; a batch below 16 rows has 1. A batch
+ * larger than all rows counts as all rows. The number of ranks has no influence. */
 int shards_auto(int64_t batch, int64_t rows, bool normalises_batches);
 
-/* LS_BAD_SETTINGS if S does not suit the batch. The message names the remedy: a larger batch, or parallel.shards=N with
- * the rows that a shard would then have. */
+/* LS_BAD_SETTINGS if S does not suit the batch. The message names the remedy: a larger batch, or
+ * parallel.shards=N with the rows that a shard would then have. */
 ls_status shards_check(int64_t batch, int shards, ls_error *error);
 
 typedef enum { ORDER_NONE, ORDER_BLOCKS, ORDER_FULL } order_t;

@@ -47,8 +47,8 @@ done:
   return status;
 }
 
-/* Tells what to change at the launch so that every thread has a core, and, if the number of threads is automatic, every
- * core a thread. */
+/* Tells what to change at the launch so that every thread has a core, and, if the number of threads is
+ * automatic, every core a thread. */
 static void advise(const world_t *world, bool is_auto, layout_t *layout) {
   int ranks = world_host_ranks(world), fair = layout->cores_online / ranks;
   if (fair < 1) fair = 1;

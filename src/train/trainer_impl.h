@@ -83,8 +83,8 @@ ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error);
 /* Evaluates the current parameters, or the ensemble, on a split. Collective. */
 ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error);
 
-/* Trains epoch by epoch until a rule or a request ends the run. If the set-up failed (`status`), only keeps the history.
- * Returns the status of the run. Collective. */
+/* Trains epoch by epoch until a rule or a request ends the run. If the set-up failed (`status`), only keeps
+ * the history. Returns the status of the run. Collective. */
 ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error);
 
 /* Whether a signal or a time limit asked the run to stop early. */
