@@ -3,6 +3,7 @@
 
 #include "store/store.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ typedef struct {
                          column */
   char *const *names; /* (classes) class names, or NULL: classes are numbered */
   bool has_aleatoric, has_epistemic;
+  element_t type; /* as which its values are written */
 } answer_t;
 
 typedef struct {
@@ -58,7 +60,8 @@ static answers_t answers_of(const model_t *model, const predictions_t *predictio
                    .is_classes = is_classes,
                    .names = is_classes ? model->class_names[h] : NULL,
                    .has_aleatoric = predictions->aleatoric != NULL && (is_only || head_has_deviations(head)),
-                   .has_epistemic = predictions->epistemic != NULL};
+                   .has_epistemic = predictions->epistemic != NULL,
+                   .type = loss_is_regression(head->loss) ? predictions->type : ELEMENT_F32};
   }
   return answers;
 }
@@ -80,9 +83,10 @@ static bool is_known(const answer_t *answer, const deviation_t *deviation) {
   return (!deviation->aleatoric || answer->has_aleatoric) && (!deviation->epistemic || answer->has_epistemic);
 }
 
-static float deviation_at(const predictions_t *all, const deviation_t *deviation, int64_t i) {
-  float a = deviation->aleatoric ? all->aleatoric[i] : 0, e = deviation->epistemic ? all->epistemic[i] : 0;
-  return hypotf(a, e);
+static double deviation_at(const predictions_t *all, const deviation_t *deviation, int64_t i) {
+  double a = deviation->aleatoric ? element_at(all->aleatoric, all->type, i) : 0;
+  double e = deviation->epistemic ? element_at(all->epistemic, all->type, i) : 0;
+  return hypot(a, e);
 }
 
 /* Index of the head's first column in a row of the predictions. */
@@ -92,12 +96,12 @@ static int64_t place_of(const predictions_t *all, const answer_t *answer, int64_
 
 /* The predicted class: the first of the largest values, or the sign of a single score. */
 static int32_t class_of(const predictions_t *all, const answer_t *answer, int64_t row) {
-  const float *p = all->mean + place_of(all, answer, row);
-  int32_t best = 0;
-  if (answer->width == 1) return p[0] > 0;
-  for (int32_t c = 1; c < answer->width; c++)
-    if (p[c] > p[best]) best = c;
-  return best;
+  int64_t first = place_of(all, answer, row), best = 0;
+  if (answer->width == 1) return element_at(all->mean, all->type, first) > 0;
+  for (int64_t c = 1; c < answer->width; c++)
+    if (element_at(all->mean, all->type, first + c) > element_at(all->mean, all->type, first + best))
+      best = c;
+  return (int32_t)best;
 }
 
 /* The i-th part of the values, deviations excluded; false after the last one. */
@@ -154,16 +158,21 @@ static void put_header(FILE *out, const answers_t *answers) {
   fputc('\n', out);
 }
 
+/* All digits of a float, or of a double. */
+static void put_number(FILE *out, const answer_t *answer, double value) {
+  fprintf(out, ",%.*g", answer->type == ELEMENT_F64 ? DBL_DECIMAL_DIG : FLT_DECIMAL_DIG, value);
+}
+
 static void put_answer(FILE *out, const predictions_t *all, const answer_t *answer, int64_t row) {
   int64_t first = place_of(all, answer, row), end = first + answer->width;
   if (answer->is_classes) {
     fputc(',', out);
     put_name(out, "", answer, class_of(all, answer, row));
   }
-  for (int64_t i = first; i < end; i++) fprintf(out, ",%.9g", (double)all->mean[i]);
+  for (int64_t i = first; i < end; i++) put_number(out, answer, element_at(all->mean, all->type, i));
   for (int d = 0; d < DEVIATIONS; d++)
     for (int64_t i = first; i < end && is_known(answer, &deviations[d]); i++)
-      fprintf(out, ",%.9g", (double)deviation_at(all, &deviations[d], i));
+      put_number(out, answer, deviation_at(all, &deviations[d], i));
 }
 
 static void put_table(FILE *out, const answers_t *answers) {
@@ -215,38 +224,33 @@ static ls_status write_classes(store_t *store, const predictions_t *all, const a
   return status;
 }
 
-static ls_status write_deviations(store_t *store, const predictions_t *all, const answer_t *answer,
-                                  ls_error *error) {
-  const int64_t shape[] = {all->rows, answer->width};
-  char name[ARRAY_SIZE];
-  float *values = malloc((size_t)(shape[0] * shape[1]) * sizeof *values + 1);
-  ls_status status = LS_OK;
-  if (values == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for deviations");
-  for (int d = 0; d < DEVIATIONS && status == LS_OK; d++) {
-    if (!is_known(answer, &deviations[d])) continue;
-    for (int64_t row = 0; row < all->rows; row++)
-      for (int64_t i = 0; i < answer->width; i++)
-        values[row * answer->width + i] = deviation_at(all, &deviations[d], place_of(all, answer, row) + i);
-    array_name(answer, deviations[d].name, name);
-    status = store_write(store, name, STORE_F32, 2, shape, values, error);
-  }
-  free(values);
-  return status;
-}
+/* What is written as the columns of one array: deviation `d`, or with NULL the values from column `first`. */
+typedef struct {
+  const char *name;
+  const deviation_t *deviation;
+  int64_t first, width;
+} column_range_t;
 
-/* Writes the columns of one part as a separate array. */
-static ls_status write_part(store_t *store, const predictions_t *all, const answer_t *answer,
-                            const loss_part_t *part, ls_error *error) {
-  const int64_t shape[] = {all->rows, part->width};
+static ls_status write_columns(store_t *store, const predictions_t *all, const answer_t *answer,
+                               const column_range_t *range, ls_error *error) {
+  const int64_t shape[] = {all->rows, range->width}, n = shape[0] * shape[1];
+  bool is_double = answer->type == ELEMENT_F64;
   char name[ARRAY_SIZE];
-  array_name(answer, part->name, name);
-  if (part->width == all->columns) return store_write(store, name, STORE_F32, 2, shape, all->mean, error);
-  float *values = malloc((size_t)(all->rows * part->width) * sizeof *values + 1);
+  array_name(answer, range->name, name);
+  if (range->deviation == NULL && range->width == all->columns && answer->type == all->type)
+    return store_write(store, name, is_double ? STORE_F64 : STORE_F32, 2, shape, all->mean, error);
+  void *values = malloc((size_t)n * element_size(answer->type) + 1);
   if (values == NULL) return error_set(error, LS_NO_MEMORY, "no memory for predictions");
-  for (int64_t row = 0; row < all->rows; row++)
-    memcpy(values + row * part->width, all->mean + place_of(all, answer, row) + part->first,
-           (size_t)part->width * sizeof *values);
-  ls_status status = store_write(store, name, STORE_F32, 2, shape, values, error);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t at = place_of(all, answer, i / range->width) + range->first + i % range->width;
+    double value = range->deviation != NULL ? deviation_at(all, range->deviation, at)
+                                            : element_at(all->mean, all->type, at);
+    if (is_double)
+      ((double *)values)[i] = value;
+    else
+      ((float *)values)[i] = (float)value;
+  }
+  ls_status status = store_write(store, name, is_double ? STORE_F64 : STORE_F32, 2, shape, values, error);
   free(values);
   return status;
 }
@@ -255,9 +259,14 @@ static ls_status write_answer(store_t *store, const answers_t *answers, const an
                               ls_error *error) {
   const char *group = answer->name != NULL ? answer->name : "/";
   loss_part_t part;
-  for (size_t i = 0; value_part(answer, i, &part); i++)
-    TRY(write_part(store, answers->all, answer, &part, error));
-  TRY(write_deviations(store, answers->all, answer, error));
+  for (size_t i = 0; value_part(answer, i, &part); i++) {
+    const column_range_t range = {part.name, NULL, part.first, part.width};
+    TRY(write_columns(store, answers->all, answer, &range, error));
+  }
+  for (int d = 0; d < DEVIATIONS; d++) {
+    const column_range_t range = {deviations[d].name, &deviations[d], 0, answer->width};
+    if (is_known(answer, &deviations[d])) TRY(write_columns(store, answers->all, answer, &range, error));
+  }
   if (!answer->is_classes) return LS_OK;
   TRY(write_classes(store, answers->all, answer, error));
   if (answer->names == NULL) return LS_OK;

@@ -73,7 +73,8 @@ static double steps_bytes(const check_t *check, int64_t rows, int64_t steps, int
   const dataset_shape_t *shape = &check->shape;
   size_t step = (size_t)shape->step_columns * element_size(shape->type);
   bool is_label = check->objective.has_labels && shape->step_targets > 0; /* also for one-hot targets */
-  step += sizeof(float) * (size_t)((is_label ? 1 : shape->step_targets) + has_weights);
+  step += is_label ? sizeof(int32_t) : (size_t)shape->step_targets * element_size(shape->y_type);
+  step += has_weights ? sizeof(float) : 0;
   return windows_bytes(&check->settings->data.window, rows, steps, shape->series > 1, own, step);
 }
 
@@ -84,7 +85,11 @@ static double split_bytes(const check_t *check, int64_t rows, int64_t steps, boo
   int64_t own = own_rows(rows, &check->layout);
   if (shape->step_columns > 0) return steps_bytes(check, rows, steps, own, has_weights);
   double row = (double)shape->features * (double)element_size(shape->type);
-  row += 4 * (double)(check->objective.targets + has_weights); /* targets: floats, or one label */
+  bool is_scaled = strcmp(check->settings->data.target_scaling.name, "none") != 0;
+  row += check->objective.has_labels
+             ? sizeof(int32_t)
+             : (double)targets_bytes(check->objective.targets, shape->y_type, is_scaled);
+  row += has_weights ? sizeof(float) : 0;
   return row * (double)own;
 }
 

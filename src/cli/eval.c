@@ -329,7 +329,8 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
   if (status == LS_OK) status = match_classes(model, file, *data, split, error);
   TRY(world_agree(session->world, status, error));
   if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);
-  TRY(split_scale_targets(split, &model->targets, error));
+  status = split_scale_targets(split, &model->targets, &(*data)->arena, error);
+  TRY(world_agree(session->world, status, error));
   return row_weights_apply(session->world, &model->class_weights, &model->objective, *data, split, error);
 }
 

@@ -95,8 +95,8 @@ static ls_status find_x(const char *file, const char *named, const char **out, l
 }
 
 /* Gathers the rows of all ranks, in rank order, in `all` on rank 0. Collective. */
-static ls_status collect(const session_t *session, const split_t *split, size_t row_bytes, const float *mine,
-                         float *all, ls_error *error) {
+static ls_status collect(const session_t *session, const split_t *split, size_t row_bytes, const void *mine,
+                         void *all, ls_error *error) {
   int n = world_size(session->world), shards = split->partition.shards;
   size_t *sizes = malloc((size_t)n * sizeof *sizes);
   ls_status status = LS_OK;
@@ -115,18 +115,19 @@ static ls_status collect(const session_t *session, const split_t *split, size_t 
 /* Gathers the predictions of all rows on rank 0. Collective. */
 static ls_status collect_all(const session_t *session, const split_t *split, const predictions_t *mine,
                              predictions_t *all, ls_error *error) {
-  const float *const from[] = {mine->mean, mine->aleatoric, mine->epistemic};
-  float **const to[] = {&all->mean, &all->aleatoric, &all->epistemic};
+  const void *const from[] = {mine->mean, mine->aleatoric, mine->epistemic};
+  void **const to[] = {&all->mean, &all->aleatoric, &all->epistemic};
   all->rows = session->is_root ? split->partition.rows : 0;
   all->columns = mine->columns;
+  all->type = mine->type;
   for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
     if (from[i] == NULL) continue; /* same on all ranks */
     ls_status status = LS_OK;
-    *to[i] = arena_new(&all->arena, (size_t)(all->rows * all->columns), sizeof(float));
+    *to[i] = arena_new(&all->arena, (size_t)(all->rows * all->columns), element_size(all->type));
     if (*to[i] == NULL)
       status = error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows", all->rows);
     TRY(world_agree(session->world, status, error));
-    TRY(collect(session, split, (size_t)mine->columns * sizeof(float), from[i], *to[i], error));
+    TRY(collect(session, split, (size_t)mine->columns * element_size(all->type), from[i], *to[i], error));
   }
   return LS_OK;
 }

@@ -66,6 +66,7 @@ ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_s
       .y_width = train->y_width,
       .class_names = plan.class_names,
       .type = train->type,
+      .y_type = train->y_type,
       .train_steps = train->steps,
       .valid_steps = plan.split[VALID].steps,
       .test_steps = plan.split[TEST].steps,
@@ -135,15 +136,15 @@ static int64_t target_width(const target_request_t *targets, const source_t *sou
 
 /* Of a row of the file. */
 static size_t row_bytes(const loading_t *load, const source_t *source) {
-  const int64_t of_y[] = {[TARGET_NONE] = 0, [TARGET_LABELS] = 1, [TARGET_VALUES] = source->y_width};
-  bool has_y = windows_use_y(load->window);
-  if (load->window->length > 0)
-    return windows_step_bytes(source, has_y ? of_y[load->request->targets.kind] : 0);
-  size_t y[] = {[TARGET_NONE] = 0,
-                [TARGET_LABELS] = sizeof(int32_t),
-                [TARGET_VALUES] = (size_t)target_width(&load->request->targets, source) * sizeof(float)};
-  size_t weight = source->has_weights ? sizeof(float) : 0;
-  return (size_t)source->features * element_size(source->type) + y[load->request->targets.kind] + weight;
+  const target_request_t *targets = &load->request->targets;
+  size_t y = 0, weight = source->has_weights ? sizeof(float) : 0;
+  bool is_window = load->window->length > 0;
+  if (targets->kind == TARGET_LABELS) y = sizeof(int32_t);
+  if (targets->kind == TARGET_VALUES && is_window) y = (size_t)source->y_width * element_size(source->y_type);
+  if (targets->kind == TARGET_VALUES && !is_window)
+    y = targets_bytes(target_width(targets, source), source->y_type, load->is_scaled);
+  if (is_window && !windows_use_y(load->window)) y = 0;
+  return (size_t)source->features * element_size(source->type) + y + weight;
 }
 
 /* What rank r holds of a split when it is all in memory. */
@@ -180,6 +181,7 @@ static ls_status load_split(const loading_t *load, const split_names_t *names, i
   if (kind == TARGET_LABELS) formats[ARRAY_Y] = labels_format(names->y, source, load->request->targets.width);
   if (kind == TARGET_VALUES) {
     split->width = target_width(&load->request->targets, source);
+    split->y_type = source->y_type;
     formats[ARRAY_Y] = targets_format(names->y, source, load->request->targets);
   }
   if (source->has_weights) formats[ARRAY_WEIGHT] = weights_format(names->weights);
@@ -272,7 +274,8 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
                     .window = &settings->data.window,
                     .timelines = timelines,
                     .shards = shards,
-                    .limit = settings->data.memory_limit};
+                    .limit = settings->data.memory_limit,
+                    .is_scaled = strcmp(settings->data.target_scaling.name, "none") != 0};
   TRY_OR_DONE(status);
   TRY_OR_DONE(rows_choose(world, settings, splits, &plan, &choice, error));
   TRY_OR_DONE(dataset_new(world, &dataset, error));

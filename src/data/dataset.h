@@ -2,8 +2,9 @@
  * again and again by a thread (data/stream.h) when they are more than data.memory_limit.
  *
  * x stays in its element type (bytes stay bytes); conversion and scaling happen when a batch is gathered.
- * Labels become int32, targets float. Everything read is checked: NaN and infinity in x or y, labels outside
- * the network's outputs, shapes that do not fit, are LS_BAD_DATA naming file, array, row and column. */
+ * Labels become int32. Targets stay float or double, as the file has them, beside the floats that a loss
+ * takes (data/split.h). Everything read is checked: NaN and infinity in x or y, labels outside the network's
+ * outputs, shapes that do not fit, are LS_BAD_DATA naming file, array, row and column. */
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
@@ -46,7 +47,7 @@ typedef struct {
   int64_t y_width;                    /* 1 for (n), k for (n, k); of a window, its targets */
   int64_t class_names;                /* names of classes of labels in the file; 0: none */
   int64_t step_columns, step_targets; /* windows: of a time step in x and in the y beside it; else 0 */
-  element_t type;                     /* in memory */
+  element_t type, y_type;             /* of x and of values in y, in memory */
   int64_t train_steps, valid_steps, test_steps;    /* windows: of the timelines that they lie on */
   int64_t series, train_series;                    /* in the training array, and with windows of training */
   bool train_weights, valid_weights, test_weights; /* whether rows have some */

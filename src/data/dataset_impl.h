@@ -27,6 +27,8 @@ typedef struct {
   int64_t array_rows; /* of the arrays; more than rows where training and validation share them */
   int64_t features, y_width;
   element_t type;
+  element_t y_type; /* of values: ELEMENT_F32 or ELEMENT_F64, as in split_t */
+  bool y_is_wide;   /* integers that a double may not hold exactly */
   bool has_missing; /* NaN in x is no error */
   int64_t steps;    /* windows: of the split's timeline */
   int64_t parts;    /* of the timeline: series that have windows in this split */
@@ -83,9 +85,6 @@ ls_status windows_timeline(const settings_t *settings, const dataset_plan_t *pla
 /* How many columns are forecast. */
 int64_t windows_target_columns(const window_settings_t *window, const source_t *source);
 
-/* Bytes of a time step in memory, with so many targets of its own beside x. */
-size_t windows_step_bytes(const source_t *source, int64_t targets);
-
 /* ---- dataset_rows.c ---- */
 
 /* What becomes of a row of an array. */
@@ -110,8 +109,9 @@ typedef struct {
   int64_t width;            /* elements of a row as it is read */
   target_request_t targets; /* labels: width tells how many there are; values: where they may lie */
   gaps_t gaps;
-  size_t row_size;                                             /* bytes of a row in memory */
-  row_check_t check;                                           /* of row i of a piece; NULL: any will do */
+  bool is_wide;      /* the file's integers may be inexact in double */
+  size_t row_size;   /* bytes of a row in memory */
+  row_check_t check; /* of row i of a piece; NULL: any will do */
   void (*put)(const row_piece_t *piece, int64_t i, void *out); /* NULL: a row stays as it was read */
 } row_format_t;
 
@@ -177,7 +177,8 @@ typedef struct {
   const timeline_t *timelines;     /* (SPLITS), of windows */
   const row_choice_t *choice;
   int shards;
-  int64_t limit; /* bytes of rows in memory, 0: any */
+  int64_t limit;  /* bytes of rows in memory, 0: any */
+  bool is_scaled; /* targets are going to be */
 } loading_t;
 
 /* ---- dataset_rows.c, once more ---- */

@@ -55,6 +55,8 @@ static ls_status describe_y(const store_t *store, const split_names_t *names, so
   source->has_y = true;
   source->y_is_integer = array.is_integer;
   source->y_width = row_width(&array);
+  source->y_type = element_for(&array) == ELEMENT_F64 ? ELEMENT_F64 : ELEMENT_F32;
+  source->y_is_wide = array.is_integer && array.element_bytes == sizeof(int64_t);
   return LS_OK;
 }
 

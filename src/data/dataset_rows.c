@@ -2,6 +2,7 @@
  * is looked at once, here, so that nothing later has to wonder about NaN or a label out of range. */
 #include "data/dataset_impl.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 
 enum { PIECE_BYTES = 4 << 20 };
+
+static const double EXACT_INTEGERS = 0x1p53; /* smaller ones are the same in double */
 
 /* ---- finite values ---- */
 
@@ -47,18 +50,6 @@ static ls_status out_of_bounds(const row_piece_t *piece, int64_t i, int64_t colu
                    piece->path, piece->format->name, value, piece->first + i, column, bounds);
 }
 
-/* Values that a loss can only take between two bounds. */
-static ls_status check_bounded(const row_piece_t *piece, int64_t i, ls_error *error) {
-  int64_t width = piece->format->width;
-  const float *values = (const float *)piece->values + i * width;
-  const double low = piece->format->targets.low, high = piece->format->targets.high;
-  TRY(check_float(piece, i, error));
-  for (int64_t c = 0; c < width; c++)
-    if (!((double)values[c] >= low && (double)values[c] <= high))
-      return out_of_bounds(piece, i, c, (double)values[c], low, high, error);
-  return LS_OK;
-}
-
 /* ---- labels ---- */
 
 static ls_status bad_label(const row_piece_t *piece, int64_t i, double label, int64_t classes,
@@ -86,11 +77,45 @@ static void put_label(const row_piece_t *piece, int64_t i, void *out) {
   memcpy(out, &label, sizeof label);
 }
 
+/* ---- values ---- */
+
 static double value_of(const row_piece_t *piece, int64_t i, int64_t column) {
   int64_t at = i * piece->format->width + column;
   if (piece->format->type == STORE_U8) return (double)((const uint8_t *)piece->values)[at];
   if (piece->format->type == STORE_F32) return (double)((const float *)piece->values)[at];
   return ((const double *)piece->values)[at];
+}
+
+/* A loss works in single precision, so targets must be in its range. Integers of 64 bits that a double may
+ * have rounded are refused. */
+static ls_status check_value(const row_piece_t *piece, int64_t i, int64_t column, double value,
+                             ls_error *error) {
+  if (!isfinite(value)) return not_finite(piece, i, column, value, error);
+  if (fabs(value) > (double)FLT_MAX)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: %s holds %g in row %" PRId64 ", column %" PRId64
+                     " (counted from 0): targets must fit into single precision (at most %g): divide them",
+                     piece->path, piece->format->name, value, piece->first + i, column, (double)FLT_MAX);
+  if (piece->format->is_wide && fabs(value) >= EXACT_INTEGERS)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: %s holds about %.0f in row %" PRId64 ", column %" PRId64
+                     " (counted from 0): integers from 2^53 on are not exact in double precision: subtract "
+                     "an offset, or store the targets as float64",
+                     piece->path, piece->format->name, value, piece->first + i, column);
+  return LS_OK;
+}
+
+/* Values that a loss can only take between two bounds, or any. */
+static ls_status check_values(const row_piece_t *piece, int64_t i, ls_error *error) {
+  const double low = piece->format->targets.low, high = piece->format->targets.high;
+  bool is_bounded = low != 0 || high != 0;
+  for (int64_t c = 0; c < piece->format->width; c++) {
+    double value = value_of(piece, i, c);
+    TRY(check_value(piece, i, c, value, error));
+    if (is_bounded && !(value >= low && value <= high))
+      return out_of_bounds(piece, i, c, value, low, high, error);
+  }
+  return LS_OK;
 }
 
 /* The columns that heads take, class numbers and values. */
@@ -105,7 +130,7 @@ static ls_status check_columns(const row_piece_t *piece, int64_t i, ls_error *er
       ls_status status = bad_label(piece, i, value, column->classes, error);
       return error_prefix(error, status, "column %" PRId64, column->column);
     }
-    if (!isfinite(value)) return not_finite(piece, i, column->column, value, error);
+    TRY(check_value(piece, i, column->column, value, error));
     if (is_bounded && !(value >= column->low && value <= column->high))
       return out_of_bounds(piece, i, column->column, value, column->low, column->high, error);
   }
@@ -122,8 +147,10 @@ static ls_status check_bounded_columns(const row_piece_t *piece, int64_t i, ls_e
 
 static void put_columns(const row_piece_t *piece, int64_t i, void *out) {
   const target_request_t *targets = &piece->format->targets;
-  const float *row = (const float *)piece->values + i * piece->format->width;
-  for (int64_t c = 0; c < targets->width; c++) ((float *)out)[c] = row[targets->columns[c].column];
+  size_t size = store_type_size(piece->format->type);
+  const char *row = (const char *)piece->values + (size_t)(i * piece->format->width) * size;
+  for (int64_t c = 0; c < targets->width; c++)
+    memcpy((char *)out + (size_t)c * size, row + (size_t)targets->columns[c].column * size, size);
 }
 
 /* The column of the only 1 among zeros, or -1. */
@@ -185,21 +212,24 @@ row_format_t labels_format(const char *y, const source_t *source, int64_t classe
 
 row_format_t targets_format(const char *y, const source_t *source, target_request_t targets) {
   bool bounded = targets.low != 0 || targets.high != 0, chosen = targets.columns != NULL;
+  bool is_double = source->y_type == ELEMENT_F64;
+  store_type_t type = is_double ? STORE_F64 : STORE_F32;
   int64_t width = chosen ? targets.width : source->y_width;
-  row_format_t format = {.type = STORE_F32,
+  row_format_t format = {.type = type,
                          .width = source->y_width,
                          .targets = targets,
-                         .row_size = (size_t)width * sizeof(float),
-                         .check = chosen    ? check_columns
-                                  : bounded ? check_bounded
-                                            : check_float,
+                         .is_wide = source->y_is_wide,
+                         .row_size = (size_t)width * store_type_size(type),
+                         .check = chosen                 ? check_columns
+                                  : bounded || is_double ? check_values
+                                                         : check_float,
                          .put = chosen ? put_columns : NULL};
   snprintf(format.name, sizeof format.name, "%s", y);
   return format;
 }
 
 row_format_t weights_format(const char *weights) {
-  const source_t source = {.y_width = 1};
+  const source_t source = {.y_width = 1, .y_type = ELEMENT_F32};
   const target_request_t request = {.kind = TARGET_VALUES, .width = 1, .low = 0, .high = INFINITY};
   return targets_format(weights, &source, request);
 }
@@ -296,7 +326,7 @@ ls_status arrays_load(dataset_t *dataset, const loading_t *load, const row_forma
   bool is_labels = load->request->targets.kind == TARGET_LABELS;
   void *const places[ARRAYS] = {
       [ARRAY_X] = &split->x,
-      [ARRAY_Y] = is_labels ? (void *)&split->labels : (void *)&split->targets,
+      [ARRAY_Y] = is_labels ? (void *)&split->labels : (void *)&split->y,
       [ARRAY_WEIGHT] = &split->weights,
   };
   for (int a = 0; a < ARRAYS; a++)

@@ -11,8 +11,8 @@ static ls_status bound(const loading_t *load, const windows_t *windows, const do
   if (bounds == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for columns", load->file);
   for (int64_t c = 0; c < windows->n_forecast; c++) {
     target_column_t bounds_of = windows->forecast[c];
-    bool is_bounded = bounds_of.step == 0 && (bounds_of.low != 0 || bounds_of.high != 0);
-    if (!is_bounded && bounds_of.classes == 0) continue;
+    bool is_bounded = bounds_of.low != 0 || bounds_of.high != 0 || format->type == STORE_F64;
+    if (!(is_bounded && bounds_of.step == 0) && bounds_of.classes == 0) continue;
     if (columns != NULL) bounds_of.column = (int64_t)columns[bounds_of.column];
     bounds[n++] = bounds_of;
   }
@@ -44,6 +44,7 @@ static ls_status make_windows(const loading_t *load, const source_t *source, int
   if (windows == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for windows", load->file);
   arena_t *table = dataset->reader == NULL ? &dataset->arena : NULL;
   TRY(windows_deal(load->window, &load->timelines[which], split, table, windows, error));
+  split->y_type = source->y_type;
   windows->columns = source->features;
   windows->targets = windows_target_columns(load->window, source);
   split->windows = windows;
@@ -60,7 +61,8 @@ static ls_status columns_format(const loading_t *load, const char *x, const sour
                                 const windows_t *windows, dataset_t *dataset, row_format_t *out,
                                 ls_error *error) {
   target_column_t *columns = arena_new(&dataset->arena, (size_t)windows->targets, sizeof *columns);
-  const source_t as_y = {.y_width = source->features};
+  const source_t as_y = {.y_width = source->features,
+                         .y_type = source->type == ELEMENT_F64 ? ELEMENT_F64 : ELEMENT_F32};
   if (columns == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for columns", load->file);
   for (int64_t k = 0; k < windows->targets; k++)
     columns[k].column = windows->of_x != NULL ? (int64_t)windows->of_x[k] : k;
@@ -77,8 +79,10 @@ static ls_status stream_steps(const loading_t *load, const source_t *source, row
   if (steps == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for steps", load->file);
   *steps = windows_as_steps(split);
   bool has_values = load->request->targets.kind == TARGET_VALUES;
-  if (has_values && formats[ARRAY_Y].row_size == 0)
+  if (has_values && formats[ARRAY_Y].row_size == 0) {
     TRY(columns_format(load, formats[ARRAY_X].name, source, windows, dataset, &formats[ARRAY_Y], error));
+    steps->y_type = formats[ARRAY_Y].type == STORE_F64 ? ELEMENT_F64 : ELEMENT_F32;
+  }
   int64_t first = shard_first(windows->time, split->first_shard);
   const rows_t rows = {first, first + steps->rows, NULL, ROW_KEPT, &windows->timeline};
   TRY(stream_create(dataset->reader, load->store, &rows, formats, steps, error));

@@ -64,10 +64,10 @@ void parts_begin(const split_t *split);
 ls_status parts_next(const split_t *split, part_t *part, ls_error *error);
 void parts_end(const split_t *split);
 
-/* Scales the raw targets of a split and sets split->scaled_by. Targets in memory are scaled now, streamed
- * targets when they are read, targets of windows when they are gathered. A scaler without columns changes
- * nothing. The scaler is borrowed for the split's life. LS_FAILED if the targets are scaled already. Not
- * collective. */
-ls_status split_scale_targets(split_t *split, const scaler_t *scaler, ls_error *error);
+/* Decides what a loss takes as targets: y scaled. For rows in memory, split->targets holds them from now on;
+ * with windows or a stream the gather makes them. A scaler without columns changes no value. The scaler is
+ * borrowed for the split's life; memory comes from the arena. LS_FAILED if the function was called before.
+ * Not collective. */
+ls_status split_scale_targets(split_t *split, const scaler_t *scaler, arena_t *arena, ls_error *error);
 
 #endif

@@ -44,7 +44,7 @@ static ls_status lay_out(stream_t *stream, split_t *split, ls_error *error) {
   void *const y = stream_has_array(stream, ARRAY_Y) ? stream->row_readers[ARRAY_Y].slots : NULL;
   split->x = stream->row_readers[ARRAY_X].slots;
   split->labels = is_labels ? y : NULL;
-  split->targets = is_labels ? NULL : y;
+  split->y = is_labels ? NULL : y;
   split->weights =
       stream_has_array(stream, ARRAY_WEIGHT) ? (void *)stream->row_readers[ARRAY_WEIGHT].slots : NULL;
   return LS_OK;

@@ -64,7 +64,6 @@ struct stream {
   windows_t *windows;               /* the windows that rows are, or NULL */
   int64_t slots;                    /* slots of the buffer */
   row_reader_t row_readers[ARRAYS]; /* of formats with row_size 0: none */
-  const scaler_t *scaler;           /* of targets, or NULL */
 
   step_walk_t by_step;
   part_walk_t by_part;
@@ -107,7 +106,7 @@ void stream_thread_wait(const stream_thread_t *reader, int64_t number);
 
 /* ---- stream_take.c ---- */
 
-/* Rows of the map to slots, n <= TAKE_ROWS; targets scaled. By the reader. */
+/* Rows of the map to slots, n <= TAKE_ROWS. By the reader. */
 ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slots, int64_t n,
                       ls_error *error);
 

@@ -2,6 +2,8 @@
  * Parts end so that whoever cuts shards into blocks of up to PART_ROWS rows finds every block in one part. */
 #include "data/stream_impl.h"
 
+#include <inttypes.h>
+
 /* The first row behind this one at which a part may end. */
 static int64_t next_cut(const stream_t *stream, int64_t row) {
   int64_t begin = 0, end = 0;
@@ -83,16 +85,22 @@ void parts_end(const split_t *split) {
   if (split->stream != NULL) stream_thread_rest(split->stream->reader);
 }
 
-ls_status split_scale_targets(split_t *split, const scaler_t *scaler, ls_error *error) {
+/* ---- targets ---- */
+
+ls_status split_scale_targets(split_t *split, const scaler_t *scaler, arena_t *arena, ls_error *error) {
   if (split->scaled_by != NULL)
     return error_set(error, LS_FAILED, "the targets of a split were scaled twice");
+  bool is_resident = split->y != NULL && split->windows == NULL && split->stream == NULL;
+  bool is_same = split->y_type == ELEMENT_F32 && scaler->n == 0;
+  float *targets = is_resident && is_same ? split->y : NULL;
+  if (is_resident && !is_same) {
+    targets = arena_new(arena, (size_t)(split->rows * split->width), sizeof *targets);
+    if (targets == NULL)
+      return error_set(error, LS_NO_MEMORY, "no memory for the targets of %" PRId64 " rows", split->rows);
+  }
   split->scaled_by = scaler;
-  if (scaler->n == 0) return LS_OK;
-  if (split->windows != NULL)
-    split->windows->scaler = scaler;
-  else if (split->targets != NULL && split->stream != NULL)
-    split->stream->scaler = scaler;
-  else if (split->targets != NULL)
-    scaler_apply(scaler, split->rows, split->targets);
+  for (int64_t row = 0; row < split->rows && is_resident && !is_same; row++)
+    split_targets(split, row, targets + row * split->width);
+  split->targets = targets;
   return LS_OK;
 }

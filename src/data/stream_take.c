@@ -1,12 +1,6 @@
 /* Rows of the file to slots of a stream's buffer, by the thread that reads. */
 #include "data/stream_impl.h"
 
-static void scale_targets(const stream_t *stream, const uint32_t *slots, int64_t n) {
-  const row_reader_t *y = &stream->row_readers[ARRAY_Y];
-  for (int64_t i = 0; i < n; i++)
-    scaler_apply(stream->scaler, 1, (float *)(void *)(y->slots + (size_t)slots[i] * y->format.row_size));
-}
-
 ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slots, int64_t n,
                       ls_error *error) {
   const store_t *store = stream->reader->store;
@@ -15,7 +9,6 @@ ls_status stream_take(stream_t *stream, const int64_t *rows, const uint32_t *slo
   for (int a = 0; a < ARRAYS; a++)
     if (stream_has_array(stream, a))
       TRY(row_reader_take(&stream->row_readers[a], store, at, slots, n, error));
-  if (stream->scaler != NULL) scale_targets(stream, slots, n);
   return LS_OK;
 }
 

@@ -73,7 +73,8 @@ split_t windows_as_steps(const split_t *split) {
   steps.width = windows->targets;
   if (split->x != NULL)
     steps.x = (char *)split->x + (size_t)(skip * windows->columns) * element_size(split->type);
-  if (split->targets != NULL) steps.targets = split->targets + skip * windows->targets;
+  if (split->y != NULL)
+    steps.y = (char *)split->y + (size_t)(skip * windows->targets) * element_size(split->y_type);
   steps.weights = NULL; /* every step counts once */
   steps.labels = NULL;
   return steps;
@@ -81,14 +82,12 @@ split_t windows_as_steps(const split_t *split) {
 
 /* ---- values ---- */
 
-float windows_value(const split_t *split, int64_t step, int64_t k) {
+double windows_value(const split_t *split, int64_t step, int64_t k) {
   const windows_t *windows = split->windows;
-  if (split->labels != NULL) return (float)split->labels[step];
-  if (split->targets != NULL) return split->targets[step * windows->targets + k];
-  int64_t at = step * windows->columns + (windows->of_x != NULL ? (int64_t)windows->of_x[k] : k);
-  if (split->type == ELEMENT_U8) return (float)((const uint8_t *)split->x)[at];
-  if (split->type == ELEMENT_F32) return ((const float *)split->x)[at];
-  return (float)((const double *)split->x)[at];
+  if (split->labels != NULL) return (double)split->labels[step];
+  if (split->y != NULL) return element_at(split->y, split->y_type, step * windows->targets + k);
+  int64_t column = windows->of_x != NULL ? (int64_t)windows->of_x[k] : k;
+  return element_at(split->x, split->type, step * windows->columns + column);
 }
 
 ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error) {
@@ -125,17 +124,39 @@ static int64_t season_step(const windows_t *windows, int64_t h) {
   return windows->length + h - (h / windows->season + 1) * windows->season;
 }
 
-void windows_gather(const split_t *split, window_part_t part, const uint32_t *rows, int64_t n, float *out) {
-  static int64_t (*const steps[])(const windows_t *windows, int64_t h) = {
+typedef int64_t (*step_of_t)(const windows_t *windows, int64_t h);
+
+/* Forecast columns [first, first + n) of the window that begins at step `begin`. */
+static void read_window(const split_t *split, step_of_t step_of, int64_t begin, int64_t first, int64_t n,
+                        double *out) {
+  const windows_t *windows = split->windows;
+  for (int64_t i = 0; i < n; i++) {
+    const target_column_t *c = &windows->forecast[first + i];
+    out[i] = windows_value(split, begin + step_of(windows, c->step), c->column);
+  }
+}
+
+void windows_originals(const split_t *split, window_part_t part, const uint32_t *rows, int64_t n,
+                       double *out) {
+  static const step_of_t steps[] = {
       [WINDOW_TARGETS] = target_step, [WINDOW_PERSISTENCE] = last_step, [WINDOW_SEASONAL] = season_step};
   const windows_t *windows = split->windows;
-  float *at = out;
-  for (int64_t i = 0; i < n; i++) {
-    int64_t first = windows_step(windows, rows[i]);
-    for (const target_column_t *c = windows->forecast; c < windows->forecast + windows->n_forecast; c++)
-      *at++ = windows_value(split, first + steps[part](windows, c->step), c->column);
-  }
-  if (windows->scaler != NULL) scaler_apply(windows->scaler, n, out);
+  for (int64_t i = 0; i < n; i++, out += windows->n_forecast)
+    read_window(split, steps[part], windows_step(windows, rows[i]), 0, windows->n_forecast, out);
+}
+
+void windows_targets(const split_t *split, const uint32_t *rows, int64_t n, float *out) {
+  enum { PIECE = 64 };
+  static const scaler_t none = {0};
+  const windows_t *windows = split->windows;
+  const scaler_t *scaler = split->scaled_by != NULL ? split->scaled_by : &none;
+  double values[PIECE];
+  for (int64_t i = 0; i < n; i++, out += windows->n_forecast)
+    for (int64_t c = 0; c < windows->n_forecast; c += PIECE) {
+      int64_t count = windows->n_forecast - c < PIECE ? windows->n_forecast - c : PIECE;
+      read_window(split, target_step, windows_step(windows, rows[i]), c, count, values);
+      scaler_apply(scaler, c, count, values, out + c);
+    }
 }
 
 void windows_labels(const split_t *split, const uint32_t *rows, int64_t n, int32_t *out) {

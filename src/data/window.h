@@ -29,7 +29,6 @@ struct windows {
   const split_t *by_steps;         /* streamed training: the result of windows_as_steps; otherwise NULL */
   const target_column_t *forecast; /* (n_forecast): the column and the step of each target of a row */
   int64_t n_forecast;
-  const scaler_t *scaler; /* of targets, (width), or NULL. Borrowed */
 };
 
 /* Finds the steps that this rank holds for its rows [first, first + n) of the partition: the steps of its
@@ -59,8 +58,8 @@ ls_status windows_check(const window_settings_t *window, int64_t columns, target
  * the last step. Memory comes from the arena. */
 ls_status windows_choose(windows_t *windows, target_request_t targets, arena_t *arena, ls_error *error);
 
-/* Target column k at a resident step, unscaled. */
-float windows_value(const split_t *split, int64_t step, int64_t k);
+/* Target column k at a resident step, as the file has it. */
+double windows_value(const split_t *split, int64_t step, int64_t k);
 
 /* What to read from a window: its targets, or the forecast of a baseline. */
 typedef enum {
@@ -74,8 +73,11 @@ static inline float windows_weight(const split_t *split, int64_t row) {
   return split->weights[windows_step(split->windows, row) + split->windows->length - 1];
 }
 
-/* Fills out (n, n_forecast) from resident windows rows[i]; scaled like the targets. */
-void windows_gather(const split_t *split, window_part_t part, const uint32_t *rows, int64_t n, float *out);
+/* Fills out (n, n_forecast) from resident windows rows[i], as the file has the values. */
+void windows_originals(const split_t *split, window_part_t part, const uint32_t *rows, int64_t n,
+                       double *out);
+/* The targets, scaled if the split's targets are. */
+void windows_targets(const split_t *split, const uint32_t *rows, int64_t n, float *out);
 /* The same for a split with labels: the class that each of n windows forecasts. */
 void windows_labels(const split_t *split, const uint32_t *rows, int64_t n, int32_t *out);
 

@@ -14,11 +14,6 @@ int64_t windows_target_columns(const window_settings_t *window, const source_t *
   return windows_use_y(window) ? source->y_width : source->features;
 }
 
-size_t windows_step_bytes(const source_t *source, int64_t targets) {
-  size_t floats = (size_t)targets + source->has_weights;
-  return (size_t)source->features * element_size(source->type) + floats * sizeof(float);
-}
-
 static ls_status check_columns(const store_t *store, const window_settings_t *window, const source_t *source,
                                ls_error *error) {
   for (size_t i = 0; i < window->targets.n; i++) {

@@ -27,7 +27,7 @@ ls_status features_find_width(world_t *world, const settings_t *settings, const 
  * bits on any layout, sound for huge offsets. robust: quartiles are exact, found by counting
  * (features/scaler_fit.h). A constant column gets scale 1, so that it becomes the offset (with maxabs: 1, -1
  * or 0). Of windows, a column is fitted on all training steps, and scaled so at every step of the horizon;
- * the scaler is for whole rows of targets. LS_FAILED when targets are scaled already. Collective. */
+ * the scaler is for whole rows of targets. Collective. */
 ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
                              scaler_t *out, ls_error *error);
 

@@ -162,14 +162,24 @@ void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int3
 }
 
 void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
-  int64_t width = gather->split->width;
-  if (gather->split->windows != NULL) {
-    windows_gather(gather->split, WINDOW_TARGETS, rows, n, out);
+  const split_t *split = gather->split;
+  int64_t width = split->width;
+  if (split->windows != NULL) {
+    windows_targets(split, rows, n, out);
     return;
   }
-  const float *targets = gather->split->targets;
-  for (int64_t i = 0; i < n; i++)
-    memcpy(out + i * width, targets + rows[i] * width, (size_t)width * sizeof *out);
+  for (int64_t i = 0; i < n && split->targets != NULL; i++)
+    memcpy(out + i * width, split->targets + rows[i] * width, (size_t)width * sizeof *out);
+  for (int64_t i = 0; i < n && split->targets == NULL; i++) split_targets(split, rows[i], out + i * width);
+}
+
+void gather_originals(const gather_t *gather, const uint32_t *rows, int64_t n, double *out) {
+  const split_t *split = gather->split;
+  if (split->windows != NULL) {
+    windows_originals(split, WINDOW_TARGETS, rows, n, out);
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) split_originals(split, rows[i], out + i * split->width);
 }
 
 float row_weight(const split_t *split, int64_t row) {

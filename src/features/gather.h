@@ -24,9 +24,11 @@ void gather_features(const gather_t *gather, const uint32_t *rows, int64_t n, fl
 /* The same for resident rows [first, first + n). */
 void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out);
 
-/* labels (n), or targets (n, width). */
+/* labels (n), or targets (n, width) as a loss takes them. */
 void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int32_t *out);
 void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, float *out);
+/* y (n, width) as the file has it. */
+void gather_originals(const gather_t *gather, const uint32_t *rows, int64_t n, double *out);
 /* weights (n), for a split with weights; and the weight of one resident row. */
 float row_weight(const split_t *split, int64_t row);
 void gather_weights(const gather_t *gather, const uint32_t *rows, int64_t n, float *out);

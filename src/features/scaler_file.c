@@ -13,6 +13,7 @@ ls_status scaler_write(const scaler_t *scaler, store_t *store, const char *group
   const double *const parts[PARTS] = {scaler->shift, scaler->scale, scaler->offset};
   const char *name = scaler->name != NULL ? scaler->name : "none"; /* {0}: never fitted */
   TRY(store_write_text(store, group, "name", name, error));
+  if (scaler->is_double) TRY(store_write_text(store, group, "type", "float64", error));
   for (int i = 0; i < PARTS && scaler->n > 0; i++) {
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/%s", group, part_names[i]);
@@ -51,9 +52,14 @@ ls_status scaler_read(const store_t *store, const char *group, scaler_t *out, ls
   const scaling_row_t *row = NULL;
   store_array_t array = {0};
   char path[PATH_SIZE];
+  bool is_double = store_has_attribute(store, group, "type"); /* written for doubles alone */
   TRY(read_name(store, group, &row, error));
   snprintf(path, sizeof path, "%s/%s", group, part_names[0]);
-  if (!store_has(store, path)) return scaler_new(row->choice.name, 0, out, error);
+  if (!store_has(store, path)) {
+    TRY(scaler_new(row->choice.name, 0, out, error));
+    out->is_double = is_double;
+    return LS_OK;
+  }
   TRY(store_describe(store, path, &array, error));
   scaler_t scaler = {0};
   TRY(scaler_new(row->choice.name, array.dims == 0 ? 0 : array.shape[0], &scaler, error));
@@ -65,6 +71,7 @@ ls_status scaler_read(const store_t *store, const char *group, scaler_t *out, ls
     arena_free(&scaler.arena);
     return status;
   }
+  scaler.is_double = is_double;
   *out = scaler;
   return LS_OK;
 }

@@ -13,28 +13,12 @@ size_t fit_scratch(int64_t columns) {
   return (size_t)columns * 3;
 }
 
-#define ROW_OF(type, name)                                                                                   \
-  static void name(const void *values, int64_t at, int64_t n, double *restrict row) {                        \
-    const type *restrict x = (const type *)values + at;                                                      \
-    for (int64_t c = 0; c < n; c++) row[c] = (double)x[c];                                                   \
-  }
-ROW_OF(uint8_t, row_of_bytes)
-ROW_OF(float, row_of_floats)
-ROW_OF(double, row_of_doubles)
-
 static void row_read(const columns_view_t *table, int64_t row, double *out) {
-  static void (*const readers[])(const void *values, int64_t at, int64_t n, double *restrict out_row) = {
-      [ELEMENT_U8] = row_of_bytes, [ELEMENT_F32] = row_of_floats, [ELEMENT_F64] = row_of_doubles};
-  readers[table->type](table->values, row * table->stride + table->first_column, table->columns, out);
+  elements_read(table->values, table->type, row * table->stride + table->first_column, table->columns, out);
 }
 
 double columns_view_value(const columns_view_t *table, int64_t row, int64_t column) {
-  double value;
-  columns_view_t one = *table;
-  one.first_column = column;
-  one.columns = 1;
-  row_read(&one, row, &value);
-  return value;
+  return element_at(table->values, table->type, row * table->stride + column);
 }
 
 /* What is missing adds nothing: 0 to sums of x, 0 to sums of x - mean. */

@@ -219,16 +219,16 @@ static ls_status fit_rows(world_t *world, const scaling_settings_t *settings, co
   ls_status status = methods == NULL ? error_set(error, LS_NO_MEMORY, "no memory to fit a scaler") : LS_OK;
   status = world_agree(world, status, error);
   for (int64_t c = 0; c < train->width && status == LS_OK; c++) methods[c] = (method_t){row, settings};
-  columns_view_t table = {train->targets, ELEMENT_F32, train->rows, train->width, 0, train->width, false};
+  columns_view_t table = {train->y, train->y_type, train->rows, train->width, 0, train->width, false};
   if (status == LS_OK) status = scaler_fit(world, row->choice.name, methods, train, &table, NULL, out, error);
   free(methods);
   return status == LS_OK ? LS_OK : error_prefix(error, status, "data.target_scaling: y of the training rows");
 }
 
-/* The target columns of all steps in an array of their own, for the time of fitting. */
-static float *copy_targets(const split_t *train, const split_t *steps) {
+/* The columns of x that are forecast, of all steps, in an array of their own for the time of fitting. */
+static double *copy_targets(const split_t *train, const split_t *steps) {
   int64_t skip = shard_first(train->windows->time, train->first_shard) - train->windows->begin;
-  float *copy = malloc((size_t)(steps->rows * steps->width) * sizeof *copy + 1);
+  double *copy = malloc((size_t)(steps->rows * steps->width) * sizeof *copy + 1);
   for (int64_t i = 0; i < steps->rows && copy != NULL; i++)
     for (int64_t k = 0; k < steps->width; k++) copy[i * steps->width + k] = windows_value(train, skip + i, k);
   return copy;
@@ -248,12 +248,15 @@ static ls_status fit_windows(world_t *world, const scaling_settings_t *settings,
                              scaler_t *out, ls_error *error) {
   split_t steps = windows_as_steps(train);
   scaler_t scaler = {0};
-  float *copy = steps.stream == NULL ? copy_targets(train, &steps) : NULL;
+  double *copy = NULL;
   ls_status status = LS_OK;
-  if (steps.stream == NULL && copy == NULL)
-    status =
-        error_set(error, LS_NO_MEMORY, "no memory to scale the targets of %" PRId64 " steps", steps.rows);
-  if (steps.stream == NULL) steps.targets = copy;
+  if (steps.stream == NULL && steps.y == NULL) {
+    steps.y = copy = copy_targets(train, &steps);
+    steps.y_type = ELEMENT_F64;
+    if (copy == NULL)
+      status =
+          error_set(error, LS_NO_MEMORY, "no memory to scale the targets of %" PRId64 " steps", steps.rows);
+  }
   status = world_agree(world, status, error);
   if (status == LS_OK) status = fit_rows(world, settings, &steps, &scaler, error);
   free(copy);
@@ -266,9 +269,15 @@ static ls_status fit_windows(world_t *world, const scaling_settings_t *settings,
   return status;
 }
 
+/* Whether the file's targets need double, so that predictions in their units do. */
+static bool targets_are_double(const split_t *train) {
+  bool of_x = train->windows != NULL && train->y == NULL;
+  return (of_x ? train->type : train->y_type) == ELEMENT_F64;
+}
+
 ls_status scaler_fit_targets(world_t *world, const scaling_settings_t *settings, const split_t *train,
                              scaler_t *out, ls_error *error) {
-  if (train->scaled_by != NULL)
-    return error_set(error, LS_FAILED, "a scaler is fitted on raw targets, and these are scaled already");
-  return (train->windows != NULL ? fit_windows : fit_rows)(world, settings, train, out, error);
+  TRY((train->windows != NULL ? fit_windows : fit_rows)(world, settings, train, out, error));
+  out->is_double = targets_are_double(train);
+  return LS_OK;
 }

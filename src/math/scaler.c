@@ -1,6 +1,7 @@
 #include "math/scaler.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 ls_status scaler_new(const char *name, int64_t n, scaler_t *out, ls_error *error) {
   scaler_t scaler = {.name = name, .n = n};
@@ -38,6 +39,7 @@ static ls_status rearrange(scaler_t *scaler, const int64_t *from, int64_t n, ls_
     all.scale[c] = scaler->scale[column];
     all.offset[c] = scaler->offset[column];
   }
+  all.is_double = scaler->is_double;
   arena_free(&scaler->arena);
   *scaler = all;
   return LS_OK;
@@ -51,16 +53,28 @@ ls_status scaler_pick(scaler_t *scaler, const int64_t *from, int64_t n, ls_error
   return rearrange(scaler, from, n, error);
 }
 
-void scaler_apply(const scaler_t *scaler, int64_t rows, float *values) {
-  const double *restrict shift = scaler->shift, *restrict scale = scaler->scale,
-                         *restrict offset = scaler->offset;
-  for (int64_t r = 0; r < rows; r++, values += scaler->n)
-    for (int64_t c = 0; c < scaler->n; c++)
-      values[c] = (float)(((double)values[c] - shift[c]) * scale[c] + offset[c]);
-}
-
-void scaler_invert(const scaler_t *scaler, int64_t first, int64_t n, float *values) {
+void scaler_apply(const scaler_t *scaler, int64_t first, int64_t n, const double *restrict values,
+                  float *restrict out) {
+  if (scaler->n == 0) {
+    for (int64_t c = 0; c < n; c++) out[c] = (float)values[c];
+    return;
+  }
   const double *restrict shift = scaler->shift + first, *restrict scale = scaler->scale + first,
                          *restrict offset = scaler->offset + first;
-  for (int64_t c = 0; c < n; c++) values[c] = (float)(((double)values[c] - offset[c]) / scale[c] + shift[c]);
+  for (int64_t c = 0; c < n; c++) out[c] = (float)((values[c] - shift[c]) * scale[c] + offset[c]);
+}
+
+static void round_values(const scaler_t *scaler, int64_t n, double *values) {
+  for (int64_t c = 0; c < n && !scaler->is_double; c++) values[c] = (double)(float)values[c];
+}
+
+void scaler_invert(const scaler_t *scaler, int64_t first, int64_t n, double *values) {
+  for (int64_t c = 0; c < n && scaler->n > 0; c++)
+    values[c] = (values[c] - scaler->offset[first + c]) / scaler->scale[first + c] + scaler->shift[first + c];
+  round_values(scaler, n, values);
+}
+
+void scaler_invert_widths(const scaler_t *scaler, int64_t first, int64_t n, double *values) {
+  for (int64_t c = 0; c < n && scaler->n > 0; c++) values[c] /= fabs(scaler->scale[first + c]);
+  round_values(scaler, n, values);
 }

@@ -6,11 +6,13 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
   const char *name;               /* name of the scaling, static; if columns differ, that of most */
   int64_t n;                      /* columns; 0: no scaling */
+  bool is_double;                 /* values to be scaled are doubles, else floats */
   double *shift, *scale, *offset; /* (n) each */
   arena_t arena;
 } scaler_t;
@@ -29,10 +31,15 @@ ls_status scaler_repeat(scaler_t *scaler, int64_t times, ls_error *error);
 /* Rearranges the scaler to n columns: column c becomes the old column from[c]. */
 ls_status scaler_pick(scaler_t *scaler, const int64_t *from, int64_t n, ls_error *error);
 
-/* Scales rows of scaler->n columns, in place. For the targets of a split, use split_scale_targets
- * (data/stream.h). */
-void scaler_apply(const scaler_t *scaler, int64_t rows, float *values);
-/* Undoes the scaling of columns [first, first + n) in one row of values, in place. */
-void scaler_invert(const scaler_t *scaler, int64_t first, int64_t n, float *values);
+/* Scales values[i] of column first + i, for i < n, in double and rounds the result; where the scaler has no
+ * columns it rounds alone. For the targets of a split, use split_scale_targets (data/stream.h). */
+void scaler_apply(const scaler_t *scaler, int64_t first, int64_t n, const double *restrict values,
+                  float *restrict out);
+
+/* values[i] of column first + i, for i < n, becomes what it was before scaling; where the scaler has no
+ * columns it stays. scaler_invert_widths is for standard deviations and other distances: they are scaled, but
+ * not shifted. Both round to float unless scaler->is_double: then results are exact as far as double goes. */
+void scaler_invert(const scaler_t *scaler, int64_t first, int64_t n, double *values);
+void scaler_invert_widths(const scaler_t *scaler, int64_t first, int64_t n, double *values);
 
 #endif

@@ -119,7 +119,7 @@ void mixture_outputs(const objective_t *objective, int64_t n, int64_t rows, cons
   }
 }
 
-void mixture_deviation(int64_t n, int64_t values, int64_t stride, const float *p, float *deviation) {
+void mixture_deviation(int64_t n, int64_t values, int64_t stride, const float *p, double *deviation) {
   for (int64_t i = 0; i < values; i++) {
     double sum = 0, squares = 0;
     for (int64_t m = 0; m < n; m++) sum += (double)p[m * stride + i];
@@ -127,6 +127,6 @@ void mixture_deviation(int64_t n, int64_t values, int64_t stride, const float *p
       double d = (double)p[m * stride + i] - sum / (double)n;
       squares += d * d;
     }
-    deviation[i] = (float)sqrt(squares / (double)n);
+    deviation[i] = sqrt(squares / (double)n);
   }
 }

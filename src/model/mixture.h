@@ -13,6 +13,6 @@ void mixture_outputs(const objective_t *objective, int64_t n, int64_t rows, cons
 
 /* deviation[i], i < values: the population standard deviation of p[m * stride + i] over m < n.
  * Thread-safe. */
-void mixture_deviation(int64_t n, int64_t values, int64_t stride, const float *p, float *deviation);
+void mixture_deviation(int64_t n, int64_t values, int64_t stride, const float *p, double *deviation);
 
 #endif

@@ -16,13 +16,13 @@ static ls_status scorer_create(evaluator_t *evaluator, scorer_t *scorer, ls_erro
   size_t outputs = (size_t)graph_outputs(evaluator->graph), heads = evaluator->objective->n;
   size_t targets = (size_t)evaluator->objective->targets;
   scorer->values = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(float));
-  scorer->baseline = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(float));
-  scorer->predictions = arena_new(&evaluator->arena, PREDICT_ROWS * outputs, sizeof(float));
+  scorer->originals = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(double));
+  scorer->baseline = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(double));
+  scorer->predictions = arena_new(&evaluator->arena, PREDICT_ROWS * outputs, sizeof(double));
+  scorer->deviations = arena_new(&evaluator->arena, 2 * PREDICT_ROWS * targets, sizeof(double));
   scorer->counts = arena_new(&evaluator->arena, heads, sizeof *scorer->counts);
-  scorer->scratch = arena_new(&evaluator->arena, (size_t)graph_inputs(evaluator->graph), sizeof(double));
-  scorer->variance = arena_new(&evaluator->arena, outputs, sizeof(double));
-  bool all = scorer->values != NULL && scorer->baseline != NULL && scorer->predictions != NULL &&
-             scorer->counts != NULL && scorer->scratch != NULL && scorer->variance != NULL;
+  bool all = scorer->values != NULL && scorer->originals != NULL && scorer->baseline != NULL &&
+             scorer->predictions != NULL && scorer->deviations != NULL && scorer->counts != NULL;
   for (size_t h = 0; all && h < heads; h++) {
     size_t classes = (size_t)evaluator->heads[h].classes;
     scorer->counts[h].confusion = arena_new(&evaluator->arena, classes * classes, sizeof(int64_t));
@@ -125,16 +125,16 @@ static ls_status add_sums(const evaluation_t *evaluation, world_t *world, arena_
 }
 
 /* The first row's targets, which rank 0 has in its first part. */
-static ls_status share_shift(const evaluation_t *evaluation, world_t *world, float *shift, ls_error *error) {
+static ls_status share_shift(const evaluation_t *evaluation, world_t *world, double *shift, ls_error *error) {
   const uint32_t first = (uint32_t)evaluation->walk.part.resident;
   if (evaluation->split->width > 0 && evaluation->walk.part.rows > 0 && evaluation->split->first_shard == 0)
-    gather_targets(&evaluation->gather, &first, 1, shift);
+    gather_originals(&evaluation->gather, &first, 1, shift);
   return world_broadcast(world, shift, (size_t)evaluation->evaluator->objective->targets * sizeof *shift, 0,
                          error);
 }
 
 /* Everything that is collective in an evaluation, once all ranks have their memory. */
-static ls_status score_split(evaluation_t *evaluation, world_t *world, float *shift, arena_t *arena,
+static ls_status score_split(evaluation_t *evaluation, world_t *world, double *shift, arena_t *arena,
                              double **sums, ls_error *error) {
   const int threads = evaluation->evaluator->threads;
   TRY(world_agree(world, block_walk_begin(&evaluation->walk, error), error));
@@ -155,7 +155,7 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
   if (evaluator->targets->n > 0 && split->scaled_by != evaluator->targets) /* the same on every rank */
     return error_set(error, LS_FAILED,
                      "rows were to be evaluated whose targets are not scaled as the model's");
-  float *shift = arena_new(&arena, (size_t)evaluator->objective->targets, sizeof *shift);
+  double *shift = arena_new(&arena, (size_t)evaluator->objective->targets, sizeof *shift);
   evaluation.coverage = arena_new(&arena, evaluator->objective->n, sizeof *evaluation.coverage);
   ls_status status = shift == NULL || evaluation.coverage == NULL
                          ? error_set(error, LS_NO_MEMORY, "no memory for evaluation")

@@ -28,12 +28,12 @@ typedef struct {
   predictor_t *predictor;
   uint32_t rows[PREDICT_ROWS];
   int32_t labels[PREDICT_ROWS];
-  float *values; /* (PREDICT_ROWS, targets) */
+  float *values; /* (PREDICT_ROWS, targets), as a loss takes them */
   float weights[PREDICT_ROWS];
-  float *baseline;       /* (PREDICT_ROWS, targets) */
-  float *predictions;    /* (PREDICT_ROWS, outputs): regression, where they are not the outputs themselves */
-  double *scratch;       /* (inputs), of a posterior */
-  double *variance;      /* (targets), the same */
+  double *originals;     /* (PREDICT_ROWS, targets), as the file has them */
+  double *baseline;      /* (PREDICT_ROWS, targets), the same */
+  double *predictions;   /* (PREDICT_ROWS, outputs): of regressions, in original units */
+  double *deviations;    /* (2, PREDICT_ROWS, targets): aleatoric and epistemic, of a posterior */
   head_counts_t *counts; /* (heads) */
   ls_status status;      /* of its set-up */
   ls_error error;
@@ -52,8 +52,8 @@ struct evaluator {
   arena_t arena;
 };
 
-/* Sums over rows of one target: |e|, e^2, d, d^2, where e is the error and d the target's distance from a
- * value that all ranks know, so that the variance does not suffer from a large offset. */
+/* Sums over rows of one target, in original units: |e|, e^2, d, d^2, where e is the error and d the target's
+ * distance from a value that all ranks know, so that the variance does not suffer from a large offset. */
 enum { SUM_ABSOLUTE, SUM_SQUARE, SUM_DISTANCE, SUM_DISTANCE_SQUARE, TARGET_SUMS };
 /* Of one target of one baseline: |e|, e^2, and how often it is another class. */
 enum { SUM_BASELINE_ABSOLUTE, SUM_BASELINE_SQUARE, SUM_BASELINE_WRONG, BASELINE_SUMS };
@@ -66,7 +66,7 @@ typedef struct {
   const mixture_t *mixture;
   block_walk_t walk;
   int64_t width;        /* sums per block */
-  const float *shift;   /* (targets): the first row's */
+  const double *shift;  /* (targets): the first row's */
   double *sums;         /* (blocks, width) */
   coverage_t *coverage; /* (heads): what is counted of it, if anything */
 } evaluation_t;

@@ -5,6 +5,7 @@
 #include "score/threads.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 void predictions_free(predictions_t *predictions) {
   arena_free(&predictions->arena);
@@ -12,11 +13,12 @@ void predictions_free(predictions_t *predictions) {
 }
 
 static ls_status make_room(uncertainty_t uncertainty, predictions_t *predictions, ls_error *error) {
-  float **const arrays[] = {&predictions->mean, &predictions->aleatoric, &predictions->epistemic};
+  void **const arrays[] = {&predictions->mean, &predictions->aleatoric, &predictions->epistemic};
   const bool wanted[] = {true, uncertainty.aleatoric, uncertainty.epistemic};
   size_t n = (size_t)(predictions->rows * predictions->columns);
   for (int i = 0; i < 3; i++)
-    if (wanted[i] && (*arrays[i] = arena_new(&predictions->arena, n, sizeof(float))) == NULL)
+    if (wanted[i] &&
+        (*arrays[i] = arena_new(&predictions->arena, n, element_size(predictions->type))) == NULL)
       return error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows",
                        predictions->rows);
   return LS_OK;
@@ -27,6 +29,7 @@ static ls_status make_room(uncertainty_t uncertainty, predictions_t *predictions
 /* One thread's part. */
 typedef struct {
   predictor_t *predictor;
+  prediction_rows_t rows; /* (PREDICT_ROWS, columns) each */
   ls_status status;
   ls_error error;
 } seat_t;
@@ -49,24 +52,39 @@ static void take_seat(void *context, int thread) {
     seat->status = predictor_take(seat->predictor, predicting->mixture, &seat->error);
 }
 
-static float *rows_from(float *array, int64_t at) {
-  return array != NULL ? array + at : NULL;
+/* values (n) as elements [at, at + n) of an array of predictions, or of none. */
+static void put(const predictions_t *out, void *array, int64_t at, int64_t n, const double *values) {
+  if (array == NULL) return;
+  if (out->type == ELEMENT_F64)
+    memcpy((double *)array + at, values, (size_t)n * sizeof *values);
+  else
+    for (int64_t i = 0; i < n; i++) ((float *)array)[at + i] = (float)values[i];
 }
 
 static void predict_block(void *context, int thread, const row_block_t *block) {
   predicting_t *predicting = context;
   predictions_t *out = predicting->predictions;
-  int64_t at = block->row * out->columns;
-  predictor_predict(predicting->seats[thread].predictor, &predicting->gather, block->resident, block->n,
-                    block->place, out->mean + at, rows_from(out->aleatoric, at),
-                    rows_from(out->epistemic, at));
+  const seat_t *seat = &predicting->seats[thread];
+  int64_t at = block->row * out->columns, n = block->n * out->columns;
+  predictor_predict(seat->predictor, &predicting->gather, block->resident, block->n, block->place,
+                    &seat->rows);
+  put(out, out->mean, at, n, seat->rows.mean);
+  put(out, out->aleatoric, at, n, seat->rows.aleatoric);
+  put(out, out->epistemic, at, n, seat->rows.epistemic);
 }
 
 static ls_status predict(predicting_t *predicting, const split_t *split, int threads, arena_t *arena,
                          ls_error *error) {
   block_walk_t walk = {0};
   predicting->seats = arena_new(arena, (size_t)threads, sizeof *predicting->seats);
-  if (predicting->seats == NULL) return error_set(error, LS_NO_MEMORY, "no memory for predictions");
+  size_t values = PREDICT_ROWS * (size_t)predicting->predictions->columns;
+  bool all = predicting->seats != NULL;
+  for (int t = 0; t < threads && all; t++) {
+    double *rows = arena_new(arena, 3 * values, sizeof *rows);
+    all = rows != NULL;
+    if (all) predicting->seats[t].rows = (prediction_rows_t){rows, rows + values, rows + 2 * values};
+  }
+  if (!all) return error_set(error, LS_NO_MEMORY, "no memory for predictions");
   TRY(gather_create(split, &predicting->model->features, &predicting->gather, error));
   TRY(block_walk_create(split, arena, &walk, error));
   threads_run(threads, take_seat, predicting);
@@ -86,7 +104,8 @@ ls_status predictions_make(const model_t *model, const split_t *split, int threa
   const settings_t *settings = model->settings;
   arena_t arena = {0};
   predictions_t predictions = {.rows = split->rows,
-                               .columns = predictions_first(&model->objective, model->objective.n)};
+                               .columns = predictions_first(&model->objective, model->objective.n),
+                               .type = model->targets.is_double ? ELEMENT_F64 : ELEMENT_F32};
   const mixture_t mixture = {.members = (const float *const *)model->members,
                              .n_members = model->n_members,
                              .samples = asking->samples,

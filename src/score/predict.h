@@ -11,7 +11,8 @@
  * NULL where it says nothing of them, NaN for a head that does not. */
 typedef struct {
   int64_t rows, columns;
-  float *mean, *aleatoric, *epistemic;
+  element_t type; /* ELEMENT_F64 if the targets of the training rows need double, else ELEMENT_F32 */
+  void *mean, *aleatoric, *epistemic;
   arena_t arena;
 } predictions_t;
 

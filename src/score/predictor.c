@@ -15,7 +15,8 @@ struct predictor {
   tape_t *tape;
   float *parts;               /* (parts, PREDICT_ROWS, outputs), of several parts */
   int64_t has_parts;          /* that there is room for */
-  float *values, *spread;     /* (PREDICT_ROWS, outputs) */
+  double *values, *spread;    /* (PREDICT_ROWS, outputs) */
+  float *row;                 /* (outputs) */
   double *scratch, *variance; /* (inputs), (outputs): of a posterior */
   arena_t arena;
 };
@@ -28,12 +29,13 @@ static ls_status no_memory(ls_error *error) {
 
 static ls_status make(predictor_t *predictor, ls_error *error) {
   size_t inputs = (size_t)graph_inputs(predictor->graph), outputs = (size_t)graph_outputs(predictor->graph);
-  predictor->values = arena_new(&predictor->arena, PREDICT_ROWS * outputs, sizeof(float));
-  predictor->spread = arena_new(&predictor->arena, PREDICT_ROWS * outputs, sizeof(float));
+  predictor->values = arena_new(&predictor->arena, PREDICT_ROWS * outputs, sizeof(double));
+  predictor->spread = arena_new(&predictor->arena, PREDICT_ROWS * outputs, sizeof(double));
+  predictor->row = arena_new(&predictor->arena, outputs, sizeof(float));
   predictor->scratch = arena_new(&predictor->arena, inputs, sizeof(double));
   predictor->variance = arena_new(&predictor->arena, outputs, sizeof(double));
-  if (predictor->values == NULL || predictor->spread == NULL || predictor->scratch == NULL ||
-      predictor->variance == NULL)
+  if (predictor->values == NULL || predictor->spread == NULL || predictor->row == NULL ||
+      predictor->scratch == NULL || predictor->variance == NULL)
     return no_memory(error);
   TRY(tape_create(predictor->graph, PREDICT_ROWS, 0, &predictor->tape, error));
   return graph_worker_create(predictor->graph, PREDICT_ROWS, 1, false, &predictor->kernels, error);
@@ -141,42 +143,40 @@ const float *predictor_inputs(const predictor_t *predictor) {
 /* ---- predictions ---- */
 
 /* The predictions of a head's regression in one row, from the units of scaled targets to their own. */
-static void unscale(const scaler_t *scaler, const head_t *head, float *row) {
+static void unscale(const scaler_t *scaler, const head_t *head, double *row) {
   for (size_t p = 0; p < loss_parts(head->loss, &head->params); p++) {
     loss_part_t part = loss_part(head->loss, &head->params, head->outputs, p);
-    float *values = row + head->first + part.first;
-    if (!part.is_deviation) scaler_invert(scaler, head->first_target, part.width, values);
-    for (int64_t k = 0; k < part.width && part.is_deviation; k++)
-      values[k] = (float)((double)values[k] / fabs(scaler->scale[head->first_target + k]));
+    (part.is_deviation ? scaler_invert_widths : scaler_invert)(scaler, head->first_target, part.width,
+                                                               row + part.first);
   }
 }
 
-/* Predictions of n rows with outputs z as a user wants to see them, in the targets' own units. */
-static void find_values(const predictor_t *predictor, int64_t n, const float *z, float *out) {
-  const objective_t *objective = predictor->objective;
-  memcpy(out, z, (size_t)(n * objective->outputs) * sizeof *z);
-  objective_predict(objective, n, out);
-  if (predictor->targets->n == 0) return;
-  for (size_t h = 0; h < objective->n; h++)
-    for (int64_t i = 0; i < n && loss_is_regression(objective->heads[h].loss); i++)
-      unscale(predictor->targets, &objective->heads[h], out + i * objective->outputs);
+void predictor_values(const predictor_t *predictor, size_t h, int64_t n, const float *z, double *out) {
+  const head_t *head = &predictor->objective->heads[h];
+  int64_t stride = predictor->objective->outputs;
+  float *row = predictor->row;
+  for (int64_t i = 0; i < n; i++) {
+    double *values = out + i * stride + head->first;
+    memcpy(row, z + i * stride + head->first, (size_t)head->outputs * sizeof *row);
+    if (head->loss->predict != NULL) head->loss->predict(&head->params, head->outputs, row);
+    for (int64_t k = 0; k < head->outputs; k++) values[k] = (double)row[k];
+    if (loss_is_regression(head->loss)) unscale(predictor->targets, head, values);
+  }
 }
 
 /* How far the parts' predictions for n rows lie apart, in original units. */
-static void find_spread(const predictor_t *predictor, int64_t n, float *spread) {
+static void find_spread(const predictor_t *predictor, int64_t n, double *spread) {
   const objective_t *objective = predictor->objective;
   int64_t width = objective->outputs, values = PREDICT_ROWS * width,
           parts = mixture_parts(&predictor->mixture);
   objective_predict(objective, parts * PREDICT_ROWS, predictor->parts);
   mixture_deviation(parts, n * width, values, predictor->parts, spread);
-  for (size_t h = 0; h < objective->n && predictor->targets->n > 0; h++) {
+  for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
-    const double *scale = predictor->targets->scale + head->first_target;
     for (int64_t i = 0; i < n && loss_is_regression(head->loss); i++)
-      for (int64_t k = 0; k < head->outputs; k++) {
-        float *d = spread + i * width + head->first + k;
-        *d = (float)((double)*d / fabs(scale[k % head->targets]));
-      }
+      for (int64_t k = 0; k < head->outputs; k += head->targets) /* part by part */
+        scaler_invert_widths(predictor->targets, head->first_target, head->targets,
+                             spread + i * width + head->first + k);
   }
 }
 
@@ -209,55 +209,53 @@ uncertainty_t predictor_uncertainty(const objective_t *objective, const mixture_
 
 /* One row of a head whose outputs are means and deviations: the latter become the aleatoric part, once the
  * spread of the means, which a mixture's deviations hold too, is taken out. row, spread: (outputs). */
-static void split_row(const head_t *head, const float *row, const float *spread, float *aleatoric) {
+static void split_row(const head_t *head, const double *row, const double *spread, double *aleatoric) {
   for (int64_t i = 0; i < head->targets; i++) {
-    double whole = (double)row[head->targets + i], between = spread != NULL ? (double)spread[i] : 0;
-    aleatoric[i] = (float)sqrt(fmax(whole * whole - between * between, 0));
+    double whole = row[head->targets + i], between = spread != NULL ? spread[i] : 0;
+    aleatoric[i] = sqrt(fmax(whole * whole - between * between, 0));
   }
 }
 
 /* Deviations among the outputs go to the aleatoric part, NaN for heads without. spread may be NULL. */
-static void part_deviations(const objective_t *objective, int64_t n, const float *values, const float *spread,
-                            float *mean, float *aleatoric, float *epistemic) {
+static void part_deviations(const predictor_t *predictor, int64_t n, const double *spread,
+                            const prediction_rows_t *out) {
+  const objective_t *objective = predictor->objective;
   int64_t outputs = objective->outputs, kept = predictions_first(objective, objective->n);
   for (int64_t r = 0; r < n; r++)
     for (size_t h = 0; h < objective->n; h++) {
       const head_t *head = &objective->heads[h];
       int64_t from = r * outputs + head->first, to = r * kept + predictions_first(objective, h);
-      size_t bytes = (size_t)kept_columns(head) * sizeof(float);
-      for (int64_t i = 0; i < kept_columns(head) && kept < outputs; i++) aleatoric[to + i] = NAN;
+      size_t bytes = (size_t)kept_columns(head) * sizeof(double);
+      for (int64_t i = 0; i < kept_columns(head) && kept < outputs; i++) out->aleatoric[to + i] = NAN;
       if (head_has_deviations(head))
-        split_row(head, values + from, spread != NULL ? spread + from : NULL, aleatoric + to);
-      memcpy(mean + to, values + from, bytes);
-      if (spread != NULL) memcpy(epistemic + to, spread + from, bytes);
+        split_row(head, predictor->values + from, spread != NULL ? spread + from : NULL, out->aleatoric + to);
+      memcpy(out->mean + to, predictor->values + from, bytes);
+      if (spread != NULL) memcpy(out->epistemic + to, spread + from, bytes);
     }
 }
 
-/* From the units of scaled targets to the original ones. */
-static float original(const scaler_t *targets, int64_t k, double variance) {
-  double scale = targets->n > 0 ? fabs(targets->scale[k]) : 1;
-  return (float)(sqrt(variance) / scale);
-}
-
-/* Bayesian linear regression: the noise, and the variance of W x + b. */
-static void posterior_deviations(predictor_t *predictor, int64_t n, float *aleatoric, float *epistemic) {
+void predictor_deviations(predictor_t *predictor, int64_t n, double *aleatoric, double *epistemic) {
   const posterior_t *posterior = predictor->mixture.posterior;
   const float *x = predictor_inputs(predictor);
-  for (int64_t r = 0; r < n; r++) {
+  int64_t width = posterior->outputs;
+  for (int64_t r = 0; r < n; r++, aleatoric += width, epistemic += width) {
     posterior_variance(posterior, x + r * posterior->inputs, predictor->scratch, predictor->variance);
-    for (int64_t k = 0; k < posterior->outputs; k++) {
-      aleatoric[r * posterior->outputs + k] = original(predictor->targets, k, posterior->noise[k]);
-      epistemic[r * posterior->outputs + k] = original(predictor->targets, k, predictor->variance[k]);
+    for (int64_t k = 0; k < width; k++) {
+      aleatoric[k] = sqrt(posterior->noise[k]);
+      epistemic[k] = sqrt(predictor->variance[k]);
     }
+    scaler_invert_widths(predictor->targets, 0, width, aleatoric);
+    scaler_invert_widths(predictor->targets, 0, width, epistemic);
   }
 }
 
 void predictor_predict(predictor_t *predictor, const gather_t *gather, int64_t first, int64_t n,
-                       row_place_t place, float *mean, float *aleatoric, float *epistemic) {
+                       row_place_t place, const prediction_rows_t *out) {
   bool is_mixture = mixture_parts(&predictor->mixture) > 1;
-  find_values(predictor, n, predictor_outputs(predictor, gather, first, n, place), predictor->values);
+  const float *z = predictor_outputs(predictor, gather, first, n, place);
+  for (size_t h = 0; h < predictor->objective->n; h++)
+    predictor_values(predictor, h, n, z, predictor->values);
   if (is_mixture) find_spread(predictor, n, predictor->spread);
-  part_deviations(predictor->objective, n, predictor->values, is_mixture ? predictor->spread : NULL, mean,
-                  aleatoric, epistemic);
-  if (has_posterior(&predictor->mixture)) posterior_deviations(predictor, n, aleatoric, epistemic);
+  part_deviations(predictor, n, is_mixture ? predictor->spread : NULL, out);
+  if (has_posterior(&predictor->mixture)) predictor_deviations(predictor, n, out->aleatoric, out->epistemic);
 }

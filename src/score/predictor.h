@@ -69,10 +69,24 @@ typedef struct {
 } uncertainty_t;
 uncertainty_t predictor_uncertainty(const objective_t *objective, const mixture_t *mixture);
 
-/* The same rows' predictions in original units or as probabilities, (n, predictions_first(n)) each. Standard
- * deviations are of the noise in the data (aleatoric) and of what the model does not know (epistemic); an
- * array that predictor_uncertainty does not promise is not used and may be NULL. */
+/* What outputs z (n, outputs) of head h say to a user: probabilities, or the regression's values in original
+ * units, computed in double and rounded to float unless the file's targets need double (scaler_t.is_double).
+ * Fills the head's columns of out (n, outputs). */
+void predictor_values(const predictor_t *predictor, size_t h, int64_t n, const float *z, double *out);
+
+/* The standard deviations of the mixture's posterior for the n rows of the last call of predictor_outputs,
+ * (n, targets) each: the noise, and that of W x + b; in original units, rounded like values. */
+void predictor_deviations(predictor_t *predictor, int64_t n, double *aleatoric, double *epistemic);
+
+/* Predictions of some rows, (n, predictions_first(n)) each. */
+typedef struct {
+  double *mean, *aleatoric, *epistemic;
+} prediction_rows_t;
+
+/* The same rows' predictions in original units or as probabilities. Standard deviations are of the noise in
+ * the data (aleatoric) and of what the model does not know (epistemic); an array that predictor_uncertainty
+ * does not promise is not used and may be NULL. */
 void predictor_predict(predictor_t *predictor, const gather_t *gather, int64_t first, int64_t n,
-                       row_place_t place, float *mean, float *aleatoric, float *epistemic);
+                       row_place_t place, const prediction_rows_t *out);
 
 #endif

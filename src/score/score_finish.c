@@ -53,11 +53,6 @@ done:
   return status;
 }
 
-/* In original units an error is the scaled one divided by the scale. */
-static double scale_of(const scaler_t *targets, int64_t k) {
-  return targets->n > 0 ? fabs(targets->scale[k]) : 1;
-}
-
 /* Of a head's targets; all_sums are those of all targets, baseline by baseline. */
 static void baseline_metrics(const evaluation_t *evaluation, const head_t *head, const double *all_sums,
                              metrics_t *metrics) {
@@ -69,9 +64,8 @@ static void baseline_metrics(const evaluation_t *evaluation, const head_t *head,
     double wrong = 0;
     baseline->is_known = score_has_baseline(evaluation, b);
     for (int64_t k = 0; k < head->targets; k++, sums += BASELINE_SUMS) {
-      double scale = scale_of(evaluation->evaluator->targets, head->first_target + k);
-      baseline->mae += sums[SUM_BASELINE_ABSOLUTE] / scale / n;
-      baseline->rmse += sums[SUM_BASELINE_SQUARE] / scale / scale / n;
+      baseline->mae += sums[SUM_BASELINE_ABSOLUTE] / n;
+      baseline->rmse += sums[SUM_BASELINE_SQUARE] / n;
       wrong += sums[SUM_BASELINE_WRONG];
     }
     baseline->accuracy = 1 - wrong / n;
@@ -80,16 +74,14 @@ static void baseline_metrics(const evaluation_t *evaluation, const head_t *head,
 }
 
 /* R2 does not change with scale. */
-static void regression_metrics(const scaler_t *targets, const head_t *head, const double *sums,
-                               metrics_t *metrics) {
+static void regression_metrics(const head_t *head, const double *sums, metrics_t *metrics) {
   int64_t width = head->targets;
   double n = (double)metrics->rows;
   metrics->targets = width;
   for (int64_t k = 0; k < width; k++, sums += TARGET_SUMS) {
-    double scale = scale_of(targets, head->first_target + k);
     double total = sums[SUM_DISTANCE_SQUARE] - sums[SUM_DISTANCE] * sums[SUM_DISTANCE] / n;
-    metrics->mae += sums[SUM_ABSOLUTE] / scale / n / (double)width;
-    metrics->rmse += sums[SUM_SQUARE] / scale / scale / n / (double)width;
+    metrics->mae += sums[SUM_ABSOLUTE] / n / (double)width;
+    metrics->rmse += sums[SUM_SQUARE] / n / (double)width;
     metrics->r2 += (total > 0 ? 1 - sums[SUM_SQUARE] / total : NAN) / (double)width;
   }
   metrics->rmse = sqrt(metrics->rmse);
@@ -111,7 +103,7 @@ static ls_status finish_head(const evaluation_t *evaluation, size_t h, world_t *
   sums += score->first_sum;
   if (evaluation->split->windows != NULL) baseline_metrics(evaluation, head, of_baselines, metrics);
   if (score->classes == 0) {
-    regression_metrics(evaluation->evaluator->targets, head, sums, metrics);
+    regression_metrics(head, sums, metrics);
     return LS_OK;
   }
   metrics->calibration.is_known = loss_gives_probabilities(head->loss);

@@ -10,14 +10,15 @@
 /* Some rows as one head sees them: outputs and targets begin at its own. */
 typedef struct {
   int64_t n;
-  const float *z;        /* row i at z + i outputs */
-  const float *values;   /* row i at values + i targets, class numbers among them; NULL: labels */
-  const int32_t *labels; /* (n) */
+  const float *z;          /* row i at z + i outputs */
+  const double *found;     /* row i at found + i outputs: predictions of a regression, in original units */
+  const double *originals; /* row i at originals + i targets, class numbers among them; NULL: labels */
+  const int32_t *labels;   /* (n) */
   int64_t outputs, targets;
 } head_rows_t;
 
 static int32_t label_of(const head_rows_t *block, int64_t i) {
-  return block->labels != NULL ? block->labels[i] : (int32_t)block->values[i * block->targets];
+  return block->labels != NULL ? block->labels[i] : (int32_t)block->originals[i * block->targets];
 }
 
 /* The label's rank among the outputs: how many are larger (of equal ones, the first counts as larger). */
@@ -70,42 +71,33 @@ static void count_binary(const head_score_t *score, head_counts_t *counts, const
   for (int64_t i = 0; i < block->n; i++)
     for (int64_t k = 0; k < score->head->outputs; k++) {
       float z = block->z[i * block->outputs + k];
-      int truth = block->values[i * block->targets + k] > 0.5F, called = z > 0;
+      int truth = block->originals[i * block->targets + k] > 0.5, called = z > 0;
       counts->confusion[truth * 2 + called]++;
       counts->correct += truth == called;
       count_confidence(counts, 1 / (1 + exp(-fabs((double)z))), truth == called, confidences);
     }
 }
 
-/* The predictions that errors are taken of, row by row as outputs lie. */
-static const float *point_predictions(const head_score_t *score, scorer_t *scorer, const head_rows_t *block) {
-  const head_t *head = score->head;
-  int64_t first =
-      loss_part(head->loss, &head->params, head->outputs, loss_point(head->loss, &head->params)).first;
-  if (head->loss->predict == NULL) return block->z + first;
-  for (int64_t i = 0; i < block->n; i++) {
-    float *row = scorer->predictions + i * block->outputs;
-    memcpy(row, block->z + i * block->outputs, (size_t)head->outputs * sizeof *row);
-    head->loss->predict(&head->params, head->outputs, row);
-  }
-  return scorer->predictions + first;
+/* Column k of the head's targets, of row i. */
+static double target_at(const head_rows_t *block, int64_t i, int64_t k) {
+  return block->originals[i * block->targets + k];
 }
 
-static void sum_errors(const evaluation_t *evaluation, const head_score_t *score, scorer_t *scorer,
-                       const head_rows_t *block, double *sums) {
-  int64_t width = score->head->targets;
-  const float *found = point_predictions(score, scorer, block),
-              *shift = evaluation->shift + score->head->first_target;
-  for (int64_t i = 0; i < block->n * width; i++) {
-    double *sum = sums + i % width * TARGET_SUMS;
-    double t = (double)block->values[i / width * block->targets + i % width];
-    double e = (double)found[i / width * block->outputs + i % width] - t;
-    double d = t - (double)shift[i % width];
-    sum[SUM_ABSOLUTE] += fabs(e);
-    sum[SUM_SQUARE] += e * e;
-    sum[SUM_DISTANCE] += d;
-    sum[SUM_DISTANCE_SQUARE] += d * d;
-  }
+static void sum_errors(const evaluation_t *evaluation, const head_score_t *score, const head_rows_t *block,
+                       double *sums) {
+  const head_t *head = score->head;
+  const double *shift = evaluation->shift + head->first_target;
+  size_t point = loss_point(head->loss, &head->params);
+  int64_t first = loss_part(head->loss, &head->params, head->outputs, point).first;
+  for (int64_t i = 0; i < block->n; i++)
+    for (int64_t k = 0; k < head->targets; k++) {
+      double *sum = sums + k * TARGET_SUMS, t = target_at(block, i, k), d = t - shift[k];
+      double e = block->found[i * block->outputs + first + k] - t;
+      sum[SUM_ABSOLUTE] += fabs(e);
+      sum[SUM_SQUARE] += e * e;
+      sum[SUM_DISTANCE] += d;
+      sum[SUM_DISTANCE_SQUARE] += d * d;
+    }
 }
 
 /* ---- baselines ---- */
@@ -119,15 +111,15 @@ bool score_has_baseline(const evaluation_t *evaluation, int b) {
 }
 
 /* What forecasts without a model, found (n, targets), are wrong by on the rows of a block. */
-static void sum_baseline(const head_score_t *score, const head_rows_t *block, const float *found,
+static void sum_baseline(const head_score_t *score, const head_rows_t *block, const double *found,
                          double *sums) {
   int64_t width = score->head->targets;
   bool is_label = score->head->loss->target == TARGET_LABELS;
   for (int64_t i = 0; i < block->n * width; i++) {
     double *sum = sums + i % width * BASELINE_SUMS;
     int64_t row = i / width, k = i % width;
-    double t = is_label ? (double)label_of(block, row) : (double)block->values[row * block->targets + k];
-    double forecast = (double)found[row * block->targets + k], e = forecast - t;
+    double t = is_label ? (double)label_of(block, row) : target_at(block, row, k);
+    double forecast = found[row * block->targets + k], e = forecast - t;
     sum[SUM_BASELINE_ABSOLUTE] += fabs(e);
     sum[SUM_BASELINE_SQUARE] += e * e;
     sum[SUM_BASELINE_WRONG] += is_label ? forecast != t : (forecast > 0.5) != (t > 0.5);
@@ -140,7 +132,7 @@ static void sum_baselines(const evaluation_t *evaluation, scorer_t *scorer, cons
   const objective_t *objective = evaluation->evaluator->objective;
   for (int b = 0; b < BASELINES; b++, sums += objective->targets * BASELINE_SUMS) {
     if (!score_has_baseline(evaluation, b)) continue;
-    windows_gather(evaluation->split, baseline_parts[b], scorer->rows, blocks->n, scorer->baseline);
+    windows_originals(evaluation->split, baseline_parts[b], scorer->rows, blocks->n, scorer->baseline);
     for (size_t h = 0; h < objective->n; h++) {
       int64_t first = objective->heads[h].first_target;
       sum_baseline(&evaluation->evaluator->heads[h], &blocks[h], scorer->baseline + first,
@@ -178,39 +170,36 @@ static void count_interval(head_counts_t *counts, double error, double deviation
   for (int i = 0; i < INTERVALS; i++) counts->inside[i] += fabs(error) <= intervals[i].half_width * deviation;
 }
 
-/* Errors in units of scaled targets, deviations as the posterior has them at the rows of the block. */
+/* Deviations as the posterior has them at the rows of the block. */
 static void count_posterior(const evaluation_t *evaluation, scorer_t *scorer, head_counts_t *counts,
                             const head_rows_t *block) {
-  const posterior_t *posterior = evaluation->mixture->posterior;
-  const float *x = predictor_inputs(scorer->predictor);
-  for (int64_t r = 0; r < block->n; r++) {
-    posterior_variance(posterior, x + r * posterior->inputs, scorer->scratch, scorer->variance);
-    for (int64_t k = 0; k < posterior->outputs; k++) {
-      int64_t i = r * posterior->outputs + k;
-      count_interval(counts, (double)block->z[i] - (double)block->values[i],
-                     sqrt(posterior->noise[k] + scorer->variance[k]));
-    }
+  int64_t width = evaluation->mixture->posterior->outputs;
+  double *aleatoric = scorer->deviations, *epistemic = aleatoric + PREDICT_ROWS * width;
+  predictor_deviations(scorer->predictor, block->n, aleatoric, epistemic);
+  for (int64_t i = 0; i < block->n * width; i++) {
+    double e = block->found[i / width * block->outputs + i % width] - target_at(block, i / width, i % width);
+    count_interval(counts, e, hypot(aleatoric[i], epistemic[i]));
   }
 }
 
-/* Outputs are means, then logarithms of variances. */
+/* Predictions are means, then standard deviations. */
 static void count_gaussian(const head_score_t *score, head_counts_t *counts, const head_rows_t *block) {
   int64_t width = score->head->targets;
-  for (int64_t i = 0; i < block->n * width; i++) {
-    const float *row = block->z + i / width * block->outputs + i % width;
-    double t = (double)block->values[i / width * block->targets + i % width];
-    count_interval(counts, (double)row[0] - t, exp(0.5 * (double)row[width]));
-  }
+  for (int64_t i = 0; i < block->n; i++)
+    for (int64_t k = 0; k < width; k++) {
+      const double *found = block->found + i * block->outputs + k;
+      count_interval(counts, found[0] - target_at(block, i, k), found[width]);
+    }
 }
 
-/* Outputs are quantiles, level by level. */
+/* Predictions are quantiles, level by level. */
 static void count_quantiles(const head_score_t *score, head_counts_t *counts, const head_rows_t *block,
                             int levels) {
   int64_t width = score->head->targets;
-  for (int64_t i = 0; i < block->n * width; i++)
-    for (int q = 0; q < levels; q++)
-      counts->inside[q] += block->values[i / width * block->targets + i % width] <=
-                           block->z[i / width * block->outputs + q * width + i % width];
+  for (int64_t i = 0; i < block->n; i++)
+    for (int64_t k = 0; k < width; k++)
+      for (int q = 0; q < levels; q++)
+        counts->inside[q] += target_at(block, i, k) <= block->found[i * block->outputs + q * width + k];
 }
 
 /* ---- a block ---- */
@@ -225,7 +214,7 @@ static void score_head(const evaluation_t *evaluation, scorer_t *scorer, size_t 
   } else if (score->classes > 0) {
     count_binary(score, counts, block, sums);
   } else {
-    sum_errors(evaluation, score, scorer, block, sums);
+    sum_errors(evaluation, score, block, sums);
     if (coverage->is_quantile)
       count_quantiles(score, counts, block, coverage->n);
     else if (evaluation->mixture->posterior != NULL)
@@ -244,6 +233,7 @@ void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *
     target.labels = scorer->labels;
   } else {
     gather_targets(&evaluation->gather, scorer->rows, n, scorer->values);
+    gather_originals(&evaluation->gather, scorer->rows, n, scorer->originals);
     target.values = scorer->values;
   }
   if (evaluation->split->weights != NULL) {
@@ -255,13 +245,15 @@ void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *
   objective_evaluate(objective, n, z, target, NULL, sums);
   for (size_t h = 0; h < objective->n; h++) {
     const head_score_t *score = &evaluator->heads[h];
-    blocks[h] =
-        (head_rows_t){.n = n,
-                      .z = z + score->head->first,
-                      .values = target.values != NULL ? target.values + score->head->first_target : NULL,
-                      .labels = target.labels,
-                      .outputs = objective->outputs,
-                      .targets = objective->targets};
+    blocks[h] = (head_rows_t){
+        .n = n,
+        .z = z + score->head->first,
+        .found = scorer->predictions + score->head->first,
+        .originals = objective->has_labels ? NULL : scorer->originals + score->head->first_target,
+        .labels = target.labels,
+        .outputs = objective->outputs,
+        .targets = objective->targets};
+    if (score->classes == 0) predictor_values(scorer->predictor, h, n, z, scorer->predictions);
     score_head(evaluation, scorer, h, &blocks[h], sums + score->first_sum);
   }
   if (evaluation->split->windows != NULL) sum_baselines(evaluation, scorer, blocks, sums + evaluator->n_sums);

@@ -128,6 +128,14 @@ static void find_class_names(const objective_t *objective, const dataset_t *data
   }
 }
 
+static ls_status scale_targets(trainer_t *trainer, ls_error *error) {
+  dataset_t *dataset = trainer->data.dataset;
+  split_t *const splits[] = {&dataset->train, &dataset->valid, &dataset->test};
+  for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
+    TRY(split_scale_targets(splits[i], &trainer->data.targets, &dataset->arena, error));
+  return LS_OK;
+}
+
 static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
                    objective_request(&trainer->objective), trainer->layout.shards, &trainer->data.dataset,
@@ -140,9 +148,7 @@ static ls_status load_data(trainer_t *trainer, ls_error *error) {
   TRY(make_scalers(trainer, error));
   TRY(stop_rules_check(trainer->settings, trainer->data.dataset->valid.partition.rows > 0,
                        &trainer->objective, error));
-  TRY(split_scale_targets(&trainer->data.dataset->train, &trainer->data.targets, error));
-  TRY(split_scale_targets(&trainer->data.dataset->valid, &trainer->data.targets, error));
-  TRY(split_scale_targets(&trainer->data.dataset->test, &trainer->data.targets, error));
+  TRY(trainer_agree(trainer, scale_targets(trainer, error), error));
   return weigh_rows(trainer, error);
 }
 

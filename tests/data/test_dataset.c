@@ -355,6 +355,40 @@ Test(dataset, heads_get_the_columns_of_y_that_they_take) {
   }
 }
 
+Test(dataset, targets_of_doubles_stay_doubles) {
+  static double y[N * 2], out[N * 2];
+  static int64_t numbers[N * 2];
+  const target_column_t columns[] = {{.column = 1}};
+  const target_request_t all_columns = {.kind = TARGET_VALUES, .width = 2};
+  const target_request_t one = {.kind = TARGET_VALUES, .width = 1, .columns = columns};
+  source_t source = {.y_width = 2, .y_type = ELEMENT_F64, .y_is_wide = true};
+  rows_t all = {0, N, NULL, ROW_KEPT, NULL};
+  ls_error error = {0};
+  for (int i = 0; i < 2 * N; i++) {
+    y[i] = 1.6e9 + i / 3.0;
+    numbers[i] = (INT64_C(1) << 53) - 1 - i;
+  }
+  array("y", STORE_F64, N, 2, y);
+  array("numbers", STORE_I64, N, 2, numbers);
+  cr_assert_eq(rows_read(store, targets_format("y", &source, all_columns), all, out, &error), LS_OK);
+  cr_expect_eq(memcmp(out, y, sizeof y), 0);
+  cr_assert_eq(rows_read(store, targets_format("y", &source, one), all, out, &error), LS_OK);
+  for (int i = 0; i < N; i++) cr_assert_eq(out[i], y[2 * i + 1]);
+  cr_assert_eq(rows_read(store, targets_format("numbers", &source, all_columns), all, out, &error), LS_OK,
+               "%s", error.message);
+  for (int i = 0; i < 2 * N; i++) cr_assert_eq((int64_t)out[i], numbers[i]);
+  numbers[7] = (INT64_C(1) << 53) + 1;
+  y[5] = 1e39;
+  array("large", STORE_F64, N, 2, y);
+  array("larger", STORE_I64, N, 2, numbers);
+  cr_expect_eq(rows_read(store, targets_format("larger", &source, one), all, out, &error), LS_BAD_DATA);
+  cr_expect_not_null(strstr(error.message, "row 3, column 1"), "%s", error.message);
+  cr_expect_not_null(strstr(error.message, "2^53"), "%s", error.message);
+  cr_expect_eq(rows_read(store, targets_format("large", &source, all_columns), all, out, &error),
+               LS_BAD_DATA);
+  cr_expect_not_null(strstr(error.message, "1e+39 in row 2, column 1"), "%s", error.message);
+}
+
 Test(dataset, heads_need_the_columns_to_be_there) {
   const target_column_t columns[] = {{.column = 2}, {.column = 0}};
   target_request_t request = {.kind = TARGET_VALUES, .width = 2, .columns = columns};

@@ -66,10 +66,11 @@ static ls_status open_stream(fixture_t *f, int64_t limit, bool by_share, bool la
   uint8_t kinds[N];
   for (int64_t i = 0; i < N; i++) kinds[i] = chosen[i] ? ROW_VALIDATES : ROW_KEPT;
   *f = (fixture_t){.split = {.features = F, .type = ELEMENT_F32, .shards = S, .width = labels ? 0 : 2}};
+  f->split.y_type = ELEMENT_F64;
   for (int64_t i = 0; i < N; i++)
     if (!by_share || !chosen[i]) f->array_row[f->split.rows++] = i;
   f->split.partition = (partition_t){f->split.rows, S};
-  source_t source = {.features = F, .y_width = labels ? 1 : 2, .type = ELEMENT_F32};
+  source_t source = {.features = F, .y_width = labels ? 1 : 2, .type = ELEMENT_F32, .y_type = ELEMENT_F64};
   rows_t rows = {f->array_row[0], f->array_row[f->split.rows - 1] + 1, by_share ? kinds : NULL, ROW_KEPT,
                  NULL};
   const target_request_t values = {.kind = TARGET_VALUES, .width = 2};
@@ -94,8 +95,8 @@ static void check_row(const fixture_t *f, uint32_t resident, int64_t row) {
   for (int64_t c = 0; c < F; c++)
     cr_assert_eq(x[c], (float)feature(i, c), "row %ld: %g", (long)i, (double)x[c]);
   if (f->split.labels != NULL) cr_assert_eq(f->split.labels[resident], i % 7);
-  if (f->split.targets == NULL) return;
-  cr_assert_eq(f->split.targets[2 * resident + 1], (float)-i);
+  if (f->split.y == NULL) return;
+  cr_assert_eq(((const double *)f->split.y)[2 * resident + 1], (double)-i);
   cr_assert_eq(f->split.weights[resident], (float)i / 4);
 }
 
@@ -175,7 +176,7 @@ Test(stream, rows_in_memory_are_one_part) {
   cr_assert_eq(part.rows, 0);
 }
 
-Test(stream, targets_are_scaled_as_they_are_read) {
+Test(stream, targets_stay_as_they_are_read_and_are_scaled_when_they_are_taken) {
   static fixture_t f;
   static double numbers[] = {4, 10, 0.5, 2, 1, -1}; /* shift, scale, offset */
   scaler_t scaler = {
@@ -184,15 +185,16 @@ Test(stream, targets_are_scaled_as_they_are_read) {
   part_t part = {0};
   cr_assert_eq(open_stream(&f, LIMIT / 4, false, false, &error), LS_OK, "%s", error.message);
   cr_assert_null(f.split.scaled_by, "raw targets");
-  cr_assert_eq(split_scale_targets(&f.split, &scaler, &error), LS_OK);
+  cr_assert_eq(split_scale_targets(&f.split, &scaler, &f.arena, &error), LS_OK);
   cr_assert_eq(f.split.scaled_by, &scaler);
-  cr_assert_eq(split_scale_targets(&f.split, &scaler, &error), LS_FAILED, "never twice");
+  cr_assert_eq(split_scale_targets(&f.split, &scaler, &f.arena, &error), LS_FAILED, "never twice");
   error = (ls_error){0};
   parts_begin(&f.split);
   while (parts_next(&f.split, &part, &error) == LS_OK && part.rows > 0)
     for (int64_t i = 0; i < part.rows; i++) {
-      const float *t = f.split.targets + 2 * (part.resident + i);
+      float t[2];
       double row = (double)(part.first + i);
+      split_targets(&f.split, part.resident + i, t);
       cr_assert(t[0] == (float)((row - 4) * 0.5 + 1) && t[1] == (float)((-row - 10) * 2 - 1));
     }
   cr_assert_eq(error.status, LS_OK, "%s", error.message);

@@ -2,6 +2,8 @@
  * width. */
 #include "features/gather.h"
 
+#include "data/stream.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -117,6 +119,43 @@ Test(gather, labels_and_targets_follow_their_rows) {
   cr_assert(picked[0] == 5 && picked[1] == 3 && picked[2] == 4);
   const float expected[] = {40, 41, 0, 1, 20, 21};
   cr_assert_eq(memcmp(got, expected, sizeof got), 0);
+}
+
+/* Targets of a stream are scaled when they are gathered, those in memory before: by the same formula, in
+ * double from what the file has, which can be asked for at any time. */
+Test(gather, targets_are_scaled_in_double_and_stay_as_they_are_in_the_file) {
+  double y[] = {1.6e9, -1, 1.6e9 + 1.25, 3, 1.6e9 - 2.5, 1e-300};
+  double parts[] = {1.6e9, 1, 2, 0.5, 0.25, -1}; /* shift, scale, offset */
+  scaler_t scaler = {.n = 2, .shift = parts, .scale = parts + 2, .offset = parts + 4};
+  const uint32_t rows[] = {2, 0, 1};
+  float streamed[6], resident[6];
+  double originals[6];
+  ls_error error = {0};
+  arena_t arena = {0};
+  split_t split = {.rows = 3, .y = y, .y_type = ELEMENT_F64, .width = 2, .scaled_by = &scaler};
+  const gather_t gather = {.split = &split};
+  gather_targets(&gather, rows, 3, streamed);
+  split.scaled_by = NULL;
+  cr_assert_eq(split_scale_targets(&split, &scaler, &arena, &error), LS_OK);
+  gather_targets(&gather, rows, 3, resident);
+  gather_originals(&gather, rows, 3, originals);
+  const float expected[] = {-4.75f, -1.5f, 0.25f, -2, 2.75f, 0};
+  for (int i = 0; i < 6; i++) {
+    cr_expect(streamed[i] == expected[i] && resident[i] == expected[i], "%d", i);
+    cr_expect_eq(originals[i], y[2 * rows[i / 2] + i % 2], "%d", i);
+  }
+  arena_free(&arena);
+}
+
+Test(gather, floats_that_are_not_scaled_are_not_copied) {
+  float y[] = {1, 2};
+  const scaler_t none = {.name = "none"};
+  ls_error error = {0};
+  arena_t arena = {0};
+  split_t split = {.rows = 2, .y = y, .y_type = ELEMENT_F32, .width = 1};
+  cr_assert_eq(split_scale_targets(&split, &none, &arena, &error), LS_OK);
+  cr_assert_eq(split.targets, y);
+  arena_free(&arena);
 }
 
 Test(gather, a_scaler_of_another_width_is_refused) {

@@ -115,9 +115,10 @@ Test(scaler, minmax_reaches_both_ends) {
   fill(x);
   columns_view_t table = {x, ELEMENT_F64, N, C, 0, 3, false};
   scaler_t s = fit("minmax", -1, 3, &table, 5);
-  float ends[6] = {1e9f, 0.1f, 0, 1e9f, 0.1f, 1};
-  scaler_apply(&s, 2, ends);
-  cr_assert(ends[2] == -1 && ends[5] == 3);
+  const double ends[] = {0, 1};
+  float scaled[2];
+  for (int i = 0; i < 2; i++) scaler_apply(&s, 2, 1, ends + i, scaled + i);
+  cr_assert(scaled[0] == -1 && scaled[1] == 3);
   cr_assert_float_eq((x[0] - s.shift[0]) * s.scale[0] + s.offset[0], -1, 1e-12); /* k = 0 */
   cr_assert_float_eq(s.scale[0] * (N - 1) / 1024, 4, 1e-12);
   cr_assert(s.shift[1] == 0.1 && s.scale[1] == 1 && s.offset[1] == -1,
@@ -236,12 +237,36 @@ static scaler_t sample(double *values) {
 Test(scaler, inverting_gives_back_what_was_applied) {
   double parts[6];
   scaler_t scaler = sample(parts);
-  float values[] = {100, -3, 108, -2, 96, 11}, expected[] = {0, 0.1f, 2, 7.1f, -1, 98.1f};
-  scaler_apply(&scaler, 3, values);
-  for (int i = 0; i < 6; i++) cr_assert_float_eq(values[i], expected[i], 1e-5);
-  for (int r = 0; r < 3; r++) scaler_invert(&scaler, 0, scaler.n, values + r * scaler.n);
-  const float back[] = {100, -3, 108, -2, 96, 11};
-  for (int i = 0; i < 6; i++) cr_assert_float_eq(values[i], back[i], 1e-5);
+  const double values[] = {100, -3, 108, -2, 96, 11}, expected[] = {0, 0.1, 2, 7.1, -1, 98.1};
+  for (int r = 0; r < 6; r += 2) {
+    float scaled[2];
+    scaler_apply(&scaler, 0, 2, values + r, scaled);
+    double back[] = {(double)scaled[0], (double)scaled[1]};
+    scaler_invert(&scaler, 0, 2, back);
+    for (int i = 0; i < 2; i++) {
+      cr_assert_float_eq(scaled[i], expected[r + i], 1e-5);
+      cr_assert_float_eq(back[i], values[r + i], 1e-5);
+    }
+  }
+}
+
+/* What was a float becomes one again; what was a double keeps its digits. */
+Test(scaler, inverting_rounds_to_the_type_of_the_values) {
+  double parts[6];
+  scaler_t scaler = sample(parts), none = {.name = "none"};
+  double value = 1.0 / 3, width = 1.0 / 3, plain = 1.0 / 3;
+  scaler_invert(&scaler, 0, 1, &value);
+  scaler_invert_widths(&scaler, 0, 1, &width);
+  scaler_invert(&none, 0, 1, &plain);
+  cr_expect_eq(value, (double)(float)(1.0 / 3 / 0.25 + 100));
+  cr_expect_eq(width, (double)(float)(1.0 / 3 / 0.25));
+  cr_expect_eq(plain, (double)(float)(1.0 / 3));
+  scaler.is_double = none.is_double = true;
+  value = width = plain = 1.0 / 3;
+  scaler_invert(&scaler, 0, 1, &value);
+  scaler_invert_widths(&scaler, 0, 1, &width);
+  scaler_invert(&none, 0, 1, &plain);
+  cr_expect(value == 1.0 / 3 / 0.25 + 100 && width == 1.0 / 3 / 0.25 && plain == 1.0 / 3);
 }
 
 Test(scaler, comes_back_from_a_file) {

@@ -100,9 +100,13 @@ static split_t split_of_rank(const numpy_t *set, element_t type, int shards, int
 
 static void check_part(const numpy_t *set, const split_t *split, window_part_t part, const uint32_t *rows,
                        const float (*expected)[OUTPUTS]) {
-  static float values[MOST_WINDOWS * OUTPUTS];
+  static double values[MOST_WINDOWS * OUTPUTS];
+  static float targets[MOST_WINDOWS * OUTPUTS];
   int64_t first = shard_first(split->partition, split->first_shard);
-  windows_gather(split, part, rows, split->rows, values);
+  windows_originals(split, part, rows, split->rows, values);
+  windows_targets(split, rows, split->rows, targets);
+  for (int64_t i = 0; i < split->rows * OUTPUTS && part == WINDOW_TARGETS; i++)
+    cr_assert_eq((double)targets[i], values[i]);
   for (int64_t i = 0; i < split->rows * OUTPUTS; i++)
     cr_assert_eq(values[i], expected[first + rows[i / OUTPUTS]][i % OUTPUTS], "%s, part %d, window %d",
                  set->name, (int)part, (int)rows[i / OUTPUTS]);
@@ -143,7 +147,8 @@ Test(windows, are_those_of_numpy_on_any_rank_in_any_type, .fini = forget) {
           windows_t windows;
           split_t split = split_of_rank(set, (element_t)type, 4, ranks, rank, &windows);
           check_gathered(set, &split, &none);
-          split.targets = y; /* the same columns, from y */
+          split.y = y; /* the same columns, from y */
+          split.y_type = ELEMENT_F32;
           check_gathered(set, &split, &none);
         }
   }

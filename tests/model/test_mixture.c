@@ -84,7 +84,8 @@ Test(mixture, rates_are_averaged) {
 }
 
 Test(mixture, other_outputs_are_averaged_and_their_spread_told) {
-  float out[VALUES], deviation[VALUES];
+  float out[VALUES];
+  double deviation[VALUES];
   mix("mse", N, ROWS, WIDTH, z, out);
   mixture_deviation(N, VALUES, VALUES, z, deviation);
   for (int i = 0; i < VALUES; i++) {
@@ -92,7 +93,7 @@ Test(mixture, other_outputs_are_averaged_and_their_spread_told) {
     cr_expect_float_eq((double)out[i], (a + b + c) / 3, 1e-5);
     double square =
         ((a - b) * (a - b) + (b - c) * (b - c) + (c - a) * (c - a)) / 9; /* mean over pairs, halved */
-    cr_expect_float_eq((double)deviation[i], sqrt(square), 1e-5);
+    cr_expect_float_eq(deviation[i], sqrt(square), 1e-5);
   }
 }
 

@@ -69,7 +69,7 @@ static double expected(const linear_t *linear, int member, int64_t row, int k) {
 Test(predictor, rows_in_memory_give_the_linear_model) {
   linear_t linear;
   predictor_t *predictor = NULL;
-  float mean[PREDICT_ROWS * OUTPUTS];
+  double mean[PREDICT_ROWS * OUTPUTS];
   make(&linear);
   const mixture_t mixture = {.members = (const float *const *)linear.members, .n_members = 1};
   OK(predictor_create(linear.graph, &linear.objective, &targets, &predictor, error));
@@ -78,7 +78,8 @@ Test(predictor, rows_in_memory_give_the_linear_model) {
   cr_expect(!uncertainty.aleatoric && !uncertainty.epistemic);
   for (int64_t first = 0; first < ROWS; first += PREDICT_ROWS) {
     int64_t n = ROWS - first < PREDICT_ROWS ? ROWS - first : PREDICT_ROWS;
-    predictor_predict(predictor, &linear.gather, first, n, (row_place_t){0, first}, mean, NULL, NULL);
+    predictor_predict(predictor, &linear.gather, first, n, (row_place_t){0, first},
+                      &(prediction_rows_t){.mean = mean});
     for (int64_t i = 0; i < n; i++)
       for (int k = 0; k < OUTPUTS; k++)
         cr_assert_float_eq(mean[i * OUTPUTS + k], expected(&linear, 0, first + i, k), 1e-5);
@@ -90,13 +91,14 @@ Test(predictor, rows_in_memory_give_the_linear_model) {
 Test(predictor, two_members_give_their_mean_and_half_their_distance) {
   linear_t linear;
   predictor_t *predictor = NULL;
-  float mean[PREDICT_ROWS * OUTPUTS], epistemic[PREDICT_ROWS * OUTPUTS];
+  double mean[PREDICT_ROWS * OUTPUTS], epistemic[PREDICT_ROWS * OUTPUTS];
   make(&linear);
   const mixture_t mixture = {.members = (const float *const *)linear.members, .n_members = MEMBERS};
   OK(predictor_create(linear.graph, &linear.objective, &targets, &predictor, error));
   OK(predictor_take(predictor, &mixture, error));
   cr_expect(predictor_uncertainty(&linear.objective, &mixture).epistemic);
-  predictor_predict(predictor, &linear.gather, 7, 5, (row_place_t){0}, mean, NULL, epistemic);
+  predictor_predict(predictor, &linear.gather, 7, 5, (row_place_t){0},
+                    &(prediction_rows_t){.mean = mean, .epistemic = epistemic});
   for (int64_t i = 0; i < 5; i++)
     for (int k = 0; k < OUTPUTS; k++) {
       double a = expected(&linear, 0, 7 + i, k), b = expected(&linear, 1, 7 + i, k);
