@@ -73,7 +73,14 @@ static void baseline_metrics(const evaluation_t *evaluation, const head_t *head,
   }
 }
 
-/* R2 does not change with scale. */
+/* R² of one target, as in scikit-learn: of a target that is the same in all rows 1 if it is predicted
+ * exactly, else 0. `total` is its sum of squares around the mean, and a constant is the same number in every
+ * row, so that all of its distances are 0. */
+static double r2_of(double errors, double total) {
+  if (total > 0) return 1 - errors / total;
+  return errors > 0 ? 0 : 1;
+}
+
 static void regression_metrics(const head_t *head, const double *sums, metrics_t *metrics) {
   int64_t width = head->targets;
   double n = (double)metrics->rows;
@@ -82,7 +89,7 @@ static void regression_metrics(const head_t *head, const double *sums, metrics_t
     double total = sums[SUM_DISTANCE_SQUARE] - sums[SUM_DISTANCE] * sums[SUM_DISTANCE] / n;
     metrics->mae += sums[SUM_ABSOLUTE] / n / (double)width;
     metrics->rmse += sums[SUM_SQUARE] / n / (double)width;
-    metrics->r2 += (total > 0 ? 1 - sums[SUM_SQUARE] / total : NAN) / (double)width;
+    metrics->r2 += r2_of(sums[SUM_SQUARE], total) / (double)width;
   }
   metrics->rmse = sqrt(metrics->rmse);
 }

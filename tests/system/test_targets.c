@@ -147,3 +147,26 @@ Test(targets, of_integers_that_doubles_do_not_hold_are_refused) {
   cr_expect_eq(result.code, 3);
   cr_expect_not_null(strstr(result.err, "row 5, column 0"), "%s", result.err);
 }
+
+/* The mean of R2 over targets of which one is constant: what scikit-learn's r2_score gives. */
+Test(targets, that_are_constant_have_the_r2_of_scikit_learn) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  result_t made = run_command("%s -c '"
+                              "import h5py, numpy as np\n"
+                              "x = np.random.default_rng(2).normal(size=(300, 2)).astype(np.float32)\n"
+                              "with h5py.File(\"constant.h5\", \"w\") as f:\n"
+                              "  for g in (\"train\", \"test\"):\n"
+                              "    f[g + \"/x\"] = x\n"
+                              "    f[g + \"/y\"] = np.c_[x[:, 0] * x[:, 1] + x[:, 0], np.full(300, 2.5)]'",
+                              run_python());
+  cr_assert_eq(made.code, 0, "%s", made.err);
+  char words[WORDS_SIZE] = "";
+  configure("constant", "model: {layers: [dense: 2]}\nloss: mse\ntrain: {epochs: 2, global_batch_size: 20}");
+  run_well(ALONE, "train config.yaml name=wrong");
+  apply(words, "wrong", "constant.h5", "test/x", "");
+  run_well(ALONE, "solve config.yaml name=exact");
+  apply(words, "exact", "constant.h5", "test/x", "");
+  compare_with_numpy(words);
+  double r2 = json_double(file_text("exact.json"), "r2");
+  cr_expect(r2 > 0.5 && r2 < 1, "%g: half of it is that of the constant", r2);
+}
