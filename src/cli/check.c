@@ -2,14 +2,13 @@
  * rows into steps and shards, the placement of ranks on the machine, and the memory needed. */
 #include "cli/command.h"
 
-#include "features/features_fit.h"
 #include "data/window.h"
-#include "train/choices.h"
 #include "step/engine.h"
 #include "score/evaluate.h"
 #include "train/host.h"
 #include "train/preflight.h"
-#include "train/row_weights.h"
+#include "train/trainer.h"
+#include "train/training.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,34 +31,12 @@ typedef struct {
   settings_t own;             /* a copy in which `global_batch_size: all` is a number */
   const arguments_t *arguments;
   const session_t *session;
-  world_t *world; /* the ranks that would have work */
-  objective_t objective;
+  world_t *world;      /* the ranks that would have work */
+  training_t training; /* planned; its rows are read last */
   dataset_shape_t shape;
-  features_width_t width;
-  int shards;
-  layout_t layout;
-  graph_t *graph;
   engine_memory_t memory;
   rank_t *ranks; /* (world_size) */
 } check_t;
-
-/* ---- does it fit together ---- */
-
-static ls_status check_targets(check_t *check, ls_error *error) {
-  const dataset_shape_t *shape = &check->shape;
-  const settings_t *settings = check->settings;
-  char text[32];
-  TRY(objective_create(settings, graph_outputs(check->graph), &check->objective, error));
-  TRY(class_weights_check(settings, &check->objective, error));
-  TRY(objective_check_classes(&check->objective, settings->data.file, shape->class_names, error));
-  const target_request_t request = objective_request(&check->objective);
-  const window_settings_t *window = &settings->data.window;
-  if (window->length > 0) return windows_check(window, shape->y_width / window->horizon, request, error);
-  if (!shape->has_y)
-    return error_set(error, LS_BAD_DATA, "%s: the loss %s needs a target for every row, but there is no %s",
-                     settings->data.file, objective_name(&check->objective, text), settings->data.y);
-  return dataset_check_width(settings->data.file, settings->data.y, shape->y_width, &request, error);
-}
 
 /* ---- this rank ---- */
 
@@ -72,7 +49,8 @@ static int64_t own_rows(int64_t rows, const layout_t *layout) {
 static double steps_bytes(const check_t *check, int64_t rows, int64_t steps, int64_t own, bool has_weights) {
   const dataset_shape_t *shape = &check->shape;
   size_t step = (size_t)shape->step_columns * element_size(shape->type);
-  bool is_label = check->objective.has_labels && shape->step_targets > 0; /* also for one-hot targets */
+  bool is_label =
+      check->training.objective->has_labels && shape->step_targets > 0; /* also for one-hot targets */
   step += is_label ? sizeof(int32_t) : (size_t)shape->step_targets * element_size(shape->y_type);
   step += has_weights ? sizeof(float) : 0;
   return windows_bytes(&check->settings->data.window, rows, steps, shape->series > 1, own, step);
@@ -82,13 +60,13 @@ static double steps_bytes(const check_t *check, int64_t rows, int64_t steps, int
  * or `rows` windows over `steps` steps. */
 static double split_bytes(const check_t *check, int64_t rows, int64_t steps, bool has_weights) {
   const dataset_shape_t *shape = &check->shape;
-  int64_t own = own_rows(rows, &check->layout);
+  int64_t own = own_rows(rows, check->training.layout);
   if (shape->step_columns > 0) return steps_bytes(check, rows, steps, own, has_weights);
   double row = (double)shape->features * (double)element_size(shape->type);
   bool is_scaled = strcmp(check->settings->data.target_scaling.name, "none") != 0;
-  row += check->objective.has_labels
+  row += check->training.objective->has_labels
              ? sizeof(int32_t)
-             : (double)targets_bytes(check->objective.targets, shape->y_type, is_scaled);
+             : (double)targets_bytes(check->training.objective->targets, shape->y_type, is_scaled);
   row += has_weights ? sizeof(float) : 0;
   return row * (double)own;
 }
@@ -104,14 +82,15 @@ static double row_bytes(const check_t *check) {
  * landmarks of basis functions. */
 static double data_bytes(const check_t *check) {
   const dataset_shape_t *shape = &check->shape;
-  const layout_t *layout = &check->layout;
+  const layout_t *layout = check->training.layout;
   double limit = (double)check->settings->data.memory_limit;
   int64_t train = own_rows(shape->train_rows, layout);
   double all = row_bytes(check);
   bool is_streamed = limit > 0 && all > limit;
   bool is_ordered = !is_streamed || strcmp(check->settings->data.shuffle, "full") == 0;
   return (is_streamed ? limit : all) + (is_ordered ? 4 * (double)train : 0) +
-         basis_bytes(&check->settings->data.basis, check->width.encoded, check->width.inputs);
+         basis_bytes(&check->settings->data.basis, check->training.width.encoded,
+                     check->training.width.inputs);
 }
 
 /* Measures the memory of a rank before it holds rows or parameters: creates the kernels as training does and
@@ -120,13 +99,15 @@ static ls_status measure_program(check_t *check, double *bytes, ls_error *error)
   const settings_t *settings = check->settings;
   const features_t features = {0};
   const scaler_t targets = {.name = "none"};
-  slice_shape_t slice = slice_shape(settings->train.global_batch_size, check->layout.shards);
+  slice_shape_t slice = slice_shape(settings->train.global_batch_size, check->training.layout->shards);
   evaluator_t *evaluator = NULL;
   graph_worker_t *worker = NULL;
-  ls_status status = evaluator_create(check->graph, &check->objective, &features, &targets,
-                                      check->layout.threads, settings->train.top_k, &evaluator, error);
+  ls_status status =
+      evaluator_create(check->training.graph, check->training.objective, &features, &targets,
+                       check->training.layout->threads, settings->train.top_k, &evaluator, error);
   if (status == LS_OK)
-    status = graph_worker_create(check->graph, slice.call_rows, slice.together, true, &worker, error);
+    status =
+        graph_worker_create(check->training.graph, slice.call_rows, slice.together, true, &worker, error);
   status = world_agree(check->world, status, error);
   *bytes = host_memory().now;
   graph_worker_destroy(&worker);
@@ -139,10 +120,10 @@ static rank_t describe_rank(const check_t *check, double program) {
   const engine_memory_t *memory = &check->memory;
   rank_t rank;
   memset(&rank, 0, sizeof rank); /* clear the padding too: the struct is sent as bytes */
-  rank.layout = check->layout;
+  rank.layout = *check->training.layout;
   rank.layout.openmp = NULL;
   rank.node = world_node(check->world);
-  rank.rows = own_rows(check->shape.train_rows, &check->layout);
+  rank.rows = own_rows(check->shape.train_rows, check->training.layout);
   rank.data = data_bytes(check);
   rank.program = program;
   rank.private = memory->partials + memory->states + memory->tape + memory->exchange + memory->files;
@@ -170,14 +151,15 @@ static void print_data(const check_t *check) {
   const dataset_shape_t *shape = &check->shape;
   const window_settings_t *window = &settings->data.window;
   int64_t batch = settings->train.global_batch_size;
-  partition_t partition = {shape->train_rows, check->layout.shards};
+  partition_t partition = {shape->train_rows, check->training.layout->shards};
   int64_t steps = epoch_steps(partition, batch);
   printf("\ndata    %s: %" PRId64 " training, %" PRId64 " validation, %" PRId64 " test rows of %" PRId64
          " features, %s in memory\n",
          settings->data.file, shape->train_rows, shape->valid_rows, shape->test_rows, shape->features,
          types[shape->type]);
-  if (check->width.inputs != shape->features)
-    printf("inputs  %" PRId64 " of the network, computed from these features\n", check->width.inputs);
+  if (check->training.width.inputs != shape->features)
+    printf("inputs  %" PRId64 " of the network, computed from these features\n",
+           check->training.width.inputs);
   if (strcmp(settings->data.missing, "drop") == 0)
     puts("        these counts include rows with missing values, which will be dropped");
   if (window->length > 0)
@@ -202,7 +184,7 @@ static void print_ranks(const check_t *check) {
   int n = world_size(world);
   int64_t most = 0, sum = 0;
   printf("layout  %d node(s), %d rank(s), %d thread(s) on rank 0; reduce: %s\n\n", world_nodes(world), n,
-         check->layout.threads, check->settings->parallel.reduce);
+         check->training.layout->threads, check->settings->parallel.reduce);
   printf("%5s %5s  %-24s %6s %8s %12s %10s %10s\n", "rank", "node", "host", "cores", "threads", "shards",
          "rows", "MB");
   for (int r = 0; r < n; r++) {
@@ -256,7 +238,7 @@ static void print_advice(const check_t *check) {
 static preflight_needs_t find_needs(const check_t *check) {
   const settings_t *settings = check->settings;
   const engine_memory_t *memory = &check->memory;
-  double vector = (double)graph_floats(check->graph) * sizeof(float);
+  double vector = (double)graph_floats(check->training.graph) * sizeof(float);
   bool is_shared = strcmp(settings->parallel.reduce, "shared") == 0;
   double parameters = world_place(check->world) == 0 ? memory->parameters : 0;
   const rank_t *rank = &check->ranks[world_rank(check->world)];
@@ -286,10 +268,10 @@ static ls_status print_hosts(const check_t *check, ls_error *error) {
   const session_t *session = check->session;
   preflight_needs_t needs = find_needs(check);
   launch_line_t line;
-  TRY(preflight_hosts(check->world, &check->layout, &needs, session->is_root ? stdout : NULL, &session->log,
-                      error));
+  TRY(preflight_hosts(check->world, check->training.layout, &needs, session->is_root ? stdout : NULL,
+                      &session->log, error));
   if (!session->is_root) return LS_OK;
-  preflight_launch_line(check->world, &check->layout, check->settings, &line);
+  preflight_launch_line(check->world, check->training.layout, check->settings, &line);
   printf("launch  %s %s train", line.text, program_invocation_name);
   for (size_t i = 0; i < check->arguments->n; i++) print_word(check->arguments->words[i]);
   printf("\n        uses %d of %d cores%s\n", line.cores_used, line.cores,
@@ -297,23 +279,47 @@ static ls_status print_hosts(const check_t *check, ls_error *error) {
   return LS_OK;
 }
 
+/* ---- the rows ---- */
+
+/* Rows may be more than the memory of this machine, and a check must not take all of it: what does not fit
+ * into half of the free memory is streamed, which changes neither what is refused nor why. */
+static ls_status find_limit(const check_t *check, int64_t *out, ls_error *error) {
+  world_t *world = check->world;
+  *out = check->settings->data.memory_limit;
+  if (*out == 0) *out = (int64_t)(host_free_memory() / 2 / world_host_ranks(world));
+  return world_broadcast(world, out, sizeof *out, 0, error); /* all ranks stream or none does */
+}
+
+/* Does what training does before its first step, and reads every row. Collective. */
+static ls_status read_rows(check_t *check, ls_error *error) {
+  TRY(training_load(&check->training, error));
+  TRY(training_read_rows(&check->training, error));
+  if (check->session->is_root) puts("rows    all have been read and can be trained on");
+  return LS_OK;
+}
+
 /* ---- the command ---- */
 
 static ls_status examine(check_t *check, ls_error *error) {
-  world_t *world = check->world;
   const settings_t *settings = check->settings;
-  if (settings->parallel.ranks_per_node != SETTINGS_AUTO)
-    TRY(world_group(world, (int)settings->parallel.ranks_per_node, error));
-  TRY(layout_plan(world, settings, check->shards, &check->layout, error));
-  TRY(features_find_width(world, settings, &check->shape, check->layout.shards, &check->width, error));
-  ls_status status = graph_create(settings->model.layers, settings->model.n_layers, check->width.inputs,
-                                  &check->graph, error);
-  TRY(world_agree(world, status, error));
-  TRY(world_agree(world, graph_choose_precision(check->graph, settings->train.precision, error), error));
-  status = check_targets(check, error);
-  TRY(world_agree(world, status, error));
-  check->memory = engine_memory(settings, &check->layout, check->graph, world);
+  check->own = *settings;
+  TRY(find_limit(check, &check->own.data.memory_limit, error));
+  TRY(train_check_name(settings, error));
+  TRY(training_plan(check->world, &check->own, &check->training, error));
+  check->own = *check->training.settings;
+  check->own.data.memory_limit = settings->data.memory_limit;
+  check->settings = &check->own;
+  check->shape = check->training.shape;
+  check->memory = engine_memory(check->settings, check->training.layout, check->training.graph, check->world);
   return gather_ranks(check, error);
+}
+
+static void print_all(const check_t *check) {
+  graph_print(check->training.graph, stdout);
+  print_data(check);
+  print_ranks(check);
+  print_memory(check);
+  fflush(stdout);
 }
 
 static ls_status examine_and_print(world_t *world, void *context, ls_error *error) {
@@ -321,33 +327,16 @@ static ls_status examine_and_print(world_t *world, void *context, ls_error *erro
   const session_t *session = check->session;
   check->world = world;
   ls_status status = examine(check, error);
-  if (status == LS_OK && session->is_root) {
-    graph_print(check->graph, stdout);
-    print_data(check);
-    print_ranks(check);
-    print_memory(check);
-    fflush(stdout);
-  }
+  if (status == LS_OK && session->is_root) print_all(check);
   if (status == LS_OK) status = print_hosts(check, error);
   if (status == LS_OK && session->is_root) {
     fflush(stdout);
     print_advice(check);
   }
-  objective_free(&check->objective);
-  graph_destroy(&check->graph);
+  if (status == LS_OK) status = read_rows(check, error);
+  training_close(&check->training);
   free(check->ranks);
   return status;
-}
-
-static ls_status check_rows(check_t *check, ls_error *error) {
-  world_t *world = check->session->world;
-  TRY(dataset_describe(world, check->settings, &check->shape, error));
-  check->own = settings_for_rows(check->settings, check->shape.train_rows);
-  check->settings = &check->own;
-  TRY(layout_shards(check->settings, 0, check->shape.train_rows, &check->shards, error));
-  /* members of an ensemble give work to more ranks */
-  const log_t *log = check->settings->train.members > 1 ? NULL : &check->session->log;
-  return layout_crew(world, check->shards, log, examine_and_print, check, error);
 }
 
 static ls_status run(const session_t *session, void *input, ls_error *error) {
@@ -355,19 +344,23 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   settings_t *settings = NULL;
   TRY(settings_everywhere(session, a, &settings, error));
   check_t check = {.settings = settings, .arguments = a, .session = session};
-  return settings_end(&settings, check_rows(&check, error), error);
+  /* members of an ensemble give work to more ranks */
+  const log_t *log = settings->train.members > 1 ? NULL : &session->log;
+  ls_status status = training_crew(session->world, settings, log, examine_and_print, &check, error);
+  return settings_end(&settings, status, error);
 }
 
 static const struct argp argp = {
     .parser = arguments_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
     .doc = "Shows what `lockstep train` would do with these settings, data and ranks, without training: the "
-           "model, steps, shards and their balance, cores and memory.\vLaunch it exactly like the training "
+           "model, steps, shards and their balance, cores and memory. Then reads all rows and refuses what "
+           "training would refuse, with the same message.\vLaunch it exactly like the training "
            "itself, with mpirun or srun."};
 
 const command_t command_check = {
     .name = "check",
-    .meaning = "preflight: model, layout, balance and memory, no training",
+    .meaning = "preflight: model, layout, balance, memory and rows, no training",
     .argp = &argp,
     .options_size = sizeof(arguments_t),
     .fewest = 1,

@@ -189,6 +189,12 @@ bool head_is_scaled(const head_t *head) {
   return loss_is_regression(head->loss) && !head->loss->fixed_units;
 }
 
+bool objective_is_scaled(const objective_t *objective) {
+  bool is_scaled = false;
+  for (size_t h = 0; h < objective->n; h++) is_scaled = is_scaled || head_is_scaled(&objective->heads[h]);
+  return is_scaled;
+}
+
 /* ---- losses ---- */
 
 int64_t head_class(const head_t *head, double target) {

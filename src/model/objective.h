@@ -63,8 +63,9 @@ const char *objective_name(const objective_t *objective, char text[32]);
 enum { HEAD_KEY_SIZE = 32 };
 void head_key(const objective_t *objective, size_t h, char key[HEAD_KEY_SIZE]);
 
-/* Whether data.target_scaling may act on this head's targets. */
+/* Whether data.target_scaling may act on this head's targets, or on those of any. */
 bool head_is_scaled(const head_t *head);
+bool objective_is_scaled(const objective_t *objective);
 
 /* The class of a row by its first target, or its label: 0 where rows have none. */
 int64_t head_class(const head_t *head, double target);

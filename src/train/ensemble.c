@@ -54,6 +54,16 @@ static ls_status member_settings(const settings_t *ensemble, int64_t member, int
   return LS_OK;
 }
 
+/* The last member has the longest name. */
+ls_status train_check_name(const settings_t *settings, ls_error *error) {
+  run_directory_t run;
+  member_t member;
+  TRY(run_directory_of(settings, &run, error));
+  if (settings->train.members == 1) return LS_OK;
+  TRY(member_settings(settings, settings->train.members - 1, 1, &member, error));
+  return run_directory_of(&member.settings, &run, error);
+}
+
 /* ---- groups of ranks ---- */
 
 /* The number of groups that trains all members soonest: ceil(members / g) rounds, each as long as a group of
@@ -168,6 +178,7 @@ static ls_status collect_members(world_t *world, const settings_t *settings, con
 
 ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error) {
+  TRY(train_check_name(settings, error)); /* the same on every rank */
   if (settings->train.members == 1) return train_network(world, settings, options, error);
   TRY(train_members(world, settings, options, error));
   return collect_members(world, settings, options->log, error);

@@ -61,3 +61,7 @@ host_memory_t host_memory(void) {
   double given_back = read_kilobytes(status, "VmHWM:") - read_kilobytes(status, "VmRSS:");
   return (host_memory_t){now, now > 0 ? now + given_back : 0};
 }
+
+double host_free_memory(void) {
+  return read_kilobytes("/proc/meminfo", "MemAvailable:");
+}

@@ -30,4 +30,7 @@ typedef struct {
 } host_memory_t;
 host_memory_t host_memory(void);
 
+/* Bytes of this machine's memory that are free; 0 if the system does not tell. */
+double host_free_memory(void);
+
 #endif

@@ -59,7 +59,7 @@ static void find_facts(const world_t *world, const layout_t *layout, const prefl
   facts->cores_host = layout->cores_host;
   facts->cores_online = layout->cores_online;
   facts->total = memory_of("MemTotal:");
-  facts->free = memory_of("MemAvailable:");
+  facts->free = host_free_memory();
   facts->shared = room_at("/dev/shm");
   facts->needs = *needs;
   facts->needs.directory = facts->needs.precision = NULL; /* pointers are meaningless on other ranks */

@@ -17,6 +17,9 @@ typedef struct {
   int64_t job_end;  /* end of the batch job in seconds since 1970; 0: unknown */
 } train_options_t;
 
+/* LS_BAD_SETTINGS when the name of the run, or of a member, is too long. Not collective. */
+ls_status train_check_name(const settings_t *settings, ls_error *error);
+
 /* Trains, evaluates and writes the run directory runs/NAME. With train.members > 1 it first trains each
  * member in a run of its own, runs/NAME-member-M. A fresh run moves an earlier run of that name to
  * NAME.previous, but only after settings and data have passed their checks. Returns LS_STOPPED if a signal or

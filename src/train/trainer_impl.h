@@ -110,6 +110,12 @@ typedef ls_status training_work_t(trainer_t *trainer, ls_status status, ls_error
  * than shards, only the first ones do this, and the others wait (layout_crew). Collective. */
 ls_status training_run(trainer_t *trainer, training_work_t *work, ls_error *error);
 
+/* Reads this rank's rows as they are needed, fits scalers and weights, scales targets. Collective. */
+ls_status trainer_load_data(trainer_t *trainer, ls_error *error);
+
+/* Reads all rows that are not kept in memory once, only to see that they can be. Collective. */
+ls_status trainer_read_rows(trainer_t *trainer, ls_error *error);
+
 /* Ends a completed run: restores the best parameters, evaluates the test rows, writes model.h5 and
  * summary.json. Collective. */
 ls_status training_end(trainer_t *trainer, ls_error *error);

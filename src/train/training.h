@@ -18,6 +18,8 @@ typedef struct {
   const layout_t *layout;
   const graph_t *graph;
   const objective_t *objective;
+  dataset_shape_t shape;
+  features_width_t width;
   partition_t partition;      /* partition of the training rows */
   const float *factors;       /* factors of the row weights as in target_t, or NULL */
   const features_t *features; /* how rows become inputs */
@@ -34,5 +36,15 @@ ls_status training_crew(world_t *world, const settings_t *settings, const log_t 
  * failure. Collective. */
 ls_status training_open(world_t *world, const settings_t *settings, training_t *out, ls_error *error);
 void training_close(training_t *training); /* collective */
+
+/* The same in two parts. training_plan reads the headers of the data (and its rows if only they tell the
+ * number of the network's inputs); then members from `partition` on are not there yet. training_load reads
+ * the rows and takes the memory of training. Together they refuse whatever a training refuses before its
+ * first step. Collective. */
+ls_status training_plan(world_t *world, const settings_t *settings, training_t *out, ls_error *error);
+ls_status training_load(training_t *training, ls_error *error);
+
+/* Reads rows that do not stay in memory once, so that every row has been checked. Collective. */
+ls_status training_read_rows(training_t *training, ls_error *error);
 
 #endif

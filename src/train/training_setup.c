@@ -69,90 +69,36 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
 
 /* The network's inputs. They are known before rows are read, so that a mistake in the settings costs no
  * reading, unless only the rows can say how many there are. */
-static ls_status find_inputs(trainer_t *trainer, const dataset_shape_t *shape, int64_t *inputs,
+static ls_status find_inputs(trainer_t *trainer, const dataset_shape_t *shape, features_width_t *out,
                              ls_error *error) {
   const settings_t *settings = trainer->settings;
+  trainer_data_t *data = &trainer->data;
   if (trainer->resumed) TRY(trainer_agree(trainer, read_scalers(trainer, error), error));
-  *inputs = features_width(settings, shape->features, shape->train_rows).inputs;
-  if (*inputs == 0 && !trainer->data.has_features) {
-    TRY(features_fit_file(trainer->world, settings, trainer->layout.shards, &trainer->data.features, error));
-    trainer->data.has_features = true;
+  *out = features_width(settings, shape->features, shape->train_rows);
+  if (out->inputs == 0 && !data->has_features) {
+    TRY(features_fit_file(trainer->world, settings, trainer->layout.shards, &data->features, error));
+    data->has_features = true;
   }
-  if (trainer->data.has_features) *inputs = trainer->data.features.inputs;
-  return LS_OK;
+  if (data->has_features)
+    *out = (features_width_t){data->features.columns, data->features.encoded, data->features.inputs};
+  return basis_check(&settings->data.basis, out->encoded, shape->train_rows, error);
 }
 
-static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
+/* What the losses and the rules ask of the data, as far as its headers tell. */
+static ls_status check_objective(const trainer_t *trainer, const dataset_shape_t *shape, ls_error *error) {
   const settings_t *settings = trainer->settings;
   const objective_t *objective = &trainer->objective;
-  bool regression = false;
-  for (size_t h = 0; h < objective->n; h++) regression = regression || head_is_scaled(&objective->heads[h]);
-  if (!regression && strcmp(settings->data.target_scaling.name, "none") != 0)
+  TRY(class_weights_check(settings, objective, error));
+  TRY(objective_check_classes(objective, settings->data.file, shape->class_names, error));
+  if (!objective_is_scaled(objective) && strcmp(settings->data.target_scaling.name, "none") != 0)
     return error_set(
         error, LS_BAD_SETTINGS, "data.target_scaling is for regression; %s takes %s: leave it out",
         objective->heads->loss->name, objective->heads->loss->fixed_units ? "counts" : "classes");
-  if (!trainer->data.has_features)
-    TRY(features_fit(trainer->world, settings, trainer->data.dataset, &trainer->data.features, error));
-  trainer->data.has_features = true;
-  if (!regression || trainer->resumed) return LS_OK;
-  TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->data.dataset->train,
-                         &trainer->data.targets, error));
-  for (size_t h = 0; h < objective->n; h++) {
-    const head_t *head = &objective->heads[h];
-    for (int64_t c = 0; c < head->targets && !head_is_scaled(head); c++)
-      scaler_leave(&trainer->data.targets, head->first_target + c);
-  }
-  return LS_OK;
+  return stop_rules_check(settings, shape->valid_rows > 0, objective, error);
 }
 
-static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
-  dataset_t *dataset = trainer->data.dataset;
-  TRY(row_weights_fit(trainer->world, trainer->settings, &trainer->objective, dataset,
-                      &trainer->data.class_weights, error));
-  split_t *const splits[] = {&dataset->valid, &dataset->test};
-  for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
-    TRY(row_weights_apply(trainer->world, &trainer->data.class_weights, &trainer->objective, dataset,
-                          splits[i], error));
-  return LS_OK;
-}
-
-/* The names that a dataset gives to the classes of each head, (classes) of it, borrowed; NULL where it has
- * none, or another number of them. */
-static void find_class_names(const objective_t *objective, const dataset_t *dataset,
-                             char *const *out[MOST_HEADS]) {
-  for (size_t h = 0; h < objective->n; h++) {
-    const head_t *head = &objective->heads[h];
-    int64_t column = objective->columns != NULL ? objective->columns[head->first_target].column : -1;
-    const class_names_t *found = dataset_class_names(dataset, column);
-    out[h] = head->classes > 1 && (int64_t)found->n == head->classes ? found->names : NULL;
-  }
-}
-
-static ls_status scale_targets(trainer_t *trainer, ls_error *error) {
-  dataset_t *dataset = trainer->data.dataset;
-  split_t *const splits[] = {&dataset->train, &dataset->valid, &dataset->test};
-  for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
-    TRY(split_scale_targets(splits[i], &trainer->data.targets, &dataset->arena, error));
-  return LS_OK;
-}
-
-static ls_status load_data(trainer_t *trainer, ls_error *error) {
-  TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
-                   objective_request(&trainer->objective), trainer->layout.shards, &trainer->data.dataset,
-                   error));
-  TRY(trainer_agree(trainer,
-                    objective_check_classes(&trainer->objective, trainer->settings->data.file,
-                                            (int64_t)trainer->data.dataset->class_names.n, error),
-                    error));
-  find_class_names(&trainer->objective, trainer->data.dataset, trainer->data.class_names);
-  TRY(make_scalers(trainer, error));
-  TRY(stop_rules_check(trainer->settings, trainer->data.dataset->valid.partition.rows > 0,
-                       &trainer->objective, error));
-  TRY(trainer_agree(trainer, scale_targets(trainer, error), error));
-  return weigh_rows(trainer, error);
-}
-
-static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *error) {
+static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, int64_t inputs,
+                              ls_error *error) {
   const settings_t *settings = trainer->settings;
   trainer->optimizer = optimizer_find(settings->optimizer.name);
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).call_rows;
@@ -164,7 +110,7 @@ static ls_status make_network(trainer_t *trainer, int64_t inputs, ls_error *erro
   status = graph_check_rows(trainer->graph, rows, error);
   if (status == LS_OK)
     status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);
-  if (status == LS_OK) status = class_weights_check(settings, &trainer->objective, error);
+  if (status == LS_OK) status = check_objective(trainer, shape, error);
   trainer->record.history.objective = &trainer->objective;
   return trainer_agree(trainer, status, error);
 }
@@ -349,15 +295,19 @@ static ls_status find_shards(trainer_t *trainer, ls_error *error) {
                        &trainer->position.shards, error);
 }
 
-/* All that comes before the first step, but for the run directory. */
-static ls_status prepare(trainer_t *trainer, ls_error *error) {
+/* All that the settings and the headers of the data tell of the ranks that have work. */
+static ls_status plan(trainer_t *trainer, features_width_t *width, ls_error *error) {
   const settings_t *settings = trainer->settings;
-  int64_t inputs = 0, ranks_per_node = settings->parallel.ranks_per_node;
+  int64_t ranks_per_node = settings->parallel.ranks_per_node;
   TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
   TRY(layout_plan(trainer->world, settings, trainer->position.shards, &trainer->layout, error));
-  TRY(find_inputs(trainer, &trainer->shape, &inputs, error));
-  TRY(make_network(trainer, inputs, error));
-  TRY(load_data(trainer, error));
+  TRY(find_inputs(trainer, &trainer->shape, width, error));
+  return make_network(trainer, &trainer->shape, width->inputs, error);
+}
+
+/* All else that comes before the first step, but for the run directory. */
+static ls_status load(trainer_t *trainer, ls_error *error) {
+  TRY(trainer_load_data(trainer, error));
   TRY(make_engines(trainer, error));
   return load_parameters(trainer, error);
 }
@@ -378,7 +328,9 @@ static void teardown(trainer_t *trainer) {
 }
 
 static ls_status setup(trainer_t *trainer, ls_error *error) {
-  TRY(prepare(trainer, error));
+  features_width_t width = {0};
+  TRY(plan(trainer, &width, error));
+  TRY(load(trainer, error));
   TRY(look_at_hosts(trainer, error));
   TRY(trainer_agree(trainer, open_run(trainer, error), error));
   stop_watch_begin(&trainer->watch, trainer->world, trainer->began, trainer->settings->train.time_limit,
@@ -419,27 +371,57 @@ ls_status training_crew(world_t *world, const settings_t *settings, const log_t 
   return layout_crew(world, trainer.position.shards, log, work, context, error);
 }
 
-ls_status training_open(world_t *world, const settings_t *settings, training_t *out, ls_error *error) {
-  static const train_options_t options = {0};
-  trainer_t *trainer = calloc(1, sizeof *trainer);
-  ls_status status = trainer == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a training") : LS_OK;
-  TRY_OR_DONE(world_agree(world, status, error));
-  *trainer = (trainer_t){.world = world, .settings = settings, .options = &options};
-  TRY_OR_DONE(find_shards(trainer, error));
-  TRY_OR_DONE(prepare(trainer, error));
-  *out = (training_t){.world = world,
+static void borrow_plan(trainer_t *trainer, training_t *out) {
+  *out = (training_t){.world = trainer->world,
                       .settings = trainer->settings,
                       .layout = &trainer->layout,
                       .graph = trainer->graph,
                       .objective = &trainer->objective,
-                      .partition = trainer->data.dataset->train.partition,
-                      .factors = trainer->data.dataset->train.factors,
-                      .features = &trainer->data.features,
-                      .engine = trainer->engine,
+                      .shape = trainer->shape,
+                      .width = out->width,
                       .trainer = trainer};
+}
+
+ls_status training_plan(world_t *world, const settings_t *settings, training_t *out, ls_error *error) {
+  static const train_options_t options = {0};
+  training_t training = {0};
+  trainer_t *trainer = calloc(1, sizeof *trainer);
+  ls_status status = trainer == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a training") : LS_OK;
+  TRY_OR_DONE(world_agree(world, status, error));
+  *trainer = (trainer_t){.world = world, .settings = settings, .options = &options};
+  TRY_OR_DONE(trainer_agree(trainer, run_directory_of(settings, &trainer->run, error), error));
+  TRY_OR_DONE(find_shards(trainer, error));
+  TRY_OR_DONE(plan(trainer, &training.width, error));
+  borrow_plan(trainer, &training);
+  *out = training;
 done:
   if (status != LS_OK && trainer != NULL) teardown(trainer);
   if (status != LS_OK) free(trainer);
+  return status;
+}
+
+ls_status training_load(training_t *training, ls_error *error) {
+  trainer_t *trainer = training->trainer;
+  TRY(load(trainer, error));
+  training->partition = trainer->data.dataset->train.partition;
+  training->factors = trainer->data.dataset->train.factors;
+  training->features = &trainer->data.features;
+  training->engine = trainer->engine;
+  return LS_OK;
+}
+
+ls_status training_read_rows(training_t *training, ls_error *error) {
+  return trainer_read_rows(training->trainer, error);
+}
+
+ls_status training_open(world_t *world, const settings_t *settings, training_t *out, ls_error *error) {
+  training_t training = {0};
+  TRY(training_plan(world, settings, &training, error));
+  ls_status status = training_load(&training, error);
+  if (status == LS_OK)
+    *out = training;
+  else
+    training_close(&training);
   return status;
 }
 

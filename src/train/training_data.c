@@ -1,0 +1,83 @@
+/* The rows of a run: loading them, fitting scalers, scaling targets, weighing. Whatever a row can be refused
+ * for is found here. */
+#include "train/trainer_impl.h"
+
+#include "data/split_walk.h"
+#include "data/stream.h"
+#include "features/features_fit.h"
+
+#include <stdlib.h>
+
+static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
+  const settings_t *settings = trainer->settings;
+  const objective_t *objective = &trainer->objective;
+  const bool regression = objective_is_scaled(objective);
+  if (!trainer->data.has_features)
+    TRY(features_fit(trainer->world, settings, trainer->data.dataset, &trainer->data.features, error));
+  trainer->data.has_features = true;
+  if (!regression || trainer->resumed) return LS_OK;
+  TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->data.dataset->train,
+                         &trainer->data.targets, error));
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    for (int64_t c = 0; c < head->targets && !head_is_scaled(head); c++)
+      scaler_leave(&trainer->data.targets, head->first_target + c);
+  }
+  return LS_OK;
+}
+
+static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
+  dataset_t *dataset = trainer->data.dataset;
+  TRY(row_weights_fit(trainer->world, trainer->settings, &trainer->objective, dataset,
+                      &trainer->data.class_weights, error));
+  split_t *const splits[] = {&dataset->valid, &dataset->test};
+  for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
+    TRY(row_weights_apply(trainer->world, &trainer->data.class_weights, &trainer->objective, dataset,
+                          splits[i], error));
+  return LS_OK;
+}
+
+/* The names that a dataset gives to the classes of each head, (classes) of it, borrowed; NULL where it has
+ * none, or another number of them. */
+static void find_class_names(const objective_t *objective, const dataset_t *dataset,
+                             char *const *out[MOST_HEADS]) {
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    int64_t column = objective->columns != NULL ? objective->columns[head->first_target].column : -1;
+    const class_names_t *found = dataset_class_names(dataset, column);
+    out[h] = head->classes > 1 && (int64_t)found->n == head->classes ? found->names : NULL;
+  }
+}
+
+static ls_status scale_targets(trainer_t *trainer, ls_error *error) {
+  dataset_t *dataset = trainer->data.dataset;
+  split_t *const splits[] = {&dataset->train, &dataset->valid, &dataset->test};
+  for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
+    TRY(split_scale_targets(splits[i], &trainer->data.targets, &dataset->arena, error));
+  return LS_OK;
+}
+
+ls_status trainer_load_data(trainer_t *trainer, ls_error *error) {
+  TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
+                   objective_request(&trainer->objective), trainer->layout.shards, &trainer->data.dataset,
+                   error));
+  find_class_names(&trainer->objective, trainer->data.dataset, trainer->data.class_names);
+  TRY(make_scalers(trainer, error));
+  TRY(trainer_agree(trainer, scale_targets(trainer, error), error));
+  return weigh_rows(trainer, error);
+}
+
+/* ---- rows that are not in memory ---- */
+
+static void take_nothing(void *context, const split_walk_t *walk) {
+  (void)context;
+  (void)walk;
+}
+
+ls_status trainer_read_rows(trainer_t *trainer, ls_error *error) {
+  const dataset_t *dataset = trainer->data.dataset;
+  const split_t *const splits[] = {&dataset->train, &dataset->valid, &dataset->test};
+  for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++)
+    if (splits[i]->stream != NULL) TRY(split_walk(trainer->world, splits[i], take_nothing, NULL, error));
+  return LS_OK;
+}
