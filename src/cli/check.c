@@ -294,6 +294,7 @@ static ls_status find_limit(const check_t *check, int64_t *out, ls_error *error)
 static ls_status read_rows(check_t *check, ls_error *error) {
   TRY(training_load(&check->training, error));
   TRY(training_read_rows(&check->training, error));
+  TRY(training_advise(&check->training, &check->session->log, error));
   if (check->session->is_root) puts("rows    all have been read and can be trained on");
   return LS_OK;
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "data/shard.h"
 #include "optim/schedule.h"
+#include "train/advice.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -323,6 +324,8 @@ static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *
   TRY(graph_checksum(trainer->graph, engine_parameters(trainer->engine), &row.checksum, error));
   TRY(history_add(&trainer->record.history, &row, error));
   TRY(report_epoch(&trainer->record.report, &trainer->record.history, &row, valid, error));
+  if (advice_diverges(&trainer->record.history, trainer->record.zero_loss))
+    advise_of_divergence(&trainer->record.history, trainer->record.zero_loss, trainer->options->log);
   return clock_seconds() - trainer->record.history_time < 1 ? LS_OK : save_history(trainer, error);
 }
 

@@ -37,13 +37,14 @@ typedef struct {
   double *sums;                        /* (shards, heads) */
 } trainer_copies_t;
 
-/* What is recorded of a run while it goes on. On rank 0, except seconds_before. */
+/* What is recorded of a run while it goes on. On rank 0, except seconds_before and zero_loss. */
 typedef struct {
   history_t history;
   size_t history_rows; /* rows that history.h5 already holds */
   double history_time; /* time at which history.h5 was written */
   report_t report;
   double seconds_before[PHASES]; /* engine's seconds at the start of the epoch */
+  double zero_loss;              /* of outputs that are all 0; 0: not known (train/advice.h) */
 } trainer_record_t;
 
 /* The state of a run, in the order in which it is created. */
@@ -115,6 +116,9 @@ ls_status trainer_load_data(trainer_t *trainer, ls_error *error);
 
 /* Reads all rows that are not kept in memory once, only to see that they can be. Collective. */
 ls_status trainer_read_rows(trainer_t *trainer, ls_error *error);
+
+/* Warns of what will hardly learn (train/advice.h). Collective. */
+ls_status trainer_advise(trainer_t *trainer, const log_t *log, ls_error *error);
 
 /* Ends a completed run: restores the best parameters, evaluates the test rows, writes model.h5 and
  * summary.json. Collective. */

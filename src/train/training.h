@@ -4,6 +4,7 @@
 #define TRAIN_TRAINING_H
 
 #include "comm/world.h"
+#include "base/log.h"
 #include "config/settings.h"
 #include "data/dataset.h"
 #include "step/engine.h"
@@ -43,6 +44,9 @@ void training_close(training_t *training); /* collective */
  * first step. Collective. */
 ls_status training_plan(world_t *world, const settings_t *settings, training_t *out, ls_error *error);
 ls_status training_load(training_t *training, ls_error *error);
+
+/* Warns of what will hardly learn (train/advice.h). Collective. */
+ls_status training_advise(training_t *training, const log_t *log, ls_error *error);
 
 /* Reads rows that do not stay in memory once, so that every row has been checked. Collective. */
 ls_status training_read_rows(training_t *training, ls_error *error);

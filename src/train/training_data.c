@@ -5,6 +5,7 @@
 #include "data/split_walk.h"
 #include "data/stream.h"
 #include "features/features_fit.h"
+#include "train/advice.h"
 
 #include <stdlib.h>
 
@@ -65,6 +66,11 @@ ls_status trainer_load_data(trainer_t *trainer, ls_error *error) {
   TRY(make_scalers(trainer, error));
   TRY(trainer_agree(trainer, scale_targets(trainer, error), error));
   return weigh_rows(trainer, error);
+}
+
+ls_status trainer_advise(trainer_t *trainer, const log_t *log, ls_error *error) {
+  return advise(trainer->world, trainer->settings, &trainer->objective, &trainer->data.dataset->train, log,
+                &trainer->record.zero_loss, error);
 }
 
 /* ---- rows that are not in memory ---- */

@@ -333,6 +333,8 @@ static ls_status setup(trainer_t *trainer, ls_error *error) {
   TRY(load(trainer, error));
   TRY(look_at_hosts(trainer, error));
   TRY(trainer_agree(trainer, open_run(trainer, error), error));
+  if (trainer->settings->train.members == 1) /* members have been advised one by one */
+    TRY(trainer_advise(trainer, trainer->options->log, error));
   stop_watch_begin(&trainer->watch, trainer->world, trainer->began, trainer->settings->train.time_limit,
                    trainer->options->job_end, checkpoint_bytes(trainer));
   return LS_OK;
@@ -408,6 +410,10 @@ ls_status training_load(training_t *training, ls_error *error) {
   training->features = &trainer->data.features;
   training->engine = trainer->engine;
   return LS_OK;
+}
+
+ls_status training_advise(training_t *training, const log_t *log, ls_error *error) {
+  return trainer_advise(training->trainer, log, error);
 }
 
 ls_status training_read_rows(training_t *training, ls_error *error) {

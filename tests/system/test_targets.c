@@ -170,3 +170,13 @@ Test(targets, that_are_constant_have_the_r2_of_scikit_learn) {
   double r2 = json_double(file_text("exact.json"), "r2");
   cr_expect(r2 > 0.5 && r2 < 1, "%g: half of it is that of the constant", r2);
 }
+
+/* Targets that single precision cannot tell apart are learnt wrongly unless they are scaled. */
+Test(targets, that_are_too_close_for_single_precision_are_warned_of) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  configure("flat", FLAT);
+  result_t result = run_well(2, "train config.yaml data.target_scaling=none");
+  cr_expect_not_null(strstr(result.err, "single precision has steps of"), "%s%s", result.out, result.err);
+  result = run_well(ALONE, "train config.yaml");
+  cr_expect_null(strstr(result.err, "single precision has steps of"), "%s%s", result.out, result.err);
+}

@@ -1,0 +1,73 @@
+/* Warnings about trainings that run but hardly learn: given where they are certain, and nowhere else. */
+#include "system/run.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(advice, .init = place_make, .fini = place_remove);
+
+static void configure(void) {
+  write_dataset("classes.h5", (spec_t){.rows = 500});
+  write_dataset("values.h5", (spec_t){.rows = 500, .regression = true});
+  write_text("classes.yaml", "data: {file: classes.h5, scaling: standard}\n"
+                             "model: {layers: [dense: 5]}\nloss: cross_entropy\n"
+                             "train: {epochs: 4, global_batch_size: 25}\n"
+                             "optimizer: {name: sgd, learning_rate: 0.01}\n"
+                             "checkpoint: {every: never}\nparallel: {shards: 4, threads: 1}\n");
+  write_text("values.yaml", "data: {file: values.h5, scaling: standard, target_scaling: standard}\n"
+                            "model: {layers: [dense: 3]}\nloss: mse\n"
+                            "train: {epochs: 4, global_batch_size: 25}\n"
+                            "optimizer: {name: sgd, learning_rate: 0.01}\n"
+                            "checkpoint: {every: never}\nparallel: {shards: 4, threads: 1}\n");
+}
+
+static int count(const char *text, const char *what) {
+  int n = 0;
+  for (const char *at = text; (at = strstr(at, what)) != NULL; at++) n++;
+  return n;
+}
+
+/* `says` once, and no other warning; NULL: none at all. */
+static void expect_warning(int ranks, const char *words, const char *says) {
+  result_t result = run_well(ranks, "%s", words);
+  char all[1 << 15];
+  snprintf(all, sizeof all, "%s%s", result.out, result.err);
+  cr_expect_eq(count(all, says != NULL ? says : "model.layers: "), says != NULL, "%s:\n%s", words, all);
+  if (says == NULL)
+    cr_expect_eq(count(all, "diverges") + count(all, "single precision"), 0, "%s:\n%s", words, all);
+}
+
+Test(advice, tells_of_losses_that_apply_the_last_layer_themselves) {
+  configure();
+  expect_warning(ALONE, "train classes.yaml", NULL);
+  expect_warning(ALONE, "train classes.yaml 'model.layers=[dense: 5, softmax]'", "applies softmax itself");
+  expect_warning(2, "check classes.yaml 'model.layers=[dense: 5, softmax, dropout: 0.1]'",
+                 "applies softmax itself");
+  expect_warning(ALONE, "train classes.yaml 'model.layers=[{dense: {units: 5, activation: sigmoid}}]'",
+                 "applies softmax itself");
+  expect_warning(ALONE, "train classes.yaml 'model.layers=[{dense: {units: 5, activation: relu}}]'", NULL);
+}
+
+Test(advice, tells_of_targets_that_outputs_cannot_reach) {
+  configure();
+  expect_warning(ALONE, "train values.yaml", NULL);
+  expect_warning(3, "train values.yaml 'model.layers=[{dense: {units: 3, activation: relu}}]' train.epochs=1",
+                 "gives numbers from 0 to inf");
+  expect_warning(ALONE,
+                 "train values.yaml 'model.layers=[{dense: {units: 3, activation: sigmoid}}]' "
+                 "data.target_scaling=minmax",
+                 NULL);
+}
+
+/* A rate of 1e20 gives losses that are absurd, but finite: for each epoch, and the warning once. */
+Test(advice, tells_of_divergence_once) {
+  configure();
+  static const char step[] = "train classes.yaml train.epochs=6 optimizer.learning_rate=1e20";
+  expect_warning(ALONE, step, "the training diverges");
+  expect_warning(2, "train values.yaml train.epochs=6 'optimizer={name: adam, learning_rate: 1e5}'",
+                 "the training diverges");
+  expect_warning(ALONE, "train values.yaml train.epochs=3 'optimizer={name: adam, learning_rate: 0.1}'",
+                 NULL);
+  expect_warning(ALONE, "train values.yaml train.epochs=3 data.target_scaling=none optimizer=adam", NULL);
+}
