@@ -142,7 +142,7 @@ Test(gather, targets_are_scaled_in_double_and_stay_as_they_are_in_the_file) {
   const float expected[] = {-4.75f, -1.5f, 0.25f, -2, 2.75f, 0};
   for (int i = 0; i < 6; i++) {
     cr_expect(streamed[i] == expected[i] && resident[i] == expected[i], "%d", i);
-    cr_expect_eq(originals[i], y[2 * rows[i / 2] + i % 2], "%d", i);
+    cr_expect_eq(originals[i], y[2 * rows[i / 2] + (uint32_t)i % 2], "%d", i);
   }
   arena_free(&arena);
 }

@@ -93,7 +93,7 @@ static const struct {
     {"values", "data.file=weighted.h5 data.weights=train/weights", "", OK},
     /* memory, batches, ensembles */
     {"values", "data.memory_limit=1KB", "data.memory_limit", SETTINGS},
-    {"values", "data.memory_limit=100KB train.global_batch_size=1500", "two steps.memory_limit", SETTINGS},
+    {"values", "data.memory_limit=100KB train.global_batch_size=1500", "too little for two steps", SETTINGS},
     {"values", "train.global_batch_size=all", "", OK},
     {"values", "train.global_batch_size=all train.members=2", "", OK},
     {"values", "parallel.shards=64", "parallel.shards", SETTINGS},
