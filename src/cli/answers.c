@@ -229,10 +229,10 @@ typedef struct {
   const char *name;
   const deviation_t *deviation;
   int64_t first, width;
-} column_range_t;
+} answer_columns_t;
 
 static ls_status write_columns(store_t *store, const predictions_t *all, const answer_t *answer,
-                               const column_range_t *range, ls_error *error) {
+                               const answer_columns_t *range, ls_error *error) {
   const int64_t shape[] = {all->rows, range->width}, n = shape[0] * shape[1];
   bool is_double = answer->type == ELEMENT_F64;
   char name[ARRAY_SIZE];
@@ -260,11 +260,11 @@ static ls_status write_answer(store_t *store, const answers_t *answers, const an
   const char *group = answer->name != NULL ? answer->name : "/";
   loss_part_t part;
   for (size_t i = 0; value_part(answer, i, &part); i++) {
-    const column_range_t range = {part.name, NULL, part.first, part.width};
+    const answer_columns_t range = {part.name, NULL, part.first, part.width};
     TRY(write_columns(store, answers->all, answer, &range, error));
   }
   for (int d = 0; d < DEVIATIONS; d++) {
-    const column_range_t range = {deviations[d].name, &deviations[d], 0, answer->width};
+    const answer_columns_t range = {deviations[d].name, &deviations[d], 0, answer->width};
     if (is_known(answer, &deviations[d])) TRY(write_columns(store, answers->all, answer, &range, error));
   }
   if (!answer->is_classes) return LS_OK;

@@ -13,14 +13,14 @@
 typedef struct {
   const char *name;
   double low, high;
-} range_t;
+} reach_t;
 
-static const range_t ranges[] = {{"softmax", 0, 1},        {"sigmoid", 0, 1}, {"hard_sigmoid", 0, 1},
+static const reach_t ranges[] = {{"softmax", 0, 1},        {"sigmoid", 0, 1}, {"hard_sigmoid", 0, 1},
                                  {"step", 0, 1},           {"tanh", -1, 1},   {"relu", 0, INFINITY},
                                  {"softplus", 0, INFINITY}};
 
 /* The range of the last layer that changes values; NULL: all numbers, or not known. */
-static const range_t *last_range(const settings_t *settings) {
+static const reach_t *last_range(const settings_t *settings) {
   size_t i = settings->model.n_layers;
   while (i > 0 && settings->model.layers[i - 1].kind == LAYER_DROPOUT) i--;
   if (i == 0) return NULL;
@@ -31,7 +31,7 @@ static const range_t *last_range(const settings_t *settings) {
   return NULL;
 }
 
-static void advise_of_logits(const head_t *head, const range_t *range, const log_t *log) {
+static void advise_of_logits(const head_t *head, const reach_t *range, const log_t *log) {
   const char *loss = head->loss->name;
   bool is_softmax = strcmp(loss, "cross_entropy") == 0,
        is_sigmoid = strcmp(loss, "binary_cross_entropy") == 0;
@@ -123,7 +123,7 @@ done:
 }
 
 /* Whether there is something to say; the same on every rank. */
-static bool advise_of_range(const range_t *range, const finding_t *finding, const log_t *log) {
+static bool advise_of_range(const reach_t *range, const finding_t *finding, const log_t *log) {
   if (finding->low >= range->low && finding->high <= range->high) return false;
   log_warn(log,
            "model.layers: targets, as the loss takes them, lie between %g and %g, but %s at the end of the "
@@ -147,7 +147,7 @@ static bool advise_of_precision(const finding_t *finding, const log_t *log) {
 /* What the values of a head's targets tell; of each kind the first warning. Collective. */
 static ls_status advise_of_targets(world_t *world, const settings_t *settings, const head_t *head,
                                    const split_t *train, const log_t *log, ls_error *error) {
-  const range_t *range = last_range(settings);
+  const reach_t *range = last_range(settings);
   bool may_miss = range != NULL && head->loss->predict == NULL; /* outputs are predictions */
   bool may_round = strcmp(settings->data.target_scaling.name, "none") == 0 && !head->loss->fixed_units;
   if (!loss_is_regression(head->loss) || train->windows != NULL || train->stream != NULL) return LS_OK;
@@ -164,7 +164,7 @@ static ls_status advise_of_targets(world_t *world, const settings_t *settings, c
 ls_status advise(world_t *world, const settings_t *settings, const objective_t *objective,
                  const split_t *train, const log_t *log, double *zero_loss, ls_error *error) {
   finding_t finding = {0};
-  const range_t *range = last_range(settings);
+  const reach_t *range = last_range(settings);
   TRY(world_agree(world, sum_losses(objective, train, &finding, error), error));
   TRY(share(world, &finding, error));
   *zero_loss = objective_total(objective, finding.losses) / finding.rows;
