@@ -1,6 +1,7 @@
 /* Prepares a trained model on all ranks, for eval and predict. */
 #include "cli/command.h"
 
+#include "store/store.h"
 #include "train/choices.h"
 
 #include <inttypes.h>
@@ -44,6 +45,7 @@ static ls_status read_model(const model_request_t *request, ready_t *ready, ls_e
   char path[4096];
   TRY(model_path(request->word, path, sizeof path, error));
   TRY(model_read(path, settings_choices(), &ready->model, error));
+  ready->model->settings->data.external = false; /* the user says so, not a file */
   TRY(override_settings(ready->model, path, request, &ready->settings, error));
   return check_overrides(ready, request->uses, error);
 }
@@ -86,6 +88,7 @@ ls_status ready_run(const session_t *session, const model_request_t *request, re
   ready_t ready = {0};
   model_crew_t crew = {.session = *session, .ready = &ready, .work = work, .context = context};
   ls_status status = world_agree(session->world, read_model(request, &ready, error), error);
+  if (status == LS_OK) store_allow_external(ready.settings->data.external);
   if (status == LS_OK) status = layout_shards(ready.settings, shards_to_use(&ready), 0, &crew.shards, error);
   if (status == LS_OK)
     status = layout_crew(session->world, crew.shards, &session->log, run_crew, &crew, error);

@@ -35,7 +35,7 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static const char *const uses[] = {"data.memory_limit", "data.window.series", "parallel.threads",
+static const char *const uses[] = {"data.external", "data.memory_limit", "data.window.series", "parallel.threads",
                                    "parallel.shards", NULL};
 
 static bool is_hdf5(const char *path) {

@@ -2,6 +2,7 @@
  * The file need not be visible on every node, and no two ranks can differ. */
 #include "cli/command.h"
 
+#include "store/store.h"
 #include "train/choices.h"
 
 #include <stdlib.h>
@@ -41,6 +42,7 @@ ls_status settings_everywhere(const session_t *session, const arguments_t *argum
     status = world_agree(session->world, status, error);
   }
   free(text);
+  if (status == LS_OK) store_allow_external(settings->data.external);
   if (status == LS_OK)
     *out = settings;
   else

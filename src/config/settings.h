@@ -117,6 +117,7 @@ typedef struct {
   int64_t validation_seed;      /* seed for choosing validation rows, or SETTINGS_AUTO: train.seed */
   const char *shuffle;          /* full, blocks, none */
   int64_t memory_limit;         /* most bytes of rows that a rank keeps in memory; 0: no limit */
+  bool external;                /* arrays of the file may be in other files */
   window_settings_t window;
   scaling_settings_t scaling, target_scaling;
   column_scaling_t *columns; /* columns whose scaling differs from `scaling` */

@@ -88,6 +88,10 @@ static const key_row_t rows[] = {
     {"data.memory_limit", &type_bytes, FIELD(data.memory_limit), "none", .may_change = true,
      .meaning = "most data that a rank keeps in memory; above this limit, rows are read from the file "
                 "whenever they are needed"},
+    {"data.external", &type_bool, FIELD(data.external), "false", .may_change = true,
+     .meaning =
+         "read arrays that the dataset file keeps in other files: external storage, and links to other "
+         "HDF5 files"},
     {"data.window.length", &type_integer, FIELD(data.window.length), "0",
      .meaning = "forecasting: x is a time series with one time step per row, and this many steps are the "
                 "inputs of a forecast; 0: rows are not a time series",

@@ -49,6 +49,11 @@ static ls_status check_settings(const store_t *store, const settings_t *settings
   if (windows_use_y(window) && !train->has_y)
     return error_set(error, LS_BAD_SETTINGS, "data.window.targets is y, but %s has no %s", store_path(store),
                      settings->data.y);
+  if (train->features > INT64_MAX / 8 / window->length || train->features > INT64_MAX / 8 / window->horizon)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "data.window: %" PRId64 " steps of %" PRId64
+                     " columns are more than any memory could hold",
+                     window->length > window->horizon ? window->length : window->horizon, train->features);
   return check_columns(store, window, train, error);
 }
 

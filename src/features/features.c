@@ -78,7 +78,7 @@ static ls_status read_array(const store_t *store, const char *name, store_type_t
   snprintf(path, sizeof path, "%s/%s", group, name);
   if (!store_has(store, path)) return LS_OK;
   TRY(store_describe(store, path, &array, error));
-  if (array.dims != 1 || (*n > 0 && array.shape[0] != *n))
+  if (array.dims != 1 || array.shape[0] == 0 || (*n > 0 && array.shape[0] != *n))
     return error_set(error, LS_BAD_DATA, "%s: %s has not the size of the other arrays beside it",
                      store_path(store), path);
   void *values = arena_new(&features->arena, (size_t)array.shape[0], store_type_size(type));
@@ -99,7 +99,7 @@ static ls_status read_features(const store_t *store, features_t *features, ls_er
   TRY(read_array(store, "source", STORE_I64, features, &n, &features->source, error));
   TRY(read_array(store, "category", STORE_F64, features, &n, &features->category, error));
   features->encoded = features->source != NULL ? n : features->columns;
-  bool fits = (features->source == NULL) == (features->category == NULL) &&
+  bool fits = features->columns > 0 && (features->source == NULL) == (features->category == NULL) &&
               (features->scaler.n == 0 || features->scaler.n == features->columns);
   for (int64_t i = 0; i < features->encoded && features->source != NULL; i++)
     fits &= features->source[i] >= 0 && features->source[i] < features->columns;

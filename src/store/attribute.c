@@ -7,7 +7,7 @@
 /* ---- reading ---- */
 
 bool store_has_attribute(const store_t *store, const char *name, const char *key) {
-  bool there = store_has(store, name) && H5Aexists_by_name(store->file, name, key, H5P_DEFAULT) > 0;
+  bool there = store_has(store, name) && H5Aexists_by_name(store->file, name, key, store->links) > 0;
   H5Eclear2(H5E_DEFAULT);
   return there;
 }
@@ -16,7 +16,7 @@ static ls_status attribute_open(const store_t *store, const char *name, const ch
                                 ls_error *error) {
   if (!store_has_attribute(store, name, key))
     return error_set(error, LS_BAD_DATA, "%s: %s has no attribute %s", store->path, name, key);
-  hid_t attribute = H5Aopen_by_name(store->file, name, key, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t attribute = H5Aopen_by_name(store->file, name, key, H5P_DEFAULT, store->links);
   if (attribute < 0)
     return hdf5_error(error, LS_BAD_DATA, "%s: attribute %s of %s cannot be read", store->path, key, name);
   *out = attribute;

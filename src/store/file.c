@@ -17,6 +17,9 @@ const char *store_path(const store_t *store) {
 
 static void store_free(store_t *store) {
   if (store == NULL) return;
+  if (store->links > 0) hdf5_close(store->links);
+  if (store->notes != NULL) names_free(&store->notes->checked);
+  free(store->notes);
   free(store->path);
   free(store->temporary);
   free(store);
@@ -25,15 +28,16 @@ static void store_free(store_t *store) {
 /* Settings for opening a file:
  *
  *   - Closing the file closes every handle in it.
- *   - With the format of HDF5 1.8, all metadata has checksums and attributes may exceed 64 KB.
+ *   - Written in the format of HDF5 1.8, all metadata has checksums and attributes may exceed 64 KB. Files in
+ *     any format that the library knows are read.
  *   - Without a sieve buffer, a write of rows reaches the system at once. Errors appear there, not when the
  *     array is closed. */
-static hid_t access_list(void) {
+static hid_t access_list(bool writing) {
   hid_t list = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_sec2(list);
   H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
   H5Pset_sieve_buf_size(list, 0);
-  H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_V18);
+  if (writing) H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_V18);
   return list;
 }
 
@@ -63,14 +67,15 @@ static ls_status explain_open(const char *path, ls_error *error) {
 ls_status file_open(const char *path, store_t **out, ls_error *error) {
   hdf5_quiet();
   store_t *store = calloc(1, sizeof *store);
-  char *copy = strdup(path);
-  if (store == NULL || copy == NULL) {
-    free(store);
-    free(copy);
+  if (store == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
+  store->path = strdup(path);
+  store->notes = calloc(1, sizeof *store->notes);
+  if (store->path == NULL || store->notes == NULL) {
+    store_free(store);
     return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
   }
-  store->path = copy;
-  hid_t list = access_list();
+  store->links = link_access_list(store->notes);
+  hid_t list = access_list(false);
   store->file = H5Fopen(path, H5F_ACC_RDONLY, list);
   hdf5_close(list);
   if (store->file < 0) {
@@ -95,7 +100,7 @@ static store_t *store_for_writing(const char *path) {
 
 /* Stores no times, so equal content gives equal bytes. */
 static hid_t create_file(const char *path) {
-  hid_t access = access_list(), creation = H5Pcreate(H5P_FILE_CREATE);
+  hid_t access = access_list(true), creation = H5Pcreate(H5P_FILE_CREATE);
   H5Pset_obj_track_times(creation, 0);
   hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
   hdf5_close(access);
@@ -140,18 +145,19 @@ void store_close(store_t **store) {
   *store = NULL;
 }
 
-/* HDF5 fails on a path unless every group along it exists, so this checks them one by one. */
+/* HDF5 fails on a path unless every group along it exists, so this checks them one by one, up to a link that
+ * leads nowhere. */
 bool store_has(const store_t *store, const char *name) {
   char *path = strdup(name);
   if (path == NULL) return false;
-  bool there = true;
+  bool there = true, broken = false;
   size_t length = strlen(path);
-  for (size_t i = 1; i <= length && there; i++) {
+  for (size_t i = 1; i <= length && there && !broken; i++) {
     if ((path[i] != '/' && path[i] != '\0') || path[i - 1] == '/') continue;
     char cut = path[i];
     path[i] = '\0';
-    there = H5Lexists(store->file, path, H5P_DEFAULT) > 0 &&
-            H5Oexists_by_name(store->file, path, H5P_DEFAULT) > 0;
+    there = H5Lexists(store->file, path, store->links) > 0;
+    broken = there && H5Oexists_by_name(store->file, path, store->links) <= 0;
     path[i] = cut;
   }
   free(path);

@@ -22,6 +22,12 @@ ls_status names_add(names_t *names, const char *name) {
   return LS_OK;
 }
 
+bool names_have(const names_t *names, const char *name) {
+  for (size_t i = 0; i < names->n; i++)
+    if (strcmp(names->names[i], name) == 0) return true;
+  return false;
+}
+
 void names_free(names_t *names) {
   for (size_t i = 0; i < names->n; i++) free(names->names[i]);
   free(names->names);
@@ -90,9 +96,18 @@ static ls_status collect(const store_t *store, walk_visit_t visit, names_t *name
   return LS_OK;
 }
 
+/* A space with as many dimensions as the array. HDF5 is not asked for the shape of a virtual array here (see
+ * virtual.c). */
+static hid_t space_of(hid_t dataset) {
+  hid_t list = H5Dget_create_plist(dataset);
+  hid_t space = H5Pget_layout(list) == H5D_VIRTUAL ? H5Pget_virtual_vspace(list, 0) : H5Dget_space(dataset);
+  hdf5_close(list);
+  return space;
+}
+
 static ls_status add_array(hid_t object, const char *path, names_t *names) {
   if (H5Iget_type(object) != H5I_DATASET) return LS_OK;
-  hid_t type = H5Dget_type(object), space = H5Dget_space(object);
+  hid_t type = H5Dget_type(object), space = space_of(object);
   H5T_class_t kind = H5Tget_class(type);
   bool numeric = kind == H5T_INTEGER || kind == H5T_FLOAT || kind == H5T_ENUM;
   bool readable =

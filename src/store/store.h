@@ -41,6 +41,11 @@ typedef struct store store_t;
 
 /* ---- reading ---- */
 
+/* Whether arrays that are read may be in other files: external storage, and links to other files. They are
+ * refused by default, because a file of somebody else could name any file of the user. (A virtual array may
+ * have sources in other HDF5 files.) For the whole process; call it before any file is opened. */
+void store_allow_external(bool allowed);
+
 /* Opens a file for reading. LS_BAD_DATA with the reason: missing, not HDF5, truncated, damaged, or locked
  * (with advice on HDF5_USE_FILE_LOCKING). All bytes that HDF5 has to trust are compared with the file's seal
  * (store/seal.c) first; the values of arrays are not (store_check). A file without a seal is read in a child
@@ -59,11 +64,13 @@ ls_status store_check(const char *path, int part, int parts, bool *sealed, ls_er
 
 void store_close(store_t **store);
 
-/* Whether an array or group exists. */
+/* Whether an array or group exists. A link that leads nowhere, or may not be followed, counts: reading it is
+ * an error. */
 bool store_has(const store_t *store, const char *name);
 
-/* Reads shape and type. LS_BAD_DATA when the array is missing (the message lists the existing arrays) or not
- * numeric. */
+/* Reads shape and type. LS_BAD_DATA when the array is missing (the message lists the existing arrays), not
+ * numeric, larger than any memory, or when values of it were never written or their source is missing. The
+ * product of the dimensions, times eight, fits in an int64_t. */
 ls_status store_describe(const store_t *store, const char *name, store_array_t *out, ls_error *error);
 
 /* Reads rows [first, first + count) into out (count * elements per row). HDF5 converts them to `type`. */
@@ -92,7 +99,8 @@ ls_status store_read_double(const store_t *store, const char *name, const char *
 ls_status store_read_texts(const store_t *store, const char *name, const char *key, char ***out, size_t *n,
                            ls_error *error);
 
-/* Calls visit for every array of the file, in alphabetical order of the path. Stops at the first failure. */
+/* Calls visit for every array of the file, in alphabetical order of the path, whether or not its values
+ * exist. Stops at the first failure. */
 typedef ls_status (*store_visit_t)(const char *name, const store_array_t *array, void *context,
                                    ls_error *error);
 ls_status store_visit(const store_t *store, store_visit_t visit, void *context, ls_error *error);

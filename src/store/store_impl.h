@@ -6,10 +6,23 @@
 
 #include <hdf5.h>
 
+typedef struct {
+  char **names;
+  size_t n, capacity;
+} names_t;
+
+/* What is found out about a file while it is read. */
+typedef struct {
+  names_t checked;   /* arrays whose values exist (source_check) */
+  char linked[1024]; /* the file that the last refused link leads to, or "" */
+} reading_notes_t;
+
 struct store {
   hid_t file;
-  char *path;      /* the final name when writing */
-  char *temporary; /* the name while writing; NULL when reading */
+  hid_t links;            /* how links are followed; H5P_DEFAULT when writing */
+  char *path;             /* the final name when writing */
+  char *temporary;        /* the name while writing; NULL when reading */
+  reading_notes_t *notes; /* NULL when writing */
 };
 
 /* The group that store_publish adds. store_visit skips it. */
@@ -17,6 +30,9 @@ struct store {
 
 /* Whole arrays are read back for their checksum in pieces of this size. */
 enum { MANIFEST_PIECE_BYTES = 8 << 20 };
+
+/* The longest names of files and arrays that virtual arrays may refer to. */
+enum { STORE_NAME_SIZE = 4096 };
 
 /* ---- hdf5.c ---- */
 
@@ -42,11 +58,16 @@ hid_t hdf5_type(store_type_t type);
 /* Opens a file for reading without any check of its bytes. The same errors as store_open. */
 ls_status file_open(const char *path, store_t **out, ls_error *error);
 
-/* ---- array.c ---- */
+/* ---- shape.c, and array.c ---- */
 
-/* Opens an array after checking that it exists and is numeric. Fills *info unless it is NULL. */
+/* Opens an array after checking that it exists and is numeric, and when reading that its values exist. Fills
+ * *info unless it is NULL. */
 ls_status array_open(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
                      ls_error *error);
+
+/* The same without a look at its values. */
+ls_status array_open_unchecked(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
+                               ls_error *error);
 
 /* Elements per row (1 for a scalar and for shape (n)), and the number of rows. */
 int64_t array_row_elements(const store_array_t *array);
@@ -65,6 +86,45 @@ void slab_close(slab_t *slab);
 ls_status array_read(const store_t *store, hid_t dataset, const char *name, int64_t first, int64_t count,
                      hid_t memory_type, void *memory, ls_error *error);
 
+/* ---- external.c ---- */
+
+bool external_is_allowed(void);
+
+/* A list for following links: those to other files are refused unless they are allowed, and noted. */
+hid_t link_access_list(reading_notes_t *notes);
+
+/* The error for an object behind a refused link. Clears the note. */
+ls_status linked_elsewhere(const store_t *store, const char *name, ls_error *error);
+
+/* ---- virtual.c ---- */
+
+/* One source of a virtual array. */
+typedef struct {
+  char file[STORE_NAME_SIZE], name[STORE_NAME_SIZE];
+  hid_t space;       /* the source's, with the elements selected that are used */
+  hssize_t elements; /* of the virtual array that come from here; negative: as many as there are */
+} virtual_source_t;
+
+/* The number of sources in a creation list; 0: the array is not virtual. */
+size_t virtual_sources(hid_t list);
+
+/* Call virtual_source_free in any case. */
+ls_status virtual_source_get(hid_t list, size_t i, virtual_source_t *out, ls_error *error);
+void virtual_source_free(virtual_source_t *source);
+
+/* Opens the file of a source. Leaves *out as it is when the source is in the same file. */
+ls_status virtual_source_open(const store_t *store, const virtual_source_t *source, store_t **out,
+                              ls_error *error);
+
+/* LS_BAD_DATA when a virtual array refers to itself. Does not ask HDF5 for its shape. */
+ls_status virtual_check(const store_t *store, hid_t dataset, const char *name, ls_error *error);
+
+/* ---- source.c ---- */
+
+/* LS_BAD_DATA when values of an array do not exist, or are in another file and this is not allowed. Checks an
+ * array once per open file. */
+ls_status source_check(const store_t *store, hid_t dataset, const char *name, ls_error *error);
+
 /* ---- write.c ---- */
 
 /* Creates the groups of the path of name; with `whole`, also name itself as a group. */
@@ -80,12 +140,8 @@ hid_t text_type(void);
 
 /* ---- names.c ---- */
 
-typedef struct {
-  char **names;
-  size_t n, capacity;
-} names_t;
-
 ls_status names_add(names_t *names, const char *name);
+bool names_have(const names_t *names, const char *name);
 void names_free(names_t *names);
 
 /* The paths of all numeric arrays ("/train/x") or of all attributes ("/train@source"), sorted, without the

@@ -520,8 +520,9 @@ Test(store, files_of_h5py_are_read) {
   cr_assert(numbers[0] == 1 && numbers[1] == 2);
   OK(store_read_rows(store, "soft", 42, 1, STORE_I64, numbers, e));
   cr_assert(numbers[0] == 420 && numbers[9] == 429);
-  cr_assert_not(store_has(store, "broken"));
   store_array_t array;
+  cr_assert(store_has(store, "broken"), "a link that leads nowhere must not go unnoticed");
+  FAILS(store_describe(store, "broken", &array, e), LS_BAD_DATA, "broken cannot be opened");
   FAILS(store_describe(store, "words", &array, e), LS_BAD_DATA, "does not hold integers or floating-point");
   const char *keys[] = {"variable", "fixed"}, *expected[] = {"grün", "fixed"};
   for (int i = 0; i < 2; i++) {
