@@ -86,13 +86,11 @@ ls_status file_open(const char *path, store_t **out, ls_error *error) {
   return LS_OK;
 }
 
-/* The temporary name is PATH.tmp-PID. It is in the same directory, so the rename stays within one file
- * system. No other running process of this host uses it, and no pattern for finished files matches it. */
 static store_t *store_for_writing(const char *path) {
   store_t *store = calloc(1, sizeof *store);
   if (store == NULL) return NULL;
   store->path = strdup(path);
-  if (asprintf(&store->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) store->temporary = NULL;
+  store->temporary = temporary_name(path);
   if (store->path != NULL && store->temporary != NULL) return store;
   store_free(store);
   return NULL;

@@ -123,9 +123,8 @@ static ls_status write_all(int file, const char *text, const char *path, ls_erro
 }
 
 ls_status store_write_file(const char *path, const char *text, ls_error *error) {
-  char *temporary = NULL;
-  if (asprintf(&temporary, "%s.tmp-%ld", path, (long)getpid()) < 0)
-    return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
+  char *temporary = temporary_name(path);
+  if (temporary == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
   int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0) {
     free(temporary);

@@ -5,8 +5,8 @@
  * a temporary name and gets its final name in store_publish, because an HDF5 file whose writer died may open
  * without error and lack data:
  *
- *   PATH.tmp-PID   create, write -> manifest -> close -> reopen, verify -> seal -> fsync -> rename
- *   PATH           old file, or nothing .....................................................  | new file
+ *   PATH.tmp-HOST-PID   create, write -> manifest -> close -> reopen, verify -> seal -> fsync -> rename
+ *   PATH                old file, or nothing ......................................................  | new file
  *
  * The directory is fsynced after the rename.
  *
@@ -141,6 +141,11 @@ ls_status store_publish(store_t **store, ls_error *error);
 ls_status store_verify(const store_t *store, ls_error *error);
 /* LS_BAD_DATA when there is no manifest. */
 ls_status store_require_manifest(const store_t *store, ls_error *error);
+
+/* What the name of a file says about its writer: no temporary name; of a running process of this host; of a
+ * process of this host that has ended, or of this one, which then must not be writing; of another host. */
+typedef enum { TEMPORARY_NOT, TEMPORARY_IN_USE, TEMPORARY_LEFT, TEMPORARY_ELSEWHERE } temporary_t;
+temporary_t store_temporary(const char *name);
 
 /* ---- small files, published in the same way ---- */
 

@@ -34,6 +34,11 @@ enum { MANIFEST_PIECE_BYTES = 8 << 20 };
 /* The longest names of files and arrays that virtual arrays may refer to. */
 enum { STORE_NAME_SIZE = 4096 };
 
+/* ---- temporary.c ---- */
+
+/* PATH.tmp-HOST-PID, malloc'd; NULL without memory. */
+char *temporary_name(const char *path);
+
 /* ---- hdf5.c ---- */
 
 /* Stops HDF5 from printing errors in the calling thread. */

@@ -25,7 +25,12 @@ static ls_status train(trainer_t *trainer, ls_status status, ls_error *error) {
 static ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
                                ls_error *error) {
   trainer_t trainer = {.world = world, .settings = settings, .options = options, .began = clock_seconds()};
-  return training_run(&trainer, train, error);
+  run_lock_t *lock = NULL;
+  TRY(training_lock(world, settings, options->log, &lock, error));
+  trainer.run.lock = lock;
+  ls_status status = training_run(&trainer, train, error);
+  run_lock_release(&lock);
+  return status;
 }
 
 /* ---- one member ---- */
@@ -163,12 +168,13 @@ static ls_status collect(trainer_t *trainer, ls_status status, ls_error *error) 
 }
 
 static ls_status collect_members(world_t *world, const settings_t *settings, const log_t *log,
-                                 ls_error *error) {
+                                 const run_lock_t *lock, ls_error *error) {
   solution_t solution = {.fit = {.rank = 0}};
   const train_options_t options = {.log = log};
   trainer_t trainer = {.world = world,
                        .settings = settings,
                        .options = &options,
+                       .run = {.lock = lock},
                        .solution = &solution,
                        .began = clock_seconds()};
   ls_status status = training_run(&trainer, collect, error);
@@ -180,6 +186,10 @@ ls_status train_run(world_t *world, const settings_t *settings, const train_opti
                     ls_error *error) {
   TRY(train_check_name(settings, error)); /* the same on every rank */
   if (settings->train.members == 1) return train_network(world, settings, options, error);
-  TRY(train_members(world, settings, options, error));
-  return collect_members(world, settings, options->log, error);
+  run_lock_t *lock = NULL; /* of the ensemble; each member has its own besides */
+  TRY(training_lock(world, settings, options->log, &lock, error));
+  ls_status status = train_members(world, settings, options, error);
+  if (status == LS_OK) status = collect_members(world, settings, options->log, lock, error);
+  run_lock_release(&lock);
+  return status;
 }

@@ -36,16 +36,40 @@ static int remove_entry(const char *path, const struct stat *about, int type, st
   return remove(path);
 }
 
-ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_error *error) {
-  char previous[RUN_FILE_SIZE];
+static bool is_there(const char *path) {
   struct stat about;
-  snprintf(previous, sizeof previous, "%s.previous", run->path);
-  if (lstat(run->path, &about) == 0) {
-    if (lstat(previous, &about) == 0) nftw(previous, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    if (rename(run->path, previous) != 0)
-      return error_set(error, LS_IO, "%s: cannot move the earlier run to %s: %s", run->path, previous,
-                       strerror(errno));
-    log_info(log, "the earlier run is kept as %s", previous);
+  return lstat(path, &about) == 0;
+}
+
+static ls_status move(const char *from, const char *to, ls_error *error) {
+  if (rename(from, to) == 0) return LS_OK;
+  return error_set(error, LS_IO, "%s: cannot move the earlier run to %s: %s", from, to, strerror(errno));
+}
+
+/* Frees the name of the previous run: a finished one is kept under `kept`, which stays "" otherwise. */
+static ls_status free_previous(const char *previous, char kept[RUN_FILE_SIZE], ls_error *error) {
+  char model[RUN_FILE_SIZE + 16];
+  snprintf(model, sizeof model, "%s/model.h5", previous);
+  if (!is_there(model)) {
+    if (is_there(previous)) nftw(previous, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return LS_OK;
+  }
+  char free_name[RUN_FILE_SIZE + 16] = "";
+  for (int number = 2; free_name[0] == '\0' || is_there(free_name); number++)
+    snprintf(free_name, sizeof free_name, "%s-%d", previous, number);
+  TRY(move(previous, free_name, error));
+  snprintf(kept, RUN_FILE_SIZE, "%.*s", RUN_FILE_SIZE - 1, free_name);
+  return LS_OK;
+}
+
+ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_error *error) {
+  char previous[RUN_FILE_SIZE], kept[RUN_FILE_SIZE] = "";
+  snprintf(previous, sizeof previous, "%.*s.previous", RUN_PATH_SIZE - 1, run->path);
+  if (is_there(run->path)) {
+    TRY(free_previous(previous, kept, error));
+    TRY(move(run->path, previous, error));
+    log_info(log, "the earlier run is kept as %s%s%s", previous,
+             kept[0] != '\0' ? ", the one before it as " : "", kept);
   }
   return store_make_directory(run->path, error);
 }
@@ -71,7 +95,9 @@ static int is_checkpoint(const struct dirent *entry) {
 }
 
 static int is_left_over(const struct dirent *entry) {
-  return strstr(entry->d_name, ".h5.tmp-") != NULL;
+  temporary_t kind = store_temporary(entry->d_name);
+  return kind == TEMPORARY_LEFT ||
+         (kind == TEMPORARY_ELSEWHERE && strncmp(entry->d_name, "checkpoint-", 11) == 0);
 }
 
 static int by_step(const struct dirent **a, const struct dirent **b) {

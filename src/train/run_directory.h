@@ -14,9 +14,11 @@ enum {
 }; /* bytes of the path of a directory, and of a file in it */
 
 typedef struct {
-  char path[RUN_PATH_SIZE]; /* runs/NAME */
+  char path[RUN_PATH_SIZE];    /* runs/NAME */
+  const struct run_lock *lock; /* on rank 0: that makes it ours, borrowed; NULL: no files are written */
 } run_directory_t;
 
+/* Sets the path; the lock stays as it is. */
 ls_status run_directory_of(const settings_t *settings, run_directory_t *out, ls_error *error);
 
 /* runs/NAME/file */
@@ -24,8 +26,9 @@ void run_file(const run_directory_t *run, const char *file, char out[RUN_FILE_SI
 /* runs/NAME/checkpoint-STEP.h5 */
 void run_checkpoint(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE]);
 
-/* Creates an empty directory for a fresh run. An existing run is kept as runs/NAME.previous, replacing an
- * older one of that name, so that starting anew by mistake loses nothing. */
+/* Creates an empty directory for a fresh run. An existing run is kept as runs/NAME.previous, so that starting
+ * anew by mistake loses nothing. It replaces an older run of that name, except a finished one (with a
+ * model.h5), which becomes runs/NAME.previous-2, or has the next free number. */
 ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_error *error);
 
 /* Reads the position of the newest valid checkpoint. Invalid ones are reported, and the next older one is
@@ -33,8 +36,9 @@ ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_e
 ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bool *found,
                                 position_t *position, ls_error *error);
 
-/* Removes all checkpoints but the newest `keep` and the best one, and temporary files left by killed
- * writers. */
+/* Removes all checkpoints but the newest `keep` and the best one, and temporary files whose writers have
+ * ended: those of dead processes of this host, and from other hosts those of checkpoints, because only owners
+ * of the run write these, and this process is the owner now. */
 void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step);
 
 #endif

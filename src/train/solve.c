@@ -126,8 +126,12 @@ ls_status solve_run(world_t *world, const settings_t *settings, const train_opti
                        .options = options,
                        .solution = &solution,
                        .began = clock_seconds()};
+  run_lock_t *lock = NULL;
   TRY(check_network(settings, error));
+  TRY(training_lock(world, settings, options->log, &lock, error));
+  trainer.run.lock = lock;
   ls_status status = training_run(&trainer, solve_and_judge, error);
+  run_lock_release(&lock);
   regression_free(&solution.fit);
   return status;
 }

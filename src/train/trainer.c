@@ -74,7 +74,8 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
                                 .epoch_loss = trainer->copies.sums,
                                 .history = &trainer->record.history};
     run_checkpoint(&trainer->run, trainer->position.step, path);
-    status = checkpoint_write(path, &parts, &extra, error);
+    status = run_lock_check(trainer->run.lock, error);
+    if (status == LS_OK) status = checkpoint_write(path, &parts, &extra, error);
     if (status == LS_OK)
       run_prune(&trainer->run, trainer->settings->checkpoint.keep, trainer->position.best_step);
   }

@@ -8,6 +8,7 @@
 #include "score/evaluate.h"
 #include "train/host.h"
 #include "train/report.h"
+#include "train/run_lock.h"
 #include "train/row_weights.h"
 #include "train/stop_rules.h"
 #include "train/stop_watch.h"
@@ -102,6 +103,10 @@ ls_status trainer_make_vector(trainer_t *trainer, ls_error *error);
 
 /* Sends rank 0's vector to all ranks. Collective. */
 ls_status trainer_share(trainer_t *trainer, float *vector, ls_error *error);
+
+/* Takes the lock of the run that the settings name, for as long as it trains; see run_lock_share. */
+ls_status training_lock(world_t *world, const settings_t *settings, const log_t *log, run_lock_t **out,
+                        ls_error *error);
 
 /* What a run does between its set-up, which ended with `status`, and its end. Returns the status of the run.
  * Called on every rank that has work. Collective. */

@@ -181,6 +181,7 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
     parts.step = trainer->position.best_step;
     parts.epoch = parts.step / epoch_steps(partition, trainer->settings->train.global_batch_size);
   }
+  TRY(run_lock_check(trainer->run.lock, error));
   run_file(&trainer->run, "model.h5", path);
   TRY(model_write(path, &parts, NULL, error));
   TRY(write_summary(trainer, test, error));

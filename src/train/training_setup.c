@@ -248,6 +248,7 @@ static ls_status open_run(trainer_t *trainer, ls_error *error) {
   char layout[128];
   if (!is_root(trainer)) return LS_OK;
   host_facts(&trainer->host);
+  TRY(run_lock_check(trainer->run.lock, error));
   if (!trainer->resumed) TRY(run_directory_fresh(&trainer->run, trainer->options->log, error));
   TRY(write_config(trainer, error));
   TRY(report_open(&trainer->record.report, &trainer->run, trainer->options, trainer->settings->train.epochs,
@@ -310,6 +311,14 @@ static ls_status load(trainer_t *trainer, ls_error *error) {
   TRY(trainer_load_data(trainer, error));
   TRY(make_engines(trainer, error));
   return load_parameters(trainer, error);
+}
+
+ls_status training_lock(world_t *world, const settings_t *settings, const log_t *log, run_lock_t **out,
+                        ls_error *error) {
+  run_directory_t run;
+  world_set_timeout(world, settings->parallel.timeout);
+  TRY(world_agree(world, run_directory_of(settings, &run, error), error));
+  return run_lock_share(world, run.path, log, out, error);
 }
 
 static void teardown(trainer_t *trainer) {

@@ -6,7 +6,7 @@
 
 TestSuite(run_directory, .init = place_make, .fini = place_remove);
 
-static const run_directory_t run = {"runs/a"};
+static const run_directory_t run = {.path = "runs/a"};
 
 static bool exists(const char *path) {
   struct stat about;
@@ -100,6 +100,14 @@ Test(run_directory, prune_keeps_the_newest_and_the_best_and_nothing_half_written
   static const int64_t steps[] = {10, 20, 30, 40, 100000000};
   make_checkpoints(steps, 5, 0);
   put("runs/a/checkpoint-00000050.h5.tmp-77", "left over");
+  char own[256], init[256], host[65] = "";
+  gethostname(host, sizeof host - 1);
+  snprintf(own, sizeof own, "runs/a/answers.h5.tmp-%s-%d", host, (int)getpid());
+  snprintf(init, sizeof init, "runs/a/answers.h5.tmp-%s-1", host);
+  put(own, "ours, and not being written now");
+  put(init, "of a process that runs");
+  put("runs/a/answers.h5.tmp-elsewhere-5", "perhaps of a process that runs");
+  put("runs/a/checkpoint-00000050.h5.tmp-elsewhere-5", "of an owner that was there before");
   put("runs/a/model.h5", "model");
   put("runs/a/checkpoint-best.h5", "somebody's own");
   run_prune(&run, 2, 20);
@@ -109,6 +117,10 @@ Test(run_directory, prune_keeps_the_newest_and_the_best_and_nothing_half_written
   cr_expect(exists(checkpoint(40)));
   cr_expect(exists(checkpoint(100000000)));
   cr_expect_not(exists("runs/a/checkpoint-00000050.h5.tmp-77"));
+  cr_expect_not(exists(own));
+  cr_expect(exists(init), "the file of a running process is gone");
+  cr_expect(exists("runs/a/answers.h5.tmp-elsewhere-5"));
+  cr_expect_not(exists("runs/a/checkpoint-00000050.h5.tmp-elsewhere-5"));
   cr_expect(exists("runs/a/model.h5"));
   cr_expect(exists("runs/a/checkpoint-best.h5"));
   run_prune(&run, 100, -1);
@@ -127,6 +139,37 @@ Test(run_directory, a_fresh_run_keeps_the_one_before) {
   cr_assert_not_null(file);
   cr_expect_eq(fgetc(file), 'b');
   fclose(file);
+}
+
+/* A job script that fails again and again must not push out what was finished before. */
+Test(run_directory, a_finished_run_is_never_removed) {
+  char *text = NULL;
+  size_t size = 0;
+  log_t log = {open_memstream(&text, &size)};
+  for (char mark = 'a'; mark <= 'f'; mark++) {
+    char name[2] = {mark, '\0'};
+    OK(run_directory_fresh(&run, &log, error));
+    put("runs/a/mark", name);
+    if (mark == 'a' || mark == 'd') put("runs/a/model.h5", "model");
+  }
+  fclose(log.out);
+  static const struct {
+    const char *path;
+    char mark;
+  } kept[] = {{"runs/a/mark", 'f'},
+              {"runs/a.previous/mark", 'e'},
+              {"runs/a.previous-2/mark", 'a'},
+              {"runs/a.previous-3/mark", 'd'}};
+  for (int i = 0; i < 4; i++) {
+    FILE *file = fopen(kept[i].path, "r");
+    cr_assert_not_null(file, "%s", kept[i].path);
+    cr_expect_eq(fgetc(file), kept[i].mark, "%s", kept[i].path);
+    fclose(file);
+  }
+  cr_expect_not(exists("runs/a.previous-4"));
+  cr_expect_not_null(strstr(text, "kept as runs/a.previous, the one before it as runs/a.previous-2\n"), "%s",
+                     text);
+  free(text);
 }
 
 Test(run_directory, is_named_by_the_settings) {
