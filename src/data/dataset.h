@@ -13,6 +13,7 @@
 #include "base/target.h"
 #include "comm/world.h"
 #include "config/settings.h"
+#include "data/identity.h"
 #include "data/split.h"
 
 #include <stdbool.h>
@@ -32,6 +33,7 @@ typedef struct {
   char **feature_names;         /* (features); NULL when the file names none, or another number of them */
   int64_t dropped;              /* rows of all splits and ranks, for missing values */
   int64_t short_series;         /* of the training array: without a window of training */
+  data_identity_t identity;     /* of the arrays of the splits that were asked for; without digests */
   size_t resident_bytes;        /* of this rank */
   arena_t arena;                /* owns all of the above */
   struct stream_thread *reader; /* of the streams, NULL without */
@@ -66,7 +68,8 @@ enum { SPLIT_TRAIN = 1, SPLIT_VALID = 2, SPLIT_TEST = 4 };
 /* Reads this rank's part of the asked splits (SPLIT_ bits; valid and test only when there). Each rank reads
  * only the slab of rows between its first and its last, in bounded pieces; where any rank's part is larger
  * than data.memory_limit, all ranks make streams instead. Validation rows are chosen by validation_choice
- * before rows are dealt to shards, after rows with missing values were dropped. For TARGET_LABELS y is
+ * before rows are dealt to shards, after rows with missing values were dropped. Before any row is read, all
+ * ranks compare the arrays that they see, by header and sample, with those of rank 0. For TARGET_LABELS y is
  * labels, or one-hot (n, width), which becomes labels; for TARGET_VALUES y must be (n, width), or (n) when
  * width is 1, or hold the columns that are asked for, which then lie side by side. Collective (errors agree).
  * *out is caller-owned. */

@@ -40,7 +40,8 @@ static ls_status look_in_file(const char *file, const char *x, const source_t *s
                               int64_t n, uint8_t *kinds, ls_error *error) {
   store_t *store = NULL;
   TRY(store_open(file, &store, error));
-  ls_status status = look(store, x, source, first, n, kinds, error);
+  ls_status status = rows_check(store, x, source->features, first + n, error);
+  if (status == LS_OK) status = look(store, x, source, first, n, kinds, error);
   store_close(&store);
   return status;
 }

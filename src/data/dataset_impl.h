@@ -138,6 +138,10 @@ enum { ARRAY_X, ARRAY_Y, ARRAY_WEIGHT, ARRAYS };
 /* Checks row i of the piece and puts it at out; LS_BAD_DATA names file, array, row and column. */
 ls_status row_take(const row_piece_t *piece, int64_t i, void *out, ls_error *error);
 
+/* LS_BAD_DATA when an array has other columns than `width` elements, or fewer rows than `end`: then this rank
+ * sees another file than the plan was made from, and buffers made for the plan are too small. */
+ls_status rows_check(const store_t *store, const char *name, int64_t width, int64_t end, ls_error *error);
+
 ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void *out, ls_error *error);
 
 /* ---- dataset_names.c ---- */

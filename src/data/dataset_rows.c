@@ -254,6 +254,18 @@ ls_status row_take(const row_piece_t *piece, int64_t i, void *out, ls_error *err
 
 /* ---- pieces ---- */
 
+ls_status rows_check(const store_t *store, const char *name, int64_t width, int64_t end, ls_error *error) {
+  store_array_t array = {0};
+  TRY(store_describe(store, name, &array, error));
+  int64_t rows = array.dims == 0 ? 1 : array.shape[0], found = 1;
+  for (int i = 1; i < array.dims; i++) found *= array.shape[i];
+  if (found == width && rows >= end) return LS_OK;
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s is (%" PRId64 ", %" PRId64 ") here, but rank 0 found %" PRId64
+                   " columns and at least %" PRId64 " rows: give all nodes the same file",
+                   store_path(store), name, rows, found, width, end);
+}
+
 static bool is_wanted(const rows_t *rows, int64_t row) {
   return rows->kinds == NULL || rows->kinds[row] == rows->wanted;
 }
@@ -278,6 +290,7 @@ static ls_status read_slab(const store_t *store, row_format_t format, rows_t row
   bool in_place = rows.kinds == NULL && format.put == NULL;
   if (step > rows.end - rows.first) step = rows.end - rows.first;
   if (step == 0) return LS_OK;
+  TRY(rows_check(store, format.name, format.width, rows.end, error));
   void *values = in_place ? NULL : malloc((size_t)(step * row_bytes));
   if (values == NULL && !in_place)
     return error_set(error, LS_NO_MEMORY, "%s: no memory for %" PRId64 " rows of %s", store_path(store), step,

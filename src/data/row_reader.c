@@ -107,6 +107,7 @@ ls_status row_reader_create(const store_t *store, int file, row_format_t format,
                             row_reader_t *out, ls_error *error) {
   row_reader_t row_reader = {.path = store_path(store), .file = file, .format = format, .staging = staging};
   size_t row = (size_t)format.width * store_type_size(format.type);
+  TRY(rows_check(store, format.name, format.width, 0, error));
   TRY(store_locate(store, format.name, &row_reader.place, error));
   if (row_reader.place.is_plain && row_reader.place.type != format.type)
     row_reader.convert = conversions[format.type][row_reader.place.type];

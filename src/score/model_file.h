@@ -7,6 +7,7 @@
 #define SCORE_MODEL_FILE_H
 
 #include "config/settings.h"
+#include "data/identity.h"
 #include "features/features.h"
 #include "model/graph.h"
 #include "model/objective.h"
@@ -70,6 +71,7 @@ typedef struct {
       *members; /* (n_members): of an ensemble, members[0] == parameters; NULL when it is none */
   int64_t n_members;
   const posterior_t *posterior; /* NULL, or empty, when there is none */
+  const data_identity_t *data;  /* that it was trained on; NULL: not known */
 } model_parts_t;
 
 /* What a checkpoint holds beside a model: `write` adds it to the open file, behind the model. */

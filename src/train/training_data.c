@@ -6,6 +6,7 @@
 #include "data/stream.h"
 #include "features/features_fit.h"
 #include "train/advice.h"
+#include "train/data_check.h"
 
 #include <stdlib.h>
 
@@ -58,10 +59,24 @@ static ls_status scale_targets(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
+/* Rank 0 compares the data with the data of the checkpoint. Collective. */
+static ls_status check_data(trainer_t *trainer, ls_error *error) {
+  dataset_t *dataset = trainer->data.dataset;
+  char path[RUN_FILE_SIZE];
+  ls_status status = LS_OK;
+  TRY(data_digest(trainer->world, trainer->layout.threads, dataset, error));
+  if (!trainer->resumed) return LS_OK;
+  run_checkpoint(&trainer->run, trainer->position.step, path);
+  if (is_root(trainer))
+    status = data_check(path, trainer->settings->data.file, &dataset->identity, trainer->options->log, error);
+  return trainer_agree(trainer, status, error);
+}
+
 ls_status trainer_load_data(trainer_t *trainer, ls_error *error) {
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
                    objective_request(&trainer->objective), trainer->layout.shards, &trainer->data.dataset,
                    error));
+  TRY(check_data(trainer, error));
   find_class_names(&trainer->objective, trainer->data.dataset, trainer->data.class_names);
   TRY(make_scalers(trainer, error));
   TRY(trainer_agree(trainer, scale_targets(trainer, error), error));

@@ -9,6 +9,7 @@
 #include "features/scaling.h"
 #include "model/init.h"
 #include "train/choices.h"
+#include "train/data_check.h"
 #include "train/preflight.h"
 
 #include <inttypes.h>
