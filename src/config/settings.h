@@ -50,9 +50,11 @@ typedef struct {
   double low, high; /* minmax: the range, default 0 and 1 */
 } scaling_settings_t;
 
-/* A number of epochs or a number of steps; both 0: never. */
+/* A number of epochs, of steps or of seconds, or whatever the program chooses; all 0: never. */
 typedef struct {
   int64_t epochs, steps;
+  double seconds;
+  bool is_auto;
 } interval_t;
 
 /* A list of numbers, or a word that the key allows instead; with a word the list is empty. */

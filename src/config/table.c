@@ -290,8 +290,10 @@ static const key_row_t rows[] = {
      .meaning = "seconds that a rank waits for others before it ends the job and names the nodes that do not "
                 "answer; 0: no limit",
      NOT_NEGATIVE},
-    {"checkpoint.every", &type_every, FIELD(checkpoint.every), "1 epoch", .may_change = true,
-     .meaning = "when checkpoints are written"},
+    {"checkpoint.every", &type_every, FIELD(checkpoint.every), "auto", .may_change = true,
+     .meaning =
+         "when checkpoints are written; auto: after an epoch, if all checkpoints together then take about "
+         "1 % of the time at most; the end of a run has one in any case"},
     {"checkpoint.best", &type_choice, FIELD(checkpoint.best), "valid_loss",
      .meaning = "metric whose best epoch is stored in model.h5; for one of several heads: "
                 "HEAD.valid_accuracy; none: the last epoch",

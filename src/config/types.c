@@ -393,7 +393,7 @@ static yaml_value_t *write_numbers(arena_t *arena, const key_row_t *row, const v
 
 const value_type_t type_numbers = {"a list of numbers", read_numbers, write_numbers};
 
-/* ---- every and span: a number of epochs or steps; every also allows never ---- */
+/* ---- every and span: a number of epochs or steps; every also allows a time, auto and never ---- */
 
 static ls_status read_span(const setting_t *setting, void *field) {
   const char *text = NULL, *expected = setting->row->type->name;
@@ -410,23 +410,55 @@ static ls_status read_span(const setting_t *setting, void *field) {
   return LS_OK;
 }
 
+/* Units of time that an interval may have. */
+static const struct {
+  const char *name;
+  double seconds;
+} time_units[] = {{"s", 1}, {"min", 60}, {"h", 3600}};
+enum { TIME_UNITS = sizeof time_units / sizeof time_units[0] };
+
+/* Reads a time such as 30 s or 1.5min; false if it is none. */
+static bool read_time(const char *text, double *seconds) {
+  char digits[NUMBER_SIZE];
+  size_t length = strspn(text, "0123456789.");
+  const char *unit = text + length + strspn(text + length, " ");
+  double number = 0;
+  snprintf(digits, sizeof digits, "%.*s", length < sizeof digits ? (int)length : 0, text);
+  for (size_t i = 0; i < TIME_UNITS; i++) {
+    if (strcmp(unit, time_units[i].name) != 0 || !text_double(digits, &number)) continue;
+    *seconds = number * time_units[i].seconds;
+    return isfinite(*seconds) && *seconds > 0;
+  }
+  return false;
+}
+
 static ls_status read_every(const setting_t *setting, void *field) {
   const yaml_value_t *value = setting->value;
-  if (value->kind != YAML_TEXT || strcmp(value->text, "never") != 0) return read_span(setting, field);
-  *(interval_t *)field = (interval_t){0};
+  interval_t every = {0};
+  bool is_text = value->kind == YAML_TEXT;
+  every.is_auto = is_text && strcmp(value->text, "auto") == 0;
+  bool known = is_text &&
+               (every.is_auto || strcmp(value->text, "never") == 0 || read_time(value->text, &every.seconds));
+  if (!known) return read_span(setting, field);
+  *(interval_t *)field = every;
   return LS_OK;
 }
 
 static yaml_value_t *write_interval(arena_t *arena, const key_row_t *row, const void *field) {
   const interval_t *interval = field;
   int64_t n = interval->epochs > 0 ? interval->epochs : interval->steps;
-  char text[2 * NUMBER_SIZE];
+  char text[2 * NUMBER_SIZE], seconds[NUMBER_SIZE];
   (void)row;
+  number_text(interval->seconds, seconds);
+  if (interval->is_auto) return yaml_new_text(arena, "auto");
+  snprintf(text, sizeof text, "%s s", seconds);
+  if (interval->seconds > 0) return yaml_new_text(arena, text);
   if (n == 0) return yaml_new_text(arena, "never");
   snprintf(text, sizeof text, "%" PRId64 " %s%s", n, interval->epochs > 0 ? "epoch" : "step",
            n == 1 ? "" : "s");
   return yaml_new_text(arena, text);
 }
 
-const value_type_t type_every = {"`N epochs`, `N steps` or `never`", read_every, write_interval};
+const value_type_t type_every = {"`N epochs`, `N steps`, `N s`, `N min`, `N h`, `auto` or `never`",
+                                 read_every, write_interval};
 const value_type_t type_span = {"`N epochs` or `N steps`", read_span, write_interval};

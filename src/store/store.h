@@ -6,7 +6,8 @@
  * without error and lack data:
  *
  *   PATH.tmp-HOST-PID   create, write -> manifest -> close -> reopen, verify -> seal -> fsync -> rename
- *   PATH                old file, or nothing ......................................................  | new file
+ *   PATH                old file, or nothing ......................................................  | new
+ * file
  *
  * The directory is fsynced after the rename.
  *

@@ -27,6 +27,10 @@ void run_checkpoint(const run_directory_t *run, int64_t step, char out[RUN_FILE_
   snprintf(out, RUN_FILE_SIZE, "%s/checkpoint-%08" PRId64 ".h5", run->path, step);
 }
 
+void run_best(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE]) {
+  snprintf(out, RUN_FILE_SIZE, "%s/best-%08" PRId64 ".h5", run->path, step);
+}
+
 /* ---- a fresh directory ---- */
 
 static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *walk) {
@@ -36,7 +40,7 @@ static int remove_entry(const char *path, const struct stat *about, int type, st
   return remove(path);
 }
 
-static bool is_there(const char *path) {
+bool run_has(const char *path) {
   struct stat about;
   return lstat(path, &about) == 0;
 }
@@ -50,12 +54,12 @@ static ls_status move(const char *from, const char *to, ls_error *error) {
 static ls_status free_previous(const char *previous, char kept[RUN_FILE_SIZE], ls_error *error) {
   char model[RUN_FILE_SIZE + 16];
   snprintf(model, sizeof model, "%s/model.h5", previous);
-  if (!is_there(model)) {
-    if (is_there(previous)) nftw(previous, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  if (!run_has(model)) {
+    if (run_has(previous)) nftw(previous, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return LS_OK;
   }
   char free_name[RUN_FILE_SIZE + 16] = "";
-  for (int number = 2; free_name[0] == '\0' || is_there(free_name); number++)
+  for (int number = 2; free_name[0] == '\0' || run_has(free_name); number++)
     snprintf(free_name, sizeof free_name, "%s-%d", previous, number);
   TRY(move(previous, free_name, error));
   snprintf(kept, RUN_FILE_SIZE, "%.*s", RUN_FILE_SIZE - 1, free_name);
@@ -65,7 +69,7 @@ static ls_status free_previous(const char *previous, char kept[RUN_FILE_SIZE], l
 ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_error *error) {
   char previous[RUN_FILE_SIZE], kept[RUN_FILE_SIZE] = "";
   snprintf(previous, sizeof previous, "%.*s.previous", RUN_PATH_SIZE - 1, run->path);
-  if (is_there(run->path)) {
+  if (run_has(run->path)) {
     TRY(free_previous(previous, kept, error));
     TRY(move(run->path, previous, error));
     log_info(log, "the earlier run is kept as %s%s%s", previous,
@@ -76,18 +80,26 @@ ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_e
 
 /* ---- checkpoints ---- */
 
-/* The step in the name checkpoint-STEP.h5, or -1 for another name. */
-static int64_t step_of(const char *name) {
-  static const char head[] = "checkpoint-", tail[] = ".h5";
+/* The step in the name HEADSTEP.h5, or -1 for another name. */
+static int64_t step_behind(const char *head, const char *name) {
+  static const char tail[] = ".h5";
   char digits[32];
-  size_t length = strlen(name), fixed = sizeof head - 1 + sizeof tail - 1;
+  size_t length = strlen(name), fixed = strlen(head) + sizeof tail - 1;
   int64_t step = 0;
-  if (length <= fixed || length - fixed >= sizeof digits || strncmp(name, head, sizeof head - 1) != 0 ||
+  if (length <= fixed || length - fixed >= sizeof digits || strncmp(name, head, strlen(head)) != 0 ||
       strcmp(name + length - (sizeof tail - 1), tail) != 0)
     return -1;
-  memcpy(digits, name + sizeof head - 1, length - fixed);
+  memcpy(digits, name + strlen(head), length - fixed);
   digits[length - fixed] = '\0';
   return text_int64(digits, &step) ? step : -1;
+}
+
+static int64_t step_of(const char *name) {
+  return step_behind("checkpoint-", name);
+}
+
+static int is_best(const struct dirent *entry) {
+  return step_behind("best-", entry->d_name) >= 0;
 }
 
 static int is_checkpoint(const struct dirent *entry) {
@@ -141,6 +153,13 @@ void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step) {
   for (int i = 0; i < n - keep; i++) {
     if (step_of(entries[i]->d_name) == best_step) continue;
     run_checkpoint(run, step_of(entries[i]->d_name), path);
+    unlink(path);
+  }
+  free_entries(entries, n);
+  n = scandir(run->path, &entries, is_best, alphasort);
+  for (int i = 0; i < n; i++) {
+    if (step_behind("best-", entries[i]->d_name) == best_step) continue;
+    run_file(run, entries[i]->d_name, path);
     unlink(path);
   }
   free_entries(entries, n);

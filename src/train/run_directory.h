@@ -26,6 +26,12 @@ void run_file(const run_directory_t *run, const char *file, char out[RUN_FILE_SI
 /* runs/NAME/checkpoint-STEP.h5 */
 void run_checkpoint(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE]);
 
+/* runs/NAME/best-STEP.h5 */
+void run_best(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE]);
+
+/* Whether the run has a file. */
+bool run_has(const char *path);
+
 /* Creates an empty directory for a fresh run. An existing run is kept as runs/NAME.previous, so that starting
  * anew by mistake loses nothing. It replaces an older run of that name, except a finished one (with a
  * model.h5), which becomes runs/NAME.previous-2, or has the next free number. */
@@ -36,9 +42,9 @@ ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_e
 ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bool *found,
                                 position_t *position, ls_error *error);
 
-/* Removes all checkpoints but the newest `keep` and the best one, and temporary files whose writers have
- * ended: those of dead processes of this host, and from other hosts those of checkpoints, because only owners
- * of the run write these, and this process is the owner now. */
+/* Removes all checkpoints but the newest `keep` and the best one, other best-STEP.h5 than that of best_step,
+ * and temporary files whose writers have ended: those of dead processes of this host, and from other hosts
+ * those of checkpoints, because only owners of the run write these, and this process is the owner now. */
 void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step);
 
 #endif

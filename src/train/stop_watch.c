@@ -27,6 +27,7 @@ void stop_watch_begin(stop_watch_t *watch, world_t *world, double began, double 
                           .last_look = now,
                           .last_asked = now,
                           .longest = LOOK_SECONDS,
+                          .pace = {.every = INFINITY},
                           .save = GUESS_SECONDS + checkpoint_bytes / GUESS_BYTES_PER_SECOND};
   for (int r = 0; r < STOPS; r++) watch->deadlines[r] = INFINITY;
   if (time_limit > 0) watch->deadlines[STOP_TIME_LIMIT] = began + time_limit;
@@ -35,6 +36,8 @@ void stop_watch_begin(stop_watch_t *watch, world_t *world, double began, double 
 }
 
 void stop_watch_saved(stop_watch_t *watch, double seconds) {
+  save_pace_saved(&watch->pace, clock_seconds(), seconds);
+  watch->save_due = false;
   if (seconds > watch->save) watch->save = seconds;
 }
 
@@ -61,7 +64,8 @@ static stop_reason_t own_reason(stop_watch_t *watch, double now) {
 
 bool stop_watch_wants_look(stop_watch_t *watch, double longest) {
   double now = clock_seconds();
-  return own_reason(watch, now) != STOP_NOT || now - watch->last_look > longest;
+  bool save = !watch->save_due && save_pace_due(&watch->pace, now, false);
+  return own_reason(watch, now) != STOP_NOT || save || now - watch->last_look > longest;
 }
 
 /* Steps to the next look, from the time that the last ones took. Halved or doubled, because the measurement
@@ -84,9 +88,11 @@ ls_status stop_watch_look(stop_watch_t *watch, stop_reason_t *stop, ls_error *er
   double now = clock_seconds(), took = now - watch->last_look;
   watch->last_look = now;
   crew_listen(watch->world);
-  int64_t told[] = {own_reason(watch, now), world_rank(watch->world) == 0 ? pace(watch, took) : 0};
-  TRY(world_max_i64(watch->world, told, 2, error));
+  int64_t told[] = {own_reason(watch, now), world_rank(watch->world) == 0 ? pace(watch, took) : 0,
+                    save_pace_due(&watch->pace, now, false)};
+  TRY(world_max_i64(watch->world, told, 3, error));
   watch->steps_left = watch->steps_between = told[1];
+  watch->save_due = told[2] != 0;
   if (told[0] == STOP_NOT) return LS_OK;
   if (told[0] == STOP_SIGNAL) TRY(find_signal(watch, error));
   *stop = (stop_reason_t)told[0];

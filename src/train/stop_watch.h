@@ -8,11 +8,14 @@
  *
  * With several nodes, steps overlap and a look would break the overlap. There the ranks look only when some
  * rank has a request: each rank checks its own requests in every step, and the exchange of the step tells the
- * others. */
+ * others.
+ *
+ * A checkpoint that is due by rank 0's clock is requested in the same way, but does not end the run. */
 #ifndef TRAIN_STOP_WATCH_H
 #define TRAIN_STOP_WATCH_H
 
 #include "comm/world.h"
+#include "train/save_pace.h"
 #include "train/stop.h"
 
 #include <stdbool.h>
@@ -29,6 +32,8 @@ typedef struct {
   world_t *world;          /* whose ranks look together */
   int signal;              /* for STOP_SIGNAL: the signal */
   char receiver[96];       /* and the first rank that received it: "rank 3 on node07" */
+  save_pace_t pace;        /* on rank 0: when checkpoints are due; elsewhere never */
+  bool save_due;           /* the last look found that one is; the same on all ranks */
 } stop_watch_t;
 
 /* Starts a watch of the ranks of `world`. `began`: when this process began to work on the run, by
@@ -37,12 +42,12 @@ typedef struct {
 void stop_watch_begin(stop_watch_t *watch, world_t *world, double began, double time_limit, int64_t job_end,
                       double checkpoint_bytes);
 
-/* Whether this rank has a request, or the last look is more than `longest` seconds ago. Called by one thread
- * at a time. */
+/* Whether this rank has a request or a checkpoint is due, or the last look is more than `longest` seconds
+ * ago. Called by one thread at a time. */
 bool stop_watch_wants_look(stop_watch_t *watch, double longest);
 
 /* Performs a look. Called when steps_left is 0 or when some rank wants a look. If any rank has a request,
- * sets *stop on all ranks; otherwise leaves *stop unchanged. Collective. */
+ * sets *stop on all ranks; otherwise leaves *stop unchanged. Sets save_due. Collective. */
 ls_status stop_watch_look(stop_watch_t *watch, stop_reason_t *stop, ls_error *error);
 
 /* Records how long a checkpoint took. */

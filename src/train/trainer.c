@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 /* ---- what all parts of a run use ---- */
 
@@ -56,7 +57,26 @@ model_parts_t trainer_model(const trainer_t *trainer) {
 /* ---- checkpoints ---- */
 
 static bool keeps_checkpoints(const trainer_t *trainer) {
-  return trainer->settings->checkpoint.every.epochs > 0 || trainer->settings->checkpoint.every.steps > 0;
+  const interval_t *every = &trainer->settings->checkpoint.every;
+  return every->epochs > 0 || every->steps > 0 || every->seconds > 0 || every->is_auto;
+}
+
+/* On rank 0: writes the best parameters, which the checkpoint to come will refer to, unless it holds them
+ * itself or they are on disk already. */
+static ls_status save_best(const trainer_t *trainer, ls_error *error) {
+  int64_t best = trainer->position.best_step;
+  char path[RUN_FILE_SIZE];
+  if (best < 0 || best == trainer->position.step || best != trainer->copies.vector_step) return LS_OK;
+  run_checkpoint(&trainer->run, best, path);
+  if (run_has(path)) return LS_OK;
+  run_best(&trainer->run, best, path);
+  if (run_has(path)) return LS_OK;
+  model_parts_t parts = trainer_model(trainer);
+  parts.parameters = trainer->copies.vector;
+  parts.step = best;
+  parts.epoch =
+      best / epoch_steps(trainer->data.dataset->train.partition, trainer->settings->train.global_batch_size);
+  return model_write(path, &parts, NULL, error);
 }
 
 /* Collective, because the optimiser's state is spread over all ranks. */
@@ -76,6 +96,7 @@ static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
                                 .history = &trainer->record.history};
     run_checkpoint(&trainer->run, trainer->position.step, path);
     status = run_lock_check(trainer->run.lock, error);
+    if (status == LS_OK) status = save_best(trainer, error);
     if (status == LS_OK) status = checkpoint_write(path, &parts, &extra, error);
     if (status == LS_OK)
       run_prune(&trainer->run, trainer->settings->checkpoint.keep, trainer->position.best_step);
@@ -144,9 +165,14 @@ static bool wants_look(void *context) {
   return stop_watch_wants_look(&trainer->watch, trainer->record.report.live ? LIVE_SECONDS : INFINITY);
 }
 
+/* Whether the last look found that the run must stop, or a checkpoint is due. Then one more step is done. */
+static bool is_last_step(const trainer_t *trainer) {
+  return trainer_is_requested(trainer) || trainer->watch.save_due;
+}
+
 /* Steps until the ranks look together. If the engine can halt, a rank requests the look instead. */
 static int64_t steps_to_look(const trainer_t *trainer) {
-  if (trainer_is_requested(trainer)) return 1;
+  if (is_last_step(trainer)) return 1;
   return engine_can_halt(trainer->engine) ? INT64_MAX : trainer->watch.steps_left;
 }
 
@@ -155,8 +181,8 @@ static bool look_is_due(const trainer_t *trainer) {
 }
 
 /* Runs steps up to `end`. A few times per second, or with several nodes when a rank wants it, all ranks look
- * whether the run must stop. If so, one more step is done: its gradient norm tells whether the parameters are
- * worth keeping. */
+ * whether the run must stop or a checkpoint is due. If so, one more step is done: its gradient norm tells
+ * whether the parameters are worth keeping. */
 static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error *error) {
   position_t *position = &trainer->position;
   partition_t partition = trainer->data.dataset->train.partition;
@@ -164,7 +190,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
   while (position->step_in_epoch < end) {
     int64_t at = position->step_in_epoch, most = steps_to_look(trainer);
     int64_t to = end - at < most ? end : at + most;
-    if (trainer_is_requested(trainer)) end = to;
+    if (is_last_step(trainer)) end = to;
     double began = clock_seconds();
     TRY(engine_run(trainer->engine, at, to, position->step, to == end, error));
     position->seconds += clock_seconds() - began;
@@ -172,7 +198,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
     for (int64_t t = at; t < to; t++) position->rows += step_rows(partition, batch, t);
     position->step += to - at;
     position->step_in_epoch = to;
-    if (trainer_is_requested(trainer)) continue;
+    if (is_last_step(trainer)) continue;
     trainer->watch.steps_left -= to - at;
     if (!look_is_due(trainer)) continue;
     TRY(stop_watch_look(&trainer->watch, &trainer->stop, error));
@@ -236,6 +262,7 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
       TRY(log_step(trainer, position->step_in_epoch, error));
     TRY(judge_window(trainer, error));
     bool due = settings->checkpoint.every.steps > 0 && position->step % settings->checkpoint.every.steps == 0;
+    due = due || trainer->watch.save_due;
     if (!due || position->step_in_epoch == steps) continue;
     TRY(check_so_far(trainer, error));
     TRY(save_checkpoint(trainer, error));
@@ -344,17 +371,25 @@ static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
-/* Decides whether the last epoch is the best so far. Rank 0 has the history. */
-static ls_status judge_best(trainer_t *trainer, bool *better, ls_error *error) {
+/* Decides whether the last epoch is the best so far, and whether a checkpoint is due by the clock. Rank 0 has
+ * the history and the clock, and keeps the best parameters until a checkpoint refers to them. */
+static ls_status judge_best(trainer_t *trainer, bool *due, ls_error *error) {
   position_t *position = &trainer->position;
-  double figure = NAN;
+  double told[] = {NAN, 0};
   if (!keeps_checkpoints(trainer)) return LS_OK;
-  if (is_root(trainer)) figure = best_figure(trainer->settings, &trainer->record.history);
-  TRY(world_broadcast(trainer->world, &figure, sizeof figure, 0, error));
-  *better = figure < position->best_loss;
-  if (!*better) return LS_OK;
-  position->best_loss = figure;
+  if (is_root(trainer)) {
+    told[0] = best_figure(trainer->settings, &trainer->record.history);
+    told[1] = save_pace_due(&trainer->watch.pace, clock_seconds(), true);
+  }
+  TRY(world_broadcast(trainer->world, told, sizeof told, 0, error));
+  *due = told[1] != 0;
+  if (!(told[0] < position->best_loss)) return LS_OK;
+  position->best_loss = told[0];
   position->best_step = position->step;
+  if (!is_root(trainer)) return LS_OK;
+  memcpy(trainer->copies.vector, engine_parameters(trainer->engine),
+         graph_floats(trainer->graph) * sizeof(float));
+  trainer->copies.vector_step = position->step;
   return LS_OK;
 }
 
@@ -363,7 +398,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   position_t *position = &trainer->position;
   const split_t *valid_split = &trainer->data.dataset->valid;
   metrics_t valid = {0};
-  bool has_valid = valid_split->partition.rows > 0, better = false;
+  bool has_valid = valid_split->partition.rows > 0, by_clock = false;
   TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   double loss = mean_loss(trainer, trainer->data.dataset->train.partition.rows);
   TRY(check_finite(trainer, loss, error));
@@ -374,7 +409,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   ls_status status = record_epoch(trainer, loss, has_valid ? &valid : NULL, seconds, error);
   metrics_free(&valid);
   TRY(trainer_agree(trainer, status, error));
-  TRY(judge_best(trainer, &better, error));
+  TRY(judge_best(trainer, &by_clock, error));
   TRY(judge_epochs(trainer, error));
   const settings_t *settings = trainer->settings;
   bool last = trainer->stop != STOP_NOT;
@@ -382,7 +417,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
       settings->checkpoint.every.epochs > 0 && position->epoch % settings->checkpoint.every.epochs == 0;
   due =
       due || (settings->checkpoint.every.steps > 0 && position->step % settings->checkpoint.every.steps == 0);
-  bool kept = keeps_checkpoints(trainer) && (due || better || last);
+  bool kept = keeps_checkpoints(trainer) && (due || by_clock || trainer->watch.save_due || last);
   return kept || trainer_is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
 }
 
@@ -420,6 +455,7 @@ static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
 }
 
 ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error) {
+  trainer->copies.vector_step = -1;
   if (status == LS_OK) engine_set_halt(trainer->engine, wants_look, trainer);
   if (status == LS_OK) status = judge_epochs(trainer, error);
   while (status == LS_OK && trainer->stop == STOP_NOT) status = train_epoch(trainer, error);

@@ -33,7 +33,8 @@ typedef struct {
 
 /* Copies of the engine's state, for files. */
 typedef struct {
-  float *vector;                       /* whole parameter vector: on rank 0, and while loading on all ranks */
+  float *vector;       /* whole parameter vector: on rank 0, and while loading on all ranks */
+  int64_t vector_step; /* on rank 0: `vector` holds the best parameters, of this step; -1: it does not */
   float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's states */
   double *sums;                        /* (shards, heads) */
 } trainer_copies_t;

@@ -20,8 +20,10 @@ static ls_status read_best(trainer_t *trainer, ls_error *error) {
   TRY(trainer_make_vector(trainer, error));
   if (!is_root(trainer)) return LS_OK;
   run_checkpoint(&trainer->run, trainer->position.best_step, path);
+  if (!run_has(path)) run_best(&trainer->run, trainer->position.best_step, path);
   log_info(trainer->options->log, "model.h5 holds the best parameters, of step %" PRId64,
            trainer->position.best_step);
+  if (trainer->copies.vector_step == trainer->position.best_step) return LS_OK; /* still in memory */
   return model_read_parameters(path, trainer->graph, trainer->copies.vector, error);
 }
 

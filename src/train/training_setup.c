@@ -347,6 +347,9 @@ static ls_status setup(trainer_t *trainer, ls_error *error) {
     TRY(trainer_advise(trainer, trainer->options->log, error));
   stop_watch_begin(&trainer->watch, trainer->world, trainer->began, trainer->settings->train.time_limit,
                    trainer->options->job_end, checkpoint_bytes(trainer));
+  if (is_root(trainer))
+    trainer->watch.pace =
+        save_pace_begin(&trainer->settings->checkpoint.every, clock_seconds(), checkpoint_bytes(trainer));
   return LS_OK;
 }
 

@@ -80,7 +80,7 @@ Test(errors, wrong_types_say_what_was_expected) {
       {MINIMAL "name: ..\n", "runs/t.yaml:6: name: '..' cannot name a directory", ""},
       {MINIMAL "checkpoint: {every: 3}\n", "runs/t.yaml:6: checkpoint.every: expected `N epochs`", "'3'"},
       {MINIMAL "checkpoint: {every: 0 steps}\n", "runs/t.yaml:6: checkpoint.every: expected", ""},
-      {MINIMAL "checkpoint: {every: 3 hours}\n", "runs/t.yaml:6: checkpoint.every: expected", "N steps"},
+      {MINIMAL "checkpoint: {every: 3 weeks}\n", "runs/t.yaml:6: checkpoint.every: expected", "N steps"},
       {"- a\n- b\n", "runs/t.yaml:1: settings are keys with values", ""},
   };
   ALL_REFUSED(cases);

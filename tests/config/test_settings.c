@@ -65,7 +65,8 @@ Test(settings, what_is_left_out_gets_its_default) {
   cr_assert_eq(s->parallel.shards, SETTINGS_AUTO);
   cr_assert_str_eq(s->parallel.reduce, "shared");
   cr_assert_eq(s->parallel.ranks_per_node, SETTINGS_AUTO);
-  cr_assert_eq(s->checkpoint.every.epochs, 1);
+  cr_assert_eq(s->checkpoint.every.epochs, 0);
+  cr_assert(s->checkpoint.every.is_auto);
   cr_assert_eq(s->checkpoint.every.steps, 0);
   cr_assert_eq(s->checkpoint.keep, 2);
   settings_destroy(&s);
@@ -199,6 +200,9 @@ Test(settings, awkward_values_survive_the_dump) {
       {"name=' spaced '", "runs=größe/läufe", "data.file=\"it's \\\"so\\\"\"", "data.x='- x'", NULL},
       {"data.validation='0.5'", "checkpoint.every=never", "parallel.shards=1048576", NULL},
       {"data.validation=folds/3", "checkpoint.every=2 epochs", "data.test_x='{'", NULL},
+      {"checkpoint.every=30 s", "data.external=true", NULL},
+      {"checkpoint.every=1.5 min", NULL},
+      {"checkpoint.every=auto", NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) assert_comes_back(MINIMAL, cases[i]);
 }
