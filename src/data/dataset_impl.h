@@ -85,6 +85,16 @@ ls_status windows_timeline(const settings_t *settings, const dataset_plan_t *pla
 /* How many columns are forecast. */
 int64_t windows_target_columns(const window_settings_t *window, const source_t *source);
 
+/* ---- dataset_identity.c ---- */
+
+/* Looks at the arrays of the asked splits on every rank, and compares them with rank 0's. Collective. */
+ls_status identity_of_splits(world_t *world, const settings_t *settings, const dataset_plan_t *plan,
+                             int splits, data_identity_t *out, ls_error *error);
+
+/* The same of an array of rows to predict. Collective. */
+ls_status identity_of_features(world_t *world, const char *file, const char *x,
+                               const window_settings_t *window, ls_error *error);
+
 /* ---- dataset_rows.c ---- */
 
 /* What becomes of a row of an array. */

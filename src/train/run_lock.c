@@ -1,8 +1,8 @@
 #include "train/run_lock.h"
 
 #include "base/clock.h"
+#include "base/owner.h"
 #include "store/store.h"
-#include "train/run_owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ struct run_lock {
   char temporary[LOCK_PATH_SIZE]; /* our file, which the lock will be; also tells the file system's time */
   char run[LOCK_PATH_SIZE];       /* RUNS/NAME, for messages */
   char made[LOCK_PATH_SIZE];      /* RUNS if it was made here, or "" */
-  run_owner_t self;
+  owner_t self;
   double patience;
   const log_t *log;
   int file; /* the lock, to renew its time */
@@ -39,7 +39,7 @@ static ls_status system_error(const char *what, const char *path, ls_error *erro
   return error_set(error, LS_IO, "%s: %s: %s", path, what, strerror(errno));
 }
 
-static ls_status write_file(const char *path, const run_owner_t *owner, ls_error *error) {
+static ls_status write_file(const char *path, const owner_t *owner, ls_error *error) {
   char text[OWNER_TEXT_SIZE];
   owner_text(owner, text);
   int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -72,7 +72,7 @@ static ls_status try_link(const run_lock_t *lock, const char *path, bool *taken,
 
 /* Whether the lock at `path` has this id. */
 static bool is_of(const char *path, const char *id) {
-  run_owner_t owner;
+  owner_t owner;
   return owner_read(path, &owner) && strcmp(owner.id, id) == 0;
 }
 
@@ -94,7 +94,7 @@ static bool read_time(const char *path, struct stat *out) {
 }
 
 /* Watches a lock until it is renewed, grows too old, or is gone. */
-static owner_state_t watch(const run_lock_t *lock, const char *path, const run_owner_t *owner) {
+static owner_state_t watch(const run_lock_t *lock, const char *path, const owner_t *owner) {
   struct stat first, now;
   double began = clock_seconds();
   bool said = false;
@@ -117,8 +117,7 @@ static owner_state_t watch(const run_lock_t *lock, const char *path, const run_o
 
 /* ---- taking ---- */
 
-static ls_status refuse(const run_lock_t *lock, const run_owner_t *owner, owner_state_t state,
-                        ls_error *error) {
+static ls_status refuse(const run_lock_t *lock, const owner_t *owner, owner_state_t state, ls_error *error) {
   char who[3 * OWNER_FIELD_SIZE];
   owner_describe(owner, who, sizeof who);
   if (state == OWNER_ALIVE)
@@ -135,7 +134,7 @@ static ls_status refuse(const run_lock_t *lock, const run_owner_t *owner, owner_
 static ls_status take(const run_lock_t *lock, const char *path, int depth, ls_error *error);
 
 /* Puts our file in the place of a dead owner's lock, unless somebody else has done so. */
-static ls_status take_over(const run_lock_t *lock, const char *path, const run_owner_t *dead, int depth,
+static ls_status take_over(const run_lock_t *lock, const char *path, const owner_t *dead, int depth,
                            bool *taken, ls_error *error) {
   char claim[LOCK_PATH_SIZE], who[3 * OWNER_FIELD_SIZE];
   int length = snprintf(claim, sizeof claim, "%s.after-%s", path, dead->id);
@@ -159,7 +158,7 @@ static ls_status take_over(const run_lock_t *lock, const char *path, const run_o
 
 static ls_status take(const run_lock_t *lock, const char *path, int depth, ls_error *error) {
   for (int tries = 0; tries < MOST_TRIES; tries++) {
-    run_owner_t owner;
+    owner_t owner;
     bool taken = false;
     TRY(try_link(lock, path, &taken, error));
     if (taken) return LS_OK;
@@ -271,7 +270,7 @@ ls_status run_lock_take(const char *run, double patience, const log_t *log, run_
 }
 
 ls_status run_lock_check(const run_lock_t *lock, ls_error *error) {
-  run_owner_t owner = {.process = 0};
+  owner_t owner = {.process = 0};
   char who[3 * OWNER_FIELD_SIZE];
   if (lock == NULL || is_of(lock->path, lock->self.id)) return LS_OK;
   if (!owner_read(lock->path, &owner))

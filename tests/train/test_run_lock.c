@@ -1,7 +1,7 @@
 /* One owner per run: who gets a lock, and what becomes of the locks of the dead. */
 #include "train/fixture.h"
 #include "train/run_lock.h"
-#include "train/run_owner.h"
+#include "base/owner.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -34,7 +34,7 @@ static void expect_refused(const char *part) {
 }
 
 /* A lock of this owner that was renewed so many seconds ago. */
-static void put_lock(const run_owner_t *owner, time_t age) {
+static void put_lock(const owner_t *owner, time_t age) {
   char text[OWNER_TEXT_SIZE];
   owner_text(owner, text);
   mkdir("runs", 0777);
@@ -46,8 +46,8 @@ static void put_lock(const run_owner_t *owner, time_t age) {
   cr_assert_eq(utimensat(AT_FDCWD, "runs/.a.lock", then, 0), 0);
 }
 
-static run_owner_t elsewhere(void) {
-  run_owner_t owner = owner_self();
+static owner_t elsewhere(void) {
+  owner_t owner = owner_self();
   strcpy(owner.id, "0123456789abcdef");
   strcpy(owner.host, "node99");
   strcpy(owner.machine, "another/boot");
@@ -58,7 +58,7 @@ Test(run_lock, has_one_owner_and_leaves_nothing) {
   run_lock_t *lock = NULL;
   OK(take(1, &lock, error));
   char expected[256];
-  run_owner_t self = owner_self();
+  owner_t self = owner_self();
   snprintf(expected, sizeof expected, "runs/a belongs to process %d on %s, which is running", (int)getpid(),
            self.host);
   expect_refused(expected);
@@ -69,7 +69,7 @@ Test(run_lock, has_one_owner_and_leaves_nothing) {
 }
 
 Test(run_lock, owner_and_job_are_told) {
-  run_owner_t owner = elsewhere(), back;
+  owner_t owner = elsewhere(), back;
   strcpy(owner.job, "4711");
   owner.restart = 2;
   put_lock(&owner, 0);
@@ -95,14 +95,14 @@ Test(run_lock, of_a_dead_process_is_taken_over) {
 }
 
 Test(run_lock, of_an_earlier_process_with_our_number_is_taken_over) {
-  run_owner_t owner = owner_self();
+  owner_t owner = owner_self();
   owner.started--;
   put_lock(&owner, 0);
   expect_taken();
 }
 
 Test(run_lock, of_another_host_is_taken_over_once_it_is_old) {
-  run_owner_t owner = elsewhere();
+  owner_t owner = elsewhere();
   put_lock(&owner, RUN_LOCK_DEAD_SECONDS - 10);
   expect_refused("process");
   put_lock(&owner, RUN_LOCK_DEAD_SECONDS + 1);
@@ -110,7 +110,7 @@ Test(run_lock, of_another_host_is_taken_over_once_it_is_old) {
 }
 
 Test(run_lock, that_is_renewed_elsewhere_is_alive) {
-  run_owner_t owner = elsewhere();
+  owner_t owner = elsewhere();
   put_lock(&owner, 20);
   pid_t child = fork();
   if (child == 0) {
@@ -138,7 +138,7 @@ Test(run_lock, is_renewed_by_its_owner) {
 }
 
 Test(run_lock, of_the_same_job_before_a_restart_is_taken_over) {
-  run_owner_t owner = elsewhere();
+  owner_t owner = elsewhere();
   strcpy(owner.job, "4711");
   put_lock(&owner, 0);
   setenv("SLURM_JOB_ID", "4711", 1);
@@ -149,7 +149,7 @@ Test(run_lock, of_the_same_job_before_a_restart_is_taken_over) {
 
 Test(run_lock, that_was_lost_is_noticed) {
   run_lock_t *lock = NULL;
-  run_owner_t owner = elsewhere();
+  owner_t owner = elsewhere();
   OK(take(1, &lock, error));
   put_lock(&owner, 0);
   ls_error error = {0};
@@ -163,7 +163,7 @@ Test(run_lock, that_was_lost_is_noticed) {
 Test(run_lock, of_a_dead_process_goes_to_one_of_many) {
   enum { PROCESSES = 8, ROUNDS = 25 };
   for (int round = 0; round < ROUNDS; round++) {
-    run_owner_t owner = owner_self();
+    owner_t owner = owner_self();
     owner.started--;
     put_lock(&owner, 0);
     int ready[2], done[2];
@@ -190,7 +190,7 @@ Test(run_lock, of_a_dead_process_goes_to_one_of_many) {
     usleep(20000);
     for (int i = 0; i < PROCESSES; i++) {
       if (waitpid(children[i], NULL, WNOHANG) == children[i]) continue;
-      run_owner_t now;
+      owner_t now;
       cr_expect(owner_read("runs/.a.lock", &now) && now.process == children[i],
                 "the lock does not name the winner");
       winners++;

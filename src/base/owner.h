@@ -1,6 +1,6 @@
-/* Who owns a run: what a lock says about it, and whether that process is alive. */
-#ifndef TRAIN_RUN_OWNER_H
-#define TRAIN_RUN_OWNER_H
+/* Who owns a file: what a lock says about the process, and whether it is alive. */
+#ifndef BASE_OWNER_H
+#define BASE_OWNER_H
 
 #include "base/error.h"
 
@@ -19,22 +19,22 @@ typedef struct {
   int64_t process;
   int64_t started; /* when the process began, in ticks since the boot */
   int64_t restart; /* SLURM_RESTART_COUNT */
-} run_owner_t;
+} owner_t;
 
 /* This process. */
-run_owner_t owner_self(void);
+owner_t owner_self(void);
 
 /* The text of a lock, a line `key value` per field, and back. owner_read leaves what is missing empty; false
  * if there is no such file. */
-void owner_text(const run_owner_t *owner, char out[OWNER_TEXT_SIZE]);
-bool owner_read(const char *path, run_owner_t *out);
+void owner_text(const owner_t *owner, char out[OWNER_TEXT_SIZE]);
+bool owner_read(const char *path, owner_t *out);
 
 typedef enum { OWNER_ALIVE, OWNER_DEAD, OWNER_ELSEWHERE } owner_state_t;
 
 /* Whether an owner is alive, as far as this machine and its job can know. */
-owner_state_t owner_state(const run_owner_t *owner, const run_owner_t *self);
+owner_state_t owner_state(const owner_t *owner, const owner_t *self);
 
 /* "process 1234 on node07 (job 4711)" */
-void owner_describe(const run_owner_t *owner, char *out, size_t size);
+void owner_describe(const owner_t *owner, char *out, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-#include "train/run_owner.h"
+#include "base/owner.h"
 
 #include "base/checksum.h"
 
@@ -50,8 +50,8 @@ static void put_environment(const char *name, const char *otherwise, char out[OW
     if (*c <= ' ') *c = '_';
 }
 
-run_owner_t owner_self(void) {
-  run_owner_t self = {.process = getpid()};
+owner_t owner_self(void) {
+  owner_t self = {.process = getpid()};
   char restart[OWNER_FIELD_SIZE];
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
@@ -76,14 +76,14 @@ static const struct {
   size_t offset;
   bool is_number;
 } fields[] = {
-    {"id", offsetof(run_owner_t, id), false},           {"host", offsetof(run_owner_t, host), false},
-    {"process", offsetof(run_owner_t, process), true},  {"started", offsetof(run_owner_t, started), true},
-    {"machine", offsetof(run_owner_t, machine), false}, {"job", offsetof(run_owner_t, job), false},
-    {"restart", offsetof(run_owner_t, restart), true},
+    {"id", offsetof(owner_t, id), false},           {"host", offsetof(owner_t, host), false},
+    {"process", offsetof(owner_t, process), true},  {"started", offsetof(owner_t, started), true},
+    {"machine", offsetof(owner_t, machine), false}, {"job", offsetof(owner_t, job), false},
+    {"restart", offsetof(owner_t, restart), true},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
-void owner_text(const run_owner_t *owner, char out[OWNER_TEXT_SIZE]) {
+void owner_text(const owner_t *owner, char out[OWNER_TEXT_SIZE]) {
   size_t used = 0;
   for (size_t i = 0; i < FIELDS && used < OWNER_TEXT_SIZE; i++) {
     const char *field = (const char *)owner + fields[i].offset;
@@ -96,7 +96,7 @@ void owner_text(const run_owner_t *owner, char out[OWNER_TEXT_SIZE]) {
   }
 }
 
-static void read_field(const char *key, const char *value, run_owner_t *out) {
+static void read_field(const char *key, const char *value, owner_t *out) {
   for (size_t i = 0; i < FIELDS; i++) {
     char *field = (char *)out + fields[i].offset;
     int64_t number = strtoll(value, NULL, 10);
@@ -108,9 +108,9 @@ static void read_field(const char *key, const char *value, run_owner_t *out) {
   }
 }
 
-bool owner_read(const char *path, run_owner_t *out) {
+bool owner_read(const char *path, owner_t *out) {
   char key[32], value[OWNER_FIELD_SIZE];
-  run_owner_t owner = {.process = 0};
+  owner_t owner = {.process = 0};
   FILE *file = fopen(path, "r");
   if (file == NULL) return false;
   while (fscanf(file, "%31s %127s", key, value) == 2) read_field(key, value, &owner);
@@ -121,7 +121,7 @@ bool owner_read(const char *path, run_owner_t *out) {
 
 /* ---- life ---- */
 
-owner_state_t owner_state(const run_owner_t *owner, const run_owner_t *self) {
+owner_state_t owner_state(const owner_t *owner, const owner_t *self) {
   bool same_job = strcmp(owner->job, self->job) == 0 && strcmp(self->job, "none") != 0;
   if (same_job && owner->restart < self->restart) return OWNER_DEAD;
   if (owner->machine[0] == '\0' || strcmp(owner->machine, self->machine) != 0) return OWNER_ELSEWHERE;
@@ -129,7 +129,7 @@ owner_state_t owner_state(const run_owner_t *owner, const run_owner_t *self) {
   return started >= 0 && started == owner->started ? OWNER_ALIVE : OWNER_DEAD;
 }
 
-void owner_describe(const run_owner_t *owner, char *out, size_t size) {
+void owner_describe(const owner_t *owner, char *out, size_t size) {
   if (owner->host[0] == '\0')
     snprintf(out, size, "a process that has not written its name");
   else if (owner->job[0] == '\0' || strcmp(owner->job, "none") == 0)
