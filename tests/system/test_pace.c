@@ -74,10 +74,11 @@ Test(pace, by_seconds_saves_within_an_epoch_with_the_same_bits_on_any_layout) {
     pid_t pid =
         run_start(2, "train config.yaml name=%s %s %s 'checkpoint.every=0.05 s'", name, course, layouts[i]);
     char some[160];
-    snprintf(some, sizeof some,
-             "for i in $(seq 3000); do [ $(ls runs/%s 2>/dev/null | grep -c checkpoint) -ge 2 ] && exit; "
-             "sleep 0.01; done",
-             name);
+    snprintf(
+        some, sizeof some,
+        "for i in $(seq 3000); do [ $(ls runs/%s 2>/dev/null | grep -c 'checkpoint.*h5$') -ge 2 ] && exit; "
+        "sleep 0.01; done",
+        name);
     int status = system(some);
     cr_expect_eq(status, 0);
     run_kill_ranks(pid);
