@@ -8,7 +8,7 @@
 #include "comm/world.h"
 #include "config/settings.h"
 #include "score/evaluate.h"
-#include "step/layout.h"
+#include "layout/layout.h"
 #include "score/model_file.h"
 
 #include <argp.h>

@@ -3,7 +3,7 @@
 #define DATA_SPLIT_H
 
 #include "base/error.h"
-#include "data/shard.h"
+#include "layout/shard.h"
 #include "math/scaler.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 #include "score/block_walk.h"
 
-#include "data/shard.h"
+#include "layout/shard.h"
 #include "score/threads.h"
 
 #include <stdatomic.h>

@@ -3,7 +3,7 @@
  * need no order. So metrics, too, have the same bits on any layout. */
 #include "score/evaluate_impl.h"
 
-#include "data/shard.h"
+#include "layout/shard.h"
 #include "data/split_walk.h"
 #include "score/threads.h"
 

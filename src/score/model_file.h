@@ -2,7 +2,7 @@
  * parameters, scalers, class names. One process alone writes a file, and publishes it when it is complete.
  *
  * A checkpoint is a model file with more in it, so all that reads models reads checkpoints. What more, only
- * train/checkpoint.h knows. */
+ * run/checkpoint.h knows. */
 #ifndef SCORE_MODEL_FILE_H
 #define SCORE_MODEL_FILE_H
 

@@ -25,7 +25,7 @@
 #include "model/objective.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
-#include "step/layout.h"
+#include "layout/layout.h"
 
 typedef struct engine engine_t;
 

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "math/tree.h"
-#include "step/layout.h"
+#include "layout/layout.h"
 
 typedef struct thread thread_t; /* step.h */
 

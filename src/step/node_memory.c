@@ -1,6 +1,6 @@
 #include "step/node_memory.h"
 
-#include "data/shard.h"
+#include "layout/shard.h"
 
 #include <stdlib.h>
 

@@ -7,7 +7,7 @@
 #ifndef STEP_ROWS_H
 #define STEP_ROWS_H
 
-#include "data/shard.h"
+#include "layout/shard.h"
 #include "step/engine.h"
 
 #include <stdatomic.h>

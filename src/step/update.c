@@ -1,6 +1,6 @@
 #include "step/update.h"
 
-#include "data/shard.h"
+#include "layout/shard.h"
 #include "math/tree.h"
 #include "step/step.h"
 #include "step/strategy.h"

@@ -8,7 +8,7 @@
 #include "config/settings.h"
 #include "data/dataset.h"
 #include "model/objective.h"
-#include "train/history.h"
+#include "run/history.h"
 
 /* Warns if
  * - the last layer of the network applies what the loss applies itself (softmax before cross_entropy, …);

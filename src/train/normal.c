@@ -5,7 +5,7 @@
 #include "train/normal.h"
 
 #include "base/float_mode.h"
-#include "data/shard.h"
+#include "layout/shard.h"
 #include "data/stream.h"
 #include "math/gram.h"
 #include "math/tree.h"

@@ -6,7 +6,7 @@
 #include "comm/world.h"
 #include "config/settings.h"
 #include "model/graph.h"
-#include "step/layout.h"
+#include "layout/layout.h"
 
 #include <stdio.h>
 

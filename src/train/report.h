@@ -3,9 +3,9 @@
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
-#include "train/history.h"
+#include "run/history.h"
 #include "score/metrics.h"
-#include "train/run_directory.h"
+#include "run/run_directory.h"
 #include "train/trainer.h"
 
 #include <stdio.h>

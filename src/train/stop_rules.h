@@ -5,8 +5,8 @@
 #define TRAIN_STOP_RULES_H
 
 #include "config/settings.h"
-#include "train/history.h"
-#include "train/loss_window.h"
+#include "run/history.h"
+#include "run/loss_window.h"
 #include "train/stop.h"
 
 /* The reason why a run with this history can stop, or STOP_NOT if it continues. Pure. */

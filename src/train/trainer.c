@@ -4,7 +4,7 @@
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
-#include "data/shard.h"
+#include "layout/shard.h"
 #include "optim/schedule.h"
 #include "train/advice.h"
 

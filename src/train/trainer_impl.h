@@ -8,7 +8,7 @@
 #include "score/evaluate.h"
 #include "train/host.h"
 #include "train/report.h"
-#include "train/run_lock.h"
+#include "run/run_lock.h"
 #include "train/row_weights.h"
 #include "train/stop_rules.h"
 #include "train/stop_watch.h"

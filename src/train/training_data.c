@@ -6,7 +6,7 @@
 #include "data/stream.h"
 #include "features/features_fit.h"
 #include "train/advice.h"
-#include "train/data_check.h"
+#include "run/data_check.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/isa.h"
 #include "base/json.h"
-#include "data/shard.h"
+#include "layout/shard.h"
 #include "store/store.h"
 #include "train/host.h"
 #include "step/timing.h"

@@ -3,13 +3,13 @@
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
-#include "data/shard.h"
+#include "layout/shard.h"
 #include "data/window.h"
 #include "features/features_fit.h"
 #include "features/scaling.h"
 #include "model/init.h"
 #include "train/choices.h"
-#include "train/data_check.h"
+#include "run/data_check.h"
 #include "train/preflight.h"
 
 #include <inttypes.h>

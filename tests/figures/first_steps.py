@@ -4,7 +4,7 @@ test_first_steps.c compares lockstep with.
 first_steps.py LOCKSTEP: with the program to take the initial model and the dataset from. Run by hand; it writes
 features.csv, labels.csv and targets.csv, imports them, has lockstep save each network before training
 (train.epochs=0), and replays 50 steps from what it reads in those files with h5py. Nothing but the initial
-weights and the partition of rows (src/data/shard.h) is lockstep's; gradients are worked out below by hand.
+weights and the partition of rows (src/layout/shard.h) is lockstep's; gradients are worked out below by hand.
 """
 import pathlib
 import subprocess

@@ -15,12 +15,14 @@ floor() {
   case $1 in
     base) echo 1 ;;
     math | comm | store | config | optim) echo 2 ;;
-    model | data) echo 3 ;;
-    features | import) echo 4 ;;
-    step | score) echo 5 ;;
-    train) echo 6 ;;
-    study) echo 7 ;;
-    cli) echo 8 ;;
+    layout) echo 3 ;;
+    model | data) echo 4 ;;
+    features | import) echo 5 ;;
+    step | score) echo 6 ;;
+    run) echo 7 ;;
+    train) echo 8 ;;
+    study) echo 9 ;;
+    cli) echo 10 ;;
     *) echo 0 ;;
   esac
 }
@@ -34,7 +36,7 @@ lapacke          math/*.c
 yaml.h           config/*.c
 xxhash.h         base/*.c
 zlib.h           import/*.c
-omp.h            step/*.c score/*.c train/*.c comm/*.c study/*.c
+omp.h            layout/*.c step/*.c score/*.c run/*.c train/*.c comm/*.c study/*.c
 Random123/       base/*.c
 argp.h           cli/*
 '

@@ -3,7 +3,7 @@
 #define TESTS_TRAIN_FIXTURE_H
 
 #include "model/init.h"
-#include "train/checkpoint.h"
+#include "run/checkpoint.h"
 #include "train/choices.h"
 
 #include <criterion/criterion.h>

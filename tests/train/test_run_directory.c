@@ -1,6 +1,6 @@
 /* Which checkpoints a run has, which one it goes on from, and which are thrown away. */
 #include "train/fixture.h"
-#include "train/run_directory.h"
+#include "run/run_directory.h"
 
 #include <sys/stat.h>
 

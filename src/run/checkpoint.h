@@ -1,12 +1,12 @@
 /* Checkpoints: a checkpoint is a model file (score/model_file.h) with the position of training, the
  * optimiser's state and the history added. Rank 0 alone reads and writes them; nothing here is collective. */
-#ifndef TRAIN_CHECKPOINT_H
-#define TRAIN_CHECKPOINT_H
+#ifndef RUN_CHECKPOINT_H
+#define RUN_CHECKPOINT_H
 
 #include "optim/optimizer.h"
 #include "score/model_file.h"
-#include "train/history.h"
-#include "train/loss_window.h"
+#include "run/history.h"
+#include "run/loss_window.h"
 
 /* Where training stands, beside the parameters. */
 typedef struct {

@@ -1,6 +1,6 @@
 /* The partition: for many sizes, every row is in one shard, in one slice of an epoch, with one rank, and
  * sizes are as even as they can be. Counted out here, not computed. */
-#include "data/shard.h"
+#include "layout/shard.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Records of a run: history.h5 (one row per epoch) and log.jsonl (one line per event). */
-#ifndef TRAIN_HISTORY_H
-#define TRAIN_HISTORY_H
+#ifndef RUN_HISTORY_H
+#define RUN_HISTORY_H
 
 #include "base/error.h"
 #include "store/store.h"

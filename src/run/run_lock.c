@@ -1,4 +1,4 @@
-#include "train/run_lock.h"
+#include "run/run_lock.h"
 
 #include "base/clock.h"
 #include "base/owner.h"

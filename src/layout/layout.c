@@ -1,8 +1,8 @@
 /* Threads and cores: the cores that the launcher bound each rank to, and the number of threads. */
-#include "step/layout.h"
+#include "layout/layout.h"
 
 #include "comm/launch.h"
-#include "data/shard.h"
+#include "layout/shard.h"
 
 #include <omp.h>
 #include <sched.h>

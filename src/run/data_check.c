@@ -1,4 +1,4 @@
-#include "train/data_check.h"
+#include "run/data_check.h"
 
 #include "store/store.h"
 

@@ -4,8 +4,8 @@
  * t steps of batch B, M = min(t B, N) rows have been used, share(M, j) of them from shard j. So every batch
  * has rows of every shard, slices differ by at most one row, and an epoch visits every row exactly once. The
  * slice of a shard depends only on N, B, S and t. All functions are pure and thread-safe. */
-#ifndef DATA_SHARD_H
-#define DATA_SHARD_H
+#ifndef LAYOUT_SHARD_H
+#define LAYOUT_SHARD_H
 
 #include "base/error.h"
 #include "base/random.h"

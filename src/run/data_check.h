@@ -1,6 +1,6 @@
 /* Whether a run is resumed with the data that it began with (data/identity.h). */
-#ifndef TRAIN_DATA_CHECK_H
-#define TRAIN_DATA_CHECK_H
+#ifndef RUN_DATA_CHECK_H
+#define RUN_DATA_CHECK_H
 
 #include "base/log.h"
 #include "comm/world.h"

@@ -13,8 +13,8 @@
  * A dead owner's lock with the id X is replaced only by the process that holds the lock .NAME.lock.after-X,
  * and only while the lock still has the id X. So of several processes that find the same dead owner one wins,
  * however late the others are. */
-#ifndef TRAIN_RUN_LOCK_H
-#define TRAIN_RUN_LOCK_H
+#ifndef RUN_RUN_LOCK_H
+#define RUN_RUN_LOCK_H
 
 #include "base/error.h"
 #include "base/log.h"

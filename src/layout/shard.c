@@ -1,6 +1,6 @@
 /* The partition in closed form. Everything here follows from one function: share(n, parts, j), the size of
  * part j when n things are dealt out as evenly as can be, the first parts getting one more. */
-#include "data/shard.h"
+#include "layout/shard.h"
 
 #include "base/text.h"
 

@@ -1,4 +1,4 @@
-#include "train/loss_window.h"
+#include "run/loss_window.h"
 
 #include <math.h>
 

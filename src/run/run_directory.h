@@ -1,12 +1,12 @@
 /* The run directory runs/NAME: the paths of its files, and its checkpoints. Called on rank 0 only, not
  * collective. */
-#ifndef TRAIN_RUN_DIRECTORY_H
-#define TRAIN_RUN_DIRECTORY_H
+#ifndef RUN_RUN_DIRECTORY_H
+#define RUN_RUN_DIRECTORY_H
 
 #include "base/error.h"
 #include "base/log.h"
 #include "config/settings.h"
-#include "train/checkpoint.h"
+#include "run/checkpoint.h"
 
 enum {
   RUN_PATH_SIZE = 1024,

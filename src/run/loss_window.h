@@ -4,8 +4,8 @@
  * Windows need not end with epochs. The engine sums the losses of the epoch shard by shard, so all ranks know
  * the same numbers on any layout. The windows are part of a run's position, so a resumed run continues within
  * a window. */
-#ifndef TRAIN_LOSS_WINDOW_H
-#define TRAIN_LOSS_WINDOW_H
+#ifndef RUN_LOSS_WINDOW_H
+#define RUN_LOSS_WINDOW_H
 
 #include "base/error.h"
 #include "store/store.h"

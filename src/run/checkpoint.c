@@ -1,6 +1,6 @@
 /* Checkpoints on disk: the model, then attributes on "/" for the position, optimizer/STATE/NAME as plain
  * (out, in) matrices, epoch_loss and history. */
-#include "train/checkpoint.h"
+#include "run/checkpoint.h"
 
 #include <stdio.h>
 

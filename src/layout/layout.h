@@ -1,6 +1,6 @@
 /* The layout of a job: threads per rank, cores that each rank may use, shards. */
-#ifndef STEP_LAYOUT_H
-#define STEP_LAYOUT_H
+#ifndef LAYOUT_LAYOUT_H
+#define LAYOUT_LAYOUT_H
 
 #include "base/log.h"
 #include "comm/crew.h"

@@ -1,6 +1,6 @@
 /* One owner per run: who gets a lock, and what becomes of the locks of the dead. */
 #include "train/fixture.h"
-#include "train/run_lock.h"
+#include "run/run_lock.h"
 #include "base/owner.h"
 
 #include <fcntl.h>
