@@ -68,6 +68,19 @@ static ls_status checksum_array(const store_t *store, const char *name, uint64_t
   return status;
 }
 
+static ls_status checksum_text_array(const store_t *store, const char *name, uint64_t *size,
+                                     uint64_t *checksum, ls_error *error) {
+  hid_t type = H5I_INVALID_HID;
+  char *bytes = NULL;
+  size_t n = 0;
+  TRY(text_array_bytes(store, name, &type, &bytes, &n, error));
+  *size = n * H5Tget_size(type);
+  *checksum = checksum_of(bytes, *size);
+  hdf5_close(type);
+  free(bytes);
+  return LS_OK;
+}
+
 /* The bytes of an attribute as a malloc'd block: texts one after the other with their NULs, else numbers. */
 static ls_status attribute_bytes(hid_t attribute, void **bytes, size_t *size) {
   hid_t file_type = H5Aget_type(attribute), space = H5Aget_space(attribute);
@@ -122,32 +135,46 @@ static ls_status checksum_attribute(const store_t *store, const char *name, uint
 
 /* ---- the list ---- */
 
-static ls_status manifest_names(const store_t *store, names_t *names, size_t *n_arrays, ls_error *error) {
-  names_t attributes = {0};
-  TRY(names_of_arrays(store, names, error));
-  *n_arrays = names->n;
-  ls_status status = names_of_attributes(store, &attributes, error);
-  for (size_t i = 0; i < attributes.n && status == LS_OK; i++) {
-    status = names_add(names, attributes.names[i]);
-    if (status != LS_OK) error_set(error, status, "%s: out of memory", store->path);
+/* What a file holds, in the order of the list. */
+static const struct {
+  ls_status (*names)(const store_t *store, names_t *names, ls_error *error);
+  ls_status (*checksum)(const store_t *store, const char *name, uint64_t *size, uint64_t *checksum,
+                        ls_error *error);
+} contents[] = {{names_of_arrays, checksum_array},
+                {names_of_text_arrays, checksum_text_array},
+                {names_of_attributes, checksum_attribute}};
+enum { CONTENTS = sizeof contents / sizeof contents[0] };
+
+/* Lists the names of all contents. ends[k] is the number of names after those of contents[k]. */
+static ls_status manifest_names(const store_t *store, names_t *names, size_t ends[CONTENTS],
+                                ls_error *error) {
+  for (size_t k = 0; k < CONTENTS; k++) {
+    names_t some = {0};
+    TRY(contents[k].names(store, &some, error));
+    ls_status status = LS_OK;
+    for (size_t i = 0; i < some.n && status == LS_OK; i++) status = names_add(names, some.names[i]);
+    names_free(&some);
+    if (status != LS_OK) return error_set(error, status, "%s: out of memory", store->path);
+    ends[k] = names->n;
   }
-  names_free(&attributes);
-  return status;
+  return LS_OK;
 }
 
-/* Builds the list: arrays first, then attributes, each sorted. */
+/* Builds the list: arrays first, then arrays of texts, then attributes, each sorted. */
 static ls_status manifest_make(const store_t *store, manifest_t *out, ls_error *error) {
   manifest_t manifest = {0};
-  size_t n_arrays = 0;
+  size_t ends[CONTENTS] = {0};
   ls_status status = LS_OK;
-  TRY_OR_DONE(manifest_names(store, &manifest.names, &n_arrays, error));
+  TRY_OR_DONE(manifest_names(store, &manifest.names, ends, error));
   manifest.sizes = calloc(manifest.names.n + 1, sizeof *manifest.sizes);
   manifest.checksums = calloc(manifest.names.n + 1, sizeof *manifest.checksums);
   if (manifest.sizes == NULL || manifest.checksums == NULL)
     TRY_OR_DONE(error_set(error, LS_NO_MEMORY, "%s: out of memory", store->path));
-  for (size_t i = 0; i < manifest.names.n; i++)
-    TRY_OR_DONE((i < n_arrays ? checksum_array : checksum_attribute)(
-        store, manifest.names.names[i], &manifest.sizes[i], &manifest.checksums[i], error));
+  for (size_t i = 0, k = 0; i < manifest.names.n; i++) {
+    while (i >= ends[k]) k++;
+    TRY_OR_DONE(contents[k].checksum(store, manifest.names.names[i], &manifest.sizes[i],
+                                     &manifest.checksums[i], error));
+  }
   *out = manifest;
   return LS_OK;
 done:
@@ -211,13 +238,15 @@ static ls_status read_last_row(const store_t *store, const char *name, ls_error 
 
 ls_status manifest_walk(const store_t *store, ls_error *error) {
   names_t names = {0};
-  size_t n_arrays = 0;
+  size_t ends[CONTENTS] = {0};
   ls_status status = LS_OK;
-  TRY_OR_DONE(manifest_names(store, &names, &n_arrays, error));
-  for (size_t i = 0; i < names.n; i++) {
+  TRY_OR_DONE(manifest_names(store, &names, ends, error));
+  for (size_t i = 0, k = 0; i < names.n; i++) {
     uint64_t size = 0, checksum = 0;
-    TRY_OR_DONE(i < n_arrays ? read_last_row(store, names.names[i], error)
-                             : checksum_attribute(store, names.names[i], &size, &checksum, error));
+    while (i >= ends[k]) k++;
+    bool is_array = contents[k].checksum == checksum_array; /* large: one row stands for all */
+    TRY_OR_DONE(is_array ? read_last_row(store, names.names[i], error)
+                         : contents[k].checksum(store, names.names[i], &size, &checksum, error));
   }
 done:
   names_free(&names);

@@ -117,6 +117,10 @@ static ls_status add_array(hid_t object, const char *path, names_t *names) {
   return numeric && readable ? names_add(names, path) : LS_OK;
 }
 
+static ls_status add_text_array(hid_t object, const char *path, names_t *names) {
+  return text_array_is(object) ? names_add(names, path) : LS_OK;
+}
+
 typedef struct {
   const char *path;
   names_t *names;
@@ -144,6 +148,10 @@ static ls_status add_attributes(hid_t object, const char *path, names_t *names) 
 
 ls_status names_of_arrays(const store_t *store, names_t *names, ls_error *error) {
   return collect(store, add_array, names, error);
+}
+
+ls_status names_of_text_arrays(const store_t *store, names_t *names, ls_error *error) {
+  return collect(store, add_text_array, names, error);
 }
 
 ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *error) {

@@ -100,8 +100,13 @@ ls_status store_read_double(const store_t *store, const char *name, const char *
 ls_status store_read_texts(const store_t *store, const char *name, const char *key, char ***out, size_t *n,
                            ls_error *error);
 
-/* Calls visit for every array of the file, in alphabetical order of the path, whether or not its values
- * exist. Stops at the first failure. */
+/* Reads an array (n) of texts of fixed length. *out is one malloc'd block; free it with one call. LS_BAD_DATA
+ * when there is no such array. store_describe and store_visit know only arrays of numbers. */
+ls_status store_read_text_array(const store_t *store, const char *name, char ***out, size_t *n,
+                                ls_error *error);
+
+/* Calls visit for every array of numbers of the file, in alphabetical order of the path, whether or not its
+ * values exist. Stops at the first failure. */
 typedef ls_status (*store_visit_t)(const char *name, const store_array_t *array, void *context,
                                    ls_error *error);
 ls_status store_visit(const store_t *store, store_visit_t visit, void *context, ls_error *error);
@@ -122,6 +127,11 @@ ls_status store_declare(store_t *store, const char *name, store_type_t type, int
                         ls_error *error);
 ls_status store_write_rows(store_t *store, const char *name, int64_t first, int64_t count,
                            store_type_t memory_type, const void *values, ls_error *error);
+
+/* Writes a list of texts as an array (n) of texts of one fixed length. Creates the groups of its path. Unlike
+ * a list in an attribute, its size has no limit. */
+ls_status store_write_text_array(store_t *store, const char *name, const char *const *values, size_t n,
+                                 ls_error *error);
 
 /* Write attributes, replacing old ones. If there is no object at `name`, it is created as a group. */
 ls_status store_write_text(store_t *store, const char *name, const char *key, const char *value,

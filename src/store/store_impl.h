@@ -140,8 +140,22 @@ herr_t groups_make(hid_t file, const char *name, bool whole);
 /* Reads all texts of an attribute into one malloc'd block: n pointers, then the texts. */
 ls_status text_read_all(hid_t attribute, char ***out, size_t *n);
 
+/* Copies n texts of fixed length that lie one after the other in `bytes` into one malloc'd block: n pointers,
+ * then the texts. `type` gives length and padding. */
+ls_status text_unpack(const char *bytes, hid_t type, size_t n, char ***out);
+
+/* Whether the object is an array (n) of texts of fixed length. */
+bool text_array_is(hid_t object);
+
 /* The type of a UTF-8 text of variable length. The caller closes it. */
 hid_t text_type(void);
+
+/* ---- text_array.c ---- */
+
+/* Reads all texts, one after the other as they are in the file. *bytes is malloc'd; the caller closes *type.
+ */
+ls_status text_array_bytes(const store_t *store, const char *name, hid_t *type, char **bytes, size_t *n,
+                           ls_error *error);
 
 /* ---- names.c ---- */
 
@@ -149,9 +163,10 @@ ls_status names_add(names_t *names, const char *name);
 bool names_have(const names_t *names, const char *name);
 void names_free(names_t *names);
 
-/* The paths of all numeric arrays ("/train/x") or of all attributes ("/train@source"), sorted, without the
- * manifest. */
+/* The paths of all numeric arrays ("/train/x"), of all arrays of texts of fixed length, or of all attributes
+ * ("/train@source"), sorted, without the manifest. */
 ls_status names_of_arrays(const store_t *store, names_t *names, ls_error *error);
+ls_status names_of_text_arrays(const store_t *store, names_t *names, ls_error *error);
 ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *error);
 
 /* ---- manifest.c ---- */

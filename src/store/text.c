@@ -37,34 +37,51 @@ static size_t padded_length(const char *text, size_t size, H5T_str_t padding) {
   return length;
 }
 
-static ls_status read_fixed(hid_t attribute, hid_t type, size_t n, const char **texts, size_t *lengths,
-                            char ***out) {
+ls_status text_unpack(const char *bytes, hid_t type, size_t n, char ***out) {
   size_t size = H5Tget_size(type);
-  char *bytes = calloc(n + 1, size);
-  if (bytes == NULL) return LS_NO_MEMORY;
-  ls_status status = n == 0 || H5Aread(attribute, type, bytes) >= 0 ? LS_OK : LS_BAD_DATA;
-  for (size_t i = 0; i < n && status == LS_OK; i++) {
+  const char **texts = calloc(n + 1, sizeof *texts);
+  size_t *lengths = calloc(n + 1, sizeof *lengths);
+  char **block = NULL;
+  for (size_t i = 0; i < n && texts != NULL && lengths != NULL; i++) {
     texts[i] = bytes + i * size;
     lengths[i] = padded_length(texts[i], size, H5Tget_strpad(type));
   }
-  char **block = status == LS_OK ? pack(texts, lengths, n) : NULL;
-  free(bytes);
-  if (status == LS_OK && block == NULL) return LS_NO_MEMORY;
-  if (status == LS_OK) *out = block;
-  return status;
-}
-
-static ls_status read_variable(hid_t attribute, hid_t type, size_t n, const char **texts, size_t *lengths,
-                               char ***out) {
-  if (n > 0 && H5Aread(attribute, type, (void *)texts) < 0) return LS_BAD_DATA;
-  for (size_t i = 0; i < n; i++) lengths[i] = texts[i] == NULL ? 0 : strlen(texts[i]);
-  char **block = pack(texts, lengths, n);
-  hid_t space = H5Aget_space(attribute);
-  if (n > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, (void *)texts);
-  hdf5_close(space);
+  if (texts != NULL && lengths != NULL) block = pack(texts, lengths, n);
+  free(texts);
+  free(lengths);
   if (block == NULL) return LS_NO_MEMORY;
   *out = block;
   return LS_OK;
+}
+
+static ls_status read_fixed(hid_t attribute, hid_t type, size_t n, char ***out) {
+  char *bytes = calloc(n + 1, H5Tget_size(type));
+  if (bytes == NULL) return LS_NO_MEMORY;
+  ls_status status = n == 0 || H5Aread(attribute, type, bytes) >= 0 ? LS_OK : LS_BAD_DATA;
+  if (status == LS_OK) status = text_unpack(bytes, type, n, out);
+  free(bytes);
+  return status;
+}
+
+static ls_status read_variable(hid_t attribute, hid_t type, size_t n, char ***out) {
+  const char **texts = calloc(n + 1, sizeof *texts);
+  size_t *lengths = calloc(n + 1, sizeof *lengths);
+  char **block = NULL;
+  ls_status status = texts == NULL || lengths == NULL                       ? LS_NO_MEMORY
+                     : n > 0 && H5Aread(attribute, type, (void *)texts) < 0 ? LS_BAD_DATA
+                                                                            : LS_OK;
+  if (status == LS_OK) {
+    for (size_t i = 0; i < n; i++) lengths[i] = texts[i] == NULL ? 0 : strlen(texts[i]);
+    block = pack(texts, lengths, n);
+    hid_t space = H5Aget_space(attribute);
+    if (n > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, (void *)texts);
+    hdf5_close(space);
+    if (block == NULL) status = LS_NO_MEMORY;
+  }
+  free(texts);
+  free(lengths);
+  if (status == LS_OK) *out = block;
+  return status;
 }
 
 ls_status text_read_all(hid_t attribute, char ***out, size_t *n) {
@@ -73,17 +90,21 @@ ls_status text_read_all(hid_t attribute, char ***out, size_t *n) {
   ls_status status = LS_BAD_DATA;
   if (elements >= 0 && H5Tget_class(type) == H5T_STRING) {
     size_t count = (size_t)elements;
-    const char **texts = calloc(count + 1, sizeof *texts);
-    size_t *lengths = calloc(count + 1, sizeof *lengths);
     bool variable = H5Tis_variable_str(type) > 0;
-    status = texts == NULL || lengths == NULL ? LS_NO_MEMORY
-             : variable                       ? read_variable(attribute, type, count, texts, lengths, out)
-                                              : read_fixed(attribute, type, count, texts, lengths, out);
-    free(texts);
-    free(lengths);
+    status = variable ? read_variable(attribute, type, count, out) : read_fixed(attribute, type, count, out);
     if (status == LS_OK) *n = count;
   }
   hdf5_close(space);
   hdf5_close(type);
   return status;
+}
+
+bool text_array_is(hid_t object) {
+  if (H5Iget_type(object) != H5I_DATASET) return false;
+  hid_t type = H5Dget_type(object), space = H5Dget_space(object);
+  bool is = H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
+            H5Sget_simple_extent_ndims(space) == 1;
+  hdf5_close(space);
+  hdf5_close(type);
+  return is;
 }

@@ -90,6 +90,7 @@ static void write_sample(void) {
   OK(store_write_double(store, "train/x", "rate", 0.1, e));
   OK(store_write_int(store, "train", "seed", -7, e));
   OK(store_write_texts(store, "/", "class_names", (const char *[]){"T-shirt", "", "Mantel ß"}, 3, e));
+  OK(store_write_text_array(store, "names/0", (const char *[]){"Liège", "Köln"}, 2, e));
   OK(store_publish(&store, e));
   cr_assert_null(store);
 }
@@ -199,6 +200,45 @@ Test(store, long_lists_and_long_texts_fit) {
   OK(store_read_text(store, "/", "long", &text, e));
   cr_assert_str_eq(text, long_text);
   free(text);
+  store_close(&store);
+}
+
+Test(store, arrays_of_texts_come_back) {
+  enum { N = 20000 };
+  store_t *store = NULL;
+  static char names[N][24];
+  const char *list[N];
+  char **texts = NULL;
+  size_t n = 0;
+  int64_t ordered = 0;
+  for (int i = 0; i < N; i++) {
+    snprintf(names[i], sizeof names[i], "Genève %d", i);
+    list[i] = i == 7 ? "" : names[i];
+  }
+  OK(store_create(path, &store, e));
+  OK(store_write_text_array(store, "categories/3", list, N, e));
+  OK(store_write_int(store, "categories/3", "ordered", 1, e));
+  OK(store_write_text_array(store, "categories/4", (const char *[]){""}, 1, e));
+  OK(store_write_text_array(store, "categories/5", NULL, 0, e));
+  OK(store_write(store, "x", STORE_F32, 1, (int64_t[]){1}, &(float){1}, e));
+  OK(store_publish(&store, e));
+  OK(store_open(path, &store, e));
+  OK(store_verify(store, e));
+  OK(store_read_text_array(store, "categories/3", &texts, &n, e));
+  cr_assert_eq(n, N);
+  for (int i = 0; i < N; i++) cr_assert_str_eq(texts[i], list[i]);
+  free(texts);
+  OK(store_read_int(store, "categories/3", "ordered", &ordered, e));
+  cr_assert_eq(ordered, 1);
+  OK(store_read_text_array(store, "categories/4", &texts, &n, e));
+  cr_assert(n == 1 && texts[0][0] == '\0');
+  free(texts);
+  OK(store_read_text_array(store, "categories/5", &texts, &n, e));
+  cr_assert_eq(n, 0);
+  free(texts);
+  FAILS(store_read_text_array(store, "x", &texts, &n, e), LS_BAD_DATA, "x is not a list of texts");
+  FAILS(store_read_text_array(store, "categories", &texts, &n, e), LS_BAD_DATA, "is not a list of texts");
+  FAILS(store_read_text_array(store, "categories/6", &texts, &n, e), LS_BAD_DATA, "no array categories/6");
   store_close(&store);
 }
 
@@ -320,12 +360,14 @@ Test(store, a_flipped_bit_is_found_in_numbers_and_in_texts, .timeout = 60) {
   size_t size = load(&bytes);
   double first = value(0);
   unsigned char *numbers = memmem(bytes, size, &first, sizeof first),
-                *text = memmem(bytes, size, "Genève", 6);
+                *text = memmem(bytes, size, "Genève", 6), *in_array = memmem(bytes, size, "Liège", 6);
   cr_assert_not_null(numbers);
   cr_assert_not_null(text);
+  cr_assert_not_null(in_array);
   for (size_t i = 0; i < ROWS * COLUMNS * sizeof first; i += 97)
     cr_assert(damage_is_found(bytes, size, (size_t)(numbers - bytes) + i), "number byte %zu", i);
   for (size_t i = 0; i < 6; i++) cr_assert(damage_is_found(bytes, size, (size_t)(text - bytes) + i));
+  for (size_t i = 0; i < 6; i++) cr_assert(damage_is_found(bytes, size, (size_t)(in_array - bytes) + i));
   save(bytes, size);
   cr_assert_eq(check(), LS_OK);
   free(bytes);
@@ -484,6 +526,9 @@ Test(store, h5py_reads_what_is_written) {
                         "assert x.dtype == np.float64 and x.shape == (1000, 3)\n"
                         "assert (x.ravel() == 1.0 / (np.arange(3000) + 3)).all()\n"
                         "assert f['bytes'].dtype == np.uint8 and f['none'].shape == (0, 5)\n"
+                        "texts = f['names/0']\n"
+                        "assert texts.dtype == 'S6' and texts.shape == (2,)\n"
+                        "assert list(texts.asstr()[:]) == ['Liège', 'Köln']\n"
                         "names = bytes(f['manifest/names'][:]).decode().split('\\n')[:-1]\n"
                         "assert '/train/x' in names and '/train@seed' in names\n"));
 }
@@ -497,6 +542,7 @@ Test(store, files_of_h5py_are_read) {
                   "f['half'] = np.array([[0.5, -2]], dtype='f2')\n"
                   "f['big'] = np.array([1, 2], dtype='>i4')\n"
                   "f['words'] = ['a', 'b']\n"
+                  "f['fixed_words'] = np.array([b'one', b'three'])\n"
                   "f.create_dataset('packed', data=np.arange(1000).reshape(100, 10), compression='gzip')\n"
                   "f['soft'] = h5py.SoftLink('/packed')\n"
                   "f['broken'] = h5py.SoftLink('/nowhere')\n"
@@ -536,6 +582,10 @@ Test(store, files_of_h5py_are_read) {
   OK(store_read_texts(store, "/", "fixed_list", &texts, &count, e));
   cr_assert(count == 2 && strcmp(texts[0], "one") == 0 && strcmp(texts[1], "three") == 0);
   free(texts);
+  OK(store_read_text_array(store, "fixed_words", &texts, &count, e));
+  cr_assert(count == 2 && strcmp(texts[0], "one") == 0 && strcmp(texts[1], "three") == 0);
+  free(texts);
+  FAILS(store_read_text_array(store, "words", &texts, &count, e), LS_BAD_DATA, "of fixed length");
   OK(store_read_int(store, "/", "n", &n, e));
   cr_assert_eq(n, 3);
   FAILS(store_verify(store, e), LS_BAD_DATA, "no manifest");
