@@ -57,6 +57,11 @@ else()
   lockstep_lacks("HDF5 1.10 or newer" "libhdf5-dev")
 endif()
 
+find_package(Threads QUIET)
+if(NOT Threads_FOUND)
+  lockstep_lacks("POSIX threads" "libc6-dev")
+endif()
+
 find_package(ZLIB QUIET)
 if(NOT ZLIB_FOUND)
   lockstep_lacks("zlib" "zlib1g-dev")

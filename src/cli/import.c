@@ -27,8 +27,25 @@ enum {
   KEY_SOURCE,
   KEY_OVERWRITE,
   KEY_KEEP_INDEX,
+  KEY_WEIGHTS,
+  KEY_CATEGORICAL,
+  KEY_NUMERIC,
+  KEY_DROP,
+  KEY_ORDERED,
+  KEY_CYCLIC,
+  KEY_DATES,
+  KEY_DECIMAL,
+  KEY_ENCODING,
+  KEY_DROP_UNLABELLED,
   KEYS_END
 };
+enum { MOST_TEXTS = 256 };
+
+/* The values of an option that may be given several times. */
+typedef struct {
+  const char *texts[MOST_TEXTS];
+  size_t n;
+} texts_t;
 
 /* A file name and the option before it: --train, --valid or --test, otherwise NULL. */
 typedef struct {
@@ -45,6 +62,7 @@ typedef struct {
   import_input_t inputs[MOST_SPLITS];
   import_share_t shares[MOST_SPLITS];
   synthetic_t synthetic;
+  texts_t labels, categorical, numeric, drop, ordered, cyclic, marks;
   bool given[KEYS_END - KEY_TRAIN];
   const char *made_with; /* an option that is valid only with --make, or NULL */
 } import_arguments_t;
@@ -53,19 +71,41 @@ static const struct argp_option options[] = {
     {"train", KEY_TRAIN, "X [Y]", 0, "training rows: file of features, file of labels or targets", 1},
     {"valid", KEY_VALID, "X [Y]", 0, "validation rows", 1},
     {"test", KEY_TEST, "X [Y]", 0, "test rows", 1},
-    {"label", KEY_LABEL, "COLUMN", 0,
-     "CSV: column of labels, by name or index (from 0; -1 is the last); text becomes classes", 2},
+    {"label", KEY_LABEL, "COLUMNS", 0,
+     "CSV: column of labels; text becomes classes. Columns are given by name or index (from 0; -1 is the "
+     "last), "
+     "several with commas or by several options. Several labels become targets: text as classes, numbers as "
+     "numbers",
+     2},
     {"regression", KEY_REGRESSION, NULL, 0, "CSV: labels are numbers to predict, not classes", 2},
+    {"drop-unlabelled", KEY_DROP_UNLABELLED, NULL, 0, "CSV: leave rows without a label out", 2},
     {"series", KEY_SERIES, "COLUMN", 0,
      "CSV: column with the time series of each row, by name or index; for data.window.series", 2},
-    {"missing", KEY_MISSING, NULL, 0,
-     "CSV: empty cells, NA, NaN and ? among the features become NaN, which data.missing treats", 2},
+    {"weights", KEY_WEIGHTS, "COLUMN", 0, "CSV: column that says how much each row counts; for data.weights",
+     2},
+    {"categorical", KEY_CATEGORICAL, "COLUMNS", 0,
+     "CSV: columns that hold categories, even if they are numbers or as many as names", 2},
+    {"ordered", KEY_ORDERED, "COLUMN=A,B,…", 0, "CSV: a column of categories in this order", 2},
+    {"numeric", KEY_NUMERIC, "COLUMNS", 0, "CSV: columns that hold numbers; a text in them is an error", 2},
+    {"drop", KEY_DROP, "COLUMNS", 0, "CSV: columns to leave out", 2},
+    {"cyclic", KEY_CYCLIC, "COLUMNS", 0,
+     "CSV: columns of dates that also become sine and cosine of the time of year, of week and of day", 2},
+    {"missing", KEY_MISSING, "MARK,…", OPTION_ARG_OPTIONAL,
+     "CSV: texts that mean a missing cell, beside the empty cell, ?, NA, N/A, n/a, <NA>, #N/A, NaN, nan, "
+     "NaT, "
+     "null, NULL, None, . and -. Missing cells of features become NaN, which data.missing treats; the option "
+     "without a value changes nothing",
+     2},
     {"keep-index", KEY_KEEP_INDEX, NULL, 0,
      "CSV: keep a first column that only numbers or names the rows; it is left out otherwise", 2},
     {"header", KEY_HEADER, "yes|no|auto", 0, "CSV: whether the first line names the columns; default auto",
      2},
     {"delimiter", KEY_DELIMITER, "C", 0, "CSV: character between cells, or tab or space; default: detected",
      2},
+    {"dates", KEY_DATES, "dmy|mdy", 0, "CSV: the order of day and month in dates like 1/2/2020", 2},
+    {"decimal", KEY_DECIMAL, "point|comma", 0,
+     "CSV: what stands before decimals, where the cells do not tell", 2},
+    {"encoding", KEY_ENCODING, "utf-8|latin-1", 0, "CSV: encoding of the file; default utf-8", 2},
     {"make", KEY_MAKE, "KIND", 0, "make a synthetic set, one of", 3},
     {"rows", KEY_ROWS, "N", 0, "--make: number of rows; default 1000", 3},
     {"features", KEY_FEATURES, "D", 0, "--make blobs, sine, friedman: number of features", 3},
@@ -147,6 +187,46 @@ static error_t read_made(import_arguments_t *a, int key, const char *text) {
   }
 }
 
+/* Reads one of two words. */
+static error_t read_word(import_arguments_t *a, const char *option, const char *text, const char *first,
+                         const char *second, bool *is_second) {
+  *is_second = strcmp(text, second) == 0;
+  if (*is_second || strcmp(text, first) == 0) return 0;
+  return arguments_refuse(&a->arguments, "--%s: '%.60s' is neither %s nor %s", option, text, first, second);
+}
+
+static error_t read_dates(import_arguments_t *a, const char *text) {
+  bool is_mdy = false;
+  error_t failed = read_word(a, "dates", text, "dmy", "mdy", &is_mdy);
+  a->import.table.cells.dates = is_mdy ? "mdy" : "dmy";
+  return failed;
+}
+
+static error_t read_decimal(import_arguments_t *a, const char *text) {
+  bool is_comma = false;
+  error_t failed = read_word(a, "decimal", text, "point", "comma", &is_comma);
+  a->import.table.cells.decimal = is_comma ? ',' : '.';
+  return failed;
+}
+
+static error_t add_text(import_arguments_t *a, texts_t *texts, const char *text) {
+  if (texts->n == MOST_TEXTS)
+    return arguments_refuse(&a->arguments, "more than %d options of one kind", MOST_TEXTS);
+  texts->texts[texts->n++] = text;
+  return 0;
+}
+
+/* Reads "-9,unknown". Splits the text in place; it belongs to argv. */
+static error_t read_marks(import_arguments_t *a, char *text) {
+  char *rest = NULL;
+  for (char *mark = text != NULL ? strtok_r(text, ",", &rest) : NULL; mark != NULL;
+       mark = strtok_r(NULL, ",", &rest)) {
+    error_t failed = add_text(a, &a->marks, mark);
+    if (failed) return failed;
+  }
+  return 0;
+}
+
 static error_t read_header(import_arguments_t *a, const char *text) {
   static const struct {
     const char *name;
@@ -154,7 +234,7 @@ static error_t read_header(import_arguments_t *a, const char *text) {
   } rows[] = {{"yes", 1}, {"no", 0}, {"auto", -1}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     if (strcmp(text, rows[i].name) == 0) {
-      a->import.header = rows[i].value;
+      a->import.table.cells.header = rows[i].value;
       return 0;
     }
   return arguments_refuse(&a->arguments, "--header: '%.60s' is none of yes, no, auto", text);
@@ -165,7 +245,7 @@ static error_t read_delimiter(import_arguments_t *a, const char *text) {
   bool is_space = strcmp(text, "space") == 0;
   if (!is_tab && !is_space && strlen(text) != 1)
     return arguments_refuse(&a->arguments, "--delimiter: '%.60s' is not one character, tab or space", text);
-  a->import.delimiter = is_tab ? '\t' : is_space ? ' ' : text[0];
+  a->import.table.cells.delimiter = is_tab ? '\t' : is_space ? ' ' : text[0];
   return 0;
 }
 
@@ -239,25 +319,32 @@ static error_t finish(import_arguments_t *a) {
   return 0;
 }
 
-/* An option may be given once. argp has no names of keys, so the table of options is asked. */
-static error_t check_once(import_arguments_t *a, int key, const char *text) {
+/* Options that may be given several times, and where their values go. */
+static texts_t *texts_of(import_arguments_t *a, int key) {
+  return key == KEY_LABEL         ? &a->labels
+         : key == KEY_CATEGORICAL ? &a->categorical
+         : key == KEY_NUMERIC     ? &a->numeric
+         : key == KEY_DROP        ? &a->drop
+         : key == KEY_ORDERED     ? &a->ordered
+         : key == KEY_CYCLIC      ? &a->cyclic
+         : key == KEY_MISSING     ? &a->marks
+                                  : NULL;
+}
+
+/* Other options may be given once. argp has no names of keys, so the table of options is asked. */
+static error_t check_once(import_arguments_t *a, int key) {
   bool again = a->given[key - KEY_TRAIN];
   a->given[key - KEY_TRAIN] = true;
-  if (!again) return 0;
+  if (!again || texts_of(a, key) != NULL) return 0;
   const struct argp_option *option = options;
   while (option->key != key) option++;
-  if (key == KEY_LABEL)
-    return arguments_refuse(&a->arguments,
-                            "--label is given twice ('%.60s' and '%.60s'): one column holds the labels; put "
-                            "several targets into a table of their own, X.csv Y.csv",
-                            a->import.label, text);
   return arguments_refuse(&a->arguments, "--%s is given twice", option->name);
 }
 
 static error_t parse_key(int key, char *arg, struct argp_state *state) {
   import_arguments_t *a = state->input;
   if (key > KEY_TEST && key < KEYS_END) {
-    error_t refused = check_once(a, key, arg);
+    error_t refused = check_once(a, key);
     if (refused) return refused;
     a->split = NULL;
   }
@@ -268,7 +355,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
                                  .classes = SYNTHETIC_DEFAULT,
                                  .noise = SYNTHETIC_DEFAULT,
                                  .seed = 1};
-    a->import.header = -1;
+    a->import.table.cells.header = -1;
     return 0;
   case KEY_TRAIN:
     a->split = "train";
@@ -280,17 +367,32 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     a->split = "test";
     return add_file(a, arg);
   case KEY_LABEL:
-    a->import.label = arg;
-    return 0;
+  case KEY_CATEGORICAL:
+  case KEY_NUMERIC:
+  case KEY_DROP:
+  case KEY_ORDERED:
+  case KEY_CYCLIC:
+    return add_text(a, texts_of(a, key), arg);
+  case KEY_MISSING:
+    return read_marks(a, arg);
   case KEY_SERIES:
-    a->import.series = arg;
+    a->import.table.series = arg;
+    return 0;
+  case KEY_WEIGHTS:
+    a->import.table.weights = arg;
     return 0;
   case KEY_REGRESSION:
-    a->import.regression = true;
+    a->import.table.regression = true;
     return 0;
-  case KEY_MISSING:
-    a->import.missing = true;
+  case KEY_DROP_UNLABELLED:
+    a->import.table.drop_unlabelled = true;
     return 0;
+  case KEY_DATES:
+    return read_dates(a, arg);
+  case KEY_DECIMAL:
+    return read_decimal(a, arg);
+  case KEY_ENCODING:
+    return read_word(a, "encoding", arg, "utf-8", "latin-1", &a->import.table.reading.latin1);
   case KEY_HEADER:
     return read_header(a, arg);
   case KEY_DELIMITER:
@@ -315,7 +417,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     a->import.overwrite = true;
     return 0;
   case KEY_KEEP_INDEX:
-    a->import.keep_index = true;
+    a->import.table.keep_index = true;
     return 0;
   case ARGP_KEY_ARG:
     return add_file(a, arg);
@@ -326,12 +428,23 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   }
 }
 
+static table_list_t list_of(const texts_t *texts) {
+  return (table_list_t){texts->texts, texts->n};
+}
+
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   import_arguments_t *a = input;
   log_t results = {stdout};
   (void)session;
   a->import.inputs = a->inputs;
   a->import.shares = a->shares;
+  a->import.table.labels = list_of(&a->labels);
+  a->import.table.categorical = list_of(&a->categorical);
+  a->import.table.numeric = list_of(&a->numeric);
+  a->import.table.drop = list_of(&a->drop);
+  a->import.table.ordered = list_of(&a->ordered);
+  a->import.table.cyclic = list_of(&a->cyclic);
+  a->import.table.cells.marks = list_of(&a->marks);
   return import_run(&a->import, &results, error);
 }
 

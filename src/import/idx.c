@@ -21,7 +21,7 @@ static ls_status idx_type(const char *path, unsigned char code, import_element_t
                    code);
 }
 
-ls_status idx_read(const char *path, import_bytes_t *content, import_array_t *out, ls_error *error) {
+ls_status idx_read(const char *path, file_bytes_t *content, import_array_t *out, ls_error *error) {
   import_element_t element;
   TRY(idx_type(path, content->bytes[2], &element, error));
   int dims = content->bytes[3];

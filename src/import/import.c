@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DEFAULT_GROUPS = 1 };
@@ -82,7 +83,7 @@ static ls_status check_options(const import_options_t *options, ls_error *error)
   if (unnamed == 0 && options->n_shares > 0)
     return error_set(error, LS_USAGE, "--split divides an input without a split's name, and there is none");
   TRY(check_shares(options, error));
-  if (options->series != NULL && (options->shuffle || options->n_shares > 0))
+  if (options->table.series != NULL && (options->shuffle || options->n_shares > 0))
     return error_set(error, LS_USAGE,
                      "--series keeps rows in the order of time: leave --%s out; data.window.test and "
                      "data.validation split every series",
@@ -100,70 +101,134 @@ static ls_status check_options(const import_options_t *options, ls_error *error)
 
 /* ---- reading ---- */
 
-/* Reads one file: an array, or a table if it is CSV. */
-static ls_status read_input(const char *path, const csv_options_t *csv, import_array_t *array,
-                            csv_table_t *table, bool *is_table, ls_error *error) {
-  import_bytes_t content = {0};
-  import_format_t format = FORMAT_CSV;
-  TRY(import_read_file(path, &content, error));
-  ls_status status = import_format(path, &content, &format, error);
+/* A file whose format is known. CSV files are read later, all together, unless they are no regular files. */
+typedef struct {
+  import_format_t format;
+  file_bytes_t text; /* the content of a CSV file that can be read only once; otherwise empty */
+} found_t;
+
+/* Reads a file that holds an array; of a CSV file only the first bytes. */
+static ls_status read_array(const char *path, found_t *found, import_array_t *array, ls_error *error) {
+  enum { FIRST = 16 };
+  unsigned char first[FIRST];
+  file_stream_t *stream = NULL;
+  file_bytes_t content = {0};
+  struct stat about;
+  size_t n = 0;
+  if (stat(path, &about) == 0 && S_ISREG(about.st_mode)) {
+    TRY(file_stream_open(path, &stream, error));
+    ls_status status = file_stream_read(stream, first, FIRST, &n, error);
+    file_stream_close(&stream);
+    if (status == LS_OK && n == 0) status = error_set(error, LS_BAD_DATA, "%s: the file is empty", path);
+    if (status == LS_OK) status = import_format(path, first, n, &found->format, error);
+    if (status != LS_OK || found->format == FORMAT_CSV) return status;
+  }
+  TRY(file_read(path, &content, error));
+  ls_status status = import_format(path, content.bytes, content.size, &found->format, error);
+  if (status == LS_OK && found->format == FORMAT_CSV) {
+    found->text = content;
+    return LS_OK;
+  }
   if (status == LS_OK)
-    status = format == FORMAT_IDX   ? idx_read(path, &content, array, error)
-             : format == FORMAT_NPY ? npy_read(path, &content, array, error)
-                                    : csv_read(path, &content, csv, table, error);
-  import_bytes_free(&content);
-  *is_table = format == FORMAT_CSV;
+    status = found->format == FORMAT_IDX ? idx_read(path, &content, array, error)
+                                         : npy_read(path, &content, array, error);
+  file_bytes_free(&content);
   return status;
 }
 
-static void move_array(import_array_t *to, import_array_t *from) {
-  *to = *from;
-  *from = (import_array_t){0};
+/* Whether an option about CSV columns is given; *name is the option. */
+static bool asks_for_columns(const import_options_t *options, const char **name) {
+  const table_options_t *columns = &options->table;
+  const struct {
+    const char *name;
+    bool is_given;
+  } given[] = {{"label", columns->labels.n > 0},      {"series", columns->series != NULL},
+               {"weights", columns->weights != NULL}, {"categorical", columns->categorical.n > 0},
+               {"numeric", columns->numeric.n > 0},   {"drop", columns->drop.n > 0},
+               {"cyclic", columns->cyclic.n > 0},     {"ordered", columns->ordered.n > 0}};
+  for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
+    if (given[i].is_given) {
+      *name = given[i].name;
+      return true;
+    }
+  return false;
 }
 
-static ls_status read_x(const import_options_t *options, import_part_t *part, ls_error *error) {
-  const char *path = part->input->x;
-  csv_options_t csv = {.label = part->input->y == NULL ? options->label : NULL,
-                       .series = options->series,
-                       .header = options->header,
-                       .delimiter = options->delimiter,
-                       .regression = options->regression,
-                       .missing = options->missing,
-                       .keep_index = options->keep_index};
-  TRY(read_input(path, &csv, &part->x, &part->table, &part->is_table, error));
-  if (part->is_table) {
-    move_array(&part->x, &part->table.values);
-    move_array(&part->y, &part->table.targets);
-  }
-  if (options->label != NULL && !part->is_table)
-    return error_set(
-        error, LS_USAGE,
-        "%s: --label names a column of a CSV file, but this is not one; name the file of labels after it",
-        path);
-  if (options->series != NULL && !part->is_table)
-    return error_set(error, LS_USAGE,
-                     "%s: --series names a column of a CSV file, but this is not one: add an array with the "
-                     "series numbers to the HDF5 file, beside x",
-                     path);
-  if (options->label != NULL && part->input->y != NULL)
+static ls_status check_columns_of_array(const import_options_t *options, const import_part_t *part,
+                                        ls_error *error) {
+  const char *name = NULL;
+  if (part->is_table || !asks_for_columns(options, &name)) return LS_OK;
+  const char *advice = strcmp(name, "label") == 0 ? "name the file of labels after it"
+                       : strcmp(name, "series") == 0
+                           ? "add an array with the series numbers to the HDF5 file, "
+                             "beside x"
+                           : "convert the array to a table first";
+  return error_set(error, LS_USAGE, "%s: --%s names a column of a CSV file, but this is not one: %s",
+                   part->input->x, name, advice);
+}
+
+static ls_status read_arrays(const import_options_t *options, import_part_t *part, found_t *x, found_t *y,
+                             ls_error *error) {
+  TRY(read_array(part->input->x, x, &part->x, error));
+  part->is_table = x->format == FORMAT_CSV;
+  TRY(check_columns_of_array(options, part, error));
+  if (part->input->y == NULL) return LS_OK;
+  if (options->table.labels.n > 0)
     return error_set(error, LS_USAGE, "%s: targets come from the --label column or from %s, not from both",
-                     path, part->input->y);
+                     part->input->x, part->input->y);
+  TRY(read_array(part->input->y, y, &part->y, error));
+  part->y_is_table = y->format == FORMAT_CSV;
   return LS_OK;
 }
 
-static ls_status read_y(const import_options_t *options, import_part_t *part, ls_error *error) {
+/* An array of rows, whose values it takes; no array without values. */
+static import_array_t take_array(store_type_t type, int dims, int64_t rows, size_t width, void *values) {
+  if (values == NULL) return (import_array_t){0};
+  return (import_array_t){.type = type, .dims = dims, .shape = {rows, (int64_t)width}, .values = values};
+}
+
+static void take_rows(import_part_t *part, const tables_t *tables, table_rows_t *rows, bool is_y) {
+  const table_rows_t r = *rows;
+  *rows = (table_rows_t){.rows = r.rows};
+  if (r.classes != NULL) part->y = take_array(STORE_I32, 1, r.rows, 1, r.classes);
+  if (r.targets != NULL) part->y = take_array(STORE_F64, 2, r.rows, tables->n_targets, r.targets);
+  if (is_y) return;
+  part->x = take_array(STORE_F64, 2, r.rows, tables->n_x, r.x);
+  part->series = take_array(STORE_I64, 1, r.rows, 1, r.series);
+  part->weights = take_array(STORE_F64, 1, r.rows, 1, r.weights);
+}
+
+/* Reads all CSV files of features, or of labels and targets, together. */
+static ls_status read_tables(import_t *import, const found_t *found, bool is_y, tables_t **out,
+                             ls_error *error) {
+  table_options_t options = import->options->table;
+  table_place_t *places = calloc(import->n_parts, sizeof *places);
+  size_t n = 0;
+  if (places == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import->n_parts);
+  options.is_y = is_y;
+  for (size_t k = 0; k < import->n_parts; k++) {
+    const import_part_t *part = &import->parts[k];
+    if (is_y ? part->y_is_table : part->is_table)
+      places[n++] = (table_place_t){.path = is_y ? part->input->y : part->input->x,
+                                    .memory = (const char *)found[k].text.bytes,
+                                    .size = found[k].text.size};
+  }
+  ls_status status = n == 0 ? LS_OK : tables_read(places, n, &options, out, error);
+  free(places);
+  n = 0;
+  for (size_t k = 0; k < import->n_parts && status == LS_OK; k++) {
+    import_part_t *part = &import->parts[k];
+    if (is_y ? part->y_is_table : part->is_table) take_rows(part, *out, &(*out)->rows[n++], is_y);
+  }
+  return status;
+}
+
+static ls_status check_y(const import_part_t *part, ls_error *error) {
   const char *path = part->input->y;
-  csv_options_t csv = {.header = options->header,
-                       .delimiter = options->delimiter,
-                       .regression = options->regression,
-                       .is_y = true};
-  bool is_table = false;
-  TRY(read_input(path, &csv, &part->y, &part->y_table, &is_table, error));
-  if (is_table) move_array(&part->y, &part->y_table.values);
-  int64_t rows = part->y_table.labels != NULL ? part->y_table.rows : part->y.shape[0];
-  if (rows != part->x.shape[0])
+  if (path == NULL) return LS_OK;
+  if (part->y.shape[0] != part->x.shape[0])
     return error_set(error, LS_BAD_DATA, "%s has %" PRId64 " rows, but %s has %" PRId64, part->input->x,
-                     part->x.shape[0], path, rows);
+                     part->x.shape[0], path, part->y.shape[0]);
   bool is_integer = part->y.type != STORE_F32 && part->y.type != STORE_F64;
   if (part->y.dims > 2 || (part->y.dims == 2 && is_integer && part->y.shape[1] == 1))
     return error_set(error, LS_BAD_DATA, "%s: y must be a list of labels (n) or of rows of targets (n, k)%s",
@@ -171,46 +236,26 @@ static ls_status read_y(const import_options_t *options, import_part_t *part, ls
   return LS_OK;
 }
 
-static ls_status read_part(const import_options_t *options, import_part_t *part, ls_error *error) {
-  if (options->synthetic != NULL) return synthetic_make(options->synthetic, &part->x, &part->y, error);
-  TRY(read_x(options, part, error));
-  return part->input->y != NULL ? read_y(options, part, error) : LS_OK;
-}
-
 /* ---- compatibility of the inputs ---- */
 
 static ls_status check_rows_alike(const import_part_t *a, const import_part_t *b, ls_error *error) {
   bool alike = a->x.dims == b->x.dims;
   for (int k = 1; alike && k < a->x.dims; k++) alike = a->x.shape[k] == b->x.shape[k];
-  if (!alike)
-    return error_set(error, LS_BAD_DATA,
-                     "a row of %s has %" PRId64 " values, a row of %s has %" PRId64 ", or other dimensions",
-                     a->input->x, import_array_width(&a->x), b->input->x, import_array_width(&b->x));
-  if ((a->table.names == NULL) != (b->table.names == NULL)) return LS_OK;
-  for (int64_t c = 0; a->table.names != NULL && c < a->x.shape[1]; c++)
-    if (strcmp(a->table.names[c], b->table.names[c]) != 0)
-      return error_set(error, LS_BAD_DATA, "feature %" PRId64 " is called '%.60s' in %s and '%.60s' in %s",
-                       c + 1, a->table.names[c], a->input->x, b->table.names[c], b->input->x);
-  return LS_OK;
+  if (alike) return LS_OK;
+  return error_set(error, LS_BAD_DATA,
+                   "a row of %s has %" PRId64 " values, a row of %s has %" PRId64 ", or other dimensions",
+                   a->input->x, import_array_width(&a->x), b->input->x, import_array_width(&b->x));
 }
 
-static const csv_table_t *label_table(const import_part_t *part) {
-  return part->input->y != NULL ? &part->y_table : &part->table;
-}
-
-/* Whether a column of a table of targets holds class names. */
-static bool has_classes(const import_part_t *part, int64_t column) {
-  return part->y_table.classes != NULL && part->y_table.classes[column] != NULL;
-}
-
-static ls_status check_targets_alike(const import_part_t *a, const import_part_t *b, ls_error *error) {
-  bool a_has = a->y.dims > 0 || label_table(a)->labels != NULL;
-  bool b_has = b->y.dims > 0 || label_table(b)->labels != NULL;
-  bool alike = a_has == b_has && (label_table(a)->labels == NULL) == (label_table(b)->labels == NULL) &&
-               a->y.dims == b->y.dims && import_array_width(&a->y) == import_array_width(&b->y);
-  bool any = a->y_table.classes != NULL || b->y_table.classes != NULL;
-  for (int64_t c = 0; alike && any && c < import_array_width(&a->y); c++)
-    alike = has_classes(a, c) == has_classes(b, c);
+static ls_status check_targets_alike(const import_t *import, const import_part_t *a, const import_part_t *b,
+                                     ls_error *error) {
+  bool a_has = a->y.dims > 0, b_has = b->y.dims > 0;
+  bool alike = a->y.dims == b->y.dims && import_array_width(&a->y) == import_array_width(&b->y);
+  if (import->y != NULL && (import->y->has_classes || import->y->target_classes != NULL)) {
+    bool names = import->y->has_classes;
+    for (size_t j = 0; j < import->y->n_targets && !names; j++) names = import->y->target_classes[j].n > 0;
+    alike = alike && (!names || a->y_is_table == b->y_is_table);
+  }
   if (alike) return LS_OK;
   return error_set(
       error, LS_BAD_DATA, "the labels or targets of %s and %s are of different kinds: %s", a->input->x,
@@ -220,75 +265,7 @@ static ls_status check_targets_alike(const import_part_t *a, const import_part_t
           : "both must be labels, or targets of the same width with names of classes in the same columns");
 }
 
-/* ---- classes and types ---- */
-
-static ls_status number_classes(import_t *import, ls_error *error) {
-  if (label_table(&import->parts[0])->labels == NULL) return LS_OK;
-  class_column_t *columns = calloc(import->n_parts, sizeof *columns);
-  ls_status status = LS_OK;
-  if (columns == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import->n_parts);
-  for (size_t k = 0; k < import->n_parts; k++) {
-    import_part_t *part = &import->parts[k];
-    const csv_table_t *table = label_table(part);
-    part->y = (import_array_t){.type = STORE_I32, .dims = 1, .shape = {table->rows}};
-    part->y.values = calloc((size_t)table->rows, sizeof(int32_t));
-    if (part->y.values == NULL)
-      TRY_OR_DONE(error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " labels", table->rows));
-    columns[k] = (class_column_t){.path = part->input->y != NULL ? part->input->y : part->input->x,
-                                  .labels = table->labels,
-                                  .n = table->rows,
-                                  .class_names = table->class_names,
-                                  .n_class_names = table->n_class_names,
-                                  .classes = part->y.values};
-  }
-  status = import_classes(columns, import->n_parts, &import->class_names, &import->n_classes, error);
-done:
-  free(columns);
-  return status;
-}
-
-/* Replaces the class names in column c of the targets by numbers that are common to all inputs. */
-static ls_status number_column(import_t *import, int64_t c, class_column_t *columns, ls_error *error) {
-  int64_t width = import_array_width(&import->parts[0].y);
-  size_t rows = 0, at = 0;
-  for (size_t k = 0; k < import->n_parts; k++) rows += (size_t)import->parts[k].y_table.rows;
-  char **labels = calloc(rows, sizeof *labels);
-  int32_t *classes = calloc(rows, sizeof *classes);
-  ls_status status = LS_OK;
-  if (labels == NULL || classes == NULL)
-    TRY_OR_DONE(error_set(error, LS_NO_MEMORY, "no memory for %zu labels", rows));
-  for (size_t k = 0; k < import->n_parts; k++) {
-    const import_part_t *part = &import->parts[k];
-    columns[k] = (class_column_t){
-        .path = part->input->y, .labels = labels + at, .n = part->y_table.rows, .classes = classes + at};
-    for (int64_t i = 0; i < part->y_table.rows; i++, at++) labels[at] = part->y_table.classes[i * width + c];
-  }
-  import_names_t *names = &import->columns[c];
-  TRY_OR_DONE(import_classes(columns, import->n_parts, &names->names, &names->n, error));
-  for (size_t k = 0; k < import->n_parts; k++) {
-    double *values = import->parts[k].y.values;
-    for (int64_t i = 0; i < columns[k].n; i++) values[i * width + c] = (double)columns[k].classes[i];
-  }
-done:
-  free(labels);
-  free(classes);
-  return status;
-}
-
-static ls_status number_columns(import_t *import, ls_error *error) {
-  const import_part_t *first = &import->parts[0];
-  int64_t width = first->y_table.classes != NULL ? import_array_width(&first->y) : 0;
-  if (width == 0) return LS_OK;
-  class_column_t *columns = calloc(import->n_parts, sizeof *columns);
-  import->columns = calloc((size_t)width, sizeof *import->columns);
-  ls_status status = LS_OK;
-  if (columns == NULL || import->columns == NULL)
-    status = error_set(error, LS_NO_MEMORY, "no memory for the classes of %" PRId64 " columns", width);
-  for (int64_t c = 0; c < width && status == LS_OK; c++)
-    if (has_classes(first, c)) status = number_column(import, c, columns, error);
-  free(columns);
-  return status;
-}
+/* ---- types ---- */
 
 static bool fits_float(const import_array_t *array) {
   const double *values = array->values;
@@ -322,17 +299,33 @@ static ls_status narrow_features(import_t *import, ls_error *error) {
 
 /* ---- the whole ---- */
 
-static ls_status run(import_t *import, const log_t *log, ls_error *error) {
-  const import_part_t *parts = import->parts;
+static ls_status read_parts(import_t *import, found_t *found, ls_error *error) {
   for (size_t k = 0; k < import->n_parts; k++) {
     import->parts[k].input = &import->options->inputs[k];
-    TRY(read_part(import->options, &import->parts[k], error));
-    TRY(check_rows_alike(&parts[0], &parts[k], error));
-    TRY(check_targets_alike(&parts[0], &parts[k], error));
+    TRY(read_arrays(import->options, &import->parts[k], &found[k], &found[import->n_parts + k], error));
   }
-  TRY(number_classes(import, error));
-  TRY(number_columns(import, error));
-  if (import->options->series != NULL) TRY(import_series(import, error));
+  TRY(read_tables(import, found, false, &import->x, error));
+  TRY(read_tables(import, found + import->n_parts, true, &import->y, error));
+  for (size_t k = 0; k < import->n_parts; k++) {
+    TRY(check_y(&import->parts[k], error));
+    TRY(check_rows_alike(&import->parts[0], &import->parts[k], error));
+    TRY(check_targets_alike(import, &import->parts[0], &import->parts[k], error));
+  }
+  return LS_OK;
+}
+
+static ls_status run(import_t *import, const log_t *log, ls_error *error) {
+  if (import->options->synthetic != NULL) {
+    import->parts[0].input = &import->options->inputs[0];
+    TRY(synthetic_make(import->options->synthetic, &import->parts[0].x, &import->parts[0].y, error));
+    return import_write(import, log, error);
+  }
+  found_t *found = calloc(2 * import->n_parts, sizeof *found);
+  if (found == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import->n_parts);
+  ls_status status = read_parts(import, found, error);
+  for (size_t k = 0; k < 2 * import->n_parts; k++) file_bytes_free(&found[k].text);
+  free(found);
+  if (status != LS_OK) return status;
   TRY(narrow_features(import, error));
   return import_write(import, log, error);
 }
@@ -388,18 +381,14 @@ ls_status import_run(const import_options_t *options, const log_t *log, ls_error
   import.parts = calloc(import.n_parts, sizeof *import.parts);
   if (import.parts == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import.n_parts);
   ls_status status = run(&import, log, error);
-  int64_t width = import.columns != NULL ? import_array_width(&import.parts[0].y) : 0;
-  for (int64_t c = 0; c < width; c++) free(import.columns[c].names);
-  free(import.columns);
   for (size_t k = 0; k < import.n_parts; k++) {
     import_array_free(&import.parts[k].x);
     import_array_free(&import.parts[k].y);
     import_array_free(&import.parts[k].series);
-    csv_table_free(&import.parts[k].table);
-    csv_table_free(&import.parts[k].y_table);
+    import_array_free(&import.parts[k].weights);
   }
+  tables_free(&import.x);
+  tables_free(&import.y);
   free(import.parts);
-  free(import.class_names);
-  free(import.series_names);
   return status;
 }

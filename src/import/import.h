@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "import/synthetic.h"
+#include "table/table.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,21 +32,11 @@ typedef struct {
   size_t n_shares;
   const synthetic_t *synthetic; /* generated instead of reading the one input's files; or NULL */
   const char *output;
-  const char *label;  /* CSV: label column by name or index (from 0; negative counts from the end: -1 is the
-                         last), NULL: no label */
-  const char *series; /* CSV: column with the series of each row, given like `label`; NULL: none. Rows are
-                         sorted by series; rows of one series keep their order */
-  bool regression;    /* CSV: keep a numeric label as a target instead of forming classes */
-  int header; /* CSV: 1: yes, 0: no, -1: detected. Detected are: a line where no feature cell is a number; and
-                 a line where all features are numbered and the label has a name above a number. Unless 0 is
-                 given, scikit-learn's first line "rows, features, class names" is recognised by its figures.
-               */
-  char delimiter;  /* CSV: 0: detected among , ; tab space. Several spaces count as one */
-  bool keep_index; /* CSV: keep a first column that only numbers or names the rows */
-  bool missing;    /* CSV: empty cells, NA, NaN and ? among the features become NaN instead of errors */
-  bool shuffle;    /* shuffle each input before it is split */
-  bool in_order;   /* split rows of classes in the order of the input too; otherwise, without `shuffle`, they
-                      are  shuffled with seed 1 and dealt so that each split gets its share of every class */
+  table_options_t table; /* CSV */
+  bool shuffle;          /* shuffle each input before it is split */
+  bool in_order;         /* split rows of classes in the order of the input too; otherwise, without
+                            `shuffle`, they are shuffled with seed 1 and dealt so that each split gets its
+                            share of every class */
   uint64_t shuffle_seed;
   bool overwrite;     /* replace an output that exists and holds something else; otherwise LS_USAGE */
   const char *source; /* text of the attribute `source`; NULL: the file names */

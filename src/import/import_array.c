@@ -80,9 +80,8 @@ static ls_status count_elements(const char *path, size_t bytes_there, size_t ele
   return LS_OK;
 }
 
-ls_status import_array_take(const char *path, import_bytes_t *content, size_t offset,
-                            import_element_t element, int dims, const int64_t *shape, import_array_t *out,
-                            ls_error *error) {
+ls_status import_array_take(const char *path, file_bytes_t *content, size_t offset, import_element_t element,
+                            int dims, const int64_t *shape, import_array_t *out, ls_error *error) {
   const element_row_t *row = element_find(element);
   if (row == NULL)
     return error_set(error, LS_BAD_DATA, "%s: values of type %c%zu cannot be stored; convert them to float32",
@@ -99,7 +98,7 @@ ls_status import_array_take(const char *path, import_bytes_t *content, size_t of
     row->widen(n, content->bytes, values);
     free(content->bytes);
   }
-  *content = (import_bytes_t){0};
+  *content = (file_bytes_t){0};
   *out = (import_array_t){.type = row->type, .dims = dims, .values = values};
   memcpy(out->shape, shape, (size_t)dims * sizeof shape[0]);
   return LS_OK;

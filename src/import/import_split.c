@@ -102,8 +102,9 @@ static int64_t count_of(const split_counts_t *split, size_t class) {
 }
 
 static void class_name(const import_t *import, size_t class, char out[64]) {
-  if (import->class_names != NULL && class < import->n_classes)
-    snprintf(out, 64, "%.60s", import->class_names[class]);
+  const tables_t *labels = import_labels(import);
+  if (labels != NULL && labels->classes.names != NULL && class < labels->classes.n)
+    snprintf(out, 64, "%.60s", labels->classes.names[class]);
   else
     snprintf(out, 64, "%zu", class);
 }

@@ -71,6 +71,7 @@ static ls_status write_group(store_t *store, const import_part_t *part, const gr
                      part->input->x, part->x.shape[0], group->name);
   TRY(write_array(store, group, "x", &part->x, order, error));
   if (part->y.dims > 0) TRY(write_array(store, group, "y", &part->y, order, error));
+  if (part->weights.dims > 0) TRY(write_array(store, group, "weights", &part->weights, order, error));
   if (part->series.dims > 0) TRY(write_array(store, group, "series", &part->series, order, error));
   TRY(class_counts_add(counts, part, group->name, order, group->first, group->rows, error));
   log_array("x", &part->x, group->rows, x, sizeof x);
@@ -171,49 +172,76 @@ static ls_status write_source(store_t *store, const import_options_t *options, l
   return status;
 }
 
-static ls_status write_attributes(store_t *store, const import_t *import, ls_error *error) {
-  char **features = NULL;
-  for (size_t k = 0; k < import->n_parts && features == NULL; k++) features = import->parts[k].table.names;
-  if (import->class_names != NULL)
-    TRY(store_write_texts(store, "/", "class_names", import->class_names, import->n_classes, error));
-  if (import->series_names != NULL)
-    TRY(store_write_texts(store, "/", "series_names", import->series_names, import->n_series_names, error));
-  for (int64_t c = 0; import->columns != NULL && c < import_array_width(&import->parts[0].y); c++) {
+const tables_t *import_labels(const import_t *import) {
+  const tables_t *tables = import->y != NULL ? import->y : import->x;
+  return tables != NULL && tables->n_targets > 0 ? tables : NULL;
+}
+
+static ls_status write_class_names(store_t *store, const tables_t *labels, ls_error *error) {
+  if (labels->classes.names != NULL)
+    TRY(store_write_texts(store, "/", "class_names", labels->classes.names, labels->classes.n, error));
+  for (size_t j = 0; labels->target_classes != NULL && j < labels->n_targets; j++) {
     char key[CLASS_NAMES_KEY_SIZE];
-    class_names_key(c, key);
-    if (import->columns[c].names != NULL)
-      TRY(store_write_texts(store, "/", key, import->columns[c].names, import->columns[c].n, error));
+    class_names_key((int64_t)j, key);
+    if (labels->target_classes[j].names != NULL)
+      TRY(store_write_texts(store, "/", key, labels->target_classes[j].names, labels->target_classes[j].n,
+                            error));
   }
-  if (features != NULL)
-    TRY(store_write_texts(store, "/", "feature_names", (const char *const *)features,
-                          (size_t)import->parts[0].x.shape[1], error));
+  return LS_OK;
+}
+
+/* Names of features and of their categories. */
+static ls_status write_columns(store_t *store, const tables_t *tables, ls_error *error) {
+  char name[64];
+  const char **names = calloc(tables->n_x + 1, sizeof *names);
+  ls_status status = LS_OK;
+  if (names == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu names", tables->n_x);
+  for (size_t f = 0; f < tables->n_x; f++) names[f] = tables->x[f].name;
+  if (tables->has_names)
+    TRY_OR_DONE(store_write_texts(store, "/", "feature_names", names, tables->n_x, error));
+  if (tables->series.names != NULL)
+    TRY_OR_DONE(store_write_texts(store, "/", "series_names", tables->series.names, tables->series.n, error));
+  for (size_t f = 0; f < tables->n_x; f++) {
+    const table_column_t *column = &tables->features[tables->x[f].column];
+    if (column->kind != KIND_CATEGORY) continue;
+    snprintf(name, sizeof name, "categories/%zu", f);
+    TRY_OR_DONE(store_write_text_array(store, name, column->texts, column->n_texts, error));
+    if (column->is_ordered) TRY_OR_DONE(store_write_int(store, name, "ordered", 1, error));
+  }
+done:
+  free(names);
+  return status;
+}
+
+static ls_status write_attributes(store_t *store, const import_t *import, ls_error *error) {
+  const tables_t *labels = import_labels(import);
+  if (labels != NULL) TRY(write_class_names(store, labels, error));
+  if (import->x != NULL) TRY(write_columns(store, import->x, error));
   return write_source(store, import->options, error);
 }
 
 static void log_labels(const import_t *import, const log_t *log) {
   const import_part_t *part = &import->parts[0];
+  const tables_t *labels = import_labels(import);
   if (import->options->synthetic != NULL) return;
-  if (part->table.numbers_are_names)
-    log_warn(log,
-             "%s: the first line holds numbers in order and is taken for the names of columns; with "
-             "--header no it is a row",
-             part->input->x);
-  if (part->table.index != NULL)
-    log_info(log, "column 1 ('%s') only numbers or names the rows and is left out; --keep-index keeps it",
-             part->table.index);
+  if (import->x != NULL) tables_report(import->x, log);
   if (part->y.dims == 0)
     log_info(log, "neither a label column nor a file of labels was named: there is no y");
-  else if (part->table.label_column >= 0 && part->input->y == NULL && part->is_table)
-    log_info(log, "y is column %" PRId64 " of %" PRId64, part->table.label_column + 1,
-             part->x.shape[1] + 1 + (part->series.dims > 0) + (part->table.index != NULL));
-  for (int64_t c = 0; import->columns != NULL && c < import_array_width(&part->y); c++)
-    if (import->columns[c].n > 0)
-      log_info(log, "column %" PRId64 " of y (counted from 0): %zu classes", c, import->columns[c].n);
-  if (import->n_classes == 0) return;
-  log_info(log, "%zu classes", import->n_classes);
-  if (import->n_classes > 20 && (int64_t)import->n_classes > part->x.shape[0] / 4)
+  if (labels == NULL) return;
+  for (size_t j = 0; labels->target_classes != NULL && j < labels->n_targets; j++)
+    if (labels->target_classes[j].n > 0)
+      log_info(log, "column %zu of y (counted from 0): %zu classes", j, labels->target_classes[j].n);
+  if (labels->classes.n == 0) return;
+  log_info(log, "%zu classes", labels->classes.n);
+  if (labels->classes.n > 20 && (int64_t)labels->classes.n > part->x.shape[0] / 4)
     log_warn(log, "%zu classes in %" PRId64 " rows; if y holds numbers to predict, import with --regression",
-             import->n_classes, part->x.shape[0]);
+             labels->classes.n, part->x.shape[0]);
+}
+
+static void log_weights(const import_t *import, const log_t *log) {
+  if (import->parts[0].weights.dims == 0) return;
+  log_info(log, "weights are beside x: data.weights=train/weights uses them (data.valid_weights, "
+                "data.test_weights for other splits)");
 }
 
 ls_status import_write(const import_t *import, const log_t *log, ls_error *error) {
@@ -227,6 +255,7 @@ ls_status import_write(const import_t *import, const log_t *log, ls_error *error
   TRY_OR_DONE(write_attributes(store, import, error));
   status = store_publish(&store, error);
   if (status == LS_OK) class_counts_report(&counts, import, log);
+  if (status == LS_OK) log_weights(import, log);
 done:
   class_counts_free(&counts);
   store_close(&store);

@@ -49,7 +49,7 @@ static ls_status parse_shape(const char *path, const char *text, int *dims, int6
 }
 
 /* Finds the start and the length of the header's text. */
-static ls_status header_extent(const char *path, const import_bytes_t *content, size_t *start, size_t *length,
+static ls_status header_extent(const char *path, const file_bytes_t *content, size_t *start, size_t *length,
                                ls_error *error) {
   const unsigned char *b = content->bytes;
   size_t prefix = content->size >= 12 && b[6] >= 2 ? 12 : 10;
@@ -82,7 +82,7 @@ static ls_status parse_header(const char *path, const char *header, import_eleme
   return parse_shape(path, sizes, dims, shape, error);
 }
 
-ls_status npy_read(const char *path, import_bytes_t *content, import_array_t *out, ls_error *error) {
+ls_status npy_read(const char *path, file_bytes_t *content, import_array_t *out, ls_error *error) {
   size_t start = 0, length = 0;
   TRY(header_extent(path, content, &start, &length, error));
   char *header = strndup((const char *)content->bytes + start, length);

@@ -14,7 +14,7 @@ fail() {
 floor() {
   case $1 in
     base) echo 1 ;;
-    math | comm | store | config | optim) echo 2 ;;
+    math | comm | store | config | optim | table) echo 2 ;;
     layout) echo 3 ;;
     model | data) echo 4 ;;
     features | import) echo 5 ;;
@@ -35,7 +35,7 @@ sleef.h          math/*.c math/elementary.h
 lapacke          math/*.c
 yaml.h           config/*.c
 xxhash.h         base/*.c
-zlib.h           import/*.c
+zlib.h           table/*.c
 omp.h            layout/*.c step/*.c score/*.c run/*.c train/*.c comm/*.c study/*.c
 Random123/       base/*.c
 argp.h           cli/*

@@ -2,7 +2,7 @@
  * position in numerical order if all labels are integers, otherwise in alphabetical order. Integers 0 … K-1
  * therefore keep their values. */
 #include "base/text.h"
-#include "import/import_impl.h"
+#include "table/table_impl.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -38,12 +38,12 @@ static bool is_integer(double number) {
 
 static ls_status collect(const class_column_t *columns, size_t n_columns, label_set_t *out, ls_error *error) {
   size_t n = 0;
-  for (size_t c = 0; c < n_columns; c++) n += (size_t)columns[c].n;
-  label_t *labels = calloc(n, sizeof *labels);
+  for (size_t c = 0; c < n_columns; c++) n += columns[c].n;
+  label_t *labels = calloc(n + 1, sizeof *labels);
   if (labels == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu labels", n);
   n = 0;
   for (size_t c = 0; c < n_columns; c++)
-    for (int64_t i = 0; i < columns[c].n; i++) labels[n++].text = columns[c].labels[i];
+    for (size_t i = 0; i < columns[c].n; i++) labels[n++].text = columns[c].labels[i];
   qsort(labels, n, sizeof *labels, compare_text);
   *out = (label_set_t){.labels = labels, .all_integers = true, .all_numbers = true};
   for (size_t i = 0; i < n; i++) {
@@ -97,7 +97,7 @@ static ls_status number_as_named(label_set_t *set, const class_column_t *column,
 
 static ls_status names_of(const label_set_t *set, size_t n_classes, const char ***names, ls_error *error) {
   *names = NULL;
-  bool plain = set->all_integers && set->labels[0].number == 0 &&
+  bool plain = set->n > 0 && set->all_integers && set->labels[0].number == 0 &&
                set->labels[set->n - 1].number == (double)(n_classes - 1);
   if (plain) return LS_OK;
   const char **texts = calloc(n_classes, sizeof *texts);
@@ -119,15 +119,14 @@ static ls_status names_given(const class_column_t *column, const char ***names, 
 static void fill_classes(label_set_t *set, class_column_t *columns, size_t n_columns) {
   qsort(set->labels, set->n, sizeof *set->labels, compare_text);
   for (size_t c = 0; c < n_columns; c++)
-    for (int64_t i = 0; i < columns[c].n; i++) {
+    for (size_t i = 0; i < columns[c].n; i++) {
       label_t key = {.text = columns[c].labels[i]};
       const label_t *found = bsearch(&key, set->labels, set->n, sizeof key, compare_text);
       columns[c].classes[i] = found->class;
     }
 }
 
-ls_status import_classes(class_column_t *columns, size_t n_columns, const char ***names, size_t *n_classes,
-                         ls_error *error) {
+ls_status classes_number(class_column_t *columns, size_t n_columns, table_names_t *names, ls_error *error) {
   const class_column_t *named = NULL;
   for (size_t c = 0; c < n_columns && named == NULL; c++)
     if (columns[c].class_names != NULL) named = &columns[c];
@@ -146,8 +145,7 @@ ls_status import_classes(class_column_t *columns, size_t n_columns, const char *
     TRY_OR_DONE(names_of(&set, n, &texts, error));
   }
   fill_classes(&set, columns, n_columns);
-  *names = texts;
-  *n_classes = n;
+  *names = (table_names_t){texts, n};
 done:
   free(set.labels);
   return status;

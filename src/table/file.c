@@ -1,0 +1,100 @@
+/* Reads files as bytes. zlib's gzip reader passes plain files through, so compressed and plain files need no
+ * distinction. */
+#include "table/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+enum { FIRST_ROOM = 1 << 20, LARGEST_READ = 1 << 30, UNPACK_BUFFER = 1 << 18 };
+
+/* ---- streams ---- */
+
+struct file_stream {
+  gzFile file;
+  const char *path;
+  int64_t size; /* of the file as it is stored; 0: unknown */
+};
+
+ls_status file_stream_open(const char *path, file_stream_t **out, ls_error *error) {
+  struct stat about;
+  file_stream_t *stream = calloc(1, sizeof *stream);
+  if (stream == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory to read it", path);
+  errno = 0;
+  *stream = (file_stream_t){.file = gzopen(path, "rb"), .path = path};
+  if (stream->file == NULL) {
+    free(stream);
+    return error_set(error, LS_BAD_DATA, "%s: cannot be opened: %s", path,
+                     errno != 0 ? strerror(errno) : "out of memory");
+  }
+  gzbuffer(stream->file, UNPACK_BUFFER);
+  if (stat(path, &about) == 0 && S_ISREG(about.st_mode)) stream->size = about.st_size;
+  *out = stream;
+  return LS_OK;
+}
+
+void file_stream_close(file_stream_t **stream) {
+  if (*stream != NULL) gzclose_r((*stream)->file);
+  free(*stream);
+  *stream = NULL;
+}
+
+ls_status file_stream_read(file_stream_t *stream, void *out, size_t size, size_t *n, ls_error *error) {
+  int code = Z_OK;
+  int read = gzread(stream->file, out, (unsigned)(size < LARGEST_READ ? size : LARGEST_READ));
+  const char *text = gzerror(stream->file, &code);
+  *n = read > 0 ? (size_t)read : 0;
+  if (read > 0 || (read == 0 && code == Z_OK)) return LS_OK;
+  if (code == Z_ERRNO)
+    return error_set(error, LS_BAD_DATA, "%s: cannot be read: %s", stream->path, strerror(errno));
+  return error_set(error, LS_BAD_DATA, "%s: broken or cut gzip data (%s); fetch the file again", stream->path,
+                   text);
+}
+
+void file_stream_progress(file_stream_t *stream, int64_t *read, int64_t *all) {
+  *read = gzoffset(stream->file);
+  *all = stream->size;
+}
+
+/* ---- whole files ---- */
+
+static ls_status grow(file_bytes_t *content, size_t *room, const char *path, ls_error *error) {
+  size_t larger = *room == 0 ? FIRST_ROOM : *room * 2;
+  unsigned char *bytes = realloc(content->bytes, larger);
+  if (bytes == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for %zu bytes", path, larger);
+  content->bytes = bytes;
+  *room = larger;
+  return LS_OK;
+}
+
+static ls_status read_all(file_stream_t *stream, const char *path, file_bytes_t *content, ls_error *error) {
+  size_t room = 0;
+  for (size_t n = 1; n > 0; content->size += n) {
+    if (content->size + 1 >= room) TRY(grow(content, &room, path, error));
+    TRY(file_stream_read(stream, content->bytes + content->size, room - content->size - 1, &n, error));
+  }
+  content->bytes[content->size] = '\0';
+  if (content->size == 0) return error_set(error, LS_BAD_DATA, "%s: the file is empty", path);
+  return LS_OK;
+}
+
+ls_status file_read(const char *path, file_bytes_t *out, ls_error *error) {
+  file_bytes_t content = {0};
+  file_stream_t *stream = NULL;
+  TRY(file_stream_open(path, &stream, error));
+  ls_status status = read_all(stream, path, &content, error);
+  file_stream_close(&stream);
+  if (status != LS_OK) {
+    file_bytes_free(&content);
+    return status;
+  }
+  *out = content;
+  return LS_OK;
+}
+
+void file_bytes_free(file_bytes_t *content) {
+  free(content->bytes);
+  *content = (file_bytes_t){0};
+}
