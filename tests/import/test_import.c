@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -691,6 +693,107 @@ Test(import, a_first_line_of_numbers_in_order_is_a_header) {
   cr_assert(run_table("1,2,3\n2,3,4\n9,8,4\n", NULL) == LS_OK, "%s",
             error.message); /* the second line, too */
   cr_assert(rows_of("train/x") == 3 && !has_attribute("feature_names"));
+}
+
+/* ---- columns of tables ---- */
+
+static void expect_categories(const char *name, bool is_ordered, size_t n, const char *const *texts) {
+  store_t *store = open_output();
+  char **found = NULL;
+  size_t n_found = 0;
+  int64_t ordered = 0;
+  cr_assert(store_verify(store, &error) == LS_OK, "%s", error.message);
+  cr_assert(store_read_text_array(store, name, &found, &n_found, &error) == LS_OK, "%s", error.message);
+  cr_assert(n_found == n, "%s: %zu", name, n_found);
+  for (size_t i = 0; i < n; i++) cr_assert_str_eq(found[i], texts[i]);
+  if (is_ordered)
+    cr_assert(store_read_int(store, name, "ordered", &ordered, &error) == LS_OK && ordered == 1);
+  cr_assert(store_has_attribute(store, name, "ordered") == is_ordered);
+  free(found);
+  store_close(&store);
+}
+
+Test(import, categories_are_named_in_the_file) {
+  write_text("a.csv", "id,colour,size,w,y\n1,red,low,1,dog\n2,,high,2,cat\n");
+  write_text("b.csv", "id,colour,size,w,y\n3,blue,low,3,dog\n");
+  const import_input_t inputs[] = {{"train", "a.csv", NULL}, {"test", "b.csv", NULL}};
+  const import_options_t options = {.inputs = inputs,
+                                    .n_inputs = 2,
+                                    .table.labels = one("y"),
+                                    .table.drop = one("id"),
+                                    .table.ordered = one("size=low,high"),
+                                    .table.weights = "w",
+                                    .table.cells.header = -1};
+  cr_assert(run(options) == LS_OK, "%s", error.message);
+  EXPECT_ARRAY("test/x", false, 4, 1, 2, 0, 0);
+  EXPECT_ARRAY("train/weights", false, 8, 2, 1, 1, 2);
+  EXPECT_ARRAY("test/weights", false, 8, 1, 1, 3);
+  EXPECT_TEXTS("feature_names", "colour", "size");
+  EXPECT_TEXTS("class_names", "cat", "dog");
+  expect_categories("categories/0", false, 2, (const char *const[]){"blue", "red"});
+  expect_categories("categories/1", true, 2, (const char *const[]){"low", "high"});
+  store_t *store = open_output();
+  double x[4];
+  cr_assert(store_read_rows(store, "train/x", 0, 2, STORE_F64, x, &error) == LS_OK);
+  cr_assert(x[0] == 1 && x[1] == 0 && x[2] != x[2] && x[3] == 1);
+  store_close(&store);
+}
+
+Test(import, a_model_gives_columns_categories_and_classes) {
+  static const char *const features[] = {"n", "colour"}, *const colours[] = {"red", "blue"};
+  static const char *const classes[] = {"no", "yes"};
+  static const table_list_t categories[] = {{NULL, 0}, {colours, 2}};
+  static const table_like_t like = {2, features, categories, {classes, 2}};
+  write_text("t.csv", "colour,more,y,n\nblue,1,yes,5\ngreen,2,no,6\n");
+  const import_input_t input = {.x = "t.csv"};
+  import_options_t options = {.inputs = &input,
+                              .n_inputs = 1,
+                              .table.labels = one("y"),
+                              .table.like = &like,
+                              .table.cells.header = -1};
+  cr_assert(run(options) == LS_OK, "%s", error.message);
+  EXPECT_ARRAY("train/x", false, 4, 2, 2, 5, 1, 6, -1);
+  EXPECT_ARRAY("train/y", true, 4, 2, 1, 1, 0);
+  EXPECT_TEXTS("class_names", "no", "yes");
+  expect_categories("categories/1", false, 2, colours);
+  write_text("t.csv", "more,y,n\n1,yes,5\n");
+  cr_assert(remove("out.h5") == 0);
+  expect_failure(run(options), LS_BAD_DATA, "there is no column 'colour', which the model asks for");
+}
+
+Test(import, several_labels_become_columns_of_y) {
+  write_text("t.csv", "a,y,kind\n1,0.5,dog\n2,1.5,cat\n");
+  const import_input_t input = {.x = "t.csv"};
+  cr_assert(run((import_options_t){
+                .inputs = &input, .n_inputs = 1, .table.labels = one("y,kind"), .table.cells.header = -1}) ==
+                LS_OK,
+            "%s", error.message);
+  EXPECT_ARRAY("train/y", false, 8, 2, 2, 0.5, 1, 1.5, 0);
+  EXPECT_TEXTS("class_names_1", "cat", "dog");
+}
+
+Test(import, a_pipe_is_read_once) {
+  cr_assert(mkfifo("pipe", 0600) == 0);
+  pid_t child = fork();
+  if (child == 0) {
+    write_text("pipe", "a,b\nx,1\n7,2\n");
+    _exit(0);
+  }
+  const import_input_t input = {.x = "pipe"};
+  cr_assert(run((import_options_t){.inputs = &input, .n_inputs = 1, .table.cells.header = -1}) == LS_OK, "%s",
+            error.message);
+  EXPECT_ARRAY("train/x", false, 4, 2, 2, 1, 1, 0, 2);
+  waitpid(child, NULL, 0);
+}
+
+Test(import, utf_16_is_named) {
+  write_bytes("t.csv",
+              "\xff\xfe"
+              "a\0,\0b\0",
+              8);
+  const import_input_t input = {.x = "t.csv"};
+  expect_failure(run((import_options_t){.inputs = &input, .n_inputs = 1}), LS_BAD_DATA,
+                 "iconv -f UTF-16 -t UTF-8");
 }
 
 /* 60 rows sorted by class, 30, 20 and 10 of the three. */
