@@ -66,10 +66,11 @@ static ls_status few_texts(const tables_t *tables, const gathered_t *g, int64_t 
   bool at_first = sheet->names == NULL && line == sheet->scan.first_line;
   snprintf(
       what, sizeof what,
-      "is not a number, but %" PRId64 " of %" PRId64 " cells are: give --missing='%.200s' if that means a "
-      "missing cell, --categorical '%.60s' if the column holds categories, --drop '%.60s' to leave it out%s",
-      g->numbers, g->numbers + g->texts, used < sizeof marks ? marks : "…", name, name,
-      at_first ? ", or --header yes if the first line names the columns" : "");
+      "is not a number, but %" PRId64 " of %" PRId64 " cells are: give %s--missing='%.200s' if that means a "
+                                                     "missing cell, --categorical '%.60s' if the column "
+      "holds categories, --drop '%.60s' to leave it out",
+      g->numbers, g->numbers + g->texts, at_first ? "--header yes if the first line names the columns, " : "",
+      used < sizeof marks ? marks : "…", name, name);
   return odd_cell(tables, g, column, what, error);
 }
 
@@ -343,11 +344,13 @@ static ls_status list_features(tables_t *tables, ls_error *error) {
       if (column->cycles[c]) TRY(add_feature(tables, j, c, error));
   }
   if (tables->n_x > 0) return LS_OK;
+  char buffer[32];
+  const sheet_t *sheet = &tables->sheets[0];
   return error_set(
       error, LS_BAD_DATA,
       "%s: no column is left as a feature: they are empty, or hold a different text in most rows; "
-      "--categorical NAME keeps one",
-      tables->sheets[0].scan.place.path);
+      "--categorical '%.60s' keeps one",
+      sheet->scan.place.path, label_of(sheet, sheet->features[0], buffer, sizeof buffer));
 }
 
 ls_status columns_decide(tables_t *tables, bool *again, ls_error *error) {

@@ -169,6 +169,18 @@ static ls_status find_series(tables_t *tables, values_t *values, ls_error *error
   return status == LS_OK ? LS_OK : error_prefix(error, status, "--series");
 }
 
+/* Adds to the message of bad labels that some are missing as well. */
+static ls_status also_unlabelled(const tables_t *tables, ls_error *error) {
+  int64_t missing = 0;
+  for (size_t k = 0; k < tables->n_tables; k++)
+    missing += tables->sheets[k].scan.counts[tables->sheets[k].targets[0]].missing;
+  if (missing == 0 || tables->options.drop_unlabelled || error == NULL) return LS_BAD_DATA;
+  const ls_error first = *error;
+  return error_set(error, LS_BAD_DATA,
+                   "%.700s; %" PRId64 " rows have no label: --drop-unlabelled leaves them out", first.message,
+                   missing);
+}
+
 static ls_status find_all_values(tables_t *tables, values_t *values, ls_error *error) {
   for (size_t k = 0; k < tables->n_tables; k++) {
     values[k].features = calloc(tables->n_features + 1, sizeof *values[k].features);
@@ -181,7 +193,10 @@ static ls_status find_all_values(tables_t *tables, values_t *values, ls_error *e
   if (tables->sheets[0].series >= 0) TRY(find_series(tables, values, error));
   if (tables->has_classes && tables->options.like != NULL && tables->options.like->classes.n > 0)
     return known_classes(tables, values, error);
-  if (tables->has_classes) return find_classes(tables, WORDS_OF_TARGET, 0, values, &tables->classes, error);
+  if (tables->has_classes) {
+    ls_status status = find_classes(tables, WORDS_OF_TARGET, 0, values, &tables->classes, error);
+    return status == LS_BAD_DATA ? also_unlabelled(tables, error) : status;
+  }
   tables->target_classes = calloc(tables->n_targets + 1, sizeof *tables->target_classes);
   if (tables->target_classes == NULL) return no_memory(&tables->sheets[0], error);
   for (size_t j = 0; j < tables->n_targets; j++) {

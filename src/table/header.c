@@ -111,6 +111,8 @@ static bool is_names_header(sheet_t *sheet, int64_t label) {
   size_t names = 0, features = 0;
   bool numeric = false, repeated = false, distinct = true;
   if (sheet->names == NULL) return false;
+  bool has_label = label >= 0 && is_name(sheet, sheet->names[label]);
+  bool is_row_label = label >= 0 && !(has_label && is_numeric_below(scan, (size_t)label));
   for (size_t c = 0; c < scan->columns; c++) {
     const char *name = sheet->names[c];
     if (sheet->modes[c] != CSV_SKIPPED) {
@@ -119,10 +121,9 @@ static bool is_names_header(sheet_t *sheet, int64_t label) {
     }
     if ((int64_t)c == label) continue;
     features++;
-    names += is_name(sheet, name) || (c == 0 && scan->columns > 2 && *name == '\0');
+    names += is_name(sheet, name) || (c == 0 && *name == '\0' && scan->columns > (is_row_label ? 2 : 1));
     for (size_t b = 0; b < c && scan->columns < 1000; b++) distinct &= strcmp(name, sheet->names[b]) != 0;
   }
-  bool has_label = label >= 0 && is_name(sheet, sheet->names[label]);
   if (features > 0 && names == features && (label < 0 || has_label || numeric)) {
     if (scan->rows == 0 || numeric) return true;
     sheet->is_doubtful = distinct && !repeated;

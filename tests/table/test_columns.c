@@ -111,6 +111,8 @@ Test(columns, headers_above_texts) {
   cr_assert(!tables->has_names && tables->rows[0].rows == 3);
   READ("colour,shape\nred,round\nblue,square\n", .cells = {.header = 2});
   cr_assert(!tables->has_names && tables->rows[0].rows == 3);
+  READ(",x\n1,2\n2,4\n", 0); /* only an index has no name */
+  cr_assert(tables->n_x == 1 && tables->rows[0].x[1] == 4);
   READ("a\tb\nx\t1\t2\ny\t3\t4\n", 0); /* as R writes row names */
   cr_assert(tables->has_names && tables->n_x == 2 && strcmp(tables->x[0].name, "a") == 0);
 }
@@ -147,6 +149,8 @@ Test(columns, rows_without_a_label) {
 
 Test(columns, labels_of_numbers) {
   REFUSE(LS_BAD_DATA, "give --regression", "a,y\n1,0.5\n2,1.5\n", .labels = LIST("y"));
+  REFUSE(LS_BAD_DATA, "; 1 rows have no label: --drop-unlabelled leaves them out", "a,y\n1,0.5\n2,\n",
+         .labels = LIST("y"));
   READ("a,y\n1,yes\n2,no\n", .labels = LIST("y"));
   expect_class_names(2, (const char *const[]){"no", "yes"});
   READ("a,y\n1,\"1,200\"\n2,7\n", .labels = LIST("y"), .regression = true);
