@@ -56,9 +56,9 @@ typedef struct {
   ls_error *error;
   bool is_live; /* progress is shown */
   double begun, shown;
-} reading_t;
+} pool_t;
 
-static void show_progress(reading_t *reading) {
+static void show_progress(pool_t *reading) {
   double now = clock_seconds();
   int64_t read = 0, all = 0;
   if (!reading->is_live || now - reading->begun < 1 || now - reading->shown < 0.2) return;
@@ -69,7 +69,7 @@ static void show_progress(reading_t *reading) {
 }
 
 /* Takes the next chunk of text and gives its number. */
-static bool take_chunk(reading_t *reading, csv_text_t *text, size_t *number) {
+static bool take_chunk(pool_t *reading, csv_text_t *text, size_t *number) {
   csv_scan_t *scan = reading->scan;
   if (reading->is_done) return false;
   reading->status = csv_source_chunk(reading->source, text, reading->error);
@@ -92,7 +92,7 @@ static bool take_chunk(reading_t *reading, csv_text_t *text, size_t *number) {
 }
 
 static void parse_chunks(void *context) {
-  reading_t *reading = context;
+  pool_t *reading = context;
   csv_scan_t *scan = reading->scan;
   csv_text_t text = {0};
   for (;;) {
@@ -256,14 +256,14 @@ ls_status csv_scan_rows(csv_scan_t *scan, const csv_mode_t *modes, ls_error *err
     scan->counts[c] = (csv_count_t){.low = INFINITY, .high = -INFINITY};
   TRY(csv_source_open(place->path, place->memory, place->size, &scan->dialect, place->reading.piece, &source,
                       error));
-  reading_t reading = {.scan = scan,
-                       .source = source,
-                       .modes = modes,
-                       .lock = PTHREAD_MUTEX_INITIALIZER,
-                       .room = FIRST_ROOM,
-                       .error = error,
-                       .is_live = isatty(STDERR_FILENO) == 1,
-                       .begun = clock_seconds()};
+  pool_t reading = {.scan = scan,
+                    .source = source,
+                    .modes = modes,
+                    .lock = PTHREAD_MUTEX_INITIALIZER,
+                    .room = FIRST_ROOM,
+                    .error = error,
+                    .is_live = isatty(STDERR_FILENO) == 1,
+                    .begun = clock_seconds()};
   reading.status = csv_source_record(source, &first, error);
   if (reading.status == LS_OK) csv_parallel(csv_threads(place->reading.threads), parse_chunks, &reading);
   if (reading.shown > 0) fprintf(stderr, "\r\033[K");

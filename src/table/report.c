@@ -102,10 +102,12 @@ static void report_line(const tables_t *tables, size_t j, const log_t *log) {
                      : column->form != NULL        ? column->form->name
                                                    : "number";
   describe_values(column, values, sizeof values);
+  bool cycles = false;
+  for (int c = 0; c < TABLE_CYCLES; c++) cycles |= column->cycles[c];
   if (column->missing > 0) snprintf(missing, sizeof missing, ", %" PRId64 " missing", column->missing);
   int bytes = visible_bytes(name, 24);
-  log_info(log, "  %.*s%*s %-18s %s%s", bytes, name, 24 - visible_characters(name, bytes), "", kind, values,
-           missing);
+  log_info(log, "  %.*s%*s %-18s %s%s%s", bytes, name, 24 - visible_characters(name, bytes), "", kind, values,
+           missing, cycles ? ", and its cycles" : "");
 }
 
 void tables_report(const tables_t *tables, const log_t *log) {
