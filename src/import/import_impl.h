@@ -74,9 +74,6 @@ typedef struct {
   tables_t *x, *y; /* the CSV files of features, and of labels or targets; NULL: none */
 } import_t;
 
-/* The tables that hold labels or targets; NULL: none does. */
-const tables_t *import_labels(const import_t *import);
-
 enum { IMPORT_GROUP_SIZE = 128 }; /* bytes of a group's name including the NUL */
 
 /* Writes options->output and publishes it; logs what the file holds. */
@@ -97,6 +94,9 @@ typedef struct {
   split_counts_t splits[MOST_COUNTED_SPLITS];
   size_t n_splits;
 } class_counts_t;
+
+/* The tables that hold labels or targets; NULL: none does. */
+const tables_t *import_labels(const import_t *import);
 
 /* Whether y holds class numbers. */
 bool import_has_labels(const import_part_t *part);

@@ -12,6 +12,11 @@ enum { MOST_PRINTED_CLASSES = 20, COUNT_WIDTH = 10 };
 
 /* ---- classes of a part ---- */
 
+const tables_t *import_labels(const import_t *import) {
+  const tables_t *tables = import->y != NULL ? import->y : import->x;
+  return tables != NULL && tables->n_targets > 0 ? tables : NULL;
+}
+
 bool import_has_labels(const import_part_t *part) {
   const import_array_t *y = &part->y;
   return y->dims == 1 && (y->type == STORE_U8 || y->type == STORE_I32 || y->type == STORE_I64);

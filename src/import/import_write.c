@@ -172,11 +172,6 @@ static ls_status write_source(store_t *store, const import_options_t *options, l
   return status;
 }
 
-const tables_t *import_labels(const import_t *import) {
-  const tables_t *tables = import->y != NULL ? import->y : import->x;
-  return tables != NULL && tables->n_targets > 0 ? tables : NULL;
-}
-
 static ls_status write_class_names(store_t *store, const tables_t *labels, ls_error *error) {
   if (labels->classes.names != NULL)
     TRY(store_write_texts(store, "/", "class_names", labels->classes.names, labels->classes.n, error));
