@@ -67,6 +67,23 @@ Test(reading, chunks_and_threads_change_nothing) {
   }
 }
 
+/* Behind the first 64 KB, which are read at once, a chunk ends where the file was read to. */
+Test(reading, ends_of_reads_change_nothing) {
+  size_t size = 0;
+  char *text = make_table(3000, "\r\n", &size);
+  cr_assert(size > 80000);
+  READ(text, .reading = {.threads = 1});
+  char *whole = describe();
+  for (size_t piece = 600; piece < 680; piece++) {
+    READ(text, .reading = {.threads = 2, .piece = piece});
+    char *parts = describe();
+    cr_assert(strcmp(parts, whole) == 0, "pieces of %zu bytes", piece);
+    free(parts);
+  }
+  free(whole);
+  free(text);
+}
+
 Test(reading, errors_do_not_depend_on_chunks) {
   const char *text = "a,b\n1,2\n3,\"x\ny\"\n4,5\n6\n7,8,9\n";
   for (size_t piece = 1; piece < 40; piece++)
