@@ -67,7 +67,7 @@ static ls_status few_texts(const tables_t *tables, const gathered_t *g, int64_t 
   snprintf(
       what, sizeof what,
       "is not a number, but %" PRId64 " of %" PRId64 " cells are: give %s--missing='%.200s' if that means a "
-                                                     "missing cell, --categorical '%.60s' if the column "
+      "missing cell, --categorical '%.60s' if the column "
       "holds categories, --drop '%.60s' to leave it out",
       g->numbers, g->numbers + g->texts, at_first ? "--header yes if the first line names the columns, " : "",
       used < sizeof marks ? marks : "…", name, name);
