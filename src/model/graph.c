@@ -81,7 +81,7 @@ static ls_status find_activation(const layer_settings_t *layer, const activation
 static void mark_needed_deltas(graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
-    node->backward.needs_delta = node->op == &op_dense || node->op->has_scale;
+    node->backward.needs_delta = node->op->has_weight || node->op->has_scale;
     for (int k = 0; k < node->op->n_inputs; k++)
       node->backward.needs_delta =
           node->backward.needs_delta || graph->nodes[node->inputs[k]].backward.needs_delta;
@@ -248,6 +248,53 @@ static ls_status append_layers(builder_t *b, const layer_settings_t *layers, siz
   return LS_OK;
 }
 
+/* ---- tables of vectors ---- */
+
+/* The number of a vector is a float, so it must be exact. */
+static const int64_t most_vectors = 1 << 24;
+
+static ls_status check_table(const graph_table_t *table, ls_error *error) {
+  if (table->vectors >= 1 && table->vectors <= most_vectors && table->width >= 1 &&
+      table->width <= largest_layer / table->vectors)
+    return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "model.embeddings: a table of %" PRId64 " vectors of width %" PRId64 " is too large",
+                   table->vectors, table->width);
+}
+
+static node_t *append_reader(graph_t *graph, const op_t *op, int64_t column, int64_t width) {
+  node_t *node = append_node(graph, op, 0, width);
+  node->table = (table_source_t){.column = column, .stride = graph->nodes[0].width};
+  return node;
+}
+
+/* Joins values [0, n) in pairs, and the pairs in pairs, so that a value is copied few times. */
+static size_t join_all(graph_t *graph, size_t *values, size_t n) {
+  for (; n > 1; n = (n + 1) / 2)
+    for (size_t i = 0; i < n; i += 2)
+      values[i / 2] = i + 1 < n ? append_join(graph, values[i], values[i + 1]) : values[i];
+  return values[0];
+}
+
+static ls_status append_tables(builder_t *b, const graph_table_t *tables, size_t n_tables, size_t *value) {
+  graph_t *graph = b->graph;
+  int64_t numbers = graph->nodes[0].width - (int64_t)n_tables;
+  size_t n = 0, *values = calloc(n_tables + 1, sizeof *values);
+  ls_status status = values == NULL ? no_memory(b->error) : LS_OK;
+  if (status == LS_OK && numbers > 0) values[n++] = append_reader(graph, &op_take, 0, numbers)->number;
+  for (size_t t = 0; t < n_tables && status == LS_OK; t++) {
+    status = check_table(&tables[t], b->error);
+    if (status != LS_OK) break;
+    node_t *node = append_reader(graph, &op_embedding, numbers + (int64_t)t, tables[t].width);
+    node->dense.layout = dense_layout(tables[t].vectors, tables[t].width);
+    node->dense.init = "lecun_normal";
+    values[n++] = node->number;
+  }
+  if (status == LS_OK) *value = join_all(graph, values, n);
+  free(values);
+  return status;
+}
+
 /* ---- plan for backward ---- */
 
 /* Backward visits the uses of a value in reverse order. The first one overwrites the delta, the others add to
@@ -273,11 +320,13 @@ static ls_status plan_deltas(graph_t *graph, ls_error *error) {
 /* ---- the graph ---- */
 
 static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_layers, int64_t inputs,
-                       ls_error *error) {
+                       const graph_table_t *tables, size_t n_tables, ls_error *error) {
   builder_t builder = {.graph = graph, .error = error};
-  graph->nodes = arena_new(&graph->arena, 1 + count_nodes(layers, n_layers), sizeof *graph->nodes);
+  size_t nodes = 2 + 2 * n_tables + count_nodes(layers, n_layers);
+  graph->nodes = arena_new(&graph->arena, nodes, sizeof *graph->nodes);
   if (graph->nodes == NULL) return no_memory(error);
   size_t value = append_node(graph, &op_input, 0, inputs)->number;
+  if (n_tables > 0) TRY(append_tables(&builder, tables, n_tables, &value));
   TRY(append_layers(&builder, layers, n_layers, &value));
   mark_needed_deltas(graph);
   if (graph_flops_per_row(graph) == 0)
@@ -289,10 +338,16 @@ static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_
 
 ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, graph_t **out,
                        ls_error *error) {
+  return graph_create_with_tables(layers, n_layers, inputs, NULL, 0, out, error);
+}
+
+ls_status graph_create_with_tables(const layer_settings_t *layers, size_t n_layers, int64_t inputs,
+                                   const graph_table_t *tables, size_t n_tables, graph_t **out,
+                                   ls_error *error) {
   graph_t *graph = calloc(1, sizeof *graph);
   if (graph == NULL) return no_memory(error);
   graph->precision = &precisions[PRECISION_FP32];
-  ls_status status = build(graph, layers, n_layers, inputs, error);
+  ls_status status = build(graph, layers, n_layers, inputs, tables, n_tables, error);
   if (status == LS_OK)
     *out = graph;
   else
@@ -346,7 +401,7 @@ void graph_print(const graph_t *graph, FILE *out) {
   fprintf(out, "%-16s %9s  %-15s %12s %14s\n", "layer", "outputs", "function", "parameters", "FLOPs per row");
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
-    int64_t parameters = node->op == &op_dense ? node->dense.layout.in * node->dense.layout.out : 0;
+    int64_t parameters = node->op->has_weight ? node->dense.layout.in * node->dense.layout.out : 0;
     parameters += (node->dense.has_bias ? node->width : 0) + (node->op->has_scale ? 2 * node->width : 0);
     char function[32] = "";
     if (node->activation != NULL) snprintf(function, sizeof function, "%s", node->activation->name);

@@ -1,11 +1,11 @@
 /* The network as a graph of primitive ops, with reverse-mode differentiation.
  *
- * An op is a row of functions (op.c, op_row.c, op_batch.c): dense (with its activation fused), activation,
- * softmax, layer_norm, batch_norm, dropout, add, join. Forward visits the nodes in order, backward in
- * reverse. Each op turns the delta of its output (dL/dy) into the deltas of its inputs. If a value is used
- * more than once, the deltas are added. Weight gradients are computed afterwards, tile by tile, from the
- * values and deltas on the tape. So threads can first share the rows and then the blocks of weights, and a
- * tile is summed over shards while it is in cache.
+ * An op is a row of functions (op.c, op_row.c, op_batch.c, op_table.c): dense (with its activation fused),
+ * activation, softmax, layer_norm, batch_norm, dropout, add, join, take, embedding. Forward visits the nodes
+ * in order, backward in reverse. Each op turns the delta of its output (dL/dy) into the deltas of its inputs.
+ * If a value is used more than once, the deltas are added. Weight gradients are computed afterwards, tile by
+ * tile, from the values and deltas on the tape. So threads can first share the rows and then the blocks of
+ * weights, and a tile is summed over shards while it is in cache.
  *
  * The graph is constant after creation and shared by all threads. A graph_worker_t holds the scratch memory
  * of one thread. The parameter vector is one flat buffer. Each region is padded with zeros to whole blocks of
@@ -41,6 +41,18 @@ typedef struct tape tape_t;
  * Thread-safe. */
 ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, graph_t **out,
                        ls_error *error);
+
+/* A table of trained vectors, one for each category of a column. */
+typedef struct {
+  int64_t vectors, width;
+} graph_table_t;
+
+/* The same for a network whose last n_tables inputs are numbers of vectors, from 0: input t of them chooses a
+ * vector of tables[t], and any other number, such as -1, stands for no vector, that is, zeros. The layers see
+ * the other inputs and then the vectors, table by table. */
+ls_status graph_create_with_tables(const layer_settings_t *layers, size_t n_layers, int64_t inputs,
+                                   const graph_table_t *tables, size_t n_tables, graph_t **out,
+                                   ls_error *error);
 void graph_destroy(graph_t **graph);
 
 /* Sets the precision (precision.h) of dense products on tapes for training. All other products, and all
@@ -73,6 +85,7 @@ typedef struct {
   int64_t shape[2]; /* (out, in) or (out) */
   int64_t fan_in, fan_out;
   bool is_weight;
+  bool is_table;     /* of weights: an embedding's, which no product multiplies */
   bool is_statistic; /* not trained */
   const char *init;  /* name of the initialisation; zeros or ones unless it is a weight */
 } parameter_t;

@@ -19,11 +19,12 @@ typedef struct {
   size_t node;
   enum {
     PIECE_WEIGHT,
+    PIECE_VECTORS,   /* sum over rows of the delta, in the column of the row's vector: embeddings */
     PIECE_SUM,       /* sum over rows of the delta: biases, shifts */
     PIECE_PRODUCT,   /* sum over rows of delta times factors: scales */
     PIECE_STATISTIC, /* sum over the records of a slice */
   } kind;
-  dense_tile_t dense; /* PIECE_WEIGHT: the tile within its layer */
+  dense_tile_t dense; /* PIECE_WEIGHT, PIECE_VECTORS: the tile within its layer */
   int record;         /* PIECE_STATISTIC: RECORD_SUM or RECORD_SQUARES */
 } piece_t;
 

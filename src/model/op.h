@@ -1,8 +1,8 @@
 /* Private to the model room: nodes of the graph, and the functions of an op.
  *
  * A node is a value (rows, width) and the op that computes it from earlier values. An op is a row of
- * functions, in op.c, op_row.c or op_batch.c. An op always overwrites its results. If a value is used more
- * than once, worker.c lets the op write to scratch memory and adds. */
+ * functions, in op.c, op_row.c, op_batch.c or op_table.c. An op always overwrites its results. If a value is
+ * used more than once, worker.c lets the op write to scratch memory and adds. */
 #ifndef MODEL_OP_H
 #define MODEL_OP_H
 
@@ -14,8 +14,8 @@ enum { NODE_MAX_INPUTS = 2, NODE_NAME_SIZE = 48 };
 
 typedef struct op op_t;
 
-/* The parameters of a dense layer. `plain_` offsets count in the concatenation of plain arrays, the others in
- * the parameter vector. */
+/* The parameters of a dense layer or an embedding. `plain_` offsets count in the concatenation of plain
+ * arrays, the others in the parameter vector. */
 typedef struct {
   dense_layout_t layout;
   bool has_bias;
@@ -32,6 +32,12 @@ typedef struct {
   size_t scale, shift, mean, variance;
   size_t plain_scale, plain_shift, plain_mean, plain_variance;
 } norm_parameters_t;
+
+/* What take and embedding read of the input. */
+typedef struct {
+  int64_t column; /* embedding: the value that is the number of a vector */
+  int64_t stride; /* width of the input */
+} table_source_t;
 
 /* How backward passes the deltas of a node on. */
 typedef struct {
@@ -54,6 +60,7 @@ typedef struct {
 
   dense_parameters_t dense;
   norm_parameters_t norm;
+  table_source_t table;
   backward_plan_t backward;
 } node_t;
 
@@ -73,7 +80,7 @@ typedef struct {
    * the rows are in that slice (dense.h); otherwise NULL */
   float *columns, *panels;
   int64_t slice_rows, slice_row;
-  int64_t from, to; /* dense, forward: the outputs to compute */
+  int64_t from, to; /* dense and embedding, forward: the outputs to compute */
   float *dy;        /* (rows, width): backward only */
 } call_t;
 
@@ -88,6 +95,7 @@ struct op {
   const char *name;
   const char *formula, *derivative; /* for users: y from x, and the deltas from dy; NULL for op_input */
   int n_inputs;
+  bool has_weight;    /* has a matrix of weights */
   bool has_scale;     /* has the parameters scale and shift; scale multiplies the factors */
   bool keeps_record;  /* keeps a record of each call, and running statistics in the vector */
   bool keeps_factors; /* keeps (rows, width) floats on the tape between forward and backward */
@@ -112,8 +120,12 @@ extern const op_t op_input, op_dense, op_activation, op_dropout, op_add; /* op.c
 extern const op_t op_join;                                               /* op_row.c */
 extern const op_t op_softmax, op_layer_norm;                             /* op_row.c */
 extern const op_t op_batch_norm;                                         /* op_batch.c */
+extern const op_t op_take, op_embedding;                                 /* op_table.c */
 
 /* Whether a dense layer can apply this function itself. The output must determine f'. */
 bool op_dense_fuses(const activation_t *activation);
+
+/* The number of the vector that an embedding takes for a row x of the input; -1: none. */
+int64_t op_embedding_vector(const node_t *node, const float *x);
 
 #endif

@@ -23,9 +23,10 @@ static array_t *add_array(graph_t *graph, const node_t *node, const char *name, 
   about->dims = columns > 0 ? 2 : 1;
   about->shape[0] = node->width;
   about->shape[1] = columns;
-  about->fan_in = node->op == &op_dense ? node->dense.layout.in : 1;
+  about->fan_in = node->op == &op_dense ? node->dense.layout.in : node->op->has_weight ? node->width : 1;
   about->fan_out = node->width;
   about->is_weight = columns > 0;
+  about->is_table = node->op == &op_embedding;
   about->init = "zeros";
   array->node = node->number;
   array->offset = offset;
@@ -49,7 +50,7 @@ static void place_regions(graph_t *graph) {
   size_t next = 0, n = graph->n_nodes;
   node_t *node = graph->nodes;
   for (size_t i = 0; i < n; i++)
-    if (node[i].op == &op_dense)
+    if (node[i].op->has_weight)
       node[i].dense.weight = place(&next, node[i].dense.layout.elements, WEIGHT_START);
   graph->weight_floats = next = round_up(next, GRAPH_BLOCK);
   for (size_t i = 0; i < n; i++) {
@@ -91,7 +92,7 @@ static size_t add_plain(size_t *plain, const array_t *array) {
 }
 
 static void list_trained(graph_t *graph, node_t *node, size_t *plain) {
-  if (node->op == &op_dense) {
+  if (node->op->has_weight) {
     array_t *weight = add_array(graph, node, "weight", node->dense.weight, node->dense.layout.in);
     weight->about.init = node->dense.init;
     node->dense.plain_weight = add_plain(plain, weight);

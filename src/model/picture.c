@@ -12,6 +12,7 @@ static void detail_text(const node_t *node, char *out, size_t size) {
   out[0] = '\0';
   if (node->activation != NULL) snprintf(out, size, "f = %s", node->activation->name);
   if (node->op == &op_dropout) snprintf(out, size, "rate %g", node->rate);
+  if (node->op == &op_embedding) snprintf(out, size, "k = x_%" PRId64, node->table.column + 1);
 }
 
 /* Writes "dense1, dense2": the inputs of a node; with `deltas`, only those that need a delta. */

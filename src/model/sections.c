@@ -4,7 +4,7 @@
 #include "model/graph_impl.h"
 
 static size_t weights_of(const node_t *node) {
-  return node->op == &op_dense ? (size_t)node->dense.layout.elements : 0;
+  return node->op->has_weight ? (size_t)node->dense.layout.elements : 0;
 }
 
 /* The end of a section that starts with `first`: adds nodes until the next weights would exceed `floats`. */
@@ -21,7 +21,7 @@ static size_t section_end(const graph_t *graph, size_t first, size_t floats) {
 /* The number of sections that share a layer: about `floats` weights each, in whole panels. */
 static int64_t layer_cuts(const node_t *node, size_t floats) {
   int64_t n = (int64_t)((weights_of(node) + floats / 2) / floats);
-  int64_t panels = node->op == &op_dense ? node->dense.layout.padded_out / DENSE_PANEL : 1;
+  int64_t panels = node->op->has_weight ? node->dense.layout.padded_out / DENSE_PANEL : 1;
   if (n > panels) n = panels;
   return n > 1 ? n : 1;
 }
@@ -40,7 +40,7 @@ static section_t cut_layer(const node_t *node, int64_t k, int64_t n) {
 /* The offset of the first weights at or after a node. */
 static size_t weights_from(const graph_t *graph, size_t node) {
   for (; node < graph->n_nodes; node++)
-    if (graph->nodes[node].op == &op_dense) return graph->nodes[node].dense.weight;
+    if (graph->nodes[node].op->has_weight) return graph->nodes[node].dense.weight;
   return graph->weight_floats;
 }
 

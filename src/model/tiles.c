@@ -12,13 +12,14 @@ static size_t count_pieces(const graph_t *graph) {
   size_t n = 0;
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
-    if (node->op == &op_dense) n += (size_t)dense_tiles(&node->dense.layout) + node->dense.has_bias;
+    if (node->op->has_weight) n += (size_t)dense_tiles(&node->dense.layout) + node->dense.has_bias;
     n += 2 * (size_t)node->op->has_scale + 2 * (size_t)node->op->keeps_record;
   }
   return n;
 }
 
 static void cut_weight(graph_t *graph, const node_t *node) {
+  const int kind = node->op == &op_embedding ? PIECE_VECTORS : PIECE_WEIGHT;
   for (int64_t t = 0; t < dense_tiles(&node->dense.layout); t++) {
     dense_tile_t tile = dense_tile(&node->dense.layout, t);
     graph->pieces[graph->n_pieces++] = (piece_t){.place = {.offset = node->dense.weight + (size_t)tile.offset,
@@ -26,6 +27,7 @@ static void cut_weight(graph_t *graph, const node_t *node) {
                                                            .runs = (size_t)tile.panels,
                                                            .stride = (size_t)tile.stride},
                                                  .node = node->number,
+                                                 .kind = kind,
                                                  .dense = tile};
   }
 }
@@ -52,7 +54,7 @@ ls_status tiles_cut(graph_t *graph, ls_error *error) {
   graph->pieces = arena_new(&graph->arena, n, sizeof *graph->pieces);
   if (graph->pieces == NULL) return no_memory(error);
   for (size_t i = 0; i < graph->n_nodes; i++)
-    if (graph->nodes[i].op == &op_dense) cut_weight(graph, &graph->nodes[i]);
+    if (graph->nodes[i].op->has_weight) cut_weight(graph, &graph->nodes[i]);
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
     if (node->op == &op_dense && node->dense.has_bias) cut_columns(graph, node, node->dense.bias);

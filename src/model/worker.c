@@ -246,6 +246,31 @@ static void sum_piece(const tape_t *tape, const piece_t *piece, const node_t *no
     sum_columns(tape->slice_rows, node->width, at_row(tape->deltas, node, row), out);
 }
 
+/* sum (panels, elements of the tile): dW = sum over rows of dz_i in the column of the row's vector, in row
+ * order. */
+static void sum_vectors(const graph_t *graph, const tape_t *tape, const dense_tile_t *tile,
+                        const node_t *node, int64_t row, float *restrict sum) {
+  memset(sum, 0, (size_t)(tile->panels * tile->elements) * sizeof *sum);
+  const float *x = at_row(tape->values, &graph->nodes[node->inputs[0]], row);
+  const float *dz = at_row(tape->deltas, node, row) + tile->first_output;
+  for (int64_t r = 0; r < tape->slice_rows; r++, x += node->table.stride, dz += node->width) {
+    int64_t k = op_embedding_vector(node, x) - tile->first_input;
+    if (k < 0 || k >= tile->inputs) continue;
+    for (int64_t o = 0; o < tile->outputs; o++)
+      sum[o / DENSE_PANEL * tile->elements + k * DENSE_PANEL + o % DENSE_PANEL] += dz[o];
+  }
+}
+
+/* sums[0] = sums[0] + (sums[1] + ... (sums[pending - 1] + g)) for g (panels, elements of the tile). */
+static void add_tile(const dense_tile_t *tile, const float *g, const dense_sum_t *sums, int pending) {
+  for (int64_t p = 0; p < tile->panels; p++)
+    for (int64_t i = 0; i < tile->elements; i++) {
+      float sum = g[p * tile->elements + i];
+      for (int k = pending; k-- > 0;) sum = sums[k].floats[p * sums[k].panel + i] + sum;
+      sums[0].floats[p * sums[0].panel + i] = sum;
+    }
+}
+
 static dense_slice_t dense_slice(const tape_t *tape, const node_t *node, int64_t row) {
   return (dense_slice_t){.columns = slice_at(tape, tape->columns[node->number], row, node->dense.layout.in),
                          .panels =
@@ -261,6 +286,11 @@ void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row
     dense_slice_t next = dense_slice(tape, node, last ? row : row + tape->slice_rows);
     dense_backward_weights(worker->graph->precision, &piece->dense, tape->slice_rows,
                            dense_slice(tape, node, row), last ? NULL : &next, sums, pending);
+    return;
+  }
+  if (piece->kind == PIECE_VECTORS) {
+    sum_vectors(worker->graph, tape, &piece->dense, node, row, worker->bias);
+    add_tile(&piece->dense, worker->bias, sums, pending);
     return;
   }
   sum_piece(tape, piece, node, row, pending > 0 ? worker->bias : sums[0].floats);

@@ -128,12 +128,13 @@ ls_status bench_layers(const team_t *team, const training_t *training, bench_t *
   out->block_rows = shape.call_rows;
   out->slice_rows = shape.padded;
   out->precision = (int)(precision - precisions);
+  bool hands_on = false; /* a delta, to what is trained before the layer */
   for (size_t i = 0; i < graph_parameter_count(graph) && out->n_layers < BENCH_LAYERS; i++) {
     const parameter_t *parameter = graph_parameter(graph, i);
     if (!parameter->is_weight || parameter->dims != 2) continue;
-    bench_layer_t *layer = &out->layers[out->n_layers];
-    TRY(measure_layer(team, precision, parameter, &shape, out->n_layers > 0, layer, error));
-    out->n_layers++;
+    if (!parameter->is_table)
+      TRY(measure_layer(team, precision, parameter, &shape, hands_on, &out->layers[out->n_layers++], error));
+    hands_on = true;
   }
   return LS_OK;
 }
@@ -168,7 +169,7 @@ static double copied_floats(const graph_t *graph, const precision_t *precision) 
     const parameter_t *parameter = graph_parameter(graph, i);
     if (!parameter->is_weight || parameter->dims != 2) continue;
     dense_layout_t layout = dense_layout(parameter->shape[1], parameter->shape[0]);
-    if (!first) floats += (double)dense_transposed_floats(precision, &layout);
+    if (!first && !parameter->is_table) floats += (double)dense_transposed_floats(precision, &layout);
     first = false;
   }
   return floats;

@@ -86,11 +86,12 @@ static inline void network_randomise(network_t *net) {
 }
 
 /* Kernels for `rows` rows at once, the tape holds them all, one slice. */
-static inline network_t network_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs,
-                                       int64_t rows) {
+static inline network_t network_create_with_tables(const layer_settings_t *layers, size_t n_layers,
+                                                   int64_t inputs, const graph_table_t *tables,
+                                                   size_t n_tables, int64_t rows) {
   network_t net = {
       .rows = rows, .inputs = inputs, .pass = {.training = true, .seed = 3, .step = 5, .shard = 2}};
-  CHECK(graph_create(layers, n_layers, inputs, &net.graph, error));
+  CHECK(graph_create_with_tables(layers, n_layers, inputs, tables, n_tables, &net.graph, error));
   CHECK(graph_worker_create(net.graph, rows, 1, true, &net.worker, error));
   CHECK(tape_create(net.graph, rows, rows, &net.tape, error));
   net.outputs = graph_outputs(net.graph);
@@ -107,6 +108,11 @@ static inline network_t network_create(const layer_settings_t *layers, size_t n_
     net.x[i] = (double)tape_input(net.tape, 0)[i];
   }
   return net;
+}
+
+static inline network_t network_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs,
+                                       int64_t rows) {
+  return network_create_with_tables(layers, n_layers, inputs, NULL, 0, rows);
 }
 
 static inline void network_destroy(network_t *net) {
