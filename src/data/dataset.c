@@ -67,6 +67,7 @@ ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_s
       .y_is_integer = train->y_is_integer,
       .y_width = train->y_width,
       .class_names = plan.class_names,
+      .has_categories = plan.has_categories,
       .type = train->type,
       .y_type = train->y_type,
       .train_steps = train->steps,

@@ -24,6 +24,14 @@ typedef struct {
   size_t n;
 } class_names_t;
 
+/* The categories of a column of x. Its values are the numbers 0 .. n - 1 of these names; any other number,
+ * such as -1, is a category that the file does not name. n 0: the column holds numbers. */
+typedef struct {
+  char **names; /* (n) */
+  size_t n;
+  bool is_ordered; /* the order of the names means something, so the numbers do */
+} category_names_t;
+
 typedef struct {
   split_t train, valid, test;
   int64_t features;
@@ -31,6 +39,7 @@ typedef struct {
   class_names_t *column_names;  /* (y_columns): of the classes that a column of y holds */
   int64_t y_columns;            /* of the training rows */
   char **feature_names;         /* (features); NULL when the file names none, or another number of them */
+  category_names_t *categories; /* (columns of x in the file); NULL when none has categories */
   int64_t dropped;              /* rows of all splits and ranks, for missing values */
   int64_t short_series;         /* of the training array: without a window of training */
   data_identity_t identity;     /* of the arrays of the splits that were asked for; without digests */
@@ -48,6 +57,7 @@ typedef struct {
   bool y_is_integer;
   int64_t y_width;                    /* 1 for (n), k for (n, k); of a window, its targets */
   int64_t class_names;                /* names of classes of labels in the file; 0: none */
+  bool has_categories;                /* some column of x has categories without an order */
   int64_t step_columns, step_targets; /* windows: of a time step in x and in the y beside it; else 0 */
   element_t type, y_type;             /* of x and of values in y, in memory */
   int64_t train_steps, valid_steps, test_steps;    /* windows: of the timelines that they lie on */
@@ -84,6 +94,9 @@ void class_names_key(int64_t column, char out[CLASS_NAMES_KEY_SIZE]);
 /* The names of the classes in a column of y, -1: of labels; those of the only column are the same. Attributes
  * of the file, class_names and class_names_COLUMN. Borrowed, never NULL. */
 const class_names_t *dataset_class_names(const dataset_t *dataset, int64_t column);
+
+/* Copies out->n names into the arena; false when there is no memory. */
+bool category_names_copy(arena_t *arena, char *const *names, category_names_t *out);
 
 /* Which rows of n go to validation: exactly floor(share * n + 0.5), by random_subset, so that every rank
  * finds the same ones. chosen[i] for rows [0, n). */

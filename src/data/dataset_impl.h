@@ -40,6 +40,7 @@ typedef struct {
   source_t split[SPLITS];
   int64_t series;      /* windows: in the training arrays */
   int64_t class_names; /* how many names the file has for the classes of labels */
+  bool has_categories; /* some column of x has categories without an order */
 } dataset_plan_t;
 
 /* ---- split_names.c ---- */
@@ -156,10 +157,18 @@ ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void
 
 /* ---- dataset_names.c ---- */
 
-/* Loads the names of the columns of x. Loads none if the file does not name exactly `columns` columns. */
+/* Loads the names of the columns of x, none if the file does not name exactly `columns` columns, and of their
+ * categories. */
 ls_status feature_names_load(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error);
 /* Loads all names that the file has. */
 ls_status names_load(const store_t *store, const source_t *train, dataset_t *dataset, ls_error *error);
+
+/* ---- dataset_categories.c ---- */
+
+/* Whether one of so many columns of x has categories without an order. */
+ls_status categories_plan(const store_t *store, int64_t columns, bool *has_unordered, ls_error *error);
+/* Loads the names of the categories of so many columns of x. LS_BAD_DATA for a name that comes twice. */
+ls_status categories_load(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error);
 
 /* ---- dataset_choice.c ---- */
 

@@ -45,7 +45,7 @@ ls_status feature_names_load(const store_t *store, int64_t columns, dataset_t *d
   class_names_t features = {0};
   TRY(load_names(store, "feature_names", dataset, &features, error));
   if ((int64_t)features.n == columns) dataset->feature_names = features.names;
-  return LS_OK;
+  return categories_load(store, columns, dataset, error);
 }
 
 ls_status names_load(const store_t *store, const source_t *train, dataset_t *dataset, ls_error *error) {

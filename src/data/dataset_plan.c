@@ -148,6 +148,7 @@ ls_status plan_make(const store_t *store, const settings_t *settings, dataset_pl
   else if (by_share)
     TRY(split_by_share(store, settings, &plan, error));
   TRY(count_class_names(store, &plan.class_names, error));
+  TRY(categories_plan(store, plan.split[TRAIN].features, &plan.has_categories, error));
   *out = plan;
   return LS_OK;
 }
