@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/stream.h"
 #include "score/match.h"
+#include "score/unseen.h"
 #include "store/store.h"
 #include "train/row_weights.h"
 
@@ -318,18 +319,33 @@ static split_t *loaded_split(dataset_t *data, int bit) {
   return bit == SPLIT_TRAIN ? &data->train : bit == SPLIT_VALID ? &data->valid : &data->test;
 }
 
+/* Missing values are the model's business: an override cannot make a model fill in what it has no values
+ * for. */
+static ls_status check_missing(const ready_t *ready, ls_error *error) {
+  const char *rule = ready->settings->data.missing, *own = ready->model->settings->data.missing;
+  bool is_filling = strcmp(rule, "error") != 0 && strcmp(rule, "drop") != 0;
+  if (!is_filling || ready->model->features.fill != NULL) return LS_OK;
+  return error_set(
+      error, LS_BAD_SETTINGS,
+      "data.missing: %s: the model was trained with data.missing: %s, so it has no values to fill "
+      "in; it takes error, or drop to leave such rows out",
+      rule, own);
+}
+
 static ls_status load(const session_t *session, const ready_t *ready, int bit, dataset_t **data,
                       ls_error *error) {
   const model_t *model = ready->model;
   const char *file = ready->settings->data.file;
+  TRY(check_missing(ready, error));
   TRY(dataset_load(session->world, ready->settings, bit, objective_request(&model->objective),
                    ready->layout.shards, data, error));
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* same result on all ranks */
-  ls_status status = match_features(ready->model, file, (*data)->feature_names, (*data)->features, error);
+  ls_status status = match_features(ready->model, file, *data, error);
   split_t *split = loaded_split(*data, bit);
   if (status == LS_OK) status = match_classes(model, file, *data, split, error);
   TRY(world_agree(session->world, status, error));
   if (split->partition.rows == 0) return error_set(error, LS_BAD_DATA, "%s: the split has no rows", file);
+  TRY(unseen_report(session->world, &model->features, *data, split, file, &session->log, error));
   status = split_scale_targets(split, &model->targets, &(*data)->arena, error);
   TRY(world_agree(session->world, status, error));
   return row_weights_apply(session->world, &model->class_weights, &model->objective, *data, split, error);

@@ -255,15 +255,17 @@ static ls_status graph_of_settings(const session_t *session, const info_argument
   settings_t *settings = NULL;
   graph_t *graph = NULL;
   dataset_shape_t shape = {0};
-  features_width_t width = {0};
+  features_t width = {0};
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   ls_status status = dataset_describe(session->world, settings, &shape, error);
   if (status == LS_OK)
     status = features_find_width(session->world, settings, &shape, world_size(session->world), &width, error);
   if (status == LS_OK)
-    status = graph_create(settings->model.layers, settings->model.n_layers, width.inputs, &graph, error);
+    status = graph_create_with_tables(settings->model.layers, settings->model.n_layers, width.inputs,
+                                      width.tables, width.n_lookups, &graph, error);
   if (status == LS_OK && session->is_root) put_graph(graph, &settings->data.basis, width.encoded, a->dot);
   graph_destroy(&graph);
+  features_free(&width);
   return settings_end(&settings, status, error);
 }
 

@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "score/match.h"
 #include "score/predict.h"
+#include "score/unseen.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -173,8 +174,10 @@ static ls_status predict(const session_t *session, ready_t *ready, void *context
   TRY(dataset_load_features(session->world, file, x, &window, ready->model->features.columns,
                             ready->model->features.fill != NULL, ready->layout.shards,
                             ready->settings->data.memory_limit, &data, error));
-  ls_status status = world_agree(
-      session->world, match_features(ready->model, file, data->feature_names, data->features, error), error);
+  ls_status status = world_agree(session->world, match_features(ready->model, file, data, error), error);
+  if (status == LS_OK)
+    status =
+        unseen_report(session->world, &ready->model->features, data, &data->test, x, &session->log, error);
   if (status == LS_OK) status = predict_rows(session, a, ready, &data->test, error);
   if (status == LS_OK)
     log_info(&session->log, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows, file, x,

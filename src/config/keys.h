@@ -73,6 +73,9 @@ extern const value_type_t type_number, type_integer, type_batch, type_seed, type
  * scaling_settings_t. */
 extern const value_type_t type_validation, type_range, type_columns, type_layers, type_losses;
 
+/* embeddings.c: an integer or none; for type_widths the field is an embedding_settings_t. */
+extern const value_type_t type_limit, type_widths;
+
 /* The settings of a run, in the order in which they are written. */
 extern const key_table_t settings_keys;
 

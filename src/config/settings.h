@@ -125,13 +125,32 @@ typedef struct {
   column_scaling_t *columns; /* columns whose scaling differs from `scaling` */
   size_t n_columns;
   basis_settings_t basis;
-  const char *missing; /* NaN in x: error, drop, mean */
+  const char *missing;    /* NaN in x: error, drop, mean, median, most_frequent, constant */
+  double missing_value;   /* constant */
+  bool missing_indicator; /* a further input, 0 or 1, for each column with missing values */
 } data_settings_t;
 
-/* Section model: the layers, first to last. */
+/* The width that model.embeddings.columns sets for some columns of x. */
+typedef struct {
+  const char *columns; /* as in column_scaling_t */
+  int64_t width;       /* or SETTINGS_AUTO */
+} column_width_t;
+
+enum { EMBEDDINGS_NEVER = -1 }; /* value of model.embeddings.above set to "none" */
+
+/* Columns of categories that become vectors, which are trained. */
+typedef struct {
+  int64_t above;           /* the most categories of a column that is one_hot instead; EMBEDDINGS_NEVER */
+  int64_t width;           /* of a vector, or SETTINGS_AUTO */
+  column_width_t *columns; /* that become vectors, however many categories they have */
+  size_t n_columns;
+} embedding_settings_t;
+
+/* Section model: the layers, first to last, and what comes before them. */
 typedef struct {
   layer_settings_t *layers; /* required */
   size_t n_layers;
+  embedding_settings_t embeddings;
 } model_settings_t;
 
 /* Section optimizer. An optimiser ignores the members that it does not name. */

@@ -48,7 +48,10 @@ static bool missing_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
       {"error", "stop with an error that names row and column"},
       {"drop", "leave the row out; `predict` stops with an error"},
-      {"mean", "replace by the mean of the column's training rows; one_hot columns: by no category"},
+      {"mean", "replace by the mean of the column's training rows; categories: by none"},
+      {"median", "replace by the median of the column's training rows; categories: by none"},
+      {"most_frequent", "replace by the value or category that most of the column's training rows hold"},
+      {"constant", "replace by data.missing_value; categories: by none"},
   };
   if (i >= sizeof rows / sizeof rows[0]) return false;
   *out = rows[i];
@@ -128,6 +131,12 @@ static const key_row_t rows[] = {
      .meaning = "the values that the smallest and the largest value are mapped to"},
     {"data.missing", &type_choice, FIELD(data.missing), "error", .meaning = "how to treat NaN in x",
      .list = missing_choice},
+    {"data.missing_value", &type_number, FIELD(data.missing_value), "0", .used_with = "data.missing",
+     .used_by = "constant", .meaning = "the constant, in the column's own units"},
+    {"data.missing_indicator", &type_bool, FIELD(data.missing_indicator), "false",
+     .used_with = "data.missing", .used_by = "mean, median, most_frequent, constant",
+     .meaning = "add an input for each column with missing values in the training rows: 1 where the value is "
+                "missing, else 0"},
     {"data.basis.name", &type_choice, FIELD(data.basis.name), "none",
      .meaning = "basis functions, computed from the scaled features as inputs of the network",
      CHOICES(basis)},
@@ -149,6 +158,16 @@ static const key_row_t rows[] = {
      .used_by = "fourier, rbf, polynomial_kernel, linear_kernel",
      .meaning = "seed of frequencies and of the choice of landmark rows; auto: train.seed",
      .range = {.low = 0, .high = 9007199254740991.0}, .or_auto = true},
+    {"model.embeddings.above", &type_limit, FIELD(model.embeddings.above), "20",
+     .meaning = "a column of categories with more than so many becomes an embedding instead of one_hot: each "
+                "category is a vector, which is trained; none: never",
+     .range = {.low = 0, .high = INT32_MAX}},
+    {"model.embeddings.width", &type_integer, FIELD(model.embeddings.width), "auto",
+     .meaning = "values of a vector; auto: round(1.6 n^0.56) for n categories, at most 600",
+     .range = {.low = 1, .high = 65536}, .or_auto = true},
+    {"model.embeddings.columns", &type_widths, FIELD(model.embeddings), "{}",
+     .meaning = "columns that become embeddings whatever their number of categories, and their widths: "
+                "`{city: 8, 3: auto}`"},
     {"model.layers", &type_layers, 0, NULL, .meaning = "list of layers, from input to output"},
     {"loss", &type_losses, 0, NULL, .is_named = true,
      .meaning = "a loss with its keys, or a list with one loss per head"},

@@ -34,15 +34,20 @@ static ls_status add_category(category_column_t *column, double value, ls_error 
     return error_set(error, LS_BAD_DATA,
                      "column %" PRId64 " (counted from 0) holds %.9g, but one_hot is for whole numbers",
                      column->column, value);
-  if (column->n == MOST_CATEGORIES)
+  if (column->n == column->most)
     return error_set(error, LS_BAD_DATA,
-                     "column %" PRId64
-                     " (counted from 0) holds more than %d different values, too many for one_hot",
-                     column->column, MOST_CATEGORIES);
+                     "column %" PRId64 " (counted from 0) holds more than %" PRId64
+                     " different values, too many for %s",
+                     column->column, column->most, column->most == MOST_VECTORS ? "vectors" : "one_hot");
   memmove(column->values + at + 1, column->values + at, (size_t)(column->n - at) * sizeof value);
   column->values[at] = value;
   column->n++;
   return LS_OK;
+}
+
+static void count_category(category_column_t *column, double value) {
+  if (value >= 0 && value < (double)column->names->n && value == floor(value))
+    column->counts[(int64_t)value]++;
 }
 
 static void take_categories(void *context, const split_walk_t *walk) {
@@ -51,27 +56,31 @@ static void take_categories(void *context, const split_walk_t *walk) {
     category_column_t *column = &search->categories->columns[i];
     for (int64_t r = walk->first; r < walk->first + walk->rows && search->status == LS_OK; r++) {
       double value = columns_view_value(search->table, r, column->column);
-      if (!isnan(value)) search->status = add_category(column, value, search->error);
+      if (column->names != NULL)
+        count_category(column, value);
+      else if (!isnan(value))
+        search->status = add_category(column, value, search->error);
     }
   }
 }
 
 /* The union of what all ranks found. Every rank learns it. */
-static ls_status unite(world_t *world, category_column_t *column, ls_error *error) {
+static ls_status unite_values(world_t *world, category_column_t *column, ls_error *error) {
   int ranks = world_size(world);
-  double *all = calloc((size_t)ranks * MOST_CATEGORIES, sizeof *all);
-  int64_t *counts = calloc((size_t)ranks, sizeof *counts);
+  double *all = NULL;
+  int64_t *counts = calloc((size_t)ranks, sizeof *counts), n = 0;
   size_t *sizes = calloc((size_t)ranks, sizeof *sizes);
   ls_status status = LS_OK;
-  if (all == NULL || counts == NULL || sizes == NULL)
-    status = error_set(error, LS_NO_MEMORY, "no memory for categories");
+  if (counts == NULL || sizes == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for categories");
   TRY_OR_DONE(world_agree(world, status, error));
   TRY_OR_DONE(world_gather(world, &column->n, sizeof column->n, counts, error));
-  int64_t n = 0;
   for (int r = 0; r < ranks; r++) {
     sizes[r] = (size_t)counts[r] * sizeof *all;
     n += counts[r];
   }
+  all = calloc((size_t)n + 1, sizeof *all);
+  if (all == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for categories");
+  TRY_OR_DONE(world_agree(world, status, error));
   TRY_OR_DONE(world_gather_pieces(world, column->values, sizes, all, -1, error));
   for (int64_t k = 0; k < n && status == LS_OK; k++) status = add_category(column, all[k], error);
 done:
@@ -81,31 +90,46 @@ done:
   return status;
 }
 
-static ls_status list_columns(const method_t *methods, int64_t n, categories_t *out, ls_error *error) {
-  size_t count = 0;
-  for (int64_t c = 0; c < n; c++) count += methods[c].row->is_one_hot;
-  out->columns = arena_new(&out->arena, count, sizeof *out->columns);
-  double *values = arena_new(&out->arena, count * MOST_CATEGORIES, sizeof *values);
-  if (out->columns == NULL || values == NULL)
-    return error_set(error, LS_NO_MEMORY, "no memory for categories");
-  for (int64_t c = 0; c < n; c++) {
-    if (!methods[c].row->is_one_hot) continue;
-    out->columns[out->n_columns] = (category_column_t){c, 0, values + out->n_columns * MOST_CATEGORIES};
-    out->n_columns++;
-  }
+static ls_status unite_counts(world_t *world, category_column_t *column, ls_error *error) {
+  TRY(world_sum_i64(world, column->counts, column->names->n, error));
+  for (size_t k = 0; k < column->names->n; k++)
+    if (column->counts[k] > 0) column->values[column->n++] = (double)k;
   return LS_OK;
 }
 
-ls_status categories_find(world_t *world, const method_t *methods, const split_t *split,
+static ls_status make_column(const column_choice_t *choice, int64_t column, categories_t *out,
+                             ls_error *error) {
+  category_column_t *made = &out->columns[out->n_columns++];
+  *made = (category_column_t){.column = column, .names = choice->names};
+  made->most = choice->names != NULL            ? (int64_t)choice->names->n
+               : choice->embeds == EMBED_ALWAYS ? MOST_VECTORS
+                                                : MOST_CATEGORIES;
+  made->values = arena_new(&out->arena, (size_t)made->most, sizeof *made->values);
+  if (made->names != NULL) made->counts = arena_new(&out->arena, made->names->n, sizeof *made->counts);
+  if (made->values != NULL && (made->names == NULL || made->counts != NULL)) return LS_OK;
+  return error_set(error, LS_NO_MEMORY, "no memory for categories");
+}
+
+static ls_status list_columns(const column_choice_t *choices, int64_t n, categories_t *out, ls_error *error) {
+  size_t count = 0;
+  for (int64_t c = 0; c < n; c++) count += choices[c].method.row->is_one_hot;
+  out->columns = arena_new(&out->arena, count, sizeof *out->columns);
+  if (out->columns == NULL) return error_set(error, LS_NO_MEMORY, "no memory for categories");
+  for (int64_t c = 0; c < n; c++)
+    if (choices[c].method.row->is_one_hot) TRY(make_column(&choices[c], c, out, error));
+  return LS_OK;
+}
+
+ls_status categories_find(world_t *world, const column_choice_t *choices, const split_t *split,
                           const columns_view_t *table, categories_t *out, ls_error *error) {
   search_t search = {.table = table, .categories = out, .error = error};
-  TRY(world_agree(world, list_columns(methods, table->columns, out, error), error));
+  TRY(world_agree(world, list_columns(choices, table->columns, out, error), error));
   if (out->n_columns == 0) return LS_OK;
   TRY(split_walk(world, split, take_categories, &search, error));
   TRY(world_agree(world, search.status, error));
   ls_status status = LS_OK;
   for (size_t i = 0; i < out->n_columns && status == LS_OK; i++)
-    status = unite(world, &out->columns[i], error);
+    status = (out->columns[i].names != NULL ? unite_counts : unite_values)(world, &out->columns[i], error);
   return status;
 }
 
@@ -114,8 +138,9 @@ void categories_free(categories_t *categories) {
   *categories = (categories_t){0};
 }
 
-int64_t categories_added(const categories_t *categories) {
-  int64_t added = 0;
-  for (size_t i = 0; i < categories->n_columns; i++) added += categories->columns[i].n - 1;
-  return added;
+double categories_most_frequent(const category_column_t *column) {
+  size_t best = 0;
+  for (size_t k = 1; k < column->names->n; k++)
+    if (column->counts[k] > column->counts[best]) best = k;
+  return column->counts[best] > 0 ? (double)best : NAN;
 }

@@ -1,11 +1,13 @@
-/* Fitting features: which column is treated how, and the categories of one-hot columns. Categories are the
- * distinct values of the training rows in ascending order, a set, so who found them is no matter. */
+/* Fitting features: which column is treated how, and the values that stand for columns of categories.
+ * Categories are the distinct values of the training rows in ascending order, a set, so who found them is no
+ * matter. */
 #include "features/features_fit.h"
 
 #include "data/window.h"
 #include "features/categories.h"
-#include "features/columns.h"
+#include "features/encoding.h"
 #include "features/landmarks.h"
+#include "features/missing.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,52 +18,89 @@ static ls_status no_memory(const features_t *features, ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for features of %" PRId64 " columns", features->columns);
 }
 
-/* source and category, from the categories of all one-hot columns. */
-static ls_status expand(const categories_t *categories, features_t *features, ls_error *error) {
-  int64_t n = features->encoded = features->columns + categories_added(categories);
-  if (categories->n_columns == 0) return LS_OK;
-  features->source = arena_new(&features->arena, (size_t)n, sizeof *features->source);
-  features->category = arena_new(&features->arena, (size_t)n, sizeof *features->category);
-  if (features->source == NULL || features->category == NULL) return no_memory(features, error);
-  int64_t at = 0;
-  size_t next = 0; /* one-hot column */
-  for (int64_t c = 0; c < features->columns; c++) {
-    bool is_number = next == categories->n_columns || categories->columns[next].column != c;
-    int64_t count = is_number ? 1 : categories->columns[next].n;
-    for (int64_t k = 0; k < count; k++, at++) {
-      features->source[at] = c;
-      features->category[at] = is_number ? NAN : categories->columns[next].values[k];
-    }
-    next += !is_number;
-  }
+/* ---- fitting columns ---- */
+
+/* What fitting works with, beside the features. */
+typedef struct {
+  world_t *world;
+  const settings_t *settings;
+  const dataset_t *data;    /* whose training rows are rows of the file */
+  column_choice_t *choices; /* (columns) */
+  method_t *methods;        /* (columns): those of the choices */
+  bool *wanted;             /* (columns): where the most frequent value is asked for */
+  filling_t filling;
+} work_t;
+
+static columns_view_t training_rows(const work_t *work) {
+  const split_t *train = &work->data->train;
+  return (columns_view_t){
+      train->x, train->type, train->rows, train->features, 0, train->features, work->filling.row != NULL};
+}
+
+static ls_status begin(work_t *work, features_t *features, arena_t *arena, ls_error *error) {
+  const data_settings_t *data = &work->settings->data;
+  size_t n = (size_t)features->columns;
+  work->choices = arena_new(arena, n, sizeof *work->choices);
+  work->methods = arena_new(arena, n, sizeof *work->methods);
+  work->wanted = arena_new(arena, n, sizeof *work->wanted);
+  work->filling = (filling_t){.row = missing_find(data->missing), .constant = data->missing_value};
+  if (data->missing_indicator) work->filling.present = arena_new(arena, n, sizeof *work->filling.present);
+  if (work->filling.row != NULL)
+    work->filling.fill = features->fill = arena_new(&features->arena, n, sizeof *features->fill);
+  if (work->choices == NULL || work->methods == NULL || work->wanted == NULL ||
+      (data->missing_indicator && work->filling.present == NULL) ||
+      (work->filling.row != NULL && features->fill == NULL))
+    return no_memory(features, error);
+  TRY(columns_choose(work->settings, work->data, work->choices, error));
+  for (size_t c = 0; c < n; c++) work->methods[c] = work->choices[c].method;
   return LS_OK;
 }
 
-/* Whether anything is done to the columns at all. */
-static bool is_plain(const settings_t *settings, const method_t *methods, int64_t columns) {
-  bool plain = strcmp(settings->data.missing, "mean") != 0;
-  for (int64_t c = 0; c < columns; c++) plain &= methods[c].row->finish == NULL;
+/* Whether nothing is to be known of the columns' numbers. */
+static bool is_plain(const work_t *work, int64_t columns) {
+  bool plain = work->filling.row == NULL && work->filling.present == NULL;
+  for (int64_t c = 0; c < columns; c++) plain &= work->methods[c].row->finish == NULL;
   return plain;
 }
 
-static ls_status fit(world_t *world, const settings_t *settings, const split_t *train,
-                     const method_t *methods, features_t *features, ls_error *error) {
-  bool fills = strcmp(settings->data.missing, "mean") == 0;
-  columns_view_t table = {train->x, train->type, train->rows, train->features, 0, train->features, fills};
+/* A gap in a column of categories is no category, or the most frequent one. */
+static ls_status fill_categories(work_t *work, const categories_t *categories, features_t *features,
+                                 ls_error *error) {
+  const bool by_count = work->filling.row->fill == NULL;
+  for (int64_t c = 0; c < features->columns; c++) {
+    work->wanted[c] = by_count;
+    if (work->methods[c].row->is_one_hot) features->fill[c] = NAN;
+  }
+  for (size_t i = 0; i < categories->n_columns && by_count; i++) {
+    const category_column_t *column = &categories->columns[i];
+    if (column->names == NULL) continue;
+    work->wanted[column->column] = false;
+    features->fill[column->column] = categories_most_frequent(column);
+  }
+  if (!by_count) return LS_OK;
+  const columns_view_t table = training_rows(work);
+  return most_frequent_find(work->world, &work->data->train, &table, work->wanted, features->fill, error);
+}
+
+static ls_status fit(work_t *work, features_t *features, ls_error *error) {
+  const columns_view_t table = training_rows(work);
+  const split_t *train = &work->data->train;
   categories_t categories = {0};
-  if (fills) features->fill = arena_new(&features->arena, (size_t)features->columns, sizeof *features->fill);
-  ls_status status = fills && features->fill == NULL ? no_memory(features, error) : LS_OK;
-  TRY(world_agree(world, status, error));
-  const char *name = scaling_find(settings->data.scaling.name)->choice.name;
-  if (is_plain(settings, methods, features->columns))
+  const char *name = scaling_find(work->settings->data.scaling.name)->choice.name;
+  if (is_plain(work, features->columns))
     features->scaler.name = name;
   else
-    TRY(scaler_fit(world, name, methods, train, &table, features->fill, &features->scaler, error));
-  TRY_OR_DONE(categories_find(world, methods, train, &table, &categories, error));
-  status = expand(&categories, features, error);
+    TRY(scaler_fit(work->world, name, work->methods, train, &table, &work->filling, &features->scaler,
+                   error));
+  ls_status status = categories_find(work->world, work->choices, train, &table, &categories, error);
+  TRY_OR_DONE(status);
+  if (work->filling.row != NULL) TRY_OR_DONE(fill_categories(work, &categories, features, error));
+  status = encoding_make(work->settings, work->data, work->choices, &categories, work->filling.present,
+                         features, error);
+  status = world_agree(work->world, status, error);
 done:
   categories_free(&categories);
-  return world_agree(world, status, error);
+  return status;
 }
 
 /* Training rows as rows of the file, where they are windows over them. */
@@ -75,20 +114,25 @@ static dataset_t row_by_row(const dataset_t *data) {
 
 /* A row of `times` time steps instead of one: each column is treated as it is in the first. */
 static ls_status repeat(features_t *features, int64_t times, ls_error *error) {
-  features_t all = {.columns = times * features->columns, .encoded = times * features->encoded};
+  features_t all = *features;
   const int64_t columns = features->columns, encoded = features->encoded;
+  all.columns = times * columns;
+  all.encoded = times * encoded;
+  all.steps = times;
   TRY(scaler_repeat(&features->scaler, times, error));
   if (features->fill != NULL) all.fill = arena_new(&features->arena, (size_t)all.columns, sizeof *all.fill);
   if (features->source != NULL) {
     all.source = arena_new(&features->arena, (size_t)all.encoded, sizeof *all.source);
+    all.kind = arena_new(&features->arena, (size_t)all.encoded, sizeof *all.kind);
     all.category = arena_new(&features->arena, (size_t)all.encoded, sizeof *all.category);
   }
   if ((features->fill != NULL && all.fill == NULL) ||
-      (features->source != NULL && (all.source == NULL || all.category == NULL)))
+      (features->source != NULL && (all.source == NULL || all.kind == NULL || all.category == NULL)))
     return no_memory(&all, error);
   for (int64_t c = 0; c < all.columns && all.fill != NULL; c++) all.fill[c] = features->fill[c % columns];
   for (int64_t i = 0; i < all.encoded && all.source != NULL; i++) {
     all.source[i] = i / encoded * columns + features->source[i % encoded];
+    all.kind[i] = features->kind[i % encoded];
     all.category[i] = features->category[i % encoded];
   }
   all.scaler = features->scaler;
@@ -97,16 +141,21 @@ static ls_status repeat(features_t *features, int64_t times, ls_error *error) {
   return LS_OK;
 }
 
+static ls_status fit_columns(world_t *world, const settings_t *settings, const dataset_t *data,
+                             features_t *features, ls_error *error) {
+  arena_t arena = {0};
+  work_t work = {.world = world, .settings = settings, .data = data};
+  ls_status status = world_agree(world, begin(&work, features, &arena, error), error);
+  if (status == LS_OK) status = fit(&work, features, error);
+  arena_free(&arena);
+  return status;
+}
+
 ls_status features_fit(world_t *world, const settings_t *settings, const dataset_t *data, features_t *out,
                        ls_error *error) {
   dataset_t rows = row_by_row(data);
   features_t features = {.columns = rows.features};
-  method_t *methods = calloc((size_t)rows.features, sizeof *methods);
-  ls_status status =
-      methods == NULL ? no_memory(&features, error) : columns_methods(settings, &rows, methods, error);
-  status = world_agree(world, status, error);
-  if (status == LS_OK) status = fit(world, settings, &rows.train, methods, &features, error);
-  free(methods);
+  ls_status status = fit_columns(world, settings, &rows, &features, error);
   if (status == LS_OK && data->train.windows != NULL)
     status = world_agree(world, repeat(&features, data->train.windows->length, error), error);
   if (status == LS_OK) status = landmarks_fit(world, settings, &data->train, &features, error);
@@ -130,12 +179,10 @@ ls_status features_fit_file(world_t *world, const settings_t *settings, int shar
 }
 
 ls_status features_find_width(world_t *world, const settings_t *settings, const dataset_shape_t *shape,
-                              int shards, features_width_t *out, ls_error *error) {
-  features_t features = {0};
-  *out = features_width(settings, shape->features, shape->train_rows);
-  if (out->inputs > 0) return basis_check(&settings->data.basis, out->encoded, shape->train_rows, error);
-  TRY(features_fit_file(world, settings, shards, &features, error));
-  *out = (features_width_t){features.columns, features.encoded, features.inputs};
-  features_free(&features);
+                              int shards, features_t *out, ls_error *error) {
+  const features_width_t width = features_width(settings, shape);
+  if (width.inputs == 0) return features_fit_file(world, settings, shards, out, error);
+  TRY(basis_check(&settings->data.basis, width.encoded, shape->train_rows, error));
+  *out = (features_t){.columns = width.columns, .encoded = width.encoded, .inputs = width.inputs};
   return LS_OK;
 }

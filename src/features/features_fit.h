@@ -17,10 +17,10 @@ ls_status features_fit(world_t *world, const settings_t *settings, const dataset
 ls_status features_fit_file(world_t *world, const settings_t *settings, int shards, features_t *out,
                             ls_error *error);
 
-/* Computes the widths like features_width. If they depend on the rows, it reads the training rows, divided
- * into `shards` shards. Collective. */
+/* Features of which the widths and the tables of vectors are there. If they depend on the rows, it reads the
+ * training rows, divided into `shards` shards. *out is caller-owned (features_free). Collective. */
 ls_status features_find_width(world_t *world, const settings_t *settings, const dataset_shape_t *shape,
-                              int shards, features_width_t *out, ls_error *error);
+                              int shards, features_t *out, ls_error *error);
 
 /* Fits on the training rows of all ranks. standard: mean and population standard deviation in two passes
  * (mean first, then squares of differences from it), sums per shard in double, added by the tree: the same

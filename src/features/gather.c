@@ -45,22 +45,55 @@ CONVERT_ROW(uint8_t, convert_bytes)
 CONVERT_ROW(float, convert_floats)
 CONVERT_ROW(double, convert_doubles)
 
-/* Rows with one-hot columns or missing values, one value after the other: a category's is 1 in the rows that
- * hold it, and a missing one is none of them. */
+/* Rows with columns of categories or missing values, one value after the other. */
 #define ENCODE_ROW(type, name)                                                                               \
   static void name(const gather_t *gather, int64_t row, int64_t first, int64_t n, float *restrict out) {     \
+    const features_t *features = gather->features;                                                           \
     const type *restrict x = (const type *)gather->split->x + row_begin(gather, row);                        \
-    for (int64_t i = 0; i < n; i++) {                                                                        \
-      int64_t c = gather->features->source != NULL ? gather->features->source[first + i] : first + i;        \
-      out[i] = encode(gather->features, first + i, c, (double)x[c]);                                         \
+    double value = NAN;                                                                                      \
+    for (int64_t i = 0, last = -1; i < n; i++) {                                                             \
+      int64_t c = features->source != NULL ? features->source[first + i] : first + i;                        \
+      if (c != last) value = find_meaning(features, c, (double)x[c]);                                        \
+      out[i] = encode(features, first + i, last = c, value);                                                 \
     }                                                                                                        \
   }
 
+/* The number of the vector of a category; -1: it has none. */
+static float find_vector(const lookup_t *lookup, double category) {
+  int64_t low = 0, high = lookup->n;
+  while (low < high) {
+    int64_t middle = (low + high) / 2;
+    if (lookup->values[middle] < category)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < lookup->n && lookup->values[low] == category ? (float)low : -1.0F;
+}
+
+/* The model's number of the category that x stands for, or x itself where it is a number. */
+static inline double find_meaning(const features_t *features, int64_t column, double x) {
+  if (features->codes == NULL) return x;
+  return features_meaning(features, features->steps > 1 ? column % features_file_columns(features) : column,
+                          x);
+}
+
+static bool has_names(const features_t *features, int64_t column) {
+  return features->codes != NULL && features->codes[column % features_file_columns(features)].names.n > 0;
+}
+
+/* A value of an encoded row, made of the meaning x of its column's value. A category is 1 in the rows that
+ * hold it; where a category is missing or not known, all are 0. A number that stands for a category which the
+ * model does not know is missing. */
 static float encode(const features_t *features, int64_t value, int64_t column, double x) {
   const scaler_t *scaler = &features->scaler;
-  if (features->category != NULL && !isnan(features->category[value]))
-    return x == features->category[value] ? 1.0F : 0.0F;
+  const value_kind_t kind = features->kind != NULL ? features->kind[value] : VALUE_NUMBER;
+  if (kind == VALUE_MISSING) return isnan(x) ? 1.0F : 0.0F;
+  if (kind == VALUE_NUMBER && x < 0 && has_names(features, column)) x = NAN;
   if (isnan(x) && features->fill != NULL) x = features->fill[column];
+  if (kind == VALUE_CATEGORY) return x == features->category[value] ? 1.0F : 0.0F;
+  if (kind == VALUE_VECTOR)
+    return find_vector(&features->lookups[value - features->encoded + (int64_t)features->n_lookups], x);
   if (scaler->n == 0) return (float)x;
   return (float)((x - scaler->shift[column]) * scaler->scale[column] + scaler->offset[column]);
 }
@@ -80,7 +113,7 @@ static row_function_t row_function(const gather_t *gather) {
       [ELEMENT_F64] = {convert_doubles, scale_doubles, encode_doubles},
   };
   const features_t *features = gather->features;
-  bool encodes = features->source != NULL || features->fill != NULL;
+  bool encodes = features->source != NULL || features->fill != NULL || features->codes != NULL;
   return functions[gather->split->type][encodes ? ENCODE : gather->scale != NULL ? SCALE : CONVERT];
 }
 

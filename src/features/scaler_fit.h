@@ -116,9 +116,17 @@ ls_status fit_finish(const method_t *methods, const moments_t *moments, int64_t 
 
 /* ---- scaler_passes.c ---- */
 
-/* Fits the columns of a table that lies like the split's rows (x or targets), by methods (columns). Where
- * there are missing values and fill is given, fill (columns) gets the means. Collective. */
+/* What a fit also says of the columns. */
+typedef struct {
+  const struct missing_row *row; /* the rule that fills missing values in; NULL: none */
+  double constant;
+  double *fill;     /* (columns): by the rule, unless it is most_frequent */
+  int64_t *present; /* (columns): values that are not missing; NULL: nobody asks */
+} filling_t;
+
+/* Fits the columns of a table that lies like the split's rows (x or targets), by methods (columns), and what
+ * stands for missing values; filling may be NULL. Collective. */
 ls_status scaler_fit(world_t *world, const char *name, const method_t *methods, const split_t *split,
-                     const columns_view_t *table, double *fill, scaler_t *out, ls_error *error);
+                     const columns_view_t *table, const filling_t *filling, scaler_t *out, ls_error *error);
 
 #endif

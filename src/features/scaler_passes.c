@@ -1,6 +1,6 @@
 /* Fitting a scaler: the passes over the rows of all ranks. Columns are fitted in groups, so that the sums of
  * all shards fit into little memory however many columns there are. */
-#include "features/scaler_fit.h"
+#include "features/missing.h"
 
 #include "data/split_walk.h"
 #include "data/window.h"
@@ -16,10 +16,12 @@ enum { FIT_BYTES = 16 << 20 }; /* for the sums of all shards */
 typedef struct {
   world_t *world;
   const split_t *split;
-  const method_t *methods; /* (columns) of the group */
-  columns_view_t table;    /* resident rows, the group's columns */
-  int64_t columns;         /* in the group */
+  const method_t *methods;  /* (columns) of the group */
+  columns_view_t table;     /* resident rows, the group's columns */
+  int64_t columns;          /* in the group */
+  const filling_t *filling; /* or NULL */
   bool needs_mean, needs_quartiles;
+  bool fills_median;
   double *scratch;    /* fit_scratch */
   double *mine, *all; /* (shards, 2 columns): of this rank's shards, of all */
   double *ranges;     /* (ranks, 2 columns): low and high */
@@ -114,8 +116,8 @@ static ls_status find_quartiles(fit_t *fit, ls_error *error) {
   size_t each = SELECTED * SELECT_BINS, n = (size_t)fit->columns * each;
   for (int64_t c = 0; c < fit->columns; c++) {
     fit->selections[c] = (selection_t){0};
-    if (fit->methods[c].row->needs == NEEDS_QUARTILES && fit->present[c] > 0)
-      select_begin(fit->present[c], &fit->selections[c]);
+    bool is_needed = fit->fills_median || fit->methods[c].row->needs == NEEDS_QUARTILES;
+    if (is_needed && fit->present[c] > 0) select_begin(fit->present[c], &fit->selections[c]);
   }
   for (fit->digit = 0; fit->digit < SELECT_DIGITS; fit->digit++) {
     memset(fit->bins, 0, n * sizeof *fit->bins);
@@ -130,7 +132,16 @@ static ls_status find_quartiles(fit_t *fit, ls_error *error) {
   return LS_OK;
 }
 
-static ls_status fit_group(fit_t *fit, double *fill, scaler_t *scaler, ls_error *error) {
+static void fill_group(const fit_t *fit, const moments_t *moments) {
+  const filling_t *filling = fit->filling;
+  int64_t first = fit->table.first_column;
+  for (int64_t c = 0; c < fit->columns && filling->row != NULL && filling->row->fill != NULL; c++)
+    filling->fill[first + c] = filling->row->fill(moments, fit->columns, c, filling->constant);
+  for (int64_t c = 0; c < fit->columns && filling->present != NULL; c++)
+    filling->present[first + c] = fit->present[c];
+}
+
+static ls_status fit_group(fit_t *fit, scaler_t *scaler, ls_error *error) {
   int64_t first = fit->table.first_column;
   TRY(find_range(fit, error));
   if (fit->needs_mean) {
@@ -140,8 +151,7 @@ static ls_status fit_group(fit_t *fit, double *fill, scaler_t *scaler, ls_error 
   if (fit->needs_quartiles) TRY(find_quartiles(fit, error));
   moments_t moments = {fit->present, fit->low, fit->high, fit->mean, fit->all, fit->quartiles};
   TRY(fit_finish(fit->methods, &moments, first, fit->columns, scaler, error));
-  for (int64_t c = 0; c < fit->columns && fill != NULL; c++)
-    fill[first + c] = fit_mean(&moments, fit->columns, c);
+  if (fit->filling != NULL) fill_group(fit, &moments);
   return LS_OK;
 }
 
@@ -178,8 +188,11 @@ static int64_t group_columns(const fit_t *fit, int64_t columns) {
 }
 
 ls_status scaler_fit(world_t *world, const char *name, const method_t *methods, const split_t *split,
-                     const columns_view_t *table, double *fill, scaler_t *out, ls_error *error) {
-  fit_t fit = {.world = world, .split = split, .table = *table, .needs_mean = fill != NULL};
+                     const columns_view_t *table, const filling_t *filling, scaler_t *out, ls_error *error) {
+  fit_t fit = {.world = world, .split = split, .table = *table, .filling = filling};
+  const missing_row_t *rule = filling != NULL ? filling->row : NULL;
+  fit.needs_mean = rule != NULL && rule->needs == NEEDS_MEAN;
+  fit.needs_quartiles = fit.fills_median = rule != NULL && rule->needs == NEEDS_QUARTILES;
   for (int64_t c = 0; c < table->columns; c++) {
     fit.needs_mean |= methods[c].row->needs == NEEDS_MEAN;
     fit.needs_quartiles |= methods[c].row->needs == NEEDS_QUARTILES;
@@ -195,7 +208,7 @@ ls_status scaler_fit(world_t *world, const char *name, const method_t *methods, 
     fit.table.first_column = first;
     fit.table.columns = fit.columns;
     fit.methods = methods + first;
-    TRY_OR_DONE(fit_group(&fit, fill, &scaler, error));
+    TRY_OR_DONE(fit_group(&fit, &scaler, error));
   }
   *out = scaler;
 done:

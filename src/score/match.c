@@ -49,7 +49,7 @@ static ls_status find_columns(const model_t *model, const char *file, char *cons
 
 /* The names in the order of the file too, so that a second file is matched with the order of the first. */
 static ls_status reorder_names(model_t *model, const int64_t *at, ls_error *error) {
-  size_t n = (size_t)model->features.columns;
+  size_t n = (size_t)features_file_columns(&model->features);
   char **names = malloc(n * sizeof *names);
   if (names == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the names of %zu features", n);
   memcpy(names, model->feature_names, n * sizeof *names);
@@ -58,10 +58,9 @@ static ls_status reorder_names(model_t *model, const int64_t *at, ls_error *erro
   return LS_OK;
 }
 
-ls_status match_features(model_t *model, const char *file, char *const *names, int64_t n, ls_error *error) {
-  if (model->feature_names == NULL || names == NULL || n != model->features.columns ||
-      same(model->feature_names, names, n))
-    return LS_OK;
+static ls_status match_columns(model_t *model, const char *file, char *const *names, int64_t n,
+                               ls_error *error) {
+  if (model->feature_names == NULL || names == NULL || same(model->feature_names, names, n)) return LS_OK;
   int64_t *at = malloc((size_t)n * sizeof *at);
   if (at == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the names of %" PRId64 " features", n);
   ls_status status = find_columns(model, file, names, n, at, error);
@@ -69,6 +68,45 @@ ls_status match_features(model_t *model, const char *file, char *const *names, i
   if (status == LS_OK) status = reorder_names(model, at, error);
   free(at);
   return status;
+}
+
+/* ---- categories ---- */
+
+static ls_status refuse_column(const model_t *model, const char *file, int64_t column,
+                               const category_names_t *has, const category_names_t *wants, ls_error *error) {
+  const char *name = model->feature_names != NULL ? model->feature_names[column] : NULL;
+  const category_names_t *of = has->n > 0 ? has : wants;
+  char some[96];
+  list(of->names, of->n < 4 ? (int64_t)of->n : 4, some, sizeof some);
+  return error_set(error, LS_BAD_DATA,
+                   "%s: column %" PRId64
+                   "%s%.60s%s of x holds %s, but the model was trained on %s there (%s%s): "
+                   "import the file as the training rows were imported",
+                   file, column, name != NULL ? " '" : "", name != NULL ? name : "", name != NULL ? "'" : "",
+                   has->n > 0 ? "categories" : "numbers", has->n > 0 ? "numbers" : "categories", some,
+                   of->n > 4 ? ", ..." : "");
+}
+
+static ls_status match_categories(model_t *model, const char *file, const category_names_t *names, int64_t n,
+                                  ls_error *error) {
+  static const category_names_t none = {0};
+  const codes_t *codes = model->features.codes;
+  bool is_same = true;
+  for (int64_t c = 0; c < n; c++) {
+    const category_names_t *has = names != NULL ? &names[c] : &none;
+    const category_names_t *wants = codes != NULL ? &codes[c].names : &none;
+    if ((has->n > 0) != (wants->n > 0)) return refuse_column(model, file, c, has, wants, error);
+    is_same &= has->n == wants->n && (has->n == 0 || same(has->names, wants->names, (int64_t)has->n));
+    is_same &= codes == NULL || codes[c].meaning == NULL;
+  }
+  return is_same ? LS_OK : features_rename(&model->features, names, error);
+}
+
+ls_status match_features(model_t *model, const char *file, const dataset_t *dataset, ls_error *error) {
+  const int64_t n = features_file_columns(&model->features);
+  if (dataset->features != model->features.columns) return LS_OK; /* refused elsewhere */
+  TRY(match_columns(model, file, dataset->feature_names, n, error));
+  return match_categories(model, file, dataset->categories, n, error);
 }
 
 /* ---- classes ---- */

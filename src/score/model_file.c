@@ -179,7 +179,7 @@ static ls_status write_model(store_t *store, const model_parts_t *parts, ls_erro
   TRY(head_classes_write(store, parts, error));
   if (parts->feature_names != NULL)
     TRY(store_write_texts(store, "/", "feature_names", (const char *const *)parts->feature_names,
-                          (size_t)parts->features->columns, error));
+                          (size_t)features_file_columns(parts->features), error));
   TRY(vector_write(store, parts->graph, "parameters", parts->parameters, error));
   if (parts->members != NULL) TRY(write_members(store, parts, error));
   if (parts->posterior != NULL && parts->posterior->inputs > 0)
@@ -263,9 +263,9 @@ static ls_status read_feature_names(const store_t *store, model_t *model, ls_err
   size_t n = 0;
   if (!store_has_attribute(store, "/", "feature_names")) return LS_OK;
   TRY(store_read_texts(store, "/", "feature_names", &model->feature_names, &n, error));
-  if ((int64_t)n == model->features.columns) return LS_OK;
+  if ((int64_t)n == features_file_columns(&model->features)) return LS_OK;
   return error_set(error, LS_BAD_DATA, "%s: %zu names for %" PRId64 " features", store_path(store), n,
-                   model->features.columns);
+                   features_file_columns(&model->features));
 }
 
 static ls_status read_model(const store_t *store, const settings_choices_t *choices, model_t *model,
@@ -279,8 +279,9 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
   TRY(read_checksum(store, model->checksum, error));
   TRY(features_read(store, &model->features, error));
   TRY(scaler_read(store, "scaling/targets", &model->targets, error));
-  TRY(graph_create(model->settings->model.layers, model->settings->model.n_layers, model->features.inputs,
-                   &model->graph, error));
+  TRY(graph_create_with_tables(model->settings->model.layers, model->settings->model.n_layers,
+                               model->features.inputs, model->features.tables, model->features.n_lookups,
+                               &model->graph, error));
   TRY(objective_create(model->settings, graph_outputs(model->graph), &model->objective, error));
   TRY(head_classes_read(store, model, error));
   TRY(read_feature_names(store, model, error));

@@ -32,7 +32,7 @@ typedef struct {
   posterior_t posterior; /* of its weights; inputs == 0 when there is none */
   char *const *class_names[MOST_HEADS]; /* (classes) of each head, one malloc'd block, or NULL: numbers */
   class_weights_t class_weights;
-  char **feature_names; /* (features.columns), one malloc'd block; NULL: the training file named none */
+  char **feature_names; /* (columns of x), one malloc'd block; NULL: the training file named none */
   int64_t step, epoch;  /* of training when it was written */
   int shards;
   char checksum[17]; /* parameters_checksum, hex */
@@ -62,7 +62,7 @@ typedef struct {
   const scaler_t *targets;
   const class_weights_t *class_weights; /* NULL: none */
   char *const *const *class_names;      /* (heads): (classes) of each, or NULL: numbers; NULL: all of them */
-  char *const *feature_names;           /* (features->columns), or NULL */
+  char *const *feature_names;           /* (columns of x in the file), or NULL */
   int64_t step, epoch;                  /* updates and epochs of training so far */
   int shards;
   const char *libraries, *cpu; /* that the parameters were computed with, for readers of the file */

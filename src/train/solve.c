@@ -1,4 +1,5 @@
-/* lockstep solve: a run that computes its weights in closed form. Its set-up and its end are those of a
+/* lockstep solve: a run that computes its weights in closed form. Columns of categories are one_hot, however
+ * many there are, because embeddings have no closed form. Its set-up and its end are those of a
  * training run. In between, it sums the normal equations of the training rows, solves them on rank 0, and
  * copies the solution into the parameter vector that all ranks share. */
 #include "train/normal.h"
@@ -22,6 +23,11 @@ static ls_status check_network(const settings_t *settings, ls_error *error) {
     return error_set(error, LS_BAD_SETTINGS,
                      "model.layers: only one dense layer without an activation has a closed form, as in "
                      "`[dense: 1]`; train other networks with `lockstep train`");
+  if (settings->model.embeddings.n_columns > 0)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "model.embeddings.columns: vectors that are trained have no closed form: leave it out, and "
+        "columns of categories are one_hot");
   if (settings->n_losses > 1)
     return error_set(
         error, LS_BAD_SETTINGS,
@@ -121,8 +127,10 @@ static ls_status solve_and_judge(trainer_t *trainer, ls_status status, ls_error 
 ls_status solve_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error) {
   solution_t solution = {.fit = {.rank = 0}};
+  settings_t linear = *settings; /* borrows all but a number */
+  linear.model.embeddings.above = EMBEDDINGS_NEVER;
   trainer_t trainer = {.world = world,
-                       .settings = settings,
+                       .settings = &linear,
                        .options = options,
                        .solution = &solution,
                        .began = clock_seconds()};

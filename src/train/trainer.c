@@ -32,8 +32,8 @@ ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *
 }
 
 model_parts_t trainer_model(const trainer_t *trainer) {
-  const bool names_columns = trainer->data.dataset != NULL && trainer->data.dataset->train.windows == NULL &&
-                             trainer->data.dataset->features == trainer->data.features.columns;
+  const bool names_columns =
+      trainer->data.dataset != NULL && trainer->data.dataset->features == trainer->data.features.columns;
   return (model_parts_t){.settings = trainer->settings,
                          .graph = trainer->graph,
                          .objective = &trainer->objective,

@@ -8,6 +8,7 @@
 #include "features/features_fit.h"
 #include "features/scaling.h"
 #include "model/init.h"
+#include "score/unseen.h"
 #include "train/choices.h"
 #include "run/data_check.h"
 #include "train/preflight.h"
@@ -75,7 +76,7 @@ static ls_status find_inputs(trainer_t *trainer, const dataset_shape_t *shape, f
   const settings_t *settings = trainer->settings;
   trainer_data_t *data = &trainer->data;
   if (trainer->resumed) TRY(trainer_agree(trainer, read_scalers(trainer, error), error));
-  *out = features_width(settings, shape->features, shape->train_rows);
+  *out = features_width(settings, shape);
   if (out->inputs == 0 && !data->has_features) {
     TRY(features_fit_file(trainer->world, settings, trainer->layout.shards, &data->features, error));
     data->has_features = true;
@@ -100,11 +101,12 @@ static ls_status check_objective(const trainer_t *trainer, const dataset_shape_t
 
 static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, int64_t inputs,
                               ls_error *error) {
+  const features_t *features = &trainer->data.features; /* empty unless they say how many inputs there are */
   const settings_t *settings = trainer->settings;
   trainer->optimizer = optimizer_find(settings->optimizer.name);
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).call_rows;
-  ls_status status =
-      graph_create(settings->model.layers, settings->model.n_layers, inputs, &trainer->graph, error);
+  ls_status status = graph_create_with_tables(settings->model.layers, settings->model.n_layers, inputs,
+                                              features->tables, features->n_lookups, &trainer->graph, error);
   TRY(trainer_agree(trainer, status, error));
   TRY(trainer_agree(trainer, graph_choose_precision(trainer->graph, settings->train.precision, error),
                     error));
