@@ -79,7 +79,8 @@ static ls_status fill_categories(work_t *work, const categories_t *categories, f
   }
   if (!by_count) return LS_OK;
   const columns_view_t table = training_rows(work);
-  return most_frequent_find(work->world, &work->data->train, &table, work->wanted, features->fill, error);
+  return most_frequent_find(work->world, &work->data->train, &table, work->wanted, FREQUENT_ROOM,
+                            features->fill, error);
 }
 
 static ls_status fit(work_t *work, features_t *features, ls_error *error) {

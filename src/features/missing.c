@@ -38,7 +38,7 @@ const missing_row_t *missing_find(const char *name) {
 
 /* ---- the most frequent value ---- */
 
-enum { MOST_ENTRIES = 1 << 20, FEWEST_ENTRIES = 1 << 10 };
+enum { FEWEST_ENTRIES = 1 << 6 };
 
 /* A value of a column and how often it comes; count 0: an empty slot. */
 typedef struct {
@@ -169,9 +169,9 @@ static ls_status count_all(world_t *world, const split_t *split, counting_t *cou
 }
 
 ls_status most_frequent_find(world_t *world, const split_t *split, const columns_view_t *table,
-                             const bool *wanted, double *fill, ls_error *error) {
+                             const bool *wanted, size_t room, double *fill, ls_error *error) {
   counting_t counting = {.table = table, .wanted = wanted, .slots = 2 * FEWEST_ENTRIES};
-  while (counting.slots * (size_t)world_size(world) < 2 * (size_t)MOST_ENTRIES) counting.slots *= 2;
+  while (counting.slots * (size_t)world_size(world) < 2 * room) counting.slots *= 2;
   counting.most = counting.slots / 2;
   counting.entries = calloc(counting.slots, sizeof *counting.entries);
   entry_t *best = calloc((size_t)table->columns, sizeof *best);

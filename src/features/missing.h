@@ -18,8 +18,10 @@ const missing_row_t *missing_find(const char *name);
 /* fill[c] = the value that most training rows hold in column c, of several the smallest; NaN when all are
  * missing. For columns that are `wanted`; the others stay. Exact: distinct values are counted in a table of
  * bounded size, and where they are more, in several passes, each over the values whose hash begins with other
- * bits. Counts are integers, so the layout has no part in it. Collective. */
+ * bits. Counts are integers, so the layout has no part in it. room: about as many distinct values are counted
+ * in a pass, by all ranks together. Collective. */
+enum { FREQUENT_ROOM = 1 << 20 };
 ls_status most_frequent_find(world_t *world, const split_t *split, const columns_view_t *table,
-                             const bool *wanted, double *fill, ls_error *error);
+                             const bool *wanted, size_t room, double *fill, ls_error *error);
 
 #endif

@@ -68,6 +68,7 @@ function pairs(text, prefix,   i, c, depth, start, item) {
 FNR == 1 { top = "" }
 { sub(/ +#.*/, "") }
 /^[a-z_0-9]+:/ { top = $1; sub(/:.*/, "", top) }
+top == "model" && /^ +embeddings: [{]/ { rest = $0; sub(/^ +embeddings: +/, "", rest); pairs(rest, "model.embeddings."); next }
 top == "model" {
   rest = $0
   while (match(rest, /[a-z_0-9]+: [{][^{}]*[}]/)) {
