@@ -1,5 +1,6 @@
-/* Internal to a run: shared by its files. training_setup.c prepares a run, trainer.c trains it epoch by
- * epoch and has the functions that all of them use, training_end.c ends it. ensemble.c contains train_run. */
+/* Internal to a run: shared by its files. training_setup.c prepares a run with training_columns.c, trainer.c
+ * trains it epoch by epoch and has the functions that all of them use, training_end.c ends it. ensemble.c
+ * contains train_run. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
@@ -125,6 +126,10 @@ ls_status trainer_read_rows(trainer_t *trainer, ls_error *error);
 
 /* Warns of what will hardly learn (train/advice.h). Collective. */
 ls_status trainer_advise(trainer_t *trainer, const log_t *log, ls_error *error);
+
+/* Reports categories that no training row holds, and columns of very different size; refuses to resume a run
+ * with other categories. Once features are there. Collective. */
+ls_status training_look_at_columns(trainer_t *trainer, ls_error *error);
 
 /* Ends a completed run: restores the best parameters, evaluates the test rows, writes model.h5 and
  * summary.json. Collective. */

@@ -79,6 +79,7 @@ ls_status trainer_load_data(trainer_t *trainer, ls_error *error) {
   TRY(check_data(trainer, error));
   find_class_names(&trainer->objective, trainer->data.dataset, trainer->data.class_names);
   TRY(make_scalers(trainer, error));
+  TRY(training_look_at_columns(trainer, error));
   TRY(trainer_agree(trainer, scale_targets(trainer, error), error));
   return weigh_rows(trainer, error);
 }

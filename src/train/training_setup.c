@@ -8,7 +8,6 @@
 #include "features/features_fit.h"
 #include "features/scaling.h"
 #include "model/init.h"
-#include "score/unseen.h"
 #include "train/choices.h"
 #include "run/data_check.h"
 #include "train/preflight.h"
