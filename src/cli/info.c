@@ -122,11 +122,51 @@ static ls_status print_column_names(const store_t *store, ls_error *error) {
   return LS_OK;
 }
 
+/* A line for each column of categories: "categories of 3     35, ordered: small, medium, ...". */
+static void print_categories(int64_t column, char *const *names, size_t n, bool is_ordered) {
+  enum { SHOWN = 6 };
+  char what[40];
+  snprintf(what, sizeof what, "categories of %" PRId64, column);
+  printf("%-20s %zu%s: ", what, n, is_ordered ? ", ordered" : "");
+  for (size_t i = 0; i < n && i < SHOWN; i++) printf("%s%s", i == 0 ? "" : ", ", names[i]);
+  puts(n > SHOWN ? ", ..." : "");
+}
+
+/* Of the columns of train/x. */
+static ls_status print_dataset_categories(const store_t *store, ls_error *error) {
+  store_array_t x = {0};
+  int64_t columns = 1;
+  if (!store_has(store, "categories") || !store_has(store, "train/x")) return LS_OK;
+  TRY(store_describe(store, "train/x", &x, error));
+  for (int i = 1; i < x.dims; i++) columns *= x.shape[i];
+  for (int64_t c = 0; c < columns; c++) {
+    char name[40], **names = NULL;
+    int64_t ordered = 0;
+    size_t n = 0;
+    snprintf(name, sizeof name, "categories/%" PRId64, c);
+    if (!store_has(store, name)) continue;
+    if (store_has_attribute(store, name, "ordered"))
+      TRY(store_read_int(store, name, "ordered", &ordered, error));
+    TRY(store_read_text_array(store, name, &names, &n, error));
+    print_categories(c, names, n, ordered != 0);
+    free(names);
+  }
+  return LS_OK;
+}
+
+static void print_model_categories(const features_t *features) {
+  for (int64_t c = 0; c < features_file_columns(features) && features->codes != NULL; c++) {
+    const category_names_t *names = &features->codes[c].names;
+    if (names->n > 0) print_categories(c, names->names, names->n, names->is_ordered);
+  }
+}
+
 static ls_status print_arrays(const store_t *store, ls_error *error) {
   TRY(print_text(store, "source", error));
   TRY(print_texts(store, "class_names", error));
   TRY(print_column_names(store, error));
   TRY(print_texts(store, "feature_names", error));
+  TRY(print_dataset_categories(store, error));
   puts("arrays");
   return store_visit(store, print_array, NULL, error);
 }
@@ -168,6 +208,7 @@ static ls_status print_model(const store_t *store, ls_error *error) {
   if (status == LS_OK) status = print_text(store, "cpu", error);
   if (status == LS_OK) status = print_texts(store, "class_names", error);
   print_scaler("feature scaling", &model->features.scaler);
+  print_model_categories(&model->features);
   const basis_t *basis = &model->features.basis;
   if (basis->kind != NULL)
     printf("%-20s %s, %" PRId64 " functions of %" PRId64 " features\n", "basis",

@@ -34,7 +34,7 @@ static bool is_plain(const features_t *features, int64_t column) {
 static ls_status judge(world_t *world, const features_t *features, ranges_t *ranges, double *all,
                        sizes_t *out, ls_error *error) {
   const int64_t n = ranges->table.columns;
-  double mine[MOST_SIZES];
+  double mine[MOST_SIZES] = {0};
   for (int64_t c = 0; c < n; c++)
     mine[c] = ranges->present[c] > 0 ? fmax(fabs(ranges->low[c]), fabs(ranges->high[c])) : 0;
   TRY(world_gather(world, mine, (size_t)n * sizeof *mine, all, error));

@@ -86,8 +86,10 @@ Test(gather, a_large_shift_that_is_no_float_loses_nothing) {
 /* Columns: a number to be scaled, categories 2 and 7, a number as it is. */
 Test(gather, categories_take_the_place_of_their_column_and_means_that_of_missing_values) {
   const float x[4][3] = {{3, 7, 1}, {NAN, 2, 8}, {1, 5, NAN}, {2, NAN, 4}};
-  double shifts[] = {2, 0, 0}, scales[] = {0.5, 1, 1}, offsets[] = {0.25, 0, 0}, fill[] = {1.5, 4, 6};
+  double shifts[] = {2, 0, 0}, scales[] = {0.5, 1, 1}, offsets[] = {0.25, 0, 0},
+         fill[] = {1.5, (double)NAN, 6};
   int64_t source[] = {0, 1, 1, 2};
+  uint8_t kind[] = {VALUE_NUMBER, VALUE_CATEGORY, VALUE_CATEGORY, VALUE_NUMBER};
   double category[] = {NAN, 2, 7, NAN};
   const float expected[4][4] = {{0.75f, 0, 1, 1}, {0, 1, 0, 8}, {-0.25f, 0, 0, 6}, {0.25f, 0, 0, 4}};
   float out[4][4];
@@ -98,6 +100,7 @@ Test(gather, categories_take_the_place_of_their_column_and_means_that_of_missing
       .scaler = {.name = "none", .n = 3, .shift = shifts, .scale = scales, .offset = offsets},
       .fill = fill,
       .source = source,
+      .kind = kind,
       .category = category};
   gather_t gather;
   ls_error error = {0};
@@ -106,6 +109,49 @@ Test(gather, categories_take_the_place_of_their_column_and_means_that_of_missing
   for (int i = 0; i < 16; i++)
     cr_expect_eq(out[i / 4][i % 4], expected[i / 4][i % 4], "row %d input %d", i / 4, i % 4);
   gather_free(&gather);
+}
+
+/* Columns of another file: colours 0, 1, 2 are red, black and blue, which the model knows as 2, not at all
+ * and 0; sizes 0 and 1, in order, are large and small, the model's 1 and 0; and a whole number without names.
+ */
+Test(gather, categories_of_another_file_are_those_of_the_model_and_unknown_ones_are_none) {
+  enum { SIX = 6, VALUES = 7 };
+  const double x[SIX][3] = {{0, 0, 5}, {1, 1, 3}, {2, 2, 5}, {NAN, NAN, NAN}, {-1, -1, 4}, {0.5, 0.5, 3}};
+  char *colours[] = {"blue", "green", "red"}, *others[] = {"red", "black", "blue"};
+  char *sizes[] = {"small", "large"}, *turned[] = {"large", "small"};
+  const category_names_t file[] = {{others, 3, false}, {turned, 2, true}, {NULL, 0, false}};
+  codes_t codes[] = {
+      {.names = {colours, 3, false}, .known = 3}, {.names = {sizes, 2, true}, .known = 2}, {.known = 0}};
+  int64_t source[] = {0, 0, 1, 0, 1, 0, 2};
+  uint8_t kind[] = {VALUE_CATEGORY, VALUE_CATEGORY, VALUE_NUMBER, VALUE_MISSING,
+                    VALUE_MISSING,  VALUE_VECTOR,   VALUE_VECTOR};
+  double category[VALUES] = {0, 2}, fill[] = {NAN, 9, NAN}, of_colours[] = {0, 2}, of_numbers[] = {3, 5};
+  lookup_t lookups[] = {{0, 2, of_colours}, {2, 2, of_numbers}};
+  const float expected[SIX][VALUES] = {{0, 1, 1, 0, 0, 1, 1},   {0, 0, 0, 0, 0, -1, 0},
+                                       {1, 0, 9, 0, 0, 0, 1},   {0, 0, 9, 1, 1, -1, -1},
+                                       {0, 0, 9, 0, 0, -1, -1}, {0, 0, 9, 0, 0, -1, 0}};
+  float out[SIX][VALUES];
+  split_t split = {.rows = SIX, .features = 3, .type = ELEMENT_F64, .x = (void *)x};
+  features_t features = {.columns = 3,
+                         .encoded = VALUES,
+                         .inputs = VALUES,
+                         .fill = fill,
+                         .source = source,
+                         .kind = kind,
+                         .category = category,
+                         .codes = codes,
+                         .lookups = lookups,
+                         .n_lookups = 2};
+  gather_t gather;
+  ls_error error = {0};
+  cr_assert_eq(features_rename(&features, file, &error), LS_OK);
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
+  gather_range(&gather, 0, SIX, out[0]);
+  for (int i = 0; i < SIX * VALUES; i++)
+    cr_expect_eq(out[i / VALUES][i % VALUES], expected[i / VALUES][i % VALUES], "row %d value %d: %g",
+                 i / VALUES, i % VALUES, (double)out[i / VALUES][i % VALUES]);
+  gather_free(&gather);
+  arena_free(&features.arena);
 }
 
 Test(gather, labels_and_targets_follow_their_rows) {

@@ -115,6 +115,13 @@ Test(categories, become_the_inputs_that_the_rows_hold) {
   cr_expect_not_null(strstr(result.out, "input          (rows, 9)"), "%s", result.out);
   cr_expect_not_null(strstr(result.out, "weight (11, 33)"), "round(1.6 33^0.56) = 11\n%s", result.out);
   cr_expect_lt(json_double(file_text("runs/config/summary.json"), "test_mae"), 0.25);
+  result = run_well(ALONE, "info rows.h5");
+  cr_expect_not_null(strstr(result.out, "categories of 3      3, ordered: small, medium, large"), "%s",
+                     result.out);
+  result = run_well(ALONE, "info runs/config/model.h5");
+  cr_expect_not_null(
+      strstr(result.out, "categories of 1      33: city0, city1, city2, city3, city4, city5, ..."), "%s",
+      result.out);
   result = run_well(2, "check config.yaml");
   cr_expect_not_null(strstr(result.out, "inputs  9 of the network"), "%s", result.out);
   run_well(ALONE, "train config.yaml name=plain 'model.embeddings={above: none}'");
@@ -239,6 +246,22 @@ Test(categories, are_members_of_an_ensemble_and_of_windows) {
   run_well(ALONE, "predict runs/windows rows.h5 --x test/x --out own.csv");
   run_well(2, "predict runs/windows turned.h5 --x test/x --out turned.csv");
   cr_expect_eq(run_command("cmp own.csv turned.csv").code, 0, "other forecasts");
+}
+
+/* Large tables are cut into sections, which arrive from other nodes piece by piece. */
+Test(categories, have_the_same_bits_on_several_nodes) {
+  static const char wide[] =
+      "'model={layers: [dense: 3, dense: 1], embeddings: {width: 4000, above: 2}}' train.epochs=2";
+  write_table("rows.h5", (table_t){0});
+  write_config();
+  run_well(ALONE, "train config.yaml name=one %s", wide);
+  outcome_t one = outcome_of("one");
+  for (int ranks = 2; ranks <= 3; ranks++) {
+    run_well(ranks, "train config.yaml name=nodes %s parallel.ranks_per_node=1", wide);
+    outcome_t nodes = outcome_of("nodes");
+    outcome_expect_same(&one, &nodes, "nodes");
+  }
+  run_well(2, "train config.yaml name=mpi %s parallel.reduce=mpi", wide);
 }
 
 /* What a model does with gaps in new rows is what it has learnt to do. */
