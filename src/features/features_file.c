@@ -171,7 +171,7 @@ static ls_status read_features(const store_t *store, features_t *features, ls_er
   TRY(read_array(store, "kind", STORE_U8, features, &n, &features->kind, error));
   TRY(read_array(store, "category", STORE_F64, features, &n, &features->category, error));
   features->encoded = features->source != NULL ? n : features->columns;
-  bool fits = (features->source == NULL) == (features->category == NULL) &&
+  bool fits = features->columns > 0 && (features->source == NULL) == (features->category == NULL) &&
               (features->kind == NULL || features->source != NULL) &&
               (features->steps < 2 || features->columns % features->steps == 0) &&
               (features->scaler.n == 0 || features->scaler.n == features->columns);
