@@ -19,7 +19,6 @@ static size_t count_pieces(const graph_t *graph) {
 }
 
 static void cut_weight(graph_t *graph, const node_t *node) {
-  const int kind = node->op == &op_embedding ? PIECE_VECTORS : PIECE_WEIGHT;
   for (int64_t t = 0; t < dense_tiles(&node->dense.layout); t++) {
     dense_tile_t tile = dense_tile(&node->dense.layout, t);
     graph->pieces[graph->n_pieces++] = (piece_t){.place = {.offset = node->dense.weight + (size_t)tile.offset,
@@ -27,8 +26,8 @@ static void cut_weight(graph_t *graph, const node_t *node) {
                                                            .runs = (size_t)tile.panels,
                                                            .stride = (size_t)tile.stride},
                                                  .node = node->number,
-                                                 .kind = kind,
                                                  .dense = tile};
+    if (node->op == &op_embedding) graph->pieces[graph->n_pieces - 1].kind = PIECE_VECTORS;
   }
 }
 

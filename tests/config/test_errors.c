@@ -114,7 +114,7 @@ Test(errors, numbers_out_of_range_come_with_the_range) {
        "runs/t.yaml:1: data.scaling.columns.age.name: ", "did you mean minmax?"},
       {"data: {file: a, scaling: {columns: [age]}}\n", "runs/t.yaml:1: data.scaling.columns: expected",
        "a list"},
-      {"data: {file: a, missing: median}\n", "runs/t.yaml:1: data.missing: ", "error, drop, mean"},
+      {"data: {file: a, missing: modus}\n", "runs/t.yaml:1: data.missing: ", "error, drop, mean, median"},
       {"data: {file: a, scaling: {name: minmax, range: [1, 1]}}\n",
        "runs/t.yaml:1: data.scaling.range: ", "must be below"},
       {"data: {file: a, scaling: {name: minmax, range: [1]}}\n",
