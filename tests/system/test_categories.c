@@ -248,6 +248,31 @@ Test(categories, are_members_of_an_ensemble_and_of_windows) {
   cr_expect_eq(run_command("cmp own.csv turned.csv").code, 0, "other forecasts");
 }
 
+Test(categories, named_twice_are_refused) {
+  const double x[2] = {0, 1};
+  store_t *store = NULL;
+  write_config();
+  OK(store_create("rows.h5", &store, e));
+  OK(store_write(store, "train/x", STORE_F64, 2, (int64_t[]){2, 1}, x, e));
+  OK(store_write(store, "train/y", STORE_F64, 2, (int64_t[]){2, 1}, x, e));
+  OK(store_write_text_array(store, "categories/0", (const char *[]){"red", "blue", "red"}, 3, e));
+  OK(store_publish(&store, e));
+  result_t result = run(2, "train config.yaml data.validation=0 train.global_batch_size=2 parallel.shards=2");
+  cr_expect_eq(result.code, 3, "%s", result.err);
+  cr_expect_not_null(strstr(result.err, "categories/0 names the category 'red' twice"), "%s", result.err);
+}
+
+Test(categories, are_no_reason_for_a_hint_at_sizes_but_numbers_are) {
+  train("data.scaling=none train.epochs=1");
+  result_t result = run_well(2, "train config.yaml name=plain data.scaling=none train.epochs=1");
+  cr_expect_not_null(
+      strstr(result.err, "hint: features differ in size: column 3 size reaches 2, column 4 income"), "%s",
+      result.err);
+  cr_expect_not_null(strstr(result.err, "data.scaling: standard"), "%s", result.err);
+  result = run_well(2, "train config.yaml name=scaled train.epochs=1");
+  cr_expect_null(strstr(result.err, "hint:"), "%s", result.err);
+}
+
 /* Large tables are cut into sections, which arrive from other nodes piece by piece. */
 Test(categories, have_the_same_bits_on_several_nodes) {
   static const char wide[] =
