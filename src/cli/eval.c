@@ -162,11 +162,15 @@ static void name_arrays(settings_t *settings, const char *x, const char *y, cons
   settings->data.validation_group = NULL;
 }
 
-/* Means of columns come from training rows, so only a model that was trained with them can use them. */
+/* What replaces missing values comes from training rows, so only a model that was trained with such a rule
+ * can apply one. */
 static ls_status check_missing(const ready_t *ready, ls_error *error) {
-  if (strcmp(ready->settings->data.missing, "mean") != 0 || ready->model->features.fill != NULL) return LS_OK;
+  const char *rule = ready->settings->data.missing;
+  bool is_filling = strcmp(rule, "error") != 0 && strcmp(rule, "drop") != 0;
+  if (!is_filling || ready->model->features.fill != NULL) return LS_OK;
   return error_set(error, LS_BAD_SETTINGS,
-                   "%s: data.missing: the model has no means, because it was trained with data.missing=%s",
+                   "%s: data.missing: the model has no values to fill in, because it was trained with "
+                   "data.missing=%s",
                    settings_where(ready->settings, "data.missing"), ready->model->settings->data.missing);
 }
 
@@ -319,24 +323,10 @@ static split_t *loaded_split(dataset_t *data, int bit) {
   return bit == SPLIT_TRAIN ? &data->train : bit == SPLIT_VALID ? &data->valid : &data->test;
 }
 
-/* Missing values are the model's business: an override cannot make a model fill in what it has no values
- * for. */
-static ls_status check_missing(const ready_t *ready, ls_error *error) {
-  const char *rule = ready->settings->data.missing, *own = ready->model->settings->data.missing;
-  bool is_filling = strcmp(rule, "error") != 0 && strcmp(rule, "drop") != 0;
-  if (!is_filling || ready->model->features.fill != NULL) return LS_OK;
-  return error_set(
-      error, LS_BAD_SETTINGS,
-      "data.missing: %s: the model was trained with data.missing: %s, so it has no values to fill "
-      "in; it takes error, or drop to leave such rows out",
-      rule, own);
-}
-
 static ls_status load(const session_t *session, const ready_t *ready, int bit, dataset_t **data,
                       ls_error *error) {
   const model_t *model = ready->model;
   const char *file = ready->settings->data.file;
-  TRY(check_missing(ready, error));
   TRY(dataset_load(session->world, ready->settings, bit, objective_request(&model->objective),
                    ready->layout.shards, data, error));
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* same result on all ranks */

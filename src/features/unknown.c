@@ -13,7 +13,7 @@ typedef struct {
   unknown_t *out;
   const double **known; /* (out->n): values that the model knows, ascending; NULL: all that have a meaning */
   int64_t *n_known;
-} tally_t;
+} unknown_walk_t;
 
 /* The categories of a column of the file as the values of an encoded row name them: one after the other, in
  * the first time step. */
@@ -50,13 +50,13 @@ static bool is_known(const double *values, int64_t n, double value) {
 }
 
 static void take_rows(void *context, const split_walk_t *walk) {
-  tally_t *tally = context;
-  for (size_t i = 0; i < tally->out->n; i++) {
-    unknown_column_t *column = &tally->out->columns[i];
+  unknown_walk_t *walking = context;
+  for (size_t i = 0; i < walking->out->n; i++) {
+    unknown_column_t *column = &walking->out->columns[i];
     for (int64_t r = walk->first; r < walk->first + walk->rows; r++) {
-      double x = columns_view_value(&tally->table, r, column->column);
-      double value = features_meaning(tally->features, column->column, x);
-      bool knows = column->is_number ? value >= 0 : is_known(tally->known[i], tally->n_known[i], value);
+      double x = columns_view_value(&walking->table, r, column->column);
+      double value = features_meaning(walking->features, column->column, x);
+      bool knows = column->is_number ? value >= 0 : is_known(walking->known[i], walking->n_known[i], value);
       if (isnan(x) || knows) continue;
       column->rows++;
       if (x >= 0 && x < (double)column->names && x == floor(x)) column->by_name[(int64_t)x]++;
@@ -64,18 +64,19 @@ static void take_rows(void *context, const split_walk_t *walk) {
   }
 }
 
-static ls_status list_columns(tally_t *tally, ls_error *error) {
-  const features_t *features = tally->features;
-  unknown_t *out = tally->out;
+static ls_status list_columns(unknown_walk_t *walking, ls_error *error) {
+  const features_t *features = walking->features;
+  unknown_t *out = walking->out;
   size_t columns = (size_t)features_file_columns(features);
   out->columns = arena_new(&out->arena, columns, sizeof *out->columns);
-  tally->known = arena_new(&out->arena, columns, sizeof *tally->known);
-  tally->n_known = arena_new(&out->arena, columns, sizeof *tally->n_known);
-  bool has_memory = out->columns != NULL && tally->known != NULL && tally->n_known != NULL;
+  walking->known = arena_new(&out->arena, columns, sizeof *walking->known);
+  walking->n_known = arena_new(&out->arena, columns, sizeof *walking->n_known);
+  bool has_memory = out->columns != NULL && walking->known != NULL && walking->n_known != NULL;
   for (size_t c = 0; c < columns && has_memory; c++) {
     unknown_column_t *column = &out->columns[out->n];
     bool has_names = features->codes != NULL && features->codes[c].names.n > 0;
-    tally->known[out->n] = known_values(features, (int64_t)c, &tally->n_known[out->n], &column->is_number);
+    walking->known[out->n] =
+        known_values(features, (int64_t)c, &walking->n_known[out->n], &column->is_number);
     column->column = (int64_t)c;
     if (column->is_number && !has_names) continue;
     if (has_names) column->names = features->codes[c].known;
@@ -99,14 +100,14 @@ static ls_status add_ranks(world_t *world, unknown_t *out, ls_error *error) {
 ls_status unknown_count(world_t *world, const features_t *features, const split_t *split, unknown_t *out,
                         ls_error *error) {
   unknown_t unknown = {0};
-  tally_t tally = {.features = features, .out = &unknown};
+  unknown_walk_t walking = {.features = features, .out = &unknown};
   bool is_passed_over = split->windows != NULL && split->stream != NULL;
   split_t rows = split->windows != NULL && !is_passed_over ? windows_as_steps(split) : *split;
-  ls_status status = world_agree(world, list_columns(&tally, error), error);
+  ls_status status = world_agree(world, list_columns(&walking, error), error);
   if (is_passed_over) unknown.n = 0;
   unknown.rows = rows.partition.rows;
-  tally.table = (columns_view_t){rows.x, rows.type, rows.rows, rows.features, 0, rows.features, true};
-  if (status == LS_OK && unknown.n > 0) status = split_walk(world, &rows, take_rows, &tally, error);
+  walking.table = (columns_view_t){rows.x, rows.type, rows.rows, rows.features, 0, rows.features, true};
+  if (status == LS_OK && unknown.n > 0) status = split_walk(world, &rows, take_rows, &walking, error);
   if (status == LS_OK) status = add_ranks(world, &unknown, error);
   if (status == LS_OK)
     *out = unknown;

@@ -303,7 +303,7 @@ Test(categories, leave_gaps_to_the_rule_of_the_model) {
   cr_expect_eq(result.code, 3, "%s", result.err);
   result = run(2, "eval runs/whole gaps.h5 data.missing=mean");
   cr_expect_eq(result.code, 2, "%s", result.err);
-  cr_expect_not_null(strstr(result.err, "it has no values to fill in"), "%s", result.err);
+  cr_expect_not_null(strstr(result.err, "the model has no values to fill in"), "%s", result.err);
   run_well(2, "eval runs/whole gaps.h5 data.missing=drop");
   run_well(ALONE, "train config.yaml name=filling data.missing_indicator=false");
   run_well(2, "predict runs/filling gaps.h5 --out p.csv");

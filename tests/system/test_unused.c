@@ -51,7 +51,7 @@ Test(unused, means_of_columns_need_a_model_that_has_them) {
   train();
   write_dataset("holes.h5", (spec_t){.rows = 200, .nan_row = 3});
   expect_refused(2, "eval runs/net holes.h5 --split train data.missing=mean",
-                 "data.missing: the model has no means");
+                 "data.missing: the model has no values to fill in");
   run_well(ALONE, "eval runs/net holes.h5 --split train data.missing=drop");
   run_well(ALONE, "train net.yaml name=filled data.file=holes.h5 data.missing=mean");
   run_well(ALONE, "eval runs/filled holes.h5 --split train");
