@@ -78,7 +78,7 @@ static settings_t settings_for(const char *path) {
   s.data.validation = 0.2;
   s.data.validation_seed = SETTINGS_AUTO;
   s.data.missing = "error";
-  s.data.basis.name = "none";
+  s.data.basis.name = s.data.target_scaling.name = "none";
   s.data.scaling = (scaling_settings_t){"standard", 0, 1};
   s.train.seed = 3;
   return s;
