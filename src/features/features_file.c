@@ -76,7 +76,8 @@ static ls_status read_array(const store_t *store, const char *name, store_type_t
   snprintf(path, sizeof path, "%s/%.40s", group, name);
   if (!store_has(store, path)) return LS_OK;
   TRY(store_describe(store, path, &array, error));
-  if (array.dims != 1 || array.shape[0] == 0 || (*n > 0 && array.shape[0] != *n)) return misfit(store, path, error);
+  if (array.dims != 1 || array.shape[0] == 0 || (*n > 0 && array.shape[0] != *n))
+    return misfit(store, path, error);
   void *values = arena_new(&features->arena, (size_t)array.shape[0], store_type_size(type));
   if (values == NULL) return no_memory(features, error);
   TRY(store_read_rows(store, path, 0, array.shape[0], type, values, error));

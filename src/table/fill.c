@@ -221,7 +221,7 @@ typedef struct {
   const values_t *values;
   int64_t *first;     /* (chunks) the row where each chunk begins */
   atomic_size_t next; /* chunk */
-} filling_t;
+} fill_work_t;
 
 static inline double value_of(const csv_chunk_t *chunk, int64_t column, const double *values, double cell) {
   if (!isnan(cell)) return cell;
@@ -236,7 +236,7 @@ static bool is_unlabelled(const tables_t *tables, const sheet_t *sheet, const do
   return false;
 }
 
-static void fill_row(const filling_t *filling, const csv_chunk_t *chunk, const double *cells, int64_t row) {
+static void fill_row(const fill_work_t *filling, const csv_chunk_t *chunk, const double *cells, int64_t row) {
   const tables_t *tables = filling->tables;
   const sheet_t *sheet = filling->sheet;
   const values_t *values = filling->values;
@@ -262,7 +262,7 @@ static void fill_row(const filling_t *filling, const csv_chunk_t *chunk, const d
 }
 
 static void fill_chunks(void *context) {
-  filling_t *filling = context;
+  fill_work_t *filling = context;
   const csv_scan_t *scan = &filling->sheet->scan;
   bool drops = filling->sheet->unlabelled > 0;
   size_t k = 0;
@@ -331,7 +331,7 @@ static ls_status check_weights(const sheet_t *sheet, ls_error *error) {
 static ls_status fill_sheet(tables_t *tables, sheet_t *sheet, table_rows_t *rows, const values_t *values,
                             ls_error *error) {
   const csv_scan_t *scan = &sheet->scan;
-  filling_t filling = {.tables = tables, .sheet = sheet, .rows = rows, .values = values};
+  fill_work_t filling = {.tables = tables, .sheet = sheet, .rows = rows, .values = values};
   ls_status status = LS_OK;
   TRY(check_weights(sheet, error));
   filling.first = calloc(scan->n_chunks + 1, sizeof *filling.first);

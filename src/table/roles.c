@@ -42,10 +42,10 @@ typedef struct {
   sheet_t *sheet;
   bool tentative; /* the names may be no names */
   bool is_named;  /* an option has a name, which no number can be */
-} lookup_t;
+} column_lookup_t;
 
 /* Finds a column, -1 if there is none; in a tentative look, a number is an index. */
-static int64_t find_column(lookup_t *lookup, const char *text, bool *is_index) {
+static int64_t find_column(column_lookup_t *lookup, const char *text, bool *is_index) {
   int64_t columns = (int64_t)lookup->sheet->scan.columns, index = -1, named = find_name(lookup->sheet, text);
   *is_index = text_int64(text, &index);
   if (named >= 0 && !*is_index) lookup->is_named = true;
@@ -54,10 +54,11 @@ static int64_t find_column(lookup_t *lookup, const char *text, bool *is_index) {
   return *is_index && index >= 0 && index < columns ? index : -1;
 }
 
-typedef ls_status (*use_column_t)(lookup_t *lookup, int64_t column, const char *option, ls_error *error);
+typedef ls_status (*use_column_t)(column_lookup_t *lookup, int64_t column, const char *option,
+                                  ls_error *error);
 
 /* Calls use for a column that an option names. */
-static ls_status use_one(lookup_t *lookup, const char *text, const char *option, use_column_t use,
+static ls_status use_one(column_lookup_t *lookup, const char *text, const char *option, use_column_t use,
                          ls_error *error) {
   bool is_index = false;
   int64_t column = find_column(lookup, text, &is_index);
@@ -68,7 +69,7 @@ static ls_status use_one(lookup_t *lookup, const char *text, const char *option,
 }
 
 /* The same for a text that may be a list with commas; a name may have commas itself. */
-static ls_status use_text(lookup_t *lookup, const char *text, const char *option, use_column_t use,
+static ls_status use_text(column_lookup_t *lookup, const char *text, const char *option, use_column_t use,
                           ls_error *error) {
   bool is_index = false;
   if (strchr(text, ',') == NULL || find_column(lookup, text, &is_index) >= 0)
@@ -85,7 +86,7 @@ static ls_status use_text(lookup_t *lookup, const char *text, const char *option
   return status;
 }
 
-static ls_status use_list(lookup_t *lookup, table_list_t list, const char *option, use_column_t use,
+static ls_status use_list(column_lookup_t *lookup, table_list_t list, const char *option, use_column_t use,
                           ls_error *error) {
   for (size_t i = 0; i < list.n; i++) TRY(use_text(lookup, list.texts[i], option, use, error));
   return LS_OK;
@@ -98,7 +99,7 @@ static const char *const role_options[] = {[COLUMN_TARGET] = "--label",
                                            [COLUMN_SERIES] = "--series",
                                            [COLUMN_DROPPED] = "--drop"};
 
-static ls_status set_role(lookup_t *lookup, int64_t column, column_role_t role, ls_error *error) {
+static ls_status set_role(column_lookup_t *lookup, int64_t column, column_role_t role, ls_error *error) {
   column_role_t *now = &lookup->sheet->roles[column];
   if (*now != COLUMN_FEATURE && !lookup->tentative)
     return error_set(error, LS_USAGE, "%s: %s and %s name the same column", lookup->sheet->scan.place.path,
@@ -107,29 +108,29 @@ static ls_status set_role(lookup_t *lookup, int64_t column, column_role_t role, 
   return LS_OK;
 }
 
-static ls_status use_target(lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
+static ls_status use_target(column_lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
   (void)option;
   return set_role(lookup, column, COLUMN_TARGET, error);
 }
 
-static ls_status use_weights(lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
+static ls_status use_weights(column_lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
   (void)option;
   lookup->sheet->weights = column;
   return set_role(lookup, column, COLUMN_WEIGHTS, error);
 }
 
-static ls_status use_series(lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
+static ls_status use_series(column_lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
   (void)option;
   lookup->sheet->series = column;
   return set_role(lookup, column, COLUMN_SERIES, error);
 }
 
-static ls_status use_dropped(lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
+static ls_status use_dropped(column_lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
   (void)option;
   return set_role(lookup, column, COLUMN_DROPPED, error);
 }
 
-static ls_status set_wish(lookup_t *lookup, int64_t column, column_wish_t wish, const char *option,
+static ls_status set_wish(column_lookup_t *lookup, int64_t column, column_wish_t wish, const char *option,
                           ls_error *error) {
   column_wish_t *now = &lookup->sheet->wishes[column];
   if (*now != WISH_NONE && !lookup->tentative)
@@ -140,19 +141,20 @@ static ls_status set_wish(lookup_t *lookup, int64_t column, column_wish_t wish, 
   return LS_OK;
 }
 
-static ls_status use_categorical(lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
+static ls_status use_categorical(column_lookup_t *lookup, int64_t column, const char *option,
+                                 ls_error *error) {
   return set_wish(lookup, column, WISH_CATEGORICAL, option, error);
 }
 
-static ls_status use_numeric(lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
+static ls_status use_numeric(column_lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
   return set_wish(lookup, column, WISH_NUMERIC, option, error);
 }
 
-static ls_status use_ordered(lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
+static ls_status use_ordered(column_lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
   return set_wish(lookup, column, WISH_ORDERED, option, error);
 }
 
-static ls_status use_cyclic(lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
+static ls_status use_cyclic(column_lookup_t *lookup, int64_t column, const char *option, ls_error *error) {
   (void)option;
   (void)error;
   lookup->sheet->is_cyclic[column] = true;
@@ -160,7 +162,7 @@ static ls_status use_cyclic(lookup_t *lookup, int64_t column, const char *option
 }
 
 /* COLUMN=low,medium,high */
-static ls_status use_order(lookup_t *lookup, const char *text, ls_error *error) {
+static ls_status use_order(column_lookup_t *lookup, const char *text, ls_error *error) {
   const char *sign = strchr(text, '=');
   if (sign == NULL || sign == text || sign[1] == '\0')
     return error_set(error, LS_USAGE, "--ordered: '%.100s' is not COLUMN=FIRST,SECOND,…", text);
@@ -209,7 +211,7 @@ ls_status roles_find(sheet_t *sheet, const tables_t *tables, bool tentative, boo
                      ls_error *error) {
   const table_options_t *options = &tables->options;
   size_t n = sheet->scan.columns;
-  lookup_t lookup = {.sheet = sheet, .tentative = tentative};
+  column_lookup_t lookup = {.sheet = sheet, .tentative = tentative};
   sheet->weights = sheet->series = -1;
   for (size_t c = 0; c < n; c++) {
     sheet->roles[c] = tables->options.is_y ? COLUMN_TARGET : COLUMN_FEATURE;
