@@ -92,12 +92,14 @@ static ls_status sum_losses(const objective_t *objective, const split_t *train, 
   return status;
 }
 
-/* Of rows in memory, where a loss takes targets as they lie there. */
-static void find_range(const split_t *train, int64_t column, finding_t *finding) {
+/* The range of a column of rows in memory: of targets as the loss takes them, or of y as the file has them.
+ */
+static void find_range(const split_t *train, int64_t column, bool as_in_file, finding_t *finding) {
   finding->low = INFINITY;
   finding->high = -INFINITY;
   for (int64_t i = 0; i < train->rows && train->targets != NULL; i++) {
-    double t = (double)train->targets[i * train->width + column];
+    int64_t at = i * train->width + column;
+    double t = as_in_file ? element_at(train->y, train->y_type, at) : (double)train->targets[at];
     if (t < finding->low) finding->low = t;
     if (t > finding->high) finding->high = t;
   }
@@ -153,7 +155,7 @@ static ls_status advise_of_targets(world_t *world, const settings_t *settings, c
   if (!loss_is_regression(head->loss) || train->windows != NULL || train->stream != NULL) return LS_OK;
   for (int64_t c = 0; c < head->targets && (may_miss || may_round); c++) {
     finding_t finding = {0};
-    find_range(train, head->first_target + c, &finding);
+    find_range(train, head->first_target + c, may_round, &finding); /* not scaled: rounding alone differs */
     TRY(share(world, &finding, error));
     may_miss = may_miss && !advise_of_range(range, &finding, log);
     may_round = may_round && !advise_of_precision(&finding, log);

@@ -123,7 +123,7 @@ Test(tables, every_optimiser_learns) {
 Test(tables, every_schedule_learns) {
   static const special_t special[] = {{NULL, ""}};
   expect_all_to_learn("schedule", "schedule=%s", special);
-  static const special_t without_scaling[] = {{"none", "schedule=constant"},
+  static const special_t without_scaling[] = {{"none", "schedule.name=constant"},
                                               {NULL, "schedule.base_batch_size=32"}};
   expect_all_to_learn("schedule.scaling", "schedule.scaling=%s", without_scaling);
 }
