@@ -45,17 +45,44 @@ bool run_has(const char *path) {
   return lstat(path, &about) == 0;
 }
 
+/* Files of which a run has at least one, from its start on. */
+static int is_file_of_run(const struct dirent *entry) {
+  static const char *const files[] = {"config.yaml", "log.jsonl", "history.h5", "model.h5"};
+  bool found = false;
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) found |= strcmp(entry->d_name, files[i]) == 0;
+  return found;
+}
+
+static int is_entry(const struct dirent *entry) {
+  return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+static int count_entries(const char *path, int (*wanted)(const struct dirent *)) {
+  struct dirent **entries = NULL;
+  int n = scandir(path, &entries, wanted, NULL);
+  for (int i = 0; i < n; i++) free(entries[i]);
+  if (n >= 0) free(entries);
+  return n;
+}
+
+/* Whether this is the directory of a run, or an empty one. Anything else belongs to somebody. */
+static bool is_run(const char *path) {
+  return count_entries(path, is_file_of_run) > 0 || count_entries(path, is_entry) == 0;
+}
+
 static ls_status move(const char *from, const char *to, ls_error *error) {
   if (rename(from, to) == 0) return LS_OK;
   return error_set(error, LS_IO, "%s: cannot move the earlier run to %s: %s", from, to, strerror(errno));
 }
 
-/* Frees the name of the previous run: a finished one is kept under `kept`, which stays "" otherwise. */
+/* Frees the name of the previous run: a finished one, or something that is no run, is kept under `kept`,
+ * which stays "" otherwise. */
 static ls_status free_previous(const char *previous, char kept[RUN_FILE_SIZE], ls_error *error) {
   char model[RUN_FILE_SIZE + 16];
   snprintf(model, sizeof model, "%s/model.h5", previous);
-  if (!run_has(model)) {
-    if (run_has(previous)) nftw(previous, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  if (!run_has(previous)) return LS_OK;
+  if (!run_has(model) && is_run(previous)) {
+    nftw(previous, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return LS_OK;
   }
   char free_name[RUN_FILE_SIZE + 16] = "";
@@ -70,6 +97,10 @@ ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_e
   char previous[RUN_FILE_SIZE], kept[RUN_FILE_SIZE] = "";
   snprintf(previous, sizeof previous, "%.*s.previous", RUN_PATH_SIZE - 1, run->path);
   if (run_has(run->path)) {
+    if (!is_run(run->path))
+      return error_set(error, LS_BAD_SETTINGS,
+                       "%s exists and is not the directory of a run: choose another name or another `runs`",
+                       run->path);
     TRY(free_previous(previous, kept, error));
     TRY(move(run->path, previous, error));
     log_info(log, "the earlier run is kept as %s%s%s", previous,
@@ -122,20 +153,33 @@ static void free_entries(struct dirent **entries, int n) {
   if (n >= 0) free(entries);
 }
 
+/* Takes damaged checkpoints out of the count of those that are kept. They stay for whoever wants to look. */
+static void put_aside(const run_directory_t *run, struct dirent **entries, int n, const log_t *log) {
+  for (int i = 0; i < n; i++) {
+    char from[RUN_FILE_SIZE], to[RUN_FILE_SIZE + 16];
+    run_checkpoint(run, step_of(entries[i]->d_name), from);
+    snprintf(to, sizeof to, "%s.damaged", from);
+    if (rename(from, to) == 0) log_warn(log, "the damaged checkpoint is now %s", to);
+  }
+}
+
 ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bool *found,
                                 position_t *position, ls_error *error) {
   struct dirent **entries = NULL;
   int n = scandir(run->path, &entries, is_checkpoint, by_step);
   ls_status status = LS_OK;
+  int valid = n; /* the newest valid one */
   *found = false;
   for (int i = n - 1; i >= 0 && !*found; i--) {
     char path[RUN_FILE_SIZE];
+    valid = i;
     run_checkpoint(run, step_of(entries[i]->d_name), path);
     status = checkpoint_read_position(path, position, error);
     *found = status == LS_OK;
     if (!*found)
       log_warn(log, "%s; trying the checkpoint before it", error != NULL ? error->message : "bad checkpoint");
   }
+  if (*found) put_aside(run, entries + valid + 1, n - valid - 1, log);
   if (n > 0 && !*found)
     status =
         error_set(error, LS_BAD_DATA,

@@ -82,6 +82,10 @@ Test(run_directory, a_spoiled_checkpoint_is_reported_and_the_one_before_taken) {
   cr_expect_not_null(strstr(text, "checkpoint-00000040.h5"), "%s", text);
   cr_expect_not_null(strstr(text, "checkpoint-00000030.h5"), "%s", text);
   free(text);
+  cr_expect(exists("runs/a/checkpoint-00000040.h5.damaged") &&
+            exists("runs/a/checkpoint-00000030.h5.damaged"));
+  run_prune(&run, 1, -1); /* a damaged one does not count */
+  cr_expect(exists(checkpoint(20)));
 }
 
 Test(run_directory, only_spoiled_checkpoints_are_an_error_and_none_is_not) {
@@ -134,11 +138,29 @@ Test(run_directory, a_fresh_run_keeps_the_one_before) {
     OK(run_directory_fresh(&run, &silent, error));
     cr_assert_not(exists("runs/a/mark"));
     put("runs/a/mark", text);
+    put("runs/a/config.yaml", "");
   }
   FILE *file = fopen("runs/a.previous/mark", "r");
   cr_assert_not_null(file);
   cr_expect_eq(fgetc(file), 'b');
   fclose(file);
+}
+
+/* A directory of the user is neither moved nor removed, whatever the name of the run. */
+Test(run_directory, what_is_no_run_stays_where_it_is) {
+  log_t silent = {NULL};
+  ls_error refusal = {0};
+  cr_assert_eq(system("mkdir -p runs/a runs/a.previous"), 0);
+  OK(run_directory_fresh(&run, &silent, error)); /* empty directories are in nobody's way */
+  put("runs/a/thesis.txt", "years");
+  cr_expect_eq(run_directory_fresh(&run, &silent, &refusal), LS_BAD_SETTINGS);
+  cr_expect_not_null(strstr(refusal.message, "not the directory of a run"), "%s", refusal.message);
+  cr_expect(exists("runs/a/thesis.txt"));
+  put("runs/a/config.yaml", "");
+  cr_assert_eq(system("rm -rf runs/a.previous; mkdir runs/a.previous; echo x > runs/a.previous/notes"), 0);
+  OK(run_directory_fresh(&run, &silent, error));
+  cr_expect(exists("runs/a.previous-2/notes"), "what was called like a previous run is kept");
+  cr_expect(exists("runs/a.previous/thesis.txt"));
 }
 
 /* A job script that fails again and again must not push out what was finished before. */
@@ -150,6 +172,7 @@ Test(run_directory, a_finished_run_is_never_removed) {
     char name[2] = {mark, '\0'};
     OK(run_directory_fresh(&run, &log, error));
     put("runs/a/mark", name);
+    put("runs/a/config.yaml", "");
     if (mark == 'a' || mark == 'd') put("runs/a/model.h5", "model");
   }
   fclose(log.out);
