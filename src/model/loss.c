@@ -9,30 +9,35 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VALUES(name) TARGET_VALUES, loss_##name, loss_##name##_reference, false
-#define LABELS(name) TARGET_LABELS, loss_##name, loss_##name##_reference, true
+/* The first members of a row: for targets that are values, or labels. A prediction is called `prediction`
+ * (values) or `score` (labels) unless the row uses the second form. */
+#define VALUES_AS(name, called)                                                                              \
+  TARGET_VALUES, loss_##name, loss_##name##_reference, false, .prediction = (called)
+#define LABELS_AS(name, called)                                                                              \
+  TARGET_LABELS, loss_##name, loss_##name##_reference, true, .prediction = (called)
+#define VALUES(name) VALUES_AS(name, "prediction")
+#define LABELS(name) LABELS_AS(name, "score")
 
 static const loss_t loss_table[] = {
-    {"mse", "mean squared error, (z - t)^2", VALUES(mse), .prediction = "prediction"},
-    {"mae", "mean absolute error, |z - t|", VALUES(mae), .prediction = "prediction"},
-    {"huber", "square up to |z - t| = delta, a line beyond (Huber 1964)", VALUES(huber),
-     .prediction = "prediction"},
+    {"mse", "mean squared error, (z - t)^2", VALUES(mse)},
+    {"mae", "mean absolute error, |z - t|", VALUES(mae)},
+    {"huber", "square up to |z - t| = delta, a line beyond (Huber 1964)", VALUES(huber)},
     {"quantile", "(q - [t < z]) (t - z) for each of the levels q in quantiles (Koenker and Bassett 1978)",
-     VALUES(quantile), .prediction = "quantile"},
+     VALUES_AS(quantile, "quantile")},
     {"gaussian_nll", "(s + (t - m)^2 exp(-s)) / 2; outputs are means m, then logarithms of variances s",
-     VALUES(gaussian), .predict = loss_gaussian_predict, .prediction = "prediction"},
+     VALUES(gaussian), .predict = loss_gaussian_predict},
     {"poisson_nll", "exp(z) - t z, for counts t; outputs are logarithms of rates", VALUES(poisson),
-     .fixed_units = true, .high = INFINITY, .predict = loss_poisson_predict, .prediction = "prediction"},
-    {"cross_entropy", "-log softmax(z)[label], for classes; outputs are logits", LABELS(cross_entropy),
-     .predict = loss_cross_entropy_predict, .prediction = "probability"},
+     .fixed_units = true, .high = INFINITY, .predict = loss_poisson_predict},
+    {"cross_entropy", "-log softmax(z)[label], for classes; outputs are logits",
+     LABELS_AS(cross_entropy, "probability"), .predict = loss_cross_entropy_predict},
     {"binary_cross_entropy", "-t log s(z) - (1 - t) log(1 - s(z)), targets in [0, 1]; outputs are logits",
      TARGET_VALUES, loss_bce, loss_bce_reference, true, .high = 1, .predict = loss_bce_predict,
      .prediction = "probability"},
     {"hinge",
      "max(0, 1 - lead), how far the label's score is ahead; one output tells two classes by its sign",
-     LABELS(hinge), .one_output = true, .prediction = "score"},
+     LABELS(hinge), .one_output = true},
     {"perceptron", "max(0, -lead); with sgd on single rows the rule of Rosenblatt 1958", LABELS(perceptron),
-     .one_output = true, .prediction = "score"},
+     .one_output = true},
 };
 
 bool loss_choice(size_t i, choice_t *out) {

@@ -255,6 +255,12 @@ Test(loss, predictions_are_probabilities_deviations_and_rates) {
   cr_assert_null(loss_find("mse")->predict); /* outputs as they are */
 }
 
+Test(loss, of_every_row_names_its_predictions) {
+  choice_t row;
+  for (size_t i = 0; loss_choice(i, &row); i++)
+    cr_expect_not_null(loss_find(row.name)->prediction, "%s: .prediction in its row of loss_table", row.name);
+}
+
 Test(loss, unknown_names_are_not_found) {
   cr_assert_null(loss_find("mean"));
 }
