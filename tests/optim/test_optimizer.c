@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 1000, STEPS = 50 };
+enum { N = 1000, STEPS = 50, TEST_STATES = 2 };
 
 static const optimizer_step_t base = {.learning_rate = 0.01,
                                       .momentum = 0.9,
@@ -303,7 +303,12 @@ Test(optimizer, names_and_states) {
     cr_assert_not_null(optimizer);
     cr_assert_str_eq(optimizer->name, choice.name);
     cr_assert_leq(optimizer->states, OPTIMIZER_MAX_STATES);
+    cr_assert(
+        optimizer->states <= TEST_STATES || optimizer->update == NULL,
+        "%s has %d states, and this file's tests have memory for %d: add some to vectors_t, check_chain "
+        "and zeros_with_zero_gradients_stay_zero",
+        choice.name, optimizer->states, TEST_STATES);
     for (int k = 0; k < optimizer->states; k++) cr_assert_not_null(optimizer->state_names[k]);
   }
-  cr_assert_null(optimizer_find("adamax"));
+  cr_assert_null(optimizer_find("adm"));
 }
