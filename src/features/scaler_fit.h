@@ -90,11 +90,11 @@ typedef struct {
 typedef struct {
   choice_t choice;
   needs_t needs;
-  /* whether the method also applies to constant columns; others get shift x and scale 1. NULL: no scaling */
+  /* Sets *line, which comes with the smallest value as shift, scale 1 and offset 0. NULL: no scaling. */
   void (*finish)(const moments_t *moments, int64_t columns, int64_t column,
                  const scaling_settings_t *settings, line_t *line);
-  bool scales_constants;
-  bool is_one_hot; /* the column is replaced by its categories */
+  bool scales_constants; /* `finish` is also called for a constant column; else the column becomes 0 */
+  bool is_one_hot;       /* the column is replaced by its categories */
 } scaling_row_t;
 
 /* Finds a method by name; NULL if there is none. */

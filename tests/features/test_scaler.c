@@ -158,6 +158,35 @@ Test(scaler, maxabs_keeps_zero_and_reaches_one) {
   cr_assert(s.scale[0] == 1 && s.scale[1] == 1.0 / 7 && s.scale[2] == 1.0 / 3);
 }
 
+/* The mean is 6, the variance 88/5, the quartiles 4, 4 and 6. A row that is added to the table comes with its
+ * numbers. */
+Test(scaler, of_every_row_of_the_table_follows_its_formula) {
+  double x[] = {2, 4, 4, 14, 6}, deviation_of_x = sqrt(17.6);
+  const struct {
+    const char *name;
+    double low, high; /* 2 and 14, scaled */
+  } expected[] = {{"none", 2, 14},
+                  {"minmax", -1, 3},
+                  {"standard", -4 / deviation_of_x, 8 / deviation_of_x},
+                  {"maxabs", 1.0 / 7, 1},
+                  {"robust", -1, 5}};
+  columns_view_t table = {x, ELEMENT_F64, 5, 1, 0, 1, false};
+  choice_t row;
+  for (size_t i = 0; scaling_choice(i, &row); i++) {
+    int cases = 0;
+    for (size_t k = 0; k < sizeof expected / sizeof expected[0]; k++) {
+      if (strcmp(expected[k].name, row.name) != 0) continue;
+      scaler_t s = fit(row.name, -1, 3, &table, 2);
+      cr_expect_float_eq((2 - s.shift[0]) * s.scale[0] + s.offset[0], expected[k].low, 1e-14, "%s", row.name);
+      cr_expect_float_eq((14 - s.shift[0]) * s.scale[0] + s.offset[0], expected[k].high, 1e-14, "%s",
+                         row.name);
+      cases++;
+    }
+    cr_expect(cases > 0 || scaling_find(row.name)->is_one_hot, "no values of %s: a line in expected",
+              row.name);
+  }
+}
+
 /* What is missing has no say: the figures are those of the other rows. */
 Test(scaler, missing_values_are_passed_over) {
   double x[] = {1, NAN, NAN, 4, 2, NAN, 3, 8, 6, 4}, without[] = {1, 2, 3, 6}, others[] = {4, 8, 4};
