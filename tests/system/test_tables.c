@@ -1,6 +1,7 @@
-/* Whatever can be chosen by name trains: each row of the tables of activations, initial weights, losses,
- * optimisers, schedules and figures to stop at is taken from `lockstep info --reference`, so a row that is
- * added is tried too. The network and the rest are those of configs/iris.yaml, on rows that the test makes.
+/* Whatever can be chosen by name trains: each row of the tables of activations, initial weights, scalings,
+ * losses, optimisers, schedules and figures to stop at is taken from `lockstep info --reference`, so a row
+ * that is added is tried too. The network and the rest are those of configs/iris.yaml, on rows that the test
+ * makes.
  */
 #include "system/run.h"
 
@@ -94,6 +95,12 @@ Test(tables, every_initialisation_learns) {
   static const special_t special[] = {{NULL, ""}};
   expect_all_to_learn("init", "model.layers=[dense: {units: 16, activation: tanh, init: %s}, dense: 5]",
                       special);
+}
+
+/* These features are not categories; tests/figures/test_scaling.c trains with one_hot. */
+Test(tables, every_scaling_learns) {
+  static const special_t special[] = {{"one_hot", "data.scaling=standard"}, {NULL, ""}};
+  expect_all_to_learn("scaling", "data.scaling=%s", special);
 }
 
 /* A value for each target, and what else a loss makes of them; or of labels, counts and classes. */
