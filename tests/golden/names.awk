@@ -104,6 +104,7 @@ top == "model" {
 }
 
 END {
+  help = ": use it in a file of tests/golden and make the checksums again (golden.sh --update), or excuse it in exceptions.txt"
   for (item in wanted) {
     split(item, word, " ")
     excused = 0
@@ -113,7 +114,7 @@ END {
       if (same && (name_of[i] == word[2] || name_of[i] == "any")) { excused = 1; needed[i] = needed[i] || !(item in used); }
     }
     if (!(item in used) && !excused)
-      print word[2] == "*" ? "no golden run has another " word[1] " than the default" : "no golden run uses " word[1] " " word[2]
+      print word[2] == "*" ? "no golden run has another " word[1] " than the default" help : "no golden run uses " word[1] " " word[2] help
   }
   for (i = 1; i <= exceptions; i++)
     if (!needed[i]) print "exceptions.txt has a line that excuses nothing: " line_of[i]
