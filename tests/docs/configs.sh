@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every file in configs/ works: the commands at its head make its data, its gradient is that of central differences, it
 # trains for two epochs and its loss falls (or is solved, where it says how). And every name of the program's tables
-# stands in one of these files or in a command of the guide.
+# stands in one of these files or in a command of the guide, and in the text of a page of the guide.
 #   configs.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM
 set -euo pipefail
 root=$1
@@ -47,6 +47,7 @@ lockstep info --reference |
   sed -n '/^## names/,$p' | sed -n 's/^| `\([a-z_0-9]*\)` .*/\1/p' | sort -u | grep -vx 'name\|none\|auto\|error' >names
 while read -r name; do
   grep -qw -- "$name" shown || { echo "no file in configs/ and no command of the guide uses $name"; touch failed; }
+  grep -qE "\`[^\`]*\b$name\b[^\`]*\`" docs/guide/*.md || { echo "no page of docs/guide explains $name"; touch failed; }
 done <names
 configs=(configs/*.yaml)
 echo "${#configs[@]} files, $(wc -l <names) names"
