@@ -135,7 +135,11 @@ static double step(double x) {
   return x > 0;
 }
 
-/* ---- loops ---- */
+/* ---- loops ----
+ *
+ * A body is an expression of vectors: arithmetic and comparisons of C, choose, absolute, every, clamp and
+ * logistic below, and the functions at the end of elementary.h (exp, expm1, log1p, tanh, cos). There is no
+ * square root. Numbers are floats: 0.5F. */
 
 INLINE vector_t choose(mask_t where, vector_t a, vector_t b) {
   return (vector_t)(((mask_t)a & where) | ((mask_t)b & ~where));
