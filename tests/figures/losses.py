@@ -1,5 +1,6 @@
 """Losses and their gradients by PyTorch and scikit-learn in float64: makes losses.h, the figures that
-tests/model/test_loss.c compares lockstep with. Run by hand: losses.py
+tests/model/test_loss.c compares lockstep with. Run by hand with /usr/bin/python3 and what
+scripts/setup.sh --figures installs.
 
 PyTorch has no margin loss of Crammer and Singer; the hinge's value is compared with scikit-learn's hinge_loss."""
 import pathlib

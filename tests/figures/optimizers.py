@@ -1,5 +1,6 @@
 """Fifty steps of each optimiser by PyTorch in float64, and of the one that it has not by NumPy: makes optimizers.h, the figures that
-tests/optim/test_optimizer.c compares lockstep's optimisers with. Run by hand.
+tests/optim/test_optimizer.c compares lockstep's optimisers with. Run by hand with /usr/bin/python3 and
+what scripts/setup.sh --figures installs.
 
 The function to be made small is a chain, f(w) = sum over i of 2 (w_(i+1) - w_i^2)^2 + (1 - w_i)^2 (Rosenbrock 1960,
 with 2 in place of 100): its gradient is a few products, and neither constant nor the same for all parameters.
