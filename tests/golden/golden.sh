@@ -109,7 +109,7 @@ compare() {
   local want
   want=$(recorded "$1")
   if [[ -z $want ]]; then
-    fail "$1: isa $2: parameters_checksum $3, checksums.txt has none"
+    fail "$1: isa $2: parameters_checksum $3, checksums.txt has none: golden.sh --update writes it"
   elif [[ $3 != "$want" ]]; then
     fail "$1: isa $2: parameters_checksum $3, golden is $want${4:+ ($4)}"
   fi
