@@ -28,6 +28,7 @@ typedef struct {
   answer_t answers[MOST_HEADS];
   size_t n;
   const windows_t *windows; /* the windows that the rows stand for, or NULL */
+  const tables_t *ids;      /* columns that are taken over, or NULL */
 } answers_t;
 
 /* Position of a window: the number of its series, and the row of x at its first forecast step. */
@@ -44,10 +45,16 @@ static int64_t time_of(const windows_t *windows, int64_t row) {
   return timeline_row(&windows->timeline, step) + windows->length;
 }
 
-static answers_t answers_of(const model_t *model, const predictions_t *predictions,
-                            const windows_t *windows) {
+/* A cell of a column that is taken over; "" for a missing one. */
+static const char *id_of(const tables_t *ids, size_t column, int64_t row) {
+  double code = ids->rows[0].x[(size_t)row * ids->n_x + column];
+  return isnan(code) ? "" : ids->features[ids->x[column].column].texts[(size_t)code];
+}
+
+static answers_t answers_of(const model_t *model, const predictions_t *predictions, const windows_t *windows,
+                            const tables_t *ids) {
   const objective_t *objective = &model->objective;
-  answers_t answers = {.model = model, .all = predictions, .n = objective->n, .windows = windows};
+  answers_t answers = {.model = model, .all = predictions, .n = objective->n, .windows = windows, .ids = ids};
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     bool is_classes = head->loss->target == TARGET_LABELS, is_only = objective->n == 1;
@@ -147,6 +154,10 @@ static void put_names(FILE *out, const answer_t *answer, const char *what, int64
 
 static void put_header(FILE *out, const answers_t *answers) {
   fputs("row", out);
+  for (size_t j = 0; answers->ids != NULL && j < answers->ids->n_x; j++) {
+    fputc(',', out);
+    put_cell(out, "", answers->ids->x[j].name);
+  }
   if (answers->windows != NULL) fputs(has_series(answers->windows) ? ",series,time" : ",time", out);
   for (const answer_t *answer = answers->answers; answer < answers->answers + answers->n; answer++) {
     loss_part_t part;
@@ -179,6 +190,10 @@ static void put_table(FILE *out, const answers_t *answers) {
   put_header(out, answers);
   for (int64_t row = 0; row < answers->all->rows; row++) {
     fprintf(out, "%" PRId64, row);
+    for (size_t j = 0; answers->ids != NULL && j < answers->ids->n_x; j++) {
+      fputc(',', out);
+      put_cell(out, "", id_of(answers->ids, j, row));
+    }
     if (answers->windows != NULL && has_series(answers->windows))
       fprintf(out, ",%" PRId64, series_of(answers->windows, row));
     if (answers->windows != NULL) fprintf(out, ",%" PRId64, time_of(answers->windows, row));
@@ -188,8 +203,8 @@ static void put_table(FILE *out, const answers_t *answers) {
 }
 
 ls_status answers_write_csv(const char *path, const model_t *model, const predictions_t *predictions,
-                            const windows_t *windows, ls_error *error) {
-  const answers_t answers = answers_of(model, predictions, windows);
+                            const windows_t *windows, const tables_t *ids, ls_error *error) {
+  const answers_t answers = answers_of(model, predictions, windows, ids);
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
@@ -285,17 +300,35 @@ static ls_status write_numbers(store_t *store, const answers_t *answers, const c
   return status;
 }
 
+/* Writes the columns that are taken over as arrays id/NAME of texts. */
+static ls_status write_ids(store_t *store, const answers_t *answers, ls_error *error) {
+  const tables_t *ids = answers->ids;
+  const size_t rows = (size_t)answers->all->rows;
+  const char **texts = calloc(rows + 1, sizeof *texts);
+  ls_status status = LS_OK;
+  if (texts == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu texts", rows);
+  for (size_t j = 0; j < ids->n_x && status == LS_OK; j++) {
+    char name[ARRAY_SIZE];
+    snprintf(name, sizeof name, "id/%.100s", ids->x[j].name);
+    for (size_t row = 0; row < rows; row++) texts[row] = id_of(ids, j, (int64_t)row);
+    status = store_write_text_array(store, name, texts, rows, error);
+  }
+  free(texts);
+  return status;
+}
+
 static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
   if (answers->windows != NULL) TRY(write_numbers(store, answers, "time", time_of, error));
   if (answers->windows != NULL && has_series(answers->windows))
     TRY(write_numbers(store, answers, "series", series_of, error));
+  if (answers->ids != NULL) TRY(write_ids(store, answers, error));
   for (size_t h = 0; h < answers->n; h++) TRY(write_answer(store, answers, &answers->answers[h], error));
   return store_write_text(store, "/", "parameters_checksum", answers->model->checksum, error);
 }
 
 ls_status answers_write_hdf5(const char *path, const model_t *model, const predictions_t *predictions,
-                             const windows_t *windows, ls_error *error) {
-  const answers_t answers = answers_of(model, predictions, windows);
+                             const windows_t *windows, const tables_t *ids, ls_error *error) {
+  const answers_t answers = answers_of(model, predictions, windows, ids);
   store_t *store = NULL;
   TRY(store_create(path, &store, error));
   ls_status status = write_arrays(store, &answers, error);

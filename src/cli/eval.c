@@ -1,5 +1,6 @@
 /* lockstep eval: evaluates a trained model on rows of its own dataset file or of another one. */
 #include "cli/command.h"
+#include "cli/table_input.h"
 
 #include "base/json.h"
 #include "base/text.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SPLIT = 256, KEY_X, KEY_Y, KEY_JSON, KEY_TEMPERATURE };
+enum { KEY_SPLIT = 256, KEY_X, KEY_Y, KEY_JSON, KEY_TEMPERATURE, KEY_LABEL };
 enum { GROUP_PATH_SIZE = 512 };
 
 typedef struct {
@@ -22,12 +23,16 @@ typedef struct {
   const char *split, *x, *y, *json;
   const char *temperature; /* as for temperatures_parse, or "fit": fitted on the validation rows */
   const char *data;        /* NULL: the dataset file the model was trained on */
+  const char *label;       /* of a table */
+  const char *table;       /* the table that the rows came from, for messages; NULL: a dataset file */
 } eval_arguments_t;
 
 static const struct argp_option options[] = {
     {"split", KEY_SPLIT, "NAME", 0, "test, valid or train; default: the first of these that exists", 0},
     {"x", KEY_X, "PATH", 0, "array of features to evaluate, instead of a split", 0},
     {"y", KEY_Y, "PATH", 0, "array of labels or targets for --x", 0},
+    {"label", KEY_LABEL, "COLUMNS", 0,
+     "DATA is a table: the column of labels, or of targets, by name or index", 0},
     {"json", KEY_JSON, "FILE", 0, "also write the figures to FILE as JSON", 0},
     {"temperature", KEY_TEMPERATURE, "T", 0,
      "divide logits by T; fit: by the T with the least loss on the validation rows, for each head; several "
@@ -85,6 +90,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     return 0;
   case KEY_JSON:
     a->json = arg;
+    return 0;
+  case KEY_LABEL:
+    a->label = arg;
     return 0;
   case KEY_TEMPERATURE:
     a->temperature = arg;
@@ -306,13 +314,13 @@ static ls_status show(const session_t *session, const eval_arguments_t *a, const
                       const char *rows, const double *temperatures, const metrics_t *metrics,
                       ls_error *error) {
   ls_status status = LS_OK;
+  const char *file = a->table != NULL ? a->table : ready->settings->data.file;
   if (session->is_root) {
     print_temperatures(&ready->model->objective, temperatures);
-    printf("%s, %s: ", ready->settings->data.file, rows);
+    printf("%s, %s: ", file, rows);
     metrics_print(metrics, ready->model->class_names, stdout);
     if (a->json != NULL)
-      status = write_json(a->json, ready->settings->data.file, rows, ready->model->class_names, temperatures,
-                          metrics, error);
+      status = write_json(a->json, file, rows, ready->model->class_names, temperatures, metrics, error);
   }
   return world_agree(session->world, status, error);
 }
@@ -371,8 +379,8 @@ static ls_status find_temperatures(const session_t *session, const eval_argument
   return status == LS_OK ? LS_OK : error_prefix(error, status, "--temperature takes fit, T or HEAD=T,HEAD=T");
 }
 
-static ls_status evaluate(const session_t *session, ready_t *ready, void *context, ls_error *error) {
-  const eval_arguments_t *a = context;
+static ls_status evaluate_rows(const session_t *session, ready_t *ready, const eval_arguments_t *a,
+                               ls_error *error) {
   split_place_t place = {0};
   dataset_t *data = NULL;
   metrics_t metrics = {0};
@@ -399,6 +407,29 @@ static ls_status evaluate(const session_t *session, ready_t *ready, void *contex
   return status;
 }
 
+static ls_status check_label(const eval_arguments_t *a, const table_input_t *input, ls_error *error) {
+  bool is_table = input->folder[0] != '\0';
+  if (is_table && a->label == NULL)
+    return error_set(error, LS_USAGE, "%s is a table: name its column of labels or targets with --label",
+                     a->data);
+  if (!is_table && a->label != NULL)
+    return error_set(error, LS_USAGE, "--label is for a table, but the rows come from a dataset file");
+  return LS_OK;
+}
+
+static ls_status evaluate(const session_t *session, ready_t *ready, void *context, ls_error *error) {
+  eval_arguments_t a = *(const eval_arguments_t *)context;
+  table_input_t input = {0};
+  ls_status status = LS_OK;
+  if (a.data != NULL) status = table_input_open(session, ready->model, a.data, a.label, &input, error);
+  if (status == LS_OK) status = check_label(&a, &input, error); /* the same on all ranks */
+  if (input.folder[0] != '\0') a.table = a.data;
+  if (a.data != NULL) a.data = input.path;
+  if (status == LS_OK) status = evaluate_rows(session, ready, &a, error);
+  table_input_close(session, &input);
+  return status;
+}
+
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const arguments_t *a = &((const eval_arguments_t *)input)->arguments;
   const model_request_t request = {a->words[0], a->words + 1, a->n - 1, uses};
@@ -408,9 +439,11 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
 static const struct argp argp = {
     .options = options,
     .parser = parse_key,
-    .args_doc = "MODEL [DATA.h5] [SECTION.KEY=VALUE...]",
+    .args_doc = "MODEL [DATA] [SECTION.KEY=VALUE...]",
     .doc = "Computes the loss and metrics of a trained model on a split of the dataset it was trained on, or "
-           "of another dataset file.\vMODEL is a model file, a checkpoint or a run directory."};
+           "of another dataset file.\vMODEL is a model file, a checkpoint or a run directory. DATA is a "
+           "dataset file, or a table "
+           "(CSV) whose columns have the names of the model's features; --label names the column of labels."};
 
 const command_t command_eval = {
     .name = "eval",

@@ -1,9 +1,11 @@
 /* lockstep import: finds out which words are inputs and which one is the output. The import room does the
  * work. */
 #include "cli/command.h"
+#include "cli/table_input.h"
 
 #include "base/text.h"
 #include "import/import.h"
+#include "train/choices.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,7 @@ enum {
   KEY_DECIMAL,
   KEY_ENCODING,
   KEY_DROP_UNLABELLED,
+  KEY_LIKE,
   KEYS_END
 };
 enum { MOST_TEXTS = 256 };
@@ -63,6 +66,7 @@ typedef struct {
   import_share_t shares[MOST_SPLITS];
   synthetic_t synthetic;
   texts_t labels, categorical, numeric, drop, ordered, cyclic, marks;
+  const char *like; /* a model, or NULL */
   bool given[KEYS_END - KEY_TRAIN];
   const char *made_with; /* an option that is valid only with --make, or NULL */
 } import_arguments_t;
@@ -87,6 +91,10 @@ static const struct argp_option options[] = {
      "CSV: columns that hold categories, even if they are numbers or as many as names", 2},
     {"ordered", KEY_ORDERED, "COLUMN=A,B,…", 0, "CSV: a column of categories in this order", 2},
     {"numeric", KEY_NUMERIC, "COLUMNS", 0, "CSV: columns that hold numbers; a text in them is an error", 2},
+    {"like", KEY_LIKE, "MODEL", 0,
+     "CSV: read the columns that this model was trained on, with its categories and classes, for eval and "
+     "predict",
+     2},
     {"drop", KEY_DROP, "COLUMNS", 0, "CSV: columns to leave out", 2},
     {"cyclic", KEY_CYCLIC, "COLUMNS", 0,
      "CSV: columns of dates that also become sine and cosine of the time of year, of week and of day", 2},
@@ -413,6 +421,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_SOURCE:
     a->import.source = arg;
     return 0;
+  case KEY_LIKE:
+    a->like = arg;
+    return 0;
   case KEY_OVERWRITE:
     a->import.overwrite = true;
     return 0;
@@ -432,6 +443,23 @@ static table_list_t list_of(const texts_t *texts) {
   return (table_list_t){texts->texts, texts->n};
 }
 
+static ls_status import_like(import_arguments_t *a, const log_t *results, ls_error *error) {
+  char path[4096];
+  model_t *model = NULL;
+  model_like_t like = {0};
+  TRY(model_path(a->like, path, sizeof path, error));
+  TRY(model_read(path, settings_choices(), &model, error));
+  ls_status status = model_like_make(model, &like, error);
+  if (status == LS_OK) {
+    a->import.table.like = &like.like;
+    a->import.table.regression |= !model->objective.has_labels;
+    status = import_run(&a->import, results, error);
+  }
+  model_like_free(&like);
+  model_destroy(&model);
+  return status;
+}
+
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   import_arguments_t *a = input;
   log_t results = {stdout};
@@ -445,7 +473,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   a->import.table.ordered = list_of(&a->ordered);
   a->import.table.cyclic = list_of(&a->cyclic);
   a->import.table.cells.marks = list_of(&a->marks);
-  return import_run(&a->import, &results, error);
+  return a->like != NULL ? import_like(a, &results, error) : import_run(&a->import, &results, error);
 }
 
 /* Appends the table of synthetic sets to the help of --make. argp frees the result if it is not the text it

@@ -2,6 +2,7 @@
  * predicts the rows of its shards; rank 0 collects them and writes them in the order of the file. */
 #include "cli/answers.h"
 #include "cli/command.h"
+#include "cli/table_input.h"
 
 #include "data/dataset.h"
 #include "score/match.h"
@@ -15,11 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_OUT = 256, KEY_X, KEY_SAMPLES, KEY_TEMPERATURE };
+enum { KEY_OUT = 256, KEY_X, KEY_SAMPLES, KEY_TEMPERATURE, KEY_ID };
 
 typedef struct {
   arguments_t arguments;
   const char *out, *x, *temperature;
+  const char *id; /* names of columns, with commas between them */
   asking_t asking;
 } predict_arguments_t;
 
@@ -27,6 +29,10 @@ static const struct argp_option options[] = {
     {"out", KEY_OUT, "FILE", 0, "file for the predictions: FILE.csv or FILE.h5", 0},
     {"x", KEY_X, "PATH", 0,
      "array of features in DATA.h5; default: the first of x, test/x, train/x that exists", 0},
+    {"id", KEY_ID, "COLUMNS", 0,
+     "DATA is a table: columns of it that the file of predictions takes over, by name, with commas between "
+     "them",
+     0},
     {"samples", KEY_SAMPLES, "N", 0, "Monte-Carlo dropout: mean and spread of N predictions with dropout on",
      0},
     {"temperature", KEY_TEMPERATURE, "T", 0,
@@ -61,6 +67,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     return 0;
   case KEY_X:
     a->x = arg;
+    return 0;
+  case KEY_ID:
+    a->id = arg;
     return 0;
   case KEY_SAMPLES:
     if (text_int64(arg, &a->asking.samples) && a->asking.samples >= 1 && a->asking.samples <= 100000)
@@ -141,6 +150,16 @@ static ls_status find_temperatures(const predict_arguments_t *a, const objective
   return status == LS_OK ? LS_OK : error_prefix(error, status, "--temperature takes T or HEAD=T,HEAD=T");
 }
 
+static ls_status write_answers(const predict_arguments_t *a, const model_t *model, const predictions_t *all,
+                               const windows_t *windows, ls_error *error) {
+  tables_t *ids = NULL;
+  if (a->id != NULL) TRY(table_ids_read(a->arguments.words[1], a->id, &ids, error));
+  ls_status status = is_hdf5(a->out) ? answers_write_hdf5(a->out, model, all, windows, ids, error)
+                                     : answers_write_csv(a->out, model, all, windows, ids, error);
+  tables_free(&ids);
+  return status;
+}
+
 static ls_status predict_rows(const session_t *session, const predict_arguments_t *a, ready_t *ready,
                               const split_t *split, ls_error *error) {
   predictions_t mine = {0}, all = {0};
@@ -152,21 +171,18 @@ static ls_status predict_rows(const session_t *session, const predict_arguments_
     status = predictions_make(ready->model, split, ready->layout.threads, &asking, &mine, error);
   status = world_agree(session->world, status, error);
   if (status == LS_OK) status = collect_all(session, split, &mine, &all, error);
-  if (status == LS_OK) {
-    if (session->is_root) {
-      status = is_hdf5(a->out) ? answers_write_hdf5(a->out, ready->model, &all, split->windows, error)
-                               : answers_write_csv(a->out, ready->model, &all, split->windows, error);
-    }
-    status = world_agree(session->world, status, error);
-  }
+  if (status == LS_OK)
+    status = world_agree(
+        session->world,
+        session->is_root ? write_answers(a, ready->model, &all, split->windows, error) : LS_OK, error);
   predictions_free(&mine);
   predictions_free(&all);
   return status;
 }
 
-static ls_status predict(const session_t *session, ready_t *ready, void *context, ls_error *error) {
-  const predict_arguments_t *a = context;
-  const char *file = a->arguments.words[1], *x = NULL;
+static ls_status predict_file(const session_t *session, const predict_arguments_t *a, ready_t *ready,
+                              const char *file, ls_error *error) {
+  const char *x = NULL;
   dataset_t *data = NULL;
   window_settings_t window = ready->model->settings->data.window;
   window.series = ready->settings->data.window.series; /* another file may store its series elsewhere */
@@ -180,9 +196,20 @@ static ls_status predict(const session_t *session, ready_t *ready, void *context
         unseen_report(session->world, &ready->model->features, data, &data->test, x, &session->log, error);
   if (status == LS_OK) status = predict_rows(session, a, ready, &data->test, error);
   if (status == LS_OK)
-    log_info(&session->log, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows, file, x,
-             a->out);
+    log_info(&session->log, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows,
+             a->arguments.words[1], x, a->out);
   dataset_destroy(&data);
+  return status;
+}
+
+static ls_status predict(const session_t *session, ready_t *ready, void *context, ls_error *error) {
+  const predict_arguments_t *a = context;
+  table_input_t input;
+  ls_status status = table_input_open(session, ready->model, a->arguments.words[1], NULL, &input, error);
+  if (status == LS_OK && a->id != NULL && input.folder[0] == '\0')
+    status = error_set(error, LS_USAGE, "--id is for a table, but the rows come from a dataset file");
+  if (status == LS_OK) status = predict_file(session, a, ready, input.path, error);
+  table_input_close(session, &input);
   return status;
 }
 
@@ -199,9 +226,11 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
 static const struct argp argp = {
     .options = options,
     .parser = parse_key,
-    .args_doc = "MODEL DATA.h5 --out FILE [SECTION.KEY=VALUE...]",
+    .args_doc = "MODEL DATA --out FILE [SECTION.KEY=VALUE...]",
     .doc = "Applies a trained model to rows: classes and probabilities, or targets in their original "
-           "units.\vMODEL is a model file, a checkpoint or a run directory. A CSV file has one line per row: "
+           "units.\vMODEL is a model file, a checkpoint or a run directory. DATA is a dataset file, or a "
+           "table (CSV) whose "
+           "columns have the names of the model's features. A CSV file of predictions has one line per row: "
            "the number of the row from 0, the class, and one column per output. An HDF5 file has the arrays "
            "`class` and `probability` or `score`, or the array `prediction`. With data.window each row is a "
            "forecast: `time` is the row of x at its first step, and `series` is the number of its series. If "

@@ -15,6 +15,13 @@ const char *store_path(const store_t *store) {
   return store->path;
 }
 
+bool store_is_hdf5(const char *path) {
+  hdf5_quiet();
+  bool is_hdf5 = H5Fis_hdf5(path) > 0;
+  H5Eclear2(H5E_DEFAULT);
+  return is_hdf5;
+}
+
 static void store_free(store_t *store) {
   if (store == NULL) return;
   if (store->links > 0) hdf5_close(store->links);

@@ -57,6 +57,9 @@ ls_status store_open(const char *path, store_t **out, ls_error *error);
 ls_status store_open_whole(const char *path, store_t **out, ls_error *error);
 const char *store_path(const store_t *store);
 
+/* Whether a file has the signature of HDF5. */
+bool store_is_hdf5(const char *path);
+
 /* Compares the bytes of a file with its seal, without HDF5. Callers may divide the work: this one compares
  * part `part` of `parts`; 0 of 1 is the whole file. *sealed is false, and nothing is compared, if the file
  * has no seal: lockstep did not write it, an older lockstep did, or somebody edited it. A missing file is no
