@@ -16,7 +16,7 @@ static const char *const colours[] = {"blue", "green, light", "red"};
 
 /* Rows of a number, a colour and a name; the kind depends on both, and `height` is a number to predict. A
  * missing number in every 40th row. */
-static void write_table(const char *path, const char *header, const char *format, const char *red) {
+static void write_table(const char *path, const char *header, char separator, const char *red) {
   FILE *file = fopen(path, "w");
   cr_assert_not_null(file);
   fprintf(file, "%s\n", header);
@@ -25,17 +25,17 @@ static void write_table(const char *path, const char *header, const char *format
     int c = (int)(3 * noise(2 * (uint64_t)i + 1));
     char number[32] = "NA";
     if (i % 40 != 7) snprintf(number, sizeof number, "%.6f", size);
-    fprintf(file, format, i, number, c == 2 ? red : colours[c], size > 5 ? (c == 0 ? "A" : "B") : "C",
+    fprintf(file, "row %d%c%s%c\"%s\"%c%s%c%.3f\n", i, separator, number, separator,
+            c == 2 ? red : colours[c], separator, size > 5 ? (c == 0 ? "A" : "B") : "C", separator,
             1e6 + size + 3 * c);
   }
   fclose(file);
 }
 
 #define USUAL_HEADER "name,size,colour,kind,height"
-#define USUAL_FORMAT "row %d,%s,\"%s\",%s,%.3f\n"
 
 static void train(const char *options, const char *loss, int outputs) {
-  write_table("rows.csv", USUAL_HEADER, USUAL_FORMAT, "red");
+  write_table("rows.csv", USUAL_HEADER, ',', "red");
   run_well(ALONE, "import rows.csv rows.h5 %s --drop name", options);
   char text[512];
   snprintf(text, sizeof text,
@@ -91,15 +91,15 @@ Test(table_rows, columns_are_found_by_name_and_unknown_categories_are_counted) {
   train("--label kind --drop height", "cross_entropy", 3);
   run_well(ALONE, "predict runs/config rows.csv --out own.csv");
   write_text("swap.awk", "BEGIN { FS = OFS = \"\\t\" } { print $3, \"more\", $2, $4 }");
-  write_table("tabs.csv", "name\tsize\tcolour\tkind\theight", "r%d\t%s\t%s\t%s\t%.3f\n", "red");
+  write_table("tabs.csv", "name\tsize\tcolour\tkind\theight", '\t', "red");
   cr_assert_eq(run_command("sh -c 'awk -f swap.awk tabs.csv | sed 1s/more/weight/ > swapped.csv'").code, 0);
   run_well(ALONE, "predict runs/config swapped.csv --out swapped-out.csv");
   cr_expect_eq(run_command("cmp own.csv swapped-out.csv").code, 0);
-  write_table("new.csv", USUAL_HEADER, USUAL_FORMAT, "violet");
+  write_table("new.csv", USUAL_HEADER, ',', "violet");
   result_t result = run_well(2, "predict runs/config new.csv --out new-out.csv");
   cr_expect_not_null(strstr(result.err, "'colour' holds categories that no training row held"), "%s",
                      result.err);
-  write_table("lacks.csv", "name,weight,colour,kind,height", USUAL_FORMAT, "red");
+  write_table("lacks.csv", "name,weight,colour,kind,height", ',', "red");
   result = run(2, "predict runs/config lacks.csv --out lacks-out.csv");
   cr_expect_eq(result.code, 3);
   cr_expect_not_null(strstr(result.err, "no column 'size'"), "%s", result.err);
