@@ -4,9 +4,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { LONGEST_NAME = 63 };
 
@@ -80,4 +82,34 @@ bool text_int64(const char *text, int64_t *out) {
   if (*end != '\0' || errno == ERANGE) return false;
   *out = (int64_t)value;
   return true;
+}
+
+static const struct {
+  const char *name;
+  int64_t bytes;
+} byte_units[] = {
+    {"TiB", INT64_C(1) << 40},   {"TB", INT64_C(1000000000000)}, {"GiB", INT64_C(1) << 30},
+    {"GB", INT64_C(1000000000)}, {"MiB", INT64_C(1) << 20},      {"MB", INT64_C(1000000)},
+    {"KiB", INT64_C(1) << 10},   {"KB", INT64_C(1000)},          {"B", 1},
+};
+enum { BYTE_UNITS = sizeof byte_units / sizeof byte_units[0], LONGEST_NUMBER = 31 };
+
+bool text_bytes(const char *text, double *bytes) {
+  char digits[LONGEST_NUMBER + 1];
+  double number = 0;
+  size_t unit = 0, length = strspn(text, "0123456789.");
+  if (length > LONGEST_NUMBER) return false;
+  memcpy(digits, text, length);
+  digits[length] = '\0';
+  text += length + strspn(text + length, " ");
+  while (unit < BYTE_UNITS && strcasecmp(text, byte_units[unit].name) != 0) unit++;
+  if (unit == BYTE_UNITS || !text_double(digits, &number)) return false;
+  *bytes = floor(number * (double)byte_units[unit].bytes);
+  return true;
+}
+
+void text_write_bytes(int64_t bytes, char *out, size_t size) {
+  size_t unit = 0;
+  while (bytes % byte_units[unit].bytes != 0) unit++;
+  snprintf(out, size, "%" PRId64 "%s", bytes / byte_units[unit].bytes, byte_units[unit].name);
 }

@@ -34,4 +34,9 @@ size_t text_distance(const char *a, const char *b);
 bool text_double(const char *text, double *out);
 bool text_int64(const char *text, int64_t *out);
 
+/* Parses a size such as 1.5GiB or 800 MB: a number and a unit, rounded down to whole bytes. */
+bool text_bytes(const char *text, double *bytes);
+/* Writes a size of at least one byte in the largest unit that divides it. */
+void text_write_bytes(int64_t bytes, char *out, size_t size);
+
 #endif

@@ -154,33 +154,16 @@ const value_type_t type_batch = {"a whole number or all", read_batch, write_batc
 
 /* ---- bytes: int64_t, 0 for none ---- */
 
-static const struct {
-  const char *name;
-  int64_t bytes;
-} byte_units[] = {
-    {"TiB", INT64_C(1) << 40},   {"TB", INT64_C(1000000000000)}, {"GiB", INT64_C(1) << 30},
-    {"GB", INT64_C(1000000000)}, {"MiB", INT64_C(1) << 20},      {"MB", INT64_C(1000000)},
-    {"KiB", INT64_C(1) << 10},   {"KB", INT64_C(1000)},          {"B", 1},
-};
-enum { BYTE_UNITS = sizeof byte_units / sizeof byte_units[0] };
-
 /* Reads a size such as 1.5GiB or 800 MB: a number and a unit, at least one byte in total. */
 static ls_status read_bytes(const setting_t *setting, void *field) {
   const char *text = NULL, *expected = setting->row->type->name;
-  char digits[NUMBER_SIZE];
   double number = 0;
-  size_t unit = 0, length = 0;
   TRY(read_scalar(setting, expected, &text));
   if (strcmp(text, "none") == 0) {
     *(int64_t *)field = 0;
     return LS_OK;
   }
-  length = strspn(text, "0123456789.");
-  snprintf(digits, sizeof digits, "%.*s", length < sizeof digits ? (int)length : 0, text);
-  text += length + strspn(text + length, " ");
-  while (unit < BYTE_UNITS && strcasecmp(text, byte_units[unit].name) != 0) unit++;
-  if (unit == BYTE_UNITS || !text_double(digits, &number)) return value_refuse(setting, expected);
-  number = floor(number * (double)byte_units[unit].bytes);
+  if (!text_bytes(text, &number)) return value_refuse(setting, expected);
   if (!(number >= 1 && number < 0x1p62))
     return setting_refuse(setting->reading, setting->value, setting->path,
                           "out of range: must be at least 1B and less than 4194304TiB, or none");
@@ -188,15 +171,12 @@ static ls_status read_bytes(const setting_t *setting, void *field) {
   return LS_OK;
 }
 
-/* Writes a size in the largest unit that divides it. */
 static yaml_value_t *write_bytes(arena_t *arena, const key_row_t *row, const void *field) {
   int64_t bytes = *(const int64_t *)field;
   char text[NUMBER_SIZE];
-  size_t unit = 0;
   (void)row;
   if (bytes == 0) return yaml_new_text(arena, "none");
-  while (bytes % byte_units[unit].bytes != 0) unit++;
-  snprintf(text, sizeof text, "%" PRId64 "%s", bytes / byte_units[unit].bytes, byte_units[unit].name);
+  text_write_bytes(bytes, text, sizeof text);
   return yaml_new_text(arena, text);
 }
 
