@@ -121,6 +121,19 @@ static ls_status add_text_array(hid_t object, const char *path, names_t *names) 
   return text_array_is(object) ? names_add(names, path) : LS_OK;
 }
 
+/* Beside their tables, pandas keeps the categories in a group `meta`, and PyTables an index in `_i_table`. */
+static ls_status add_table(hid_t object, const char *path, names_t *names) {
+  if (H5Iget_type(object) != H5I_DATASET || strstr(path, "/meta/") != NULL ||
+      strstr(path, "/_i_table/") != NULL)
+    return LS_OK;
+  hid_t type = H5Dget_type(object), space = H5Dget_space(object);
+  H5T_class_t kind = H5Tget_class(type);
+  bool is_list = H5Sget_simple_extent_type(space) == H5S_SIMPLE && H5Sget_simple_extent_ndims(space) == 1;
+  hdf5_close(space);
+  hdf5_close(type);
+  return is_list && (kind == H5T_COMPOUND || kind == H5T_STRING) ? names_add(names, path) : LS_OK;
+}
+
 typedef struct {
   const char *path;
   names_t *names;
@@ -152,6 +165,10 @@ ls_status names_of_arrays(const store_t *store, names_t *names, ls_error *error)
 
 ls_status names_of_text_arrays(const store_t *store, names_t *names, ls_error *error) {
   return collect(store, add_text_array, names, error);
+}
+
+ls_status names_of_tables(const store_t *store, names_t *names, ls_error *error) {
+  return collect(store, add_table, names, error);
 }
 
 ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *error) {

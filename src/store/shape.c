@@ -62,16 +62,34 @@ static bool is_countable(const store_array_t *array) {
   return true;
 }
 
+/* An array of texts or records is data that an import makes numbers of. */
+static ls_status not_numbers(const store_t *store, hid_t type, const char *name, ls_error *error) {
+  H5T_class_t kind = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
+  const char *path = store->path;
+  if (kind == H5T_STRING)
+    return error_set(
+        error, LS_BAD_DATA,
+        "%s: %s holds texts, not numbers: make classes of them with lockstep import %s:X %s:%s OUT.h5, "
+        "where X is the array of features",
+        path, name, path, path, name);
+  if (kind == H5T_COMPOUND)
+    return error_set(
+        error, LS_BAD_DATA,
+        "%s: %s holds records with named fields, not numbers: make a dataset of them with lockstep "
+        "import %s:%s OUT.h5 --label FIELD",
+        path, name, path, name);
+  return error_set(error, LS_BAD_DATA, "%s: %s does not hold integers or floating-point numbers", path, name);
+}
+
 static ls_status describe(const store_t *store, hid_t dataset, const char *name, store_array_t *out,
                           ls_error *error) {
   hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
   bool is_number = type >= 0 && describe_type(type, out);
   bool has_shape = space >= 0 && describe_space(space, out);
+  ls_status status = is_number ? LS_OK : not_numbers(store, type, name, error);
   hdf5_close(space);
   hdf5_close(type);
-  if (!is_number)
-    return error_set(error, LS_BAD_DATA, "%s: %s does not hold integers or floating-point numbers",
-                     store->path, name);
+  TRY(status);
   if (!has_shape)
     return error_set(error, LS_BAD_DATA, "%s: %s is empty or has more than %d dimensions", store->path, name,
                      STORE_MAX_DIMS);

@@ -114,6 +114,51 @@ typedef ls_status (*store_visit_t)(const char *name, const store_array_t *array,
                                    ls_error *error);
 ls_status store_visit(const store_t *store, store_visit_t visit, void *context, ls_error *error);
 
+/* ---- tables: arrays of records with named fields, as h5py, PyTables and pandas write them ---- */
+
+/* What a cell of a table holds. */
+typedef enum { STORE_INTEGER, STORE_UNSIGNED, STORE_REAL, STORE_TEXT } store_kind_t;
+typedef struct {
+  store_kind_t kind;
+  int64_t integer;
+  uint64_t natural; /* STORE_UNSIGNED */
+  double real;
+  const char *text; /* STORE_TEXT: `size` bytes, valid until the next cell is read */
+  size_t size;
+} store_cell_t;
+
+typedef struct store_table store_table_t;
+
+/* Opens a table: an array (n) of records or of texts, or a group of pandas with a table in it. A field with
+ * several values becomes several columns. LS_BAD_DATA for a missing table, or a field of a type that is not a
+ * number, a boolean, an enumeration or a text.
+ *
+ * Texts of variable length are read from HDF5's global heap. In a damaged file that may fail in HDF5 itself;
+ * no other function reads such texts from arrays. *out is caller-owned (store_table_close); close it before
+ * the store. */
+ls_status store_table_open(const store_t *store, const char *name, store_table_t **out, ls_error *error);
+void store_table_close(store_table_t **table);
+
+int64_t store_table_rows(const store_table_t *table);
+size_t store_table_columns(const store_table_t *table);
+/* Whether a cell of this column is a text. */
+bool store_table_is_text(const store_table_t *table, size_t column);
+/* The name of a column; NULL for an array of texts. */
+const char *store_table_name(const store_table_t *table, size_t column);
+/* The unit of dates that pandas has written as whole numbers since 1970: "s", "ms", "us" or "ns"; NULL for
+ * other columns. */
+const char *store_table_date_unit(const store_table_t *table, size_t column);
+
+/* Reads rows [first, first + count), to be asked for by store_table_cell with their number in the table. */
+ls_status store_table_read(store_table_t *table, int64_t first, int64_t count, ls_error *error);
+store_cell_t store_table_cell(store_table_t *table, int64_t row, size_t column);
+
+/* Bytes of a row in memory. */
+size_t store_table_row_bytes(const store_table_t *table);
+
+/* Lists the paths of all tables, separated by ", ", cut to `size`, and counts them. */
+ls_status store_list_tables(const store_t *store, char *out, size_t size, size_t *n, ls_error *error);
+
 /* ---- writing ---- */
 
 /* Creates a file under a temporary name in the directory of path. The final name appears in store_publish.

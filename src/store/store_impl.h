@@ -147,6 +147,9 @@ ls_status text_unpack(const char *bytes, hid_t type, size_t n, char ***out);
 /* Whether the object is an array (n) of texts of fixed length. */
 bool text_array_is(hid_t object);
 
+/* The length of a text of fixed length without its padding. */
+size_t text_length(const char *text, size_t size, H5T_str_t padding);
+
 /* The type of a UTF-8 text of variable length. The caller closes it. */
 hid_t text_type(void);
 
@@ -163,10 +166,11 @@ ls_status names_add(names_t *names, const char *name);
 bool names_have(const names_t *names, const char *name);
 void names_free(names_t *names);
 
-/* The paths of all numeric arrays ("/train/x"), of all arrays of texts of fixed length, or of all attributes
- * ("/train@source"), sorted, without the manifest. */
+/* The paths of all numeric arrays ("/train/x"), of all arrays of texts of fixed length, of all arrays (n) of
+ * records or texts, or of all attributes ("/train@source"), sorted, without the manifest. */
 ls_status names_of_arrays(const store_t *store, names_t *names, ls_error *error);
 ls_status names_of_text_arrays(const store_t *store, names_t *names, ls_error *error);
+ls_status names_of_tables(const store_t *store, names_t *names, ls_error *error);
 ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *error);
 
 /* ---- manifest.c ---- */

@@ -30,7 +30,7 @@ static char **pack(const char *const *texts, const size_t *lengths, size_t n) {
   return block;
 }
 
-static size_t padded_length(const char *text, size_t size, H5T_str_t padding) {
+size_t text_length(const char *text, size_t size, H5T_str_t padding) {
   size_t length = strnlen(text, size);
   if (padding == H5T_STR_SPACEPAD)
     while (length > 0 && text[length - 1] == ' ') length--;
@@ -44,7 +44,7 @@ ls_status text_unpack(const char *bytes, hid_t type, size_t n, char ***out) {
   char **block = NULL;
   for (size_t i = 0; i < n && texts != NULL && lengths != NULL; i++) {
     texts[i] = bytes + i * size;
-    lengths[i] = padded_length(texts[i], size, H5Tget_strpad(type));
+    lengths[i] = text_length(texts[i], size, H5Tget_strpad(type));
   }
   if (texts != NULL && lengths != NULL) block = pack(texts, lengths, n);
   free(texts);

@@ -542,6 +542,9 @@ Test(store, files_of_h5py_are_read) {
                   "f['half'] = np.array([[0.5, -2]], dtype='f2')\n"
                   "f['big'] = np.array([1, 2], dtype='>i4')\n"
                   "f['words'] = ['a', 'b']\n"
+                  "f['records'] = np.zeros(3, [('a', 'f4'), ('b', 'S2')])\n"
+                  "f.create_dataset('lost', shape=(3,), dtype=[('a', 'f4')])\n"
+                  "f['elsewhere'] = h5py.ExternalLink('other.h5', '/records')\n"
                   "f['fixed_words'] = np.array([b'one', b'three'])\n"
                   "f.create_dataset('packed', data=np.arange(1000).reshape(100, 10), compression='gzip')\n"
                   "f['soft'] = h5py.SoftLink('/packed')\n"
@@ -569,7 +572,13 @@ Test(store, files_of_h5py_are_read) {
   store_array_t array;
   cr_assert(store_has(store, "broken"), "a link that leads nowhere must not go unnoticed");
   FAILS(store_describe(store, "broken", &array, e), LS_BAD_DATA, "broken cannot be opened");
-  FAILS(store_describe(store, "words", &array, e), LS_BAD_DATA, "does not hold integers or floating-point");
+  FAILS(store_describe(store, "words", &array, e), LS_BAD_DATA,
+        "words holds texts, not numbers: make classes");
+  FAILS(store_describe(store, "records", &array, e), LS_BAD_DATA, "holds records with named fields");
+  store_table_t *table = NULL;
+  FAILS(store_table_open(store, "lost", &table, e), LS_BAD_DATA, "was declared, but was never written");
+  FAILS(store_table_open(store, "elsewhere", &table, e), LS_BAD_DATA, "elsewhere");
+  FAILS(store_table_open(store, "flags", &table, e), LS_BAD_DATA, "is not a list of records or texts");
   const char *keys[] = {"variable", "fixed"}, *expected[] = {"grün", "fixed"};
   for (int i = 0; i < 2; i++) {
     OK(store_read_text(store, "/", keys[i], &text, e));
