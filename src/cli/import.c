@@ -40,6 +40,7 @@ enum {
   KEY_ENCODING,
   KEY_DROP_UNLABELLED,
   KEY_LIKE,
+  KEY_MOST_MEMORY,
   KEYS_END
 };
 enum { MOST_TEXTS = 256 };
@@ -129,6 +130,9 @@ static const struct argp_option options[] = {
      "and gives each split its share of every class; none keeps the order of the file",
      4},
     {"source", KEY_SOURCE, "TEXT", 0, "where the data comes from; stored in the file", 4},
+    {"most-memory", KEY_MOST_MEMORY, "SIZE", 0,
+     "the most memory that the content of one input may take, such as 8GB; default: half of the machine's",
+     4},
     {"overwrite", KEY_OVERWRITE, NULL, 0, "replace the output file if there is one", 4},
     {0},
 };
@@ -232,6 +236,14 @@ static error_t read_marks(import_arguments_t *a, char *text) {
     error_t failed = add_text(a, &a->marks, mark);
     if (failed) return failed;
   }
+  return 0;
+}
+
+static error_t read_most_memory(import_arguments_t *a, const char *text) {
+  double bytes = 0;
+  if (!text_bytes(text, &bytes) || bytes < 1 || bytes >= 0x1p62)
+    return arguments_refuse(&a->arguments, "--most-memory: '%.60s' is not a size like 800MB or 8GB", text);
+  a->import.most_memory = (int64_t)bytes;
   return 0;
 }
 
@@ -430,6 +442,8 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_KEEP_INDEX:
     a->import.table.keep_index = true;
     return 0;
+  case KEY_MOST_MEMORY:
+    return read_most_memory(a, arg);
   case ARGP_KEY_ARG:
     return add_file(a, arg);
   case ARGP_KEY_END:
@@ -490,16 +504,18 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .help_filter = complete_help,
-    .args_doc = "--train X [Y] --test X [Y] OUT.h5\nTABLE.csv OUT.h5 --label COLUMN\nX [Y] OUT.h5\n--make "
+    .args_doc = "--train X [Y] --test X [Y] OUT.h5\nTABLE OUT.h5 --label COLUMN\nX [Y] OUT.h5\n--make "
                 "KIND OUT.h5",
     .doc =
-        "Converts IDX (gzipped or not), CSV and NPY files to one dataset file, or makes a synthetic "
-        "one.\vThe content decides the format. Without --train, --valid and --test all rows go to the split "
+        "Converts tables and arrays to one dataset file, or makes a synthetic one. Formats, gzipped or "
+        "not: CSV, NPY, NPZ, IDX, libsvm, and tables in HDF5.\vThe content decides the format. FILE:NAME is "
+        "one array or table of an NPZ or HDF5 file, - is the standard input. Options for CSV hold for tables "
+        "in other formats too. Without --train, --valid and --test all rows go to the split "
         "`train`, or are divided by --split. A file without labels can be used with `lockstep predict`."};
 
 const command_t command_import = {
     .name = "import",
-    .meaning = "convert IDX, CSV or NPY files to a dataset file, or make a synthetic one",
+    .meaning = "convert tables and arrays to a dataset file, or make a synthetic one",
     .argp = &argp,
     .options_size = sizeof(import_arguments_t),
     .most = ANY_NUMBER,

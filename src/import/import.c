@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DEFAULT_GROUPS = 1 };
@@ -76,6 +75,11 @@ static ls_status check_options(const import_options_t *options, ls_error *error)
   if (options->n_inputs == 0)
     return error_set(error, LS_USAGE, "nothing to import: name at least one input file");
   for (size_t k = 0; k < options->n_inputs; k++) unnamed += options->inputs[k].split == NULL;
+  size_t piped = 0;
+  for (size_t k = 0; k < options->n_inputs && options->synthetic == NULL; k++)
+    piped += (size_t)file_is_standard_input(options->inputs[k].x) +
+             (options->inputs[k].y != NULL && file_is_standard_input(options->inputs[k].y));
+  if (piped > 1) return error_set(error, LS_USAGE, "the standard input (-) can be read only once");
   if (unnamed > 1)
     return error_set(error, LS_USAGE,
                      "%zu inputs without a split's name; give each its own, as in --train and --test",
@@ -101,42 +105,7 @@ static ls_status check_options(const import_options_t *options, ls_error *error)
 
 /* ---- reading ---- */
 
-/* A file whose format is known. CSV files are read later, all together, unless they are no regular files. */
-typedef struct {
-  import_format_t format;
-  file_bytes_t text; /* the content of a CSV file that can be read only once; otherwise empty */
-} found_t;
-
-/* Reads a file that holds an array; of a CSV file only the first bytes. */
-static ls_status read_array(const char *path, found_t *found, import_array_t *array, ls_error *error) {
-  enum { FIRST = 16 };
-  unsigned char first[FIRST];
-  file_stream_t *stream = NULL;
-  file_bytes_t content = {0};
-  struct stat about;
-  size_t n = 0;
-  if (stat(path, &about) == 0 && S_ISREG(about.st_mode)) {
-    TRY(file_stream_open(path, &stream, error));
-    ls_status status = file_stream_read(stream, first, FIRST, &n, error);
-    file_stream_close(&stream);
-    if (status == LS_OK && n == 0) status = error_set(error, LS_BAD_DATA, "%s: the file is empty", path);
-    if (status == LS_OK) status = import_format(path, first, n, &found->format, error);
-    if (status != LS_OK || found->format == FORMAT_CSV) return status;
-  }
-  TRY(file_read(path, &content, error));
-  ls_status status = import_format(path, content.bytes, content.size, &found->format, error);
-  if (status == LS_OK && found->format == FORMAT_CSV) {
-    found->text = content;
-    return LS_OK;
-  }
-  if (status == LS_OK)
-    status = found->format == FORMAT_IDX ? idx_read(path, &content, array, error)
-                                         : npy_read(path, &content, array, error);
-  file_bytes_free(&content);
-  return status;
-}
-
-/* Whether an option about CSV columns is given; *name is the option. */
+/* Whether an option about columns of a table is given; *name is the option. */
 static bool asks_for_columns(const import_options_t *options, const char **name) {
   const table_options_t *columns = &options->table;
   const struct {
@@ -158,26 +127,44 @@ static ls_status check_columns_of_array(const import_options_t *options, const i
                                         ls_error *error) {
   const char *name = NULL;
   if (part->is_table || !asks_for_columns(options, &name)) return LS_OK;
-  const char *advice = strcmp(name, "label") == 0 ? "name the file of labels after it"
+  const char *advice = part->sparse.rows > 0        ? "libsvm format has a label at the beginning of each row"
+                       : strcmp(name, "label") == 0 ? "name the file of labels after it"
                        : strcmp(name, "series") == 0
                            ? "add an array with the series numbers to the HDF5 file, "
                              "beside x"
                            : "convert the array to a table first";
-  return error_set(error, LS_USAGE, "%s: --%s names a column of a CSV file, but this is not one: %s",
+  return error_set(error, LS_USAGE, "%s: --%s names a column of a table, but this is not one: %s",
                    part->input->x, name, advice);
 }
 
-static ls_status read_arrays(const import_options_t *options, import_part_t *part, found_t *x, found_t *y,
-                             ls_error *error) {
-  TRY(read_array(part->input->x, x, &part->x, error));
-  part->is_table = x->format == FORMAT_CSV;
-  TRY(check_columns_of_array(options, part, error));
-  if (part->input->y == NULL) return LS_OK;
+static ls_status read_x(const import_options_t *options, import_part_t *part, ls_error *error) {
+  import_content_t content = {0};
+  TRY(import_read(part->input->x, import_most_memory(options), &content, error));
+  part->x = content.array;
+  part->sparse = content.sparse;
+  part->is_table = content.is_table;
+  part->y_is_table = content.sparse.rows > 0;
+  *(part->y_is_table ? &part->y_table : &part->table) = content.table;
+  return check_columns_of_array(options, part, error);
+}
+
+static ls_status read_y(const import_options_t *options, import_part_t *part, ls_error *error) {
+  const char *path = part->input->y;
+  import_content_t content = {0};
+  if (part->sparse.rows > 0)
+    return error_set(error, LS_USAGE, "%s: libsvm format holds features and labels: name it without %s",
+                     part->input->x, path);
   if (options->table.labels.n > 0)
     return error_set(error, LS_USAGE, "%s: targets come from the --label column or from %s, not from both",
-                     part->input->x, part->input->y);
-  TRY(read_array(part->input->y, y, &part->y, error));
-  part->y_is_table = y->format == FORMAT_CSV;
+                     part->input->x, path);
+  TRY(import_read(path, import_most_memory(options), &content, error));
+  if (content.sparse.rows > 0) {
+    import_content_free(&content);
+    return error_set(error, LS_USAGE, "%s: libsvm format holds features and labels: name it alone", path);
+  }
+  part->y = content.array;
+  part->y_table = content.table;
+  part->y_is_table = content.is_table;
   return LS_OK;
 }
 
@@ -198,20 +185,25 @@ static void take_rows(import_part_t *part, const tables_t *tables, table_rows_t 
   part->weights = take_array(STORE_F64, 1, r.rows, 1, r.weights);
 }
 
-/* Reads all CSV files of features, or of labels and targets, together. */
-static ls_status read_tables(import_t *import, const found_t *found, bool is_y, tables_t **out,
-                             ls_error *error) {
+static table_place_t place_of(const import_part_t *part, bool is_y) {
+  const import_table_t *table = is_y ? &part->y_table : &part->table;
+  return (table_place_t){.path = is_y && part->input->y != NULL ? part->input->y : part->input->x,
+                         .memory = (const char *)table->text.bytes,
+                         .size = table->text.size,
+                         .made = table->is_made ? &table->made : NULL};
+}
+
+/* Reads all tables of features, or of labels and targets, together. */
+static ls_status read_tables(import_t *import, bool is_y, tables_t **out, ls_error *error) {
   table_options_t options = import->options->table;
   table_place_t *places = calloc(import->n_parts, sizeof *places);
   size_t n = 0;
   if (places == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import->n_parts);
   options.is_y = is_y;
+  options.reading.most = import_most_memory(import->options);
   for (size_t k = 0; k < import->n_parts; k++) {
     const import_part_t *part = &import->parts[k];
-    if (is_y ? part->y_is_table : part->is_table)
-      places[n++] = (table_place_t){.path = is_y ? part->input->y : part->input->x,
-                                    .memory = (const char *)found[k].text.bytes,
-                                    .size = found[k].text.size};
+    if (is_y ? part->y_is_table : part->is_table) places[n++] = place_of(part, is_y);
   }
   ls_status status = n == 0 ? LS_OK : tables_read(places, n, &options, out, error);
   free(places);
@@ -299,13 +291,17 @@ static ls_status narrow_features(import_t *import, ls_error *error) {
 
 /* ---- the whole ---- */
 
-static ls_status read_parts(import_t *import, found_t *found, ls_error *error) {
+static ls_status read_parts(import_t *import, const log_t *log, ls_error *error) {
+  const import_options_t *options = import->options;
   for (size_t k = 0; k < import->n_parts; k++) {
-    import->parts[k].input = &import->options->inputs[k];
-    TRY(read_arrays(import->options, &import->parts[k], &found[k], &found[import->n_parts + k], error));
+    import_part_t *part = &import->parts[k];
+    part->input = &options->inputs[k];
+    TRY(read_x(options, part, error));
+    if (part->input->y != NULL) TRY(read_y(options, part, error));
   }
-  TRY(read_tables(import, found, false, &import->x, error));
-  TRY(read_tables(import, found + import->n_parts, true, &import->y, error));
+  TRY(import_settle_sparse(import, import_most_memory(options), log, error));
+  TRY(read_tables(import, false, &import->x, error));
+  TRY(read_tables(import, true, &import->y, error));
   for (size_t k = 0; k < import->n_parts; k++) {
     TRY(check_y(&import->parts[k], error));
     TRY(check_rows_alike(&import->parts[0], &import->parts[k], error));
@@ -320,12 +316,7 @@ static ls_status run(import_t *import, const log_t *log, ls_error *error) {
     TRY(synthetic_make(import->options->synthetic, &import->parts[0].x, &import->parts[0].y, error));
     return import_write(import, log, error);
   }
-  found_t *found = calloc(2 * import->n_parts, sizeof *found);
-  if (found == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import->n_parts);
-  ls_status status = read_parts(import, found, error);
-  for (size_t k = 0; k < 2 * import->n_parts; k++) file_bytes_free(&found[k].text);
-  free(found);
-  if (status != LS_OK) return status;
+  TRY(read_parts(import, log, error));
   TRY(narrow_features(import, error));
   return import_write(import, log, error);
 }
@@ -368,7 +359,8 @@ static ls_status import_beside(const import_options_t *options, const log_t *log
       options->output);
 }
 
-ls_status import_run(const import_options_t *options, const log_t *log, ls_error *error) {
+/* Runs an import whose inputs are single arrays and tables. */
+static ls_status run_settled(const import_options_t *options, const log_t *log, ls_error *error) {
   import_options_t settled = *options;
   synthetic_t set = {0};
   TRY(check_options(options, error));
@@ -381,14 +373,28 @@ ls_status import_run(const import_options_t *options, const log_t *log, ls_error
   import.parts = calloc(import.n_parts, sizeof *import.parts);
   if (import.parts == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu inputs", import.n_parts);
   ls_status status = run(&import, log, error);
-  for (size_t k = 0; k < import.n_parts; k++) {
-    import_array_free(&import.parts[k].x);
-    import_array_free(&import.parts[k].y);
-    import_array_free(&import.parts[k].series);
-    import_array_free(&import.parts[k].weights);
-  }
   tables_free(&import.x);
   tables_free(&import.y);
+  for (size_t k = 0; k < import.n_parts; k++) {
+    import_part_t *part = &import.parts[k];
+    import_array_free(&part->x);
+    import_array_free(&part->y);
+    import_array_free(&part->series);
+    import_array_free(&part->weights);
+    sparse_free(&part->sparse);
+    import_table_free(&part->table);
+    import_table_free(&part->y_table);
+  }
   free(import.parts);
+  return status;
+}
+
+ls_status import_run(const import_options_t *options, const log_t *log, ls_error *error) {
+  import_options_t settled = *options;
+  import_input_t *inputs = NULL;
+  if (options->synthetic == NULL) TRY(npz_expand(options, &inputs, &settled.n_inputs, error));
+  if (inputs != NULL) settled.inputs = inputs;
+  ls_status status = run_settled(&settled, log, error);
+  free(inputs);
   return status;
 }

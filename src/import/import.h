@@ -1,4 +1,4 @@
-/* Import: converts IDX, CSV and NPY files, or a synthetic set, to one dataset file. Serial. */
+/* Import: converts tables and arrays in many formats, or a synthetic set, to one dataset file. */
 #ifndef IMPORT_IMPORT_H
 #define IMPORT_IMPORT_H
 
@@ -16,7 +16,7 @@
  * `regression`. */
 typedef struct {
   const char *split; /* the group that receives the rows; NULL: divided by shares ("train" without shares) */
-  const char *x;     /* path; the content decides the format (IDX, NPY, gzip), otherwise CSV */
+  const char *x;     /* path, FILE:PART or "-" (standard input); the content decides the format */
   const char *y;     /* path or NULL */
 } import_input_t;
 
@@ -32,14 +32,15 @@ typedef struct {
   size_t n_shares;
   const synthetic_t *synthetic; /* generated instead of reading the one input's files; or NULL */
   const char *output;
-  table_options_t table; /* CSV */
+  table_options_t table; /* CSV, and tables in other formats */
   bool shuffle;          /* shuffle each input before it is split */
   bool in_order;         /* split rows of classes in the order of the input too; otherwise, without
                             `shuffle`, they are shuffled with seed 1 and dealt so that each split gets its
                             share of every class */
   uint64_t shuffle_seed;
-  bool overwrite;     /* replace an output that exists and holds something else; otherwise LS_USAGE */
-  const char *source; /* text of the attribute `source`; NULL: the file names */
+  int64_t most_memory; /* bytes that the content of one input may take; 0: half of the machine's memory */
+  bool overwrite;      /* replace an output that exists and holds something else; otherwise LS_USAGE */
+  const char *source;  /* text of the attribute `source`; NULL: the file names */
 } import_options_t;
 
 /* Runs an import. Classes are numbered over all inputs together: text labels in alphabetical order, integer

@@ -1,5 +1,6 @@
 /* Converts raw elements to arrays: reorders bytes to this machine's byte order, and widens a type that the
  * store cannot write to the next one that holds every value exactly. */
+#include "base/size.h"
 #include "import/import_impl.h"
 
 #include <inttypes.h>
@@ -59,24 +60,74 @@ static void reverse_elements(unsigned char *bytes, size_t n, size_t size) {
     }
 }
 
-/* Counts the elements and checks that the file holds exactly that many. */
-static ls_status count_elements(const char *path, size_t bytes_there, size_t element, int dims,
+ls_status import_count_elements(const char *path, size_t bytes_there, size_t element, int dims,
                                 const int64_t *shape, size_t *out, ls_error *error) {
-  size_t n = 1, bytes = 0;
-  bool overflow = false;
-  for (int k = 0; k < dims; k++) {
+  size_t bytes = 0;
+  for (int k = 0; k < dims; k++)
     if (shape[k] < 1)
       return error_set(error, LS_BAD_DATA,
                        "%s: dimension %d of its shape is %" PRId64 ", so there are no values", path, k,
                        shape[k]);
-    overflow |= __builtin_mul_overflow(n, (size_t)shape[k], &n);
-  }
-  overflow |= __builtin_mul_overflow(n, element, &bytes);
-  if (overflow || bytes != bytes_there)
+  if (!size_of_shape(element, dims, shape, &bytes))
+    return error_set(error, LS_BAD_DATA,
+                     "%s: the header promises more bytes of values than can be counted; it is damaged", path);
+  if (bytes != bytes_there)
     return error_set(error, LS_BAD_DATA,
                      "%s: the header promises %zu bytes of values, the file holds %zu; it is damaged or cut",
-                     path, overflow ? SIZE_MAX : bytes, bytes_there);
-  *out = n;
+                     path, bytes, bytes_there);
+  *out = bytes / element;
+  return LS_OK;
+}
+
+/* ---- Fortran order ---- */
+
+/* Where column c of the rows begins among the columns of the file. The columns of an array of several
+ * dimensions are counted with the last index fastest in memory, with the second one fastest in the file:
+ * c = (i_1 d_2 + i_2) d_3 + ..., and i_1 + d_1 (i_2 + d_2 (...)) in the file. */
+static size_t column_in_file(size_t c, int dims, const int64_t *shape) {
+  size_t column = 0;
+  for (int k = dims - 1; k > 0; k--) {
+    size_t size = (size_t)shape[k];
+    column = column * size + c % size;
+    c /= size;
+  }
+  return column;
+}
+
+/* Squares of 64 by 64 elements, so that the lines of a square stay in cache until they are full. */
+#define TRANSPOSE(name, element_t)                                                                           \
+  static void name(const void *from, void *to, int dims, const int64_t *shape, size_t width) {               \
+    enum { SIDE = 64 };                                                                                      \
+    const element_t *in = from;                                                                              \
+    element_t *out = to;                                                                                     \
+    size_t rows = (size_t)shape[0];                                                                          \
+    for (size_t c0 = 0; c0 < width; c0 += SIDE)                                                              \
+      for (size_t r0 = 0; r0 < rows; r0 += SIDE)                                                             \
+        for (size_t c = c0; c < width && c < c0 + SIDE; c++) {                                               \
+          const element_t *column = in + column_in_file(c, dims, shape) * rows;                              \
+          for (size_t r = r0; r < rows && r < r0 + SIDE; r++) out[r * width + c] = column[r];                \
+        }                                                                                                    \
+  }
+TRANSPOSE(transpose_1, uint8_t)
+TRANSPOSE(transpose_2, uint16_t)
+TRANSPOSE(transpose_4, uint32_t)
+TRANSPOSE(transpose_8, uint64_t)
+#undef TRANSPOSE
+
+ls_status import_array_transpose(const char *path, file_bytes_t *content, size_t offset, size_t element,
+                                 int dims, const int64_t *shape, ls_error *error) {
+  size_t n = 0;
+  TRY(import_count_elements(path, content->size - offset, element, dims, shape, &n, error));
+  unsigned char *values = malloc(n * element);
+  if (values == NULL)
+    return error_set(error, LS_NO_MEMORY, "%s: no memory to order %zu values by rows", path, n);
+  memmove(content->bytes, content->bytes + offset, n * element); /* so that elements are aligned */
+  (element == 1   ? transpose_1
+   : element == 2 ? transpose_2
+   : element == 4 ? transpose_4
+                  : transpose_8)(content->bytes, values, dims, shape, n / (size_t)shape[0]);
+  free(content->bytes);
+  *content = (file_bytes_t){values, n * element};
   return LS_OK;
 }
 
@@ -87,7 +138,7 @@ ls_status import_array_take(const char *path, file_bytes_t *content, size_t offs
     return error_set(error, LS_BAD_DATA, "%s: values of type %c%zu cannot be stored; convert them to float32",
                      path, element.kind, element.bytes);
   size_t n = 0;
-  TRY(count_elements(path, content->size - offset, element.bytes, dims, shape, &n, error));
+  TRY(import_count_elements(path, content->size - offset, element.bytes, dims, shape, &n, error));
   memmove(content->bytes, content->bytes + offset, n * element.bytes);
   if (element.big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__))
     reverse_elements(content->bytes, n, element.bytes);

@@ -26,13 +26,22 @@ typedef struct {
   bool big_endian;
 } import_element_t;
 
-typedef enum { FORMAT_CSV, FORMAT_IDX, FORMAT_NPY } import_format_t;
-
 /* ---- import_file.c ---- */
 
-/* Detects the format from the first bytes; LS_BAD_DATA for a known format that cannot be imported. */
-ls_status import_format(const char *path, const unsigned char *bytes, size_t size, import_format_t *out,
-                        ls_error *error);
+/* Splits FILE:PART. *file is malloc'd; *part points into `path`, NULL if the whole path is a file. */
+ls_status import_split_path(const char *path, char **file, const char **part, ls_error *error);
+
+/* Reads the first bytes of a file as they are; none of what can be read only once. */
+enum { IMPORT_FIRST_BYTES = 8 };
+ls_status import_first_bytes(const char *file, unsigned char out[IMPORT_FIRST_BYTES], size_t *n,
+                             ls_error *error);
+
+/* Reads the beginning of a file, unpacked: whole lines, if it has any. *out is empty for what can be read
+ * only once, and caller-owned (file_bytes_free). LS_BAD_DATA for an empty file. */
+ls_status import_read_sample(const char *file, file_bytes_t *out, ls_error *error);
+
+/* The most bytes of one input in memory: the option, otherwise half of the machine's memory. */
+size_t import_most_memory(const import_options_t *options);
 
 /* ---- import_array.c ---- */
 
@@ -42,13 +51,83 @@ ls_status import_array_take(const char *path, file_bytes_t *content, size_t offs
                             int dims, const int64_t *shape, import_array_t *out, ls_error *error);
 void import_array_free(import_array_t *array);
 
+/* Counts the elements of a shape. LS_BAD_DATA unless `bytes_there` are exactly their bytes. */
+ls_status import_count_elements(const char *path, size_t bytes_there, size_t element, int dims,
+                                const int64_t *shape, size_t *out, ls_error *error);
+
+/* Puts elements of 1, 2, 4 or 8 bytes that lie column by column (Fortran order) into the order of rows. The
+ * content then begins with the first element. */
+ls_status import_array_transpose(const char *path, file_bytes_t *content, size_t offset, size_t element,
+                                 int dims, const int64_t *shape, ls_error *error);
+
 /* Number of elements per row. */
 int64_t import_array_width(const import_array_t *array);
 
+/* ---- import_format.c: what a file can hold ---- */
+
+/* The numbers of a file in libsvm format. */
+typedef struct {
+  int64_t rows;         /* 0: the input is of another format */
+  size_t *starts;       /* (rows + 1) where a row begins in the two arrays below */
+  uint32_t *columns;    /* as the file numbers them */
+  double *values;       /* the numbers that are not given are 0 */
+  uint32_t least, most; /* column numbers that occur; least > most: none */
+  bool has_queries;     /* qid:N, which is not used */
+} sparse_t;
+
+/* A table: a CSV file, or a text in memory. */
+typedef struct {
+  file_bytes_t text; /* bytes NULL: a file, which is read later, piece by piece */
+  bool is_made;      /* the text was written by table_text.h */
+  table_made_t made; /* with is_made; made.is_text is malloc'd or NULL */
+} import_table_t;
+
+/* What one input holds: an array, sparse rows with their labels, or a table. */
+typedef struct {
+  import_array_t array; /* dims 0: none */
+  sparse_t sparse;      /* rows 0: none */
+  import_table_t table; /* with is_table, or the labels of sparse rows */
+  bool is_table;
+} import_content_t;
+
+/* Reads an input of any format, whose content may have `most` bytes. *out is caller-owned
+ * (import_content_free). */
+ls_status import_read(const char *path, size_t most, import_content_t *out, ls_error *error);
+void import_content_free(import_content_t *content);
+void import_table_free(import_table_t *table);
+
 /* ---- the formats: on success they take ownership of `content`; *out is caller-owned ---- */
 
-ls_status idx_read(const char *path, file_bytes_t *content, import_array_t *out, ls_error *error);
-ls_status npy_read(const char *path, file_bytes_t *content, import_array_t *out, ls_error *error);
+ls_status idx_read(const char *path, file_bytes_t *content, size_t most, import_content_t *out,
+                   ls_error *error);
+ls_status npy_read(const char *path, file_bytes_t *content, size_t most, import_content_t *out,
+                   ls_error *error);
+
+/* ---- libsvm.c ---- */
+
+/* Whether text has rows "label index:value index:value ...". */
+bool libsvm_is(const file_bytes_t *content);
+ls_status libsvm_read(const char *path, file_bytes_t *content, size_t most, import_content_t *out,
+                      ls_error *error);
+void sparse_free(sparse_t *sparse);
+
+/* ---- npz.c ---- */
+
+/* Whether the first bytes are those of a zip archive. */
+bool npz_is(const unsigned char *bytes, size_t n);
+
+/* Replaces the bytes of an archive by those of the array `name` in it. */
+ls_status npz_take(const char *path, const char *name, size_t most, file_bytes_t *content, ls_error *error);
+
+/* Names the arrays of archives that were given without one: x and y, or those of several splits. *expanded is
+ * NULL if there is no such input; otherwise a malloc'd block of *n inputs, free it with one call. */
+ls_status npz_expand(const import_options_t *options, import_input_t **expanded, size_t *n, ls_error *error);
+
+/* ---- hdf5.c ---- */
+
+/* Reads an array or a table of an HDF5 file. */
+ls_status hdf5_read(const char *path, const char *file, const char *part, size_t most, import_content_t *out,
+                    ls_error *error);
 
 /* ---- synthetic.c ---- */
 
@@ -60,24 +139,32 @@ ls_status synthetic_make(const synthetic_t *set, import_array_t *x, import_array
 
 typedef struct {
   const import_input_t *input;
-  import_array_t x, y;    /* y.dims == 0: none, or not filled yet */
-  import_array_t series;  /* (rows) int64: series number of each row; dims 0: none */
-  import_array_t weights; /* (rows) float64; dims 0: none */
-  bool is_table;          /* x comes from CSV */
-  bool y_is_table;        /* y comes from a CSV file of its own */
+  import_array_t x, y;           /* y.dims == 0: none, or not filled yet */
+  import_array_t series;         /* (rows) int64: series number of each row; dims 0: none */
+  import_array_t weights;        /* (rows) float64; dims 0: none */
+  sparse_t sparse;               /* x, until import_settle_sparse */
+  import_table_t table, y_table; /* x with is_table, y with y_is_table */
+  bool is_table;
+  bool y_is_table; /* y comes from a table of its own: a file, or the labels of sparse rows */
 } import_part_t;
 
 typedef struct {
   const import_options_t *options;
   import_part_t *parts; /* (options->n_inputs) */
   size_t n_parts;
-  tables_t *x, *y; /* the CSV files of features, and of labels or targets; NULL: none */
+  tables_t *x, *y; /* the tables of features, and of labels or targets; NULL: none */
 } import_t;
 
 enum { IMPORT_GROUP_SIZE = 128 }; /* bytes of a group's name including the NUL */
 
 /* Writes options->output and publishes it; logs what the file holds. */
 ls_status import_write(const import_t *import, const log_t *log, ls_error *error);
+
+/* ---- sparse.c ---- */
+
+/* Makes x of the parts in libsvm format: all get the same columns. LS_BAD_DATA if they need more than `most`
+ * bytes together. */
+ls_status import_settle_sparse(import_t *import, size_t most, const log_t *log, ls_error *error);
 
 /* ---- import_split.c ---- */
 

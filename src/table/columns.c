@@ -236,6 +236,31 @@ static void read_again(tables_t *tables, size_t j, bool is_target, bool *again) 
 
 /* ---- the kind ---- */
 
+/* Whether one of the tables says that the cells are texts. */
+static bool is_made_text(const tables_t *tables, size_t j, bool is_target) {
+  for (size_t k = 0; k < tables->n_tables; k++)
+    if (roles_is_text(&tables->sheets[k], tables, (size_t)column_of(&tables->sheets[k], j, is_target)))
+      return true;
+  return false;
+}
+
+/* Makes categories of the texts, which are too many if most rows have one of their own. */
+static ls_status take_as_text(tables_t *tables, const gathered_t *g, size_t j, bool is_target,
+                              table_column_t *column, bool *again, ls_error *error) {
+  if (g->has_plain) {
+    read_again(tables, j, is_target, again);
+    return LS_OK;
+  }
+  TRY(list_texts(tables, g, j, is_target, column, error));
+  bool are_names =
+      column->n_texts > MOST_TEXTS_OF_FEW && 2 * (int64_t)column->n_texts > g->numbers + g->texts;
+  if (are_names && !is_target) {
+    column->kind = KIND_NAMES;
+    column->is_left_out = true;
+  }
+  return LS_OK;
+}
+
 static ls_status decide_text(tables_t *tables, const gathered_t *g, size_t j, bool is_target,
                              table_column_t *column, bool *again, ls_error *error) {
   const sheet_t *sheet = &tables->sheets[0];
@@ -250,18 +275,7 @@ static ls_status decide_text(tables_t *tables, const gathered_t *g, size_t j, bo
                     error);
   if ((double)g->numbers >= NUMERIC_SHARE * (double)(g->numbers + g->texts))
     return few_texts(tables, g, at, error);
-  if (g->has_plain) {
-    read_again(tables, j, is_target, again);
-    return LS_OK;
-  }
-  TRY(list_texts(tables, g, j, is_target, column, error));
-  bool are_names =
-      column->n_texts > MOST_TEXTS_OF_FEW && 2 * (int64_t)column->n_texts > g->numbers + g->texts;
-  if (are_names && !is_target) {
-    column->kind = KIND_NAMES;
-    column->is_left_out = true;
-  }
-  return LS_OK;
+  return take_as_text(tables, g, j, is_target, column, again, error);
 }
 
 static ls_status decide_gathered(tables_t *tables, const gathered_t *g, size_t j, bool is_target,
@@ -286,6 +300,8 @@ static ls_status decide_gathered(tables_t *tables, const gathered_t *g, size_t j
   if (column->present == 0 && like == NULL) {
     column->kind = KIND_EMPTY;
     column->is_left_out = true;
+  } else if (is_made_text(tables, j, is_target)) {
+    return take_as_text(tables, g, j, is_target, column, again, error);
   } else if (g->texts > 0) {
     char where[LS_MESSAGE_SIZE / 2], buffer[32];
     const csv_column_words_t words = {.lists = g->lists,

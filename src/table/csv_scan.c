@@ -1,6 +1,7 @@
 /* Reads a table: threads take chunks from the source and parse them. Then the words that chunks found are
  * merged into one list for each column, column by column, in the order of the chunks. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "table/csv.h"
 
 #include <inttypes.h>
@@ -52,7 +53,8 @@ typedef struct {
   pthread_mutex_t lock; /* protects all that follows, and the list of chunks */
   size_t room;
   bool is_done;
-  ls_status status; /* of the source */
+  int64_t rows;     /* parsed */
+  ls_status status; /* of the source, or of the size */
   ls_error *error;
   bool is_live; /* progress is shown */
   double begun, shown;
@@ -91,6 +93,23 @@ static bool take_chunk(pool_t *reading, csv_text_t *text, size_t *number) {
   return true;
 }
 
+/* Stops the reading when the cells take more memory than they may. */
+static void count_rows(pool_t *reading, int64_t rows) {
+  const csv_place_t *place = &reading->scan->place;
+  char limit[32];
+  reading->rows += rows;
+  if (place->reading.most == 0 || reading->status != LS_OK) return;
+  if ((double)reading->rows * (double)reading->scan->columns * sizeof(double) <= (double)place->reading.most)
+    return;
+  text_write_bytes((int64_t)place->reading.most, limit, sizeof limit);
+  reading->is_done = true;
+  reading->status =
+      error_set(reading->error, LS_BAD_DATA,
+                "%s: its cells take more than %s, the most memory that a table may take; if that "
+                "is right, raise it with --most-memory",
+                place->path, limit);
+}
+
 static void parse_chunks(void *context) {
   pool_t *reading = context;
   csv_scan_t *scan = reading->scan;
@@ -107,6 +126,7 @@ static void parse_chunks(void *context) {
     pthread_mutex_lock(&reading->lock);
     scan->chunks[number] = chunk;
     reading->is_done |= chunk.fault != CSV_SOUND;
+    count_rows(reading, chunk.rows);
     pthread_mutex_unlock(&reading->lock);
   }
   free(text.bytes);

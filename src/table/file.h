@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,9 +14,17 @@ typedef struct {
   size_t size;
 } file_bytes_t;
 
-/* Reads the whole file; *out is caller-owned (file_bytes_free). LS_BAD_DATA for an empty one. */
-ls_status file_read(const char *path, file_bytes_t *out, ls_error *error);
+/* Whether file_read takes a path for the standard input: "-". */
+bool file_is_standard_input(const char *path);
+
+/* Reads the whole file, or the standard input; *out is caller-owned (file_bytes_free). LS_BAD_DATA for an
+ * empty one, and for a content of more than `most` bytes. */
+ls_status file_read(const char *path, size_t most, file_bytes_t *out, ls_error *error);
 void file_bytes_free(file_bytes_t *content);
+
+/* Inflates `packed` bytes (deflate, RFC 1951) to exactly `size` bytes, and compares their CRC-32. */
+bool file_inflate(const unsigned char *from, size_t packed, unsigned char *to, size_t size, uint32_t crc);
+bool file_has_crc(const unsigned char *bytes, size_t size, uint32_t crc);
 
 /* A file as a stream. */
 typedef struct file_stream file_stream_t;

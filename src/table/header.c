@@ -15,10 +15,9 @@ static bool is_name(const sheet_t *sheet, const char *cell) {
 }
 
 /* R writes one name less than columns: the first column, of row names, has none. */
-ls_status header_expect(sheet_t *sheet, const table_options_t *options, ls_error *error) {
+ls_status header_expect(sheet_t *sheet, ls_error *error) {
   const csv_scan_t *scan = &sheet->scan;
-  if (options->cells.header == 0 || scan->n_first > scan->columns || scan->n_first + 1 < scan->columns)
-    return LS_OK;
+  if (sheet->header == 0 || scan->n_first > scan->columns || scan->n_first + 1 < scan->columns) return LS_OK;
   sheet->names = calloc(scan->columns, sizeof *sheet->names);
   if (sheet->names == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu names", scan->columns);
   size_t missing = scan->columns - scan->n_first;
@@ -171,8 +170,8 @@ ls_status header_decide(sheet_t *sheet, const tables_t *tables, int64_t label, b
                         ls_error *error) {
   csv_scan_t *scan = &sheet->scan;
   const table_options_t *options = &tables->options;
-  int wanted = options->cells.header;
-  bool is_counts = wanted != 0 && is_counts_header(sheet), is_names = false;
+  int wanted = sheet->header;
+  bool is_counts = wanted != 0 && sheet->made == NULL && is_counts_header(sheet), is_names = false;
   sheet->is_doubtful = false;
   if (!is_counts && wanted != 0 && sheet->names != NULL)
     is_names = wanted == 1 || is_named || options->like != NULL || is_names_header(sheet, label);

@@ -176,13 +176,21 @@ static ls_status use_order(column_lookup_t *lookup, const char *text, ls_error *
   return status;
 }
 
+bool roles_is_text(const sheet_t *sheet, const tables_t *tables, size_t column) {
+  bool is_number = sheet->wishes[column] == WISH_NUMERIC || sheet->is_cyclic[column] ||
+                   (sheet->roles[column] == COLUMN_TARGET && tables->options.regression) ||
+                   tables->options.like != NULL;
+  return sheet->made != NULL && sheet->made->is_text != NULL && sheet->made->is_text[column] && !is_number;
+}
+
 /* How a column's cells are to be read. A label becomes classes by its texts, unless it is a number to
  * predict. */
 static csv_mode_t mode_of(const sheet_t *sheet, const tables_t *tables, size_t column) {
   column_role_t role = sheet->roles[column];
   if (role == COLUMN_DROPPED || role == COLUMN_UNASKED) return CSV_SKIPPED;
   bool is_text = role == COLUMN_SERIES || (role == COLUMN_TARGET && tables->has_classes) ||
-                 sheet->wishes[column] == WISH_CATEGORICAL || sheet->wishes[column] == WISH_ORDERED;
+                 sheet->wishes[column] == WISH_CATEGORICAL || sheet->wishes[column] == WISH_ORDERED ||
+                 roles_is_text(sheet, tables, column);
   return is_text ? CSV_WORDS : CSV_NUMBERS;
 }
 

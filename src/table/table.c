@@ -20,12 +20,18 @@ static ls_status find_roles(tables_t *tables, sheet_t *sheet, bool tentative, bo
 
 static ls_status open_sheet(sheet_t *sheet, const table_place_t *place, const table_options_t *options,
                             ls_error *error) {
-  const csv_place_t opened = {
-      .path = place->path,
-      .memory = place->memory,
-      .size = place->size,
-      .wanted = {.delimiter = options->cells.delimiter, .marks = options->cells.marks},
-      .reading = options->reading};
+  csv_place_t opened = {.path = place->path,
+                        .memory = place->memory,
+                        .size = place->size,
+                        .wanted = {.delimiter = options->cells.delimiter, .marks = options->cells.marks},
+                        .reading = options->reading};
+  sheet->made = place->made;
+  sheet->header = options->cells.header;
+  if (place->made != NULL) {
+    sheet->header = place->made->has_names;
+    opened.wanted.delimiter = ',';
+    opened.reading.latin1 = opened.reading.latin1 && !place->made->is_utf8;
+  }
   TRY(csv_scan_open(&opened, &sheet->scan, error));
   size_t n = sheet->scan.columns;
   sheet->modes = calloc(n, sizeof *sheet->modes);
@@ -36,7 +42,7 @@ static ls_status open_sheet(sheet_t *sheet, const table_place_t *place, const ta
   if (sheet->modes == NULL || sheet->roles == NULL || sheet->wishes == NULL || sheet->is_cyclic == NULL ||
       sheet->orders == NULL)
     return error_set(error, LS_NO_MEMORY, "%s: no memory for %zu columns", place->path, n);
-  return header_expect(sheet, options, error);
+  return header_expect(sheet, error);
 }
 
 /* Whether columns are to be read in another way than they were; modes are the ways in which they were read.

@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
   bool latin1;  /* texts are ISO 8859-1, not UTF-8 */
   int threads;  /* 0: as many as cores */
+  size_t most;  /* bytes that the cells of one table may take; 0: any number */
   size_t piece; /* bytes that a thread takes at a time; 0: the default */
 } table_reading_t;
 
@@ -70,11 +71,22 @@ typedef struct {
   const table_like_t *like; /* or NULL */
 } table_options_t;
 
+/* What is known of a text in memory that the caller wrote itself, from a table in another format: cells with
+ * commas between them, texts in double quotes. The options on how cells are written do not hold for it,
+ * except the marks of missing cells. */
+typedef struct {
+  bool has_names;      /* the first record names the columns */
+  bool is_utf8;        /* whatever the options say */
+  const bool *is_text; /* (columns) cells are texts even if they look like numbers, unless an option says that
+                          the column is numeric or cyclic; NULL: no column */
+} table_made_t;
+
 /* A file, or text in memory. */
 typedef struct {
   const char *path;   /* also for messages */
   const char *memory; /* the content, borrowed; NULL: the file is read */
   size_t size;
+  const table_made_t *made; /* borrowed until the tables are freed; NULL: others wrote the text */
 } table_place_t;
 
 /* ---- what is found ---- */

@@ -28,6 +28,8 @@ typedef enum { WISH_NONE, WISH_CATEGORICAL, WISH_NUMERIC, WISH_ORDERED } column_
 /* One file. */
 typedef struct table_sheet {
   csv_scan_t scan;
+  const table_made_t *made;            /* or NULL */
+  int header;                          /* as in table_cells_t */
   const char **names;                  /* (columns); NULL without a header */
   bool numbers_are_names, is_doubtful; /* how the header was found */
   bool first_is_row;                   /* there is no header */
@@ -47,7 +49,7 @@ typedef struct table_sheet {
 /* ---- header.c ---- */
 
 /* Finds the names of the columns before the rows are read, if the first record has names. */
-ls_status header_expect(sheet_t *sheet, const table_options_t *options, ls_error *error);
+ls_status header_expect(sheet_t *sheet, ls_error *error);
 
 /* Decides whether the first record is a header, from all rows; makes it a row otherwise. `label` is the
  * column of the label or -1; is_named: the user names a column as the first record does. */
@@ -63,6 +65,9 @@ ls_status roles_find(sheet_t *sheet, const tables_t *tables, bool tentative, boo
 
 /* Finds first columns that only number or name the rows. */
 void roles_find_index(tables_t *tables);
+
+/* Whether the cells of a column are texts because the caller says so. */
+bool roles_is_text(const sheet_t *sheet, const tables_t *tables, size_t column);
 
 /* Makes the lists of features and targets, and checks that all tables have the same. */
 ls_status roles_align(tables_t *tables, ls_error *error);

@@ -233,9 +233,10 @@ Test(import, npy_that_cannot_be_read_says_what_to_do) {
   static const struct {
     const char *header, *message;
   } cases[] = {
-      {"{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }", "numpy.ascontiguousarray"},
-      {"{'descr': '<U4', 'fortran_order': False, 'shape': (3,), }", "'<U4' are not plain numbers"},
-      {"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (6,), }", "are not plain numbers"},
+      {"{'descr': '<f8', 'fortran_order': Perhaps, 'shape': (2, 3), }", "neither True nor False"},
+      {"{'descr': '<q8', 'fortran_order': False, 'shape': (6,), }", "'<q8' are not plain numbers"},
+      {"{'descr': '<U0', 'fortran_order': False, 'shape': (6,), }", "'<U0' have no size"},
+      {"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (6,), }", "a structured array"},
       {"{'descr': '<f8', 'fortran_order': False, 'shape': (), }", "a single number"},
       {"{'descr': '<f8', 'fortran_order': False, 'shape': (2, 4), }",
        "promises 64 bytes of values, the file holds 48"},
@@ -333,9 +334,13 @@ Test(import, files_of_other_kinds_are_named) {
   import_input_t input = {.x = "x"};
   import_options_t options = {.inputs = &input, .n_inputs = 1, .table.cells.header = -1};
   write_bytes("x", "\x89HDF\r\n\x1a\n....", 12);
-  expect_failure(run(options), LS_BAD_DATA, "is HDF5 already");
+  expect_failure(run(options), LS_BAD_DATA, "x cannot be read");
   write_bytes("x", "PK\x03\x04", 4);
   expect_failure(run(options), LS_BAD_DATA, "zip archive");
+  write_bytes("x", "PAR1....PAR1", 12);
+  expect_failure(run(options), LS_BAD_DATA, "scripts/import_table.py");
+  write_bytes("x", "BZh91AY", 7);
+  expect_failure(run(options), LS_BAD_DATA, "bunzip2");
   write_bytes("x", "1\0,\0002\0", 6);
   expect_failure(run(options), LS_BAD_DATA, "NUL bytes");
   write_bytes("x", "", 0);
