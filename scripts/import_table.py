@@ -6,11 +6,12 @@
 
 Tables come first, then the output, then options of `lockstep import`. The rows go to `lockstep import` as CSV; every number keeps its value, floats of 32 bits included:
 
-    dictionaries, text         text: categories, or classes of the label
+    dictionaries, text         text: categories, or classes of the label, also if they look like numbers
+    whole numbers              text if one is above 2^53, which float64 cannot hold
     booleans                   0 and 1
     dates and times            ISO 8601
     time spans, times of day   whole numbers in their unit
-    nulls                      empty cells; add --missing where features have some
+    nulls                      empty cells
 
 LOCKSTEP names the program, otherwise it is build/release/lockstep beside this script, or the one on PATH. Without pyarrow
 (or, for other formats, pandas) the script says how to get it and ends with 69.
@@ -113,11 +114,34 @@ def plain_column(path, name, column):
     return column
 
 
+def is_number(text):
+    try:
+        float(text)
+        return True
+    except ValueError:
+        return False
+
+
+def is_text_of_numbers(column):
+    """Whether CSV would make numbers of texts."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return False
+    return all(is_number(text) for text in pa.compute.unique(column).to_pylist() if text is not None)
+
+
+def has_large_numbers(column):
+    if not pa.types.is_integer(column.type):
+        return False
+    ends = pa.compute.min_max(column).as_py()
+    return ends["min"] is not None and max(abs(ends["min"]), abs(ends["max"])) > 2**53
+
+
 def plain_table(path):
     table = read_table(path)
     if table.num_rows == 0 or table.num_columns == 0:
         fail(BAD_DATA, f"{path}: a table without rows or columns")
     columns = [plain_column(path, name, table.column(i)) for i, name in enumerate(table.column_names)]
+    columns = [column.cast(pa.string()) if has_large_numbers(column) else column for column in columns]
     return pa.Table.from_arrays(columns, names=table.column_names)
 
 
@@ -158,6 +182,10 @@ def main():
         fail(2, "name the tables, then the output, then options")
     tables = [plain_table(words[i]) for i in places]
     options = ["--header", "yes"]
+    named = {name for word in words[n:] for text in (word, word.split("=")[-1], word.split("=")[0]) for name in (text, *text.split(","))}
+    for name in dict.fromkeys(name for table in tables for name in table.column_names):
+        if name not in named and any(name in table.column_names and is_text_of_numbers(table.column(name)) for table in tables):
+            options += ["--categorical", name]
     if "--source" not in words:
         options += ["--source", ", ".join(words[i] for i in places)]
     if len(tables) > 1:

@@ -121,6 +121,13 @@ for path in "t.parquet", "t.feather", "t.arrows":
 code, said = run(sys.executable, script, "--train", "t.parquet", "--test", "t.feather", "out.h5", "--overwrite", "--label", "kind",
                  "--missing")
 expect(code == 0 and read()["test/x"].shape == (150, 6), f"two tables {said if code else ''}")
+codes = pa.table({"zip": ["01", "1", "01", "1"], "id": [2**53 + 1, 2**53, 2**53 + 1, 5], "v": [1.5, 2, 3, 4], "n": ["1", "2", "3", "4"],
+                  "kind": ["7", "8", "7", "8"]})
+pa.parquet.write_table(codes, "codes.parquet")
+code, said = run(sys.executable, script, "codes.parquet", "out.h5", "--overwrite", "--label", "kind", "--numeric=n")
+expect(code == 0, f"texts that look like numbers {said if code else ''}")
+if code == 0:
+    same(read(), [[0, 2, 1.5, 1], [1, 1, 2, 2], [0, 2, 3, 3], [1, 0, 4, 4]], [0, 1, 0, 1], ["zip", "id", "v", "n"], ["7", "8"], "texts that look like numbers")
 frame.to_excel("t.xlsx", index=False)
 code, said = run(sys.executable, script, "t.xlsx", "out.h5", "--overwrite", "--label", "kind")
 expect(code == 0, f"Excel {said if code else ''}")

@@ -193,6 +193,55 @@ Test(columns, an_index_of_the_first_table_is_one_in_all) {
   cr_assert(tables->n_x == 2 && tables->rows[1].x[0] == 1);
 }
 
+/* ---- texts that the program wrote itself ---- */
+
+static ls_status read_made(const char *text, table_made_t made, table_options_t options) {
+  const table_place_t place = {.path = "t.npy", .memory = text, .size = strlen(text), .made = &made};
+  tables_free(&tables);
+  return tables_read(&place, 1, &options, &tables, &error);
+}
+
+/* The options would find semicolons and no header. */
+Test(columns, made_tables_follow_no_option_on_how_cells_are_written) {
+  const table_options_t options = {.cells = {.header = 0, .delimiter = ';'}, .reading = {.latin1 = true}};
+  const table_made_t named = {.has_names = true, .is_utf8 = true}, bare = {.is_utf8 = true};
+  cr_assert(read_made("\"2\",\"1\",\"ö\"\n1,2,\"é;\"\n3,4,\"#'\"\n", named, options) == LS_OK, "%s",
+            error.message);
+  cr_assert(tables->rows[0].rows == 2 && tables->n_x == 3);
+  cr_assert_str_eq(tables->features[2].name, "ö");
+  CATEGORIES(2, "#'", "é;");
+  cr_assert(read_made("\"a\",1\n\"b\",NaN\n", bare, options) == LS_OK, "%s", error.message);
+  cr_assert(tables->rows[0].rows == 2 && !tables->has_names);
+}
+
+Test(columns, made_texts_stay_texts_unless_the_user_says_otherwise) {
+  static const bool is_text[] = {true, true, false};
+  const table_made_t made = {.has_names = true, .is_text = is_text};
+  const char *text = "\"a\",\"b\",\"c\"\n\"01\",\"7\",1\n\"1\",\"8\",2\n\"01\",\"8\",3\n";
+  cr_assert(read_made(text, made, (table_options_t){.numeric = LIST("b")}) == LS_OK, "%s", error.message);
+  CATEGORIES(0, "01", "1");
+  FEATURE(0, 0, 1, 0);
+  FEATURE(1, 7, 8, 8);
+  FEATURE(2, 1, 2, 3);
+  cr_assert(read_made(text, made, (table_options_t){.labels = LIST("b"), .regression = true}) == LS_OK, "%s",
+            error.message);
+  cr_assert(tables->rows[0].targets[0] == 7 && tables->rows[0].targets[2] == 8);
+  /* a CSV file beside it has the same column as numbers */
+  const char *csv = "a,b,c\n1,7,1\n2,9,2\n";
+  const table_place_t places[] = {{.path = "t.csv", .memory = csv, .size = strlen(csv)},
+                                  {.path = "t.h5", .memory = text, .size = strlen(text), .made = &made}};
+  tables_free(&tables);
+  cr_assert(tables_read(places, 2, &(table_options_t){.cells.header = -1}, &tables, &error) == LS_OK, "%s",
+            error.message);
+  CATEGORIES(0, "01", "1", "2");
+  CATEGORIES(1, "7", "8", "9");
+}
+
+Test(columns, a_table_stays_below_its_limit) {
+  READ("a,b\n1,2\n3,4\n", .reading = {.most = 32});
+  REFUSE(LS_BAD_DATA, "its cells take more than 31B", "a,b\n1,2\n3,4\n", .reading = {.most = 31});
+}
+
 /* ---- a model's expectations ---- */
 
 static const char *const model_features[] = {"n", "c", "when (sin of year)"};
