@@ -177,6 +177,10 @@ ls_status npz_take(const char *path, const char *name, size_t most, file_bytes_t
   archive_t *archive = NULL;
   file_bytes_t array = {0};
   char names[LS_MESSAGE_SIZE / 2] = "";
+  if (file_is_standard_input(path))
+    return error_set(error, LS_BAD_DATA,
+                     "%s: is an archive of arrays, which is read from a file by name, not through a pipe",
+                     path);
   TRY(archive_open(path, content, &archive, error));
   list(archive, names, sizeof names);
   const npz_entry_t *entry = name != NULL ? find(archive, name) : NULL;

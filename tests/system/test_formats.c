@@ -18,6 +18,8 @@ Test(formats, a_table_comes_through_a_pipe) {
   read_floats("plain.h5", "train/x", 2, x);
   cr_expect(x[0] == 1 && x[1] == 2 && x[2] == 3 && x[3] == 4);
   cr_expect_eq(run_command("cmp plain.h5 packed.h5").code, 0);
+  write_text("script", "printf 'PK\\003\\004' | %s import - e.h5\n", run_launcher(ALONE));
+  cr_expect_not_null(strstr(run_command("sh script").err, "not through a pipe"));
   cr_expect_not_null(
       strstr(run_command("sh -c 'true | %s import - e.h5'", run_launcher(ALONE)).err, "the file is empty"));
 }
