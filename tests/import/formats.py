@@ -137,15 +137,20 @@ refuses("x.npy:c", "a part of a file without parts", "has no part 'c'")
 with zipfile.ZipFile("book.xlsx", "w") as archive:
     archive.writestr("xl/workbook.xml", "<workbook/>")
 refuses("book.xlsx", "another zip archive", "without arrays of NumPy")
-bad = bytearray(open("k.npz", "rb").read())
-for at in 40, len(bad) // 2, len(bad) - 30:
-    damaged = bytearray(bad)
-    damaged[at] ^= 0xFF
-    open("bad.npz", "wb").write(damaged)
-    code, said = run("bad.npz:x_train bad.npz:y_train")
-    expect(code in (0, BAD_DATA), f"damaged NPZ: exit {code}: {said}")
-open("bad.npz", "wb").write(bad[:-30])
-refuses("bad.npz", "a cut archive", "damaged or cut")
+for save in np.savez, np.savez_compressed:
+    save("k.npz", **data)
+    whole = open("k.npz", "rb").read()
+    entry = zipfile.ZipFile("k.npz").getinfo("x_train.npy")
+    begin = entry.header_offset + 30 + sum(struct.unpack("<2H", whole[entry.header_offset + 26:entry.header_offset + 30]))
+    for at in range(begin + entry.compress_size // 2, begin + entry.compress_size, 11):
+        open("bad.npz", "wb").write(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1:])
+        refuses("bad.npz:x_train bad.npz:y_train", f"byte {at} damaged, {save.__name__}", "damaged or cut")
+    for at in 40, len(whole) - 30:
+        open("bad.npz", "wb").write(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1:])
+        code, said = run("bad.npz:x_train bad.npz:y_train")
+        expect(code in (0, BAD_DATA), f"damaged names in NPZ: exit {code}: {said}")
+    open("bad.npz", "wb").write(whole[:-30])
+    refuses("bad.npz", "a cut archive", "damaged or cut")
 np.savez_compressed("zeros.npz", x=np.zeros(10**6))
 refuses("zeros.npz:x --most-memory 1MB", "an archive that unpacks to much", "--most-memory")
 
