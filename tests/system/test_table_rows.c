@@ -37,16 +37,14 @@ static void write_table(const char *path, const char *header, char separator, co
 static void train(const char *options, const char *loss, int outputs) {
   write_table("rows.csv", USUAL_HEADER, ',', "red");
   run_well(ALONE, "import rows.csv rows.h5 %s --drop name", options);
-  char text[512];
-  snprintf(text, sizeof text,
-           "data: {file: rows.h5, scaling: standard, missing: mean%s}\n"
-           "model: {layers: [{dense: {units: 16, activation: tanh}}, {dense: %d}]}\n"
-           "loss: %s\n"
-           "optimizer: {name: adam, learning_rate: 0.02}\n"
-           "train: {epochs: 40, global_batch_size: 40}\n"
-           "parallel: {threads: 1, shards: 4}\n",
-           outputs == 1 ? ", target_scaling: standard" : "", outputs, loss);
-  write_text("config.yaml", text);
+  write_text("config.yaml",
+             "data: {file: rows.h5, scaling: standard, missing: mean%s}\n"
+             "model: {layers: [{dense: {units: 16, activation: tanh}}, {dense: %d}]}\n"
+             "loss: %s\n"
+             "optimizer: {name: adam, learning_rate: 0.02}\n"
+             "train: {epochs: 40, global_batch_size: 40}\n"
+             "parallel: {threads: 1, shards: 4}\n",
+             outputs == 1 ? ", target_scaling: standard" : "", outputs, loss);
   run_well(ALONE, "train config.yaml");
 }
 
