@@ -1,4 +1,4 @@
-/* Who owns a file: what a lock says about the process, and whether it is alive. */
+/* The owner of a file: the process that a lock names, and whether this process is alive. */
 #ifndef BASE_OWNER_H
 #define BASE_OWNER_H
 

@@ -159,7 +159,8 @@ static const key_row_t rows[] = {
      .meaning = "seed of frequencies and of the choice of landmark rows; auto: train.seed",
      .range = {.low = 0, .high = 9007199254740991.0}, .or_auto = true},
     {"model.embeddings.above", &type_limit, FIELD(model.embeddings.above), "20",
-     .meaning = "a column of categories with more than so many becomes an embedding instead of one_hot: each "
+     .meaning = "largest number of categories that a column may have as one_hot; a column with more becomes "
+                "an embedding: each "
                 "category is a vector, which is trained; none: never",
      .range = {.low = 0, .high = INT32_MAX}},
     {"model.embeddings.width", &type_integer, FIELD(model.embeddings.width), "auto",

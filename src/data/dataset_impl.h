@@ -165,9 +165,9 @@ ls_status names_load(const store_t *store, const source_t *train, dataset_t *dat
 
 /* ---- dataset_categories.c ---- */
 
-/* Whether one of so many columns of x has categories without an order. */
+/* Whether any of the `columns` columns of x has categories without an order. */
 ls_status categories_plan(const store_t *store, int64_t columns, bool *has_unordered, ls_error *error);
-/* Loads the names of the categories of so many columns of x. LS_BAD_DATA for a name that comes twice. */
+/* Loads the names of the categories of the `columns` columns of x. LS_BAD_DATA if a name is repeated. */
 ls_status categories_load(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error);
 
 /* ---- dataset_choice.c ---- */

@@ -43,7 +43,7 @@ typedef struct {
 
 /* Bytes of one element. */
 size_t element_size(element_t type);
-/* Bytes of a row's y and targets in memory, for a y of so many columns. */
+/* Bytes of a row's y and targets in memory; y has `width` columns. */
 size_t targets_bytes(int64_t width, element_t y_type, bool is_scaled);
 static inline double element_at(const void *array, element_t type, int64_t i) {
   if (type == ELEMENT_F32) return (double)((const float *)array)[i];

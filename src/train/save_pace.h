@@ -23,7 +23,7 @@ save_pace_t save_pace_begin(const interval_t *every, double now, double checkpoi
 /* Whether a checkpoint is due: in the middle of an epoch, or at its end. */
 bool save_pace_due(const save_pace_t *pace, double now, bool at_end_of_epoch);
 
-/* Records a checkpoint that took so many seconds. */
+/* Records a checkpoint that took `seconds`. */
 void save_pace_saved(save_pace_t *pace, double now, double seconds);
 
 #endif
