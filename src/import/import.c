@@ -257,38 +257,6 @@ static ls_status check_targets_alike(const import_t *import, const import_part_t
           : "both must be labels, or targets of the same width with names of classes in the same columns");
 }
 
-/* ---- types ---- */
-
-static bool fits_float(const import_array_t *array) {
-  const double *values = array->values;
-  int64_t n = array->shape[0] * import_array_width(array);
-  for (int64_t i = 0; i < n; i++)
-    if (fabs(values[i]) > 3.4e38 || (!isnan(values[i]) && (double)(float)values[i] != values[i]))
-      return false;
-  return true;
-}
-
-static ls_status narrow(import_array_t *array, ls_error *error) {
-  const double *values = array->values;
-  size_t n = (size_t)(array->shape[0] * import_array_width(array));
-  float *floats = malloc(n * sizeof *floats);
-  if (floats == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu values", n);
-  for (size_t i = 0; i < n; i++) floats[i] = (float)values[i];
-  free(array->values);
-  array->values = floats;
-  array->type = STORE_F32;
-  return LS_OK;
-}
-
-/* Stores table features as float if no input loses precision. */
-static ls_status narrow_features(import_t *import, ls_error *error) {
-  for (size_t k = 0; k < import->n_parts; k++)
-    if (import->parts[k].is_table && !fits_float(&import->parts[k].x)) return LS_OK;
-  for (size_t k = 0; k < import->n_parts; k++)
-    if (import->parts[k].is_table) TRY(narrow(&import->parts[k].x, error));
-  return LS_OK;
-}
-
 /* ---- the whole ---- */
 
 static ls_status read_parts(import_t *import, const log_t *log, ls_error *error) {
@@ -317,7 +285,6 @@ static ls_status run(import_t *import, const log_t *log, ls_error *error) {
     return import_write(import, log, error);
   }
   TRY(read_parts(import, log, error));
-  TRY(narrow_features(import, error));
   return import_write(import, log, error);
 }
 

@@ -157,8 +157,9 @@ typedef struct {
 
 enum { IMPORT_GROUP_SIZE = 128 }; /* bytes of a group's name including the NUL */
 
-/* Writes options->output and publishes it; logs what the file holds. */
-ls_status import_write(const import_t *import, const log_t *log, ls_error *error);
+/* Writes options->output and publishes it; logs what the file holds. Features of tables become float first if
+ * that loses nothing. */
+ls_status import_write(import_t *import, const log_t *log, ls_error *error);
 
 /* ---- sparse.c ---- */
 

@@ -18,6 +18,40 @@ typedef struct {
   int64_t first, rows;
 } group_t;
 
+/* ---- the stored type ---- */
+
+static bool fits_float(const import_array_t *array) {
+  const double *values = array->values;
+  int64_t n = array->shape[0] * import_array_width(array);
+  for (int64_t i = 0; i < n; i++)
+    if (fabs(values[i]) > 3.4e38 || (!isnan(values[i]) && (double)(float)values[i] != values[i]))
+      return false;
+  return true;
+}
+
+static ls_status narrow(import_array_t *array, ls_error *error) {
+  const double *values = array->values;
+  size_t n = (size_t)(array->shape[0] * import_array_width(array));
+  float *floats = malloc(n * sizeof *floats);
+  if (floats == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu values", n);
+  for (size_t i = 0; i < n; i++) floats[i] = (float)values[i];
+  free(array->values);
+  array->values = floats;
+  array->type = STORE_F32;
+  return LS_OK;
+}
+
+/* Stores table features as float if no input loses precision. */
+static ls_status narrow_features(import_t *import, ls_error *error) {
+  for (size_t k = 0; k < import->n_parts; k++)
+    if (import->parts[k].is_table && !fits_float(&import->parts[k].x)) return LS_OK;
+  for (size_t k = 0; k < import->n_parts; k++)
+    if (import->parts[k].is_table) TRY(narrow(&import->parts[k].x, error));
+  return LS_OK;
+}
+
+/* ---- arrays ---- */
+
 static ls_status write_in_order(store_t *store, const char *name, const import_array_t *array,
                                 const uint32_t *order, int64_t rows, size_t row_bytes, ls_error *error) {
   int64_t piece = (int64_t)(WRITE_BYTES / row_bytes) + 1;
@@ -239,11 +273,12 @@ static void log_weights(const import_t *import, const log_t *log) {
                 "data.test_weights for other splits)");
 }
 
-ls_status import_write(const import_t *import, const log_t *log, ls_error *error) {
+ls_status import_write(import_t *import, const log_t *log, ls_error *error) {
   store_t *store = NULL;
   class_counts_t counts = {0};
   ls_status status = LS_OK;
   log_labels(import, log);
+  TRY(narrow_features(import, error));
   TRY(store_create(import->options->output, &store, error));
   for (size_t k = 0; k < import->n_parts; k++)
     TRY_OR_DONE(write_part(store, import->options, k, &import->parts[k], &counts, log, error));
