@@ -218,17 +218,22 @@ done:
 
 /* ---- walking ---- */
 
+/* No array of a structure that is worth trying has longer rows. */
+enum { MOST_TRIED_BYTES = 64 << 20 };
+
 static ls_status read_last_row(const store_t *store, const char *name, ls_error *error) {
   hid_t dataset = H5I_INVALID_HID;
   store_array_t array = {0};
   TRY(array_open(store, name, &dataset, &array, error));
   hid_t file_type = H5Dget_type(dataset), type = H5Tget_native_type(file_type, H5T_DIR_ASCEND);
   int64_t rows = array_rows(&array);
-  void *row = malloc((size_t)array_row_elements(&array) * H5Tget_size(type) + 1);
+  size_t bytes = (size_t)array_row_elements(&array) * H5Tget_size(type);
+  bool is_tried = rows > 0 && bytes <= MOST_TRIED_BYTES;
+  void *row = malloc(is_tried ? bytes + 1 : 1);
   ls_status status = LS_OK;
   if (row == NULL)
     status = error_set(error, LS_NO_MEMORY, "%s: out of memory for a row of %s", store->path, name);
-  if (status == LS_OK && rows > 0) status = array_read(store, dataset, name, rows - 1, 1, type, row, error);
+  if (status == LS_OK && is_tried) status = array_read(store, dataset, name, rows - 1, 1, type, row, error);
   free(row);
   hdf5_close(type);
   hdf5_close(file_type);

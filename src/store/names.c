@@ -5,8 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Limits the depth, because links may form a cycle. Real files do not nest this deep. */
-enum { DEEPEST_GROUP = 64 };
+/* Real files do not nest this deep, nor do they have so many groups with several names. */
+enum { DEEPEST_GROUP = 64, MOST_SHARED_GROUPS = 4096 };
+
+#if H5_VERSION_GE(1, 12, 0)
+typedef H5O_info1_t object_info_t;
+#else
+typedef H5O_info_t object_info_t;
+#endif
 
 ls_status names_add(names_t *names, const char *name) {
   if (names->n == names->capacity) {
@@ -43,9 +49,17 @@ static int by_text(const void *a, const void *b) {
 /* Called for every group and array. path is "" for the root. */
 typedef ls_status (*walk_visit_t)(hid_t object, const char *path, names_t *names);
 
+/* Groups with several names that the walk has been in. Links can form a circle, or lead to a group in more
+ * ways than can be counted, so each is entered once, under its first name. */
+typedef struct {
+  haddr_t places[MOST_SHARED_GROUPS];
+  size_t n;
+} entered_t;
+
 typedef struct {
   walk_visit_t visit;
   names_t *names;
+  entered_t *entered;
   const char *path; /* of the current group */
   int depth;
   ls_status status;
@@ -70,13 +84,33 @@ static herr_t walk_link(hid_t group, const char *name, const H5L_info_t *link, v
   return walk->status == LS_OK ? 0 : -1;
 }
 
+/* Notes a group; *is_new is false if the walk has been in it. */
+static ls_status enter(entered_t *entered, hid_t group, bool *is_new) {
+  object_info_t info;
+  *is_new = true;
+#if H5_VERSION_GE(1, 10, 3)
+  if (H5Oget_info2(group, &info, H5O_INFO_BASIC) < 0) return LS_BAD_DATA;
+#else
+  if (H5Oget_info(group, &info) < 0) return LS_BAD_DATA;
+#endif
+  if (info.rc < 2) return LS_OK;
+  for (size_t i = 0; i < entered->n && *is_new; i++) *is_new = entered->places[i] != info.addr;
+  if (!*is_new) return LS_OK;
+  if (entered->n == MOST_SHARED_GROUPS) return LS_BAD_DATA;
+  entered->places[entered->n++] = info.addr;
+  return LS_OK;
+}
+
 static ls_status walk_object(name_walk_t *walk, hid_t object, const char *path) {
   H5I_type_t kind = H5Iget_type(object);
+  bool is_new = true;
   if (kind != H5I_GROUP && kind != H5I_DATASET) return LS_OK;
+  if (kind == H5I_GROUP) TRY(enter(walk->entered, object, &is_new));
+  if (!is_new) return LS_OK;
   TRY(walk->visit(object, path, walk->names));
   if (kind == H5I_DATASET) return LS_OK;
   if (walk->depth == DEEPEST_GROUP) return LS_BAD_DATA;
-  name_walk_t below = {walk->visit, walk->names, path, walk->depth + 1, LS_OK};
+  name_walk_t below = {walk->visit, walk->names, walk->entered, path, walk->depth + 1, LS_OK};
   hsize_t at = 0;
   herr_t result = H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, &at, walk_link, &below);
   if (below.status != LS_OK) return below.status;
@@ -84,10 +118,13 @@ static ls_status walk_object(name_walk_t *walk, hid_t object, const char *path) 
 }
 
 static ls_status collect(const store_t *store, walk_visit_t visit, names_t *names, ls_error *error) {
-  name_walk_t walk = {visit, names, "", 0, LS_OK};
+  entered_t *entered = calloc(1, sizeof *entered);
+  if (entered == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", store->path);
+  name_walk_t walk = {visit, names, entered, "", 0, LS_OK};
   hid_t root = H5Oopen(store->file, "/", H5P_DEFAULT);
   ls_status status = root < 0 ? LS_BAD_DATA : walk_object(&walk, root, "");
   hdf5_close(root);
+  free(entered);
   if (status != LS_OK) {
     names_free(names);
     return hdf5_error(error, status, "%s: its contents cannot be listed", store->path);
@@ -96,18 +133,9 @@ static ls_status collect(const store_t *store, walk_visit_t visit, names_t *name
   return LS_OK;
 }
 
-/* A space with as many dimensions as the array. HDF5 is not asked for the shape of a virtual array here (see
- * virtual.c). */
-static hid_t space_of(hid_t dataset) {
-  hid_t list = H5Dget_create_plist(dataset);
-  hid_t space = H5Pget_layout(list) == H5D_VIRTUAL ? H5Pget_virtual_vspace(list, 0) : H5Dget_space(dataset);
-  hdf5_close(list);
-  return space;
-}
-
 static ls_status add_array(hid_t object, const char *path, names_t *names) {
   if (H5Iget_type(object) != H5I_DATASET) return LS_OK;
-  hid_t type = H5Dget_type(object), space = space_of(object);
+  hid_t type = H5Dget_type(object), space = virtual_space(object);
   H5T_class_t kind = H5Tget_class(type);
   bool numeric = kind == H5T_INTEGER || kind == H5T_FLOAT || kind == H5T_ENUM;
   bool readable =
@@ -126,7 +154,7 @@ static ls_status add_table(hid_t object, const char *path, names_t *names) {
   if (H5Iget_type(object) != H5I_DATASET || strstr(path, "/meta/") != NULL ||
       strstr(path, "/_i_table/") != NULL)
     return LS_OK;
-  hid_t type = H5Dget_type(object), space = H5Dget_space(object);
+  hid_t type = H5Dget_type(object), space = virtual_space(object);
   H5T_class_t kind = H5Tget_class(type);
   bool is_list = H5Sget_simple_extent_type(space) == H5S_SIMPLE && H5Sget_simple_extent_ndims(space) == 1;
   hdf5_close(space);

@@ -51,10 +51,11 @@ static bool describe_space(hid_t space, store_array_t *out) {
   return true;
 }
 
-/* Whether every size that is computed from the shape fits in an int64_t: elements of eight bytes each. Zeros
- * are left out, because a part of the product is computed without them. */
+/* Whether every size that is computed from the shape fits in an int64_t: elements of up to 16 bytes each, the
+ * largest number that HDF5 reads. Zeros are left out, because a part of the product is computed without them.
+ */
 static bool is_countable(const store_array_t *array) {
-  int64_t bytes = 8;
+  int64_t bytes = 16;
   for (int i = 0; i < array->dims; i++)
     if (array->shape[i] < 0 ||
         (array->shape[i] > 0 && __builtin_mul_overflow(bytes, array->shape[i], &bytes)))
@@ -99,14 +100,21 @@ static ls_status describe(const store_t *store, hid_t dataset, const char *name,
   return LS_OK;
 }
 
-ls_status array_open_unchecked(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
-                               ls_error *error) {
-  if (!store_has(store, name)) return missing_array(store, name, error);
+ls_status object_open(const store_t *store, const char *name, hid_t *out, ls_error *error) {
   if (store->notes != NULL) store->notes->linked[0] = '\0';
   hid_t object = H5Oopen(store->file, name, store->links);
   if (object < 0 && store->notes != NULL && store->notes->linked[0] != '\0')
     return linked_elsewhere(store, name, error);
   if (object < 0) return hdf5_error(error, LS_BAD_DATA, "%s: %s cannot be opened", store->path, name);
+  *out = object;
+  return LS_OK;
+}
+
+ls_status array_open_unchecked(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
+                               ls_error *error) {
+  hid_t object = H5I_INVALID_HID;
+  if (!store_has(store, name)) return missing_array(store, name, error);
+  TRY(object_open(store, name, &object, error));
   if (H5Iget_type(object) != H5I_DATASET) {
     hdf5_close(object);
     return error_set(error, LS_BAD_DATA, "%s: %s is a group, not an array", store->path, name);

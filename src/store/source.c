@@ -53,9 +53,72 @@ static bool has_all_chunks(hid_t dataset, hid_t list) {
 #endif
 }
 
+/* HDF5 unpacks a whole chunk for any row in it. A chunk of zeros far larger than the array takes almost no
+ * room in a file, and gigabytes in memory. */
+static const hsize_t USUAL_CHUNK = (hsize_t)64 << 20;
+
+static hsize_t times(hsize_t a, hsize_t b) {
+  hsize_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
+static ls_status check_chunk(const store_t *store, hid_t dataset, hid_t list, const char *name,
+                             ls_error *error) {
+  hsize_t chunk[H5S_MAX_RANK];
+  int dims = H5Pget_chunk(list, H5S_MAX_RANK, chunk);
+  hid_t type = H5Dget_type(dataset);
+  hsize_t bytes = H5Tget_size(type), all = times((hsize_t)elements_of(dataset), bytes);
+  hdf5_close(type);
+  for (int i = 0; i < dims; i++) bytes = times(bytes, chunk[i]);
+  if (bytes <= USUAL_CHUNK || bytes / 2 <= all) return LS_OK;
+  return error_set(error, LS_BAD_DATA,
+                   "%s: %s has %.1f MB of values, but each of its chunks has room for %.1f MB, which HDF5 "
+                   "would take to read one row: write it again with smaller chunks",
+                   store->path, name, (double)all / 1e6, (double)bytes / 1e6);
+}
+
+/* Whether the first chunk was stored without filter i, as a writer may do where a filter is optional. */
+static bool is_left_out(hid_t dataset, unsigned i) {
+#if H5_VERSION_GE(1, 10, 5)
+  hsize_t offset[H5S_MAX_RANK], size = 0;
+  unsigned mask = 0;
+  haddr_t place = 0;
+  hid_t space = H5Dget_space(dataset);
+  herr_t found = H5Dget_chunk_info(dataset, space, 0, offset, &mask, &place, &size);
+  hdf5_close(space);
+  return found >= 0 && (mask >> i & 1U) != 0;
+#else
+  (void)dataset, (void)i;
+  return false;
+#endif
+}
+
+/* Values that were packed by a program that this HDF5 does not have. */
+static ls_status check_filters(const store_t *store, hid_t dataset, hid_t list, const char *name,
+                               ls_error *error) {
+  for (unsigned i = 0; i < (unsigned)(H5Pget_nfilters(list) > 0 ? H5Pget_nfilters(list) : 0); i++) {
+    char filter[64] = "";
+    unsigned flags = 0, config = 0;
+    size_t n = 0;
+    H5Z_filter_t id = H5Pget_filter2(list, i, &flags, &n, NULL, sizeof filter, filter, &config);
+    if (id >= 0 && (H5Zfilter_avail(id) > 0 || is_left_out(dataset, i))) continue;
+    H5Eclear2(H5E_DEFAULT);
+    return error_set(
+        error, LS_BAD_DATA,
+        "%s: %s is packed with the filter %.60s%s(number %d), which HDF5 does not have here: pack "
+        "it again with h5repack -f GZIP=4, or name the folder of the filter's plugin in "
+        "HDF5_PLUGIN_PATH",
+        store->path, name, filter, filter[0] != '\0' ? " " : "", (int)id);
+  }
+  return LS_OK;
+}
+
 static ls_status check_storage(const store_t *store, hid_t dataset, hid_t list, const char *name,
                                ls_error *error) {
-  if (elements_of(dataset) <= 0 || fills_with_nan(dataset, list)) return LS_OK;
+  if (elements_of(dataset) <= 0) return LS_OK;
+  TRY(check_filters(store, dataset, list, name, error));
+  if (H5Pget_layout(list) == H5D_CHUNKED) TRY(check_chunk(store, dataset, list, name, error));
+  if (fills_with_nan(dataset, list)) return LS_OK;
   if (H5Dget_storage_size(dataset) == 0) return never_written(store, name, "was", error);
   if (H5Pget_layout(list) == H5D_CHUNKED && !has_all_chunks(dataset, list))
     return never_written(store, name, "a part of it was", error);

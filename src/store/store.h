@@ -74,7 +74,7 @@ bool store_has(const store_t *store, const char *name);
 
 /* Reads shape and type. LS_BAD_DATA when the array is missing (the message lists the existing arrays), not
  * numeric, larger than any memory, or when values of it were never written or their source is missing. The
- * product of the dimensions, times eight, fits in an int64_t. */
+ * product of the dimensions, times 16, fits in an int64_t. */
 ls_status store_describe(const store_t *store, const char *name, store_array_t *out, ls_error *error);
 
 /* Reads rows [first, first + count) into out (count * elements per row). HDF5 converts them to `type`. */

@@ -65,6 +65,9 @@ ls_status file_open(const char *path, store_t **out, ls_error *error);
 
 /* ---- shape.c, and array.c ---- */
 
+/* Opens what is at `name`. LS_BAD_DATA when it is behind a link to another file that may not be followed. */
+ls_status object_open(const store_t *store, const char *name, hid_t *out, ls_error *error);
+
 /* Opens an array after checking that it exists and is numeric, and when reading that its values exist. Fills
  * *info unless it is NULL. */
 ls_status array_open(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
@@ -112,6 +115,10 @@ typedef struct {
 
 /* The number of sources in a creation list; 0: the array is not virtual. */
 size_t virtual_sources(hid_t list);
+
+/* A space with as many dimensions as the array. Unlike H5Dget_space, it does not follow the sources of a
+ * virtual array. The caller closes it. */
+hid_t virtual_space(hid_t dataset);
 
 /* Call virtual_source_free in any case. */
 ls_status virtual_source_get(hid_t list, size_t i, virtual_source_t *out, ls_error *error);

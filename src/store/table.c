@@ -49,11 +49,8 @@ static ls_status find_array(const store_t *store, const char *name, char **out, 
 
 static ls_status open_array(store_table_t *table, ls_error *error) {
   const store_t *store = table->store;
-  if (store->notes != NULL) store->notes->linked[0] = '\0';
-  hid_t object = H5Oopen(store->file, table->name, store->links);
-  if (object < 0 && store->notes != NULL && store->notes->linked[0] != '\0')
-    return linked_elsewhere(store, table->name, error);
-  if (object < 0) return hdf5_error(error, LS_BAD_DATA, "%s: %s cannot be opened", store->path, table->name);
+  hid_t object = H5I_INVALID_HID;
+  TRY(object_open(store, table->name, &object, error));
   table->dataset = object;
   if (H5Iget_type(object) != H5I_DATASET)
     return no_table(store, table->name, "is a group, not a table", error);

@@ -3,10 +3,14 @@
  * Texts of variable length, and attributes, which hold at most 64 KB, go through structures of HDF5 that it
  * does not check when it reads them. A text of fixed length is raw data in one place, like a number, and the
  * manifest protects it. */
+#include "base/size.h"
 #include "store/store_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Names are read as a whole. */
+static const size_t MOST_TEXT_BYTES = (size_t)1 << 30;
 
 /* The type of a text of `length` bytes. The caller closes it. */
 static hid_t fixed_type(size_t length) {
@@ -43,20 +47,38 @@ ls_status store_write_text_array(store_t *store, const char *name, const char *c
   return status;
 }
 
-ls_status text_array_bytes(const store_t *store, const char *name, hid_t *type, char **bytes, size_t *n,
-                           ls_error *error) {
+/* Opens an array of texts of which all values exist, in this file or where the user allows it. */
+static ls_status open_texts(const store_t *store, const char *name, hid_t *out, ls_error *error) {
+  hid_t object = H5I_INVALID_HID;
   if (!store_has(store, name))
     return error_set(error, LS_BAD_DATA, "%s: there is no array %s", store->path, name);
-  hid_t object = H5Oopen(store->file, name, H5P_DEFAULT);
-  if (object < 0 || !text_array_is(object)) {
-    hdf5_close(object);
-    return error_set(error, LS_BAD_DATA, "%s: %s is not a list of texts of fixed length", store->path, name);
-  }
-  hid_t text = H5Dget_type(object), space = H5Dget_space(object);
-  size_t count = (size_t)H5Sget_simple_extent_npoints(space);
-  char *read = calloc(count + 1, H5Tget_size(text));
+  TRY(object_open(store, name, &object, error));
   ls_status status = LS_OK;
-  if (read == NULL)
+  if (!text_array_is(object))
+    status =
+        error_set(error, LS_BAD_DATA, "%s: %s is not a list of texts of fixed length", store->path, name);
+  if (status == LS_OK) status = virtual_check(store, object, name, error);
+  if (status == LS_OK && store->notes != NULL) status = source_check(store, object, name, error);
+  if (status == LS_OK)
+    *out = object;
+  else
+    hdf5_close(object);
+  return status;
+}
+
+ls_status text_array_bytes(const store_t *store, const char *name, hid_t *type, char **bytes, size_t *n,
+                           ls_error *error) {
+  hid_t object = H5I_INVALID_HID;
+  TRY(open_texts(store, name, &object, error));
+  hid_t text = H5Dget_type(object), space = H5Dget_space(object);
+  size_t count = (size_t)H5Sget_simple_extent_npoints(space), size = H5Tget_size(text);
+  bool fits = size_multiply(&size, (int64_t)count) && size <= MOST_TEXT_BYTES;
+  char *read = fits ? calloc(count + 1, H5Tget_size(text)) : NULL;
+  ls_status status = LS_OK;
+  if (!fits)
+    status = error_set(error, LS_BAD_DATA, "%s: the texts of %s have more than %zu MB, the most for names",
+                       store->path, name, MOST_TEXT_BYTES >> 20);
+  else if (read == NULL)
     status = error_set(error, LS_NO_MEMORY, "%s: no memory for the texts of %s", store->path, name);
   else if (count > 0 && H5Dread(object, text, H5S_ALL, H5S_ALL, H5P_DEFAULT, read) < 0)
     status = hdf5_error(error, LS_BAD_DATA, "%s: %s cannot be read", store->path, name);

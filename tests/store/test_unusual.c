@@ -174,6 +174,109 @@ Test(unusual, virtual_arrays_are_read_only_when_all_of_them_exists) {
   expect_refused("endless", "refers to itself");
 }
 
+/* Expects that an array of texts cannot be read, with a message that holds its name and `part`. */
+static void expect_texts_refused(const char *name, const char *part) {
+  ls_error error = {0};
+  store_t *store = NULL;
+  char **texts = NULL;
+  size_t n = 0;
+  cr_assert_eq(store_open("f.h5", &store, &error), LS_OK, "%s", error.message);
+  cr_expect_eq(store_read_text_array(store, name, &texts, &n, &error), LS_BAD_DATA, "%s is accepted", name);
+  cr_expect(strstr(error.message, name) != NULL && strstr(error.message, part) != NULL,
+            "neither %s nor '%s' in: %s", name, part, error.message);
+  store_close(&store);
+}
+
+static const char texts[] = "text = h5py.h5t.C_S1.copy()\n"
+                            "text.set_size(4)\n"
+                            "space = h5py.h5s.create_simple((3,))\n"
+                            "def make(name, space=space):\n"
+                            "    list = h5py.h5p.create(h5py.h5p.DATASET_CREATE)\n"
+                            "    yield list\n"
+                            "    h5py.h5d.create(f.id, name, text, space, list)\n"
+                            "open('secret.txt', 'w').write('abcdefghijkl')\n"
+                            "for list in make(b'letters'): list.set_external(b'secret.txt', 0, 12)\n"
+                            "for list in make(b'itself'): list.set_virtual(space, b'.', b'itself', space)\n"
+                            "for list in make(b'never'): pass\n"
+                            "huge = h5py.h5s.create_simple((2**40,))\n"
+                            "for list in make(b'huge', huge): list.set_chunk((1,)); list.set_fill_time(1)\n"
+                            "with h5py.File('other.h5', 'w') as g: g['names'] = np.array([b'a', b'b'])\n"
+                            "f['link'] = h5py.ExternalLink('other.h5', '/names')\n";
+
+Test(unusual, texts_obey_the_same_rules) {
+  char **names = NULL;
+  size_t n = 0;
+  if (!h5py(texts)) return;
+  expect_texts_refused("letters", "in another file, secret.txt; set data.external");
+  expect_texts_refused("itself", "refers to itself");
+  expect_texts_refused("never", "never written");
+  expect_texts_refused("huge", "never written");
+  expect_texts_refused("link", "other.h5; set data.external");
+  ls_error error = {0};
+  store_t *store = NULL;
+  store_allow_external(true);
+  cr_assert_eq(store_open("f.h5", &store, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_read_text_array(store, "letters", &names, &n, &error), LS_OK, "%s", error.message);
+  cr_expect(n == 3 && strcmp(names[2], "ijkl") == 0);
+  free(names);
+  store_close(&store);
+  store_allow_external(false);
+}
+
+static ls_status count_array(const char *name, const store_array_t *array, void *context, ls_error *error) {
+  (void)name, (void)array, (void)error;
+  ++*(int *)context;
+  return LS_OK;
+}
+
+/* 2^60 ways lead to the last group, and a circle leads back to the first. */
+Test(unusual, groups_with_several_names_are_listed_once) {
+  int arrays = 0;
+  if (!h5py("f['x'] = np.arange(12.).reshape(4, 3)\n"
+            "f['y'] = f['x']\n"
+            "f['itself'] = f['/']\n"
+            "f['again'] = f['/']\n"
+            "group = f\n"
+            "for i in range(60):\n"
+            "    below = group.create_group('a')\n"
+            "    group['b'] = below\n"
+            "    group = below\n"
+            "group['z'] = f['x']\n"))
+    return;
+  expect_read("f.h5", "y");
+  expect_read("f.h5", "itself/again/itself/x");
+  ls_error error = {0};
+  store_t *store = NULL;
+  cr_assert_eq(store_open("f.h5", &store, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_visit(store, count_array, &arrays, &error), LS_OK, "%s", error.message);
+  cr_expect_eq(arrays, 3, "%d arrays", arrays);
+  store_close(&store);
+}
+
+/* A packed chunk of a gigabyte of zeros has a megabyte. */
+Test(unusual, chunks_that_are_far_larger_than_the_array_are_refused) {
+  if (!h5py("import zlib\n"
+            "f.create_dataset('bomb', (4, 3), chunks=(2**28, 1), maxshape=(None, 3), compression='gzip')\n"
+            "for i in range(3): f['bomb'].id.write_direct_chunk((0, i), zlib.compress(bytes(2**20)))\n"
+            "x = np.arange(12.).reshape(4, 3)\n"
+            "f.create_dataset('roomy', data=x, chunks=(2**12, 3), maxshape=(None, 3), compression='gzip')\n"))
+    return;
+  expect_refused("bomb", "each of its chunks has room for 1073.7 MB");
+  expect_read("f.h5", "roomy");
+}
+
+Test(unusual, filters_that_are_not_there_are_named) {
+  if (!h5py("f.create_dataset('packed', (4, 3), chunks=(4, 3), compression=32999, "
+            "allow_unknown_filter=True)\n"
+            "f['packed'].id.write_direct_chunk((0, 0), b'abc')\n"
+            "f.create_dataset('plain', (4, 3), 'f8', chunks=(4, 3), compression=32999, "
+            "allow_unknown_filter=True)\n"
+            "f['plain'].id.write_direct_chunk((0, 0), np.arange(12.).tobytes(), filter_mask=1)\n"))
+    return;
+  expect_refused("packed", "number 32999), which HDF5 does not have here");
+  expect_read("f.h5", "plain");
+}
+
 static const char in_other_files[] = "open('secret.txt', 'w').write('abcdefghijkl')\n"
                                      "np.arange(12.).tofile('raw.bin')\n"
                                      "with h5py.File('other.h5', 'w') as g:\n"
