@@ -16,6 +16,12 @@ static inline bool size_multiply(size_t *size, int64_t count) {
   return true;
 }
 
+/* a b, or the largest int64_t if the product does not fit. For counts of steps and rows, a and b >= 0. */
+static inline int64_t count_product(int64_t a, int64_t b) {
+  int64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
 /* The bytes of an array: `element` times all of shape (dims). Returns false if they cannot be counted. */
 static inline bool size_of_shape(size_t element, int dims, const int64_t *shape, size_t *bytes) {
   size_t product = element;

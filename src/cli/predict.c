@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/table_input.h"
 
+#include "base/size.h"
 #include "data/dataset.h"
 #include "score/match.h"
 #include "score/predict.h"
@@ -130,10 +131,13 @@ static ls_status collect_all(const session_t *session, const split_t *split, con
   all->rows = session->is_root ? split->partition.rows : 0;
   all->columns = mine->columns;
   all->type = mine->type;
+  const int64_t shape[] = {all->rows, all->columns};
+  size_t n = 0;
+  bool fits = size_of_shape(1, 2, shape, &n);
   for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
     if (from[i] == NULL) continue; /* same on all ranks */
     ls_status status = LS_OK;
-    *to[i] = arena_new(&all->arena, (size_t)(all->rows * all->columns), element_size(all->type));
+    if (fits) *to[i] = arena_new(&all->arena, n, element_size(all->type));
     if (*to[i] == NULL)
       status = error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows", all->rows);
     TRY(world_agree(session->world, status, error));

@@ -1,5 +1,6 @@
 /* The plan of windows: which steps of which array are whose, and whether the settings suit them. Rank 0 makes
  * it from the headers, like the rest of the plan. */
+#include "base/size.h"
 #include "data/dataset_impl.h"
 
 #include <inttypes.h>
@@ -49,11 +50,13 @@ static ls_status check_settings(const store_t *store, const settings_t *settings
   if (windows_use_y(window) && !train->has_y)
     return error_set(error, LS_BAD_SETTINGS, "data.window.targets is y, but %s has no %s", store_path(store),
                      settings->data.y);
-  if (train->features > INT64_MAX / 8 / window->length || train->features > INT64_MAX / 8 / window->horizon)
+  const int64_t wide = train->features > train->y_width ? train->features : train->y_width;
+  const int64_t steps = window->length > window->horizon ? window->length : window->horizon;
+  if (count_product(count_product(wide, steps), 8) == INT64_MAX)
     return error_set(error, LS_BAD_SETTINGS,
                      "data.window: %" PRId64 " steps of %" PRId64
                      " columns are more than any memory could hold",
-                     window->length > window->horizon ? window->length : window->horizon, train->features);
+                     steps, wide);
   return check_columns(store, window, train, error);
 }
 

@@ -9,7 +9,7 @@
 
 static const char group[] = "scaling/features";
 
-enum { PATH_SIZE = 80 };
+enum { PATH_SIZE = 80, MOST_COLUMNS = INT32_MAX };
 
 static ls_status no_memory(const features_t *features, ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for features of %" PRId64 " columns", features->columns);
@@ -165,6 +165,11 @@ static ls_status read_features(const store_t *store, features_t *features, ls_er
   TRY(store_read_int(store, group, "columns", &features->columns, error));
   if (store_has_attribute(store, group, "steps"))
     TRY(store_read_int(store, group, "steps", &features->steps, error));
+  if (features->columns < 1 || features->columns > MOST_COLUMNS || features->steps < 0 ||
+      (features->steps > 1 && features->columns % features->steps != 0))
+    return error_set(error, LS_BAD_DATA,
+                     "%s: %s has %" PRId64 " columns in %" PRId64 " time steps, which cannot be",
+                     store_path(store), group, features->columns, features->steps);
   n = features->columns;
   TRY(read_array(store, "fill", STORE_F64, features, &n, &features->fill, error));
   n = 0;
@@ -172,12 +177,12 @@ static ls_status read_features(const store_t *store, features_t *features, ls_er
   TRY(read_array(store, "kind", STORE_U8, features, &n, &features->kind, error));
   TRY(read_array(store, "category", STORE_F64, features, &n, &features->category, error));
   features->encoded = features->source != NULL ? n : features->columns;
-  bool fits = features->columns > 0 && (features->source == NULL) == (features->category == NULL) &&
+  bool fits = (features->source == NULL) == (features->category == NULL) &&
               (features->kind == NULL || features->source != NULL) &&
-              (features->steps < 2 || features->columns % features->steps == 0) &&
               (features->scaler.n == 0 || features->scaler.n == features->columns);
   for (int64_t i = 0; i < features->encoded && features->source != NULL; i++)
-    fits &= features->source[i] >= 0 && features->source[i] < features->columns;
+    fits &= features->source[i] >= 0 && features->source[i] < features->columns &&
+            (features->kind == NULL || features->kind[i] <= VALUE_VECTOR);
   if (!fits)
     return error_set(error, LS_BAD_DATA, "%s: the arrays of %s do not fit together", store_path(store),
                      group);

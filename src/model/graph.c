@@ -319,12 +319,21 @@ static ls_status plan_deltas(graph_t *graph, ls_error *error) {
 
 /* ---- the graph ---- */
 
+/* Widths and weights that could be counted and never be had are refused here, so that no product of sizes
+ * overflows later. */
+static const int64_t most_inputs = INT32_MAX;
+static const size_t most_floats = (size_t)1 << 44;
+
 static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_layers, int64_t inputs,
                        const graph_table_t *tables, size_t n_tables, ls_error *error) {
   builder_t builder = {.graph = graph, .error = error};
   size_t nodes = 2 + 2 * n_tables + count_nodes(layers, n_layers);
   graph->nodes = arena_new(&graph->arena, nodes, sizeof *graph->nodes);
   if (graph->nodes == NULL) return no_memory(error);
+  if (inputs < 1 || inputs > most_inputs)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "a network has 1 to %" PRId64 " inputs, and this one would have %" PRId64, most_inputs,
+                     inputs);
   size_t value = append_node(graph, &op_input, 0, inputs)->number;
   if (n_tables > 0) TRY(append_tables(&builder, tables, n_tables, &value));
   TRY(append_layers(&builder, layers, n_layers, &value));
@@ -333,6 +342,10 @@ static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_
     return error_set(error, LS_BAD_SETTINGS, "model.layers has no dense layer: there is nothing to train");
   TRY(plan_deltas(graph, error));
   TRY(parameters_place(graph, error));
+  if (graph->buffer_floats > most_floats)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "model.layers: %" PRId64 " parameters are more than any memory could hold",
+                     graph->parameters);
   return tiles_cut(graph, error);
 }
 

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The same limits as of the settings; a counter of steps stays one when a run adds to it. */
+enum { MOST_MEMBERS = 10000, MOST_SHARDS = 1 << 20 };
+static const int64_t MOST_STEPS = INT64_C(1) << 53;
+
 /* ---- vectors ---- */
 
 /* A walk over the arrays of a folder. */
@@ -74,6 +78,15 @@ static ls_status check_shape(const store_t *store, const char *name, const param
                    " outputs): it belongs to another "
                    "model.layers",
                    store_path(store), name, array->shape[0]);
+}
+
+/* Whether a folder has all arrays of the network, before memory is taken for them. */
+static ls_status check_shapes(const store_t *store, const graph_t *graph, const char *folder,
+                              ls_error *error) {
+  array_walk_t walk = {.graph = graph, .folder = folder};
+  for (const parameter_t *array; (array = walk_next(&walk)) != NULL;)
+    if (!array->is_statistic) TRY(check_shape(store, walk.name, array, error));
+  return LS_OK;
 }
 
 ls_status vector_read(const store_t *store, const graph_t *graph, const char *folder, float *vector,
@@ -149,20 +162,34 @@ static ls_status write_members(store_t *store, const model_parts_t *parts, ls_er
   return LS_OK;
 }
 
+/* Reads a whole number that must lie in a range. */
+static ls_status read_count(const store_t *store, const char *key, int64_t least, int64_t most, int64_t *out,
+                            ls_error *error) {
+  int64_t count = 0;
+  TRY(store_read_int(store, "/", key, &count, error));
+  if (count < least || count > most)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: attribute %s is %" PRId64 ", but it can only be %" PRId64 " to %" PRId64,
+                     store_path(store), key, count, least, most);
+  *out = count;
+  return LS_OK;
+}
+
 static ls_status read_members(const store_t *store, model_t *model, ls_error *error) {
   size_t bytes = graph_floats(model->graph) * sizeof(float);
   model->n_members = 1;
   if (store_has_attribute(store, "/", "members"))
-    TRY(store_read_int(store, "/", "members", &model->n_members, error));
+    TRY(read_count(store, "members", 1, MOST_MEMBERS, &model->n_members, error));
   model->members = calloc((size_t)model->n_members, sizeof *model->members);
   for (int64_t m = 0; m < model->n_members; m++) {
     char folder[64];
+    member_folder(m, folder);
+    TRY(check_shapes(store, model->graph, folder, error));
     if (model->members != NULL) model->members[m] = aligned_alloc(ARENA_ALIGNMENT, bytes);
     if (model->members == NULL || model->members[m] == NULL)
       return error_set(error, LS_NO_MEMORY, "%s: no memory for %.1f MB of parameters", store_path(store),
                        (double)bytes / 1e6);
     memset(model->members[m], 0, bytes);
-    member_folder(m, folder);
     TRY(vector_read(store, model->graph, folder, model->members[m], error));
   }
   model->parameters = model->members[0];
@@ -270,14 +297,19 @@ static ls_status read_feature_names(const store_t *store, model_t *model, ls_err
 
 static ls_status read_model(const store_t *store, const settings_choices_t *choices, model_t *model,
                             ls_error *error) {
-  int64_t shards = 0;
+  int64_t shards = 0, inputs = 0;
   TRY(read_settings(store, choices, &model->settings, error));
-  TRY(store_read_int(store, "/", "step", &model->step, error));
-  TRY(store_read_int(store, "/", "epoch", &model->epoch, error));
-  TRY(store_read_int(store, "/", "shards", &shards, error));
+  TRY(read_count(store, "step", 0, MOST_STEPS, &model->step, error));
+  TRY(read_count(store, "epoch", 0, MOST_STEPS, &model->epoch, error));
+  TRY(read_count(store, "shards", 1, MOST_SHARDS, &shards, error));
+  TRY(read_count(store, "inputs", 1, INT32_MAX, &inputs, error));
   model->shards = (int)shards;
   TRY(read_checksum(store, model->checksum, error));
   TRY(features_read(store, &model->features, error));
+  if (model->features.inputs != inputs)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: the network has %" PRId64 " inputs, but its features make %" PRId64,
+                     store_path(store), inputs, model->features.inputs);
   TRY(scaler_read(store, "scaling/targets", &model->targets, error));
   TRY(graph_create_with_tables(model->settings->model.layers, model->settings->model.n_layers,
                                model->features.inputs, model->features.tables, model->features.n_lookups,
@@ -296,6 +328,8 @@ ls_status model_read(const char *path, const settings_choices_t *choices, model_
   if (model == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a model");
   ls_status status = model_open(path, MODEL_FORMAT, &store, error);
   if (status == LS_OK) status = read_model(store, choices, model, error);
+  if (status == LS_BAD_SETTINGS)
+    status = error_prefix(error, LS_BAD_DATA, "%s", path); /* those in the file */
   store_close(&store);
   if (status != LS_OK) {
     model_destroy(&model);

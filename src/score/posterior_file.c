@@ -1,6 +1,7 @@
 /* The posterior of a Bayesian linear regression in a model file: the group posterior. */
 #include "score/model_file_impl.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 typedef struct {
@@ -37,6 +38,10 @@ ls_status posterior_read(const store_t *store, int64_t inputs, int64_t outputs, 
                          ls_error *error) {
   posterior_array_t arrays[POSTERIOR_ARRAYS];
   store_array_t found = {0};
+  TRY(store_describe(store, "posterior/vectors", &found, error));
+  if (found.dims != 2 || found.shape[0] != inputs) /* before memory is taken */
+    return error_set(error, LS_BAD_DATA, "%s: posterior/vectors does not belong to %" PRId64 " inputs",
+                     store_path(store), inputs);
   TRY(posterior_create(inputs, outputs, posterior, error));
   posterior_arrays(posterior, arrays);
   for (int i = 0; i < POSTERIOR_ARRAYS; i++) {

@@ -1,6 +1,7 @@
 /* Predictions for all rows of a split: every thread has a predictor and takes blocks of rows. */
 #include "score/predict.h"
 
+#include "base/size.h"
 #include "score/block_walk.h"
 #include "score/threads.h"
 
@@ -15,10 +16,12 @@ void predictions_free(predictions_t *predictions) {
 static ls_status make_room(uncertainty_t uncertainty, predictions_t *predictions, ls_error *error) {
   void **const arrays[] = {&predictions->mean, &predictions->aleatoric, &predictions->epistemic};
   const bool wanted[] = {true, uncertainty.aleatoric, uncertainty.epistemic};
-  size_t n = (size_t)(predictions->rows * predictions->columns);
+  const int64_t shape[] = {predictions->rows, predictions->columns};
+  size_t n = 0;
+  bool fits = size_of_shape(1, 2, shape, &n);
   for (int i = 0; i < 3; i++)
     if (wanted[i] &&
-        (*arrays[i] = arena_new(&predictions->arena, n, element_size(predictions->type))) == NULL)
+        (!fits || (*arrays[i] = arena_new(&predictions->arena, n, element_size(predictions->type))) == NULL))
       return error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows",
                        predictions->rows);
   return LS_OK;

@@ -4,6 +4,7 @@
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
+#include "base/size.h"
 #include "layout/shard.h"
 #include "optim/schedule.h"
 #include "train/advice.h"
@@ -144,8 +145,8 @@ static int64_t next_stop(const trainer_t *trainer, int64_t steps) {
 /* Rows that the whole run trains; may be one batch too many. */
 static int64_t rows_of_run(const trainer_t *trainer) {
   const settings_t *settings = trainer->settings;
-  int64_t by_epochs = settings->train.epochs * trainer->data.dataset->train.partition.rows;
-  int64_t by_steps = settings->train.steps * settings->train.global_batch_size;
+  int64_t by_epochs = count_product(settings->train.epochs, trainer->data.dataset->train.partition.rows);
+  int64_t by_steps = count_product(settings->train.steps, settings->train.global_batch_size);
   return by_steps > 0 && by_steps < by_epochs ? by_steps : by_epochs;
 }
 

@@ -3,6 +3,7 @@
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
+#include "base/size.h"
 #include "layout/shard.h"
 #include "data/window.h"
 #include "features/features_fit.h"
@@ -144,8 +145,8 @@ static void free_vectors(trainer_t *trainer) {
 /* The most steps that are still to be done. */
 static int64_t steps_left(const trainer_t *trainer) {
   const settings_t *settings = trainer->settings;
-  int64_t all = settings->train.epochs *
-                epoch_steps(trainer->data.dataset->train.partition, settings->train.global_batch_size);
+  int64_t all = count_product(settings->train.epochs, epoch_steps(trainer->data.dataset->train.partition,
+                                                                  settings->train.global_batch_size));
   if (settings->train.steps > 0 && settings->train.steps < all) all = settings->train.steps;
   return all > trainer->position.step ? all - trainer->position.step : 0;
 }
