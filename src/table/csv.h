@@ -61,6 +61,8 @@ const char *csv_words_text(const csv_words_t *words, size_t code);
 /* Whether the list has the word. */
 bool csv_words_has(const csv_words_t *words, const char *text);
 void csv_words_free(csv_words_t *words);
+/* Bytes in memory. */
+double csv_words_bytes(const csv_words_t *words);
 
 /* ---- cells ---- */
 
@@ -114,10 +116,10 @@ typedef struct {
 
 typedef struct csv_source csv_source_t;
 
-/* Opens a file (memory == NULL), or text in memory, which is borrowed. `piece` is the size of a chunk in
- * bytes, 0: the default. *out is caller-owned (csv_source_close). */
+/* Opens a file (memory == NULL), or text in memory, which is borrowed. No record may be larger than
+ * reading->most. *out is caller-owned (csv_source_close). */
 ls_status csv_source_open(const char *path, const char *memory, size_t size, const csv_dialect_t *wanted,
-                          size_t piece, csv_source_t **out, ls_error *error);
+                          const table_reading_t *reading, csv_source_t **out, ls_error *error);
 void csv_source_close(csv_source_t **source);
 const csv_dialect_t *csv_source_dialect(const csv_source_t *source);
 /* The line on which the unread text begins, before the first chunk is taken. */

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { FIRST_ROWS = 256, MOST_NUMBER_MARKS = 8 };
+enum { FIRST_ROWS = 256, FIRST_CELLS = 1 << 17, MOST_NUMBER_MARKS = 8 };
 
 typedef struct {
   const csv_dialect_t *dialect;
@@ -148,7 +148,10 @@ static csv_fault_t add_cell(parser_t *p, size_t column, const cell_t *cell, int6
 
 static bool make_room(csv_chunk_t *chunk, size_t columns) {
   if (chunk->rows < chunk->room) return true;
-  size_t room = chunk->room == 0 ? FIRST_ROWS : 2 * (size_t)chunk->room;
+  size_t first = columns > FIRST_CELLS                ? 1
+                 : FIRST_CELLS / columns < FIRST_ROWS ? FIRST_CELLS / columns
+                                                      : FIRST_ROWS;
+  size_t room = chunk->room == 0 ? first : 2 * (size_t)chunk->room;
   double *cells = reallocarray(chunk->cells, room, columns * sizeof *cells);
   if (cells == NULL) return false;
   chunk->cells = cells;

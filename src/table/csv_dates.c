@@ -97,6 +97,9 @@ bool csv_date_read(const csv_form_t *form, const char *word, double *out) {
     bool read = true;
     if (*p == 'Y') {
       read = read_digits(&at, 4, 4, &year);
+    } else if (*p == 'y') {
+      read = read_digits(&at, 2, 2, &year);
+      year += 2000; /* any century: the date is only recognised */
     } else if (*p == 'm') {
       read = read_digits(&at, 1, 2, &month);
     } else if (*p == 'd') {

@@ -133,6 +133,12 @@ static const csv_form_t dated[2][2] = {
     {DATE("date (day first)", "d/m/Y~"), DATE("date (month first)", "m/d/Y~")},
     {DATE("date (day first)", "d-m-Y~"), DATE("date (month first)", "m-d-Y~")}};
 
+/* Dates that are refused: nobody can tell the century. */
+static const csv_form_t short_dates[] = {
+    DATE("d/m/y", "d/m/y~"), DATE("m/d/y", "m/d/y~"), DATE("d.m.y", "d.m.y~"), DATE("y/m/d", "y/m/d~"),
+    DATE("d-m-y", "d-m-y~"), DATE("m-d-y", "m-d-y~"), DATE("y-m-d", "y-m-d~"), DATE("d-b-y", "d-b-y"),
+    DATE("d b y", "d b y"),  DATE("b d, y", "b d, y")};
+
 /* ---- the form of a column ---- */
 
 bool csv_form_read(const csv_form_t *form, const char *word, double *out) {
@@ -192,6 +198,17 @@ static ls_status find_commas(const csv_column_words_t *words, char decimal, char
   return LS_OK;
 }
 
+static ls_status refuse_short_dates(const csv_column_words_t *words, const char *where, ls_error *error) {
+  for (size_t i = 0; i < sizeof short_dates / sizeof short_dates[0]; i++)
+    if (fits(&short_dates[i], words))
+      return error_set(
+          error, LS_BAD_DATA,
+          "%s: its dates have years of two digits, which do not tell the century: write years with "
+          "four digits, or give --categorical or --drop",
+          where);
+  return LS_OK;
+}
+
 ls_status csv_form_find(const csv_column_words_t *words, const table_cells_t *cells, char delimiter,
                         const char *where, const csv_form_t **out, bool *needs_texts, ls_error *error) {
   const csv_form_t *found = NULL;
@@ -199,6 +216,7 @@ ls_status csv_form_find(const csv_column_words_t *words, const table_cells_t *ce
   for (size_t i = 0; i < FORMS && found == NULL; i++)
     if (fits(&forms[i], words)) found = &forms[i];
   if (found == NULL) TRY(find_dates(words, cells->dates, where, &found, error));
+  if (found == NULL) TRY(refuse_short_dates(words, where, error));
   if (found == NULL) TRY(find_commas(words, cells->decimal, delimiter, where, &found, needs_texts, error));
   *out = found;
   return LS_OK;

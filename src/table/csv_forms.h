@@ -38,8 +38,8 @@ bool csv_is_infinite(const char *word);
 /* ---- csv_dates.c ---- */
 
 /* Reads a date as days since 1970-01-01, a time alone as a part of a day. In the form's pattern, Y is a year
- * of four digits, m and d are a month and a day, b is the name of a month, ~ is a time that may be missing, t
- * one that is there. */
+ * of four digits, y one of two, m and d are a month and a day, b is the name of a month, ~ is a time that may
+ * be missing, t one that is there. */
 bool csv_date_read(const csv_form_t *form, const char *word, double *out);
 
 /* Sine and cosine of the time of year, of week, of day. */

@@ -53,7 +53,7 @@ typedef struct {
   pthread_mutex_t lock; /* protects all that follows, and the list of chunks */
   size_t room;
   bool is_done;
-  int64_t rows;     /* parsed */
+  double bytes;     /* of the cells and words that were parsed */
   ls_status status; /* of the source, or of the size */
   ls_error *error;
   bool is_live; /* progress is shown */
@@ -93,14 +93,20 @@ static bool take_chunk(pool_t *reading, csv_text_t *text, size_t *number) {
   return true;
 }
 
+/* What the cells of a chunk take in memory. */
+static double chunk_bytes(const csv_chunk_t *chunk, size_t columns) {
+  double bytes = (double)chunk->rows * (double)columns * sizeof *chunk->cells;
+  for (size_t c = 0; c < columns && chunk->words != NULL; c++) bytes += csv_words_bytes(&chunk->words[c]);
+  return bytes;
+}
+
 /* Stops the reading when the cells take more memory than they may. */
-static void count_rows(pool_t *reading, int64_t rows) {
+static void count_bytes(pool_t *reading, double bytes) {
   const csv_place_t *place = &reading->scan->place;
   char limit[32];
-  reading->rows += rows;
+  reading->bytes += bytes;
   if (place->reading.most == 0 || reading->status != LS_OK) return;
-  if ((double)reading->rows * (double)reading->scan->columns * sizeof(double) <= (double)place->reading.most)
-    return;
+  if (reading->bytes <= (double)place->reading.most) return;
   text_write_bytes((int64_t)place->reading.most, limit, sizeof limit);
   reading->is_done = true;
   reading->status =
@@ -123,10 +129,11 @@ static void parse_chunks(void *context) {
     pthread_mutex_unlock(&reading->lock);
     if (!taken) break;
     csv_chunk_parse(&scan->dialect, &text, scan->columns, reading->modes, &chunk);
+    double bytes = chunk_bytes(&chunk, scan->columns);
     pthread_mutex_lock(&reading->lock);
     scan->chunks[number] = chunk;
     reading->is_done |= chunk.fault != CSV_SOUND;
-    count_rows(reading, chunk.rows);
+    count_bytes(reading, bytes);
     pthread_mutex_unlock(&reading->lock);
   }
   free(text.bytes);
@@ -206,6 +213,14 @@ static void merge_columns(void *context) {
     }
 }
 
+/* What a chunk found in its columns, which the table now has. */
+static void free_lists(csv_chunk_t *chunk) {
+  free(chunk->words);
+  free(chunk->counts);
+  chunk->words = NULL;
+  chunk->counts = NULL;
+}
+
 /* Takes the blank lines at the end of a table with one column back. */
 static void drop_blank_tail(csv_scan_t *scan) {
   bool goes_on = true;
@@ -234,6 +249,7 @@ static ls_status merge(csv_scan_t *scan, ls_error *error) {
     merging_t merging = {.scan = scan, .lines = lines};
     csv_parallel(csv_threads(scan->place.reading.threads), merge_columns, &merging);
     failed = atomic_load(&merging.failed);
+    for (size_t k = 1; k < scan->n_chunks; k++) free_lists(&scan->chunks[k]);
     drop_blank_tail(scan);
   }
   free(lines);
@@ -274,7 +290,7 @@ ls_status csv_scan_rows(csv_scan_t *scan, const csv_mode_t *modes, ls_error *err
   scan->n_chunks = 1;
   for (size_t c = 0; c < scan->columns; c++)
     scan->counts[c] = (csv_count_t){.low = INFINITY, .high = -INFINITY};
-  TRY(csv_source_open(place->path, place->memory, place->size, &scan->dialect, place->reading.piece, &source,
+  TRY(csv_source_open(place->path, place->memory, place->size, &scan->dialect, &place->reading, &source,
                       error));
   pool_t reading = {.scan = scan,
                     .source = source,
@@ -381,7 +397,7 @@ ls_status csv_scan_open(const csv_place_t *place, csv_scan_t *out, ls_error *err
   csv_source_t *source = NULL;
   ls_status status = LS_OK;
   *out = (csv_scan_t){.place = *place};
-  TRY(csv_source_open(place->path, place->memory, place->size, &place->wanted, place->reading.piece, &source,
+  TRY(csv_source_open(place->path, place->memory, place->size, &place->wanted, &place->reading, &source,
                       error));
   out->dialect = *csv_source_dialect(source);
   out->first_line = csv_source_line(source);

@@ -1,18 +1,22 @@
 /* Text in chunks that end where a record ends. The text that was read and not yet handed out is the rest. */
 #include "table/csv.h"
 
+#include "base/text.h"
 #include "table/file.h"
 
 #include <stdlib.h>
 
-enum { SAMPLE = 1 << 16, PIECE = 1 << 22, PADDING = 16 };
+/* Each chunk has lists for every column, so it needs several rows of a wide table. */
+enum { SAMPLE = 1 << 16, PIECE = 1 << 22, FEWEST_ROWS = 16, PADDING = 16 };
 
 struct csv_source {
   const char *path;
   file_stream_t *file; /* NULL: the text is in memory */
   const char *memory;  /* what is unread of it */
   size_t memory_size;
+  size_t most; /* bytes of a record; 0: any number */
   size_t piece;
+  bool is_usual_piece;
   csv_text_t rest;
   size_t used; /* bytes of the rest that were handed out */
   bool at_end; /* of the file */
@@ -82,6 +86,18 @@ static ls_status fill(csv_source_t *source, size_t wanted, ls_error *error) {
   return LS_OK;
 }
 
+/* Packed text may have a record of any size. */
+static ls_status check_record(const csv_source_t *source, size_t size, ls_error *error) {
+  char limit[32];
+  if (source->most == 0 || size / 2 <= source->most) return LS_OK;
+  text_write_bytes((int64_t)source->most, limit, sizeof limit);
+  return error_set(
+      error, LS_BAD_DATA,
+      "%s: a row has more than %s of text, the most memory that a table may take: is there a quote "
+      "that is never closed? If the row is right, raise it with --most-memory",
+      source->path, limit);
+}
+
 /* Moves the next `size` bytes to `text`. If these are most of the rest, the buffers change places. */
 static ls_status hand_out(csv_source_t *source, size_t size, csv_text_t *text, ls_error *error) {
   csv_text_t *rest = &source->rest;
@@ -106,6 +122,7 @@ static ls_status hand_out(csv_source_t *source, size_t size, csv_text_t *text, l
 /* The size of the next record, or of all whole records in the next `want` bytes or more. */
 static ls_status next_size(csv_source_t *source, size_t want, bool one, size_t *size, ls_error *error) {
   for (;; want *= 2) {
+    TRY(check_record(source, want, error));
     TRY(fill(source, want, error));
     const char *at = source->rest.bytes + source->used;
     size_t there = source->rest.size - source->used, cells = 0;
@@ -124,6 +141,7 @@ static ls_status next_size(csv_source_t *source, size_t want, bool one, size_t *
 ls_status csv_source_record(csv_source_t *source, csv_text_t *text, ls_error *error) {
   size_t size = 0;
   TRY(next_size(source, SAMPLE, true, &size, error));
+  if (source->is_usual_piece && size > source->piece / FEWEST_ROWS) source->piece = FEWEST_ROWS * size;
   return hand_out(source, size, text, error);
 }
 
@@ -150,6 +168,7 @@ static const char *skip_idle_lines(const char *at, const char *end) {
 ls_status csv_source_peek(csv_source_t *source, size_t *cells, ls_error *error) {
   *cells = 0;
   for (size_t want = SAMPLE;; want *= 2) {
+    TRY(check_record(source, want, error));
     TRY(fill(source, want, error));
     const char *end = source->rest.bytes + source->rest.size;
     const char *at = skip_idle_lines(source->rest.bytes + source->used, end);
@@ -172,11 +191,16 @@ static ls_status find_dialect(csv_source_t *source, const csv_dialect_t *wanted,
 }
 
 ls_status csv_source_open(const char *path, const char *memory, size_t size, const csv_dialect_t *wanted,
-                          size_t piece, csv_source_t **out, ls_error *error) {
+                          const table_reading_t *reading, csv_source_t **out, ls_error *error) {
   csv_source_t *source = calloc(1, sizeof *source);
   if (source == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory to read it", path);
-  *source = (csv_source_t){
-      .path = path, .memory = memory, .memory_size = size, .piece = piece > 0 ? piece : PIECE, .line = 1};
+  *source = (csv_source_t){.path = path,
+                           .memory = memory,
+                           .memory_size = size,
+                           .most = reading->most > 0 && reading->most < PIECE ? PIECE : reading->most,
+                           .piece = reading->piece > 0 ? reading->piece : PIECE,
+                           .is_usual_piece = reading->piece == 0,
+                           .line = 1};
   ls_status status = make_room(&source->rest, SAMPLE, path, error);
   if (status == LS_OK && memory == NULL) status = file_stream_open(path, &source->file, error);
   if (status == LS_OK) status = find_dialect(source, wanted, error);

@@ -84,6 +84,11 @@ bool csv_words_has(const csv_words_t *words, const char *text) {
   return words->n > 0 && words->slots[find_slot(words, text, length, checksum_of(text, length))] != 0;
 }
 
+double csv_words_bytes(const csv_words_t *words) {
+  return (double)words->room * sizeof *words->words + (double)words->n_slots * sizeof *words->slots +
+         (double)words->pool_room;
+}
+
 void csv_words_free(csv_words_t *words) {
   free(words->words);
   free(words->slots);

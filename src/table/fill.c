@@ -142,6 +142,9 @@ static ls_status find_classes(tables_t *tables, words_of_t what, size_t j, value
   return status;
 }
 
+/* Whole numbers that a double holds exactly. */
+static const int64_t MOST_SERIES = INT64_C(1) << 53;
+
 /* The names of series as their numbers, if all are whole numbers; otherwise they are numbered like classes.
  */
 static ls_status find_series(tables_t *tables, values_t *values, ls_error *error) {
@@ -156,7 +159,8 @@ static ls_status find_series(tables_t *tables, values_t *values, ls_error *error
     if (!make_values(words, &values[k].series)) return no_memory(sheet, error);
     for (size_t i = 0; i < words->n; i++) {
       int64_t number = 0;
-      are_numbers &= text_int64(csv_words_text(words, i), &number) && llabs(number) <= INT64_C(1) << 53;
+      are_numbers &=
+          text_int64(csv_words_text(words, i), &number) && number >= -MOST_SERIES && number <= MOST_SERIES;
       values[k].series[i] = (double)number;
     }
   }

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "table/table_impl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,13 +43,13 @@ static bool is_counts_header(const sheet_t *sheet) {
 /* Whether the first record numbers the features: 0, 1, 2, … or 1, 2, 3, …, for two features or more. Such
  * numbers are column names. */
 static bool counts_columns(const csv_scan_t *scan, int64_t label) {
-  int64_t start = 0, features = 0;
+  int64_t next = 0, features = 0;
   for (size_t c = 0; c < scan->n_first; c++) {
     int64_t number = 0;
     if ((int64_t)c == label) continue;
     if (!text_int64(scan->first[c], &number)) return false;
-    if (features == 0) start = number;
-    if (number != start + features++) return false;
+    if (features++ > 0 && number != next) return false;
+    if (__builtin_add_overflow(number, 1, &next)) return false;
   }
   return features >= 2;
 }
@@ -62,7 +63,7 @@ typedef struct {
 /* Three or more cells that are consecutive whole numbers, or years that increase. */
 static void add_to_sequence(sequence_t *sequence, double number) {
   const double first_year = 1500, last_year = 2200;
-  bool first = sequence->n++ == 0, whole = number == (double)(int64_t)number;
+  bool first = sequence->n++ == 0, whole = number == floor(number);
   sequence->counts = (first || (sequence->counts && number == sequence->before + 1)) && whole;
   sequence->years = (first || (sequence->years && number > sequence->before)) && whole &&
                     number >= first_year && number <= last_year;

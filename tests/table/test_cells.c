@@ -189,6 +189,21 @@ Test(cells, dates_of_two_meanings_need_the_option) {
          .cells = {.dates = "mdy"});
 }
 
+Test(cells, years_of_two_digits_are_refused) {
+  static const char *const texts[] = {"1/2/20\n13/2/99\n",    "2/1/20\n2/13/99\n",
+                                      "1.2.20\n29.2.00\n",    "20-01-02\n99-12-31\n",
+                                      "3-Feb-20\n4-Mar-21\n", "1/2/20 10:30\n3/4/21 11:00\n"};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    char text[64];
+    snprintf(text, sizeof text, "when\n%s", texts[i]);
+    REFUSE(LS_BAD_DATA, "column 1 (when): its dates have years of two digits", text);
+    READ(text, .categorical = LIST("when"));
+    CATEGORIES(0, tables->features[0].texts[0], tables->features[0].texts[1]);
+  }
+  READ("when,a\n1/2/20,1\n13/2/99,2\n,3\n", .drop = LIST("when"));
+  READ("part\n10-20-99\nx\n");
+}
+
 Test(cells, cycles_of_dates_that_vary) {
   const double pi = acos(-1), passed = 182 / 365.0; /* 26 weeks: the days of the week are the same */
   READ("when,b\n2019-01-01,1\n2019-07-02,2\n", .cyclic = LIST("when"));

@@ -2,6 +2,7 @@
  * the number of threads changes anything. */
 #include "table/tables.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -188,4 +189,68 @@ Test(reading, nul_bytes_are_refused) {
   const table_options_t options = {.cells = {.header = -1}};
   cr_assert(tables_read(&place, 1, &options, &tables, &error) == LS_BAD_DATA);
   cr_assert(strstr(error.message, "NUL bytes") != NULL, "%s", error.message);
+}
+
+/* ---- sizes ---- */
+
+/* Runs the test with so much memory for data at most. */
+static void limit_memory(rlim_t megabytes) {
+  const struct rlimit limit = {megabytes << 20, megabytes << 20};
+  cr_assert_eq(setrlimit(RLIMIT_DATA, &limit), 0);
+}
+
+Test(reading, wide_tables_take_memory_for_their_rows_alone) {
+  enum { COLUMNS = 200000, ROWS = 3 };
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  for (int r = -1; r < ROWS; r++)
+    for (int c = 0; c < COLUMNS; c++)
+      fprintf(out, r < 0 ? "c%d%c" : "%d%c", r < 0 ? c : r, c + 1 < COLUMNS ? ',' : '\n');
+  fclose(out);
+  limit_memory(300); /* 256 rows of cells alone would be 400 MB */
+  READ(text, .reading = {.threads = 1});
+  cr_assert(tables->n_x == COLUMNS && tables->rows[0].rows == ROWS);
+  free_tables();
+  free(text);
+}
+
+Test(reading, a_row_may_not_be_larger_than_the_most_memory) {
+  enum { SIZE = 1 << 25 };
+  const table_options_t options = {.cells = {.header = -1}, .reading = {.most = 8000000}};
+  const table_place_t place = {.path = "line.csv.gz"};
+  char *zeros = malloc(SIZE);
+  gzFile file = gzopen("line.csv.gz", "wb");
+  memset(zeros, '0', SIZE);
+  gzputs(file, "a,b\n1,2\n3,");
+  cr_assert_eq(gzwrite(file, zeros, SIZE), SIZE);
+  gzclose(file);
+  free(zeros);
+  cr_assert_eq(tables_read(&place, 1, &options, &tables, &error), LS_BAD_DATA);
+  cr_assert_not_null(strstr(error.message, "line.csv.gz: a row has more than 8MB of text"), "%s",
+                     error.message);
+  cr_assert_not_null(strstr(error.message, "--most-memory"), "%s", error.message);
+  unlink("line.csv.gz");
+}
+
+Test(reading, texts_count_as_memory) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  fprintf(out, "a,b\n");
+  for (int r = 0; r < 2000; r++) fprintf(out, "%d,%0500d\n", r, r);
+  fclose(out);
+  REFUSE(LS_BAD_DATA, "its cells take more than 800KB", text, .categorical = LIST("b"),
+         .reading = {.most = 800000, .piece = 100000});
+  READ(text, .categorical = LIST("b"), .reading = {.most = 8000000, .piece = 100000});
+  free(text);
+}
+
+Test(reading, headers_of_the_largest_numbers) {
+  READ("9223372036854775806,9223372036854775807\n1,2\n3,4\n");
+  READ("y,9223372036854775806,9223372036854775807,-9223372036854775808\n1,2,3,4\n", .labels = LIST("y"));
+  READ("9223372036854775807,-9223372036854775808,0\n1e300,-1e300,\n3,4,5\n");
+  cr_assert_eq(tables->n_x, 3);
+  REFUSE(LS_BAD_DATA, "--series: t.csv: label -9223372036854775808", "a,s\n1,-9223372036854775808\n2,3\n",
+         .series = "s");
 }
