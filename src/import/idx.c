@@ -23,7 +23,6 @@ static ls_status idx_type(const char *path, unsigned char code, import_element_t
 
 ls_status idx_read(const char *path, file_bytes_t *content, size_t most, import_content_t *out,
                    ls_error *error) {
-  (void)most;
   import_element_t element;
   TRY(idx_type(path, content->bytes[2], &element, error));
   int dims = content->bytes[3];
@@ -38,5 +37,5 @@ ls_status idx_read(const char *path, file_bytes_t *content, size_t most, import_
     const unsigned char *b = content->bytes + 4 + 4 * k;
     shape[k] = (int64_t)b[0] << 24 | (int64_t)b[1] << 16 | (int64_t)b[2] << 8 | b[3];
   }
-  return import_array_take(path, content, offset, element, dims, shape, &out->array, error);
+  return import_array_take(path, content, offset, element, dims, shape, most, &out->array, error);
 }

@@ -132,13 +132,19 @@ ls_status import_array_transpose(const char *path, file_bytes_t *content, size_t
 }
 
 ls_status import_array_take(const char *path, file_bytes_t *content, size_t offset, import_element_t element,
-                            int dims, const int64_t *shape, import_array_t *out, ls_error *error) {
+                            int dims, const int64_t *shape, size_t most, import_array_t *out,
+                            ls_error *error) {
   const element_row_t *row = element_find(element);
   if (row == NULL)
     return error_set(error, LS_BAD_DATA, "%s: values of type %c%zu cannot be stored; convert them to float32",
                      path, element.kind, element.bytes);
   size_t n = 0;
   TRY(import_count_elements(path, content->size - offset, element.bytes, dims, shape, &n, error));
+  if (n > most / store_type_size(row->type))
+    return error_set(error, LS_BAD_DATA,
+                     "%s: its %zu values take %zu bytes each, together more than the %zu that are read into "
+                     "memory; if that is right, raise --most-memory",
+                     path, n, store_type_size(row->type), most);
   memmove(content->bytes, content->bytes + offset, n * element.bytes);
   if (element.big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__))
     reverse_elements(content->bytes, n, element.bytes);

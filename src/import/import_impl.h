@@ -46,9 +46,11 @@ size_t import_most_memory(const import_options_t *options);
 /* ---- import_array.c ---- */
 
 /* Makes an array of the elements that start at `offset`. On success it takes ownership of content->bytes.
- * LS_BAD_DATA if the size does not match the shape or the type cannot be stored. */
+ * LS_BAD_DATA if the size does not match the shape, the type cannot be stored, or a wider type for it takes
+ * more than `most` bytes. */
 ls_status import_array_take(const char *path, file_bytes_t *content, size_t offset, import_element_t element,
-                            int dims, const int64_t *shape, import_array_t *out, ls_error *error);
+                            int dims, const int64_t *shape, size_t most, import_array_t *out,
+                            ls_error *error);
 void import_array_free(import_array_t *array);
 
 /* Counts the elements of a shape. LS_BAD_DATA unless `bytes_there` are exactly their bytes. */

@@ -131,7 +131,8 @@ static ls_status read_pair(libsvm_t *file, char *text, ls_error *error) {
     return LS_OK;
   }
   while (is_digit(*at) && index < MOST_INDEX) index = 10 * index + (uint64_t)(*at++ - '0');
-  if (index >= MOST_INDEX) return bad_token(file, text, "has too large an index", error);
+  if (index >= MOST_INDEX)
+    return bad_token(file, text, "has too large an index; the largest is 1073741823", error);
   if (at == text || *at != ':')
     return bad_token(file, text, "is not INDEX:VALUE, as in 3:0.5 (libsvm format)", error);
   if (!is_decimal(at + 1, &value)) return bad_token(file, text, "has no number after the colon", error);

@@ -203,6 +203,6 @@ ls_status npy_read(const char *path, file_bytes_t *content, size_t most, import_
     TRY(import_array_transpose(path, content, offset, size, header.dims, header.shape, error));
     offset = 0;
   }
-  return import_array_take(path, content, offset, header.element, header.dims, header.shape, &out->array,
-                           error);
+  return import_array_take(path, content, offset, header.element, header.dims, header.shape, most,
+                           &out->array, error);
 }

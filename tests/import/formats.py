@@ -190,6 +190,7 @@ for text, part in (("1,3 1:0.5\n2 2:1\n", "several labels"), ("1 2:1 2:3\n", "so
     refuses("bad.svm", f"libsvm {text[:20]!r}", part)
 refuses("a.svm --label 0", "libsvm with a label column", "--label names a column of a table", code=USAGE)
 open("wide.svm", "w").write("1 1:1\n2 1000000000:1\n")
+open("far.svm", "w").write("1 4611686018427387904:1\n")
 refuses("wide.svm --most-memory 1GB", "libsvm that is too wide", "--most-memory", "1000000000 columns")
 open("times.csv", "w").write("1 12\n2 13\n")
 imports("times.csv", "a table of numbers that is not libsvm", [[1, 12], [2, 13]])
@@ -215,6 +216,10 @@ np.save("a.npy", np.zeros(999872, "u1"))  # 1 MB with its header
 open("a.npy.gz", "wb").write(gzip.compress(open("a.npy", "rb").read()))
 imports("a.npy.gz --most-memory 1MB", "an array at the limit")
 refuses("a.npy.gz --most-memory 999999B", "an array above the limit", "more than 999999B", "--most-memory")
+np.save("bytes.npy", np.zeros(500000, "i1"))
+imports("bytes.npy --most-memory 2MB", "bytes that become integers of 4 bytes, at the limit")
+refuses("bytes.npy --most-memory 1999999B", "the same above the limit", "500000 values take 4 bytes each", "--most-memory")
+refuses("far.svm", "an index of 2^62", "has too large an index; the largest is 1073741823")
 
 # ---- HDF5 ----
 
