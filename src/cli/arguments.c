@@ -49,10 +49,28 @@ error_t arguments_key(int key, char *arg, struct argp_state *state) {
   }
 }
 
+/* An option that is given twice has one value that would not be used. argp has no names of keys, so the table
+ * of options is asked. */
+static error_t parse_once(int key, char *arg, struct argp_state *state) {
+  arguments_t *arguments = state->input;
+  const command_t *command = arguments->command;
+  size_t number = (size_t)(key - FIRST_KEY);
+  if (key < FIRST_KEY || number >= sizeof arguments->given) return command->argp->parser(key, arg, state);
+  bool again = arguments->given[number] && (command->may_repeat == NULL || !command->may_repeat(key));
+  arguments->given[number] = true;
+  if (!again) return command->argp->parser(key, arg, state);
+  const struct argp_option *option = command->argp->options;
+  while (option->key != key) option++;
+  return arguments_refuse(arguments, "--%s is given twice", option->name);
+}
+
 ls_status arguments_parse(const command_t *command, int argc, char **argv, arguments_t *options,
                           ls_error *error) {
   unsigned flags = ARGP_NO_EXIT | ARGP_NO_ERRS | ARGP_NO_HELP | (command->in_order ? ARGP_IN_ORDER : 0);
-  int code = argp_parse(command->argp, argc, argv, flags, NULL, options);
+  struct argp argp = *command->argp;
+  argp.parser = parse_once;
+  options->command = command;
+  int code = argp_parse(&argp, argc, argv, flags, NULL, options);
   if (code == 0 && options->n < command->fewest)
     arguments_refuse(options, "an argument is missing: lockstep %s %s", command->name,
                      command->argp->args_doc);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEY_NETWORK = 256, KEY_JSON, KEY_RANKS_PER_NODE, KEY_SECONDS };
+enum { KEY_NETWORK = FIRST_KEY, KEY_JSON, KEY_RANKS_PER_NODE, KEY_SECONDS };
 
 typedef struct {
   arguments_t arguments;

@@ -25,20 +25,26 @@ typedef struct {
 typedef struct {
   char **words; /* positional arguments in order; borrowed from argv */
   size_t n;
-  ls_error error; /* why parsing stopped */
+  ls_error error;                /* why parsing stopped */
+  const struct command *command; /* for parsing, as is the rest */
+  bool given[64];                /* options, by their key from FIRST_KEY on */
 } arguments_t;
 
-typedef struct {
+/* Keys of options begin here: below are characters. */
+enum { FIRST_KEY = 256 };
+
+typedef struct command {
   const char *name;
   const char *meaning; /* one line */
   const struct argp *argp;
-  size_t options_size; /* size of the options struct that argp's parser fills; zeroed first */
-  size_t fewest, most; /* number of positional arguments */
-  bool in_order;       /* each positional argument belongs to the option before it */
-  bool is_parallel;    /* runs collectively; otherwise rank 0 works alone */
-  bool shows_settings; /* --help also lists the settings */
-  bool fills_job;      /* requires that all tasks of the job are ranks */
-  bool takes_signals;  /* polls for signals with signals_take instead of being killed by them */
+  size_t options_size;         /* size of the options struct that argp's parser fills; zeroed first */
+  size_t fewest, most;         /* number of positional arguments */
+  bool in_order;               /* each positional argument belongs to the option before it */
+  bool is_parallel;            /* runs collectively; otherwise rank 0 works alone */
+  bool shows_settings;         /* --help also lists the settings */
+  bool fills_job;              /* requires that all tasks of the job are ranks */
+  bool (*may_repeat)(int key); /* options that may be given several times; NULL: none */
+  bool takes_signals;          /* polls for signals with signals_take instead of being killed by them */
   ls_status (*run)(const session_t *session, void *options, ls_error *error);
 } command_t;
 
@@ -64,6 +70,12 @@ error_t arguments_refuse(arguments_t *arguments, const char *format, ...)
 error_t arguments_count(arguments_t *arguments, const char *option, const char *text, int64_t least,
                         int64_t *out);
 error_t arguments_positive(arguments_t *arguments, const char *option, const char *text, double *out);
+
+/* ---- request.c ---- */
+
+/* Fails with LS_USAGE, on every rank, unless all ranks run the same program with the same arguments.
+ * Collective. */
+ls_status request_compare(const session_t *session, int argc, char **argv, ls_error *error);
 
 /* ---- settings.c ---- */
 

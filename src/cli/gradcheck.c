@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEY_ROWS = 256, KEY_ELEMENTS, KEY_TOLERANCE };
+enum { KEY_ROWS = FIRST_KEY, KEY_ELEMENTS, KEY_TOLERANCE };
 
 typedef struct {
   arguments_t arguments;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum { MOST_SPLITS = 16, MOST_WORDS = 3 * MOST_SPLITS };
-enum { KEY_TRAIN = 256, KEY_VALID, KEY_TEST, KEY_LABEL, KEY_SPLIT, KEY_SHUFFLE, KEY_REGRESSION };
+enum { KEY_TRAIN = FIRST_KEY, KEY_VALID, KEY_TEST, KEY_LABEL, KEY_SPLIT, KEY_SHUFFLE, KEY_REGRESSION };
 enum {
   KEY_MISSING = KEY_REGRESSION + 1,
   KEY_HEADER,
@@ -67,8 +67,7 @@ typedef struct {
   import_share_t shares[MOST_SPLITS];
   synthetic_t synthetic;
   texts_t labels, categorical, numeric, drop, ordered, cyclic, marks;
-  const char *like; /* a model, or NULL */
-  bool given[KEYS_END - KEY_TRAIN];
+  const char *like;      /* a model, or NULL */
   const char *made_with; /* an option that is valid only with --make, or NULL */
 } import_arguments_t;
 
@@ -351,23 +350,14 @@ static texts_t *texts_of(import_arguments_t *a, int key) {
                                   : NULL;
 }
 
-/* Other options may be given once. argp has no names of keys, so the table of options is asked. */
-static error_t check_once(import_arguments_t *a, int key) {
-  bool again = a->given[key - KEY_TRAIN];
-  a->given[key - KEY_TRAIN] = true;
-  if (!again || texts_of(a, key) != NULL) return 0;
-  const struct argp_option *option = options;
-  while (option->key != key) option++;
-  return arguments_refuse(&a->arguments, "--%s is given twice", option->name);
+static bool may_repeat(int key) {
+  import_arguments_t none;
+  return key <= KEY_TEST || texts_of(&none, key) != NULL;
 }
 
 static error_t parse_key(int key, char *arg, struct argp_state *state) {
   import_arguments_t *a = state->input;
-  if (key > KEY_TEST && key < KEYS_END) {
-    error_t refused = check_once(a, key);
-    if (refused) return refused;
-    a->split = NULL;
-  }
+  if (key > KEY_TEST && key < KEYS_END) a->split = NULL;
   switch (key) {
   case ARGP_KEY_INIT:
     a->synthetic = (synthetic_t){.rows = 1000,
@@ -520,5 +510,6 @@ const command_t command_import = {
     .options_size = sizeof(import_arguments_t),
     .most = ANY_NUMBER,
     .in_order = true,
+    .may_repeat = may_repeat,
     .run = run,
 };

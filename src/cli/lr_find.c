@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { KEY_LOW = 256, KEY_HIGH, KEY_STEPS, KEY_OUT };
+enum { KEY_LOW = FIRST_KEY, KEY_HIGH, KEY_STEPS, KEY_OUT };
 
 typedef struct {
   arguments_t arguments;

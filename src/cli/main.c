@@ -2,7 +2,6 @@
  * exit code of the status. No other file ends the program. */
 #include "cli/command.h"
 
-#include "base/checksum.h"
 #include "base/float_mode.h"
 #include "base/isa.h"
 #include "base/signals.h"
@@ -106,48 +105,11 @@ static void note_signals(int argc, char **argv) {
   if (argc > 1 && find_command(argv[1], &command, NULL) == LS_OK && command->takes_signals) signals_note();
 }
 
-/* A rank's arguments: a checksum, to compare, and the beginning, to show. */
-typedef struct {
-  uint64_t checksum;
-  char text[120];
-} rank_words_t;
-
-static rank_words_t words_of(int argc, char **argv) {
-  rank_words_t words = {0};
-  size_t used = 0, size = sizeof words.text;
-  for (int i = 1; i < argc; i++) {
-    words.checksum = 31 * words.checksum + checksum_of(argv[i], strlen(argv[i]) + 1);
-    if (used < size)
-      used += (size_t)snprintf(words.text + used, size - used, "%s%s", i > 1 ? " " : "", argv[i]);
-  }
-  return words;
-}
-
-/* Ranks make the same collective calls only if they were given the same arguments. Collective. */
-static ls_status compare_arguments(const session_t *session, int argc, char **argv, ls_error *error) {
-  const world_t *world = session->world;
-  const rank_words_t mine = words_of(argc, argv);
-  rank_words_t *all = calloc((size_t)world_size(world), sizeof *all);
-  ls_status status =
-      all == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the arguments of all ranks") : LS_OK;
-  TRY_OR_DONE(world_agree(session->world, status, error));
-  TRY_OR_DONE(world_gather(session->world, &mine, sizeof mine, all, error));
-  for (int r = 1; r < world_size(world) && status == LS_OK; r++)
-    if (all[r].checksum != all[0].checksum)
-      status =
-          error_set(error, LS_USAGE,
-                    "the ranks of a job take the same arguments, but rank 0 has `%s` and rank %d on %s has "
-                    "`%s`",
-                    all[0].text, r, world_host(world, r), all[r].text);
-done:
-  free(all);
-  return status;
-}
-
 /* Parses the arguments. All ranks agree on the result before any rank goes on. */
 static ls_status prepare(const session_t *session, int argc, char **argv, const command_t **command,
                          arguments_t **options, ls_error *error) {
-  TRY(compare_arguments(session, argc, argv, error));
+  TRY(world_agree(session->world, isa_check(error), error));
+  TRY(request_compare(session, argc, argv, error));
   ls_status status = find_command(argc > 1 ? argv[1] : NULL, command, error);
   if (status == LS_OK) {
     *options = calloc(1, (*command)->options_size);
@@ -203,8 +165,8 @@ int program_run(int argc, char **argv) {
   ls_error error = {0};
   float_mode_begin(); /* threads inherit the mode from the thread that creates them */
   session_t session = {.launch = launch_read()};
-  ls_status status = isa_check(&error);
-  if (status != LS_OK) return session.launch.rank == 0 ? report(status, &error) : ls_status_exit_code(status);
+  ls_status status = session.launch.launcher == NULL ? isa_check(&error) : LS_OK; /* others agree on it */
+  if (status != LS_OK) return report(status, &error);
   if (answer_at_once(argc, argv)) return report(flush_results(&error), &error);
   note_signals(argc, argv);
   status = start(&session, &argc, &argv, &error);

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_OUT = 256, KEY_X, KEY_SAMPLES, KEY_TEMPERATURE, KEY_ID };
+enum { KEY_OUT = FIRST_KEY, KEY_X, KEY_SAMPLES, KEY_TEMPERATURE, KEY_ID };
 
 typedef struct {
   arguments_t arguments;

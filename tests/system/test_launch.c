@@ -215,3 +215,65 @@ Test(launch, of_ranks_with_different_words_is_refused) {
     cr_expect_not(file_exists("runs"), "%s left a run", others[i]);
   }
 }
+
+/* Three ranks, of which one is started otherwise than the others. Ends the test unless all end soon. */
+static result_t run_unlike(int rank, const char *usual, const char *other) {
+  write_text("unlike.sh",
+             "if [ \"${OMPI_COMM_WORLD_RANK:-$PMI_RANK}\" = %d ]; then exec %s; else exec %s; fi\n", rank,
+             other, usual);
+  result_t result = run_finish(run_start_command(3, "sh unlike.sh"), LIMIT_SECONDS);
+  cr_assert_neq(result.code, -1, "did not end:\n%s", result.err);
+  return result;
+}
+
+Test(launch, of_ranks_that_are_asked_for_other_things_is_refused) {
+  static const char *const words[][2] = {{"train config.yaml", "train config.yaml --resume"},
+                                         {"train config.yaml", "train config.yaml --timing"},
+                                         {"train config.yaml", "train config.yaml train.epochs=3"},
+                                         {"train config.yaml", "check config.yaml"},
+                                         {"eval runs/config", "eval runs/config --split test"},
+                                         {"info data.h5", "info other.h5"},
+                                         {"lr-find config.yaml", "lr-find"}};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    char usual[512], other[512], message[256];
+    const int rank = (int)i % 3;
+    snprintf(usual, sizeof usual, "%s %s", run_launcher(ALONE), words[i][0]);
+    snprintf(other, sizeof other, "%s %s", run_launcher(ALONE), words[i][1]);
+    result_t result = run_unlike(rank, usual, other);
+    snprintf(message, sizeof message, "rank 0 has `%s` and rank %d on", words[i][rank == 0],
+             rank == 0 ? 1 : rank);
+    expect_refused(&result, message);
+    cr_expect_not_null(strstr(result.err, words[i][1]), "%s", result.err);
+  }
+}
+
+/* A copy of the program that believes it was built from another commit. */
+Test(launch, of_ranks_with_other_programs_is_refused) {
+  char usual[512];
+  write_text("copy.sh",
+             "commit=$(%s --version | sed -n 's/^commit //p')\n"
+             "LC_ALL=C sed \"s/$commit/z${commit#?}/g\" %s > other && chmod +x other\n",
+             run_launcher(ALONE), run_launcher(ALONE));
+  cr_assert_eq(run_command("sh copy.sh").code, 0);
+  snprintf(usual, sizeof usual, "%s info data.h5", run_launcher(ALONE));
+  result_t result = run_unlike(2, usual, "./other info data.h5");
+  expect_refused(&result, "the ranks of a job run the same program, but rank 0 runs ");
+  cr_expect_not_null(strstr(result.err, "and rank 2 on "), "%s", result.err);
+}
+
+/* The instruction set of a rank changes no bits, so it may differ; one that is not there ends all ranks. */
+Test(launch, of_ranks_with_other_instruction_sets) {
+  char usual[512], other[600], forward[512];
+  snprintf(usual, sizeof usual, "%s train config.yaml parallel.threads=1 train.epochs=1",
+           run_launcher(ALONE));
+  snprintf(other, sizeof other, "env LOCKSTEP_ISA=emulated %s", usual);
+  result_t result = run_unlike(1, usual, other);
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  snprintf(forward, sizeof forward, "train config.yaml parallel.threads=1 train.epochs=1 name=alone");
+  run_well(ALONE, "%s", forward);
+  run_well(ALONE, "diff runs/config runs/alone");
+  snprintf(other, sizeof other, "env LOCKSTEP_ISA=z80 %s", usual);
+  result = run_unlike(1, usual, other);
+  expect_refused(&result, "LOCKSTEP_ISA: 'z80' is no instruction set");
+  cr_expect_not_null(strstr(result.err, "(rank 1 on "), "%s", result.err);
+}
