@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { PATH_SIZE = 4096 };
+
 /* ---- parameters ---- */
 
 /* Running result of the comparison. */
@@ -100,15 +102,38 @@ static ls_status compare_models(const model_t *a, const model_t *b, bool *same, 
   return LS_OK;
 }
 
+/* What makes predictions of the parameters: scaling, categories, basis functions, names, the posterior. */
+static bool is_around(const char *name) {
+  static const char *const begins[] = {"/scaling/",      "/basis",        "/posterior",      "/heads/",
+                                       "/class_weights", "/@class_names", "/@feature_names", "/@inputs"};
+  for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+    if (strncmp(name, begins[i], strlen(begins[i])) == 0) return true;
+  return false;
+}
+
+static ls_status compare_around(char paths[2][PATH_SIZE], bool *same, ls_error *error) {
+  store_t *stores[2] = {NULL, NULL};
+  char *name = NULL;
+  ls_status status = LS_OK;
+  for (int i = 0; i < 2 && status == LS_OK; i++) status = store_open(paths[i], &stores[i], error);
+  if (status == LS_OK) status = store_difference(stores[0], stores[1], is_around, &name, error);
+  if (name != NULL) printf("what is around the parameters differs, first in %s\n", name);
+  if (name != NULL) *same = false;
+  free(name);
+  for (int i = 0; i < 2; i++) store_close(&stores[i]);
+  return status;
+}
+
 static ls_status compare_files(const char *words[2], bool *same, ls_error *error) {
   model_t *models[2] = {NULL, NULL};
-  char path[4096];
+  char paths[2][PATH_SIZE];
   ls_status status = LS_OK;
   for (int i = 0; i < 2 && status == LS_OK; i++) {
-    status = model_path(words[i], path, sizeof path, error);
-    if (status == LS_OK) status = model_read(path, settings_choices(), &models[i], error);
+    status = model_path(words[i], paths[i], sizeof paths[i], error);
+    if (status == LS_OK) status = model_read(paths[i], settings_choices(), &models[i], error);
   }
   if (status == LS_OK) status = compare_models(models[0], models[1], same, error);
+  if (status == LS_OK) status = compare_around(paths, same, error);
   for (int i = 0; i < 2; i++) model_destroy(&models[i]);
   return status;
 }
@@ -215,8 +240,10 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
 static const struct argp argp = {
     .parser = arguments_key,
     .args_doc = "A B",
-    .doc = "Compares two models, checkpoints or runs bit by bit, and reports where they first differ.\vThe "
-           "exit code is 0 if they are bit-identical and 1 if not."};
+    .doc =
+        "Compares two models, checkpoints or runs bit by bit, and reports where they first differ: "
+        "parameters, scaling, names of classes and features, and the losses of their epochs.\vThe exit code "
+        "is 0 if they are bit-identical and 1 if not."};
 
 const command_t command_diff = {
     .name = "diff",

@@ -5,6 +5,7 @@
 #include "features/features_fit.h"
 #include "features/scaling.h"
 #include "store/store.h"
+#include "study/lr_find.h"
 #include "train/choices.h"
 
 #include <dirent.h>
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { KEY_SETTINGS = 256, KEY_REFERENCE, KEY_GRAPH, KEY_DOT };
+enum { KEY_SETTINGS = FIRST_KEY, KEY_REFERENCE, KEY_GRAPH, KEY_DOT };
 
 typedef struct {
   arguments_t arguments;
@@ -228,13 +229,45 @@ static ls_status print_settings(const store_t *store, ls_error *error) {
   return LS_OK;
 }
 
+/* ---- any file ---- */
+
+static const struct {
+  const char *format;
+  ls_status (*print)(const store_t *store, ls_error *error);
+} kinds[] = {{MODEL_FORMAT, print_model}, {CHECKPOINT_FORMAT, print_model}, {LR_FIND_FORMAT, print_arrays}};
+
+/* What a file is, says its format. A dataset, which other programs write too, has none of lockstep. */
+static ls_status print_kind(const store_t *store, ls_error *error) {
+  const char *path = store_path(store);
+  char *format = NULL;
+  ls_error ignored;
+  if (store_has_attribute(store, "/", "format") &&
+      store_read_text(store, "/", "format", &format, &ignored) != LS_OK)
+    format = NULL;
+  bool is_model = store_has_attribute(store, "/", "settings") && store_has(store, "parameters");
+  bool is_ours = format != NULL && strncmp(format, "lockstep ", strlen("lockstep ")) == 0;
+  size_t k = 0, n = sizeof kinds / sizeof kinds[0];
+  while (k < n && (format == NULL || strcmp(format, kinds[k].format) != 0)) k++;
+  ls_status status = LS_OK;
+  if (k < n)
+    status = kinds[k].print(store, error);
+  else if (is_model)
+    status =
+        error_set(error, LS_BAD_DATA,
+                  "%s is damaged: it has the settings and parameters of a model, but not its format", path);
+  else if (is_ours)
+    status =
+        error_set(error, LS_BAD_DATA, "%s has the format \"%.60s\", which is not known here", path, format);
+  else
+    status = print_arrays(store, error);
+  free(format);
+  return status;
+}
+
 static ls_status print_file(const char *path, bool settings, ls_error *error) {
   store_t *store = NULL;
   TRY(store_open(path, &store, error));
-  bool is_model = store_has_attribute(store, "/", "format");
-  ls_status status = settings   ? print_settings(store, error)
-                     : is_model ? print_model(store, error)
-                                : print_arrays(store, error);
+  ls_status status = settings ? print_settings(store, error) : print_kind(store, error);
   store_close(&store);
   return status;
 }

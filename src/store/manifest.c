@@ -353,3 +353,36 @@ done:
   manifest_free(&now);
   return status;
 }
+
+/* ---- two files ---- */
+
+/* The wanted entry of `a` that `b` has not, or has with other bytes; NULL: there is none. */
+static const char *missing_in(const manifest_t *a, const manifest_t *b, bool (*wanted)(const char *name)) {
+  for (size_t i = 0; i < a->names.n; i++) {
+    const char *name = a->names.names[i];
+    size_t k = 0;
+    if (!wanted(name)) continue;
+    while (k < b->names.n && strcmp(b->names.names[k], name) != 0) k++;
+    if (k == b->names.n || a->sizes[i] != b->sizes[k] || a->checksums[i] != b->checksums[k]) return name;
+  }
+  return NULL;
+}
+
+ls_status store_difference(const store_t *a, const store_t *b, bool (*wanted)(const char *name), char **out,
+                           ls_error *error) {
+  manifest_t first = {0}, second = {0};
+  ls_status status = LS_OK;
+  TRY(store_require_manifest(a, error));
+  TRY(store_require_manifest(b, error));
+  TRY_OR_DONE(manifest_read(a, &first, error));
+  TRY_OR_DONE(manifest_read(b, &second, error));
+  const char *name = missing_in(&first, &second, wanted);
+  if (name == NULL) name = missing_in(&second, &first, wanted);
+  char *copy = name != NULL ? strdup(name) : NULL;
+  if (name != NULL && copy == NULL) TRY_OR_DONE(error_set(error, LS_NO_MEMORY, "%s: out of memory", a->path));
+  *out = copy;
+done:
+  manifest_free(&first);
+  manifest_free(&second);
+  return status;
+}

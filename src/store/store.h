@@ -198,6 +198,11 @@ ls_status store_publish(store_t **store, ls_error *error);
 /* Checks every array and attribute against the manifest. LS_BAD_DATA when one was changed, removed or added,
  * or when there is no manifest. */
 ls_status store_verify(const store_t *store, ls_error *error);
+/* Compares two files by their manifests. *out is the malloc'd name of the first array
+ * ("/scaling/targets/shift") or attribute ("/@class_names") that only one of them has, or that has other
+ * bytes, among those that `wanted` accepts; NULL: there is none. LS_BAD_DATA when one has no manifest. */
+ls_status store_difference(const store_t *a, const store_t *b, bool (*wanted)(const char *name), char **out,
+                           ls_error *error);
 /* LS_BAD_DATA when there is no manifest. */
 ls_status store_require_manifest(const store_t *store, ls_error *error);
 

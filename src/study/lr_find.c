@@ -151,7 +151,7 @@ static ls_status write_result(const lr_find_t *result, store_t *store, ls_error 
   } rates[] = {
       {"steepest", result->steepest}, {"smallest", result->smallest}, {"divergence", result->divergence}};
   const int64_t shape[] = {result->n};
-  TRY(store_write_text(store, "/", "format", "lockstep lr-find 1", error));
+  TRY(store_write_text(store, "/", "format", LR_FIND_FORMAT, error));
   for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
     if (!isnan(rates[i].rate)) TRY(store_write_double(store, "/", rates[i].name, rates[i].rate, error));
   TRY(store_write(store, "learning_rate", STORE_F64, 1, shape, result->rates, error));

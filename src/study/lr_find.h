@@ -6,6 +6,8 @@
 #include "comm/world.h"
 #include "config/settings.h"
 
+#define LR_FIND_FORMAT "lockstep lr-find 1"
+
 typedef struct {
   double low, high; /* first and last rate, 0 < low < high */
   int64_t steps;    /* number of steps, at least 2 */

@@ -234,6 +234,12 @@ Test(commands, diff_tells_whether_and_where_runs_part) {
   cr_expect_not_null(strstr(result.out, "dense"), "%s", result.out);
   cr_expect_eq(run(ALONE, "diff runs/flowers/model.h5 runs/other/model.h5").code, 1);
   cr_expect_eq(run(ALONE, "diff runs/flowers runs/longer").code, 1);
+  run_well(ALONE, "train flowers.yaml name=zero train.epochs=0");
+  run_well(ALONE, "train flowers.yaml name=unscaled train.epochs=0 data.scaling=none");
+  result = run(ALONE, "diff runs/zero/model.h5 runs/unscaled/model.h5"); /* the same parameters */
+  cr_expect_eq(result.code, 1, "%s", result.out);
+  cr_expect_not_null(strstr(result.out, "the parameters differs, first in /scaling/features"), "%s",
+                     result.out);
   cr_expect_eq(run(ALONE, "diff runs/flowers runs/nowhere").code, 3);
 }
 
