@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SPLIT = 256, KEY_X, KEY_Y, KEY_JSON, KEY_TEMPERATURE, KEY_LABEL };
+enum { KEY_SPLIT = FIRST_KEY, KEY_X, KEY_Y, KEY_JSON, KEY_TEMPERATURE, KEY_LABEL };
 enum { GROUP_PATH_SIZE = 512 };
 
 typedef struct {
@@ -30,7 +30,7 @@ typedef struct {
 static const struct argp_option options[] = {
     {"split", KEY_SPLIT, "NAME", 0, "test, valid or train; default: the first of these that exists", 0},
     {"x", KEY_X, "PATH", 0, "array of features to evaluate, instead of a split", 0},
-    {"y", KEY_Y, "PATH", 0, "array of labels or targets for --x", 0},
+    {"y", KEY_Y, "PATH", 0, "array of labels or targets for --x; data.weights=PATH names weights, if any", 0},
     {"label", KEY_LABEL, "COLUMNS", 0,
      "DATA is a table: the column of labels, or of targets, by name or index", 0},
     {"json", KEY_JSON, "FILE", 0, "also write the figures to FILE as JSON", 0},
@@ -67,6 +67,31 @@ static const char *const uses[] = {"data.file",
                                    "parallel.shards",
                                    NULL};
 
+/* Whether an override gives this key. */
+static bool is_overridden(const eval_arguments_t *a, const char *key) {
+  size_t length = strlen(key);
+  for (size_t i = 1; i < a->arguments.n; i++)
+    if (strncmp(a->arguments.words[i], key, length) == 0 && a->arguments.words[i][length] == '=') return true;
+  return false;
+}
+
+/* Keys that name rows, which --x or DATA does. Another file may have its arrays elsewhere. */
+static error_t check_overrides(eval_arguments_t *a) {
+  static const char *const rows[] = {
+      "data.x",          "data.y",          "data.valid_x",      "data.valid_y",
+      "data.test_x",     "data.test_y",     "data.test_weights", "data.valid_weights",
+      "data.validation", "data.window.test"};
+  if (a->data != NULL && is_overridden(a, "data.file"))
+    return arguments_refuse(&a->arguments,
+                            "'%.80s' and data.file both name the file of the rows: leave one out", a->data);
+  for (size_t i = 0; a->x != NULL && i < sizeof rows / sizeof rows[0]; i++)
+    if (is_overridden(a, rows[i]))
+      return arguments_refuse(
+          &a->arguments, "--x names the rows, so %s has no effect: leave it out%s", rows[i],
+          strstr(rows[i], "weights") != NULL ? ", or name their weights with data.weights" : "");
+  return 0;
+}
+
 /* The first word after the model is a dataset file unless it contains '='. */
 static void take_data(eval_arguments_t *a) {
   if (a->arguments.n < 2 || strchr(a->arguments.words[1], '=') != NULL) return;
@@ -102,7 +127,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     if (a->x != NULL && a->split != NULL)
       return arguments_refuse(&a->arguments, "--split and --x exclude each other");
     take_data(a);
-    return 0;
+    return check_overrides(a);
   default:
     return arguments_key(key, arg, state);
   }
@@ -193,8 +218,9 @@ static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, split_pl
   int in_train = (by_share ? SPLIT_VALID : 0) | (test_in_train ? SPLIT_TEST : 0);
   if (a->data != NULL && a->split == NULL) in_train = 0; /* another file: all of its rows */
   if (a->x != NULL) {
+    const char *weights = is_overridden(a, "data.weights") ? settings->data.weights : "none";
     *place = (split_place_t){.name = a->x, .bit = SPLIT_TRAIN};
-    name_arrays(settings, a->x, a->y, "none");
+    name_arrays(settings, a->x, a->y, weights);
     return LS_OK;
   }
   TRY(choose_place(settings, a->split, in_train, place, error));
@@ -394,6 +420,8 @@ static ls_status evaluate_rows(const session_t *session, ready_t *ready, const e
   const char *const inputs[] = {path, a->data != NULL ? a->data : ready->settings->data.file};
   TRY(output_check(session, "json", a->json, inputs, 2, error));
   TRY(check_missing(ready, error)); /* same result on all ranks */
+  if (is_overridden(a, "train.top_k"))
+    TRY(objective_check_top_k(&model->objective, ready->settings->train.top_k, error));
   TRY(find_temperatures(session, a, ready, &mixture, temperatures, error));
   mixture.temperatures = temperatures;
   ls_status status = world_agree(session->world, choose_rows(a, ready, &place, error), error);

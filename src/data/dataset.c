@@ -217,7 +217,7 @@ static ls_status load_rows(loading_t *load, const settings_t *settings, dataset_
     split_names(settings, array_of(load->plan, which), &names);
     TRY_OR_DONE(load_split(load, &names, which, dataset, splits[which], error));
   }
-  TRY_OR_DONE(names_load(store, &load->plan->split[TRAIN], dataset, error));
+  TRY_OR_DONE(names_load(store, settings->data.x, &load->plan->split[TRAIN], dataset, error));
 done:
   store_close(&store);
   return status;
@@ -347,7 +347,8 @@ static ls_status load_features(loading_t *load, const char *x, dataset_t *datase
   dataset->features = row_features(load, &load->plan->split[TEST]);
   ls_status status = open_file(load, dataset, &store, error);
   if (status == LS_OK) status = load_split(load, &names, TEST, dataset, &dataset->test, error);
-  if (status == LS_OK) status = feature_names_load(store, load->plan->split[TEST].features, dataset, error);
+  if (status == LS_OK)
+    status = feature_names_load(store, x, load->plan->split[TEST].features, dataset, error);
   store_close(&store);
   return status;
 }

@@ -87,6 +87,10 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
                        int shards, dataset_t **out, ls_error *error);
 void dataset_destroy(dataset_t **dataset);
 
+/* Fails with LS_BAD_SETTINGS if validation rows are chosen in two ways: data.validation and arrays of their
+ * own. For training; a trained model keeps what it was trained with. */
+ls_status dataset_check_choice(const settings_t *settings, ls_error *error);
+
 /* The attribute that names the classes in a column of y. */
 enum { CLASS_NAMES_KEY_SIZE = 48 };
 void class_names_key(int64_t column, char out[CLASS_NAMES_KEY_SIZE]);

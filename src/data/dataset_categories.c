@@ -35,32 +35,13 @@ ls_status categories_plan(const store_t *store, int64_t columns, bool *has_unord
   return LS_OK;
 }
 
-static int compare_names(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Rows of other files are found by the names, so each name may stand for one number alone. */
-static ls_status check_names(const store_t *store, const char *name, char *const *names, size_t n,
-                             ls_error *error) {
-  char **sorted = malloc((n + 1) * sizeof *sorted);
-  if (sorted == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for %s", store_path(store), name);
-  memcpy(sorted, names, n * sizeof *sorted);
-  qsort(sorted, n, sizeof *sorted, compare_names);
-  ls_status status = LS_OK;
-  for (size_t i = 1; i < n && status == LS_OK; i++)
-    if (strcmp(sorted[i - 1], sorted[i]) == 0)
-      status = error_set(error, LS_BAD_DATA, "%s: %s names the category '%.60s' twice", store_path(store),
-                         name, sorted[i]);
-  free(sorted);
-  return status;
-}
-
 static ls_status load_column(const store_t *store, const char *name, arena_t *arena, category_names_t *out,
                              ls_error *error) {
   char **names = NULL;
   size_t n = 0;
   TRY(store_read_text_array(store, name, &names, &n, error));
-  ls_status status = check_names(store, name, names, n, error);
+  /* rows of other files are found by the names */
+  ls_status status = names_check_once(store, name, "category", names, n, error);
   if (status == LS_OK && n == 0)
     status = error_set(error, LS_BAD_DATA, "%s: %s names no category", store_path(store), name);
   category_names_t found = {.n = n};

@@ -157,11 +157,18 @@ ls_status rows_read(const store_t *store, row_format_t format, rows_t rows, void
 
 /* ---- dataset_names.c ---- */
 
-/* Loads the names of the columns of x, none if the file does not name exactly `columns` columns, and of their
- * categories. */
-ls_status feature_names_load(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error);
-/* Loads all names that the file has. */
-ls_status names_load(const store_t *store, const source_t *train, dataset_t *dataset, ls_error *error);
+/* Loads the names of the columns of x and of their categories. The names in a file are those of the array
+ * that is called x, with or without a group before it: LS_BAD_DATA if this one has another number of columns.
+ * Another array may have names too, if their number fits. */
+ls_status feature_names_load(const store_t *store, const char *x, int64_t columns, dataset_t *dataset,
+                             ls_error *error);
+/* Loads all names that the file has. LS_BAD_DATA if one is repeated. */
+ls_status names_load(const store_t *store, const char *x, const source_t *train, dataset_t *dataset,
+                     ls_error *error);
+
+/* LS_BAD_DATA if two of n names are the same and not empty; `where` and `what` are for the message. */
+ls_status names_check_once(const store_t *store, const char *where, const char *what, char *const *names,
+                           size_t n, ls_error *error);
 
 /* ---- dataset_categories.c ---- */
 

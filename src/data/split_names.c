@@ -58,6 +58,26 @@ void split_names(const settings_t *settings, int split, split_names_t *out) {
   windows_series_name(&settings->data.window, out->x, out->series);
 }
 
+ls_status dataset_check_choice(const settings_t *settings, ls_error *error) {
+  const data_settings_t *data = &settings->data;
+  const struct {
+    const char *key;
+    bool is_given;
+  } keys[] = {{"data.valid_x", differs(data->valid_x, "valid/x")},
+              {"data.valid_y", differs(data->valid_y, "valid/y")},
+              {"data.valid_weights", strcmp(data->valid_weights, "none") != 0}};
+  bool by_group = data->validation_group != NULL;
+  if (!by_group && data->validation == 0) return LS_OK;
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+    if (keys[i].is_given && !(by_group && i == 2))
+      return error_set(
+          error, LS_BAD_SETTINGS,
+          "%s has no effect, because data.validation says which rows are for validation: leave one "
+          "of them out",
+          keys[i].key);
+  return LS_OK;
+}
+
 int array_of(const dataset_plan_t *plan, int which) {
   return plan->in_train[which] ? TRAIN : which;
 }

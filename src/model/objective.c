@@ -165,6 +165,20 @@ ls_status objective_check_classes(const objective_t *objective, const char *file
                    classes, file, names);
 }
 
+ls_status objective_check_top_k(const objective_t *objective, int64_t top_k, ls_error *error) {
+  enum { DEFAULT = 5 };
+  int64_t most = 0;
+  for (size_t h = 0; h < objective->n; h++) {
+    const head_t *head = &objective->heads[h];
+    if (head->loss->target == TARGET_LABELS && head->classes > most) most = head->classes;
+  }
+  if (most == 0 || top_k < most || top_k == DEFAULT) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "train.top_k is %" PRId64 ", but the network tells %" PRId64
+                   " classes apart, so the true one would always be among them: make it smaller",
+                   top_k, most);
+}
+
 target_request_t objective_request(const objective_t *objective) {
   const head_t *head = objective->heads;
   if (objective->columns == NULL) return loss_request(head->loss, &head->params, head->outputs);

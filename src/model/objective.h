@@ -56,6 +56,10 @@ target_request_t objective_request(const objective_t *objective);
 ls_status objective_check_classes(const objective_t *objective, const char *file, int64_t names,
                                   ls_error *error);
 
+/* Fails with LS_BAD_SETTINGS if no head tells so many classes apart that a top-k accuracy could be below 1.
+ * The default of train.top_k is nobody's wish, and always fits. */
+ls_status objective_check_top_k(const objective_t *objective, int64_t top_k, ls_error *error);
+
 /* The loss itself where there is one head, "of 3 heads" (in text) else; for messages: "the loss %s". */
 const char *objective_name(const objective_t *objective, char text[32]);
 

@@ -8,6 +8,7 @@
 #include "train/advice.h"
 #include "run/data_check.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
@@ -40,15 +41,21 @@ static ls_status weigh_rows(trainer_t *trainer, ls_error *error) {
 }
 
 /* The names that a dataset gives to the classes of each head, (classes) of it, borrowed; NULL where it has
- * none, or another number of them. */
-static void find_class_names(const objective_t *objective, const dataset_t *dataset,
-                             char *const *out[MOST_HEADS]) {
+ * none. LS_BAD_SETTINGS for another number of them. */
+static ls_status find_class_names(const objective_t *objective, const dataset_t *dataset,
+                                  char *const *out[MOST_HEADS], ls_error *error) {
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     int64_t column = objective->columns != NULL ? objective->columns[head->first_target].column : -1;
     const class_names_t *found = dataset_class_names(dataset, column);
-    out[h] = head->classes > 1 && (int64_t)found->n == head->classes ? found->names : NULL;
+    if (head->classes > 1 && found->n > 0 && (int64_t)found->n != head->classes)
+      return error_set(error, LS_BAD_SETTINGS,
+                       "loss: the head %s tells %" PRId64
+                       " classes apart, but the dataset names %zu in its column",
+                       head->name, head->classes, found->n);
+    out[h] = head->classes > 1 && found->n > 0 ? found->names : NULL;
   }
+  return LS_OK;
 }
 
 static ls_status scale_targets(trainer_t *trainer, ls_error *error) {
@@ -77,7 +84,7 @@ ls_status trainer_load_data(trainer_t *trainer, ls_error *error) {
                    objective_request(&trainer->objective), trainer->layout.shards, &trainer->data.dataset,
                    error));
   TRY(check_data(trainer, error));
-  find_class_names(&trainer->objective, trainer->data.dataset, trainer->data.class_names);
+  TRY(find_class_names(&trainer->objective, trainer->data.dataset, trainer->data.class_names, error));
   TRY(make_scalers(trainer, error));
   TRY(training_look_at_columns(trainer, error));
   TRY(trainer_agree(trainer, scale_targets(trainer, error), error));

@@ -92,6 +92,8 @@ static ls_status check_objective(const trainer_t *trainer, const dataset_shape_t
   const objective_t *objective = &trainer->objective;
   TRY(class_weights_check(settings, objective, error));
   TRY(objective_check_classes(objective, settings->data.file, shape->class_names, error));
+  TRY(objective_check_top_k(objective, settings->train.top_k, error));
+  TRY(dataset_check_choice(settings, error));
   if (!objective_is_scaled(objective) && strcmp(settings->data.target_scaling.name, "none") != 0)
     return error_set(
         error, LS_BAD_SETTINGS, "data.target_scaling is for regression; %s takes %s: leave it out",

@@ -117,3 +117,29 @@ Test(match, an_ensemble_has_no_closed_form) {
   cr_expect_eq(result.code, 2);
   cr_expect_not_null(strstr(result.err, "train.members"), "%s", result.err);
 }
+
+/* Names of a file that another program wrote. */
+Test(match, names_that_repeat_or_do_not_fit_are_refused) {
+  static const char *const cases[][3] = {
+      {"class_names", "['a', 'b', 'a']", "class_names names the class 'a' twice"},
+      {"class_names", "['a', 'b']", "the network tells 3 classes apart, but names.h5 has 2"},
+      {"feature_names", "['a', 'b']", "feature_names names 2 features, but train/x has 3"},
+      {"feature_names", "['a', 'b', 'b']", "feature_names names the feature 'b' twice"}};
+  if (run_python() == NULL) cr_skip_test("needs h5py");
+  train();
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    write_text("names.py",
+               "import h5py, numpy as np\n"
+               "with h5py.File('names.h5', 'w') as f:\n"
+               "    f['train/x'] = f['z'] = np.random.default_rng(1).normal(size=(90, 3))\n"
+               "    f['train/y'] = np.arange(90) %% 3\n"
+               "    f.attrs.create('%s', np.array(%s, dtype=object), dtype=h5py.string_dtype())\n",
+               cases[i][0], cases[i][1]);
+    cr_assert_eq(run_command("%s names.py", run_python()).code, 0);
+    result_t result = run(1 + (int)i % 2, "train config.yaml name=names data.file=names.h5");
+    cr_expect_eq(result.code, i == 1 ? 2 : 3, "%s", result.err);
+    cr_expect_not_null(strstr(result.err, cases[i][2]), "%s", result.err);
+    if (i == 2)
+      run_well(ALONE, "train config.yaml name=z data.file=names.h5 data.x=z"); /* not of this array */
+  }
+}

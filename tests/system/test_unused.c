@@ -87,3 +87,59 @@ Test(unused, penalties_of_training_are_named_by_solve) {
   result = run_well(ALONE, "solve line.yaml");
   cr_expect_null(strstr(result.err, "no effect"), "%s", result.err);
 }
+
+/* Each of two values would be wanted by somebody. */
+Test(unused, options_that_are_given_twice_are_refused) {
+  static const char *const words[][2] = {
+      {"eval runs/net --split test --split train", "--split is given twice"},
+      {"eval runs/net --json a.json --json b.json", "--json is given twice"},
+      {"predict runs/net data.h5 --out p.csv --out q.csv", "--out is given twice"},
+      {"predict runs/net data.h5 --out=p.csv --x x --x=x", "--x is given twice"},
+      {"train net.yaml --resume --resume", "--resume is given twice"},
+      {"train net.yaml --tim --timing", "--timing is given twice"},
+      {"info runs/net/model.h5 --graph --graph", "--graph is given twice"},
+      {"gradcheck net.yaml --rows 3 --rows 4", "--rows is given twice"},
+      {"lr-find net.yaml --steps 3 --steps 4", "--steps is given twice"},
+      {"import --make xor --rows 5 --rows 6 o.h5", "--rows is given twice"}};
+  train();
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    expect_refused(1 + (int)i % 2, words[i][0], words[i][1]);
+}
+
+Test(unused, rows_named_twice_are_refused) {
+  train();
+  expect_refused(2, "eval runs/net data.h5 data.file=data.h5", "both name the file of the rows");
+  expect_refused(ALONE, "eval runs/net --x test/x --y test/y data.test_weights=test/weights",
+                 "data.test_weights has no effect");
+  expect_refused(2, "eval runs/net --x test/x --y test/y data.validation=0.1",
+                 "data.validation has no effect");
+  expect_refused(ALONE, "train net.yaml data.validation=0.2 data.valid_x=test/x",
+                 "data.valid_x has no effect");
+  expect_refused(2, "train net.yaml data.validation=0.2 data.valid_weights=test/weights",
+                 "data.valid_weights has no effect");
+  expect_refused(ALONE, "check net.yaml data.validation=test data.valid_y=train/y",
+                 "data.valid_y has no effect");
+  run_well(ALONE, "train net.yaml name=group data.validation=test data.valid_weights=test/weights");
+}
+
+/* Weights of rows that --x names: with them the loss is that of the split that has the same rows. */
+Test(unused, weights_of_rows_that_are_named_are_used) {
+  char with[64], without[64], split[64];
+  train();
+  run_well(ALONE, "eval runs/net --split test data.test_weights=test/weights --json a.json");
+  json_value(file_text("a.json"), "loss", split);
+  run_well(2, "eval runs/net --x test/x --y test/y data.weights=test/weights --json a.json");
+  json_value(file_text("a.json"), "loss", with);
+  run_well(2, "eval runs/net --x test/x --y test/y --json a.json");
+  json_value(file_text("a.json"), "loss", without);
+  cr_expect_str_eq(with, split);
+  cr_expect_str_neq(with, without);
+}
+
+Test(unused, a_top_k_of_all_classes_is_refused) {
+  train();
+  expect_refused(ALONE, "train net.yaml train.top_k=6",
+                 "train.top_k is 6, but the network tells 5 classes apart");
+  expect_refused(2, "eval runs/net train.top_k=7", "train.top_k is 7");
+  run_well(ALONE, "eval runs/net train.top_k=4");
+}
