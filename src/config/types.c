@@ -386,6 +386,10 @@ static ls_status read_span(const setting_t *setting, void *field) {
   bool is_epoch = strcmp(unit, "epoch") == 0 || strcmp(unit, "epochs") == 0;
   bool is_step = strcmp(unit, "step") == 0 || strcmp(unit, "steps") == 0;
   if (!text_int64(count, &n) || n < 1 || !(is_epoch || is_step)) return value_refuse(setting, expected);
+  if (n > INT32_MAX)
+    return setting_refuse(setting->reading, setting->value, setting->path,
+                          "out of range: must be at most %d %s, not %.60s", INT32_MAX,
+                          is_epoch ? "epochs" : "steps", text);
   *(interval_t *)field = (interval_t){.epochs = is_epoch ? n : 0, .steps = is_step ? n : 0};
   return LS_OK;
 }

@@ -65,6 +65,13 @@ ls_status stream_create(stream_thread_t *reader, const store_t *store, const row
   for (int a = 0; a < ARRAYS; a++) {
     if (formats[a].row_size == 0) continue;
     TRY(row_reader_create(store, reader->file, formats[a], &reader->staging, &stream->row_readers[a], error));
+    const int64_t chunk = stream->row_readers[a].place.chunk_bytes;
+    if (chunk > reader->limit)
+      return error_set(
+          error, LS_BAD_SETTINGS,
+          "data.memory_limit is %.3f MB, but %s is stored in chunks of %.3f MB, which are unpacked as a "
+          "whole: raise it, or write the array with smaller chunks",
+          (double)reader->limit / 1e6, formats[a].name, (double)chunk / 1e6);
     stream->row_readers[a].path = reader->path;
     is_plain = is_plain && stream->row_readers[a].place.is_plain;
   }

@@ -1,4 +1,5 @@
 /* Arrays: slabs of rows, which are read and written, and where they are in the file. */
+#include "base/size.h"
 #include "store/store_impl.h"
 
 #include <inttypes.h>
@@ -44,11 +45,23 @@ static bool in_one_piece(hid_t dataset) {
   return one;
 }
 
+int64_t array_chunk_bytes(hid_t dataset) {
+  hsize_t chunk[H5S_MAX_RANK];
+  hid_t list = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
+  int dims = H5Pget_layout(list) == H5D_CHUNKED ? H5Pget_chunk(list, H5S_MAX_RANK, chunk) : 0;
+  int64_t bytes = dims > 0 ? (int64_t)H5Tget_size(type) : 0;
+  for (int i = 0; i < dims; i++) bytes = count_product(bytes, (int64_t)chunk[i]);
+  hdf5_close(type);
+  hdf5_close(list);
+  return bytes;
+}
+
 /* An array that was declared but never written has no offset yet. */
 ls_status store_locate(const store_t *store, const char *name, store_place_t *out, ls_error *error) {
   hid_t dataset = H5I_INVALID_HID;
   store_place_t place = {0};
   TRY(array_open(store, name, &dataset, NULL, error));
+  place.chunk_bytes = array_chunk_bytes(dataset);
   if (in_one_piece(dataset) && store_type_of(dataset, &place.type)) {
     haddr_t offset = H5Dget_offset(dataset);
     place.is_plain = offset != HADDR_UNDEF;

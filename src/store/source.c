@@ -2,6 +2,7 @@
  * from an array that was never written and from a virtual array whose sources are missing. It also follows a
  * virtual array into itself until the stack overflows. So each array is checked once per file, before
  * anything of it is read. */
+#include "base/size.h"
 #include "store/store_impl.h"
 
 #include <math.h>
@@ -55,26 +56,18 @@ static bool has_all_chunks(hid_t dataset, hid_t list) {
 
 /* HDF5 unpacks a whole chunk for any row in it. A chunk of zeros far larger than the array takes almost no
  * room in a file, and gigabytes in memory. */
-static const hsize_t USUAL_CHUNK = (hsize_t)64 << 20;
+enum { USUAL_CHUNK = 64 << 20 };
 
-static hsize_t times(hsize_t a, hsize_t b) {
-  hsize_t product = 0;
-  return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
-static ls_status check_chunk(const store_t *store, hid_t dataset, hid_t list, const char *name,
-                             ls_error *error) {
-  hsize_t chunk[H5S_MAX_RANK];
-  int dims = H5Pget_chunk(list, H5S_MAX_RANK, chunk);
+static ls_status check_chunk(const store_t *store, hid_t dataset, const char *name, ls_error *error) {
   hid_t type = H5Dget_type(dataset);
-  hsize_t bytes = H5Tget_size(type), all = times((hsize_t)elements_of(dataset), bytes);
+  int64_t chunk = array_chunk_bytes(dataset);
+  int64_t all = count_product((int64_t)elements_of(dataset), (int64_t)H5Tget_size(type));
   hdf5_close(type);
-  for (int i = 0; i < dims; i++) bytes = times(bytes, chunk[i]);
-  if (bytes <= USUAL_CHUNK || bytes / 2 <= all) return LS_OK;
+  if (chunk <= USUAL_CHUNK || chunk / 2 <= all) return LS_OK;
   return error_set(error, LS_BAD_DATA,
                    "%s: %s has %.1f MB of values, but each of its chunks has room for %.1f MB, which HDF5 "
                    "would take to read one row: write it again with smaller chunks",
-                   store->path, name, (double)all / 1e6, (double)bytes / 1e6);
+                   store->path, name, (double)all / 1e6, (double)chunk / 1e6);
 }
 
 /* Whether the first chunk was stored without filter i, as a writer may do where a filter is optional. */
@@ -117,7 +110,7 @@ static ls_status check_storage(const store_t *store, hid_t dataset, hid_t list, 
                                ls_error *error) {
   if (elements_of(dataset) <= 0) return LS_OK;
   TRY(check_filters(store, dataset, list, name, error));
-  if (H5Pget_layout(list) == H5D_CHUNKED) TRY(check_chunk(store, dataset, list, name, error));
+  TRY(check_chunk(store, dataset, name, error));
   if (fills_with_nan(dataset, list)) return LS_OK;
   if (H5Dget_storage_size(dataset) == 0) return never_written(store, name, "was", error);
   if (H5Pget_layout(list) == H5D_CHUNKED && !has_all_chunks(dataset, list))

@@ -82,11 +82,12 @@ ls_status store_read_rows(const store_t *store, const char *name, int64_t first,
                           store_type_t type, void *out, ls_error *error);
 
 /* Where the elements of an array are in the file, for repeated reading without HDF5. is_plain: the elements
- * are in one contiguous piece and their type is a store_type_t. Otherwise the other members are not valid. */
+ * are in one contiguous piece and their type is a store_type_t. Otherwise type and offset are not valid. */
 typedef struct {
   bool is_plain;
   store_type_t type;
-  int64_t offset; /* of the first element, in bytes */
+  int64_t offset;      /* of the first element, in bytes */
+  int64_t chunk_bytes; /* valid in any case: HDF5 unpacks so much at once; 0: the array has no chunks */
 } store_place_t;
 ls_status store_locate(const store_t *store, const char *name, store_place_t *out, ls_error *error);
 

@@ -77,6 +77,9 @@ ls_status array_open(const store_t *store, const char *name, hid_t *dataset, sto
 ls_status array_open_unchecked(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
                                ls_error *error);
 
+/* Bytes of an unpacked chunk, at most 4 GB, a limit of HDF5; 0: the array has no chunks. */
+int64_t array_chunk_bytes(hid_t dataset);
+
 /* Elements per row (1 for a scalar and for shape (n)), and the number of rows. */
 int64_t array_row_elements(const store_array_t *array);
 int64_t array_rows(const store_array_t *array);

@@ -177,3 +177,21 @@ Test(streaming, a_limit_that_is_too_small_is_refused) {
   expect_end(2, "data.memory_limit=20KB", 2, "data.memory_limit is 0.020 MB");
   expect_end(2, "data.memory_limit=72KB train.global_batch_size=1200", 2, "too little for two steps");
 }
+
+/* HDF5 unpacks whole chunks, however few rows are wanted. */
+Test(streaming, chunks_larger_than_the_limit_are_refused) {
+  if (run_python() == NULL) cr_skip_test("needs h5py");
+  configure(false, "standard");
+  write_text("chunks.py",
+             "import h5py\n"
+             "with h5py.File('data.h5') as f, h5py.File('chunks.h5', 'w') as g:\n"
+             "    for s in 'train', 'test':\n"
+             "        x = f[s + '/x'][...]\n"
+             "        g.create_dataset(s + '/x', data=x, chunks=(len(x), 13), compression='gzip')\n"
+             "        g[s + '/y'] = f[s + '/y'][...]\n");
+  cr_assert_eq(run_command("%s chunks.py", run_python()).code, 0);
+  result_t result = run(2, "train config.yaml data.file=chunks.h5 " LIMIT);
+  cr_expect_eq(result.code, 2, "%s", result.err);
+  cr_expect_not_null(strstr(result.err, "train/x is stored in chunks of 0.312 MB"), "%s", result.err);
+  run_well(2, "train config.yaml data.file=chunks.h5 data.memory_limit=320KB");
+}
