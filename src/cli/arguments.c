@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,10 +85,10 @@ ls_status arguments_parse(const command_t *command, int argc, char **argv, argum
 }
 
 error_t arguments_count(arguments_t *arguments, const char *option, const char *text, int64_t least,
-                        int64_t *out) {
-  if (text_int64(text, out) && *out >= least) return 0;
-  return arguments_refuse(arguments, "--%s: '%.60s' is not a whole number of at least %d", option, text,
-                          (int)least);
+                        int64_t most, int64_t *out) {
+  if (text_int64(text, out) && *out >= least && *out <= most) return 0;
+  return arguments_refuse(arguments, "--%s: '%.60s' is not a whole number from %" PRId64 " to %" PRId64,
+                          option, text, least, most);
 }
 
 error_t arguments_positive(arguments_t *arguments, const char *option, const char *text, double *out) {

@@ -66,9 +66,10 @@ error_t arguments_key(int key, char *arg, struct argp_state *state);
 error_t arguments_refuse(arguments_t *arguments, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* For parsers: read the value of an option: a whole number of at least `least`, or a number above 0. */
+/* For parsers: read the value of an option: a whole number from `least` to `most`, or a number above 0. */
+enum { MOST_COUNT = INT32_MAX };
 error_t arguments_count(arguments_t *arguments, const char *option, const char *text, int64_t least,
-                        int64_t *out);
+                        int64_t most, int64_t *out);
 error_t arguments_positive(arguments_t *arguments, const char *option, const char *text, double *out);
 
 /* ---- request.c ---- */

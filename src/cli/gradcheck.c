@@ -29,10 +29,10 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   gradcheck_arguments_t *a = state->input;
   switch (key) {
   case KEY_ROWS:
-    return arguments_count(&a->arguments, "rows", arg, 1, &a->rows);
+    return arguments_count(&a->arguments, "rows", arg, 1, MOST_COUNT, &a->rows);
   case KEY_ELEMENTS:
     a->all = strcmp(arg, "all") == 0;
-    return a->all ? 0 : arguments_count(&a->arguments, "elements", arg, 1, &a->elements);
+    return a->all ? 0 : arguments_count(&a->arguments, "elements", arg, 1, MOST_COUNT, &a->elements);
   case KEY_TOLERANCE:
     return arguments_positive(&a->arguments, "tolerance", arg, &a->tolerance);
   default:

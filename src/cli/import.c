@@ -164,7 +164,7 @@ static error_t read_shuffle(import_arguments_t *a, const char *text) {
   int64_t seed = 0;
   a->import.in_order = strcmp(text, "none") == 0;
   if (a->import.in_order) return 0;
-  error_t failed = arguments_count(&a->arguments, "shuffle", text, 0, &seed);
+  error_t failed = arguments_count(&a->arguments, "shuffle", text, 0, INT64_MAX, &seed);
   a->import.shuffle = true;
   a->import.shuffle_seed = (uint64_t)seed;
   return failed;
@@ -178,16 +178,16 @@ static error_t read_made(import_arguments_t *a, int key, const char *text) {
   switch (key) {
   case KEY_ROWS:
     a->made_with = "rows";
-    return arguments_count(&a->arguments, "rows", text, 1, &set->rows);
+    return arguments_count(&a->arguments, "rows", text, 1, INT64_MAX, &set->rows);
   case KEY_FEATURES:
     a->made_with = "features";
-    return arguments_count(&a->arguments, "features", text, 1, &set->features);
+    return arguments_count(&a->arguments, "features", text, 1, MOST_COUNT, &set->features);
   case KEY_CLASSES:
     a->made_with = "classes";
-    return arguments_count(&a->arguments, "classes", text, 1, &set->classes);
+    return arguments_count(&a->arguments, "classes", text, 1, MOST_COUNT, &set->classes);
   case KEY_SEED:
     a->made_with = "seed";
-    failed = arguments_count(&a->arguments, "seed", text, 0, &seed);
+    failed = arguments_count(&a->arguments, "seed", text, 0, INT64_MAX, &seed);
     set->seed = (uint64_t)seed;
     return failed;
   default:

@@ -32,7 +32,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_HIGH:
     return arguments_positive(&a->arguments, "high", arg, &a->find.high);
   case KEY_STEPS:
-    return arguments_count(&a->arguments, "steps", arg, 2, &a->find.steps);
+    return arguments_count(&a->arguments, "steps", arg, 2, MOST_COUNT, &a->find.steps);
   case KEY_OUT:
     a->out = arg;
     return 0;

@@ -26,6 +26,13 @@ static int64_t row_width(const store_array_t *array) {
   return width;
 }
 
+/* A row that is wider fits no network. */
+static ls_status check_width(const store_t *store, const char *name, int64_t width, ls_error *error) {
+  if (width <= INT32_MAX) return LS_OK;
+  return error_set(error, LS_BAD_DATA, "%s: a row of %s has %" PRId64 " values; at most %d can be used",
+                   store_path(store), name, width, INT32_MAX);
+}
+
 ls_status source_describe(const store_t *store, const char *x, source_t *out, ls_error *error) {
   store_array_t array = {0};
   TRY(store_describe(store, x, &array, error));
@@ -33,6 +40,7 @@ ls_status source_describe(const store_t *store, const char *x, source_t *out, ls
   if (array.dims == 0 || features == 0)
     return error_set(error, LS_BAD_DATA, "%s: %s has no columns; it must be (rows, features)",
                      store_path(store), x);
+  TRY(check_width(store, x, features, error));
   *out = (source_t){.there = true,
                     .rows = array.shape[0],
                     .array_rows = array.shape[0],
@@ -52,6 +60,7 @@ static ls_status describe_y(const store_t *store, const split_names_t *names, so
         error, LS_BAD_DATA,
         "%s: %s has %" PRId64 " rows but %s has %" PRId64 ": x and y must belong together row by row",
         store_path(store), names->x, source->rows, names->y, array.dims == 0 ? 0 : array.shape[0]);
+  TRY(check_width(store, names->y, row_width(&array), error));
   source->has_y = true;
   source->y_is_integer = array.is_integer;
   source->y_width = row_width(&array);
