@@ -15,10 +15,10 @@ typedef struct {
   uint64_t words, program;
   uint32_t one; /* its bytes lie in the order of the machine's */
   char commit[60], text[120];
-} request_t;
+} rank_request_t;
 
-static request_t request_of(int argc, char **argv) {
-  request_t request;
+static rank_request_t request_of(int argc, char **argv) {
+  rank_request_t request;
   size_t used = 0, size = sizeof request.text;
   memset(&request, 0, sizeof request);
   request.one = 1;
@@ -32,7 +32,7 @@ static request_t request_of(int argc, char **argv) {
   return request;
 }
 
-static ls_status compare(const request_t *root, const request_t *other, int rank, const char *host,
+static ls_status compare(const rank_request_t *root, const rank_request_t *other, int rank, const char *host,
                          ls_error *error) {
   if (other->one != root->one)
     return error_set(error, LS_USAGE,
@@ -52,8 +52,8 @@ static ls_status compare(const request_t *root, const request_t *other, int rank
 
 ls_status request_compare(const session_t *session, int argc, char **argv, ls_error *error) {
   const world_t *world = session->world;
-  const request_t mine = request_of(argc, argv);
-  request_t *all = calloc((size_t)world_size(world), sizeof *all);
+  const rank_request_t mine = request_of(argc, argv);
+  rank_request_t *all = calloc((size_t)world_size(world), sizeof *all);
   ls_status status =
       all == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the arguments of all ranks") : LS_OK;
   TRY_OR_DONE(world_agree(session->world, status, error));

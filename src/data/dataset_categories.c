@@ -35,6 +35,25 @@ ls_status categories_plan(const store_t *store, int64_t columns, bool *has_unord
   return LS_OK;
 }
 
+static int compare_names(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+ls_status names_check_once(const store_t *store, const char *where, const char *what, char *const *names,
+                           size_t n, ls_error *error) {
+  char **sorted = malloc((n + 1) * sizeof *sorted);
+  if (sorted == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for %s", store_path(store), where);
+  memcpy(sorted, names, n * sizeof *sorted);
+  qsort(sorted, n, sizeof *sorted, compare_names);
+  ls_status status = LS_OK;
+  for (size_t i = 1; i < n && status == LS_OK; i++)
+    if (sorted[i][0] != '\0' && strcmp(sorted[i - 1], sorted[i]) == 0)
+      status = error_set(error, LS_BAD_DATA, "%s: %s names the %s '%.60s' twice", store_path(store), where,
+                         what, sorted[i]);
+  free(sorted);
+  return status;
+}
+
 static ls_status load_column(const store_t *store, const char *name, arena_t *arena, category_names_t *out,
                              ls_error *error) {
   char **names = NULL;

@@ -166,11 +166,11 @@ ls_status feature_names_load(const store_t *store, const char *x, int64_t column
 ls_status names_load(const store_t *store, const char *x, const source_t *train, dataset_t *dataset,
                      ls_error *error);
 
+/* ---- dataset_categories.c ---- */
+
 /* LS_BAD_DATA if two of n names are the same and not empty; `where` and `what` are for the message. */
 ls_status names_check_once(const store_t *store, const char *where, const char *what, char *const *names,
                            size_t n, ls_error *error);
-
-/* ---- dataset_categories.c ---- */
 
 /* Whether any of the `columns` columns of x has categories without an order. */
 ls_status categories_plan(const store_t *store, int64_t columns, bool *has_unordered, ls_error *error);

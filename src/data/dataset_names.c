@@ -11,25 +11,6 @@ void class_names_key(int64_t column, char out[CLASS_NAMES_KEY_SIZE]) {
   snprintf(out, CLASS_NAMES_KEY_SIZE, "class_names_%" PRId64, column);
 }
 
-static int compare_names(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-ls_status names_check_once(const store_t *store, const char *where, const char *what, char *const *names,
-                           size_t n, ls_error *error) {
-  char **sorted = malloc((n + 1) * sizeof *sorted);
-  if (sorted == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for %s", store_path(store), where);
-  memcpy(sorted, names, n * sizeof *sorted);
-  qsort(sorted, n, sizeof *sorted, compare_names);
-  ls_status status = LS_OK;
-  for (size_t i = 1; i < n && status == LS_OK; i++)
-    if (sorted[i][0] != '\0' && strcmp(sorted[i - 1], sorted[i]) == 0)
-      status = error_set(error, LS_BAD_DATA, "%s: %s names the %s '%.60s' twice", store_path(store), where,
-                         what, sorted[i]);
-  free(sorted);
-  return status;
-}
-
 /* An attribute with a list of names; none without it. */
 static ls_status load_names(const store_t *store, const char *key, const char *what, dataset_t *dataset,
                             class_names_t *out, ls_error *error) {

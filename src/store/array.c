@@ -1,5 +1,4 @@
 /* Arrays: slabs of rows, which are read and written, and where they are in the file. */
-#include "base/size.h"
 #include "store/store_impl.h"
 
 #include <inttypes.h>
@@ -43,17 +42,6 @@ static bool in_one_piece(hid_t dataset) {
   bool one = H5Pget_layout(list) == H5D_CONTIGUOUS && H5Pget_external_count(list) == 0;
   hdf5_close(list);
   return one;
-}
-
-int64_t array_chunk_bytes(hid_t dataset) {
-  hsize_t chunk[H5S_MAX_RANK];
-  hid_t list = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
-  int dims = H5Pget_layout(list) == H5D_CHUNKED ? H5Pget_chunk(list, H5S_MAX_RANK, chunk) : 0;
-  int64_t bytes = dims > 0 ? (int64_t)H5Tget_size(type) : 0;
-  for (int i = 0; i < dims; i++) bytes = count_product(bytes, (int64_t)chunk[i]);
-  hdf5_close(type);
-  hdf5_close(list);
-  return bytes;
 }
 
 /* An array that was declared but never written has no offset yet. */

@@ -76,6 +76,13 @@ void hdf5_close(hid_t id) {
   H5Eset_current_stack(messages);
 }
 
+hid_t hdf5_space(hid_t dataset) {
+  hid_t list = H5Dget_create_plist(dataset);
+  hid_t space = H5Pget_layout(list) == H5D_VIRTUAL ? H5Pget_virtual_vspace(list, 0) : H5Dget_space(dataset);
+  hdf5_close(list);
+  return space;
+}
+
 hid_t hdf5_type(store_type_t type) {
   const hid_t types[] = {
       [STORE_U8] = H5T_NATIVE_UINT8,   [STORE_I32] = H5T_NATIVE_INT32, [STORE_I64] = H5T_NATIVE_INT64,

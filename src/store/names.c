@@ -135,7 +135,7 @@ static ls_status collect(const store_t *store, walk_visit_t visit, names_t *name
 
 static ls_status add_array(hid_t object, const char *path, names_t *names) {
   if (H5Iget_type(object) != H5I_DATASET) return LS_OK;
-  hid_t type = H5Dget_type(object), space = virtual_space(object);
+  hid_t type = H5Dget_type(object), space = hdf5_space(object);
   H5T_class_t kind = H5Tget_class(type);
   bool numeric = kind == H5T_INTEGER || kind == H5T_FLOAT || kind == H5T_ENUM;
   bool readable =
@@ -154,7 +154,7 @@ static ls_status add_table(hid_t object, const char *path, names_t *names) {
   if (H5Iget_type(object) != H5I_DATASET || strstr(path, "/meta/") != NULL ||
       strstr(path, "/_i_table/") != NULL)
     return LS_OK;
-  hid_t type = H5Dget_type(object), space = virtual_space(object);
+  hid_t type = H5Dget_type(object), space = hdf5_space(object);
   H5T_class_t kind = H5Tget_class(type);
   bool is_list = H5Sget_simple_extent_type(space) == H5S_SIMPLE && H5Sget_simple_extent_ndims(space) == 1;
   hdf5_close(space);

@@ -1,4 +1,5 @@
 /* The shape and the type of an array, from its header. */
+#include "base/size.h"
 #include "store/store_impl.h"
 
 #include <inttypes.h>
@@ -13,6 +14,17 @@ int64_t array_row_elements(const store_array_t *array) {
   int64_t elements = 1;
   for (int i = 1; i < array->dims; i++) elements *= array->shape[i];
   return elements;
+}
+
+int64_t array_chunk_bytes(hid_t dataset) {
+  hsize_t chunk[H5S_MAX_RANK];
+  hid_t list = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
+  int dims = H5Pget_layout(list) == H5D_CHUNKED ? H5Pget_chunk(list, H5S_MAX_RANK, chunk) : 0;
+  int64_t bytes = dims > 0 ? (int64_t)H5Tget_size(type) : 0;
+  for (int i = 0; i < dims; i++) bytes = count_product(bytes, (int64_t)chunk[i]);
+  hdf5_close(type);
+  hdf5_close(list);
+  return bytes;
 }
 
 /* Reports a missing array and lists the arrays of the file, for a user who mistyped a name. */

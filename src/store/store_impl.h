@@ -55,6 +55,10 @@ ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...)
 /* Closes a handle of any kind. Ignores negative handles. */
 void hdf5_close(hid_t id);
 
+/* A space with as many dimensions as the array. Unlike H5Dget_space, it does not follow the sources of a
+ * virtual array. The caller closes it. */
+hid_t hdf5_space(hid_t dataset);
+
 /* The HDF5 type of elements in memory. Owned by HDF5. */
 hid_t hdf5_type(store_type_t type);
 
@@ -118,10 +122,6 @@ typedef struct {
 
 /* The number of sources in a creation list; 0: the array is not virtual. */
 size_t virtual_sources(hid_t list);
-
-/* A space with as many dimensions as the array. Unlike H5Dget_space, it does not follow the sources of a
- * virtual array. The caller closes it. */
-hid_t virtual_space(hid_t dataset);
 
 /* Call virtual_source_free in any case. */
 ls_status virtual_source_get(hid_t list, size_t i, virtual_source_t *out, ls_error *error);

@@ -101,7 +101,7 @@ ls_status text_read_all(hid_t attribute, char ***out, size_t *n) {
 
 bool text_array_is(hid_t object) {
   if (H5Iget_type(object) != H5I_DATASET) return false;
-  hid_t type = H5Dget_type(object), space = virtual_space(object);
+  hid_t type = H5Dget_type(object), space = hdf5_space(object);
   bool is = H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
             H5Sget_simple_extent_ndims(space) == 1;
   hdf5_close(space);

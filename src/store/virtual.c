@@ -16,13 +16,6 @@ size_t virtual_sources(hid_t list) {
   return n;
 }
 
-hid_t virtual_space(hid_t dataset) {
-  hid_t list = H5Dget_create_plist(dataset);
-  hid_t space = H5Pget_layout(list) == H5D_VIRTUAL ? H5Pget_virtual_vspace(list, 0) : H5Dget_space(dataset);
-  hdf5_close(list);
-  return space;
-}
-
 ls_status virtual_source_get(hid_t list, size_t i, virtual_source_t *out, ls_error *error) {
   *out = (virtual_source_t){.space = H5Pget_virtual_srcspace(list, i)};
   ssize_t file = H5Pget_virtual_filename(list, i, out->file, sizeof out->file);
