@@ -17,6 +17,7 @@ ls_status array_open(const store_t *store, const char *name, hid_t *dataset, sto
 }
 
 ls_status store_describe(const store_t *store, const char *name, store_array_t *out, ls_error *error) {
+  TAKE_TURN();
   hid_t dataset = H5I_INVALID_HID;
   TRY(array_open(store, name, &dataset, out, error));
   hdf5_close(dataset);
@@ -46,6 +47,7 @@ static bool in_one_piece(hid_t dataset) {
 
 /* An array that was declared but never written has no offset yet. */
 ls_status store_locate(const store_t *store, const char *name, store_place_t *out, ls_error *error) {
+  TAKE_TURN();
   hid_t dataset = H5I_INVALID_HID;
   store_place_t place = {0};
   TRY(array_open(store, name, &dataset, NULL, error));
@@ -105,6 +107,7 @@ ls_status array_read(const store_t *store, hid_t dataset, const char *name, int6
 
 ls_status store_read_rows(const store_t *store, const char *name, int64_t first, int64_t count,
                           store_type_t type, void *out, ls_error *error) {
+  TAKE_TURN();
   hid_t dataset = H5I_INVALID_HID;
   TRY(array_open(store, name, &dataset, NULL, error));
   ls_status status = array_read(store, dataset, name, first, count, hdf5_type(type), out, error);
@@ -113,6 +116,7 @@ ls_status store_read_rows(const store_t *store, const char *name, int64_t first,
 }
 
 ls_status store_visit(const store_t *store, store_visit_t visit, void *context, ls_error *error) {
+  TAKE_TURN();
   names_t names = {0};
   ls_status status = names_of_arrays(store, &names, error);
   for (size_t i = 0; i < names.n && status == LS_OK; i++) {
@@ -155,6 +159,7 @@ herr_t groups_make(hid_t file, const char *name, bool whole) {
 
 ls_status store_declare(store_t *store, const char *name, store_type_t type, int dims, const int64_t *shape,
                         ls_error *error) {
+  TAKE_TURN();
   if (dims > STORE_MAX_DIMS)
     return error_set(error, LS_IO, "%s: array %s has more than %d dimensions", store->path, name,
                      STORE_MAX_DIMS);
@@ -175,8 +180,9 @@ ls_status store_declare(store_t *store, const char *name, store_type_t type, int
 
 ls_status store_write_rows(store_t *store, const char *name, int64_t first, int64_t count,
                            store_type_t memory_type, const void *values, ls_error *error) {
+  TAKE_TURN();
   hid_t dataset = H5I_INVALID_HID;
-  TRY(array_open(store, name, &dataset, NULL, error));
+  TRY(write_status(array_open(store, name, &dataset, NULL, error), error));
   slab_t slab;
   ls_status status = LS_OK;
   bool fits = slab_open(dataset, first, count, &slab);

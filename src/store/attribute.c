@@ -7,7 +7,9 @@
 /* ---- reading ---- */
 
 bool store_has_attribute(const store_t *store, const char *name, const char *key) {
-  bool there = store_has(store, name) && H5Aexists_by_name(store->file, name, key, store->links) > 0;
+  TAKE_TURN();
+  bool there =
+      store_has(store, name) && hdf5_is_there(H5Aexists_by_name(store->file, name, key, store->links));
   H5Eclear2(H5E_DEFAULT);
   return there;
 }
@@ -25,6 +27,7 @@ static ls_status attribute_open(const store_t *store, const char *name, const ch
 
 ls_status store_read_texts(const store_t *store, const char *name, const char *key, char ***out, size_t *n,
                            ls_error *error) {
+  TAKE_TURN();
   hid_t attribute = H5I_INVALID_HID;
   TRY(attribute_open(store, name, key, &attribute, error));
   ls_status status = text_read_all(attribute, out, n);
@@ -38,6 +41,7 @@ ls_status store_read_texts(const store_t *store, const char *name, const char *k
 
 ls_status store_read_text(const store_t *store, const char *name, const char *key, char **out,
                           ls_error *error) {
+  TAKE_TURN();
   char **texts = NULL;
   size_t n = 0;
   TRY(store_read_texts(store, name, key, &texts, &n, error));
@@ -74,11 +78,13 @@ static ls_status read_number(const store_t *store, const char *name, const char 
 
 ls_status store_read_int(const store_t *store, const char *name, const char *key, int64_t *out,
                          ls_error *error) {
+  TAKE_TURN();
   return read_number(store, name, key, true, H5T_NATIVE_INT64, out, error);
 }
 
 ls_status store_read_double(const store_t *store, const char *name, const char *key, double *out,
                             ls_error *error) {
+  TAKE_TURN();
   return read_number(store, name, key, false, H5T_NATIVE_DOUBLE, out, error);
 }
 
@@ -110,6 +116,7 @@ static ls_status write_scalar(store_t *store, const char *name, const char *key,
 
 ls_status store_write_text(store_t *store, const char *name, const char *key, const char *value,
                            ls_error *error) {
+  TAKE_TURN();
   hid_t type = text_type();
   ls_status status = write_scalar(store, name, key, type, &value, error);
   hdf5_close(type);
@@ -117,16 +124,19 @@ ls_status store_write_text(store_t *store, const char *name, const char *key, co
 }
 
 ls_status store_write_int(store_t *store, const char *name, const char *key, int64_t value, ls_error *error) {
+  TAKE_TURN();
   return write_scalar(store, name, key, H5T_NATIVE_INT64, &value, error);
 }
 
 ls_status store_write_double(store_t *store, const char *name, const char *key, double value,
                              ls_error *error) {
+  TAKE_TURN();
   return write_scalar(store, name, key, H5T_NATIVE_DOUBLE, &value, error);
 }
 
 ls_status store_write_texts(store_t *store, const char *name, const char *key, const char *const *values,
                             size_t n, ls_error *error) {
+  TAKE_TURN();
   hsize_t extent = n;
   hid_t type = text_type(), space = H5Screate_simple(1, &extent, NULL);
   ls_status status = attribute_write(store, name, key, type, space, values, error);

@@ -16,6 +16,7 @@ const char *store_path(const store_t *store) {
 }
 
 bool store_is_hdf5(const char *path) {
+  TAKE_TURN();
   hdf5_quiet();
   bool is_hdf5 = H5Fis_hdf5(path) > 0;
   H5Eclear2(H5E_DEFAULT);
@@ -56,22 +57,24 @@ static const char lock_advice[] = "wait until the program that writes it has clo
 static ls_status explain_open(const char *path, ls_error *error) {
   char reason[LS_MESSAGE_SIZE / 2];
   struct stat info;
-  hdf5_reason(reason, sizeof reason);
-  if (stat(path, &info) != 0) return error_set(error, LS_BAD_DATA, "%s: %s", path, strerror(errno));
+  int code = hdf5_reason(reason, sizeof reason);
+  if (stat(path, &info) != 0) return error_set(error, system_status(errno), "%s: %s", path, strerror(errno));
   if (S_ISDIR(info.st_mode)) return error_set(error, LS_BAD_DATA, "%s is a directory, not a file", path);
   if (access(path, R_OK) != 0) return error_set(error, LS_BAD_DATA, "%s: %s", path, strerror(errno));
   if (strstr(reason, "lock file") != NULL)
     return error_set(error, LS_BAD_DATA, "%s is locked (%s): %s", path, reason, lock_advice);
   htri_t is_hdf5 = H5Fis_hdf5(path);
   H5Eclear2(H5E_DEFAULT);
-  if (is_hdf5 == 0) return error_set(error, LS_BAD_DATA, "%s is not an HDF5 file", path);
+  if (is_hdf5 == 0 && code == 0) return error_set(error, LS_BAD_DATA, "%s is not an HDF5 file", path);
   if (strstr(reason, "truncated") != NULL)
     return error_set(error, LS_BAD_DATA, "%s is incomplete, its end is missing (%s): copy or make it again",
                      path, reason);
-  return error_set(error, LS_BAD_DATA, "%s cannot be read: %s", path, reason);
+  return error_set(error, code != 0 ? system_status(code) : LS_BAD_DATA, "%s cannot be read: %s", path,
+                   reason);
 }
 
 ls_status file_open(const char *path, store_t **out, ls_error *error) {
+  TAKE_TURN();
   hdf5_quiet();
   store_t *store = calloc(1, sizeof *store);
   if (store == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
@@ -114,6 +117,7 @@ static hid_t create_file(const char *path) {
 }
 
 ls_status store_create(const char *path, store_t **out, ls_error *error) {
+  TAKE_TURN();
   hdf5_quiet();
   store_t *store = store_for_writing(path);
   if (store == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
@@ -128,31 +132,38 @@ ls_status store_create(const char *path, store_t **out, ls_error *error) {
   return LS_OK;
 }
 
-/* Redirects pending writes of a file that is being discarded to memory. If HDF5 cannot write a file (disk
- * full), it cannot close it either, and the handles left behind crash the process at exit. */
-static void discard_writes(hid_t file) {
+/* Closes a file that was written, and leaves it as it is on the disk now. What HDF5 still has to write goes
+ * to a file in memory: if it cannot write a file (a full disk), it cannot close it either, and what it leaves
+ * behind crashes the process later. */
+void file_close_written(store_t *store) {
   void *descriptor = NULL;
   int nowhere = memfd_create("discarded", MFD_CLOEXEC);
-  if (nowhere < 0) return;
-  if (H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) >= 0) dup2(nowhere, *(int *)descriptor);
-  close(nowhere);
+  if (nowhere >= 0 && H5Fget_vfd_handle(store->file, H5P_DEFAULT, &descriptor) >= 0)
+    dup2(nowhere, *(int *)descriptor);
+  if (nowhere >= 0) close(nowhere);
+  H5Fclose(store->file);
+  H5Eclear2(H5E_DEFAULT);
+  store->file = H5I_INVALID_HID;
 }
 
 void store_close(store_t **store) {
+  TAKE_TURN();
   if (store == NULL || *store == NULL) return;
-  if ((*store)->file >= 0) {
-    if ((*store)->temporary != NULL) discard_writes((*store)->file);
+  bool is_written = (*store)->temporary != NULL;
+  if ((*store)->file >= 0 && is_written)
+    file_close_written(*store);
+  else if ((*store)->file >= 0)
     H5Fclose((*store)->file);
-  }
-  if ((*store)->temporary != NULL) unlink((*store)->temporary);
+  if (is_written) unlink((*store)->temporary);
   H5Eclear2(H5E_DEFAULT);
   store_free(*store);
   *store = NULL;
 }
 
 /* HDF5 fails on a path unless every group along it exists, so this checks them one by one, up to a link that
- * leads nowhere. */
+ * leads nowhere or cannot be read. */
 bool store_has(const store_t *store, const char *name) {
+  TAKE_TURN();
   char *path = strdup(name);
   if (path == NULL) return false;
   bool there = true, broken = false;
@@ -161,7 +172,7 @@ bool store_has(const store_t *store, const char *name) {
     if ((path[i] != '/' && path[i] != '\0') || path[i - 1] == '/') continue;
     char cut = path[i];
     path[i] = '\0';
-    there = H5Lexists(store->file, path, store->links) > 0;
+    there = hdf5_is_there(H5Lexists(store->file, path, store->links));
     broken = there && H5Oexists_by_name(store->file, path, store->links) <= 0;
     path[i] = cut;
   }

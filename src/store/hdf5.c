@@ -2,8 +2,10 @@
  * cause. The innermost message says what happened, so it is the one reported. */
 #include "store/store_impl.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void hdf5_quiet(void) {
@@ -14,6 +16,13 @@ static herr_t keep_description(unsigned n, const H5E_error2_t *entry, void *cont
   const char **description = context;
   if (n == 0 && entry->desc != NULL) *description = entry->desc;
   return 0;
+}
+
+/* The errno in a message of the file driver; 0: there is none. */
+static int system_code(const char *description) {
+  static const char mark[] = "errno = ";
+  const char *code = strstr(description, mark);
+  return code == NULL ? 0 : atoi(code + sizeof mark - 1);
 }
 
 /* Shortens messages of the file driver, such as "file write failed: time = …, errno = 28, error message = 'No
@@ -30,11 +39,13 @@ static bool system_reason(const char *description, char *out, size_t size) {
   return true;
 }
 
-void hdf5_reason(char *out, size_t size) {
+int hdf5_reason(char *out, size_t size) {
   const char *description = "";
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_description, &description);
   if (!system_reason(description, out, size)) snprintf(out, size, "%s", description);
+  int code = system_code(description);
   H5Eclear2(H5E_DEFAULT);
+  return code;
 }
 
 ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...) {
@@ -43,9 +54,28 @@ ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...)
   va_start(args, format);
   vsnprintf(what, sizeof what, format, args);
   va_end(args);
-  hdf5_reason(reason, sizeof reason);
+  int code = hdf5_reason(reason, sizeof reason);
+  if (status == LS_BAD_DATA && code != 0) status = system_status(code);
   if (status == LS_NO_MEMORY) snprintf(reason, sizeof reason, "out of memory"); /* our own error */
   return error_set(error, status, "%s%s%s", what, reason[0] == '\0' ? "" : ": ", reason);
+}
+
+ls_status system_status(int code) {
+  static const int of_names[] = {ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, EISDIR};
+  for (size_t i = 0; i < sizeof of_names / sizeof of_names[0]; i++)
+    if (code == of_names[i]) return LS_BAD_DATA;
+  return LS_IO;
+}
+
+bool hdf5_is_there(htri_t answer) {
+  char reason[LS_MESSAGE_SIZE / 2];
+  return answer > 0 || (answer < 0 && hdf5_reason(reason, sizeof reason) != 0);
+}
+
+ls_status write_status(ls_status status, ls_error *error) {
+  if (status != LS_BAD_DATA) return status;
+  if (error != NULL) error->status = LS_IO;
+  return LS_IO;
 }
 
 static void close_kind(hid_t id) {

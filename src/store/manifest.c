@@ -43,6 +43,7 @@ static ls_status hash_rows(const store_t *store, hid_t dataset, const char *name
     int64_t count = rows - first < step ? rows - first : step;
     status = array_read(store, dataset, name, first, count, type, piece, error);
     if (status == LS_OK) checksum_add(sum, piece, (size_t)(count * row_bytes));
+    turn_offer();
   }
   free(piece);
   return status;
@@ -125,7 +126,7 @@ static ls_status checksum_attribute(const store_t *store, const char *name, uint
     *size = n;
     *checksum = checksum_of(bytes, n);
   } else {
-    hdf5_error(error, status, "%s: attribute %s cannot be read", store->path, name);
+    status = hdf5_error(error, status, "%s: attribute %s cannot be read", store->path, name);
   }
   free(bytes);
   hdf5_close(attribute);
@@ -200,6 +201,7 @@ static char *joined_names(const names_t *names, size_t *size) {
 }
 
 ls_status manifest_write(store_t *store, ls_error *error) {
+  TAKE_TURN();
   manifest_t manifest = {0};
   ls_status status = LS_OK;
   size_t size = 0;
@@ -242,6 +244,7 @@ static ls_status read_last_row(const store_t *store, const char *name, ls_error 
 }
 
 ls_status manifest_walk(const store_t *store, ls_error *error) {
+  TAKE_TURN();
   names_t names = {0};
   size_t ends[CONTENTS] = {0};
   ls_status status = LS_OK;
@@ -334,12 +337,14 @@ static const char *first_difference(const manifest_t *now, const manifest_t *the
 }
 
 ls_status store_require_manifest(const store_t *store, ls_error *error) {
+  TAKE_TURN();
   if (store_has(store, MANIFEST_NAMES)) return LS_OK;
   return error_set(error, LS_BAD_DATA, "%s has no manifest: it was not finished, or not written by lockstep",
                    store->path);
 }
 
 ls_status store_verify(const store_t *store, ls_error *error) {
+  TAKE_TURN();
   manifest_t then = {0}, now = {0};
   ls_status status = LS_OK;
   const char *what = NULL;

@@ -38,12 +38,15 @@ static void be_child(const char *path, bool whole) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+  turn_be_alone();
   alarm(TRIAL_SECONDS);
   read_structure(path, whole);
   _exit(0);
 }
 
+/* Forks while no other thread uses HDF5, so the child finds the library in order. */
 static ls_status try_in_child(const char *path, bool whole, ls_error *error) {
+  TAKE_TURN();
   int state = 0;
   pid_t child = fork();
   if (child == 0) be_child(path, whole);

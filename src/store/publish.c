@@ -50,6 +50,7 @@ static ls_status move_into_place(const char *temporary, const char *path, ls_err
 
 /* Where the arrays have their values. *out is malloc'd. */
 static ls_status find_ranges(const store_t *store, seal_range_t **out, size_t *n, ls_error *error) {
+  TAKE_TURN();
   names_t names = {0};
   TRY(names_of_arrays(store, &names, error));
   seal_range_t *ranges = calloc(names.n + 1, sizeof *ranges);
@@ -88,16 +89,21 @@ static ls_status verify_and_seal(const char *path, ls_error *error) {
   return status;
 }
 
+/* Completes the file as HDF5 sees it. A flushed file is a whole file; closing it would only give back a few
+ * bytes at its end. */
+static ls_status finish(store_t *store, ls_error *error) {
+  TAKE_TURN();
+  TRY(write_status(manifest_write(store, error), error));
+  if (H5Fflush(store->file, H5F_SCOPE_GLOBAL) < 0)
+    return hdf5_error(error, LS_IO, "%s cannot be written", store->path);
+  file_close_written(store);
+  return LS_OK;
+}
+
 ls_status store_publish(store_t **store, ls_error *error) {
   store_t *open = *store;
   ls_status status = LS_OK;
-  TRY_OR_DONE(manifest_write(open, error));
-  bool written = H5Fflush(open->file, H5F_SCOPE_GLOBAL) >= 0;
-  if (written) {
-    written = H5Fclose(open->file) >= 0;
-    open->file = H5I_INVALID_HID;
-  }
-  if (!written) TRY_OR_DONE(hdf5_error(error, LS_IO, "%s cannot be written", open->path));
+  TRY_OR_DONE(finish(open, error));
   status = verify_and_seal(open->temporary, error);
   if (status != LS_OK) TRY_OR_DONE(error_prefix(error, LS_IO, "%s did not come back as written", open->path));
   TRY_OR_DONE(move_into_place(open->temporary, open->path, error));

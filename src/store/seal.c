@@ -54,7 +54,7 @@ static ls_status read_at(int file, const char *path, uint64_t offset, void *out,
   while (size > 0) {
     ssize_t n = pread(file, to, size, (off_t)offset);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return error_set(error, LS_BAD_DATA, "%s: cannot be read: %s", path, strerror(errno));
+    if (n < 0) return io_error(error, path, "cannot be read");
     if (n == 0) return error_set(error, LS_BAD_DATA, "%s: became shorter while it was read", path);
     to += n, offset += (uint64_t)n, size -= (size_t)n;
   }
@@ -163,7 +163,7 @@ static ls_status seal_read(int file, const char *path, seal_t *out, ls_error *er
   seal_t seal = {0};
   uint64_t checksum = 0;
   *out = seal;
-  if (fstat(file, &info) != 0) return error_set(error, LS_BAD_DATA, "%s: %s", path, strerror(errno));
+  if (fstat(file, &info) != 0) return io_error(error, path, "cannot be read");
   uint64_t size = (uint64_t)info.st_size;
   if (!S_ISREG(info.st_mode) || size < sizeof footer) return LS_OK;
   TRY(read_at(file, path, size - sizeof footer, &footer, sizeof footer, error));

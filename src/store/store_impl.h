@@ -39,18 +39,44 @@ enum { STORE_NAME_SIZE = 4096 };
 /* PATH.tmp-HOST-PID, malloc'd; NULL without memory. */
 char *temporary_name(const char *path);
 
+/* ---- turn.c ---- */
+
+/* First line of a function that calls HDF5: waits for the thread's turn, and gives it back at the function's
+ * end. Functions that only others of this room call may leave it out. */
+#define TAKE_TURN() __attribute__((cleanup(turn_give), unused)) const bool turn_taken = turn_take()
+bool turn_take(void);
+void turn_give(const bool *taken);
+
+/* Lets threads that wait go first. HDF5 must be in no call. */
+void turn_offer(void);
+
+/* In a child process, which has one thread: no more turns. */
+void turn_be_alone(void);
+
 /* ---- hdf5.c ---- */
 
 /* Stops HDF5 from printing errors in the calling thread. */
 void hdf5_quiet(void);
 
 /* Writes the reason of the last failed HDF5 call (its innermost message) to out and clears it. Empty when
- * there is none. */
-void hdf5_reason(char *out, size_t size);
+ * there is none. Returns the errno if a call to the system failed, otherwise 0. */
+int hdf5_reason(char *out, size_t size);
 
-/* error_set with ": reason" appended. */
+/* error_set with ": reason" appended. LS_BAD_DATA becomes LS_IO if the system could not read or write. */
 ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The status of a file that cannot be opened or read because a call to the system failed with this errno:
+ * LS_BAD_DATA if the path is wrong or closed to the user, LS_IO if the disk fails and the file may be fine.
+ */
+ls_status system_status(int code);
+
+/* What HDF5 answered about the existence of something. If the disk failed, the answer is yes: then reading
+ * says what is wrong. */
+bool hdf5_is_there(htri_t answer);
+
+/* The status of a function that writes: what looks like bad data is a file that could not be written. */
+ls_status write_status(ls_status status, ls_error *error);
 
 /* Closes a handle of any kind. Ignores negative handles. */
 void hdf5_close(hid_t id);
@@ -66,6 +92,10 @@ hid_t hdf5_type(store_type_t type);
 
 /* Opens a file for reading without any check of its bytes. The same errors as store_open. */
 ls_status file_open(const char *path, store_t **out, ls_error *error);
+
+/* Closes the file of a store for writing without another write to the disk. What HDF5 has not flushed is
+ * lost. */
+void file_close_written(store_t *store);
 
 /* ---- shape.c, and array.c ---- */
 

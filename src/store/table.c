@@ -78,6 +78,7 @@ static ls_status open_array(store_table_t *table, ls_error *error) {
 }
 
 ls_status store_table_open(const store_t *store, const char *name, store_table_t **out, ls_error *error) {
+  TAKE_TURN();
   store_table_t *table = calloc(1, sizeof *table);
   if (table == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for a table", store->path);
   *table = (store_table_t){.store = store, .dataset = H5I_INVALID_HID, .record = H5I_INVALID_HID};
@@ -105,6 +106,7 @@ static void release(store_table_t *table) {
 }
 
 void store_table_close(store_table_t **table) {
+  TAKE_TURN();
   if (table == NULL || *table == NULL) return;
   store_table_t *t = *table;
   release(t);
@@ -121,6 +123,7 @@ void store_table_close(store_table_t **table) {
 }
 
 ls_status store_table_read(store_table_t *table, int64_t first, int64_t count, ls_error *error) {
+  TAKE_TURN();
   size_t bytes = table->record_bytes;
   release(table);
   if (!size_multiply(&bytes, count) || (table->records = calloc(1, bytes + 1)) == NULL)
@@ -134,8 +137,14 @@ ls_status store_table_read(store_table_t *table, int64_t first, int64_t count, l
 
 /* The name of an enumeration's value; "" for a value without a name. */
 static const char *enum_name(store_table_t *table, const column_t *column, const void *value) {
+  TAKE_TURN();
   if (H5Tenum_nameof(column->type, value, table->enum_name, TABLE_NAME_SIZE) < 0) table->enum_name[0] = '\0';
   return table->enum_name;
+}
+
+static size_t fixed_length(const column_t *column, const char *text) {
+  TAKE_TURN();
+  return text_length(text, column->size, H5Tget_strpad(column->type));
 }
 
 store_cell_t store_table_cell(store_table_t *table, int64_t row, size_t c) {
@@ -165,7 +174,7 @@ store_cell_t store_table_cell(store_table_t *table, int64_t row, size_t c) {
     break;
   case FIELD_FIXED:
     cell.text = (const char *)at;
-    cell.size = text_length(cell.text, column->size, H5Tget_strpad(column->type));
+    cell.size = fixed_length(column, cell.text);
     break;
   case FIELD_VARIABLE:
     memcpy(&cell.text, at, sizeof cell.text);
@@ -202,6 +211,7 @@ size_t store_table_row_bytes(const store_table_t *table) {
 }
 
 ls_status store_list_tables(const store_t *store, char *out, size_t size, size_t *n, ls_error *error) {
+  TAKE_TURN();
   names_t names = {0};
   size_t used = 0;
   TRY(names_of_tables(store, &names, error));

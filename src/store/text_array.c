@@ -23,6 +23,7 @@ static hid_t fixed_type(size_t length) {
 
 ls_status store_write_text_array(store_t *store, const char *name, const char *const *values, size_t n,
                                  ls_error *error) {
+  TAKE_TURN();
   size_t longest = 1;
   for (size_t i = 0; i < n; i++)
     if (strlen(values[i]) > longest) longest = strlen(values[i]);
@@ -97,6 +98,7 @@ ls_status text_array_bytes(const store_t *store, const char *name, hid_t *type, 
 
 ls_status store_read_text_array(const store_t *store, const char *name, char ***out, size_t *n,
                                 ls_error *error) {
+  TAKE_TURN();
   hid_t type = H5I_INVALID_HID;
   char *bytes = NULL;
   size_t count = 0;
