@@ -225,8 +225,9 @@ typedef struct {
 /* Section checkpoint. */
 typedef struct {
   interval_t every;
-  int64_t keep;     /* number of newest checkpoints to keep, >= 1 */
-  const char *best; /* none, or a metric as in stop.metric: the best epoch's checkpoint is also kept */
+  int64_t keep;      /* number of newest checkpoints to keep, >= 1 */
+  const char *best;  /* none, or a metric as in stop.metric: the best epoch's checkpoint is also kept */
+  const char *parts; /* who writes the optimiser's state: auto, one, ranks */
 } checkpoint_settings_t;
 
 /* All settings of a run, with a member for each section of the file. */

@@ -34,6 +34,17 @@ static bool reduce_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool parts_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"auto", "all ranks, if there are several and the state has more than 256 MB"},
+      {"one", "rank 0 collects it and writes one file"},
+      {"ranks", "each rank writes its share to a file of its own"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 static bool window_targets_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
       {"x", "all columns of x"},
@@ -320,6 +331,8 @@ static const key_row_t rows[] = {
      CHOICES(stop_metric), .of_head = true},
     {"checkpoint.keep", &type_integer, FIELD(checkpoint.keep), "2", .may_change = true,
      .meaning = "number of newest checkpoints to keep", .range = {.low = 1, .high = INT32_MAX}},
+    {"checkpoint.parts", &type_choice, FIELD(checkpoint.parts), "auto", .may_change = true,
+     .meaning = "who writes the optimiser's state", .list = parts_choice},
 };
 
 const key_table_t settings_keys = {rows, sizeof rows / sizeof rows[0]};

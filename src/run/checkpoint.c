@@ -1,5 +1,5 @@
 /* Checkpoints on disk: the model, then attributes on "/" for the position, optimizer/STATE/NAME as plain
- * (out, in) matrices, epoch_loss and history. */
+ * (out, in) matrices or the list of parts that hold the states, epoch_loss and history. */
 #include "run/checkpoint.h"
 
 #include <stdio.h>
@@ -20,7 +20,8 @@ static ls_status write_extra(store_t *store, const void *context, ls_error *erro
   TRY(store_write_int(store, "/", "rows", position->rows, error));
   TRY(store_write_double(store, "/", "seconds", position->seconds, error));
   TRY(loss_window_save(&position->window, store, error));
-  for (int k = 0; k < parts->optimizer->states; k++) {
+  if (parts->list != NULL) TRY(part_list_write(parts->list, store, error));
+  for (int k = 0; k < parts->optimizer->states && parts->list == NULL; k++) {
     char folder[64];
     snprintf(folder, sizeof folder, "optimizer/%s", parts->optimizer->state_names[k]);
     TRY(vector_write(store, extra->graph, folder, parts->states[k], error));
@@ -57,9 +58,13 @@ static ls_status read_position(const store_t *store, position_t *position, ls_er
 ls_status checkpoint_read_position(const char *path, position_t *out, ls_error *error) {
   store_t *store = NULL;
   position_t position = {0};
+  part_list_t list = {0};
   TRY(model_open(path, CHECKPOINT_FORMAT, &store, error));
   ls_status status = read_position(store, &position, error);
+  if (status == LS_OK) status = part_list_read(store, &list, error);
   store_close(&store);
+  if (status == LS_OK) status = part_list_check(&list, path, error);
+  part_list_free(&list);
   if (status == LS_OK) *out = position;
   return status;
 }
@@ -68,7 +73,8 @@ static ls_status read_checkpoint(const store_t *store, const graph_t *graph, con
                                  checkpoint_t *checkpoint, ls_error *error) {
   TRY(read_position(store, &checkpoint->position, error));
   TRY(vector_read(store, graph, "parameters", checkpoint->parameters, error));
-  for (int k = 0; k < optimizer->states; k++) {
+  const bool in_parts = store_has(store, "parts");
+  for (int k = 0; k < optimizer->states && !in_parts; k++) {
     char folder[64];
     snprintf(folder, sizeof folder, "optimizer/%s", optimizer->state_names[k]);
     if (!store_has(store, folder))

@@ -4,6 +4,7 @@
 #define RUN_CHECKPOINT_H
 
 #include "optim/optimizer.h"
+#include "run/checkpoint_part.h"
 #include "score/model_file.h"
 #include "run/history.h"
 #include "run/loss_window.h"
@@ -25,7 +26,8 @@ typedef struct {
 typedef struct {
   const position_t *position;
   const optimizer_t *optimizer;
-  const float *const *states; /* whole vectors, optimizer->states of them */
+  const float *const *states; /* whole vectors, optimizer->states of them; NULL if parts hold the states */
+  const part_list_t *list;    /* the parts, or NULL */
   const double *epoch_loss;   /* (shards, heads): loss sums of the current epoch */
   const history_t *history;
 } checkpoint_parts_t;
@@ -34,7 +36,8 @@ typedef struct {
 ls_status checkpoint_write(const char *path, const model_parts_t *model, const checkpoint_parts_t *parts,
                            ls_error *error);
 
-/* The position alone (small), manifest verified. */
+/* The position alone (small), after all bytes of the checkpoint and of its parts have been compared with what
+ * was written. */
 ls_status checkpoint_read_position(const char *path, position_t *out, ls_error *error);
 
 /* What checkpoint_read fills: caller-owned buffers of the same graph and heads. The history is empty before,
@@ -42,8 +45,8 @@ ls_status checkpoint_read_position(const char *path, position_t *out, ls_error *
 typedef struct {
   position_t position;
   float *parameters;
-  float *states[OPTIMIZER_MAX_STATES];
-  double *epoch_loss; /* (shards, heads) */
+  float *states[OPTIMIZER_MAX_STATES]; /* not filled if parts hold them (checkpoint_part.h) */
+  double *epoch_loss;                  /* (shards, heads) */
   history_t history;
 } checkpoint_t;
 

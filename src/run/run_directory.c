@@ -137,6 +137,19 @@ static int is_checkpoint(const struct dirent *entry) {
   return step_of(entry->d_name) >= 0;
 }
 
+/* The step in the name of a part of a checkpoint, or -1. */
+static int64_t step_of_part(const char *name) {
+  int64_t step = -1, part = 0, parts = 0;
+  int end = 0;
+  int found =
+      sscanf(name, "checkpoint-%" SCNd64 "-part-%" SCNd64 "-of-%" SCNd64 ".h5%n", &step, &part, &parts, &end);
+  return found == 3 && end > 0 && name[end] == '\0' ? step : -1;
+}
+
+static int is_part(const struct dirent *entry) {
+  return step_of_part(entry->d_name) >= 0;
+}
+
 static int is_left_over(const struct dirent *entry) {
   temporary_t kind = store_temporary(entry->d_name);
   return kind == TEMPORARY_LEFT ||
@@ -153,12 +166,38 @@ static void free_entries(struct dirent **entries, int n) {
   if (n >= 0) free(entries);
 }
 
+/* Calls `act` for the parts of the checkpoint of `step`, or with step -1 for those without a checkpoint. */
+static void for_parts(const run_directory_t *run, int64_t step, void (*act)(const char *path)) {
+  struct dirent **entries = NULL;
+  char path[RUN_FILE_SIZE];
+  int n = scandir(run->path, &entries, is_part, alphasort);
+  for (int i = 0; i < n; i++) {
+    int64_t own = step_of_part(entries[i]->d_name);
+    run_checkpoint(run, own, path);
+    if (step < 0 ? run_has(path) : own != step) continue;
+    run_file(run, entries[i]->d_name, path);
+    act(path);
+  }
+  free_entries(entries, n);
+}
+
+static void remove_path(const char *path) {
+  unlink(path);
+}
+
+static void rename_damaged(const char *path) {
+  char to[RUN_FILE_SIZE + 16];
+  snprintf(to, sizeof to, "%s.damaged", path);
+  rename(path, to);
+}
+
 /* Takes damaged checkpoints out of the count of those that are kept. They stay for whoever wants to look. */
 static void put_aside(const run_directory_t *run, struct dirent **entries, int n, const log_t *log) {
   for (int i = 0; i < n; i++) {
     char from[RUN_FILE_SIZE], to[RUN_FILE_SIZE + 16];
     run_checkpoint(run, step_of(entries[i]->d_name), from);
     snprintf(to, sizeof to, "%s.damaged", from);
+    for_parts(run, step_of(entries[i]->d_name), rename_damaged);
     if (rename(from, to) == 0) log_warn(log, "the damaged checkpoint is now %s", to);
   }
 }
@@ -167,22 +206,23 @@ ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bo
                                 position_t *position, ls_error *error) {
   struct dirent **entries = NULL;
   int n = scandir(run->path, &entries, is_checkpoint, by_step);
-  ls_status status = LS_OK;
+  ls_status status = LS_OK, worst = LS_BAD_DATA;
   int valid = n; /* the newest valid one */
   *found = false;
-  for (int i = n - 1; i >= 0 && !*found; i--) {
+  for (int i = n - 1; i >= 0 && !*found && status != LS_NO_MEMORY; i--) {
     char path[RUN_FILE_SIZE];
     valid = i;
     run_checkpoint(run, step_of(entries[i]->d_name), path);
     status = checkpoint_read_position(path, position, error);
     *found = status == LS_OK;
-    if (!*found)
+    if (status == LS_IO) worst = LS_IO; /* the disk fails, the file may be fine */
+    if (!*found && status != LS_NO_MEMORY)
       log_warn(log, "%s; trying the checkpoint before it", error != NULL ? error->message : "bad checkpoint");
   }
   if (*found) put_aside(run, entries + valid + 1, n - valid - 1, log);
-  if (n > 0 && !*found)
+  if (n > 0 && !*found && status != LS_NO_MEMORY)
     status =
-        error_set(error, LS_BAD_DATA,
+        error_set(error, worst,
                   "%s: none of its %d checkpoints can be read; start anew without --resume (the directory is "
                   "kept as %s.previous)",
                   run->path, n, run->path);
@@ -200,6 +240,7 @@ void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step) {
     unlink(path);
   }
   free_entries(entries, n);
+  for_parts(run, -1, remove_path);
   n = scandir(run->path, &entries, is_best, alphasort);
   for (int i = 0; i < n; i++) {
     if (step_behind("best-", entries[i]->d_name) == best_step) continue;

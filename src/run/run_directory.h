@@ -38,13 +38,15 @@ bool run_has(const char *path);
 ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_error *error);
 
 /* Reads the position of the newest valid checkpoint. Invalid ones are reported, and the next older one is
- * tried. *found is false if there is no checkpoint; LS_BAD_DATA if all are invalid. */
+ * tried. *found is false if there is no checkpoint; LS_BAD_DATA if all are invalid, LS_IO if one of them
+ * could not be read. */
 ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bool *found,
                                 position_t *position, ls_error *error);
 
-/* Removes all checkpoints but the newest `keep` and the best one, other best-STEP.h5 than that of best_step,
- * and temporary files whose writers have ended: those of dead processes of this host, and from other hosts
- * those of checkpoints, because only owners of the run write these, and this process is the owner now. */
+/* Removes all checkpoints but the newest `keep` and the best one, parts without their checkpoint, other
+ * best-STEP.h5 than that of best_step, and temporary files whose writers have ended: those of dead processes
+ * of this host, and from other hosts those of checkpoints, because only owners of the run write these, and
+ * this process is the owner now. Nothing else may be written to the directory meanwhile. */
 void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step);
 
 #endif

@@ -48,6 +48,20 @@ ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *err
   return gather_shares(engine, engine->updates.states[k], vector, error);
 }
 
+size_t engine_state_ranges(const engine_t *engine, int rank, state_range_t *out) {
+  const plan_t *plan = &engine->plan;
+  bool own = rank == world_rank(engine->in.world);
+  for (size_t b = 0; b < plan->n_buckets && out != NULL; b++) {
+    block_range_t share = own ? plan->buckets[b].own : rank_share(plan, b, rank);
+    out[b] = (state_range_t){share.first * GRAPH_BLOCK, share.count * GRAPH_BLOCK};
+  }
+  return plan->n_buckets;
+}
+
+float *engine_own_state(engine_t *engine, int k) {
+  return engine->updates.states[k];
+}
+
 /* ---- steps ---- */
 
 void engine_begin_epoch(engine_t *engine, int64_t epoch) {

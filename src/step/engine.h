@@ -79,6 +79,17 @@ ls_status engine_set_parameters(engine_t *engine, const float *vector, ls_error 
 void engine_set_state(engine_t *engine, int k, const float *vector);
 ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *error);
 
+/* A range of the parameter vector, in floats. */
+typedef struct {
+  size_t first, count;
+} state_range_t;
+
+/* The ranges whose states a rank holds, in its order: writes them to `out`, unless that is NULL, and returns
+ * their number. Ranges may be empty. Not collective. */
+size_t engine_state_ranges(const engine_t *engine, int rank, state_range_t *out);
+/* State vector k of this rank's ranges, one after the other. Valid between runs. Borrowed. */
+float *engine_own_state(engine_t *engine, int k);
+
 /* Makes the order of rows of an epoch and clears its sums of losses. Not collective. */
 void engine_begin_epoch(engine_t *engine, int64_t epoch);
 

@@ -198,5 +198,14 @@ ls_status store_write_rows(store_t *store, const char *name, int64_t first, int6
 ls_status store_write(store_t *store, const char *name, store_type_t type, int dims, const int64_t *shape,
                       const void *values, ls_error *error) {
   TRY(store_declare(store, name, type, dims, shape, error));
-  return store_write_rows(store, name, 0, dims == 0 ? 1 : shape[0], type, values, error);
+  int64_t rows = dims == 0 ? 1 : shape[0], row = (int64_t)store_type_size(type);
+  for (int i = 1; i < dims; i++) row *= shape[i];
+  int64_t step = row < MANIFEST_PIECE_BYTES ? MANIFEST_PIECE_BYTES / (row > 0 ? row : 1) : 1, first = 0;
+  do { /* in pieces: other threads get their turns in between */
+    int64_t count = rows - first < step ? rows - first : step;
+    const char *from = (const char *)values + first * row;
+    TRY(store_write_rows(store, name, first, count, type, from, error));
+    first += count;
+  } while (first < rows);
+  return LS_OK;
 }

@@ -38,6 +38,7 @@ typedef struct {
 typedef struct {
   uint64_t bytes, block;
   int64_t n;         /* blocks */
+  uint64_t checksum; /* of all that follows */
   uint64_t *digests; /* (n), malloc'd; the kinds follow in the same allocation */
   uint8_t *kinds;    /* (n) */
 } seal_t;
@@ -81,7 +82,7 @@ static ls_status seal_new(const char *path, uint64_t bytes, uint64_t block, seal
   int64_t n = (int64_t)((bytes + block - 1) / block);
   uint64_t *words = calloc(words_of(n) + 1, sizeof *words);
   if (words == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for its seal", path);
-  *out = (seal_t){bytes, block, n, words, (uint8_t *)(words + n)};
+  *out = (seal_t){bytes, block, n, 0, words, (uint8_t *)(words + n)};
   return LS_OK;
 }
 
@@ -173,6 +174,7 @@ static ls_status seal_read(int file, const char *path, seal_t *out, ls_error *er
   uint64_t blocks = (footer.bytes - 1) / footer.block + 1;
   if (footer.bytes + words_of((int64_t)blocks) * sizeof(uint64_t) + sizeof footer != size) return LS_OK;
   TRY(seal_new(path, footer.bytes, footer.block, &seal, error));
+  seal.checksum = footer.checksum;
   ls_status status =
       read_at(file, path, seal.bytes, seal.digests, words_of(seal.n) * sizeof(uint64_t), error);
   if (status == LS_OK) status = footer_checksum(path, &seal, &footer, &checksum, error);
@@ -240,4 +242,17 @@ ls_status seal_check_structure(const char *path, bool *sealed, ls_error *error) 
 
 ls_status store_check(const char *path, int part, int parts, bool *sealed, ls_error *error) {
   return check(path, part, parts, sealed, error);
+}
+
+ls_status store_seal(const char *path, uint64_t *out, ls_error *error) {
+  seal_t seal = {0};
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return error_set(error, system_status(errno), "%s: %s", path, strerror(errno));
+  ls_status status = seal_read(file, path, &seal, error);
+  if (status == LS_OK && seal.n == 0)
+    status = error_set(error, LS_BAD_DATA, "%s has no seal: it was damaged or edited", path);
+  if (status == LS_OK) *out = seal.checksum;
+  free(seal.digests);
+  close(file);
+  return status;
 }

@@ -12,7 +12,7 @@
  * The directory is fsynced after the rename.
  *
  * No function here is collective: each rank opens files independently, and one rank writes. A store may be
- * used by one thread only. */
+ * used by one thread only. Threads may use different stores at the same time; they take turns (turn.c). */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -65,6 +65,10 @@ bool store_is_hdf5(const char *path);
  * has no seal: lockstep did not write it, an older lockstep did, or somebody edited it. A missing file is no
  * error here. LS_BAD_DATA names the damaged bytes. */
 ls_status store_check(const char *path, int part, int parts, bool *sealed, ls_error *error);
+
+/* The checksum of a file's seal, which stands for all bytes of the file as it was written. Compares nothing
+ * but the seal. LS_BAD_DATA if the file is missing or has no seal. */
+ls_status store_seal(const char *path, uint64_t *out, ls_error *error);
 
 void store_close(store_t **store);
 

@@ -4,8 +4,61 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* ---- lines of log.jsonl ---- */
+
+/* Begins a line, which end_line writes. Returns NULL if there is no log. */
+static FILE *begin_line(report_t *report) {
+  if (!report->is_open) return NULL;
+  report->line = open_memstream(&report->text, &report->size);
+  return report->line;
+}
+
+/* The same with `{"event": "EVENT", "step": STEP`. */
+static FILE *begin_event(report_t *report, const char *event, int64_t step) {
+  FILE *line = begin_line(report);
+  if (line == NULL) return NULL;
+  fputc('{', line);
+  json_text(line, true, "event", event);
+  json_integer(line, false, "step", step);
+  return line;
+}
+
+/* Writes what waits, as far as that is possible. */
+static bool write_waiting(report_t *report) {
+  size_t done = 0;
+  bool works = true;
+  while (done < report->n_waiting && works) {
+    ssize_t n = write(report->file, report->waiting + done, report->n_waiting - done);
+    works = n > 0 || (n < 0 && errno == EINTR);
+    if (n > 0) done += (size_t)n;
+  }
+  if (done > 0) memmove(report->waiting, report->waiting + done, report->n_waiting - done);
+  report->n_waiting -= done;
+  return works;
+}
+
+static void end_line(report_t *report) {
+  bool complete = fclose(report->line) == 0;
+  char *all = complete ? realloc(report->waiting, report->n_waiting + report->size) : NULL;
+  if (all != NULL) {
+    memcpy(all + report->n_waiting, report->text, report->size);
+    report->waiting = all;
+    report->n_waiting += report->size;
+  }
+  free(report->text);
+  report->text = NULL;
+  bool works = write_waiting(report);
+  if (!works && !report->failed)
+    log_warn(report->log, "log.jsonl cannot be written: %s; training goes on, and its lines wait in memory",
+             strerror(errno));
+  report->failed = !works;
+}
 
 ls_status report_open(report_t *report, const run_directory_t *run, const train_options_t *options,
                       int64_t epochs, ls_error *error) {
@@ -14,45 +67,70 @@ ls_status report_open(report_t *report, const run_directory_t *run, const train_
   report->log = options->log;
   report->live = options->live;
   report->epochs = epochs;
-  report->jsonl = fopen(path, "a");
-  if (report->jsonl == NULL) return error_set(error, LS_IO, "%s: %s", path, strerror(errno));
+  report->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (report->file < 0) return error_set(error, LS_IO, "%s: %s", path, strerror(errno));
+  report->is_open = true;
   return LS_OK;
 }
 
+ls_status report_finish(report_t *report, ls_error *error) {
+  if (!report->is_open || write_waiting(report)) return LS_OK;
+  return error_set(error, LS_IO, "log.jsonl cannot be written: %s", strerror(errno));
+}
+
 void report_close(report_t *report) {
-  if (report->jsonl != NULL) fclose(report->jsonl);
-  report->jsonl = NULL;
+  if (!report->is_open) return;
+  write_waiting(report);
+  close(report->file);
+  free(report->waiting);
+  *report = (report_t){0};
 }
 
 void report_start(report_t *report, int64_t step, const char *layout) {
-  if (report->jsonl == NULL) return;
-  fputc('{', report->jsonl);
-  json_text(report->jsonl, true, "event", step > 0 ? "resume" : "start");
-  json_integer(report->jsonl, false, "step", step);
-  json_text(report->jsonl, false, "layout", layout);
-  fputs("}\n", report->jsonl);
+  FILE *line = begin_event(report, step > 0 ? "resume" : "start", step);
+  if (line == NULL) return;
+  json_text(line, false, "layout", layout);
+  fputs("}\n", line);
+  end_line(report);
 }
 
 void report_stop(report_t *report, int64_t step, const char *reason) {
-  if (report->jsonl == NULL) return;
-  fputc('{', report->jsonl);
-  json_text(report->jsonl, true, "event", "stop");
-  json_integer(report->jsonl, false, "step", step);
-  json_text(report->jsonl, false, "reason", reason);
-  fputs("}\n", report->jsonl);
+  FILE *line = begin_event(report, "stop", step);
+  if (line == NULL) return;
+  json_text(line, false, "reason", reason);
+  fputs("}\n", line);
+  end_line(report);
 }
 
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm) {
-  if (report->jsonl == NULL) return;
-  fputc('{', report->jsonl);
-  json_text(report->jsonl, true, "event", "step");
-  json_integer(report->jsonl, false, "step", step);
-  json_integer(report->jsonl, false, "epoch", epoch);
-  json_number(report->jsonl, false, "loss", loss);
-  json_number(report->jsonl, false, "learning_rate", rate);
-  json_number(report->jsonl, false, "gradient_norm", norm);
-  fputs("}\n", report->jsonl);
+  FILE *line = begin_event(report, "step", step);
+  if (line == NULL) return;
+  json_integer(line, false, "epoch", epoch);
+  json_number(line, false, "loss", loss);
+  json_number(line, false, "learning_rate", rate);
+  json_number(line, false, "gradient_norm", norm);
+  fputs("}\n", line);
+  end_line(report);
 }
+
+void report_saved(report_t *report, int64_t step, double pause, double seconds) {
+  FILE *line = begin_event(report, "checkpoint", step);
+  if (line == NULL) return;
+  json_number(line, false, "pause_seconds", pause);
+  json_number(line, false, "seconds", seconds);
+  fputs("}\n", line);
+  end_line(report);
+}
+
+void report_save_failed(report_t *report, int64_t step, const char *reason) {
+  FILE *line = begin_event(report, "checkpoint_failed", step);
+  if (line == NULL) return;
+  json_text(line, false, "reason", reason);
+  fputs("}\n", line);
+  end_line(report);
+}
+
+/* ---- for users ---- */
 
 void report_live(const report_t *report, int64_t epoch, double share, double loss, double rows_per_second,
                  double eta) {
@@ -73,13 +151,12 @@ static void print_head_losses(const history_t *history, const history_row_t *row
   if (history_heads(history) > 0) fputc(')', out);
 }
 
-ls_status report_epoch(report_t *report, const history_t *history, const history_row_t *row,
-                       const metrics_t *valid, ls_error *error) {
-  if (report->jsonl == NULL) return LS_OK;
-  history_log_row(report->jsonl, history, row);
-  if (fflush(report->jsonl) != 0)
-    return error_set(error, LS_IO, "log.jsonl cannot be written: %s", strerror(errno));
-  if (report->log == NULL || report->log->out == NULL) return LS_OK;
+void report_epoch(report_t *report, const history_t *history, const history_row_t *row,
+                  const metrics_t *valid) {
+  FILE *line = begin_line(report);
+  if (line != NULL) history_log_row(line, history, row);
+  if (line != NULL) end_line(report);
+  if (report->log == NULL || report->log->out == NULL) return;
   FILE *out = report->log->out;
   const double *values = row->values;
   fprintf(out, "%sepoch %*.0f/%" PRId64 "  train loss %.5f", report->live ? "\r\033[K" : "",
@@ -92,5 +169,4 @@ ls_status report_epoch(report_t *report, const history_t *history, const history
   double seconds = values[HISTORY_SECONDS];
   fprintf(out, "  %.0f rows/s\n", seconds > 0 ? values[HISTORY_ROWS] / seconds : 0);
   fflush(out);
-  return LS_OK;
 }

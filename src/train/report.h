@@ -12,15 +12,26 @@
 
 typedef struct {
   const log_t *log; /* NULL on ranks that print nothing */
-  FILE *jsonl;      /* open for appending, or NULL */
+  FILE *line;       /* the line of log.jsonl that is being made, in memory */
+  char *text;       /* its text */
+  size_t size;
+  char *waiting; /* lines that are not in the file yet, malloc'd */
+  size_t n_waiting;
+  bool is_open;
+  int file;    /* log.jsonl, open for appending */
+  bool failed; /* it could not be written the last time */
   bool live;
   int64_t epochs; /* epochs of the run */
 } report_t;
 
-/* Opens log.jsonl; LS_IO if that fails. */
+/* Opens log.jsonl; LS_IO if that fails. Later a line that cannot be written waits in memory, and is written
+ * with the next one. */
 ls_status report_open(report_t *report, const run_directory_t *run, const train_options_t *options,
                       int64_t epochs, ls_error *error);
 void report_close(report_t *report);
+
+/* Writes the lines that wait; LS_IO if they cannot be written now either. For the end of a run. */
+ls_status report_finish(report_t *report, ls_error *error);
 
 /* Logs that the run starts, or resumes at `step`. */
 void report_start(report_t *report, int64_t step, const char *layout);
@@ -31,13 +42,17 @@ void report_step(report_t *report, int64_t step, int64_t epoch, double loss, dou
 /* Logs that the run ends; `reason` is a name of stop.h. */
 void report_stop(report_t *report, int64_t step, const char *reason);
 
+/* Logs a checkpoint: seconds that the steps paused, and that it took to write; or why it failed. */
+void report_saved(report_t *report, int64_t step, double pause, double seconds);
+void report_save_failed(report_t *report, int64_t step, const char *reason);
+
 /* Redraws the live bar: share of the epoch done, loss so far, rows per second, seconds to the end of the
  * run. */
 void report_live(const report_t *report, int64_t epoch, double share, double loss, double rows_per_second,
                  double eta);
 
-/* Logs the end of an epoch; `valid` may be NULL. LS_IO if the line cannot be written. */
-ls_status report_epoch(report_t *report, const history_t *history, const history_row_t *row,
-                       const metrics_t *valid, ls_error *error);
+/* Logs the end of an epoch; `valid` may be NULL. */
+void report_epoch(report_t *report, const history_t *history, const history_row_t *row,
+                  const metrics_t *valid);
 
 #endif

@@ -15,12 +15,19 @@ save_pace_t save_pace_begin(const interval_t *every, double now, double checkpoi
 }
 
 bool save_pace_due(const save_pace_t *pace, double now, bool at_end_of_epoch) {
+  if (pace->busy) return false;
   if (now - pace->last >= pace->every) return true;
-  return at_end_of_epoch && pace->by_share && pace->spent + pace->longest <= SAVE_SHARE * (now - pace->began);
+  return at_end_of_epoch && pace->by_share && now - pace->last >= SAVE_SECONDS &&
+         pace->spent + pace->longest <= SAVE_SHARE * (now - pace->began);
 }
 
-void save_pace_saved(save_pace_t *pace, double now, double seconds) {
+void save_pace_saves(save_pace_t *pace, double now) {
+  pace->busy = true;
+  pace->last = now;
+}
+
+void save_pace_saved(save_pace_t *pace, double seconds) {
   pace->longest = pace->spent > 0 ? fmax(pace->longest, seconds) : seconds;
   pace->spent += seconds;
-  pace->last = now;
+  pace->busy = false;
 }

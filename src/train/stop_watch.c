@@ -35,10 +35,14 @@ void stop_watch_begin(stop_watch_t *watch, world_t *world, double began, double 
     watch->deadlines[STOP_JOB_END] = now + difftime((time_t)job_end, time(NULL)) - JOB_END_SECONDS;
 }
 
-void stop_watch_saved(stop_watch_t *watch, double seconds) {
-  save_pace_saved(&watch->pace, clock_seconds(), seconds);
+void stop_watch_saves(stop_watch_t *watch) {
+  save_pace_saves(&watch->pace, clock_seconds());
   watch->save_due = false;
-  if (seconds > watch->save) watch->save = seconds;
+}
+
+void stop_watch_saved(stop_watch_t *watch, double pause, double writing, double core) {
+  save_pace_saved(&watch->pace, pause + core);
+  watch->save = fmax(watch->save, pause + writing);
 }
 
 /* Takes a signal that came to this rank, or on rank 0 to an idle rank. */

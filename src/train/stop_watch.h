@@ -50,8 +50,11 @@ bool stop_watch_wants_look(stop_watch_t *watch, double longest);
  * sets *stop on all ranks; otherwise leaves *stop unchanged. Sets save_due. Collective. */
 ls_status stop_watch_look(stop_watch_t *watch, stop_reason_t *stop, ls_error *error);
 
-/* Records how long a checkpoint took. */
-void stop_watch_saved(stop_watch_t *watch, double seconds);
+/* Records that a checkpoint begins. */
+void stop_watch_saves(stop_watch_t *watch);
+/* Records that it is complete or has failed: seconds that the steps paused, that it took to write after that,
+ * and that writing kept a core busy. */
+void stop_watch_saved(stop_watch_t *watch, double pause, double writing, double core);
 
 /* Describes the reason in detail: "SIGTERM came to rank 3 on node07". */
 void stop_watch_text(const stop_watch_t *watch, stop_reason_t reason, char *out, size_t size);

@@ -55,58 +55,6 @@ model_parts_t trainer_model(const trainer_t *trainer) {
                          .parameters = engine_parameters(trainer->engine)};
 }
 
-/* ---- checkpoints ---- */
-
-static bool keeps_checkpoints(const trainer_t *trainer) {
-  const interval_t *every = &trainer->settings->checkpoint.every;
-  return every->epochs > 0 || every->steps > 0 || every->seconds > 0 || every->is_auto;
-}
-
-/* On rank 0: writes the best parameters, which the checkpoint to come will refer to, unless it holds them
- * itself or they are on disk already. */
-static ls_status save_best(const trainer_t *trainer, ls_error *error) {
-  int64_t best = trainer->position.best_step;
-  char path[RUN_FILE_SIZE];
-  if (best < 0 || best == trainer->position.step || best != trainer->copies.vector_step) return LS_OK;
-  run_checkpoint(&trainer->run, best, path);
-  if (run_has(path)) return LS_OK;
-  run_best(&trainer->run, best, path);
-  if (run_has(path)) return LS_OK;
-  model_parts_t parts = trainer_model(trainer);
-  parts.parameters = trainer->copies.vector;
-  parts.step = best;
-  parts.epoch =
-      best / epoch_steps(trainer->data.dataset->train.partition, trainer->settings->train.global_batch_size);
-  return model_write(path, &parts, NULL, error);
-}
-
-/* Collective, because the optimiser's state is spread over all ranks. */
-static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
-  ls_status status = LS_OK;
-  double began = clock_seconds();
-  for (int k = 0; k < trainer->optimizer->states; k++)
-    TRY(engine_get_state(trainer->engine, k, trainer->copies.states[k], error));
-  TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
-  if (is_root(trainer)) {
-    char path[RUN_FILE_SIZE];
-    model_parts_t parts = trainer_model(trainer);
-    checkpoint_parts_t extra = {.position = &trainer->position,
-                                .optimizer = trainer->optimizer,
-                                .states = (const float *const *)trainer->copies.states,
-                                .epoch_loss = trainer->copies.sums,
-                                .history = &trainer->record.history};
-    run_checkpoint(&trainer->run, trainer->position.step, path);
-    status = run_lock_check(trainer->run.lock, error);
-    if (status == LS_OK) status = save_best(trainer, error);
-    if (status == LS_OK) status = checkpoint_write(path, &parts, &extra, error);
-    if (status == LS_OK)
-      run_prune(&trainer->run, trainer->settings->checkpoint.keep, trainer->position.best_step);
-  }
-  TRY(trainer_agree(trainer, status, error));
-  stop_watch_saved(&trainer->watch, clock_seconds() - began);
-  return LS_OK;
-}
-
 bool trainer_is_requested(const trainer_t *trainer) {
   return stop_status(trainer->stop) == LS_STOPPED;
 }
@@ -163,6 +111,7 @@ static void show_progress(const trainer_t *trainer, int64_t steps) {
 /* Whether this rank wants the engine to return for a look. Called by a thread of the engine. */
 static bool wants_look(void *context) {
   trainer_t *trainer = context;
+  if (saver_wants_look(trainer)) return true;
   return stop_watch_wants_look(&trainer->watch, trainer->record.report.live ? LIVE_SECONDS : INFINITY);
 }
 
@@ -203,6 +152,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
     trainer->watch.steps_left -= to - at;
     if (!look_is_due(trainer)) continue;
     TRY(stop_watch_look(&trainer->watch, &trainer->stop, error));
+    TRY(saver_look(trainer, error));
     if (trainer->record.report.live) show_progress(trainer, steps);
   }
   return LS_OK;
@@ -266,7 +216,7 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
     due = due || trainer->watch.save_due;
     if (!due || position->step_in_epoch == steps) continue;
     TRY(check_so_far(trainer, error));
-    TRY(save_checkpoint(trainer, error));
+    TRY(saver_save(trainer, error));
   }
   return LS_OK;
 }
@@ -280,8 +230,7 @@ static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
     log_info(trainer->options->log, "training ends after step %" PRId64 ": %s", trainer->position.step,
              stop_text(STOP_TOL));
   TRY(check_so_far(trainer, error));
-  return keeps_checkpoints(trainer) || trainer_is_requested(trainer) ? save_checkpoint(trainer, error)
-                                                                     : LS_OK;
+  return saver_keeps(trainer) || trainer_is_requested(trainer) ? saver_save(trainer, error) : LS_OK;
 }
 
 /* Fills figures (HEAD_WIDTH) with the validation metrics of the network or of one head. */
@@ -330,22 +279,38 @@ static void fill_row(const trainer_t *trainer, double loss, const metrics_t *val
 static ls_status save_history(trainer_t *trainer, ls_error *error) {
   char path[RUN_FILE_SIZE];
   run_file(&trainer->run, "history.h5", path);
-  TRY(history_write(&trainer->record.history, path, error));
   trainer->record.history_time = clock_seconds();
+  TRY(history_write(&trainer->record.history, path, error));
   trainer->record.history_rows = trainer->record.history.n;
   return LS_OK;
 }
 
-/* Writes the epochs that history.h5 lacks, whether or not the run failed. */
+/* The same while training goes on: at most once per second, because each time the file is written completely,
+ * and not beside a checkpoint. A failure is reported once; the end of the run tries again. */
+static void save_history_so_far(trainer_t *trainer) {
+  ls_error problem = {0};
+  if (clock_seconds() - trainer->record.history_time < 1 || saver_is_busy(trainer)) return;
+  if (save_history(trainer, &problem) == LS_OK) {
+    trainer->record.history_failed = false;
+    return;
+  }
+  if (!trainer->record.history_failed)
+    log_warn(trainer->options->log, "%s; training goes on and writes the file later", problem.message);
+  trainer->record.history_failed = true;
+}
+
+/* Writes the epochs that history.h5 lacks, whether or not the run failed. Then lines of the log that could
+ * not be written must be, too. */
 static ls_status save_last_history(trainer_t *trainer, ls_status status, ls_error *error) {
   ls_status saved = LS_OK;
+  if (status != LS_OK) saver_finish(trainer);
   if (is_root(trainer) && trainer->record.history.n > trainer->record.history_rows)
     saved = save_history(trainer, status == LS_OK ? error : NULL);
+  if (status == LS_OK && saved == LS_OK) saved = report_finish(&trainer->record.report, error);
   return status == LS_OK ? trainer_agree(trainer, saved, error) : status;
 }
 
-/* On rank 0: records an epoch. history.h5 is written at most once per second, because each time it is written
- * completely. */
+/* On rank 0: records an epoch. */
 static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
                               ls_error *error) {
   history_row_t row;
@@ -353,10 +318,11 @@ static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *
   fill_row(trainer, loss, valid, seconds, &row);
   TRY(graph_checksum(trainer->graph, engine_parameters(trainer->engine), &row.checksum, error));
   TRY(history_add(&trainer->record.history, &row, error));
-  TRY(report_epoch(&trainer->record.report, &trainer->record.history, &row, valid, error));
+  report_epoch(&trainer->record.report, &trainer->record.history, &row, valid);
   if (advice_diverges(&trainer->record.history, trainer->record.zero_loss))
     advise_of_divergence(&trainer->record.history, trainer->record.zero_loss, trainer->options->log);
-  return clock_seconds() - trainer->record.history_time < 1 ? LS_OK : save_history(trainer, error);
+  save_history_so_far(trainer);
+  return LS_OK;
 }
 
 /* Decides whether training ends, by the rules or because all epochs are done. Rank 0 has the history. */
@@ -377,7 +343,7 @@ static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
 static ls_status judge_best(trainer_t *trainer, bool *due, ls_error *error) {
   position_t *position = &trainer->position;
   double told[] = {NAN, 0};
-  if (!keeps_checkpoints(trainer)) return LS_OK;
+  if (!saver_keeps(trainer)) return LS_OK;
   if (is_root(trainer)) {
     told[0] = best_figure(trainer->settings, &trainer->record.history);
     told[1] = save_pace_due(&trainer->watch.pace, clock_seconds(), true);
@@ -388,6 +354,7 @@ static ls_status judge_best(trainer_t *trainer, bool *due, ls_error *error) {
   position->best_loss = told[0];
   position->best_step = position->step;
   if (!is_root(trainer)) return LS_OK;
+  saver_release_best(trainer);
   memcpy(trainer->copies.vector, engine_parameters(trainer->engine),
          graph_floats(trainer->graph) * sizeof(float));
   trainer->copies.vector_step = position->step;
@@ -400,6 +367,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   const split_t *valid_split = &trainer->data.dataset->valid;
   metrics_t valid = {0};
   bool has_valid = valid_split->partition.rows > 0, by_clock = false;
+  TRY(saver_look(trainer, error));
   TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   double loss = mean_loss(trainer, trainer->data.dataset->train.partition.rows);
   TRY(check_finite(trainer, loss, error));
@@ -418,8 +386,8 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
       settings->checkpoint.every.epochs > 0 && position->epoch % settings->checkpoint.every.epochs == 0;
   due =
       due || (settings->checkpoint.every.steps > 0 && position->step % settings->checkpoint.every.steps == 0);
-  bool kept = keeps_checkpoints(trainer) && (due || by_clock || trainer->watch.save_due || last);
-  return kept || trainer_is_requested(trainer) ? save_checkpoint(trainer, error) : LS_OK;
+  bool kept = saver_keeps(trainer) && (due || by_clock || trainer->watch.save_due || last);
+  return kept || trainer_is_requested(trainer) ? saver_save(trainer, error) : LS_OK;
 }
 
 /* Updates a schedule that depends on the losses of the epochs so far. Rank 0 has the history. */

@@ -1,6 +1,6 @@
 /* Internal to a run: shared by its files. training_setup.c prepares a run with training_columns.c, trainer.c
- * trains it epoch by epoch and has the functions that all of them use, training_end.c ends it. ensemble.c
- * contains train_run. */
+ * trains it epoch by epoch and has the functions that all of them use, save.c saves it, training_end.c ends
+ * it. ensemble.c contains train_run. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
@@ -11,6 +11,7 @@
 #include "train/report.h"
 #include "run/run_lock.h"
 #include "train/row_weights.h"
+#include "train/save.h"
 #include "train/stop_rules.h"
 #include "train/stop_watch.h"
 #include "train/trainer.h"
@@ -36,15 +37,17 @@ typedef struct {
 typedef struct {
   float *vector;       /* whole parameter vector: on rank 0, and while loading on all ranks */
   int64_t vector_step; /* on rank 0: `vector` holds the best parameters, of this step; -1: it does not */
-  float *states[OPTIMIZER_MAX_STATES]; /* the same for the optimiser's states */
-  double *sums;                        /* (shards, heads) */
+  double *sums;        /* (shards, heads) */
+  part_list_t list;    /* parts of the checkpoint that the run goes on from */
+  saver_t saver;
 } trainer_copies_t;
 
 /* What is recorded of a run while it goes on. On rank 0, except seconds_before and zero_loss. */
 typedef struct {
   history_t history;
   size_t history_rows; /* rows that history.h5 already holds */
-  double history_time; /* time at which history.h5 was written */
+  double history_time; /* time at which history.h5 was written, or should have been */
+  bool history_failed; /* the last time it could not be written */
   report_t report;
   double seconds_before[PHASES]; /* engine's seconds at the start of the epoch */
   double zero_loss;              /* of outputs that are all 0; 0: not known (train/advice.h) */

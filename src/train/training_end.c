@@ -123,6 +123,14 @@ static void summary_losses(FILE *out, const trainer_t *trainer) {
   if (!isnan(valid)) json_number(out, false, "valid_loss", valid);
 }
 
+static void summary_saves(FILE *out, const trainer_t *trainer) {
+  const save_record_t *record = &trainer->copies.saver.record;
+  if (record->saved + record->failed == 0) return;
+  json_integer(out, false, "checkpoints", record->saved);
+  json_integer(out, false, "checkpoints_failed", record->failed);
+  json_number(out, false, "checkpoint_pause_seconds", record->pause);
+}
+
 static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics_t *test, ls_error *error) {
   const position_t *position = &trainer->position;
   const world_t *world = trainer->world;
@@ -147,6 +155,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   json_number(out, false, "seconds", clock_seconds() - trainer->began);
   if (position->seconds > 0)
     json_number(out, false, "rows_per_second", (double)position->rows / position->seconds);
+  summary_saves(out, trainer);
   summary_losses(out, trainer);
   if (test != NULL) summary_test(out, test);
   summary_heads(out, trainer, test);

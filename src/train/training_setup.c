@@ -63,6 +63,7 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
   if (status == LS_OK)
     status = settings_restore(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
   if (status == LS_OK) status = check_resumed(trainer, stored, error);
+  if (status == LS_OK) status = part_list_read(store, &trainer->copies.list, error);
   settings_destroy(&stored);
   free(text);
   store_close(&store);
@@ -120,28 +121,20 @@ static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, 
   return trainer_agree(trainer, status, error);
 }
 
-/* Whole vectors: rank 0 keeps them, to read and write files; the others have them while they load. */
+/* A whole vector: rank 0 keeps it, for the best parameters; the others have it while they load. */
 static ls_status make_buffers(trainer_t *trainer, ls_error *error) {
   size_t floats = graph_floats(trainer->graph);
-  bool states = is_root(trainer) || trainer->resumed, all = true;
   trainer->copies.sums =
       calloc((size_t)trainer->layout.shards * trainer->objective.n, sizeof *trainer->copies.sums);
   trainer->copies.vector = calloc(floats, sizeof *trainer->copies.vector);
-  all = trainer->copies.sums != NULL && trainer->copies.vector != NULL;
-  for (int k = 0; k < trainer->optimizer->states && states; k++)
-    all = (trainer->copies.states[k] = calloc(floats, sizeof(float))) != NULL && all;
-  if (all) return LS_OK;
-  return error_set(error, LS_NO_MEMORY, "no memory for whole parameter vectors (%.1f MB)",
-                   (double)floats * sizeof(float) * (1 + trainer->optimizer->states) / 1e6);
+  if (trainer->copies.sums != NULL && trainer->copies.vector != NULL) return LS_OK;
+  return error_set(error, LS_NO_MEMORY, "no memory for a whole parameter vector (%.1f MB)",
+                   (double)floats * sizeof(float) / 1e6);
 }
 
-static void free_vectors(trainer_t *trainer) {
+static void free_vector(trainer_t *trainer) {
   free(trainer->copies.vector);
   trainer->copies.vector = NULL;
-  for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) {
-    free(trainer->copies.states[k]);
-    trainer->copies.states[k] = NULL;
-  }
 }
 
 /* The most steps that are still to be done. */
@@ -183,27 +176,71 @@ ls_status trainer_share(trainer_t *trainer, float *vector, ls_error *error) {
   return world_broadcast(trainer->world, vector, graph_floats(trainer->graph) * sizeof *vector, 0, error);
 }
 
+/* On rank 0: reads everything but states that are in parts. `states` are malloc'd here, caller-owned also
+ * after a failure. */
+static ls_status read_checkpoint(trainer_t *trainer, float *states[OPTIMIZER_MAX_STATES], ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  checkpoint_t checkpoint = {.parameters = trainer->copies.vector,
+                             .epoch_loss = trainer->copies.sums,
+                             .history = trainer->record.history};
+  for (int k = 0; k < trainer->optimizer->states && trainer->copies.list.n == 0; k++) {
+    checkpoint.states[k] = states[k] = calloc(graph_floats(trainer->graph), sizeof(float));
+    if (states[k] == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the state of the optimiser");
+  }
+  run_checkpoint(&trainer->run, trainer->position.step, path);
+  ls_status status = checkpoint_read(path, trainer->graph, trainer->optimizer, &checkpoint, error);
+  trainer->record.history = checkpoint.history;
+  return status;
+}
+
+/* Rank 0 sends the states that it has read. The others take their share. */
+static ls_status share_states(trainer_t *trainer, float *const *states, ls_error *error) {
+  float *room = NULL;
+  ls_status status = LS_OK;
+  if (!is_root(trainer) && (room = calloc(graph_floats(trainer->graph), sizeof *room)) == NULL)
+    status = error_set(error, LS_NO_MEMORY, "no memory for the state of the optimiser");
+  TRY_OR_DONE(trainer_agree(trainer, status, error));
+  for (int k = 0; k < trainer->optimizer->states; k++) {
+    float *vector = is_root(trainer) ? states[k] : room;
+    TRY_OR_DONE(trainer_share(trainer, vector, error));
+    engine_set_state(trainer->engine, k, vector);
+  }
+done:
+  free(room);
+  return status;
+}
+
+/* Each rank reads its own share from the parts. */
+static ls_status load_parts(trainer_t *trainer, ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  int rank = world_rank(trainer->world);
+  size_t n = engine_state_ranges(trainer->engine, rank, NULL);
+  state_range_t *own = calloc(n, sizeof *own);
+  float *states[OPTIMIZER_MAX_STATES] = {0};
+  if (own == NULL) return error_set(error, LS_NO_MEMORY, "no memory to load the parts of a checkpoint");
+  engine_state_ranges(trainer->engine, rank, own);
+  for (int k = 0; k < trainer->optimizer->states; k++) states[k] = engine_own_state(trainer->engine, k);
+  run_checkpoint(&trainer->run, trainer->position.step, path);
+  ls_status status = part_list_load(&trainer->copies.list, path, trainer->optimizer, own, n, states, error);
+  free(own);
+  return status;
+}
+
 /* Rank 0 reads the checkpoint, all take their part of it. */
 static ls_status load_checkpoint(trainer_t *trainer, ls_error *error) {
-  ls_status status = LS_OK;
-  char path[RUN_FILE_SIZE];
-  if (is_root(trainer)) {
-    checkpoint_t checkpoint = {.parameters = trainer->copies.vector,
-                               .epoch_loss = trainer->copies.sums,
-                               .history = trainer->record.history};
-    memcpy(checkpoint.states, trainer->copies.states, sizeof checkpoint.states);
-    run_checkpoint(&trainer->run, trainer->position.step, path);
-    status = checkpoint_read(path, trainer->graph, trainer->optimizer, &checkpoint, error);
-    trainer->record.history = checkpoint.history;
-  }
-  TRY(trainer_agree(trainer, status, error));
-  TRY(trainer_share(trainer, trainer->copies.vector, error));
-  for (int k = 0; k < trainer->optimizer->states; k++) {
-    TRY(trainer_share(trainer, trainer->copies.states[k], error));
-    engine_set_state(trainer->engine, k, trainer->copies.states[k]);
-  }
+  float *states[OPTIMIZER_MAX_STATES] = {0};
+  ls_status status = is_root(trainer) ? read_checkpoint(trainer, states, error) : LS_OK;
+  TRY_OR_DONE(trainer_agree(trainer, status, error));
+  if (trainer->copies.list.n > 0)
+    TRY_OR_DONE(trainer_agree(trainer, load_parts(trainer, error), error));
+  else
+    TRY_OR_DONE(share_states(trainer, states, error));
+  TRY_OR_DONE(trainer_share(trainer, trainer->copies.vector, error));
   size_t losses = (size_t)trainer->layout.shards * trainer->objective.n;
-  return world_broadcast(trainer->world, trainer->copies.sums, losses * sizeof(double), 0, error);
+  status = world_broadcast(trainer->world, trainer->copies.sums, losses * sizeof(double), 0, error);
+done:
+  for (int k = 0; k < OPTIMIZER_MAX_STATES; k++) free(states[k]);
+  return status;
 }
 
 /* Windows of steps that the loss is judged by: those of the checkpoint go on where they are as long as
@@ -225,7 +262,7 @@ static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
     TRY(trainer_agree(trainer, init_parameters(trainer->graph, seed, trainer->copies.vector, error), error));
   }
   TRY(engine_set_parameters(trainer->engine, trainer->copies.vector, error));
-  if (!is_root(trainer)) free_vectors(trainer);
+  if (!is_root(trainer)) free_vector(trainer);
   begin_window(trainer);
   return LS_OK;
 }
@@ -327,9 +364,11 @@ ls_status training_lock(world_t *world, const settings_t *settings, const log_t 
 }
 
 static void teardown(trainer_t *trainer) {
+  saver_free(&trainer->copies.saver);
+  part_list_free(&trainer->copies.list);
   report_close(&trainer->record.report);
   history_free(&trainer->record.history);
-  free_vectors(trainer);
+  free_vector(trainer);
   free(trainer->copies.sums);
   evaluator_destroy(&trainer->evaluator);
   engine_destroy(&trainer->engine);
@@ -347,6 +386,7 @@ static ls_status setup(trainer_t *trainer, ls_error *error) {
   TRY(load(trainer, error));
   TRY(look_at_hosts(trainer, error));
   TRY(trainer_agree(trainer, open_run(trainer, error), error));
+  if (trainer->solution == NULL) TRY(saver_create(trainer, error));
   if (trainer->settings->train.members == 1) /* members have been advised one by one */
     TRY(trainer_advise(trainer, trainer->options->log, error));
   stop_watch_begin(&trainer->watch, trainer->world, trainer->began, trainer->settings->train.time_limit,
