@@ -51,6 +51,9 @@ dense_layout_t dense_layout(int64_t in, int64_t out); /* in, out >= 1 */
 /* Converts plain row-major (out, in) weights to the layout and back. Not for the step loop. */
 void dense_pack(const dense_layout_t *layout, const float *plain, float *packed);
 void dense_unpack(const dense_layout_t *layout, const float *packed, float *plain);
+/* Rows [first, first + count) of the plain matrix. */
+void dense_unpack_rows(const dense_layout_t *layout, const float *packed, int64_t first, int64_t count,
+                       float *plain);
 
 /* Converts x (rows, columns) to factors: returns x itself, or its pairs, written to `words`, which has room
  * for (rows, words of columns). */

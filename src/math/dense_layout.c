@@ -33,9 +33,16 @@ void dense_pack(const dense_layout_t *layout, const float *plain, float *packed)
     for (int64_t i = 0; i < layout->in; i++) packed[position(layout, o, i)] = plain[o * layout->in + i];
 }
 
+void dense_unpack_rows(const dense_layout_t *layout, const float *packed, int64_t first, int64_t count,
+                       float *plain) {
+  for (int64_t o = 0; o < count; o++) {
+    const float *from = packed + position(layout, first + o, 0);
+    for (int64_t i = 0; i < layout->in; i++) plain[o * layout->in + i] = from[i * DENSE_PANEL];
+  }
+}
+
 void dense_unpack(const dense_layout_t *layout, const float *packed, float *plain) {
-  for (int64_t o = 0; o < layout->out; o++)
-    for (int64_t i = 0; i < layout->in; i++) plain[o * layout->in + i] = packed[position(layout, o, i)];
+  dense_unpack_rows(layout, packed, 0, layout->out, plain);
 }
 
 /* ---- the transposed copy ---- */

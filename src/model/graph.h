@@ -103,6 +103,9 @@ extent_t graph_extent(const graph_t *graph, size_t i);
 /* Copies parameter array i between a vector and a plain row-major array. The vector may be any with the
  * layout of the parameter vector (gradient, optimiser state). Not for the step loop. */
 void graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain);
+/* Rows [first, first + count) of the plain array; the rows of an array with one dimension are its values. */
+void graph_unpack_rows(const graph_t *graph, size_t i, const float *vector, int64_t first, int64_t count,
+                       float *plain);
 void graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector);
 
 /* Updates the copies of the weights from floats [first, first + count) of the vector, whole blocks or tiles.

@@ -172,12 +172,18 @@ extent_t graph_extent(const graph_t *graph, size_t i) {
   return (extent_t){array->offset, round_up(floats, BIAS_START)};
 }
 
-void graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain) {
+void graph_unpack_rows(const graph_t *graph, size_t i, const float *vector, int64_t first, int64_t count,
+                       float *plain) {
   const array_t *array = &graph->arrays[i];
+  const size_t row = array->count / (size_t)array->about.shape[0];
   if (array->about.is_weight)
-    dense_unpack(&graph->nodes[array->node].dense.layout, vector + array->offset, plain);
+    dense_unpack_rows(&graph->nodes[array->node].dense.layout, vector + array->offset, first, count, plain);
   else
-    memcpy(plain, vector + array->offset, array->count * sizeof *plain);
+    memcpy(plain, vector + array->offset + (size_t)first * row, (size_t)count * row * sizeof *plain);
+}
+
+void graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain) {
+  graph_unpack_rows(graph, i, vector, 0, graph->arrays[i].about.shape[0], plain);
 }
 
 void graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector) {
@@ -210,15 +216,31 @@ void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t c
   }
 }
 
+/* In pieces of some rows, which stay in cache. */
+enum { CHECKSUM_FLOATS = 1 << 18 };
+
 ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *out, ls_error *error) {
-  size_t bytes = graph->plain_floats * sizeof(float);
-  float *plain = malloc(bytes);
-  if (plain == NULL)
-    return error_set(error, LS_NO_MEMORY, "no memory (%zu bytes) for the checksum of the parameters", bytes);
-  float *next = plain;
-  for (size_t i = 0; i < graph->n_arrays; next += graph->arrays[i++].count)
-    graph_unpack(graph, i, vector, next);
-  *out = checksum_of(plain, bytes);
+  checksum_t *sum = checksum_begin();
+  size_t room = CHECKSUM_FLOATS;
+  for (size_t i = 0; i < graph->n_arrays; i++) {
+    size_t row = graph->arrays[i].count / (size_t)graph->arrays[i].about.shape[0];
+    if (row > room) room = row;
+  }
+  float *plain = malloc(room * sizeof *plain);
+  for (size_t i = 0; i < graph->n_arrays && sum != NULL && plain != NULL; i++) {
+    const int64_t rows = graph->arrays[i].about.shape[0];
+    const size_t row = graph->arrays[i].count / (size_t)rows;
+    const int64_t most = (int64_t)(room / row);
+    for (int64_t first = 0; first < rows; first += most) {
+      int64_t count = rows - first < most ? rows - first : most;
+      graph_unpack_rows(graph, i, vector, first, count, plain);
+      checksum_add(sum, plain, (size_t)count * row * sizeof *plain);
+    }
+  }
+  bool done = sum != NULL && plain != NULL;
+  uint64_t found = checksum_end(&sum);
   free(plain);
+  if (!done) return error_set(error, LS_NO_MEMORY, "no memory for the checksum of the parameters");
+  *out = found;
   return LS_OK;
 }

@@ -22,18 +22,23 @@ typedef struct {
   const graph_t *graph;
   const char *folder;
   size_t next;
-  float *plain;   /* room for the largest array; freed by the caller */
+  float *plain;   /* room for an array, or for a piece of some rows; freed by the caller */
   size_t number;  /* the present array */
   char name[160]; /* its path in the file */
 } array_walk_t;
 
-static ls_status walk_begin(const graph_t *graph, const char *folder, const char *purpose, array_walk_t *out,
-                            ls_error *error) {
-  size_t most = 1;
+/* `piece`: floats of a piece; an array or a row that is larger has room too if it is to be used whole: with
+ * SIZE_MAX the largest array, else the largest row. */
+static ls_status walk_begin(const graph_t *graph, const char *folder, const char *purpose, size_t piece,
+                            array_walk_t *out, ls_error *error) {
+  size_t largest = 1, widest = 1;
   for (size_t i = 0; i < graph_parameter_count(graph); i++) {
-    size_t n = parameter_values(graph_parameter(graph, i));
-    if (n > most) most = n;
+    const parameter_t *array = graph_parameter(graph, i);
+    size_t n = parameter_values(array), row = n / (size_t)array->shape[0];
+    if (n > largest) largest = n;
+    if (row > widest) widest = row;
   }
+  size_t most = piece < largest ? (piece > widest ? piece : widest) : largest;
   *out = (array_walk_t){.graph = graph, .folder = folder, .plain = malloc(most * sizeof *out->plain)};
   if (out->plain == NULL) return error_set(error, LS_NO_MEMORY, "no memory to %s parameters", purpose);
   return LS_OK;
@@ -53,15 +58,30 @@ static const parameter_t *walk_next(array_walk_t *walk) {
   return NULL;
 }
 
+/* Files are written in pieces, which stay in cache and leave other threads their turns with HDF5. */
+enum { PIECE_FLOATS = 1 << 20 };
+
+/* Writes array number walk->number in pieces of some rows. */
+static ls_status write_array(store_t *store, const array_walk_t *walk, const parameter_t *array,
+                             const float *vector, ls_error *error) {
+  const int64_t rows = array->shape[0], row = (int64_t)parameter_values(array) / rows;
+  const int64_t most = row < PIECE_FLOATS ? PIECE_FLOATS / row : 1;
+  TRY(store_declare(store, walk->name, STORE_F32, array->dims, array->shape, error));
+  for (int64_t first = 0; first < rows; first += most) {
+    int64_t count = rows - first < most ? rows - first : most;
+    graph_unpack_rows(walk->graph, walk->number, vector, first, count, walk->plain);
+    TRY(store_write_rows(store, walk->name, first, count, STORE_F32, walk->plain, error));
+  }
+  return LS_OK;
+}
+
 ls_status vector_write(store_t *store, const graph_t *graph, const char *folder, const float *vector,
                        ls_error *error) {
   array_walk_t walk;
-  TRY(walk_begin(graph, folder, "write", &walk, error));
+  TRY(walk_begin(graph, folder, "write", PIECE_FLOATS, &walk, error));
   ls_status status = LS_OK;
-  for (const parameter_t *array; status == LS_OK && (array = walk_next(&walk)) != NULL;) {
-    graph_unpack(graph, walk.number, vector, walk.plain);
-    status = store_write(store, walk.name, STORE_F32, array->dims, array->shape, walk.plain, error);
-  }
+  for (const parameter_t *array; status == LS_OK && (array = walk_next(&walk)) != NULL;)
+    status = write_array(store, &walk, array, vector, error);
   free(walk.plain);
   return status;
 }
@@ -92,7 +112,7 @@ static ls_status check_shapes(const store_t *store, const graph_t *graph, const 
 ls_status vector_read(const store_t *store, const graph_t *graph, const char *folder, float *vector,
                       ls_error *error) {
   array_walk_t walk;
-  TRY(walk_begin(graph, folder, "read", &walk, error));
+  TRY(walk_begin(graph, folder, "read", SIZE_MAX, &walk, error));
   ls_status status = LS_OK;
   for (const parameter_t *array; (array = walk_next(&walk)) != NULL;) {
     if (array->is_statistic && !store_has(store, walk.name)) /* earlier versions left them out for members */

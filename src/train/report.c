@@ -113,11 +113,12 @@ void report_step(report_t *report, int64_t step, int64_t epoch, double loss, dou
   end_line(report);
 }
 
-void report_saved(report_t *report, int64_t step, double pause, double seconds) {
+void report_saved(report_t *report, int64_t step, double pause, const background_cost_t *cost) {
   FILE *line = begin_event(report, "checkpoint", step);
   if (line == NULL) return;
   json_number(line, false, "pause_seconds", pause);
-  json_number(line, false, "seconds", seconds);
+  json_number(line, false, "seconds", cost->wall);
+  json_number(line, false, "core_seconds", cost->core);
   fputs("}\n", line);
   end_line(report);
 }

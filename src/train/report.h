@@ -3,6 +3,7 @@
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
+#include "run/background.h"
 #include "run/history.h"
 #include "score/metrics.h"
 #include "run/run_directory.h"
@@ -42,8 +43,8 @@ void report_step(report_t *report, int64_t step, int64_t epoch, double loss, dou
 /* Logs that the run ends; `reason` is a name of stop.h. */
 void report_stop(report_t *report, int64_t step, const char *reason);
 
-/* Logs a checkpoint: seconds that the steps paused, and that it took to write; or why it failed. */
-void report_saved(report_t *report, int64_t step, double pause, double seconds);
+/* Logs a checkpoint: seconds that the steps paused, and the cost of writing it; or why it failed. */
+void report_saved(report_t *report, int64_t step, double pause, const background_cost_t *cost);
 void report_save_failed(report_t *report, int64_t step, const char *reason);
 
 /* Redraws the live bar: share of the epoch done, loss so far, rows per second, seconds to the end of the

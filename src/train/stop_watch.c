@@ -40,9 +40,9 @@ void stop_watch_saves(stop_watch_t *watch) {
   watch->save_due = false;
 }
 
-void stop_watch_saved(stop_watch_t *watch, double pause, double writing, double core) {
-  save_pace_saved(&watch->pace, pause + core);
-  watch->save = fmax(watch->save, pause + writing);
+void stop_watch_saved(stop_watch_t *watch, double pause, const background_cost_t *cost) {
+  save_pace_saved(&watch->pace, pause + cost->core);
+  watch->save = fmax(watch->save, pause + cost->wall);
 }
 
 /* Takes a signal that came to this rank, or on rank 0 to an idle rank. */

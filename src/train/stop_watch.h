@@ -15,6 +15,7 @@
 #define TRAIN_STOP_WATCH_H
 
 #include "comm/world.h"
+#include "run/background.h"
 #include "train/save_pace.h"
 #include "train/stop.h"
 
@@ -52,9 +53,8 @@ ls_status stop_watch_look(stop_watch_t *watch, stop_reason_t *stop, ls_error *er
 
 /* Records that a checkpoint begins. */
 void stop_watch_saves(stop_watch_t *watch);
-/* Records that it is complete or has failed: seconds that the steps paused, that it took to write after that,
- * and that writing kept a core busy. */
-void stop_watch_saved(stop_watch_t *watch, double pause, double writing, double core);
+/* Records that it is complete or has failed: seconds that the steps paused, and the cost of writing it. */
+void stop_watch_saved(stop_watch_t *watch, double pause, const background_cost_t *cost);
 
 /* Describes the reason in detail: "SIGTERM came to rank 3 on node07". */
 void stop_watch_text(const stop_watch_t *watch, stop_reason_t reason, char *out, size_t size);

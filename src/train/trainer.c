@@ -111,7 +111,7 @@ static void show_progress(const trainer_t *trainer, int64_t steps) {
 /* Whether this rank wants the engine to return for a look. Called by a thread of the engine. */
 static bool wants_look(void *context) {
   trainer_t *trainer = context;
-  if (saver_wants_look(trainer)) return true;
+  if (saver_wants_look(&trainer->copies.saver)) return true;
   return stop_watch_wants_look(&trainer->watch, trainer->record.report.live ? LIVE_SECONDS : INFINITY);
 }
 
@@ -152,7 +152,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
     trainer->watch.steps_left -= to - at;
     if (!look_is_due(trainer)) continue;
     TRY(stop_watch_look(&trainer->watch, &trainer->stop, error));
-    TRY(saver_look(trainer, error));
+    TRY(saver_look(&trainer->copies.saver, error));
     if (trainer->record.report.live) show_progress(trainer, steps);
   }
   return LS_OK;
@@ -214,9 +214,9 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
     TRY(judge_window(trainer, error));
     bool due = settings->checkpoint.every.steps > 0 && position->step % settings->checkpoint.every.steps == 0;
     due = due || trainer->watch.save_due;
-    if (!due || position->step_in_epoch == steps) continue;
+    if (!due || position->step_in_epoch == steps || is_cut_off(trainer)) continue; /* the end saves */
     TRY(check_so_far(trainer, error));
-    TRY(saver_save(trainer, error));
+    TRY(trainer_save(trainer, error));
   }
   return LS_OK;
 }
@@ -230,7 +230,8 @@ static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
     log_info(trainer->options->log, "training ends after step %" PRId64 ": %s", trainer->position.step,
              stop_text(STOP_TOL));
   TRY(check_so_far(trainer, error));
-  return saver_keeps(trainer) || trainer_is_requested(trainer) ? saver_save(trainer, error) : LS_OK;
+  return saver_keeps(trainer->settings) || trainer_is_requested(trainer) ? trainer_save(trainer, error)
+                                                                         : LS_OK;
 }
 
 /* Fills figures (HEAD_WIDTH) with the validation metrics of the network or of one head. */
@@ -289,7 +290,7 @@ static ls_status save_history(trainer_t *trainer, ls_error *error) {
  * and not beside a checkpoint. A failure is reported once; the end of the run tries again. */
 static void save_history_so_far(trainer_t *trainer) {
   ls_error problem = {0};
-  if (clock_seconds() - trainer->record.history_time < 1 || saver_is_busy(trainer)) return;
+  if (clock_seconds() - trainer->record.history_time < 1 || saver_is_busy(&trainer->copies.saver)) return;
   if (save_history(trainer, &problem) == LS_OK) {
     trainer->record.history_failed = false;
     return;
@@ -303,7 +304,7 @@ static void save_history_so_far(trainer_t *trainer) {
  * not be written must be, too. */
 static ls_status save_last_history(trainer_t *trainer, ls_status status, ls_error *error) {
   ls_status saved = LS_OK;
-  if (status != LS_OK) saver_finish(trainer);
+  if (status != LS_OK) saver_finish(&trainer->copies.saver);
   if (is_root(trainer) && trainer->record.history.n > trainer->record.history_rows)
     saved = save_history(trainer, status == LS_OK ? error : NULL);
   if (status == LS_OK && saved == LS_OK) saved = report_finish(&trainer->record.report, error);
@@ -343,7 +344,7 @@ static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
 static ls_status judge_best(trainer_t *trainer, bool *due, ls_error *error) {
   position_t *position = &trainer->position;
   double told[] = {NAN, 0};
-  if (!saver_keeps(trainer)) return LS_OK;
+  if (!saver_keeps(trainer->settings)) return LS_OK;
   if (is_root(trainer)) {
     told[0] = best_figure(trainer->settings, &trainer->record.history);
     told[1] = save_pace_due(&trainer->watch.pace, clock_seconds(), true);
@@ -353,11 +354,7 @@ static ls_status judge_best(trainer_t *trainer, bool *due, ls_error *error) {
   if (!(told[0] < position->best_loss)) return LS_OK;
   position->best_loss = told[0];
   position->best_step = position->step;
-  if (!is_root(trainer)) return LS_OK;
-  saver_release_best(trainer);
-  memcpy(trainer->copies.vector, engine_parameters(trainer->engine),
-         graph_floats(trainer->graph) * sizeof(float));
-  trainer->copies.vector_step = position->step;
+  if (is_root(trainer)) trainer_keep_best(trainer);
   return LS_OK;
 }
 
@@ -367,7 +364,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   const split_t *valid_split = &trainer->data.dataset->valid;
   metrics_t valid = {0};
   bool has_valid = valid_split->partition.rows > 0, by_clock = false;
-  TRY(saver_look(trainer, error));
+  TRY(saver_look(&trainer->copies.saver, error));
   TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   double loss = mean_loss(trainer, trainer->data.dataset->train.partition.rows);
   TRY(check_finite(trainer, loss, error));
@@ -386,8 +383,8 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
       settings->checkpoint.every.epochs > 0 && position->epoch % settings->checkpoint.every.epochs == 0;
   due =
       due || (settings->checkpoint.every.steps > 0 && position->step % settings->checkpoint.every.steps == 0);
-  bool kept = saver_keeps(trainer) && (due || by_clock || trainer->watch.save_due || last);
-  return kept || trainer_is_requested(trainer) ? saver_save(trainer, error) : LS_OK;
+  bool kept = saver_keeps(trainer->settings) && (due || by_clock || trainer->watch.save_due || last);
+  return kept || trainer_is_requested(trainer) ? trainer_save(trainer, error) : LS_OK;
 }
 
 /* Updates a schedule that depends on the losses of the epochs so far. Rank 0 has the history. */

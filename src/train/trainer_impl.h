@@ -10,8 +10,8 @@
 #include "train/host.h"
 #include "train/report.h"
 #include "run/run_lock.h"
+#include "run/saver.h"
 #include "train/row_weights.h"
-#include "train/save.h"
 #include "train/stop_rules.h"
 #include "train/stop_watch.h"
 #include "train/trainer.h"
@@ -93,6 +93,16 @@ ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *
 /* Trains epoch by epoch until a rule or a request ends the run. If the set-up failed (`status`), only keeps
  * the history. Returns the status of the run. Collective. */
 ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error);
+
+/* Prepares saving, once the run directory exists. Collective. */
+ls_status trainer_open_saver(trainer_t *trainer, ls_error *error);
+
+/* Saves a checkpoint of the present state; see saver_save. The last one of a run if it ends (trainer->stop).
+ * Collective. */
+ls_status trainer_save(trainer_t *trainer, ls_error *error);
+
+/* On rank 0: keeps the present parameters as the best, until a checkpoint refers to them. */
+void trainer_keep_best(trainer_t *trainer);
 
 /* Whether a signal or a time limit asked the run to stop early. */
 bool trainer_is_requested(const trainer_t *trainer);

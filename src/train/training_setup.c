@@ -386,7 +386,7 @@ static ls_status setup(trainer_t *trainer, ls_error *error) {
   TRY(load(trainer, error));
   TRY(look_at_hosts(trainer, error));
   TRY(trainer_agree(trainer, open_run(trainer, error), error));
-  if (trainer->solution == NULL) TRY(saver_create(trainer, error));
+  if (trainer->solution == NULL) TRY(trainer_open_saver(trainer, error));
   if (trainer->settings->train.members == 1) /* members have been advised one by one */
     TRY(trainer_advise(trainer, trainer->options->log, error));
   stop_watch_begin(&trainer->watch, trainer->world, trainer->began, trainer->settings->train.time_limit,
