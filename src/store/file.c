@@ -1,5 +1,6 @@
-/* Files as HDF5 opens and closes them. Files always use the POSIX driver, even with a parallel build of HDF5:
- * each rank reads independently, and one rank writes. A new file has a temporary name until it is published.
+/* Files as HDF5 opens and closes them. Files are read by the POSIX driver, even with a parallel build of
+ * HDF5: each rank reads independently, and one rank writes a file. A new file has a temporary name until it
+ * is published.
  */
 #include "store/store_impl.h"
 
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +30,7 @@ static void store_free(store_t *store) {
   free(store->notes);
   free(store->path);
   free(store->temporary);
+  free(store->disk);
   free(store);
 }
 
@@ -101,16 +102,17 @@ static store_t *store_for_writing(const char *path) {
   if (store == NULL) return NULL;
   store->path = strdup(path);
   store->temporary = temporary_name(path);
-  if (store->path != NULL && store->temporary != NULL) return store;
+  store->disk = calloc(1, sizeof *store->disk);
+  if (store->path != NULL && store->temporary != NULL && store->disk != NULL) return store;
   store_free(store);
   return NULL;
 }
 
 /* Stores no times, so equal content gives equal bytes. */
-static hid_t create_file(const char *path) {
+static hid_t create_file(const char *path, disk_t *disk) {
   hid_t access = access_list(true), creation = H5Pcreate(H5P_FILE_CREATE);
   H5Pset_obj_track_times(creation, 0);
-  hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+  hid_t file = driver_create(path, creation, access, disk);
   hdf5_close(access);
   hdf5_close(creation);
   return file;
@@ -121,9 +123,9 @@ ls_status store_create(const char *path, store_t **out, ls_error *error) {
   hdf5_quiet();
   store_t *store = store_for_writing(path);
   if (store == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
-  store->file = create_file(store->temporary);
+  store->file = create_file(store->temporary, store->disk);
   if (store->file < 0) {
-    hdf5_error(error, LS_IO, "cannot write %s", path);
+    if (disk_check(store, NULL, error) == LS_OK) hdf5_error(error, LS_IO, "%s cannot be written", path);
     unlink(store->temporary);
     store_free(store);
     return LS_IO;
@@ -132,29 +134,17 @@ ls_status store_create(const char *path, store_t **out, ls_error *error) {
   return LS_OK;
 }
 
-/* Closes a file that was written, and leaves it as it is on the disk now. What HDF5 still has to write goes
- * to a file in memory: if it cannot write a file (a full disk), it cannot close it either, and what it leaves
- * behind crashes the process later. */
-void file_close_written(store_t *store) {
-  void *descriptor = NULL;
-  int nowhere = memfd_create("discarded", MFD_CLOEXEC);
-  if (nowhere >= 0 && H5Fget_vfd_handle(store->file, H5P_DEFAULT, &descriptor) >= 0)
-    dup2(nowhere, *(int *)descriptor);
-  if (nowhere >= 0) close(nowhere);
-  H5Fclose(store->file);
-  H5Eclear2(H5E_DEFAULT);
-  store->file = H5I_INVALID_HID;
+ls_status disk_check(const store_t *store, const char *what, ls_error *error) {
+  if (store->disk == NULL || store->disk->code == 0) return LS_OK;
+  return error_set(error, LS_IO, "%s%s%s cannot be written: %s", store->path, what != NULL ? ": " : "",
+                   what != NULL ? what : "", strerror(store->disk->code));
 }
 
 void store_close(store_t **store) {
   TAKE_TURN();
   if (store == NULL || *store == NULL) return;
-  bool is_written = (*store)->temporary != NULL;
-  if ((*store)->file >= 0 && is_written)
-    file_close_written(*store);
-  else if ((*store)->file >= 0)
-    H5Fclose((*store)->file);
-  if (is_written) unlink((*store)->temporary);
+  if ((*store)->file >= 0) H5Fclose((*store)->file);
+  if ((*store)->temporary != NULL) unlink((*store)->temporary);
   H5Eclear2(H5E_DEFAULT);
   store_free(*store);
   *store = NULL;

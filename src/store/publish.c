@@ -89,15 +89,14 @@ static ls_status verify_and_seal(const char *path, ls_error *error) {
   return status;
 }
 
-/* Completes the file as HDF5 sees it. A flushed file is a whole file; closing it would only give back a few
- * bytes at its end. */
+/* Completes the file and closes it. */
 static ls_status finish(store_t *store, ls_error *error) {
   TAKE_TURN();
   TRY(write_status(manifest_write(store, error), error));
-  if (H5Fflush(store->file, H5F_SCOPE_GLOBAL) < 0)
-    return hdf5_error(error, LS_IO, "%s cannot be written", store->path);
-  file_close_written(store);
-  return LS_OK;
+  herr_t closed = H5Fclose(store->file);
+  store->file = H5I_INVALID_HID;
+  TRY(disk_check(store, NULL, error));
+  return closed >= 0 ? LS_OK : hdf5_error(error, LS_IO, "%s cannot be written", store->path);
 }
 
 ls_status store_publish(store_t **store, ls_error *error) {

@@ -17,11 +17,17 @@ typedef struct {
   char linked[1024]; /* the file that the last refused link leads to, or "" */
 } reading_notes_t;
 
+/* How the disk took what was written of a file. */
+typedef struct {
+  int code; /* errno of the first failure; 0: none */
+} disk_t;
+
 struct store {
   hid_t file;
   hid_t links;            /* how links are followed; H5P_DEFAULT when writing */
   char *path;             /* the final name when writing */
   char *temporary;        /* the name while writing; NULL when reading */
+  disk_t *disk;           /* NULL when reading */
   reading_notes_t *notes; /* NULL when writing */
 };
 
@@ -93,9 +99,14 @@ hid_t hdf5_type(store_type_t type);
 /* Opens a file for reading without any check of its bytes. The same errors as store_open. */
 ls_status file_open(const char *path, store_t **out, ls_error *error);
 
-/* Closes the file of a store for writing without another write to the disk. What HDF5 has not flushed is
- * lost. */
-void file_close_written(store_t *store);
+/* ---- driver.c ---- */
+
+/* H5Fcreate through a driver that notes failures of the disk in *disk, which must stay until the file is
+ * closed, and tells HDF5 nothing of them. */
+hid_t driver_create(const char *path, hid_t creation, hid_t access, disk_t *disk);
+
+/* LS_IO if the disk has failed to take something of the file. `what` was written last; NULL: all. */
+ls_status disk_check(const store_t *store, const char *what, ls_error *error);
 
 /* ---- shape.c, and array.c ---- */
 
