@@ -8,10 +8,11 @@
 
 bool store_has_attribute(const store_t *store, const char *name, const char *key) {
   TAKE_TURN();
-  bool there =
-      store_has(store, name) && hdf5_is_there(H5Aexists_by_name(store->file, name, key, store->links));
-  H5Eclear2(H5E_DEFAULT);
-  return there;
+  if (!store_has(store, name)) return false;
+  htri_t answer = H5Aexists_by_name(store->file, name, key, store->links);
+  if (!hdf5_disk_failed(answer)) return answer > 0;
+  answer = H5Aexists_by_name(store->file, name, key, store->links);
+  return answer > 0 || hdf5_disk_failed(answer);
 }
 
 static ls_status attribute_open(const store_t *store, const char *name, const char *key, hid_t *out,
@@ -34,7 +35,8 @@ ls_status store_read_texts(const store_t *store, const char *name, const char *k
   if (status == LS_NO_MEMORY)
     error_set(error, status, "%s: out of memory for attribute %s of %s", store->path, key, name);
   else if (status != LS_OK)
-    hdf5_error(error, status, "%s: attribute %s of %s cannot be read as text", store->path, key, name);
+    status =
+        hdf5_error(error, status, "%s: attribute %s of %s cannot be read as text", store->path, key, name);
   hdf5_close(attribute);
   return status;
 }

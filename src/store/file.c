@@ -150,6 +150,13 @@ void store_close(store_t **store) {
   *store = NULL;
 }
 
+static bool has_link(const store_t *store, const char *path) {
+  htri_t answer = H5Lexists(store->file, path, store->links);
+  if (!hdf5_disk_failed(answer)) return answer > 0;
+  answer = H5Lexists(store->file, path, store->links);
+  return answer > 0 || hdf5_disk_failed(answer);
+}
+
 /* HDF5 fails on a path unless every group along it exists, so this checks them one by one, up to a link that
  * leads nowhere or cannot be read. */
 bool store_has(const store_t *store, const char *name) {
@@ -162,7 +169,7 @@ bool store_has(const store_t *store, const char *name) {
     if ((path[i] != '/' && path[i] != '\0') || path[i - 1] == '/') continue;
     char cut = path[i];
     path[i] = '\0';
-    there = hdf5_is_there(H5Lexists(store->file, path, store->links));
+    there = has_link(store, path);
     broken = there && H5Oexists_by_name(store->file, path, store->links) <= 0;
     path[i] = cut;
   }

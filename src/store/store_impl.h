@@ -77,9 +77,9 @@ ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...)
  */
 ls_status system_status(int code);
 
-/* What HDF5 answered about the existence of something. If the disk failed, the answer is yes: then reading
- * says what is wrong. */
-bool hdf5_is_there(htri_t answer);
+/* Whether HDF5 could not tell if something exists because the disk failed. Then ask again; if the disk fails
+ * again, take it for there, and reading says what is wrong. */
+bool hdf5_disk_failed(htri_t answer);
 
 /* The status of a function that writes: what looks like bad data is a file that could not be written. */
 ls_status write_status(ls_status status, ls_error *error);

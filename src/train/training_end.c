@@ -180,7 +180,7 @@ static ls_status write_summary(trainer_t *trainer, const metrics_t *test, ls_err
   free(text);
   if (trainer->stop != STOP_NOT)
     report_stop(&trainer->record.report, trainer->position.step, stop_name(trainer->stop));
-  return status;
+  return status == LS_OK ? report_finish(&trainer->record.report, error) : status;
 }
 
 static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_error *error) {
