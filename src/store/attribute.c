@@ -9,16 +9,16 @@
 bool store_has_attribute(const store_t *store, const char *name, const char *key) {
   TAKE_TURN();
   if (!store_has(store, name)) return false;
-  htri_t answer = H5Aexists_by_name(store->file, name, key, store->links);
-  if (!hdf5_disk_failed(answer)) return answer > 0;
-  answer = H5Aexists_by_name(store->file, name, key, store->links);
-  return answer > 0 || hdf5_disk_failed(answer);
+  bool there = hdf5_exists(store, H5Aexists_by_name(store->file, name, key, store->links));
+  H5Eclear2(H5E_DEFAULT);
+  return there;
 }
 
 static ls_status attribute_open(const store_t *store, const char *name, const char *key, hid_t *out,
                                 ls_error *error) {
-  if (!store_has_attribute(store, name, key))
-    return error_set(error, LS_BAD_DATA, "%s: %s has no attribute %s", store->path, name, key);
+  bool there = store_has_attribute(store, name, key);
+  TRY(disk_check(store, NULL, error));
+  if (!there) return error_set(error, LS_BAD_DATA, "%s: %s has no attribute %s", store->path, name, key);
   hid_t attribute = H5Aopen_by_name(store->file, name, key, H5P_DEFAULT, store->links);
   if (attribute < 0)
     return hdf5_error(error, LS_BAD_DATA, "%s: attribute %s of %s cannot be read", store->path, key, name);

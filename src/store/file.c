@@ -135,9 +135,10 @@ ls_status store_create(const char *path, store_t **out, ls_error *error) {
 }
 
 ls_status disk_check(const store_t *store, const char *what, ls_error *error) {
-  if (store->disk == NULL || store->disk->code == 0) return LS_OK;
-  return error_set(error, LS_IO, "%s%s%s cannot be written: %s", store->path, what != NULL ? ": " : "",
-                   what != NULL ? what : "", strerror(store->disk->code));
+  int code = store->disk != NULL ? store->disk->code : store->notes != NULL ? store->notes->code : 0;
+  if (code == 0) return LS_OK;
+  return error_set(error, LS_IO, "%s%s%s cannot be %s: %s", store->path, what != NULL ? ": " : "",
+                   what != NULL ? what : "", store->disk != NULL ? "written" : "read", strerror(code));
 }
 
 void store_close(store_t **store) {
@@ -148,13 +149,6 @@ void store_close(store_t **store) {
   H5Eclear2(H5E_DEFAULT);
   store_free(*store);
   *store = NULL;
-}
-
-static bool has_link(const store_t *store, const char *path) {
-  htri_t answer = H5Lexists(store->file, path, store->links);
-  if (!hdf5_disk_failed(answer)) return answer > 0;
-  answer = H5Lexists(store->file, path, store->links);
-  return answer > 0 || hdf5_disk_failed(answer);
 }
 
 /* HDF5 fails on a path unless every group along it exists, so this checks them one by one, up to a link that
@@ -169,8 +163,8 @@ bool store_has(const store_t *store, const char *name) {
     if ((path[i] != '/' && path[i] != '\0') || path[i - 1] == '/') continue;
     char cut = path[i];
     path[i] = '\0';
-    there = has_link(store, path);
-    broken = there && H5Oexists_by_name(store->file, path, store->links) <= 0;
+    there = hdf5_exists(store, H5Lexists(store->file, path, store->links));
+    broken = there && !hdf5_exists(store, H5Oexists_by_name(store->file, path, store->links));
     path[i] = cut;
   }
   free(path);

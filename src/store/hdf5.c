@@ -67,9 +67,12 @@ ls_status system_status(int code) {
   return LS_IO;
 }
 
-bool hdf5_disk_failed(htri_t answer) {
+bool hdf5_exists(const store_t *store, htri_t answer) {
   char reason[LS_MESSAGE_SIZE / 2];
-  return answer < 0 && hdf5_reason(reason, sizeof reason) != 0;
+  int code = answer < 0 ? hdf5_reason(reason, sizeof reason) : 0;
+  if (code == 0) return answer > 0;
+  if (store->notes != NULL) store->notes->code = code;
+  return true;
 }
 
 ls_status write_status(ls_status status, ls_error *error) {

@@ -125,7 +125,9 @@ ls_status object_open(const store_t *store, const char *name, hid_t *out, ls_err
 ls_status array_open_unchecked(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
                                ls_error *error) {
   hid_t object = H5I_INVALID_HID;
-  if (!store_has(store, name)) return missing_array(store, name, error);
+  bool there = store_has(store, name);
+  TRY(disk_check(store, name, error));
+  if (!there) return missing_array(store, name, error);
   TRY(object_open(store, name, &object, error));
   if (H5Iget_type(object) != H5I_DATASET) {
     hdf5_close(object);

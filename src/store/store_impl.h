@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
   names_t checked;   /* arrays whose values exist (source_check) */
   char linked[1024]; /* the file that the last refused link leads to, or "" */
+  int code;          /* errno of a failure to read that no caller was told of; 0: none */
 } reading_notes_t;
 
 /* How the disk took what was written of a file. */
@@ -77,9 +78,10 @@ ls_status hdf5_error(ls_error *error, ls_status status, const char *format, ...)
  */
 ls_status system_status(int code);
 
-/* Whether HDF5 could not tell if something exists because the disk failed. Then ask again; if the disk fails
- * again, take it for there, and reading says what is wrong. */
-bool hdf5_disk_failed(htri_t answer);
+/* What HDF5 answered about the existence of something. If the disk failed, the answer is true, and nothing
+ * can be read from the store any more (disk_check): HDF5 keeps what it has read of a header by half, and then
+ * answers that something is missing. */
+bool hdf5_exists(const store_t *store, htri_t answer);
 
 /* The status of a function that writes: what looks like bad data is a file that could not be written. */
 ls_status write_status(ls_status status, ls_error *error);
@@ -105,7 +107,8 @@ ls_status file_open(const char *path, store_t **out, ls_error *error);
  * closed, and tells HDF5 nothing of them. */
 hid_t driver_create(const char *path, hid_t creation, hid_t access, disk_t *disk);
 
-/* LS_IO if the disk has failed to take something of the file. `what` was written last; NULL: all. */
+/* LS_IO if the disk has failed to take something of a file that is being written, or to give something of one
+ * that is being read. `what` was to be written or read last; NULL: all. */
 ls_status disk_check(const store_t *store, const char *what, ls_error *error);
 
 /* ---- shape.c, and array.c ---- */

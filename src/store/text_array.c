@@ -51,8 +51,9 @@ ls_status store_write_text_array(store_t *store, const char *name, const char *c
 /* Opens an array of texts of which all values exist, in this file or where the user allows it. */
 static ls_status open_texts(const store_t *store, const char *name, hid_t *out, ls_error *error) {
   hid_t object = H5I_INVALID_HID;
-  if (!store_has(store, name))
-    return error_set(error, LS_BAD_DATA, "%s: there is no array %s", store->path, name);
+  bool there = store_has(store, name);
+  TRY(disk_check(store, name, error));
+  if (!there) return error_set(error, LS_BAD_DATA, "%s: there is no array %s", store->path, name);
   TRY(object_open(store, name, &object, error));
   ls_status status = LS_OK;
   if (!text_array_is(object))
