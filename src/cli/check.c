@@ -7,6 +7,7 @@
 #include "score/evaluate.h"
 #include "train/host.h"
 #include "train/preflight.h"
+#include "run/saver.h"
 #include "train/trainer.h"
 #include "train/training.h"
 
@@ -35,6 +36,7 @@ typedef struct {
   training_t training; /* planned; its rows are read last */
   dataset_shape_t shape;
   engine_memory_t memory;
+  double files;  /* bytes that this rank needs to write files */
   rank_t *ranks; /* (world_size) */
 } check_t;
 
@@ -126,7 +128,7 @@ static rank_t describe_rank(const check_t *check, double program) {
   rank.rows = own_rows(check->shape.train_rows, check->training.layout);
   rank.data = data_bytes(check);
   rank.program = program;
-  rank.private = memory->partials + memory->states + memory->tape + memory->exchange + memory->files;
+  rank.private = memory->partials + memory->states + memory->tape + memory->exchange + check->files;
   return rank;
 }
 
@@ -210,7 +212,7 @@ static void print_memory(const check_t *check) {
       "memory  rank 0: program %.1f MB, data %.1f MB, partial sums %.1f MB, optimiser %.1f MB, activations "
       "%.1f MB, exchange %.1f MB, files %.1f MB\n",
       check->ranks[0].program / 1e6, check->ranks[0].data / 1e6, memory->partials / 1e6, memory->states / 1e6,
-      memory->tape / 1e6, memory->exchange / 1e6, memory->files / 1e6);
+      memory->tape / 1e6, memory->exchange / 1e6, check->files / 1e6);
   for (int node = 0; node < world_nodes(world); node++) {
     double bytes = memory->parameters;
     for (int r = 0; r < world_size(world); r++)
@@ -312,6 +314,8 @@ static ls_status examine(check_t *check, ls_error *error) {
   check->settings = &check->own;
   check->shape = check->training.shape;
   check->memory = engine_memory(check->settings, check->training.layout, check->training.graph, check->world);
+  check->files = saver_memory(check->settings, graph_floats(check->training.graph), world_rank(check->world),
+                              world_size(check->world));
   return gather_ranks(check, error);
 }
 

@@ -25,6 +25,23 @@ bool saver_keeps(const settings_t *settings) {
   return every->epochs > 0 || every->steps > 0 || every->seconds > 0 || every->is_auto;
 }
 
+bool saver_in_parts(const settings_t *settings, size_t floats, int ranks) {
+  const char *parts = settings->checkpoint.parts;
+  const int states = optimizer_find(settings->optimizer.name)->states;
+  const double bytes = (double)floats * sizeof(float) * states;
+  if (states == 0 || strcmp(settings->parallel.reduce, "mpi") == 0) return false;
+  return strcmp(parts, "ranks") == 0 || (strcmp(parts, "auto") == 0 && bytes > PARTS_BYTES && ranks > 1);
+}
+
+/* Several ranks that write one file: rank 0 collects a vector of all shares first. */
+double saver_memory(const settings_t *settings, size_t floats, int rank, int ranks) {
+  const double vector = (double)floats * sizeof(float);
+  const int states = optimizer_find(settings->optimizer.name)->states;
+  const double own = rank == 0 ? vector * (saver_keeps(settings) ? 2 : 1) : 0;
+  if (saver_in_parts(settings, floats, ranks)) return own + vector * states / ranks;
+  return rank == 0 ? own + vector * (states + (ranks > 1 ? 1 : 0)) : 0;
+}
+
 /* ---- what the thread does ---- */
 
 /* Before a checkpoint that refers to the best parameters: writes these, unless they are on the disk already.
@@ -353,12 +370,10 @@ static ls_status find_shared(saver_t *saver, bool *is_shared, ls_error *error) {
 
 /* Whether all ranks write. The same on all ranks. Collective. */
 static ls_status choose_parts(saver_t *saver, ls_error *error) {
-  const settings_t *settings = saver->in.settings;
-  double bytes = (double)graph_floats(saver->in.graph) * sizeof(float) * saver->in.optimizer->states;
-  bool wanted = strcmp(settings->checkpoint.parts, "ranks") == 0, is_shared = false;
-  bool is_auto = strcmp(settings->checkpoint.parts, "auto") == 0;
-  bool spread = saver->in.optimizer->states > 0 && strcmp(settings->parallel.reduce, "mpi") != 0;
-  saver->in_parts = spread && (wanted || (is_auto && bytes > PARTS_BYTES && world_size(saver->in.world) > 1));
+  const bool wanted = strcmp(saver->in.settings->checkpoint.parts, "ranks") == 0;
+  bool is_shared = false;
+  saver->in_parts =
+      saver_in_parts(saver->in.settings, graph_floats(saver->in.graph), world_size(saver->in.world));
   if (!saver->in_parts) return LS_OK;
   TRY(find_shared(saver, &is_shared, error));
   if (!is_shared && wanted)

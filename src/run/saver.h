@@ -116,6 +116,14 @@ typedef struct {
 /* Whether a run keeps checkpoints. */
 bool saver_keeps(const settings_t *settings);
 
+/* Whether the states of a network with so many floats are written in parts, if all ranks see the directory.
+ */
+bool saver_in_parts(const settings_t *settings, size_t floats, int ranks);
+
+/* Bytes that a rank needs to save, besides the state itself: the best parameters and copies. Not collective.
+ */
+double saver_memory(const settings_t *settings, size_t floats, int rank, int ranks);
+
 /* Takes memory and starts threads, once the run directory exists. `saver` must stay where it is; saver_free
  * also after a failure. Collective. */
 ls_status saver_create(const saver_inputs_t *inputs, saver_t *saver, ls_error *error);

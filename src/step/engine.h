@@ -63,7 +63,6 @@ typedef struct {
   double states;     /* per rank: its share of the optimiser's state */
   double tape;       /* per rank */
   double exchange;   /* per rank: sums of other nodes, and of several ranks of this one */
-  double files;      /* rank 0: whole vectors of parameters and state while files are written */
 } engine_memory_t;
 engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout, const graph_t *graph,
                               const world_t *world);

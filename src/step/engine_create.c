@@ -187,7 +187,6 @@ engine_memory_t engine_memory(const settings_t *settings, const layout_t *layout
                            .partials = fold_plan(layout).n * strategy.subtree_sums,
                            .states = vector * (states + 1) / strategy.shares,
                            .exchange = strategy.exchange,
-                           .files = world_rank(world) == 0 ? vector * (states + 3) : 0,
                            .tape = (double)(layout->own_shards * shape.padded) *
                                    (double)graph_tape_floats(graph, true) * sizeof(float)};
 }
