@@ -125,11 +125,11 @@ static ls_status run_command(const session_t *session, int argc, char **argv, ls
   ls_status status = prepare(session, argc, argv, &command, &options, error);
   if (status == LS_OK && command->fills_job)
     status = launch_check_tasks(&session->launch, session->world, error);
-  char ignored[128];
+  char ignored[192];
   if (status == LS_OK && command->is_parallel && openmp_ignored(ignored, sizeof ignored) != NULL)
     log_info(&session->log,
              "ignored %s: the launcher decides on which cores a rank runs, and parallel.threads how many "
-             "threads it has",
+             "threads it has; those that wait sleep",
              ignored);
   if (status == LS_OK && command->is_parallel)
     status = command->run(session, options, error);

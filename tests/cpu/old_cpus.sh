@@ -51,7 +51,7 @@ done
 
 # ---- from the baseline on ----
 
-export OMPI_MCA_pml=ob1 OMP_WAIT_POLICY=passive
+export OMPI_MCA_pml=ob1
 words=(train "$root/configs/iris.yaml" data.file=data.h5 runs=runs train.epochs=2 parallel.threads=1)
 "$program" import --make spirals data.h5 --rows 600 --classes 3 --noise 0.02 --seed 1 --split train=0.8,test=0.2 >/dev/null
 "$program" "${words[@]}" name=here >out 2>&1 || fail "here: $(cat out)"

@@ -32,7 +32,7 @@ trap 'rm -rf "$place"' EXIT
 cd "$place"
 exec </dev/null
 export LC_ALL=C
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_ess_singleton_isolated=${OMPI_MCA_ess_singleton_isolated:-1} # a process alone needs no daemon beside it
 unset LOCKSTEP_ISA
 : >failures

@@ -36,7 +36,6 @@ void place_make(void) {
   setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 0);
   setenv("OMPI_MCA_odls_base_sigkill_timeout", "0", 0); /* else a second passes after each failure */
   setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
-  setenv("OMP_WAIT_POLICY", "passive", 0); /* more threads than cores: who waits must not spin */
 }
 
 void place_remove(void) {
