@@ -230,6 +230,17 @@ ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bo
   return status;
 }
 
+void run_tidy(const run_directory_t *run) {
+  struct dirent **entries = NULL;
+  char path[RUN_FILE_SIZE];
+  int n = scandir(run->path, &entries, is_left_over, alphasort);
+  for (int i = 0; i < n; i++) {
+    run_file(run, entries[i]->d_name, path);
+    unlink(path);
+  }
+  free_entries(entries, n);
+}
+
 void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step) {
   struct dirent **entries = NULL;
   char path[RUN_FILE_SIZE];
@@ -248,10 +259,5 @@ void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step) {
     unlink(path);
   }
   free_entries(entries, n);
-  n = scandir(run->path, &entries, is_left_over, alphasort);
-  for (int i = 0; i < n; i++) {
-    run_file(run, entries[i]->d_name, path);
-    unlink(path);
-  }
-  free_entries(entries, n);
+  run_tidy(run);
 }

@@ -4,6 +4,7 @@
 #include "base/owner.h"
 #include "store/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@ enum { LOCK_PATH_SIZE = 4096, MOST_TRIES = 1000, DEEPEST = 2, POLL_NANOSECONDS =
 struct run_lock {
   char path[LOCK_PATH_SIZE];      /* RUNS/.NAME.lock */
   char temporary[LOCK_PATH_SIZE]; /* our file, which the lock will be; also tells the file system's time */
+  char second[LOCK_PATH_SIZE];    /* the same for the lock that takes a dead owner's place */
   char run[LOCK_PATH_SIZE];       /* RUNS/NAME, for messages */
   char made[LOCK_PATH_SIZE];      /* RUNS if it was made here, or "" */
   owner_t self;
@@ -143,10 +145,8 @@ static ls_status take_over(const run_lock_t *lock, const char *path, const owner
   TRY(take(lock, claim, depth + 1, error));
   ls_status status = LS_OK;
   if (is_of(path, dead->id)) {
-    char second[LOCK_PATH_SIZE + 8];
-    snprintf(second, sizeof second, "%s.new", lock->temporary);
-    status = write_file(second, &lock->self, error);
-    if (status == LS_OK && rename(second, path) != 0)
+    status = write_file(lock->second, &lock->self, error);
+    if (status == LS_OK && rename(lock->second, path) != 0)
       status = system_error("the lock of the run cannot be replaced", path, error);
     *taken = status == LS_OK;
   }
@@ -224,16 +224,43 @@ static void stop_renewing(run_lock_t *lock) {
   }
 }
 
+/* ---- what dead processes left ---- */
+
+/* Removes the temporary files of dead processes, and what they held while they replaced or gave back an
+ * earlier lock of this run. Nobody can need the latter: the lock is ours now. */
+static void remove_left_over(const run_lock_t *lock) {
+  char folder[LOCK_PATH_SIZE], path[2 * LOCK_PATH_SIZE];
+  const char *slash = strrchr(lock->path, '/'), *name = slash == NULL ? lock->path : slash + 1;
+  snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - lock->path),
+           slash == NULL ? "." : lock->path);
+  struct dirent **entries = NULL;
+  int n = scandir(folder, &entries, NULL, alphasort);
+  for (int i = 0; i < n; i++) {
+    const char *found = entries[i]->d_name;
+    owner_t owner;
+    snprintf(path, sizeof path, "%s/%s", folder, found);
+    if (strncmp(found, name, strlen(name)) == 0 && found[strlen(name)] == '.' &&
+        (store_temporary(found) == TEMPORARY_LEFT ||
+         (store_temporary(found) == TEMPORARY_NOT && owner_read(path, &owner) &&
+          owner_state(&owner, &lock->self) == OWNER_DEAD)))
+      unlink(path);
+    free(entries[i]);
+  }
+  if (n >= 0) free(entries);
+}
+
 /* ---- the whole ---- */
 
 static ls_status name_files(run_lock_t *lock, const char *run, ls_error *error) {
   const char *slash = strrchr(run, '/');
   int folder = slash == NULL ? 0 : (int)(slash - run) + 1;
   int length = snprintf(lock->path, sizeof lock->path, "%.*s.%s.lock", folder, run, run + folder);
-  int longer = snprintf(lock->temporary, sizeof lock->temporary, "%.*s.%s.lock.new-%s", folder, run,
-                        run + folder, lock->self.id);
+  int longer = snprintf(lock->temporary, sizeof lock->temporary, "%s.%s.tmp-%s-%ld", lock->path,
+                        lock->self.id, lock->self.host, (long)getpid());
+  int longest = snprintf(lock->second, sizeof lock->second, "%s.%s-second.tmp-%s-%ld", lock->path,
+                         lock->self.id, lock->self.host, (long)getpid());
   snprintf(lock->run, sizeof lock->run, "%s", run);
-  if (length >= (int)sizeof lock->path || longer >= (int)sizeof lock->temporary)
+  if (length >= LOCK_PATH_SIZE || longer >= LOCK_PATH_SIZE || longest >= LOCK_PATH_SIZE)
     return error_set(error, LS_BAD_SETTINGS, "runs: the path of the run directory is too long");
   char runs[LOCK_PATH_SIZE];
   struct stat about;
@@ -250,6 +277,7 @@ static ls_status open_lock(run_lock_t *lock, const char *run, ls_error *error) {
   ls_status status = take(lock, lock->path, 0, error);
   if (status == LS_OK) status = start_renewing(lock, error);
   unlink(lock->temporary);
+  if (status == LS_OK) remove_left_over(lock);
   return status;
 }
 
@@ -285,10 +313,15 @@ ls_status run_lock_check(const run_lock_t *lock, ls_error *error) {
 static void give_back(const run_lock_t *lock) {
   char claim[LOCK_PATH_SIZE + OWNER_FIELD_SIZE + 16];
   ls_error ignored = {0};
+  bool claimed = false;
   snprintf(claim, sizeof claim, "%s.after-%s", lock->path, lock->self.id);
-  if (!is_of(lock->path, lock->self.id) || write_file(claim, &lock->self, &ignored) != LS_OK) return;
-  if (is_of(lock->path, lock->self.id)) unlink(lock->path);
-  unlink(claim);
+  if (!is_of(lock->path, lock->self.id) || write_file(lock->temporary, &lock->self, &ignored) != LS_OK)
+    return;
+  if (try_link(lock, claim, &claimed, &ignored) == LS_OK && claimed) {
+    if (is_of(lock->path, lock->self.id)) unlink(lock->path);
+    unlink(claim);
+  }
+  unlink(lock->temporary);
 }
 
 void run_lock_release(run_lock_t **lock) {

@@ -360,7 +360,9 @@ ls_status training_lock(world_t *world, const settings_t *settings, const log_t 
   run_directory_t run;
   world_set_timeout(world, settings->parallel.timeout);
   TRY(world_agree(world, run_directory_of(settings, &run, error), error));
-  return run_lock_share(world, run.path, log, out, error);
+  TRY(run_lock_share(world, run.path, log, out, error));
+  if (*out != NULL) run_tidy(&run);
+  return LS_OK;
 }
 
 static void teardown(trainer_t *trainer) {
