@@ -11,10 +11,15 @@ static const struct {
 enum { NOTED = sizeof noted / sizeof noted[0] };
 
 /* Global, because a signal handler has no other way to report what it received. */
-static volatile sig_atomic_t last;
+static volatile sig_atomic_t last, continued;
 
 static void note(int number) {
   last = number;
+}
+
+static void note_continued(int number) {
+  (void)number;
+  continued = 1;
 }
 
 void signals_note(void) {
@@ -23,12 +28,20 @@ void signals_note(void) {
   for (size_t i = 0; i < NOTED; i++)
     if (sigaction(noted[i].number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
       sigaction(noted[i].number, &ours, NULL);
+  ours.sa_handler = note_continued;
+  sigaction(SIGCONT, &ours, NULL);
 }
 
 int signals_take(void) {
   int number = last;
   last = 0;
   return number;
+}
+
+bool signals_take_continued(void) {
+  bool came = continued != 0;
+  continued = 0;
+  return came;
 }
 
 const char *signals_name(int number) {

@@ -66,9 +66,16 @@ static stop_reason_t own_reason(stop_watch_t *watch, double now) {
   return watch->signal != 0 ? STOP_SIGNAL : reason;
 }
 
+/* Whether this rank wants a checkpoint: it is due by the clock, or SIGCONT has come, perhaps the beginning of
+ * the end. */
+static bool wants_save(stop_watch_t *watch, double now) {
+  if (signals_take_continued()) watch->continued = true;
+  return watch->continued || save_pace_due(&watch->pace, now, false);
+}
+
 bool stop_watch_wants_look(stop_watch_t *watch, double longest) {
   double now = clock_seconds();
-  bool save = !watch->save_due && save_pace_due(&watch->pace, now, false);
+  bool save = !watch->save_due && wants_save(watch, now);
   return own_reason(watch, now) != STOP_NOT || save || now - watch->last_look > longest;
 }
 
@@ -93,7 +100,8 @@ ls_status stop_watch_look(stop_watch_t *watch, stop_reason_t *stop, ls_error *er
   watch->last_look = now;
   crew_listen(watch->world);
   int64_t told[] = {own_reason(watch, now), world_rank(watch->world) == 0 ? pace(watch, took) : 0,
-                    save_pace_due(&watch->pace, now, false)};
+                    wants_save(watch, now)};
+  watch->continued = false;
   TRY(world_max_i64(watch->world, told, 3, error));
   watch->steps_left = watch->steps_between = told[1];
   watch->save_due = told[2] != 0;

@@ -10,7 +10,8 @@
  * rank has a request: each rank checks its own requests in every step, and the exchange of the step tells the
  * others.
  *
- * A checkpoint that is due by rank 0's clock is requested in the same way, but does not end the run. */
+ * A checkpoint that is due by rank 0's clock, or asked for by SIGCONT, is requested in the same way, but does
+ * not end the run. */
 #ifndef TRAIN_STOP_WATCH_H
 #define TRAIN_STOP_WATCH_H
 
@@ -33,6 +34,7 @@ typedef struct {
   world_t *world;          /* whose ranks look together */
   int signal;              /* for STOP_SIGNAL: the signal */
   char receiver[96];       /* and the first rank that received it: "rank 3 on node07" */
+  bool continued;          /* SIGCONT has come to this rank since the last look */
   save_pace_t pace;        /* on rank 0: when checkpoints are due; elsewhere never */
   bool save_due;           /* the last look found that one is; the same on all ranks */
 } stop_watch_t;

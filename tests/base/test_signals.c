@@ -19,6 +19,14 @@ Test(signals, are_noted_until_they_are_taken) {
   cr_assert_eq(signals_take(), SIGINT);
 }
 
+Test(signals, to_continue_are_no_requests_to_stop) {
+  signals_note();
+  kill(getpid(), SIGCONT);
+  cr_assert_eq(signals_take(), 0);
+  cr_assert(signals_take_continued());
+  cr_assert_not(signals_take_continued(), "a signal counts once");
+}
+
 static void *raise_in_thread(void *number) {
   raise(*(int *)number);
   return NULL;

@@ -14,7 +14,7 @@
 #include <time.h>
 
 /* 1812 training rows in 91 steps of 20: long enough to be interrupted. */
-enum { EPOCHS = 20, STOPPED = 75 };
+enum { EPOCHS = 20, STEPS = 91, STOPPED = 75 };
 
 static void set_up(void) {
   place_make();
@@ -119,6 +119,61 @@ Test(stop, by_a_signal_to_the_launcher) {
   kill(pid, SIGUSR1);
   result_t result = run_finish(pid, LIMIT_SECONDS);
   check_stopped(&result, "launched", "signal");
+}
+
+static int count_checkpoints(const char *name) {
+  return atoi(run_command("sh -c 'ls runs/%s/checkpoint-*.h5 2>/dev/null | wc -l'", name).out);
+}
+
+/* Waits for a checkpoint; false if the time is over. */
+static bool has_checkpoint(const char *name, double limit) {
+  double began = clock_seconds();
+  while (count_checkpoints(name) == 0 && clock_seconds() - began < limit)
+    nanosleep(&(struct timespec){0, 20000000}, NULL);
+  return count_checkpoints(name) > 0;
+}
+
+/* mpirun of Open MPI sends SIGCONT at the first Ctrl-C, SIGTERM later, and gives up the ranks at the second.
+ */
+Test(stop, by_two_interrupts_of_mpirun_leaves_a_checkpoint) {
+  if (strstr(run_launcher(2), "--oversubscribe") == NULL) cr_skip_test("only Open MPI's mpirun does this");
+  setenv("OMPI_MCA_odls_base_sigkill_timeout", "30", 1); /* until SIGTERM, which must not be needed */
+  for (int nodes = 1; nodes <= 2; nodes++) {
+    const char *with = "schedule=constant checkpoint.every=never";
+    int step = 0;
+    run_command("rm -rf runs");
+    pid_t pid = run_start(2, "train config.yaml name=twice train.epochs=100000 parallel.ranks_per_node=%d %s",
+                          3 - nodes, with);
+    wait_for_run("twice");
+    kill(pid, SIGINT);
+    cr_expect(has_checkpoint("twice", 20), "there is no checkpoint after the first interrupt");
+    kill(pid, SIGINT);
+    cr_expect_neq(run_finish(pid, LIMIT_SECONDS).code, 0);
+    sscanf(run_command("sh -c 'ls runs/twice/checkpoint-*.h5'").out, "runs/twice/checkpoint-%d", &step);
+    int epochs = step / STEPS + 2;
+    while (run(ALONE, "train --resume config.yaml name=twice train.epochs=%d %s", epochs, with).code == 1)
+      nanosleep(&(struct timespec){0, 20000000}, NULL); /* the ranks end a moment after mpirun */
+    run_well(ALONE, "train config.yaml name=whole train.epochs=%d %s", epochs, with);
+    char expected[64], bits[64]; /* the last parameters, since there are no best ones */
+    json_value(file_text("runs/whole/summary.json"), "parameters_checksum", expected);
+    json_value(file_text("runs/twice/summary.json"), "parameters_checksum", bits);
+    cr_expect_str_eq(bits, expected);
+  }
+}
+
+/* A run that was stopped and goes on only saves. */
+Test(stop, is_not_what_a_continued_run_does) {
+  run_well(ALONE, "train config.yaml name=whole checkpoint.every=never");
+  outcome_t expected = outcome_of("whole");
+  pid_t pid = run_start(ALONE, "train config.yaml name=continued checkpoint.every=never");
+  wait_for_run("continued");
+  run_signal_ranks(pid, SIGSTOP, ANY_RANKS);
+  nanosleep(&(struct timespec){0, 200000000}, NULL);
+  run_signal_ranks(pid, SIGCONT, ANY_RANKS);
+  result_t result = run_finish(pid, LIMIT_SECONDS);
+  cr_expect_eq(result.code, 0, "%s", result.err);
+  cr_expect_eq(count_checkpoints("continued"), 1);
+  check_finished(&expected, "continued");
 }
 
 /* A machine that stands still for a moment may make it late; one that is late each time has no such excuse.
