@@ -40,7 +40,9 @@ launcher() {
 }
 
 # launch NODES TASKS THREADS WORDS…: the program with these words, so many ranks spread evenly over so many nodes of the
-# job. SIGUSR1 to this script goes on to the ranks; the exit code is theirs.
+# job: those of the array `hosts`, any if it is empty. SIGUSR1 to this script goes on to the ranks, and sets asked_to_stop;
+# the exit code is theirs.
+hosts=()
 launch() {
   local nodes=$1 tasks=$2 threads=$3 code=0 child words
   shift 3
@@ -50,19 +52,24 @@ launch() {
   export SLURM_NTASKS=$tasks SLURM_CPUS_PER_TASK=$threads OMP_NUM_THREADS=$threads
   if [[ $(launcher) == srun ]]; then
     words=(srun "--mpi=${LOCKSTEP_MPI:-pmix}" "--nodes=$nodes" "--ntasks=$tasks" "--cpus-per-task=$threads")
+    [[ ${#hosts[@]} -eq 0 ]] || words+=("--nodelist=$(IFS=, && echo "${hosts[*]}")")
   elif mpirun --version 2>&1 | grep -q 'Open MPI'; then
     words=(mpirun -n "$tasks" --map-by "ppr:$(((tasks + nodes - 1) / nodes)):node:PE=$threads" --bind-to core)
+    [[ ${#hosts[@]} -eq 0 ]] ||
+      words+=(--host "$(printf "%s:$(((tasks + nodes - 1) / nodes)) " "${hosts[@]}" | sed 's/ $//; s/ /,/g')")
   else
     words=(mpiexec -n "$tasks" -ppn "$(((tasks + nodes - 1) / nodes))" -bind-to "core:$threads")
+    [[ ${#hosts[@]} -eq 0 ]] || words+=(-hosts "$(IFS=, && echo "${hosts[*]}")")
   fi
   "${words[@]}" "${options[@]}" "$LOCKSTEP" "$@" &
   child=$!
-  trap 'kill -USR1 "$child" 2>/dev/null' USR1
+  # shellcheck disable=SC2034 # restart.sh reads it
+  trap 'asked_to_stop=yes; kill -USR1 "$child" 2>/dev/null' USR1
   wait "$child" || code=$?
   while kill -0 "$child" 2>/dev/null; do # a signal ended the waiting, and not the program
     code=0
     wait "$child" || code=$?
   done
-  trap - USR1
+  trap 'asked_to_stop=yes' USR1
   return "$code"
 }

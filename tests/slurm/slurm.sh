@@ -95,6 +95,23 @@ wait_until 60 has_ended "$job"
 [[ $(grep -c '"event": "resume"' runs/preempted/log.jsonl) -eq 2 ]] || fail "it was not resumed twice"
 "$LOCKSTEP" diff runs/whole runs/preempted || fail "other bits than those of the run that was left alone"
 
+# ---- a rank is killed: the job starts again by itself, without going back to the queue ----
+
+has_checkpoint() { compgen -G "runs/$1/checkpoint-*.h5" >/dev/null; }
+for launcher in srun mpirun; do
+  name=killed-$launcher
+  job=$(LOCKSTEP_LAUNCHER=$launcher sbatch --parsable --ntasks=2 --cpus-per-task=1 --time=5 --output="$name.out" \
+    "$root/slurm/train.sbatch" --restarts 3 config.yaml "name=$name" "checkpoint.every=10 epochs" parallel.timeout=20)
+  wait_until 60 has_checkpoint "$name"
+  words="$LOCKSTEP train --resume config.yaml name=$name checkpoint.every=10 epochs parallel.timeout=20"
+  kill -KILL "$(pgrep -x -f -- "$words" | tail -n 1)" || fail "$name: there was no rank to kill"
+  wait_until 100 has_ended "$job"
+  [[ $(summary "$name" status) == "done" ]] || fail "$name: the job has not finished its training: $(cat "$name.out")"
+  grep -q 'restart 1 of at most 3' "$name.out" || fail "$name: nothing is said of a restart: $(cat "$name.out")"
+  ! grep -q 'goes back to the queue' "$name.out" || fail "$name: the job went back to the queue"
+  "$LOCKSTEP" diff runs/whole "runs/$name" || fail "$name: other bits than those of the run that was left alone"
+done
+
 # ---- the same bits on other layouts, by mpirun inside the job ----
 
 job=$(LAYOUTS="1x1x1 1x2x1" LOCKSTEP_LAUNCHER=mpirun sbatch --parsable --array=0-1%1 --ntasks=2 --cpus-per-task=1 --time=5 \
