@@ -8,21 +8,22 @@
 
 asked_to_stop="" # set by the traps of the callers when somebody asks the job to end
 
-# The last checkpoints of a training and its members, as text that changes with each checkpoint.
-#   progress_of CONFIG [section.key=value …]
-progress_of() {
-  local config=$1 runs=runs name word
+# The run directory of a training: run_of CONFIG [section.key=value …]
+run_of() {
+  local config=$1 runs name word
   shift
-  name=$(basename "${config%.*}")
-  word=$(sed -n 's/^name: *\([^# ]*\).*/\1/p' "$config" 2>/dev/null | head -n 1)
-  name=${word:-$name}
-  word=$(sed -n 's/^runs: *\([^# ]*\).*/\1/p' "$config" 2>/dev/null | head -n 1)
-  runs=${word:-$runs}
+  name=$(sed -n 's/^name: *\([^# ]*\).*/\1/p' "$config" 2>/dev/null | head -n 1)
+  runs=$(sed -n 's/^runs: *\([^# ]*\).*/\1/p' "$config" 2>/dev/null | head -n 1)
   for word in "$@"; do
     [[ $word != name=* ]] || name=${word#name=}
     [[ $word != runs=* ]] || runs=${word#runs=}
   done
-  (shopt -s nullglob && printf '%s\n' "$runs/$name"{,-member-*}/{checkpoint-*,model}.h5)
+  echo "${runs:-runs}/${name:-$(basename "${config%.*}")}"
+}
+
+# The last checkpoints of the run directory $1 and of its members, as text that changes with each checkpoint.
+progress_of() {
+  (shopt -s nullglob && printf '%s\n' "$1"{,-member-*}/{checkpoint-*,model}.h5)
 }
 
 # keep_going MOST LATEST CONFIG [section.key=value …]: calls the function `attempt`, and again after a fault, at most MOST
@@ -30,16 +31,19 @@ progress_of() {
 # calls `find_hosts`, which may refuse. LATEST: seconds since 1970 after which no attempt begins; 0: no limit. The exit code
 # is that of the last attempt.
 keep_going() {
-  local most=$1 latest=$2 restarts=0 pause=1 code before now
+  local most=$1 latest=$2 restarts=0 pause=1 code run before now
   shift 2
-  before=$(progress_of "$@")
+  run=$(run_of "$@")
+  before=$(progress_of "$run")
   while true; do
     code=0
     attempt || code=$?
+    # mpiexec of MPICH 4.0 sometimes ends with 0 though its ranks ended with 75
+    [[ $code -ne 0 ]] || ! grep -q '"status": "stopped"' "$run/summary.json" 2>/dev/null || code=75
     case $code in
       0 | 2 | 3 | 75) return "$code" ;;
     esac
-    now=$(progress_of "$@")
+    now=$(progress_of "$run")
     if [[ -n $asked_to_stop ]]; then
       return "$code"
     elif [[ $restarts -ge $most ]]; then

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Lets every file call of a training go wrong in turn: the process is killed there, or the call fails, or the disk is full
+# from there on. Whatever happens, the files are whole, and the resumed run, on another layout, ends with the bits of a run
+# that nothing befell.
+#   file_calls.sh ROOT LOCKSTEP LIBRARY STRIDE [MPIRUN...]
+# LIBRARY: tests/faults/file_calls.c. STRIDE: 1 tries every call, 7 every seventh. MPIRUN... starts two ranks; every rank
+# that writes files is tried. KINDS in the environment: which faults, all by default.
+set -euo pipefail
+program=$(realpath "$2") library=$(realpath "$3") stride=$4
+place=$(realpath "$(mktemp -d)")
+trap 'rm -rf "$place"' EXIT
+# shellcheck source=tests/faults/common.sh
+source "$1/tests/faults/common.sh"
+shift 4
+cd "$place"
+launch=() ranks=1 threads=2
+if [[ $# -gt 0 ]]; then
+  launch=("$@" 2) ranks=2 threads=1
+fi
+
+# faulty RANK N KIND WORDS…: `lockstep WORDS`, with N-th call of RANK going wrong; 0: none.
+faulty() {
+  local rank=$1 n=$2 kind=$3
+  shift 3
+  # without the shell's line about a killed process
+  { timeout --signal=KILL $limit "${launch[@]}" env LD_PRELOAD="$library" FAULT_UNDER="$place/runs" FAULT_CALL="$n" \
+    FAULT_KIND="$kind" FAULT_RANK="$rank" FAULT_REPORT="$place/calls" "$program" "$@" >out 2>&1; } 2>/dev/null
+}
+
+# An end that the kind of the fault may have: killed, or a documented code with a message.
+check_end() {
+  local what=$1 kind=$2 code=$3
+  case $code in
+    0) [[ $(summary a parameters_checksum) == "$expected" ]] || fail "$what: exit code 0 with other bits"$'\n'"$(cat out)" ;;
+    1) grep -q '^lockstep: ' out || [[ $kind == kill || $kind == torn ]] || fail "$what: no message"$'\n'"$(cat out)" ;;
+    9 | 137) [[ $kind == kill || $kind == torn ]] || fail "$what: killed after $limit s"$'\n'"$(tail -5 out)" ;;
+    *) fail "$what: exit code $code"$'\n'"$(tail -5 out)" ;;
+  esac
+}
+
+# try RANK N KIND
+try() {
+  local rank=$1 n=$2 kind=$3 code=0 what
+  rm -rf runs calls.*
+  faulty "$rank" "$n" "$kind" train run.yaml name=a || code=$?
+  what="$kind at call $n of rank $rank of $ranks ($(sed -n "s/^$n //p" "calls.$rank" 2>/dev/null))"
+  runs=$((runs + 1))
+  ends[$code]=$((${ends[$code]:-0} + 1))
+  check_end "$what" "$kind" "$code"
+  check_files "$what"
+  code=0
+  timeout --signal=KILL $limit "$program" train --resume run.yaml name=a parallel.threads=$threads >again 2>&1 || code=$?
+  if [[ $code -ne 0 || $(summary a parameters_checksum) != "$expected" ]]; then
+    fail "$what: resumed, exit code $code, checksum $(summary a parameters_checksum)"$'\n'"$(cat out)"$'\n'"$(cat again)"
+  fi
+  check_tidy "$what"
+}
+
+"$program" import --make spirals data.h5 --rows 200 --classes 3 --seed 1 >/dev/null
+cat >run.yaml <<'YAML'
+data: {file: data.h5, scaling: standard, validation: 0.2}
+model: {layers: [{dense: {units: 8, activation: relu}}, batch_norm, {dropout: 0.1}, {dense: 3}]}
+loss: cross_entropy
+optimizer: {name: sgd, momentum: 0.9}
+train: {epochs: 3, global_batch_size: 64}
+checkpoint: {every: 1 epochs, keep: 2}
+parallel: {threads: 1, shards: 4}
+YAML
+
+expected=none
+faulty 0 0 none train run.yaml name=a || { cat out >&2 && exit 1; }
+expected=$(summary a parameters_checksum)
+for ((rank = 0; rank < ranks; rank++)); do
+  rm -rf runs calls.*
+  faulty "$rank" 0 none train run.yaml name=a
+  calls=$(wc -l <"calls.$rank")
+  [[ $calls -gt 0 ]] || continue
+  echo "rank $rank of $ranks: $calls calls"
+  for kind in ${KINDS:-kill torn ENOSPC EIO short full}; do
+    for ((n = 1 + RANDOM % stride; n <= calls; n += stride)); do try "$rank" "$n" "$kind"; done
+  done
+done
+for code in "${!ends[@]}"; do echo "exit code $code: ${ends[$code]}"; done
+counts "file calls on $ranks rank(s)"

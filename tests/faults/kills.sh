@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Kills trainings at random moments, each several times, and lets another layout resume each. The last resume ends with the
+# bits of a run that was left alone.
+#   kills.sh ROOT LOCKSTEP COUNT MPIRUN...
+# COUNT: how many kills. MPIRUN... starts ranks; their number is appended. SEED in the environment repeats a sequence: a
+# failure prints its own.
+set -euo pipefail
+program=$(realpath "$2") count=$3
+place=$(realpath "$(mktemp -d)")
+trap 'rm -rf "$place"' EXIT
+# shellcheck source=tests/faults/common.sh
+source "$1/tests/faults/common.sh"
+shift 3
+launch=("$@")
+cd "$place"
+seed=${SEED:-$(($(date +%s%N) % 1000000))}
+RANDOM=$((seed % 32768))
+
+# ---- four kinds of training, each with and without batch_norm and dropout ----
+
+"$program" import --make spirals data.h5 --rows 1500 --classes 3 --seed 1 >/dev/null
+settings() {
+  cat <<YAML
+data: {file: data.h5, scaling: standard, validation: 0.2$1}
+model: {layers: [{dense: {units: 48, activation: relu}}, $2{dense: {units: 32, activation: tanh}}, {dense: 3}]}
+loss: cross_entropy
+optimizer: $3
+train: {epochs: $4, global_batch_size: $5$6}
+checkpoint: {every: $7, keep: 2}
+parallel: {shards: 6}
+YAML
+}
+noise="batch_norm, {dropout: 0.2}, "
+settings "" "" adam 16 40 "" "7 steps" >memory.yaml
+settings "" "$noise" adam 12 40 "" "20 steps" >memory-noise.yaml
+settings ", memory_limit: 40 kB" "" "{name: sgd, momentum: 0.9}" 8 40 "" "11 steps" >stream.yaml
+settings ", memory_limit: 40 kB" "$noise" adamw 6 40 "" "1 epochs" >stream-noise.yaml
+settings "" "" adam 6 40 ", members: 3" "13 steps" >ensemble.yaml
+settings "" "$noise" adam 4 40 ", members: 3" "1 epochs" >ensemble-noise.yaml
+settings "" "" lbfgs 60 all ", l2: 0.001" "3 steps" >lbfgs.yaml
+settings "" "batch_norm, " "{name: sgd, learning_rate: 0.1}" 80 all "" "5 steps" >full-batch-noise.yaml
+kinds=(memory memory-noise stream stream-noise ensemble ensemble-noise lbfgs full-batch-noise)
+
+# start WORDS…: a layout at random, in the background; sets child, layout.
+start() {
+  local ranks=$((1 + RANDOM % 4)) threads=$((1 + RANDOM % 2)) words=()
+  [[ $ranks -eq 1 ]] || words=("${launch[@]}" "$ranks")
+  layout="$ranks x $threads"
+  "${words[@]}" "$program" "$@" "parallel.threads=$threads" >out 2>&1 &
+  child=$!
+}
+
+# The ranks of the job, one in a line: processes of lockstep here.
+ranks_of_job() {
+  local pid
+  for pid in $(pgrep -x "$(basename "$program" | cut -c1-15)" || true); do
+    [[ $(readlink "/proc/$pid/cwd") != "$place" ]] || echo "$pid"
+  done
+}
+
+# Whether the launcher or a rank lives. Ranks end soon after a launcher that was killed.
+lives() {
+  kill -0 "$child" || [[ -n $(ranks_of_job) ]]
+}
+
+# Waits for the end of the job; sets code. 124: it hangs.
+finish() {
+  local tries
+  code=0
+  for ((tries = 0; tries < 20 * limit; tries++)); do
+    lives || break
+    sleep 0.05
+  done
+  if lives; then
+    # shellcheck disable=SC2046 # process numbers
+    kill -KILL "$child" $(ranks_of_job) || true
+    wait "$child" || true
+    code=124
+    return
+  fi
+  wait "$child" || code=$?
+}
+
+# Kills the job at a moment within its expected time: a rank, all ranks or the launcher, by SIGKILL or SIGTERM.
+strike() {
+  local moment=$((RANDOM % ${milliseconds[$kind]})) ranks target signal=KILL whom
+  [[ $((RANDOM % 4)) -ne 0 ]] || signal=TERM
+  sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
+  read -ra ranks <<<"$(ranks_of_job | tr '\n' ' ')"
+  [[ ${#ranks[@]} -gt 0 ]] || ranks=("$child")
+  case $((RANDOM % 4)) in
+    0) target=("$child") whom=launcher ;;
+    1) target=("${ranks[@]}") whom="all ranks" ;;
+    *) target=("${ranks[RANDOM % ${#ranks[@]}]}") whom="a rank" ;;
+  esac
+  struck="SIG$signal to $whom after $moment ms on $layout"
+  kill "-$signal" "${target[@]}" || true
+}
+
+# The bits of a run: its checksum, and those of its members.
+bits() {
+  local run
+  for run in runs/"$1"*/; do
+    [[ $run != *previous* ]] || continue
+    echo "${run#runs/"$1"} $(summary "$(basename "$run")" parameters_checksum) $(summary "$(basename "$run")" status)"
+  done
+}
+
+declare -A milliseconds expected
+for kind in "${kinds[@]}"; do
+  began=$(date +%s%N)
+  "$program" train "$kind.yaml" "name=whole-$kind" parallel.threads=1 2>log || { cat log >&2 && exit 1; }
+  milliseconds[$kind]=$((($(date +%s%N) - began) / 1000000 + 1))
+  expected[$kind]=$(bits "whole-$kind")
+done
+
+trap 'echo "line $LINENO of kills.sh failed (SEED=$seed)"' ERR
+exec 2>/dev/null # the shell's lines about killed processes
+turn=$((RANDOM % ${#kinds[@]}))
+while [[ $runs -lt $count && $failures -lt 5 ]]; do
+  kind=${kinds[turn++ % ${#kinds[@]}]} history="" resume=()
+  rm -rf runs/killed*
+  for ((strikes = 1 + RANDOM % 3; strikes > 0 && runs < count; strikes--)); do
+    start train "${resume[@]}" "$kind.yaml" name=killed
+    strike
+    finish
+    runs=$((runs + 1))
+    history+=$'\n'"  $struck: exit code $code"
+    ends[$code]=$((${ends[$code]:-0} + 1))
+    [[ $code -ne 124 ]] || fail "$kind: hangs (SEED=$seed)$history"$'\n'"$(tail -5 out)"
+    [[ $code -ne 139 && $code -ne 134 && $code -ne 136 ]] || fail "$kind: crashes (SEED=$seed)$history"$'\n'"$(cat out)"
+    resume=(--resume)
+  done
+  start train "${resume[@]}" "$kind.yaml" name=killed
+  finish
+  if [[ $code -ne 0 || $(bits killed) != "${expected[$kind]}" ]]; then
+    fail "$kind: the last resume on $layout ends with $code (SEED=$seed)$history"$'\n'"$(bits killed)"$'\n'"expected"$'\n'"${expected[$kind]}"$'\n'"$(tail -5 out)"
+  fi
+  check_tidy "$kind (SEED=$seed)$history"
+done
+for code in "${!ends[@]}"; do echo "exit code $code: ${ends[$code]}"; done
+counts "kills (SEED=$seed)"
