@@ -32,6 +32,10 @@ void signals_note(void) {
   sigaction(SIGCONT, &ours, NULL);
 }
 
+void signals_as_errors(void) {
+  signal(SIGXFSZ, SIG_IGN);
+}
+
 int signals_take(void) {
   int number = last;
   last = 0;

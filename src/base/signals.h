@@ -14,6 +14,10 @@
  * possible. A signal that is already ignored (nohup, background jobs of a script) stays ignored. */
 void signals_note(void);
 
+/* Makes a write beyond the limit of a file's size (ulimit -f) fail with EFBIG, instead of ending the process
+ * with SIGXFSZ. */
+void signals_as_errors(void);
+
 /* The number of the latest signal since the previous call, or 0 if there is none. Call from one thread
  * only. */
 int signals_take(void);

@@ -168,6 +168,7 @@ int program_run(int argc, char **argv) {
   ls_status status = session.launch.launcher == NULL ? isa_check(&error) : LS_OK; /* others agree on it */
   if (status != LS_OK) return report(status, &error);
   if (answer_at_once(argc, argv)) return report(flush_results(&error), &error);
+  signals_as_errors();
   note_signals(argc, argv);
   status = start(&session, &argc, &argv, &error);
   if (status != LS_OK) return session.launch.rank == 0 ? report(status, &error) : ls_status_exit_code(status);

@@ -2,8 +2,11 @@
 #include "base/signals.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 Test(signals, are_noted_until_they_are_taken) {
@@ -46,6 +49,19 @@ Test(signals, that_are_ignored_stay_ignored) {
   signals_note();
   kill(getpid(), SIGINT);
   cr_assert_eq(signals_take(), 0);
+}
+
+Test(signals, of_a_file_that_grows_too_large_are_errors) {
+  char byte[2] = {0}, path[] = "/tmp/lockstep-signals-XXXXXX";
+  int file = mkstemp(path);
+  struct rlimit limit = {1, 1};
+  signals_as_errors();
+  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  cr_expect_eq(write(file, byte, sizeof byte), 1);
+  cr_expect_eq(write(file, byte, sizeof byte), -1);
+  cr_expect_eq(errno, EFBIG);
+  close(file);
+  unlink(path);
 }
 
 Test(signals, have_names) {

@@ -6,12 +6,18 @@ export LC_ALL=C OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_ess_singleton_isolated=${OMPI_MCA_ess_singleton_isolated:-1}
 export OMPI_MCA_pml=${OMPI_MCA_pml:-ob1} OMPI_MCA_odls_base_sigkill_timeout=0 # a start and an end without waiting
 export OMPI_MCA_orte_tmpdir_base=$place/sessions
+root=$(realpath "${root:?}") # of the sources
 limit=60 failures=0 runs=0
 declare -A ends # how many runs ended with an exit code
 
 fail() {
   echo "$*"
   failures=$((failures + 1))
+}
+
+# well WORDS…: `lockstep WORDS`, which must succeed.
+well() {
+  "$program" "$@" >out 2>&1 || { echo "lockstep $*" && cat out && exit 1; }
 }
 
 # A word of the summary of run NAME: summary NAME KEY.

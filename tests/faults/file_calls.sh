@@ -9,8 +9,9 @@ set -euo pipefail
 program=$(realpath "$2") library=$(realpath "$3") stride=$4
 place=$(realpath "$(mktemp -d)")
 trap 'rm -rf "$place"' EXIT
+root=$1
 # shellcheck source=tests/faults/common.sh
-source "$1/tests/faults/common.sh"
+source "$root/tests/faults/common.sh"
 shift 4
 cd "$place"
 launch=() ranks=1 threads=2
@@ -56,7 +57,7 @@ try() {
   check_tidy "$what"
 }
 
-"$program" import --make spirals data.h5 --rows 200 --classes 3 --seed 1 >/dev/null
+well import --make spirals data.h5 --rows 200 --classes 3 --seed 1
 cat >run.yaml <<'YAML'
 data: {file: data.h5, scaling: standard, validation: 0.2}
 model: {layers: [{dense: {units: 8, activation: relu}}, batch_norm, {dropout: 0.1}, {dense: 3}]}
