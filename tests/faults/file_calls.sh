@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lets every file call of a training go wrong in turn: the process is killed there, or the call fails, or the disk is full
 # from there on. Whatever happens, the files are whole, and the resumed run, on another layout, ends with the bits of a run
-# that nothing befell.
+# that nothing befell. The same for commands with one output, which is whole or absent.
 #   file_calls.sh ROOT LOCKSTEP LIBRARY STRIDE [MPIRUN...]
 # LIBRARY: tests/faults/file_calls.c. STRIDE: 1 tries every call, 7 every seventh. MPIRUN... starts two ranks; every rank
 # that writes files is tried. KINDS in the environment: which faults, all by default.
@@ -81,5 +81,40 @@ for ((rank = 0; rank < ranks; rank++)); do
     for ((n = 1 + RANDOM % stride; n <= calls; n += stride)); do try "$rank" "$n" "$kind"; done
   done
 done
+
+# try_output FILE WORDS…: `lockstep WORDS`, which writes runs/FILE. What it writes after a fault is whole, or it fails.
+try_output() {
+  local file=$1 kind n calls code what step=$((1 + stride / 16))
+  shift
+  rm -rf runs calls.* && mkdir runs
+  faulty 0 0 none "$@" || { echo "lockstep $*" && cat out && exit 1; }
+  calls=$(wc -l <calls.0)
+  cp "runs/$file" good
+  echo "lockstep $*: $calls calls"
+  for kind in ${KINDS:-kill torn ENOSPC EIO short full}; do
+    for ((n = 1 + RANDOM % step; n <= calls; n += step)); do
+      code=0
+      rm -rf runs calls.* && mkdir runs
+      faulty 0 "$n" "$kind" "$@" || code=$?
+      what="$kind at call $n of lockstep $*, exit code $code"
+      runs=$((runs + 1))
+      ends[$code]=$((${ends[$code]:-0} + 1))
+      case $code in
+        0) [[ -e runs/$file ]] || fail "$what: no output" ;;
+        1) grep -q '^lockstep: ' out || [[ $kind == kill || $kind == torn ]] || fail "$what: no message" ;;
+        9 | 137) [[ $kind == kill || $kind == torn ]] || fail "$what: killed" ;;
+        *) fail "$what"$'\n'"$(tail -5 out)" ;;
+      esac
+      [[ ! -e runs/$file ]] || cmp -s "runs/$file" good || fail "$what: runs/$file is not whole"
+    done
+  done
+}
+
+rm -rf runs
+well train run.yaml name=a
+cp runs/a/model.h5 .
+try_output made.h5 import --make spirals runs/made.h5 --rows 200 --classes 3 --seed 1
+try_output p.csv predict model.h5 data.h5 --x train/x --out runs/p.csv
+try_output p.h5 predict model.h5 data.h5 --x train/x --out runs/p.h5
 for code in "${!ends[@]}"; do echo "exit code $code: ${ends[$code]}"; done
 counts "file calls on $ranks rank(s)"
