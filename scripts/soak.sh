@@ -27,6 +27,7 @@ damage|flips, zeros and cuts of every file|1|97
 full_disk|a file system that runs full||
 pairs|two starts of one name|50|4
 stops|ranks that stop, die or hang in every command|20|1
+restarts|scripts/launch.sh after kills and errors||
 cluster|lost nodes, restarts without them||
 slurm|killed and preempted jobs||
 fuzz|fuzz targets, each for so many seconds|${FUZZ_SECONDS:-900}|20
@@ -40,6 +41,7 @@ allocations_ranks() { "$faults/allocations.sh" "$root" "$program" "${library}_al
 damage() { "$faults/damage.sh" "$root" "$program" "$build/tests/faults_damage" "$1"; }
 full_disk() { "$faults/full_disk.sh" "$root" "$program"; }
 pairs() { "$faults/pairs.sh" "$root" "$program" "$1" "${mpirun[@]}"; }
+restarts() { "$faults/restarts.sh" "$root" "$program" "${mpirun[@]}"; }
 cluster() { ctest --test-dir "$build" -R '^cluster\.' --output-on-failure; }
 slurm() { ctest --test-dir "$build" -R '^slurm$' --output-on-failure; }
 stops() {

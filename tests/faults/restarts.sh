@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# scripts/launch.sh starts again after a killed rank, to the bits of a run that was left alone; it does not after an error that
+# would come back, and a signal saves and ends. (tests/cluster/restart.sh loses a host.)
+#   restarts.sh ROOT LOCKSTEP MPIRUN...
+set -euo pipefail
+program=$(realpath "$2")
+place=$(realpath "$(mktemp -d)")
+trap 'rm -rf "$place"' EXIT
+root=$1
+# shellcheck source=tests/faults/common.sh
+source "$root/tests/faults/common.sh"
+export LOCKSTEP=$program LOCKSTEP_MPIRUN=$3 LOCKSTEP_OPTIONS="${*:4:$(($# - 4))}" # without -n
+cd "$place"
+well import --make spirals data.h5 --rows 500 --classes 3 --seed 1
+cat >run.yaml <<'YAML'
+data: {file: data.h5, scaling: standard}
+model: {layers: [{dense: {units: 64, activation: relu}}, {dense: {units: 64, activation: relu}}, {dense: 3}]}
+loss: cross_entropy
+optimizer: adam
+train: {epochs: 150, global_batch_size: 50}
+checkpoint: {every: 5 epochs}
+parallel: {threads: 1, shards: 4}
+YAML
+
+# launch NAME SETTINGS…: in the background; sets child.
+launch() {
+  "$root/scripts/launch.sh" --ranks 2 run.yaml "name=$1" "${@:2}" >out 2>&1 &
+  child=$!
+  runs=$((runs + 1))
+}
+
+# A rank of ours, once there is a checkpoint of run NAME.
+rank_of() {
+  local pid tries
+  for ((tries = 0; tries < 20 * limit; tries++)); do
+    ! compgen -G "runs/$1/checkpoint-*.h5" >/dev/null || break
+    sleep 0.05
+  done
+  for pid in $(pgrep -x "$(basename "$program" | cut -c1-15)" || true); do
+    [[ $(readlink "/proc/$pid/cwd") != "$place" ]] || { echo "$pid" && return; }
+  done
+}
+
+# ends WHAT CODE TEXT: how the child ends, and what it says.
+ends() {
+  local code=0
+  wait "$child" || code=$?
+  [[ $code -eq $2 ]] || fail "$1: exit code $code"$'\n'"$(cat out)"
+  grep -q -- "$3" out || fail "$1: nothing of '$3'"$'\n'"$(cat out)"
+}
+
+well train run.yaml name=whole
+expected=$(summary whole parameters_checksum)
+for ((attempt = 0; attempt < 5; attempt++)); do # a run may be over before its rank is killed
+  rm -rf runs/killed
+  launch killed
+  pid=$(rank_of killed)
+  [[ -z $pid ]] || { kill -KILL "$pid" && break; }
+  wait "$child" || true
+done
+ends "a killed rank" 0 'restart 1 of at most 10'
+[[ $(summary killed parameters_checksum) == "$expected" ]] || fail "a killed rank: other bits"
+
+launch wrong optimizer.learning_rate=no
+ends "a wrong setting" 2 'learning_rate'
+! grep -q 'restart 1' out || fail "a wrong setting is tried again"
+launch diverges optimizer.learning_rate=1e30
+ends "a run that diverges" 1 'again without a new checkpoint'
+
+launch stopped train.epochs=100000
+pid=$(rank_of stopped)
+kill -TERM "$child" # a job in the background of a script ignores SIGINT
+ends "a request to stop" 75 'SIGUSR1 came to rank'
+counts "restarts"
