@@ -172,7 +172,7 @@ ls_status objective_check_top_k(const objective_t *objective, int64_t top_k, ls_
     const head_t *head = &objective->heads[h];
     if (head->loss->target == TARGET_LABELS && head->classes > most) most = head->classes;
   }
-  if (most == 0 || top_k < most || top_k == DEFAULT) return LS_OK;
+  if (most == 0 || top_k == 1 || top_k < most || top_k == DEFAULT) return LS_OK;
   return error_set(error, LS_BAD_SETTINGS,
                    "train.top_k is %" PRId64 ", but the network tells %" PRId64
                    " classes apart, so the true one would always be among them: make it smaller",
