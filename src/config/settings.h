@@ -187,13 +187,16 @@ typedef struct {
   int64_t steps;  /* the run ends after this many updates, even within an epoch; 0: by epochs only */
   int64_t global_batch_size; /* or SETTINGS_ALL: all training rows */
   uint64_t seed;
-  const char *precision; /* precision of the factors in products: fp32, bf16, bf16_dot */
-  int64_t members;       /* networks in an ensemble, with seeds seed, seed + 1, ...; 1: a single network */
-  double l1, l2;         /* penalties l1 |w| + l2/2 w^2, applied to weights, not to biases */
-  double clip_norm;      /* limit of the gradient's global norm; 0: no clipping */
-  int64_t log_every;     /* steps between logged steps; 0: log epochs only */
-  int64_t top_k;         /* k of the top-k accuracy */
-  double time_limit;     /* seconds from the program's start to a checkpoint and exit code 75; 0: none */
+  const char *precision;   /* precision of the factors in products: fp32, bf16, bf16_dot */
+  int64_t members;         /* networks in an ensemble, with seeds seed, seed + 1, ...; 1: a single network */
+  double l1, l2;           /* penalties l1 |w| + l2/2 w^2, applied to weights, not to biases */
+  double clip_norm;        /* limit of the gradient's global norm; 0: no clipping */
+  const char *on_nan;      /* stop, skip: what happens to a step whose loss or gradient is not finite */
+  int64_t max_skips;       /* skip: steps skipped in a row before the run ends as with stop, >= 1 */
+  interval_t verify_every; /* steps or epochs between comparisons of the nodes' parameters; all 0: never */
+  int64_t log_every;       /* steps between logged steps; 0: log epochs only */
+  int64_t top_k;           /* k of the top-k accuracy */
+  double time_limit;       /* seconds from the program's start to a checkpoint and exit code 75; 0: none */
 } train_settings_t;
 
 /* Section stop: rules that end a run before its last epoch. */

@@ -34,11 +34,11 @@ static bool reduce_choice(size_t i, choice_t *out) {
   return true;
 }
 
-static bool parts_choice(size_t i, choice_t *out) {
+static bool on_nan_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
-      {"auto", "all ranks, if there are several and the state has more than 256 MB"},
-      {"one", "rank 0 collects it and writes one file"},
-      {"ranks", "each rank writes its share to a file of its own"},
+      {"stop", "the run ends with exit code 1, and the last checkpoint stays; costs nothing"},
+      {"skip", "the step changes neither parameters nor the optimiser's state; every update then needs the "
+               "whole gradient first, as with clip_norm"},
   };
   if (i >= sizeof rows / sizeof rows[0]) return false;
   *out = rows[i];
@@ -271,6 +271,16 @@ static const key_row_t rows[] = {
      .meaning = "penalty l2/2 w^2 on weights, not on biases", NOT_NEGATIVE},
     {"train.clip_norm", &type_number, FIELD(train.clip_norm), "0", .may_change = true,
      .meaning = "limit of the gradient's global norm; 0: no clipping", NOT_NEGATIVE},
+    {"train.on_nan", &type_choice, FIELD(train.on_nan), "stop", .may_change = true,
+     .meaning = "what happens to a step whose loss or gradient is not finite", .list = on_nan_choice},
+    {"train.max_skips", &type_integer, FIELD(train.max_skips), "10", .may_change = true,
+     .used_with = "train.on_nan", .used_by = "skip",
+     .meaning = "steps skipped in a row after which the run ends as with stop",
+     .range = {.low = 1, .high = INT32_MAX}},
+    {"train.verify_every", &type_period, FIELD(train.verify_every), "never", .may_change = true,
+     .meaning =
+         "when nodes compare checksums of their parameters; if they differ, the run returns to the last "
+         "checkpoint; needs several nodes, or parallel.reduce=mpi"},
     {"train.log_every", &type_integer, FIELD(train.log_every), "0", .may_change = true,
      .meaning = "steps between logged steps; 0: only epochs are logged",
      .range = {.low = 0, .high = INT32_MAX}},

@@ -416,6 +416,13 @@ static bool read_time(const char *text, double *seconds) {
   return false;
 }
 
+static ls_status read_period(const setting_t *setting, void *field) {
+  const yaml_value_t *value = setting->value;
+  if (value->kind != YAML_TEXT || strcmp(value->text, "never") != 0) return read_span(setting, field);
+  *(interval_t *)field = (interval_t){0};
+  return LS_OK;
+}
+
 static ls_status read_every(const setting_t *setting, void *field) {
   const yaml_value_t *value = setting->value;
   interval_t every = {0};
@@ -445,4 +452,5 @@ static yaml_value_t *write_interval(arena_t *arena, const key_row_t *row, const 
 
 const value_type_t type_every = {"`N epochs`, `N steps`, `N s`, `N min`, `N h`, `auto` or `never`",
                                  read_every, write_interval};
+const value_type_t type_period = {"`N epochs`, `N steps` or `never`", read_period, write_interval};
 const value_type_t type_span = {"`N epochs` or `N steps`", read_span, write_interval};

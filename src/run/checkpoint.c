@@ -10,6 +10,22 @@ typedef struct {
   const checkpoint_parts_t *parts;
 } extra_t;
 
+/* Without skipped steps there are no attributes, as in files of earlier versions. */
+static ls_status write_skips(const skips_t *skips, store_t *store, ls_error *error) {
+  if (skips->steps == 0) return LS_OK;
+  TRY(store_write_int(store, "/", "skipped_steps", skips->steps, error));
+  TRY(store_write_int(store, "/", "skipped_rows", skips->rows, error));
+  return store_write_int(store, "/", "skipped_in_a_row", skips->in_a_row, error);
+}
+
+static ls_status read_skips(skips_t *skips, const store_t *store, ls_error *error) {
+  *skips = (skips_t){0};
+  if (!store_has_attribute(store, "/", "skipped_steps")) return LS_OK;
+  TRY(store_read_int(store, "/", "skipped_steps", &skips->steps, error));
+  TRY(store_read_int(store, "/", "skipped_rows", &skips->rows, error));
+  return store_read_int(store, "/", "skipped_in_a_row", &skips->in_a_row, error);
+}
+
 static ls_status write_extra(store_t *store, const void *context, ls_error *error) {
   const extra_t *extra = context;
   const checkpoint_parts_t *parts = extra->parts;
@@ -20,8 +36,8 @@ static ls_status write_extra(store_t *store, const void *context, ls_error *erro
   TRY(store_write_int(store, "/", "rows", position->rows, error));
   TRY(store_write_double(store, "/", "seconds", position->seconds, error));
   TRY(loss_window_save(&position->window, store, error));
-  if (parts->list != NULL) TRY(part_list_write(parts->list, store, error));
-  for (int k = 0; k < parts->optimizer->states && parts->list == NULL; k++) {
+  TRY(write_skips(&position->skips, store, error));
+  for (int k = 0; k < parts->optimizer->states; k++) {
     char folder[64];
     snprintf(folder, sizeof folder, "optimizer/%s", parts->optimizer->state_names[k]);
     TRY(vector_write(store, extra->graph, folder, parts->states[k], error));
@@ -50,6 +66,7 @@ static ls_status read_position(const store_t *store, position_t *position, ls_er
   TRY(store_read_int(store, "/", "rows", &position->rows, error));
   TRY(store_read_double(store, "/", "seconds", &position->seconds, error));
   TRY(loss_window_load(&position->window, store, error));
+  TRY(read_skips(&position->skips, store, error));
   TRY(store_read_int(store, "/", "shards", &shards, error));
   position->shards = (int)shards;
   return LS_OK;

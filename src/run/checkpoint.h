@@ -8,6 +8,7 @@
 #include "score/model_file.h"
 #include "run/history.h"
 #include "run/loss_window.h"
+#include "step/engine.h"
 
 /* Where training stands, beside the parameters. */
 typedef struct {
@@ -20,6 +21,7 @@ typedef struct {
   double seconds;    /* of training steps so far */
   int64_t rows;      /* trained so far */
   loss_window_t window;
+  skips_t skips; /* steps that were not applied */
 } position_t;
 
 /* What a checkpoint holds beside a model; all borrowed. */

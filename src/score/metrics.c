@@ -37,12 +37,18 @@ double metrics_coverage(const metrics_t *metrics, int i) {
   return (double)metrics->coverage.inside[i] / (double)(metrics->rows * metrics->targets);
 }
 
+/* printf shows the sign of a NaN, which has no meaning. */
+static double without_sign(double value) {
+  return isnan(value) ? NAN : value;
+}
+
 void metrics_print_line(const metrics_t *metrics, FILE *out) {
-  fprintf(out, "loss %.6g", metrics->loss);
+  fprintf(out, "loss %.6g", without_sign(metrics->loss));
   if (metrics->classes > 0) fprintf(out, "  accuracy %.4f", metrics_accuracy(metrics));
   if (metrics->top_k > 0) fprintf(out, "  top-%" PRId64 " %.4f", metrics->top_k, metrics_top_k(metrics));
   if (metrics->targets > 0)
-    fprintf(out, "  MAE %.6g  RMSE %.6g  R2 %.4f", metrics->mae, metrics->rmse, metrics->r2);
+    fprintf(out, "  MAE %.6g  RMSE %.6g  R2 %.4f", without_sign(metrics->mae), without_sign(metrics->rmse),
+            without_sign(metrics->r2));
   for (size_t h = 0; h < metrics->n_heads; h++) {
     fprintf(out, "  [%s: ", metrics->heads[h].name);
     metrics_print_line(&metrics->heads[h], out);

@@ -52,17 +52,8 @@ ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *err
   return gather_shares(engine, engine->updates.states[k], vector, error);
 }
 
-size_t engine_state_ranges(const engine_t *engine, int rank, state_range_t *out) {
-  const plan_t *plan = &engine->plan;
-  bool own = rank == world_rank(engine->in.world);
-  for (size_t b = 0; b < plan->n_buckets && out != NULL; b++) {
-    block_range_t share = own ? plan->buckets[b].own : rank_share(plan, b, rank);
-    out[b] = (state_range_t){share.first * GRAPH_BLOCK, share.count * GRAPH_BLOCK};
-  }
-  return plan->n_buckets;
-}
-
-float *engine_own_state(engine_t *engine, int k) {
+const float *engine_own_state(const engine_t *engine, int k, size_t *floats) {
+  *floats = engine->plan.own_blocks * GRAPH_BLOCK;
   return engine->updates.states[k];
 }
 
@@ -74,23 +65,38 @@ void engine_begin_epoch(engine_t *engine, int64_t epoch) {
 
 ls_status engine_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, bool want_norm,
                      ls_error *error) {
-  if (engine->lbfgs != NULL) return lbfgs_run(engine, from, to, error);
+  if (engine->lbfgs != NULL) return lbfgs_run(engine, from, to, updates_before, error);
   return steps_run(
       engine, &(steps_t){.from = from, .to = to, .updates_before = updates_before, .want_norm = want_norm},
       error);
 }
 
+ls_status engine_try(engine_t *engine, int64_t step, int64_t updates_before, ls_error *error) {
+  const steps_t steps = {.from = step, .to = step + 1, .updates_before = updates_before, .keep = true};
+  const int64_t timed = engine->timed;
+  ls_status status = steps_run(engine, &steps, error);
+  engine->timed = timed;
+  return status;
+}
+
 ls_status engine_gradient(engine_t *engine, int64_t step, int64_t updates_before, float *vector,
                           ls_error *error) {
-  TRY(steps_run(engine,
-                &(steps_t){.from = step, .to = step + 1, .updates_before = updates_before, .keep = true},
-                error));
+  TRY(engine_try(engine, step, updates_before, error));
   return gather_shares(engine, engine->updates.gradient, vector, error);
 }
 
 int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *labels, float *values,
                     float *weights) {
   return rows_copy(&engine->rows, step, s, x, labels, values, weights);
+}
+
+int64_t engine_row_number(const engine_t *engine, int64_t step, int s, int64_t i) {
+  const rank_rows_t *rows = &engine->rows;
+  int64_t begin = 0, first = rows->shard_begin[s];
+  if (rows->stream != NULL) return -1;
+  rows_slice(rows, s, step, &begin);
+  return shard_first(engine->in.train->partition, engine->in.layout->first_shard + s) +
+         rows->order[first + begin + i] - first;
 }
 
 int64_t engine_steps_done(const engine_t *engine) {
@@ -129,5 +135,23 @@ void engine_seconds(const engine_t *engine, double seconds[PHASES]) {
   for (int p = 0; p < PHASES; p++) {
     seconds[p] = 0;
     for (int t = 0; t < threads; t++) seconds[p] += engine->threads[t].waiter.seconds[p] / threads;
+  }
+}
+
+int64_t engine_timed_steps(const engine_t *engine, const int64_t **rows) {
+  *rows = engine->timed_rows;
+  return engine->timed < engine->in.timed_steps ? engine->timed : engine->in.timed_steps;
+}
+
+void engine_step_seconds(const engine_t *engine, int64_t t, double seconds[STEP_SECONDS]) {
+  int threads = engine->in.layout->threads;
+  memset(seconds, 0, STEP_SECONDS * sizeof *seconds);
+  for (int w = 0; w < threads; w++) {
+    const double *now = engine->threads[w].waiter.timeline + t * PHASES;
+    for (int p = 0; p < PHASES; p++) {
+      double spent = t > 0 ? now[p] - now[p - PHASES] : now[p];
+      seconds[p] += spent / threads;
+      if (p == PHASE_EXCHANGE && spent > seconds[PHASES]) seconds[PHASES] = spent;
+    }
   }
 }

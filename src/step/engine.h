@@ -119,6 +119,41 @@ ls_status engine_gradient(engine_t *engine, int64_t step, int64_t updates_before
 int64_t engine_rows(engine_t *engine, int64_t step, int s, float *x, int32_t *labels, float *values,
                     float *weights);
 
+/* Numbers that are not finite (fault.h). loss_shard and gradient are -1 if there are none. */
+typedef struct {
+  int64_t loss_step, loss_shard;   /* the first step (updates before it) with a loss that is not finite */
+  int64_t gradient_step, gradient; /* the same of the gradient, and its place in the vector, within 16 */
+} engine_faults_t;
+/* Whether this rank has seen a fault. May be called by the thread that answers `wants`. */
+bool engine_has_fault(engine_t *engine);
+/* The first faults of all ranks since the last call. Collective. */
+ls_status engine_take_faults(engine_t *engine, engine_faults_t *out, ls_error *error);
+
+/* Looks for the first number that is not finite among the parameters (*state -1), then among the optimiser's
+ * states (*state its number). *place is its place in the vector, -1 if all are finite. Each rank looks at its
+ * share with all its threads. Collective. */
+ls_status engine_check_finite(engine_t *engine, int64_t *place, int *state, ls_error *error);
+
+/* Computes the losses of a step at the present parameters, for engine_step_loss, and changes nothing.
+ * Collective. */
+ls_status engine_try(engine_t *engine, int64_t step, int64_t updates_before, ls_error *error);
+
+/* Steps that were not applied, because loss or gradient was not finite (train.on_nan=skip), or the gradient's
+ * norm above SKIPS_NORM, so that the squares that optimisers keep might not be finite. The same on every
+ * rank. engine_run returns early once train.max_skips steps in a row have been skipped. */
+typedef struct {
+  int64_t steps;    /* of the run; they do not count as updates of the optimiser */
+  int64_t rows;     /* rows of those of the epoch */
+  int64_t in_a_row; /* at the end */
+} skips_t;
+#define SKIPS_NORM 1e19
+skips_t engine_skips(const engine_t *engine);
+void engine_set_skips(engine_t *engine, const skips_t *skips); /* before an epoch; same on every rank */
+
+/* The number of row i of own shard s in a step of the epoch, among the training rows; -1 if they are
+ * streamed. Not collective. */
+int64_t engine_row_number(const engine_t *engine, int64_t step, int s, int64_t i);
+
 /* Loss sums of every head by shard, all (S, heads) on every rank: of the last step, or of the epoch so far.
  * Collective. */
 ls_status engine_step_loss(engine_t *engine, double *sums, ls_error *error);
@@ -159,5 +194,15 @@ typedef enum {
 } engine_phase_t;
 const char *engine_phase_name(engine_phase_t phase);
 void engine_seconds(const engine_t *engine, double seconds[PHASES]);
+
+/* The timed steps (engine_inputs_t) that have been run. *rows (steps): rows of each; borrowed. */
+int64_t engine_timed_steps(const engine_t *engine, const int64_t **rows);
+/* What this rank's threads spent in timed step t: the mean over them for each phase, then the longest time of
+ * the exchange. */
+enum { STEP_SECONDS = PHASES + 1 };
+void engine_step_seconds(const engine_t *engine, int64_t t, double seconds[STEP_SECONDS]);
+
+/* This rank's share of state k of the optimiser; *floats in it. Borrowed. */
+const float *engine_own_state(const engine_t *engine, int k, size_t *floats);
 
 #endif

@@ -74,6 +74,7 @@ static ls_status create_contexts(engine_t *engine, ls_error *error) {
         .rows = &engine->rows,
         .node = &engine->node,
         .updates = &engine->updates,
+        .faults = &engine->faults,
         .team = engine->team,
         .waiter = {.failed = &engine->node.control->failed, .limit = world_timeout(engine->in.world)}};
     TRY(create_buffers(engine, &engine->threads[t], error));

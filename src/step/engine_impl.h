@@ -3,6 +3,7 @@
 #ifndef STEP_ENGINE_IMPL_H
 #define STEP_ENGINE_IMPL_H
 
+#include "step/fault.h"
 #include "step/lbfgs.h"
 #include "step/step.h"
 #include "step/strategy.h"
@@ -18,6 +19,7 @@ struct engine {
   updates_t updates;
   lbfgs_t *lbfgs; /* NULL: another optimiser */
   halt_t halt;
+  faults_t faults;
   barrier_t *team; /* barrier of this rank's computing threads */
   thread_t
       *threads;  /* (computing threads), followed by the communicating thread, if the strategy needs one */

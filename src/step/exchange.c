@@ -180,13 +180,15 @@ static ls_status send_ready(course_t *c, bool *moved) {
 
 /* ---- words ---- */
 
-/* The words that a node can say in a step. The largest word of all nodes counts. */
-enum { GO_ON, HALT_WANTED, HAS_FAILED };
+/* The words that a node can say in a step: any of these bits. */
+enum { HALT_WANTED = 1, LOSS_IS_BAD = 2, HAS_FAILED = 4 };
 
 static int own_word(const course_t *c) {
   const signals_t *signals = c->exchange->signals;
-  if (atomic_load(&signals->reader_failed) != 0) return HAS_FAILED;
-  return atomic_load(&signals->halt_wanted) == c->step->tick + 1 ? HALT_WANTED : GO_ON;
+  const long number = c->step->tick + 1;
+  return (atomic_load(&signals->reader_failed) != 0 ? HAS_FAILED : 0) |
+         (atomic_load(&signals->halt_wanted) == number ? HALT_WANTED : 0) |
+         (atomic_load(&signals->bad_loss) == number ? LOSS_IS_BAD : 0);
 }
 
 static ls_status say_words(course_t *c) {
@@ -204,19 +206,19 @@ static ls_status say_words(course_t *c) {
   return LS_OK;
 }
 
-/* In every step, each node tells the others whether a reader has failed or a rank asks for the end of the
- * run. All ranks inform their node before they fold anything, so the words are known when the first bucket is
- * ready, and are sent with it. The next step begins only after the first bucket has arrived, so its threads
- * know all words. */
+/* In every step, each node tells the others whether a reader has failed, a loss is not finite, or a rank asks
+ * for the end of the run. All ranks inform their node before they fold anything, so the words are known when
+ * the first bucket is ready, and are sent with it. The next step begins only after the first bucket has
+ * arrived, so its threads know all words. */
 static ls_status exchange_words(course_t *c) {
   const exchange_t *exchange = c->exchange;
-  float word = GO_ON;
+  int word = 0;
   if (c->words == UNSAID && exchange->routes[0].way != FOLDING) TRY(say_words(c));
   if (c->words != SAID || exchange->open_words > 0) return LS_OK;
-  for (int node = 0; node < exchange->plan->division.nodes; node++)
-    if (exchange->words[node] > word) word = exchange->words[node];
-  c->reader_failed = word == HAS_FAILED;
-  if (word == HALT_WANTED) atomic_store(&exchange->signals->halt_known, c->step->tick + 1);
+  for (int node = 0; node < exchange->plan->division.nodes; node++) word |= (int)exchange->words[node];
+  c->reader_failed = (word & HAS_FAILED) != 0;
+  if ((word & LOSS_IS_BAD) != 0) atomic_store(&exchange->signals->bad_loss, c->step->tick + 1);
+  if ((word & HALT_WANTED) != 0) atomic_store(&exchange->signals->halt_known, c->step->tick + 1);
   c->words = HEARD;
   return LS_OK;
 }

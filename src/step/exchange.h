@@ -57,6 +57,8 @@ typedef struct {
   _Alignas(64) atomic_long
       halt_wanted; /* tick + 1 of the last step in which a rank of this node asked to end the run */
   _Alignas(64) atomic_long halt_known; /* the same, for any node */
+  _Alignas(64) atomic_long
+      bad_loss; /* tick + 1 of the last step whose loss was not finite: of this node, then of any */
 } signals_t;
 
 /* ---- the exchange of one rank ---- */

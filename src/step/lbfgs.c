@@ -31,6 +31,10 @@ static ls_status check_settings(const engine_t *engine, ls_error *error) {
   if (settings->train.clip_norm > 0)
     return error_set(error, LS_BAD_SETTINGS,
                      "train.clip_norm: the optimiser lbfgs finds its own step: leave it out");
+  if (engine->updates.skips)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "train.on_nan: the optimiser lbfgs has the same rows in every step, so a step that is "
+                     "skipped would be skipped for ever: leave it at stop");
   if (strcmp(settings->train.precision, "fp32") != 0)
     return error_set(
         error, LS_BAD_SETTINGS,
@@ -276,10 +280,18 @@ static ls_status iterate(engine_t *engine, int64_t step, ls_error *error) {
   return world_agree(engine->in.world, LS_OK, error);
 }
 
-ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, ls_error *error) {
+/* Notes a loss that is not finite where the iteration began. Every rank knows the losses of all shards. */
+static void look_for_fault(engine_t *engine, int64_t updates) {
+  const size_t heads = engine->in.objective->n, n = (size_t)engine->in.layout->shards * heads;
+  for (size_t i = 0; i < n; i++)
+    if (!isfinite(engine->lbfgs->start[i])) fault_note(&engine->faults.loss, updates, i / heads);
+}
+
+ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, ls_error *error) {
   const layout_t *layout = engine->in.layout;
   for (int64_t t = from; t < to; t++) {
     TRY(iterate(engine, t, error));
+    look_for_fault(engine, updates_before + t - from);
     /* the reported loss of a step is the loss before the update, as for all optimisers */
     engine_set_epoch_loss(engine, engine->lbfgs->start);
     memcpy(engine->rows.step_loss, engine->rows.epoch_loss,

@@ -34,11 +34,17 @@ static void reduce(thread_t *thread) {
   team_meet(thread);
 }
 
-/* Stores a reader's failure between two barriers, so that all threads see it after the same step. */
-static void tell_failed_reader(thread_t *thread) {
-  int64_t failed = stream_failed(thread->rows->stream) ? READER_FAILED : 0;
-  if (world_max_i64(thread->job->world, &failed, 1, thread->error) != LS_OK) failed = EXCHANGE_FAILED;
-  if (failed != 0) atomic_store(&thread->node->control->failed, (int)failed);
+/* Tells all ranks whether a reader failed, or a loss is not finite. Between two barriers, so that all threads
+ * see it after the same step. */
+static void tell_ranks(thread_t *thread) {
+  control_t *control = thread->node->control;
+  const stream_t *stream = thread->rows->stream;
+  const long number = thread->step.tick + 1;
+  int64_t told[] = {stream != NULL && stream_failed(stream) ? READER_FAILED : 0,
+                    atomic_load(&control->bad_loss) == number};
+  if (world_max_i64(thread->job->world, told, 2, thread->error) != LS_OK) told[0] = EXCHANGE_FAILED;
+  if (told[0] != 0) atomic_store(&control->failed, (int)told[0]);
+  if (told[1] != 0) atomic_store(&control->bad_loss, number);
 }
 
 static bool step(thread_t *thread) {
@@ -58,7 +64,7 @@ static bool step(thread_t *thread) {
   waiter_mark(&thread->waiter, PHASE_FOLD);
   if (!node_meet(thread)) return false;
   if (first) atomic_store_explicit(&state->next_tile, 0, memory_order_relaxed);
-  if (first && stream != NULL) tell_failed_reader(thread);
+  if (first && (stream != NULL || thread->updates->skips)) tell_ranks(thread);
   reduce(thread);
   update_take_range(thread, &thread->plan->buckets[0], &state->total);
   if (thread->waits && !thread->step.keep) update_whole(thread);

@@ -15,6 +15,9 @@
 typedef struct {
   barrier_t barrier;              /* of the computing threads of all ranks */
   _Alignas(64) atomic_int failed; /* 0, EXCHANGE_FAILED or READER_FAILED (waiting.h) */
+  /* With train.on_nan=skip, tick + 1 of the last step whose loss was not finite, on any node once all nodes
+   * have told; and of the last step that was skipped. */
+  _Alignas(64) atomic_long bad_loss, skipped;
 } control_t;
 
 typedef struct {

@@ -149,6 +149,11 @@ static void end(thread_t *thread, long tick) {
   while (thread->role == COMPUTES && b < thread->plan->n_buckets && wait_for_bucket(thread, b, tick)) b++;
 }
 
+/* The first bucket arrives after the decision. The communicating thread has taken part in it. */
+static void decided(thread_t *thread, long tick) {
+  if (thread->role == COMPUTES) wait_for_bucket(thread, 0, tick);
+}
+
 /* All nodes know of the request when the first bucket has arrived. The communicating thread need not wait for
  * it. */
 static bool halted(thread_t *thread, long tick) {
@@ -182,7 +187,6 @@ static void fold_tiles(thread_t *thread, long end_tile) {
   long begin = thread->step.tick * (long)graph_tiles(own->job->graph), end = begin + end_tile;
   for (long i; (i = take_tile(own, end)) < end;) {
     size_t tile = own->tile_order[i - begin];
-    if (i == begin) rows_add_losses(thread);
     fold_into_vectors(thread, tile);
     for (size_t b = 0; b < own->plan->n_buckets; b++)
       if (overlaps(own, tile, b))
@@ -191,15 +195,18 @@ static void fold_tiles(thread_t *thread, long end_tile) {
   waiter_mark(&thread->waiter, PHASE_FOLD);
 }
 
-/* Called by one thread when forward is complete: releases the rows of the stream, and tells the node whether
- * a reader failed or this rank asks to end the run. This happens before the rank's gradients are complete, so
- * all nodes learn of it in this step. */
+/* Called by one thread when forward is complete: adds up losses, releases the rows of the stream, and tells
+ * the node whether the loss is finite, a reader failed, or this rank asks to end the run. This happens before
+ * the rank's gradients are complete, so all nodes learn of it in this step. */
 static void tell_node(thread_t *thread) {
   const overlapped_t *own = thread->own;
   const halt_t *halt = thread->halt;
   stream_t *stream = thread->rows->stream;
+  const long number = thread->step.tick + 1;
+  rows_add_losses(thread);
+  if (atomic_load(&thread->node->control->bad_loss) == number) atomic_store(&own->signals->bad_loss, number);
   if (halt->wants != NULL && !thread->step.keep && halt->wants(halt->context))
-    atomic_store_explicit(&own->signals->halt_wanted, thread->step.tick + 1, memory_order_relaxed);
+    atomic_store_explicit(&own->signals->halt_wanted, number, memory_order_relaxed);
   if (stream == NULL) return;
   stream_release(stream, thread->step.index);
   if (stream_failed(stream)) atomic_store(&own->signals->reader_failed, 1);
@@ -242,6 +249,9 @@ static void update_bucket(void *context, size_t bucket) {
 
 static bool update_all(void *context) {
   thread_t *thread = context;
+  const overlapped_t *own = thread->own;
+  const long number = thread->step.tick + 1;
+  if (atomic_load(&own->signals->bad_loss) == number) atomic_store(&thread->node->control->bad_loss, number);
   update_whole(thread);
   return !waiter_failed(&thread->waiter);
 }
@@ -420,6 +430,7 @@ const strategy_t overlapped_strategy = {.name = "overlapped",
                                         .destroy = destroy,
                                         .step = step,
                                         .end = end,
+                                        .decided = decided,
                                         .halted = halted,
                                         .share = share,
                                         .share_parameters = share_parameters};

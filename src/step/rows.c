@@ -2,6 +2,7 @@
 
 #include "step/step.h"
 
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -259,6 +260,12 @@ void rows_backward(thread_t *thread, size_t above, size_t below, long end) {
     backward_calls(thread, above, below, first - begin, n);
 }
 
+static void note_bad_loss(thread_t *thread, size_t shard) {
+  if (thread->step.keep) return;
+  fault_note(&thread->faults->loss, thread->step.updates, shard);
+  atomic_store(&thread->node->control->bad_loss, thread->step.tick + 1);
+}
+
 void rows_add_losses(thread_t *thread) {
   rank_rows_t *rows = thread->rows;
   int64_t heads = (int64_t)thread->job->objective->n, calls = rows->shape.calls;
@@ -268,6 +275,12 @@ void rows_add_losses(thread_t *thread) {
     if (rows_slice(rows, (int)s, thread->step.index, &begin) > 0)
       for (int64_t c = 0; c < calls; c++) sum += rows->call_loss[(s * calls + c) * heads + h];
     rows->step_loss[i] = sum;
-    rows->epoch_loss[i] += sum;
+    if (!isfinite(sum)) note_bad_loss(thread, (size_t)(thread->job->layout->first_shard + s));
   }
+  if (!thread->updates->skips && !thread->step.keep) rows_accept_losses(rows);
+}
+
+void rows_accept_losses(rank_rows_t *rows) {
+  size_t n = (size_t)rows->job->layout->own_shards * rows->job->objective->n;
+  for (size_t i = 0; i < n; i++) rows->epoch_loss[i] += rows->step_loss[i];
 }

@@ -83,7 +83,10 @@ void rows_forward(thread_t *thread, const section_t *section, long end);
 void rows_backward(thread_t *thread, size_t above, size_t below, long end);
 
 /* Adds up the losses of the step, calls in order, and adds the result to the losses of the epoch. Called once
- * per step by one thread, after all threads have finished forward. */
+ * per step by one thread, after all threads have finished forward. If steps may be skipped, the result is
+ * added by rows_accept_losses, once it is known that this one is not. A step that keeps its gradient adds
+ * nothing. */
 void rows_add_losses(thread_t *thread);
+void rows_accept_losses(rank_rows_t *rows);
 
 #endif

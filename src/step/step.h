@@ -7,6 +7,7 @@
 #ifndef STEP_STEP_H
 #define STEP_STEP_H
 
+#include "step/fault.h"
 #include "step/fold.h"
 #include "step/node_memory.h"
 #include "step/rows.h"
@@ -47,9 +48,11 @@ typedef struct thread {
   rank_rows_t *rows;
   node_memory_t *node;
   updates_t *updates;
+  faults_t *faults;
   barrier_t *team; /* of the rank's computing threads */
   step_t step;
   optimizer_step_t update; /* the hyper-parameters of this step (update_prepare) */
+  skips_t skips;           /* counted by every thread, all the same */
   bool waits;              /* the update needs the whole gradient first (update_prepare) */
   waiter_t waiter;
   row_buffers_t buffers;

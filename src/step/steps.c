@@ -53,17 +53,32 @@ bool engine_can_halt(const engine_t *engine) {
   return engine->strategy->halted != NULL && engine->lbfgs == NULL && engine->halt.wants != NULL;
 }
 
+/* Counts a step that was skipped, or accepts its losses. False: too many steps have been skipped in a row. */
+static bool settle(const engine_t *engine, thread_t *thread) {
+  const long number = thread->step.tick + 1;
+  skips_t *skips = &thread->skips;
+  if (!engine->updates.skips || thread->step.keep) return true;
+  if (engine->strategy->decided != NULL) engine->strategy->decided(thread, number);
+  const bool skipped = atomic_load(&thread->node->control->skipped) == number;
+  if (!skipped && thread->role == COMPUTES && thread->number == 0) rows_accept_losses(thread->rows);
+  skips->in_a_row = skipped ? skips->in_a_row + 1 : 0;
+  skips->steps += skipped;
+  skips->rows += skipped ? thread->step.rows : 0;
+  return skips->in_a_row < engine->in.settings->train.max_skips;
+}
+
 /* Runs the steps of one thread. Returns the first step that it did not run. */
 static int64_t take_steps(engine_t *engine, thread_t *thread, const steps_t *steps) {
   const strategy_t *strategy = engine->strategy;
-  bool goes_on = true;
+  bool goes_on = true, progresses = true;
   int64_t t = steps->from;
-  for (; t < steps->to && goes_on; t++) {
+  for (; t < steps->to && goes_on && progresses; t++) {
     if (t > steps->from && engine_can_halt(engine) &&
         strategy->halted(thread, engine->ticks + (t - steps->from)))
       break;
     thread->step = step_at(engine, steps, t);
     goes_on = strategy->step(thread);
+    progresses = settle(engine, thread);
     record(engine, thread, engine->timed + (t - steps->from));
   }
   if (goes_on && strategy->end != NULL) strategy->end(thread, engine->ticks + (t - steps->from));

@@ -60,6 +60,9 @@ struct strategy {
   /* Called after the last step before `tick`: waits until its new parameters have arrived. NULL: they have
    * when `step` returns. */
   void (*end)(thread_t *thread, long tick);
+  /* Waits until it is known on this node whether the step before `tick` was skipped. NULL: it is when `step`
+   * returns. */
+  void (*decided)(thread_t *thread, long tick);
   /* Whether the run ends before step `tick`, because a rank asked for the end in the step before. NULL:
    * never. */
   bool (*halted)(thread_t *thread, long tick);

@@ -1,6 +1,7 @@
 #include "step/update.h"
 
 #include "layout/shard.h"
+#include "math/finite.h"
 #include "math/tree.h"
 #include "step/step.h"
 #include "step/strategy.h"
@@ -34,6 +35,7 @@ ls_status updates_create(const engine_inputs_t *job, const plan_t *plan, arena_t
   updates_t updates = {.method = optimizer_find(job->settings->optimizer.name),
                        .schedule = schedule_find(job->settings->schedule.name),
                        .rates = rate_plan(job->settings, job->train->partition),
+                       .skips = strcmp(job->settings->train.on_nan, "skip") == 0,
                        .gradient = arena_new(arena, floats, sizeof(float))};
   bool all = updates.gradient != NULL;
   for (int k = 0; k < updates.method->states; k++)
@@ -64,9 +66,9 @@ void update_prepare(thread_t *thread) {
                                       .weight_decay = settings->optimizer.weight_decay,
                                       .trust_coefficient = settings->optimizer.trust_coefficient,
                                       .l1 = settings->train.l1,
-                                      .step = step->updates + 1};
+                                      .step = step->updates - thread->skips.steps + 1};
   optimizer_prepare(thread->updates->method, &thread->update);
-  thread->waits = step->keep || step->want_norm || settings->train.clip_norm > 0 ||
+  thread->waits = step->keep || step->want_norm || settings->train.clip_norm > 0 || thread->updates->skips ||
                   thread->updates->layers.n_fragments > 0;
 }
 
@@ -118,21 +120,38 @@ static void mean_gradient(const thread_t *thread, size_t first, size_t n, const 
 /* Running statistics have no gradient and no optimiser. Their "sum" is a sum of values of rows. */
 static void take_statistics(thread_t *thread, const bucket_t *bucket, size_t first, size_t n,
                             const float *sum) {
-  const step_t *step = &thread->step;
-  if (!step->keep)
-    graph_step_statistics(thread->job->graph, first, n, sum, (double)step->rows, (double)step->freedom,
-                          thread->node->parameters + first);
+  if (thread->waits && thread->updates->skips && !thread->step.keep) {
+    memcpy(update_gradient(thread, bucket, first), sum, n * sizeof *sum);
+    return;
+  }
+  if (!thread->step.keep) update_statistics(thread, first, n, sum);
   if (thread->waits) memset(update_gradient(thread, bucket, first), 0, n * sizeof *sum);
+}
+
+void update_statistics(thread_t *thread, size_t first, size_t n, const float *sum) {
+  const step_t *step = &thread->step;
+  graph_step_statistics(thread->job->graph, first, n, sum, (double)step->rows, (double)step->freedom,
+                        thread->node->parameters + first);
+}
+
+/* Notes a block of the gradient, or of sums for statistics, that is not finite. */
+static void look_for_fault(thread_t *thread, size_t first, size_t n, const float *values) {
+  if (!floats_are_finite(values, n) && !thread->step.keep)
+    fault_note(&thread->faults->gradient, thread->step.updates,
+               (first + floats_first_bad(values, n)) / FAULT_FLOATS);
 }
 
 void update_take(thread_t *thread, const bucket_t *bucket, size_t first, size_t n, const float *sum) {
   if (first >= thread->plan->trained_blocks * GRAPH_BLOCK) {
+    look_for_fault(thread, first, n, sum);
     take_statistics(thread, bucket, first, n, sum);
-  } else if (thread->waits) {
-    mean_gradient(thread, first, n, sum, thread->gradient); /* not in place: the sum may be in that memory */
+    return;
+  }
+  mean_gradient(thread, first, n, sum, thread->gradient); /* not in place: the sum may be in that memory */
+  look_for_fault(thread, first, n, thread->gradient);
+  if (thread->waits) {
     memcpy(update_gradient(thread, bucket, first), thread->gradient, n * sizeof *sum);
   } else {
-    mean_gradient(thread, first, n, sum, thread->gradient);
     update_apply(thread, bucket, &thread->update, first, n, thread->gradient);
     update_renew_copies(thread, first, n);
   }
@@ -147,8 +166,13 @@ double sum_squares(const float *g, size_t n) {
 
 void update_find_squares(thread_t *thread, const bucket_t *bucket) {
   block_range_t range = update_range(thread, bucket);
-  for (size_t b = range.first; b < range.first + range.count; b++)
-    thread->node->norms[b] = sum_squares(update_gradient(thread, bucket, b * GRAPH_BLOCK), GRAPH_BLOCK);
+  for (size_t b = range.first; b < range.first + range.count; b++) {
+    const float *g = update_gradient(thread, bucket, b * GRAPH_BLOCK);
+    if (b < thread->plan->trained_blocks)
+      thread->node->norms[b] = sum_squares(g, GRAPH_BLOCK);
+    else
+      thread->node->norms[b] = floats_are_finite(g, GRAPH_BLOCK) ? 0 : NAN; /* has no part in the norm */
+  }
 }
 
 void update_take_range(thread_t *thread, const bucket_t *bucket, const tree_plan_t *total) {

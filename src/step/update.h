@@ -23,6 +23,7 @@ typedef struct {
   schedule_plan_t rates;
   float *states[OPTIMIZER_MAX_STATES]; /* (own blocks) */
   float *gradient;                     /* (own blocks): the mean gradient, if it is kept */
+  bool skips;                          /* steps with a fault are skipped (train.on_nan=skip) */
   double norm;                         /* of the last step with want_norm, before clipping */
   layers_t layers;
 } updates_t;
@@ -62,6 +63,9 @@ void update_states(const thread_t *thread, const bucket_t *bucket, size_t offset
 /* Applies the mean gradient g of floats [first, first + n) with the optimiser. */
 void update_apply(thread_t *thread, const bucket_t *bucket, const optimizer_step_t *step, size_t first,
                   size_t n, const float *g);
+
+/* Applies the sums of running statistics [first, first + n). */
+void update_statistics(thread_t *thread, size_t first, size_t n, const float *sum);
 
 /* Copies new parameters [first, first + n) to the copies that products read, while they are in cache. Does
  * nothing if the strategy renews the copies itself. */

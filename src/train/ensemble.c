@@ -8,6 +8,7 @@
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
+#include "math/finite.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -141,7 +142,11 @@ static ls_status load_member(trainer_t *trainer, int64_t m, ls_error *error) {
     }
   }
   TRY(trainer_agree(trainer, status, error));
-  return trainer_share(trainer, trainer->members[m], error);
+  TRY(trainer_share(trainer, trainer->members[m], error));
+  if (floats_are_finite(trainer->members[m], graph_floats(trainer->graph))) return LS_OK; /* on every rank */
+  return error_set(error, LS_DIVERGED,
+                   "member %" PRId64 " of the ensemble has parameters that are not finite: train it again",
+                   m + 1);
 }
 
 static ls_status load_members(trainer_t *trainer, ls_error *error) {

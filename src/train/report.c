@@ -102,6 +102,15 @@ void report_stop(report_t *report, int64_t step, const char *reason) {
   end_line(report);
 }
 
+void report_skips(report_t *report, int64_t step, int64_t steps) {
+  if (report->jsonl == NULL) return;
+  fputc('{', report->jsonl);
+  json_text(report->jsonl, true, "event", "skip");
+  json_integer(report->jsonl, false, "step", step);
+  json_integer(report->jsonl, false, "skipped_steps", steps);
+  fputs("}\n", report->jsonl);
+}
+
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm) {
   FILE *line = begin_event(report, "step", step);
   if (line == NULL) return;

@@ -37,6 +37,9 @@ ls_status report_finish(report_t *report, ls_error *error);
 /* Logs that the run starts, or resumes at `step`. */
 void report_start(report_t *report, int64_t step, const char *layout);
 
+/* Logs that the run has skipped so many steps up to this one. */
+void report_skips(report_t *report, int64_t step, int64_t steps);
+
 /* Logs a step, as requested by train.log_every. */
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm);
 

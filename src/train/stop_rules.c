@@ -78,8 +78,10 @@ static bool is_flat(const settings_t *settings, const history_t *history) {
 static bool has_waited(const settings_t *settings, const history_t *history) {
   size_t best = 0;
   if (settings->stop.patience == 0) return false;
-  for (size_t i = 1; i < history->n; i++)
-    if (figure(history, i, HISTORY_VALID_LOSS) < figure(history, best, HISTORY_VALID_LOSS)) best = i;
+  for (size_t i = 1; i < history->n; i++) {
+    double loss = figure(history, i, HISTORY_VALID_LOSS), least = figure(history, best, HISTORY_VALID_LOSS);
+    if (loss < least || (isnan(least) && !isnan(loss))) best = i;
+  }
   return history->n - 1 - best >= (size_t)settings->stop.patience;
 }
 

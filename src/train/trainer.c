@@ -8,6 +8,7 @@
 #include "layout/shard.h"
 #include "optim/schedule.h"
 #include "train/advice.h"
+#include "train/finite.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -88,8 +89,8 @@ static void show_progress(const trainer_t *trainer, int64_t steps) {
 /* Whether this rank wants the engine to return for a look. Called by a thread of the engine. */
 static bool wants_look(void *context) {
   trainer_t *trainer = context;
-  if (saver_wants_look(&trainer->copies.saver)) return true;
-  return stop_watch_wants_look(&trainer->watch, trainer->record.report.live ? LIVE_SECONDS : INFINITY);
+  return (finite_stops(trainer) && engine_has_fault(trainer->engine)) ||
+         stop_watch_wants_look(&trainer->watch, trainer->record.report.live ? LIVE_SECONDS : INFINITY);
 }
 
 /* Whether the last look found that the run must stop, or a checkpoint is due. Then one more step is done. */
@@ -105,6 +106,12 @@ static int64_t steps_to_look(const trainer_t *trainer) {
 
 static bool look_is_due(const trainer_t *trainer) {
   return engine_can_halt(trainer->engine) ? engine_halted(trainer->engine) : trainer->watch.steps_left <= 0;
+}
+
+/* Saves the parameters as they were before the steps that were skipped. */
+static ls_status save_good_state(trainer_t *trainer, ls_error *error) {
+  TRY(finite_check(trainer, 0, error));
+  return save_checkpoint(trainer, error);
 }
 
 /* Runs steps up to `end`. A few times per second, or with several nodes when a rank wants it, all ranks look
@@ -123,31 +130,20 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
     position->seconds += clock_seconds() - began;
     to = engine_steps_done(trainer->engine);
     for (int64_t t = at; t < to; t++) position->rows += step_rows(partition, batch, t);
+    position->rows += position->skips.rows - engine_skips(trainer->engine).rows;
+    position->skips = engine_skips(trainer->engine);
     position->step += to - at;
     position->step_in_epoch = to;
-    if (is_last_step(trainer)) continue;
     trainer->watch.steps_left -= to - at;
-    if (!look_is_due(trainer)) continue;
+    const bool look = look_is_due(trainer);
+    if (finite_gave_up(trainer)) TRY(save_good_state(trainer, error));
+    if (look || to == end || finite_gave_up(trainer)) TRY(finite_after_steps(trainer, error));
+    if (is_last_step(trainer) || !look) continue;
     TRY(stop_watch_look(&trainer->watch, &trainer->stop, error));
     TRY(saver_look(&trainer->copies.saver, error));
     if (trainer->record.report.live) show_progress(trainer, steps);
   }
   return LS_OK;
-}
-
-/* printf shows the sign of a NaN, which has no meaning. */
-static double without_sign(double value) {
-  return isnan(value) ? NAN : value;
-}
-
-static ls_status check_finite(const trainer_t *trainer, double loss, ls_error *error) {
-  if (isfinite(loss) && isfinite(engine_norm(trainer->engine))) return LS_OK;
-  return error_set(
-      error, LS_DIVERGED,
-      "training diverged: loss %g, gradient norm %g at step %" PRId64
-      "; lower optimizer.learning_rate, scale the data (data.scaling) or set train.clip_norm. The last "
-      "checkpoint is untouched",
-      without_sign(loss), without_sign(engine_norm(trainer->engine)), trainer->position.step);
 }
 
 static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *error) {
@@ -158,7 +154,7 @@ static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *e
   report_step(&trainer->record.report, trainer->position.step, trainer->position.epoch + 1, loss,
               engine_learning_rate(trainer->engine, trainer->position.step - 1),
               engine_norm(trainer->engine));
-  return check_finite(trainer, loss, error);
+  return LS_OK;
 }
 
 /* Checks for divergence before a checkpoint within an epoch: a diverged checkpoint would displace the good
@@ -166,7 +162,7 @@ static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *e
 static ls_status check_so_far(trainer_t *trainer, ls_error *error) {
   int64_t rows = trainer->position.step_in_epoch * trainer->settings->train.global_batch_size;
   TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
-  return check_finite(trainer, mean_loss(trainer, rows), error);
+  return finite_check(trainer, mean_loss(trainer, rows - trainer->position.skips.rows), error);
 }
 
 /* At the end of a window of steps: stops if the loss has settled. All ranks decide the same. */
@@ -207,8 +203,9 @@ static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
     log_info(trainer->options->log, "training ends after step %" PRId64 ": %s", trainer->position.step,
              stop_text(STOP_TOL));
   TRY(check_so_far(trainer, error));
-  return saver_keeps(trainer->settings) || trainer_is_requested(trainer) ? trainer_save(trainer, error)
-                                                                         : LS_OK;
+  TRY(finite_try_last(trainer, trainer_is_requested(trainer), error));
+  return keeps_checkpoints(trainer) || trainer_is_requested(trainer) ? save_checkpoint(trainer, error)
+                                                                     : LS_OK;
 }
 
 /* Fills figures (HEAD_WIDTH) with the validation metrics of the network or of one head. */
@@ -231,9 +228,14 @@ static void fill_figures(const metrics_t *valid, double *figures) {
   }
 }
 
+/* Rows of the epoch whose steps are done. */
+static int64_t trained_rows(const trainer_t *trainer) {
+  return trainer->data.dataset->train.partition.rows - trainer->position.skips.rows;
+}
+
 static void fill_row(const trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
                      history_row_t *row) {
-  double phases[PHASES], rows = (double)trainer->data.dataset->train.partition.rows;
+  double phases[PHASES], rows = (double)trained_rows(trainer);
   for (int c = 0; c < HISTORY_WIDTH; c++) row->values[c] = NAN;
   row->values[HISTORY_EPOCH] = (double)trainer->position.epoch;
   row->values[HISTORY_STEP] = (double)trainer->position.step;
@@ -343,10 +345,12 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   bool has_valid = valid_split->partition.rows > 0, by_clock = false;
   TRY(saver_look(&trainer->copies.saver, error));
   TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
-  double loss = mean_loss(trainer, trainer->data.dataset->train.partition.rows);
-  TRY(check_finite(trainer, loss, error));
+  double loss = mean_loss(trainer, trained_rows(trainer));
+  TRY(finite_check(trainer, loss, error));
   loss_window_epoch(&position->window, engine_total_loss(trainer->engine, trainer->copies.sums));
   if (has_valid) TRY(trainer_evaluate(trainer, valid_split, &valid, error));
+  if (has_valid) finite_warn(trainer, "validation", &valid);
+  bool is_known = has_valid && isfinite(valid.loss);
   position->epoch++;
   position->step_in_epoch = 0;
   ls_status status = record_epoch(trainer, loss, has_valid ? &valid : NULL, seconds, error);
@@ -356,6 +360,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   TRY(judge_epochs(trainer, error));
   const settings_t *settings = trainer->settings;
   bool last = trainer->stop != STOP_NOT;
+  if (last) TRY(finite_try_last(trainer, is_known || trainer_is_requested(trainer), error));
   bool due =
       settings->checkpoint.every.epochs > 0 && position->epoch % settings->checkpoint.every.epochs == 0;
   due =
@@ -389,7 +394,9 @@ static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
       epoch_steps(trainer->data.dataset->train.partition, trainer->settings->train.global_batch_size);
   double before = position->seconds;
   TRY(watch_loss(trainer, error));
+  if (position->step_in_epoch == 0) position->skips.rows = 0;
   engine_begin_epoch(trainer->engine, position->epoch);
+  engine_set_skips(trainer->engine, &position->skips);
   if (position->step_in_epoch > 0) engine_set_epoch_loss(trainer->engine, trainer->copies.sums);
   engine_seconds(trainer->engine, trainer->record.seconds_before);
   TRY(train_steps(trainer, steps, error));

@@ -51,7 +51,16 @@ typedef struct {
   report_t report;
   double seconds_before[PHASES]; /* engine's seconds at the start of the epoch */
   double zero_loss;              /* of outputs that are all 0; 0: not known (train/advice.h) */
+  int64_t memory_bytes;          /* peak memory of all ranks, known at the end */
 } trainer_record_t;
+
+/* What is known of the health of the numbers (finite.h, verify.h). The same on every rank. */
+typedef struct {
+  int64_t told_skips; /* skipped steps that users know of */
+  bool has_warned;    /* of a validation loss that is not finite */
+  int64_t returns;    /* how often the run has gone back to a checkpoint */
+  bool returned;      /* it has just done so: the epoch at work is over */
+} guard_t;
 
 /* The state of a run, in the order in which it is created. */
 typedef struct trainer {
@@ -77,8 +86,8 @@ typedef struct trainer {
   trainer_record_t record;
   stop_reason_t stop;
   stop_watch_t watch;
+  guard_t guard;
   double began;
-  int64_t memory_bytes; /* peak memory of all ranks, known at the end */
 } trainer_t;
 
 /* Whether this is rank 0, which reads and writes the run's files. */

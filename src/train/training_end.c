@@ -7,9 +7,10 @@
 #include "base/isa.h"
 #include "base/json.h"
 #include "layout/shard.h"
+#include "run/timing.h"
 #include "store/store.h"
+#include "train/finite.h"
 #include "train/host.h"
-#include "step/timing.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -151,7 +152,8 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   json_integer(out, false, "ranks", world_size(world));
   json_integer(out, false, "threads", trainer->layout.threads);
   json_text(out, false, "isa", isa_name(isa_selected()));
-  if (trainer->memory_bytes > 0) json_integer(out, false, "memory_bytes", trainer->memory_bytes);
+  if (trainer->record.memory_bytes > 0)
+    json_integer(out, false, "memory_bytes", trainer->record.memory_bytes);
   json_number(out, false, "seconds", clock_seconds() - trainer->began);
   if (position->seconds > 0)
     json_number(out, false, "rows_per_second", (double)position->rows / position->seconds);
@@ -159,6 +161,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   summary_losses(out, trainer);
   if (test != NULL) summary_test(out, test);
   summary_heads(out, trainer, test);
+  if (position->skips.steps > 0) json_integer(out, false, "skipped_steps", position->skips.steps);
   if (is_done)
     json_integer(out, false, "model_step", position->best_step >= 0 ? position->best_step : position->step);
   json_text(out, false, "parameters_checksum", checksum);
@@ -236,8 +239,8 @@ ls_status trainer_judge(trainer_t *trainer, ls_error *error) {
  * pages among all of them. */
 static ls_status measure_memory(trainer_t *trainer, ls_error *error) {
   TRY(world_barrier(trainer->world, error));
-  trainer->memory_bytes = (int64_t)host_memory().peak;
-  return world_sum_i64(trainer->world, &trainer->memory_bytes, 1, error);
+  trainer->record.memory_bytes = (int64_t)host_memory().peak;
+  return world_sum_i64(trainer->world, &trainer->record.memory_bytes, 1, error);
 }
 
 ls_status training_end(trainer_t *trainer, ls_error *error) {
@@ -250,7 +253,9 @@ ls_status training_end(trainer_t *trainer, ls_error *error) {
     TRY(timing_write(trainer->world, trainer->engine, path, error));
   }
   TRY(restore_best(trainer, error));
+  TRY(finite_check_result(trainer, trainer->solution != NULL ? "the solution" : "the best model", error));
   if (has_test) TRY(trainer_evaluate(trainer, split, &test, error));
+  if (has_test) finite_warn(trainer, "test", &test);
   TRY(measure_memory(trainer, error));
   ls_status status = write_results(trainer, has_test ? &test : NULL, error);
   metrics_free(&test);

@@ -10,6 +10,7 @@
 #include "features/scaling.h"
 #include "model/init.h"
 #include "train/choices.h"
+#include "train/finite.h"
 #include "run/data_check.h"
 #include "train/preflight.h"
 
@@ -254,7 +255,14 @@ static void begin_window(trainer_t *trainer) {
     position->window = loss_window_begin(steps, position->step, position->rows, sum);
 }
 
+/* Steps that were skipped before do not end a run that is resumed. */
+static void begin_guard(trainer_t *trainer) {
+  if (finite_gave_up(trainer)) trainer->position.skips.in_a_row = 0;
+  trainer->guard.told_skips = trainer->position.skips.steps;
+}
+
 static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
+  begin_guard(trainer);
   if (trainer->resumed) {
     TRY(load_checkpoint(trainer, error));
   } else {
@@ -264,7 +272,7 @@ static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
   TRY(engine_set_parameters(trainer->engine, trainer->copies.vector, error));
   if (!is_root(trainer)) free_vector(trainer);
   begin_window(trainer);
-  return LS_OK;
+  return trainer->resumed ? finite_check_result(trainer, "the checkpoint", error) : LS_OK;
 }
 
 static ls_status write_config(trainer_t *trainer, ls_error *error) {

@@ -1,7 +1,6 @@
-#include "step/timing.h"
+#include "run/timing.h"
 
 #include "store/store.h"
-#include "step/engine_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,23 +8,7 @@
 
 /* A row per step: the phases, and the time that a rank waited for messages, which one of its threads sends
  * and receives. */
-enum { EXPOSED = PHASES, WIDTH, CHUNK = 1024 /* steps that are collected at once */ };
-
-/* Adds what this rank's threads spent in step t: phases as means over them, the exchange also as its longest.
- */
-static void add_step(const engine_t *engine, int64_t t, double row[WIDTH]) {
-  int threads = engine->in.layout->threads;
-  double longest = 0;
-  for (int w = 0; w < threads; w++) {
-    const double *now = engine->threads[w].waiter.timeline + t * PHASES;
-    for (int p = 0; p < PHASES; p++) {
-      double seconds = t > 0 ? now[p] - now[p - PHASES] : now[p];
-      row[p] += seconds / threads;
-      if (p == PHASE_EXCHANGE && seconds > longest) longest = seconds;
-    }
-  }
-  row[EXPOSED] += longest;
-}
+enum { EXPOSED = PHASES, WIDTH = STEP_SECONDS, CHUNK = 1024 /* steps that are collected at once */ };
 
 /* rows[0 .. count): means over all ranks of the steps from `first` on; only rank 0 gets them. */
 static ls_status collect(world_t *world, const engine_t *engine, int64_t first, int64_t count, double *rows,
@@ -39,7 +22,7 @@ static ls_status collect(world_t *world, const engine_t *engine, int64_t first, 
     status =
         error_set(error, LS_NO_MEMORY, "no memory to collect the seconds of %lld steps", (long long)count);
   TRY_OR_DONE(world_agree(world, status, error));
-  for (int64_t t = 0; t < count; t++) add_step(engine, first + t, own + t * WIDTH);
+  for (int64_t t = 0; t < count; t++) engine_step_seconds(engine, first + t, own + t * WIDTH);
   for (size_t r = 0; r < ranks; r++) sizes[r] = n * sizeof *own;
   TRY_OR_DONE(world_gather_pieces(world, own, sizes, all, 0, error));
   for (size_t i = 0; i < n && all != NULL; i++) {
@@ -56,9 +39,8 @@ done:
 
 static ls_status write_columns(store_t *store, const engine_t *engine, const double *rows, double *column,
                                ls_error *error) {
-  int64_t steps = engine->timed;
-  const int64_t shape[] = {steps};
-  TRY(store_write(store, "rows", STORE_I64, 1, shape, engine->timed_rows, error));
+  const int64_t *step_rows = NULL, steps = engine_timed_steps(engine, &step_rows), shape[] = {steps};
+  TRY(store_write(store, "rows", STORE_I64, 1, shape, step_rows, error));
   memset(column, 0, (size_t)steps * sizeof *column);
   for (int64_t t = 0; t < steps; t++)
     for (int p = 0; p < PHASES; p++) column[t] += rows[t * WIDTH + p];
@@ -85,7 +67,7 @@ static ls_status write_file(const engine_t *engine, const double *rows, double *
 
 ls_status timing_write(world_t *world, const engine_t *engine, const char *path, ls_error *error) {
   bool root = world_rank(world) == 0;
-  int64_t steps = engine->timed;
+  const int64_t *step_rows = NULL, steps = engine_timed_steps(engine, &step_rows);
   double *rows = root ? malloc((size_t)(steps * WIDTH + 1) * sizeof *rows) : NULL;
   double *column = root ? malloc((size_t)(steps + 1) * sizeof *column) : NULL;
   ls_status status = LS_OK;

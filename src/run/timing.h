@@ -1,10 +1,10 @@
 /* timing.h5: the seconds of every step of this process's part of a run, by phase. Studies of speed need
  * single steps for medians, spreads and skipping a warm-up; the history only has sums.
  *
- * While steps run, each thread only copies its own sums of seconds to its own timeline (engine_impl.h); what
+ * While steps run, each thread only copies its own sums of seconds to its own timeline (the engine's); what
  * costs time happens here, after the last step. */
-#ifndef STEP_TIMING_H
-#define STEP_TIMING_H
+#ifndef RUN_TIMING_H
+#define RUN_TIMING_H
 
 #include "step/engine.h"
 
