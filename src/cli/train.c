@@ -6,16 +6,20 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { KEY_RESUME = FIRST_KEY, KEY_TIMING };
+enum { KEY_RESUME = 256, KEY_REPLACE, KEY_TIMING };
 
 typedef struct {
   arguments_t arguments;
-  bool resume, timing;
+  bool resume, replace, timing;
 } train_arguments_t;
 
 static const struct argp_option options[] = {
     {"resume", KEY_RESUME, NULL, 0,
      "resume from the newest valid checkpoint of the run; start if there is none", 0},
+    {"replace", KEY_REPLACE, NULL, 0,
+     "remove an earlier run of this name, even a finished one, instead of keeping it as runs/NAME.1, NAME.2, "
+     "...",
+     0},
     {"timing", KEY_TIMING, NULL, 0, "write the time of every step, by phase, to runs/NAME/timing.h5", 0},
     {0},
 };
@@ -24,6 +28,8 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   train_arguments_t *a = state->input;
   if (key == KEY_RESUME)
     a->resume = true;
+  else if (key == KEY_REPLACE)
+    a->replace = true;
   else if (key == KEY_TIMING)
     a->timing = true;
   else
@@ -34,8 +40,12 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const train_arguments_t *a = input;
   settings_t *settings = NULL;
+  if (a->resume && a->replace)
+    return error_set(error, LS_USAGE,
+                     "--resume continues the earlier run and --replace removes it: choose one");
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   train_options_t train = {.resume = a->resume,
+                           .replace = a->replace,
                            .timing = a->timing,
                            .log = &session->log,
                            .live = session->is_root && isatty(STDERR_FILENO) == 1,

@@ -4,8 +4,6 @@
 #include "store/store.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,82 +29,9 @@ void run_best(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE])
   snprintf(out, RUN_FILE_SIZE, "%s/best-%08" PRId64 ".h5", run->path, step);
 }
 
-/* ---- a fresh directory ---- */
-
-static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *walk) {
-  (void)about;
-  (void)type;
-  (void)walk;
-  return remove(path);
-}
-
 bool run_has(const char *path) {
   struct stat about;
   return lstat(path, &about) == 0;
-}
-
-/* Files of which a run has at least one, from its start on. */
-static int is_file_of_run(const struct dirent *entry) {
-  static const char *const files[] = {"config.yaml", "log.jsonl", "history.h5", "model.h5"};
-  bool found = false;
-  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) found |= strcmp(entry->d_name, files[i]) == 0;
-  return found;
-}
-
-static int is_entry(const struct dirent *entry) {
-  return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-static int count_entries(const char *path, int (*wanted)(const struct dirent *)) {
-  struct dirent **entries = NULL;
-  int n = scandir(path, &entries, wanted, NULL);
-  for (int i = 0; i < n; i++) free(entries[i]);
-  if (n >= 0) free(entries);
-  return n;
-}
-
-/* Whether this is the directory of a run, or an empty one. Anything else belongs to somebody. */
-static bool is_run(const char *path) {
-  return count_entries(path, is_file_of_run) > 0 || count_entries(path, is_entry) == 0;
-}
-
-static ls_status move(const char *from, const char *to, ls_error *error) {
-  if (rename(from, to) == 0) return LS_OK;
-  return error_set(error, LS_IO, "%s: cannot move the earlier run to %s: %s", from, to, strerror(errno));
-}
-
-/* Frees the name of the previous run: a finished one, or something that is no run, is kept under `kept`,
- * which stays "" otherwise. */
-static ls_status free_previous(const char *previous, char kept[RUN_FILE_SIZE], ls_error *error) {
-  char model[RUN_FILE_SIZE + 16];
-  snprintf(model, sizeof model, "%s/model.h5", previous);
-  if (!run_has(previous)) return LS_OK;
-  if (!run_has(model) && is_run(previous)) {
-    nftw(previous, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    return LS_OK;
-  }
-  char free_name[RUN_FILE_SIZE + 16] = "";
-  for (int number = 2; free_name[0] == '\0' || run_has(free_name); number++)
-    snprintf(free_name, sizeof free_name, "%s-%d", previous, number);
-  TRY(move(previous, free_name, error));
-  snprintf(kept, RUN_FILE_SIZE, "%.*s", RUN_FILE_SIZE - 1, free_name);
-  return LS_OK;
-}
-
-ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_error *error) {
-  char previous[RUN_FILE_SIZE], kept[RUN_FILE_SIZE] = "";
-  snprintf(previous, sizeof previous, "%.*s.previous", RUN_PATH_SIZE - 1, run->path);
-  if (run_has(run->path)) {
-    if (!is_run(run->path))
-      return error_set(error, LS_BAD_SETTINGS,
-                       "%s exists and is not the directory of a run: choose another name or another `runs`",
-                       run->path);
-    TRY(free_previous(previous, kept, error));
-    TRY(move(run->path, previous, error));
-    log_info(log, "the earlier run is kept as %s%s%s", previous,
-             kept[0] != '\0' ? ", the one before it as " : "", kept);
-  }
-  return store_make_directory(run->path, error);
 }
 
 /* ---- checkpoints ---- */
@@ -224,8 +149,8 @@ ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bo
     status =
         error_set(error, worst,
                   "%s: none of its %d checkpoints can be read; start anew without --resume (the directory is "
-                  "kept as %s.previous)",
-                  run->path, n, run->path);
+                  "kept, with a number behind its name)",
+                  run->path, n);
   free_entries(entries, n);
   return status;
 }

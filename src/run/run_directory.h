@@ -32,11 +32,6 @@ void run_best(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE])
 /* Whether the run has a file. */
 bool run_has(const char *path);
 
-/* Creates an empty directory for a fresh run. An existing run is kept as runs/NAME.previous, so that starting
- * anew by mistake loses nothing. It replaces an older run of that name, except a finished one (with a
- * model.h5), which becomes runs/NAME.previous-2, or has the next free number. */
-ls_status run_directory_fresh(const run_directory_t *run, const log_t *log, ls_error *error);
-
 /* Reads the position of the newest valid checkpoint. Invalid ones are reported, and the next older one is
  * tried. *found is false if there is no checkpoint; LS_BAD_DATA if all are invalid, LS_IO if one of them
  * could not be read. */

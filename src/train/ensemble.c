@@ -172,10 +172,10 @@ static ls_status collect(trainer_t *trainer, ls_status status, ls_error *error) 
   return status;
 }
 
-static ls_status collect_members(world_t *world, const settings_t *settings, const log_t *log,
+static ls_status collect_members(world_t *world, const settings_t *settings, const train_options_t *members,
                                  const run_lock_t *lock, ls_error *error) {
   solution_t solution = {.fit = {.rank = 0}};
-  const train_options_t options = {.log = log};
+  const train_options_t options = {.log = members->log, .replace = members->replace};
   trainer_t trainer = {.world = world,
                        .settings = settings,
                        .options = &options,
@@ -194,7 +194,7 @@ ls_status train_run(world_t *world, const settings_t *settings, const train_opti
   run_lock_t *lock = NULL; /* of the ensemble; each member has its own besides */
   TRY(training_lock(world, settings, options->log, &lock, error));
   ls_status status = train_members(world, settings, options, error);
-  if (status == LS_OK) status = collect_members(world, settings, options->log, lock, error);
+  if (status == LS_OK) status = collect_members(world, settings, options, lock, error);
   run_lock_release(&lock);
   return status;
 }

@@ -11,6 +11,7 @@
 
 typedef struct {
   bool resume;      /* resume from the newest valid checkpoint; start if there is none */
+  bool replace;     /* remove an earlier run of the name, even a finished one */
   bool timing;      /* record the time of every step and write timing.h5 */
   const log_t *log; /* messages for users; only rank 0's `out` is open */
   bool live;        /* log->out is a terminal: show a live bar */
@@ -21,8 +22,9 @@ typedef struct {
 ls_status train_check_name(const settings_t *settings, ls_error *error);
 
 /* Trains, evaluates and writes the run directory runs/NAME. With train.members > 1 it first trains each
- * member in a run of its own, runs/NAME-member-M. A fresh run moves an earlier run of that name to
- * NAME.previous, but only after settings and data have passed their checks. Returns LS_STOPPED if a signal or
+ * member in a run of its own, runs/NAME-member-M. A fresh run renames an earlier run of that name
+ * (run/predecessor.h), but only after settings and data have passed their checks. A finished run without
+ * checkpoints is not resumed: nothing is done. Returns LS_STOPPED if a signal or
  * a time limit ended the run early; then there is a checkpoint. Signals are noticed only if signals_note was
  * called. Collective. */
 ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,

@@ -12,6 +12,7 @@
 #include "train/choices.h"
 #include "train/finite.h"
 #include "run/data_check.h"
+#include "run/predecessor.h"
 #include "train/preflight.h"
 
 #include <inttypes.h>
@@ -299,7 +300,8 @@ static ls_status open_run(trainer_t *trainer, ls_error *error) {
   if (!is_root(trainer)) return LS_OK;
   host_facts(&trainer->host);
   TRY(run_lock_check(trainer->run.lock, error));
-  if (!trainer->resumed) TRY(run_directory_fresh(&trainer->run, trainer->options->log, error));
+  if (!trainer->resumed)
+    TRY(run_directory_fresh(&trainer->run, trainer->options->replace, trainer->options->log, error));
   TRY(write_config(trainer, error));
   TRY(report_open(&trainer->record.report, &trainer->run, trainer->options, trainer->settings->train.epochs,
                   error));
@@ -422,11 +424,26 @@ static ls_status run_crew(world_t *world, void *context, ls_error *error) {
   return status;
 }
 
+/* Whether there is nothing to resume because the run has finished and kept no checkpoint. */
+static ls_status find_finished(trainer_t *trainer, bool *out, ls_error *error) {
+  *out = is_root(trainer) && trainer->options->resume && !trainer->resumed && run_is_finished(&trainer->run);
+  if (*out)
+    log_info(
+        trainer->options->log,
+        "%s has finished and kept no checkpoint, so there is nothing to resume; without --resume it is kept "
+        "under another name, and a new run starts",
+        trainer->run.path);
+  return world_broadcast(trainer->world, out, sizeof *out, 0, error);
+}
+
 ls_status training_run(trainer_t *trainer, training_work_t *work, ls_error *error) {
   run_crew_t crew = {trainer, work};
+  bool is_finished = false;
   world_set_timeout(trainer->world, trainer->settings->parallel.timeout);
   TRY(trainer_agree(trainer, run_directory_of(trainer->settings, &trainer->run, error), error));
   TRY(find_checkpoint(trainer, error));
+  TRY(find_finished(trainer, &is_finished, error));
+  if (is_finished) return LS_OK;
   TRY(find_shards(trainer, error));
   /* those who collect an ensemble do not need all ranks that trained it */
   const log_t *log = trainer->settings->train.members > 1 ? NULL : trainer->options->log;

@@ -70,7 +70,7 @@ static void try_pair(int ranks, double later, const char *first, const char *sec
   cr_expect_not_null(strstr(text, "runs/pair belongs to process"), "%s", text);
   check_winner(winner);
   cr_expect_not(file_exists("runs/.pair.lock"));
-  cr_expect_not(file_exists("runs/pair.previous"));
+  cr_expect_not(file_exists("runs/pair.1"));
 }
 
 /* The moments are spread over a start, from before the first has its lock until it trains. */
@@ -142,12 +142,38 @@ Test(owner, of_another_host_is_followed_once_its_lock_is_old) {
 Test(owner, keeps_a_finished_run_through_starts_that_fail) {
   run_well(ALONE, "train config.yaml name=a train.epochs=1");
   run_well(ALONE, "train config.yaml name=a train.epochs=2");
-  for (int i = 0; i < 2; i++) {
-    run_command("sh -c 'rm -f runs/a/*.h5'"); /* as if it had been killed before its first checkpoint */
+  for (int i = 0; i < 3; i++) {
+    run_command(
+        "sh -c 'rm -f runs/a/*.h5 runs/a/summary.json'"); /* as if killed before its first checkpoint */
     run_well(ALONE, "train --resume config.yaml name=a train.epochs=2");
   }
   char epochs[64];
-  json_value(file_text("runs/a.previous-2/summary.json"), "epochs", epochs);
+  json_value(file_text("runs/a.1/summary.json"), "epochs", epochs);
   cr_expect_str_eq(epochs, "1");
-  cr_expect(file_exists("runs/a.previous-2/model.h5"));
+  cr_expect(file_exists("runs/a.1/model.h5"));
+  cr_expect_not(file_exists("runs/a.2"));
+  result_t result = run(ALONE, "train --resume --replace config.yaml name=a");
+  cr_expect_eq(result.code, 2);
+  run_well(ALONE, "train --replace config.yaml name=a train.epochs=1");
+  cr_expect_not(file_exists("runs/a.2"));
+  cr_expect(file_exists("runs/a.1/model.h5"));
+}
+
+/* Resuming a finished run changes nothing, with checkpoints or without. */
+Test(owner, resumes_a_finished_run_without_harm) {
+  static const char *const every[] = {"auto", "never"};
+  for (int i = 0; i < 2; i++)
+    for (int ranks = 0; ranks < 3; ranks += 2) {
+      char before[64], after[64];
+      run_well(ALONE, "train config.yaml --replace name=done checkpoint.every=%s train.epochs=2", every[i]);
+      json_value(file_text("runs/done/summary.json"), "parameters_checksum", before);
+      result_t result = run_well(
+          ranks, "train config.yaml --resume name=done checkpoint.every=%s train.epochs=2", every[i]);
+      cr_expect_not_null(
+          strstr(result.err, i == 0 ? "all 2 epochs are done already" : "runs/done has finished"), "%s",
+          result.err);
+      json_value(file_text("runs/done/summary.json"), "parameters_checksum", after);
+      cr_expect_str_eq(before, after);
+      cr_expect_not(file_exists("runs/done.1"));
+    }
 }

@@ -1,6 +1,6 @@
 /* Which checkpoints a run has, which one it goes on from, and which are thrown away. */
 #include "train/fixture.h"
-#include "run/run_directory.h"
+#include "run/predecessor.h"
 
 #include <sys/stat.h>
 
@@ -30,7 +30,7 @@ static char *checkpoint(int64_t step) {
 static void make_checkpoints(const int64_t *steps, int n, int spoiled) {
   network_t net = network_make();
   log_t silent = {NULL};
-  OK(run_directory_fresh(&run, &silent, error));
+  OK(run_directory_fresh(&run, false, &silent, error));
   for (int i = 0; i < n; i++) {
     position_t position = {
         .step = steps[i], .epoch = i, .step_in_epoch = 2, .shards = SHARDS, .best_step = -1};
@@ -131,68 +131,108 @@ Test(run_directory, prune_keeps_the_newest_and_the_best_and_nothing_half_written
   cr_expect(exists(checkpoint(40)));
 }
 
-Test(run_directory, a_fresh_run_keeps_the_one_before) {
+/* ---- earlier runs ---- */
+
+static int mark_in(const char *directory) {
+  char path[64];
+  snprintf(path, sizeof path, "%s/mark", directory);
+  FILE *file = fopen(path, "r");
+  int mark = file != NULL ? fgetc(file) : '\0';
+  if (file != NULL) fclose(file);
+  return mark;
+}
+
+/* Starts a run, which leaves a mark and perhaps a result. Returns what is said. */
+static char *start(char mark, bool replaces, bool finishes) {
+  char *text = NULL, name[2] = {mark, '\0'};
+  size_t size = 0;
+  log_t log = {open_memstream(&text, &size)};
+  OK(run_directory_fresh(&run, replaces, &log, error));
+  fclose(log.out);
+  cr_assert_not(exists("runs/a/mark"));
+  put("runs/a/config.yaml", "");
+  put("runs/a/mark", name);
+  if (finishes) put("runs/a/model.h5", "model");
+  return text;
+}
+
+/* Predecessors are numbered in the order in which they ran, and none is removed, however many fail. A number
+ * is never used for something that exists, and directories of earlier versions stay where they are. */
+Test(run_directory, earlier_runs_are_numbered_and_kept) {
+  cr_assert_eq(system("mkdir -p runs/a.previous runs/a.7x runs/a. runs/ab.9"), 0);
+  put("runs/a.previous/mark", "p");
+  for (char mark = 'a'; mark <= 'd'; mark++) free(start(mark, false, mark == 'b'));
+  cr_assert_eq(system("mkdir runs/a.11; rm -r runs/a.1"), 0);
+  char *text = start('e', false, false);
+  cr_expect_str_eq(text, "the earlier run is kept as runs/a.12\n");
+  free(text);
+  cr_expect_eq(mark_in("runs/a"), 'e');
+  cr_expect_eq(mark_in("runs/a.12"), 'd');
+  cr_expect_eq(mark_in("runs/a.3"), 'c');
+  cr_expect_eq(mark_in("runs/a.2"), 'b');
+  cr_expect(exists("runs/a.2/model.h5"));
+  cr_expect_eq(mark_in("runs/a.previous"), 'p');
+}
+
+/* What has only settings and a log has nothing to lose. Anything more is kept. */
+Test(run_directory, a_run_that_had_barely_begun_is_removed_and_said_so) {
+  static const char *const precious[] = {"checkpoint-00000004.h5",
+                                         "checkpoint-00000004.h5.damaged",
+                                         "best-00000004.h5",
+                                         "history.h5",
+                                         "model.h5",
+                                         "notes.txt"};
   log_t silent = {NULL};
-  for (char mark = 'a'; mark <= 'c'; mark++) {
-    char text[2] = {mark, '\0'};
-    OK(run_directory_fresh(&run, &silent, error));
-    cr_assert_not(exists("runs/a/mark"));
-    put("runs/a/mark", text);
-    put("runs/a/config.yaml", "");
+  free(start('a', false, true));
+  free(start('b', false, false));
+  cr_assert_eq(unlink("runs/a/mark"), 0);
+  put("runs/a/log.jsonl", "{}");
+  put("runs/a/checkpoint-00000004.h5.tmp-77", "half a checkpoint of a dead process");
+  char *text = start('c', false, false);
+  cr_expect_not_null(strstr(text, "runs/a was removed: it had ended before its first"), "%s", text);
+  free(text);
+  cr_expect_not(exists("runs/a.2"));
+  cr_expect_eq(mark_in("runs/a.1"), 'a');
+  for (size_t i = 0; i < sizeof precious / sizeof precious[0]; i++) {
+    char path[64];
+    cr_assert_eq(system("rm -r runs/a; mkdir runs/a; touch runs/a/config.yaml"), 0);
+    snprintf(path, sizeof path, "runs/a/%s", precious[i]);
+    put(path, "");
+    OK(run_directory_fresh(&run, false, &silent, error));
+    snprintf(path, sizeof path, "runs/a.%zu/%s", i + 2, precious[i]);
+    cr_expect(exists(path), "%s", path);
   }
-  FILE *file = fopen("runs/a.previous/mark", "r");
-  cr_assert_not_null(file);
-  cr_expect_eq(fgetc(file), 'b');
-  fclose(file);
+}
+
+Test(run_directory, only_a_request_removes_a_finished_run) {
+  free(start('a', false, true));
+  free(start('b', false, true));
+  char *text = start('c', true, true);
+  cr_expect_str_eq(text, "the earlier run runs/a was removed\n");
+  free(text);
+  cr_expect_eq(mark_in("runs/a.1"), 'a', "only the run of this name is replaced");
+  cr_expect_not(exists("runs/a.2"));
 }
 
 /* A directory of the user is neither moved nor removed, whatever the name of the run. */
 Test(run_directory, what_is_no_run_stays_where_it_is) {
   log_t silent = {NULL};
-  ls_error refusal = {0};
-  cr_assert_eq(system("mkdir -p runs/a runs/a.previous"), 0);
-  OK(run_directory_fresh(&run, &silent, error)); /* empty directories are in nobody's way */
-  put("runs/a/thesis.txt", "years");
-  cr_expect_eq(run_directory_fresh(&run, &silent, &refusal), LS_BAD_SETTINGS);
-  cr_expect_not_null(strstr(refusal.message, "not the directory of a run"), "%s", refusal.message);
-  cr_expect(exists("runs/a/thesis.txt"));
-  put("runs/a/config.yaml", "");
-  cr_assert_eq(system("rm -rf runs/a.previous; mkdir runs/a.previous; echo x > runs/a.previous/notes"), 0);
-  OK(run_directory_fresh(&run, &silent, error));
-  cr_expect(exists("runs/a.previous-2/notes"), "what was called like a previous run is kept");
-  cr_expect(exists("runs/a.previous/thesis.txt"));
+  for (int replaces = 0; replaces < 2; replaces++) {
+    ls_error refusal = {0};
+    cr_assert_eq(system("rm -rf runs; mkdir -p runs/a"), 0);
+    OK(run_directory_fresh(&run, replaces, &silent, error)); /* an empty directory is in nobody's way */
+    put("runs/a/thesis.txt", "years");
+    cr_expect_eq(run_directory_fresh(&run, replaces, &silent, &refusal), LS_BAD_SETTINGS);
+    cr_expect_not_null(strstr(refusal.message, "not the directory of a run"), "%s", refusal.message);
+    cr_expect(exists("runs/a/thesis.txt"));
+  }
 }
 
-/* A job script that fails again and again must not push out what was finished before. */
-Test(run_directory, a_finished_run_is_never_removed) {
-  char *text = NULL;
-  size_t size = 0;
-  log_t log = {open_memstream(&text, &size)};
-  for (char mark = 'a'; mark <= 'f'; mark++) {
-    char name[2] = {mark, '\0'};
-    OK(run_directory_fresh(&run, &log, error));
-    put("runs/a/mark", name);
-    put("runs/a/config.yaml", "");
-    if (mark == 'a' || mark == 'd') put("runs/a/model.h5", "model");
-  }
-  fclose(log.out);
-  static const struct {
-    const char *path;
-    char mark;
-  } kept[] = {{"runs/a/mark", 'f'},
-              {"runs/a.previous/mark", 'e'},
-              {"runs/a.previous-2/mark", 'a'},
-              {"runs/a.previous-3/mark", 'd'}};
-  for (int i = 0; i < 4; i++) {
-    FILE *file = fopen(kept[i].path, "r");
-    cr_assert_not_null(file, "%s", kept[i].path);
-    cr_expect_eq(fgetc(file), kept[i].mark, "%s", kept[i].path);
-    fclose(file);
-  }
-  cr_expect_not(exists("runs/a.previous-4"));
-  cr_expect_not_null(strstr(text, "kept as runs/a.previous, the one before it as runs/a.previous-2\n"), "%s",
-                     text);
-  free(text);
+Test(run_directory, a_run_is_finished_when_it_has_model_and_summary) {
+  free(start('a', false, true));
+  cr_expect_not(run_is_finished(&run));
+  put("runs/a/summary.json", "{}");
+  cr_expect(run_is_finished(&run));
 }
 
 Test(run_directory, is_named_by_the_settings) {
