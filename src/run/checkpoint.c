@@ -2,6 +2,7 @@
  * (out, in) matrices or the list of parts that hold the states, epoch_loss and history. */
 #include "run/checkpoint.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 /* What is behind the model in a checkpoint that is being written. */
@@ -68,7 +69,7 @@ static ls_status read_position(const store_t *store, position_t *position, ls_er
   TRY(loss_window_load(&position->window, store, error));
   TRY(read_skips(&position->skips, store, error));
   TRY(store_read_int(store, "/", "shards", &shards, error));
-  position->shards = (int)shards;
+  position->shards = shards >= 0 && shards <= INT_MAX ? (int)shards : -1; /* position_check refuses -1 */
   return LS_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "train/choices.h"
 #include "train/finite.h"
 #include "run/data_check.h"
+#include "run/position.h"
 #include "run/predecessor.h"
 #include "train/preflight.h"
 
@@ -19,6 +20,17 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* On rank 0: refuses a position that no run can have, before anything is computed from it. */
+static ls_status check_position(const trainer_t *trainer, ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  run_checkpoint(&trainer->run, trainer->position.step, path);
+  TRY(position_check(&trainer->position, path, error));
+  if (run_has(path)) return LS_OK;
+  return error_set(error, LS_BAD_DATA,
+                   "a checkpoint of %s is of step %" PRId64 ", but there is no %s: rename it back",
+                   trainer->run.path, trainer->position.step, path);
+}
 
 /* Finds the checkpoint to go on from; position.step stays 0 and resumed false when there is none. */
 static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
@@ -28,6 +40,7 @@ static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
   if (is_root(trainer))
     status = run_newest_checkpoint(&trainer->run, trainer->options->log, &trainer->resumed,
                                    &trainer->position, error);
+  if (status == LS_OK && trainer->resumed) status = check_position(trainer, error);
   TRY(trainer_agree(trainer, status, error));
   TRY(world_broadcast(trainer->world, &trainer->resumed, sizeof trainer->resumed, 0, error));
   return world_broadcast(trainer->world, &trainer->position, sizeof trainer->position, 0, error);
@@ -230,14 +243,27 @@ static ls_status load_parts(trainer_t *trainer, ls_error *error) {
 
 /* Rank 0 reads the checkpoint, all take their part of it. */
 static ls_status load_checkpoint(trainer_t *trainer, ls_error *error) {
-  float *states[OPTIMIZER_MAX_STATES] = {0};
-  ls_status status = is_root(trainer) ? read_checkpoint(trainer, states, error) : LS_OK;
-  TRY_OR_DONE(trainer_agree(trainer, status, error));
-  if (trainer->copies.list.n > 0)
-    TRY_OR_DONE(trainer_agree(trainer, load_parts(trainer, error), error));
-  else
-    TRY_OR_DONE(share_states(trainer, states, error));
-  TRY_OR_DONE(trainer_share(trainer, trainer->copies.vector, error));
+  ls_status status = LS_OK;
+  char path[RUN_FILE_SIZE];
+  if (is_root(trainer)) {
+    checkpoint_t checkpoint = {.parameters = trainer->copies.vector,
+                               .epoch_loss = trainer->copies.sums,
+                               .history = trainer->record.history};
+    memcpy(checkpoint.states, trainer->copies.states, sizeof checkpoint.states);
+    run_checkpoint(&trainer->run, trainer->position.step, path);
+    status = checkpoint_read(path, trainer->graph, trainer->optimizer, &checkpoint, error);
+    trainer->record.history = checkpoint.history;
+    if (status == LS_OK && (int64_t)checkpoint.history.n != trainer->position.epoch)
+      status = error_set(error, LS_BAD_DATA,
+                         "%s: its history has %zu epochs, but its position is in epoch %" PRId64, path,
+                         checkpoint.history.n, trainer->position.epoch + 1);
+  }
+  TRY(trainer_agree(trainer, status, error));
+  TRY(trainer_share(trainer, trainer->copies.vector, error));
+  for (int k = 0; k < trainer->optimizer->states; k++) {
+    TRY(trainer_share(trainer, trainer->copies.states[k], error));
+    engine_set_state(trainer->engine, k, trainer->copies.states[k]);
+  }
   size_t losses = (size_t)trainer->layout.shards * trainer->objective.n;
   status = world_broadcast(trainer->world, trainer->copies.sums, losses * sizeof(double), 0, error);
 done:
@@ -358,9 +384,18 @@ static ls_status plan(trainer_t *trainer, features_width_t *width, ls_error *err
   return make_network(trainer, &trainer->shape, width->inputs, error);
 }
 
+/* The same on every rank. */
+static ls_status check_position_in_data(const trainer_t *trainer, ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  run_checkpoint(&trainer->run, trainer->position.step, path);
+  return position_check_rows(&trainer->position, trainer->data.dataset->train.partition,
+                             trainer->settings->train.global_batch_size, path, error);
+}
+
 /* All else that comes before the first step, but for the run directory. */
 static ls_status load(trainer_t *trainer, ls_error *error) {
   TRY(trainer_load_data(trainer, error));
+  if (trainer->resumed) TRY(check_position_in_data(trainer, error));
   TRY(make_engines(trainer, error));
   return load_parameters(trainer, error);
 }
