@@ -12,6 +12,7 @@ const float *engine_parameters(const engine_t *engine) {
 }
 
 ls_status engine_set_parameters(engine_t *engine, const float *vector, ls_error *error) {
+  if (engine->lbfgs != NULL) lbfgs_forget(engine);
   if (engine->node.is_first) {
     memcpy(engine->node.parameters, vector, engine->plan.floats * sizeof *vector);
     graph_transpose(engine->in.graph, engine->node.parameters, 0, engine->plan.floats);
@@ -20,7 +21,10 @@ ls_status engine_set_parameters(engine_t *engine, const float *vector, ls_error 
 }
 
 void engine_set_state(engine_t *engine, int k, const float *vector) {
-  plan_pick_shares(&engine->plan, vector, engine->updates.states[k]);
+  if (vector == NULL)
+    memset(engine->updates.states[k], 0, engine->plan.own_blocks * GRAPH_BLOCK * sizeof *vector);
+  else
+    plan_pick_shares(&engine->plan, vector, engine->updates.states[k]);
 }
 
 /* Collects the shares of all ranks to a whole vector on rank 0; vector is NULL elsewhere. */

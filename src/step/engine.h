@@ -73,8 +73,9 @@ const float *engine_parameters(const engine_t *engine);
 
 /* Sets the parameters. Every rank passes the same whole vector (graph_floats). Collective. */
 ls_status engine_set_parameters(engine_t *engine, const float *vector, ls_error *error);
-/* State vector k of the optimiser, whole (graph_floats). engine_set_state: every rank passes the same vector;
- * not collective. engine_get_state: rank 0 passes a buffer, other ranks may pass NULL; collective. */
+/* State vector k of the optimiser, whole (graph_floats). engine_set_state: every rank passes the same vector,
+ * or NULL for zeros; not collective. engine_get_state: rank 0 passes a buffer, other ranks may pass NULL;
+ * collective. */
 void engine_set_state(engine_t *engine, int k, const float *vector);
 ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *error);
 

@@ -81,6 +81,10 @@ ls_status lbfgs_create(engine_t *engine, ls_error *error) {
   return LS_OK;
 }
 
+void lbfgs_forget(engine_t *engine) {
+  engine->lbfgs->is_known = false;
+}
+
 /* ---- vectors in shares ---- */
 
 /* The terms that are added up over a block: x y, or the penalties of x. */

@@ -16,6 +16,9 @@ typedef struct lbfgs lbfgs_t;
  * optimisers. Memory comes from the engine's arena. Not collective. LS_BAD_SETTINGS, LS_NO_MEMORY. */
 ls_status lbfgs_create(engine_t *engine, ls_error *error);
 
+/* Must be called when the parameters are changed from outside. */
+void lbfgs_forget(engine_t *engine);
+
 /* Runs steps [from, to) of an epoch; updates_before as in engine_run. Collective. */
 ls_status lbfgs_run(engine_t *engine, int64_t from, int64_t to, int64_t updates_before, ls_error *error);
 

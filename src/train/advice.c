@@ -2,6 +2,7 @@
 
 #include "data/stream.h"
 #include "features/gather.h"
+#include "layout/shard.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -163,10 +164,23 @@ static ls_status advise_of_targets(world_t *world, const settings_t *settings, c
   return LS_OK;
 }
 
+/* ---- the length of the run ---- */
+
+/* train.steps only shortens a run; who sets it alone may expect that it also lengthens one. */
+static void advise_of_steps(const train_settings_t *train, partition_t partition, const log_t *log) {
+  const int64_t per_epoch = epoch_steps(partition, train->global_batch_size), all = train->epochs * per_epoch;
+  if (train->steps <= all) return;
+  log_warn(log,
+           "train.steps: %" PRId64 " updates are not reached, because train.epochs=%" PRId64 " have %" PRId64
+           ": the run ends after those; set train.epochs to %" PRId64 " or more",
+           train->steps, train->epochs, all, (train->steps + per_epoch - 1) / per_epoch);
+}
+
 ls_status advise(world_t *world, const settings_t *settings, const objective_t *objective,
                  const split_t *train, const log_t *log, double *zero_loss, ls_error *error) {
   finding_t finding = {0};
   const reach_t *range = last_range(settings);
+  advise_of_steps(&settings->train, train->partition, log);
   TRY(world_agree(world, sum_losses(objective, train, &finding, error), error));
   TRY(share(world, &finding, error));
   *zero_loss = objective_total(objective, finding.losses) / finding.rows;

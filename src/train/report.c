@@ -111,6 +111,16 @@ void report_skips(report_t *report, int64_t step, int64_t steps) {
   fputs("}\n", report->jsonl);
 }
 
+void report_return(report_t *report, int64_t step, int64_t to, const char *why) {
+  if (report->jsonl == NULL) return;
+  fputc('{', report->jsonl);
+  json_text(report->jsonl, true, "event", "return");
+  json_integer(report->jsonl, false, "step", step);
+  json_integer(report->jsonl, false, "to_step", to);
+  json_text(report->jsonl, false, "reason", why);
+  fputs("}\n", report->jsonl);
+}
+
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm) {
   FILE *line = begin_event(report, "step", step);
   if (line == NULL) return;

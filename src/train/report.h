@@ -40,6 +40,9 @@ void report_start(report_t *report, int64_t step, const char *layout);
 /* Logs that the run has skipped so many steps up to this one. */
 void report_skips(report_t *report, int64_t step, int64_t steps);
 
+/* Logs that the run has gone back to an earlier step, because copies of the parameters differ. */
+void report_return(report_t *report, int64_t step, int64_t to, const char *why);
+
 /* Logs a step, as requested by train.log_every. */
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm);
 

@@ -9,6 +9,7 @@
 #include "optim/schedule.h"
 #include "train/advice.h"
 #include "train/finite.h"
+#include "train/verify.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -55,7 +56,8 @@ static int64_t next_stop(const trainer_t *trainer, int64_t steps) {
   const settings_t *settings = trainer->settings;
   int64_t at = trainer->position.step_in_epoch, stop = steps - at;
   const loss_window_t *window = &trainer->position.window;
-  int64_t every[] = {settings->train.log_every, settings->checkpoint.every.steps};
+  int64_t every[] = {settings->train.log_every, settings->checkpoint.every.steps,
+                     settings->train.verify_every.steps};
   for (size_t i = 0; i < sizeof every / sizeof every[0]; i++) {
     if (every[i] <= 0) continue;
     int64_t left = every[i] - trainer->position.step % every[i];
@@ -177,6 +179,16 @@ static ls_status judge_window(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
+/* Whether the copies of the parameters are compared here: every so many steps, and before all that may save.
+ */
+static bool is_verified(const trainer_t *trainer, int64_t steps) {
+  const int64_t by_verify = trainer->settings->train.verify_every.steps;
+  const int64_t by_save = trainer->settings->checkpoint.every.steps, step = trainer->position.step;
+  return (by_verify > 0 && step % by_verify == 0) || (by_save > 0 && step % by_save == 0) ||
+         trainer->watch.save_due || trainer->position.step_in_epoch == steps || is_cut_off(trainer) ||
+         trainer->stop != STOP_NOT;
+}
+
 static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error) {
   const settings_t *settings = trainer->settings;
   position_t *position = &trainer->position;
@@ -185,6 +197,8 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
     if (settings->train.log_every > 0 && position->step % settings->train.log_every == 0)
       TRY(log_step(trainer, position->step_in_epoch, error));
     TRY(judge_window(trainer, error));
+    if (is_verified(trainer, steps)) TRY(verify_copies(trainer, error));
+    if (trainer->guard.returned) return LS_OK;
     bool due = settings->checkpoint.every.steps > 0 && position->step % settings->checkpoint.every.steps == 0;
     due = due || trainer->watch.save_due;
     if (!due || position->step_in_epoch == steps || is_cut_off(trainer)) continue; /* the end saves */
@@ -399,7 +413,9 @@ static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
   engine_set_skips(trainer->engine, &position->skips);
   if (position->step_in_epoch > 0) engine_set_epoch_loss(trainer->engine, trainer->copies.sums);
   engine_seconds(trainer->engine, trainer->record.seconds_before);
+  trainer->guard.returned = false;
   TRY(train_steps(trainer, steps, error));
+  if (trainer->guard.returned) return LS_OK; /* the next call begins the epoch to which the run went back */
   if (position->step_in_epoch < steps) return end_within_epoch(trainer, error);
   return end_epoch(trainer, position->seconds - before, error);
 }

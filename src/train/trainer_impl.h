@@ -103,15 +103,9 @@ ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *
  * the history. Returns the status of the run. Collective. */
 ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error);
 
-/* Prepares saving, once the run directory exists. Collective. */
-ls_status trainer_open_saver(trainer_t *trainer, ls_error *error);
-
-/* Saves a checkpoint of the present state; see saver_save. The last one of a run if it ends (trainer->stop).
- * Collective. */
-ls_status trainer_save(trainer_t *trainer, ls_error *error);
-
-/* On rank 0: keeps the present parameters as the best, until a checkpoint refers to them. */
-void trainer_keep_best(trainer_t *trainer);
+/* Within a run: loads the checkpoint of trainer->position, or if `resumed` is false the initial parameters.
+ * Afterwards the epoch of the position begins anew. Collective. */
+ls_status trainer_load_again(trainer_t *trainer, ls_error *error);
 
 /* Whether a signal or a time limit asked the run to stop early. */
 bool trainer_is_requested(const trainer_t *trainer);

@@ -136,20 +136,26 @@ static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, 
   return trainer_agree(trainer, status, error);
 }
 
-/* A whole vector: rank 0 keeps it, for the best parameters; the others have it while they load. */
-static ls_status make_buffers(trainer_t *trainer, ls_error *error) {
-  size_t floats = graph_floats(trainer->graph);
-  trainer->copies.sums =
-      calloc((size_t)trainer->layout.shards * trainer->objective.n, sizeof *trainer->copies.sums);
-  trainer->copies.vector = calloc(floats, sizeof *trainer->copies.vector);
-  if (trainer->copies.sums != NULL && trainer->copies.vector != NULL) return LS_OK;
-  return error_set(error, LS_NO_MEMORY, "no memory for a whole parameter vector (%.1f MB)",
-                   (double)floats * sizeof(float) / 1e6);
-}
-
-static void free_vector(trainer_t *trainer) {
+static void free_vectors(trainer_t *trainer) {
   free(trainer->copies.vector);
   trainer->copies.vector = NULL;
+}
+
+/* Whole vectors: rank 0 keeps them, to read and write files; the others have them while they load. */
+static ls_status make_buffers(trainer_t *trainer, ls_error *error) {
+  size_t floats = graph_floats(trainer->graph);
+  bool states = is_root(trainer) || trainer->resumed, all = true;
+  free_vectors(trainer);
+  if (trainer->copies.sums == NULL)
+    trainer->copies.sums =
+        calloc((size_t)trainer->layout.shards * trainer->objective.n, sizeof *trainer->copies.sums);
+  trainer->copies.vector = calloc(floats, sizeof *trainer->copies.vector);
+  all = trainer->copies.sums != NULL && trainer->copies.vector != NULL;
+  for (int k = 0; k < trainer->optimizer->states && states; k++)
+    all = (trainer->copies.states[k] = calloc(floats, sizeof(float))) != NULL && all;
+  if (all) return LS_OK;
+  return error_set(error, LS_NO_MEMORY, "no memory for whole parameter vectors (%.1f MB)",
+                   (double)floats * sizeof(float) * (1 + trainer->optimizer->states) / 1e6);
 }
 
 /* The most steps that are still to be done. */
@@ -300,6 +306,17 @@ static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
   if (!is_root(trainer)) free_vector(trainer);
   begin_window(trainer);
   return trainer->resumed ? finite_check_result(trainer, "the checkpoint", error) : LS_OK;
+}
+
+ls_status trainer_load_again(trainer_t *trainer, ls_error *error) {
+  history_free(&trainer->record.history);
+  trainer->record.history = (history_t){.objective = &trainer->objective};
+  trainer->record.history_rows = 0;
+  trainer->copies.vector_step = -1;
+  TRY(trainer_agree(trainer, make_buffers(trainer, error), error));
+  if (!trainer->resumed)
+    for (int k = 0; k < trainer->optimizer->states; k++) engine_set_state(trainer->engine, k, NULL);
+  return load_parameters(trainer, error);
 }
 
 static ls_status write_config(trainer_t *trainer, ls_error *error) {

@@ -49,6 +49,19 @@ Test(advice, tells_of_losses_that_apply_the_last_layer_themselves) {
   expect_warning(ALONE, "train classes.yaml 'model.layers=[{dense: {units: 5, activation: relu}}]'", NULL);
 }
 
+/* 500 rows in steps of 25 */
+Test(advice, tells_of_steps_that_are_not_reached) {
+  static const char says[] = "train.steps: 81 updates are not reached, because train.epochs=4 have 80: the run ends "
+                             "after those; set train.epochs to 5 or more";
+  configure();
+  for (int ranks = 0; ranks < 3; ranks += 2) {
+    expect_warning(ranks, "train classes.yaml train.steps=81", says);
+    expect_warning(ranks, "check classes.yaml train.steps=81", says);
+  }
+  result_t result = run_well(ALONE, "train classes.yaml train.steps=80");
+  cr_expect_null(strstr(result.err, "not reached"), "%s", result.err);
+}
+
 Test(advice, tells_of_targets_that_outputs_cannot_reach) {
   configure();
   expect_warning(ALONE, "train values.yaml", NULL);
