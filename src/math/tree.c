@@ -94,3 +94,10 @@ void tree_sum_vectors(double *values, int n, size_t width) {
   tree_sum_vectors(right, n - p, width);
   for (size_t i = 0; i < width; i++) values[i] += right[i];
 }
+
+double sum_squares(const float *g, size_t n) {
+  double sums[8] = {0};
+  for (size_t i = 0; i < n; i += 8)
+    for (size_t k = 0; k < 8; k++) sums[k] += (double)g[i + k] * (double)g[i + k];
+  return tree_sum(sums, 8, 1);
+}

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+const engine_inputs_t *engine_inputs(const engine_t *engine) {
+  return &engine->in;
+}
+
 /* ---- parameters and state ---- */
 
 const float *engine_parameters(const engine_t *engine) {
@@ -56,8 +60,17 @@ ls_status engine_get_state(engine_t *engine, int k, float *vector, ls_error *err
   return gather_shares(engine, engine->updates.states[k], vector, error);
 }
 
-const float *engine_own_state(const engine_t *engine, int k, size_t *floats) {
-  *floats = engine->plan.own_blocks * GRAPH_BLOCK;
+size_t engine_state_ranges(const engine_t *engine, int rank, state_range_t *out) {
+  const plan_t *plan = &engine->plan;
+  bool own = rank == world_rank(engine->in.world);
+  for (size_t b = 0; b < plan->n_buckets && out != NULL; b++) {
+    block_range_t share = own ? plan->buckets[b].own : rank_share(plan, b, rank);
+    out[b] = (state_range_t){share.first * GRAPH_BLOCK, share.count * GRAPH_BLOCK};
+  }
+  return plan->n_buckets;
+}
+
+float *engine_own_state(engine_t *engine, int k) {
   return engine->updates.states[k];
 }
 
@@ -113,6 +126,14 @@ void engine_set_halt(engine_t *engine, engine_wants_t *wants, void *context) {
 
 bool engine_halted(engine_t *engine) {
   return engine_can_halt(engine) && engine->strategy->halted(&engine->threads[0], engine->ticks);
+}
+
+skips_t engine_skips(const engine_t *engine) {
+  return engine->threads[0].skips;
+}
+
+void engine_set_skips(engine_t *engine, const skips_t *skips) {
+  for (int i = 0; i < steps_threads(engine); i++) engine->threads[i].skips = *skips;
 }
 
 /* ---- figures ---- */

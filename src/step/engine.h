@@ -56,6 +56,8 @@ typedef struct {
 ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error *error);
 void engine_destroy(engine_t **engine); /* collective */
 
+const engine_inputs_t *engine_inputs(const engine_t *engine); /* borrowed */
+
 /* Bytes of memory that an engine needs, for `check`. Not collective. */
 typedef struct {
   double parameters; /* once per node */
@@ -130,11 +132,6 @@ bool engine_has_fault(engine_t *engine);
 /* The first faults of all ranks since the last call. Collective. */
 ls_status engine_take_faults(engine_t *engine, engine_faults_t *out, ls_error *error);
 
-/* Looks for the first number that is not finite among the parameters (*state -1), then among the optimiser's
- * states (*state its number). *place is its place in the vector, -1 if all are finite. Each rank looks at its
- * share with all its threads. Collective. */
-ls_status engine_check_finite(engine_t *engine, int64_t *place, int *state, ls_error *error);
-
 /* Computes the losses of a step at the present parameters, for engine_step_loss, and changes nothing.
  * Collective. */
 ls_status engine_try(engine_t *engine, int64_t step, int64_t updates_before, ls_error *error);
@@ -202,8 +199,5 @@ int64_t engine_timed_steps(const engine_t *engine, const int64_t **rows);
  * the exchange. */
 enum { STEP_SECONDS = PHASES + 1 };
 void engine_step_seconds(const engine_t *engine, int64_t t, double seconds[STEP_SECONDS]);
-
-/* This rank's share of state k of the optimiser; *floats in it. Borrowed. */
-const float *engine_own_state(const engine_t *engine, int k, size_t *floats);
 
 #endif

@@ -157,13 +157,6 @@ void update_take(thread_t *thread, const bucket_t *bucket, size_t first, size_t 
   }
 }
 
-double sum_squares(const float *g, size_t n) {
-  double sums[8] = {0};
-  for (size_t i = 0; i < n; i += 8)
-    for (size_t k = 0; k < 8; k++) sums[k] += (double)g[i + k] * (double)g[i + k];
-  return tree_sum(sums, 8, 1);
-}
-
 void update_find_squares(thread_t *thread, const bucket_t *bucket) {
   block_range_t range = update_range(thread, bucket);
   for (size_t b = range.first; b < range.first + range.count; b++) {

@@ -71,7 +71,4 @@ void update_statistics(thread_t *thread, size_t first, size_t n, const float *su
  * nothing if the strategy renews the copies itself. */
 void update_renew_copies(const thread_t *thread, size_t first, size_t n);
 
-/* Sum of squares of n floats, n a multiple of 8: eight sums that are added in a fixed order. */
-double sum_squares(const float *g, size_t n);
-
 #endif

@@ -176,11 +176,19 @@ static void advise_of_steps(const train_settings_t *train, partition_t partition
            train->steps, train->epochs, all, (train->steps + per_epoch - 1) / per_epoch);
 }
 
+static void advise_of_copies(const world_t *world, const settings_t *settings, const log_t *log) {
+  const interval_t *every = &settings->train.verify_every;
+  const bool mpi = strcmp(settings->parallel.reduce, "mpi") == 0;
+  if ((every->steps == 0 && every->epochs == 0) || (mpi ? world_size(world) : world_nodes(world)) > 1) return;
+  log_warn(log, "train.verify_every has no effect: there is only one copy of the parameters, on one node");
+}
+
 ls_status advise(world_t *world, const settings_t *settings, const objective_t *objective,
                  const split_t *train, const log_t *log, double *zero_loss, ls_error *error) {
   finding_t finding = {0};
   const reach_t *range = last_range(settings);
   advise_of_steps(&settings->train, train->partition, log);
+  advise_of_copies(world, settings, log);
   TRY(world_agree(world, sum_losses(objective, train, &finding, error), error));
   TRY(share(world, &finding, error));
   *zero_loss = objective_total(objective, finding.losses) / finding.rows;

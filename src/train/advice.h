@@ -14,7 +14,8 @@
  * - the last layer of the network applies what the loss applies itself (softmax before cross_entropy, …);
  * - targets lie where the outputs of the last layer cannot get;
  * - targets that are not scaled differ too little for single precision;
- * - train.steps is more than train.epochs allow.
+ * - train.steps is more than train.epochs allow;
+ * - train.verify_every has nothing to compare.
  * *zero_loss is the loss that a network of outputs 0 has on the first rows of each rank, by which later
  * losses are judged. Targets of the training rows are scaled. Collective. */
 ls_status advise(world_t *world, const settings_t *settings, const objective_t *objective,

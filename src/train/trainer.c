@@ -15,27 +15,56 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- what all parts of a run use ---- */
+/* ---- checkpoints ---- */
 
-bool is_root(const trainer_t *trainer) {
-  return world_rank(trainer->world) == 0;
+static bool keeps_checkpoints(const trainer_t *trainer) {
+  const interval_t *every = &trainer->settings->checkpoint.every;
+  return every->epochs > 0 || every->steps > 0 || every->seconds > 0 || every->is_auto;
 }
 
-ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error) {
-  return world_agree(trainer->world, status, error);
+/* On rank 0: writes the best parameters, which the checkpoint to come will refer to, unless it holds them
+ * itself or they are on disk already. */
+static ls_status save_best(const trainer_t *trainer, ls_error *error) {
+  int64_t best = trainer->position.best_step;
+  char path[RUN_FILE_SIZE];
+  if (best < 0 || best == trainer->position.step || best != trainer->copies.vector_step) return LS_OK;
+  run_checkpoint(&trainer->run, best, path);
+  if (run_has(path)) return LS_OK;
+  run_best(&trainer->run, best, path);
+  if (run_has(path)) return LS_OK;
+  model_parts_t parts = trainer_model(trainer);
+  parts.parameters = trainer->copies.vector;
+  parts.step = best;
+  parts.epoch =
+      best / epoch_steps(trainer->data.dataset->train.partition, trainer->settings->train.global_batch_size);
+  return model_write(path, &parts, NULL, error);
 }
 
-ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error) {
-  const float *parameters = engine_parameters(trainer->engine);
-  mixture_t mixture = {.members = &parameters, .n_members = 1};
-  if (trainer->members != NULL)
-    mixture = (mixture_t){.members = (const float *const *)trainer->members,
-                          .n_members = trainer->settings->train.members};
-  return evaluator_run(trainer->evaluator, trainer->world, split, &mixture, metrics, error);
-}
-
-bool trainer_is_requested(const trainer_t *trainer) {
-  return stop_status(trainer->stop) == LS_STOPPED;
+/* Collective, because the optimiser's state is spread over all ranks. */
+static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
+  ls_status status = LS_OK;
+  double began = clock_seconds();
+  for (int k = 0; k < trainer->optimizer->states; k++)
+    TRY(engine_get_state(trainer->engine, k, trainer->copies.states[k], error));
+  TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
+  if (is_root(trainer)) {
+    char path[RUN_FILE_SIZE];
+    model_parts_t parts = trainer_model(trainer);
+    checkpoint_parts_t extra = {.position = &trainer->position,
+                                .optimizer = trainer->optimizer,
+                                .states = (const float *const *)trainer->copies.states,
+                                .epoch_loss = trainer->copies.sums,
+                                .history = &trainer->record.history};
+    run_checkpoint(&trainer->run, trainer->position.step, path);
+    status = run_lock_check(trainer->run.lock, error);
+    if (status == LS_OK) status = save_best(trainer, error);
+    if (status == LS_OK) status = checkpoint_write(path, &parts, &extra, error);
+    if (status == LS_OK)
+      run_prune(&trainer->run, trainer->settings->checkpoint.keep, trainer->position.best_step);
+  }
+  TRY(trainer_agree(trainer, status, error));
+  stop_watch_saved(&trainer->watch, clock_seconds() - began);
+  return LS_OK;
 }
 
 /* ---- an epoch ---- */

@@ -1,6 +1,6 @@
 /* Internal to a run: shared by its files. training_setup.c prepares a run with training_columns.c, trainer.c
- * trains it epoch by epoch and has the functions that all of them use, save.c saves it, training_end.c ends
- * it. ensemble.c contains train_run. */
+ * trains it epoch by epoch, training_end.c ends it; trainer_parts.c has the functions that all of them use.
+ * ensemble.c contains train_run. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 

@@ -6,7 +6,6 @@
 #include "data/stream.h"
 #include "features/features_fit.h"
 #include "train/advice.h"
-#include "train/verify.h"
 #include "run/data_check.h"
 
 #include <inttypes.h>
@@ -93,7 +92,6 @@ ls_status trainer_load_data(trainer_t *trainer, ls_error *error) {
 }
 
 ls_status trainer_advise(trainer_t *trainer, const log_t *log, ls_error *error) {
-  verify_advise(trainer, log);
   return advise(trainer->world, trainer->settings, &trainer->objective, &trainer->data.dataset->train, log,
                 &trainer->record.zero_loss, error);
 }

@@ -1,11 +1,12 @@
 /* Checksums of the copies of the parameters: the same on any node that holds the same bits, however many
  * ranks share a copy, and different on the node where one bit differs. */
-#include "train/verify.h"
+#include "health/copies.h"
 
 #include "mpi/check.h"
 
 #include "store/store.h"
 #include "train/choices.h"
+#include "train/training.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,29 +28,29 @@ static void write_data(const char *path) {
 }
 
 /* A number of copies, of which all agree, or one has another bit at a place of the vector. */
-static void check_copies(trainer_t *trainer, bool ranks, int *copies) {
+static void check_copies(world_t *world, const training_t *training, bool ranks) {
   ls_error error = {0};
-  world_t *world = trainer->world;
+  engine_t *engine = training->engine;
+  const int copies = copies_count(engine);
   uint64_t *sums = calloc((size_t)world_size(world), sizeof *sums);
   char text[512] = "", expected[64];
   CHECK(sums != NULL, "no memory");
-  CHECK_OK(verify_sums(trainer, sums, copies, &error));
-  for (int c = 1; c < *copies; c++) CHECK(sums[c] == sums[0], "copy %d of %d", c, *copies);
-  CHECK(!verify_describe(world, sums, *copies, ranks, text, sizeof text), "%s", text);
-  const size_t floats = graph_floats(trainer->graph), places[] = {0, 1023, floats / 2, floats - 1};
-  uint32_t *bits = (uint32_t *)(void *)(float *)engine_parameters(trainer->engine);
-  for (int c = 0; c<*copies && * copies> 1; c++)
+  CHECK_OK(copies_sum(engine, sums, &error));
+  for (int c = 1; c < copies; c++) CHECK(sums[c] == sums[0], "copy %d of %d", c, copies);
+  CHECK(!copies_describe(engine, sums, text, sizeof text), "%s", text);
+  const size_t floats = graph_floats(training->graph), places[] = {0, 1023, floats / 2, floats - 1};
+  uint32_t *bits = (uint32_t *)(void *)(float *)engine_parameters(engine);
+  for (int c = 0; c < copies && copies > 1; c++)
     for (size_t i = 0; i < 4; i++)
       for (int bit = 0; bit < 32; bit += 31) {
         bool mine = ranks ? world_rank(world) == c : world_node(world) == c && world_place(world) == 0;
         if (mine) bits[places[i]] ^= (uint32_t)1 << bit;
         CHECK_OK(world_barrier(world, &error));
-        CHECK_OK(verify_sums(trainer, sums, copies, &error));
-        CHECK(verify_describe(world, sums, *copies, ranks, text, sizeof text), "copy %d, float %zu", c,
-              places[i]);
-        snprintf(expected, sizeof expected, *copies > 2 ? "%s %d (" : "%s 0 (", ranks ? "rank" : "node", c);
-        CHECK(strstr(text, expected) == text, "copy %d of %d: %s", c, *copies, text);
-        CHECK((*copies > 2) == (strstr(text, "no majority") == NULL), "%s", text);
+        CHECK_OK(copies_sum(engine, sums, &error));
+        CHECK(copies_describe(engine, sums, text, sizeof text), "copy %d, float %zu", c, places[i]);
+        snprintf(expected, sizeof expected, copies > 2 ? "%s %d (" : "%s 0 (", ranks ? "rank" : "node", c);
+        CHECK(strstr(text, expected) == text, "copy %d of %d: %s", c, copies, text);
+        CHECK((copies > 2) == (strstr(text, "no majority") == NULL), "%s", text);
         CHECK_OK(world_barrier(world, &error));
         if (mine) bits[places[i]] ^= (uint32_t)1 << bit;
       }
@@ -61,7 +62,7 @@ static uint64_t check_layout(world_t *world, const char *file, int ranks_per_nod
   char text[512];
   settings_t *settings = NULL;
   training_t training = {0};
-  int copies = 0, ranks = world_size(world);
+  int ranks = world_size(world);
   uint64_t sums[64] = {0};
   snprintf(
       text, sizeof text,
@@ -71,9 +72,10 @@ static uint64_t check_layout(world_t *world, const char *file, int ranks_per_nod
   CHECK_OK(settings_parse(text, strlen(text), "test", NULL, 0, settings_choices(), &settings, &error));
   CHECK_OK(training_open(world, settings, &training, &error));
   bool mpi = strcmp(reduce, "mpi") == 0;
-  check_copies(training.trainer, mpi, &copies);
+  check_copies(world, &training, mpi);
+  const int copies = copies_count(training.engine);
   CHECK(copies == (mpi ? ranks : (ranks + ranks_per_node - 1) / ranks_per_node), "%d copies", copies);
-  CHECK_OK(verify_sums(training.trainer, sums, &copies, &error));
+  CHECK_OK(copies_sum(training.engine, sums, &error));
   training_close(&training);
   settings_destroy(&settings);
   return sums[0];

@@ -1,0 +1,46 @@
+/* What all parts of a run use. */
+#include "train/trainer_impl.h"
+
+bool is_root(const trainer_t *trainer) {
+  return world_rank(trainer->world) == 0;
+}
+
+ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error) {
+  return world_agree(trainer->world, status, error);
+}
+
+ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error) {
+  const float *parameters = engine_parameters(trainer->engine);
+  mixture_t mixture = {.members = &parameters, .n_members = 1};
+  if (trainer->members != NULL)
+    mixture = (mixture_t){.members = (const float *const *)trainer->members,
+                          .n_members = trainer->settings->train.members};
+  return evaluator_run(trainer->evaluator, trainer->world, split, &mixture, metrics, error);
+}
+
+model_parts_t trainer_model(const trainer_t *trainer) {
+  const bool names_columns =
+      trainer->data.dataset != NULL && trainer->data.dataset->features == trainer->data.features.columns;
+  return (model_parts_t){.settings = trainer->settings,
+                         .graph = trainer->graph,
+                         .objective = &trainer->objective,
+                         .features = &trainer->data.features,
+                         .targets = &trainer->data.targets,
+                         .class_weights = &trainer->data.class_weights,
+                         .class_names = trainer->data.class_names,
+                         .feature_names = names_columns ? trainer->data.dataset->feature_names : NULL,
+                         .step = trainer->position.step,
+                         .epoch = trainer->position.epoch,
+                         .shards = trainer->position.shards,
+                         .libraries = trainer->host.libraries,
+                         .cpu = trainer->host.cpu,
+                         .members = (const float *const *)trainer->members,
+                         .n_members = trainer->settings->train.members,
+                         .posterior = trainer->solution != NULL ? &trainer->solution->fit.posterior : NULL,
+                         .data = trainer->data.dataset != NULL ? &trainer->data.dataset->identity : NULL,
+                         .parameters = engine_parameters(trainer->engine)};
+}
+
+bool trainer_is_requested(const trainer_t *trainer) {
+  return stop_status(trainer->stop) == LS_STOPPED;
+}
