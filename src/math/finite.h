@@ -7,19 +7,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The bits of a float without its sign: ordered like magnitudes, and FLOAT_INFINITY or more for infinity and
+ * NaN. */
+enum { FLOAT_INFINITY = 0x7F800000 };
+static inline int32_t float_magnitude(float value) {
+  union {
+    float value;
+    int32_t bits;
+  } number = {value};
+  return number.bits & 0x7FFFFFFF;
+}
+
+static inline int32_t larger_magnitude(int32_t most, float value) {
+  int32_t magnitude = float_magnitude(value);
+  return magnitude > most ? magnitude : most;
+}
+
 /* Whether n floats are all finite. Pure. */
 static inline bool floats_are_finite(const float *values, size_t n) {
-  enum { INFINITY_BITS = 0x7F800000, ALL_BUT_SIGN = 0x7FFFFFFF };
   int32_t most = 0;
-  for (size_t i = 0; i < n; i++) {
-    union {
-      float value;
-      int32_t bits;
-    } number = {values[i]};
-    int32_t magnitude = number.bits & ALL_BUT_SIGN;
-    most = magnitude > most ? magnitude : most;
-  }
-  return most < INFINITY_BITS;
+  for (size_t i = 0; i < n; i++) most = larger_magnitude(most, values[i]);
+  return most < FLOAT_INFINITY;
 }
 
 /* The first of n floats that is not finite; n if all are. Pure. */

@@ -149,11 +149,6 @@ static void end(thread_t *thread, long tick) {
   while (thread->role == COMPUTES && b < thread->plan->n_buckets && wait_for_bucket(thread, b, tick)) b++;
 }
 
-/* The first bucket arrives after the decision. The communicating thread has taken part in it. */
-static void decided(thread_t *thread, long tick) {
-  if (thread->role == COMPUTES) wait_for_bucket(thread, 0, tick);
-}
-
 /* All nodes know of the request when the first bucket has arrived. The communicating thread need not wait for
  * it. */
 static bool halted(thread_t *thread, long tick) {
@@ -430,7 +425,6 @@ const strategy_t overlapped_strategy = {.name = "overlapped",
                                         .destroy = destroy,
                                         .step = step,
                                         .end = end,
-                                        .decided = decided,
                                         .halted = halted,
                                         .share = share,
                                         .share_parameters = share_parameters};

@@ -58,7 +58,7 @@ static bool settle(const engine_t *engine, thread_t *thread) {
   const long number = thread->step.tick + 1;
   skips_t *skips = &thread->skips;
   if (!engine->updates.skips || thread->step.keep) return true;
-  if (engine->strategy->decided != NULL) engine->strategy->decided(thread, number);
+  if (engine->strategy->halted != NULL) engine->strategy->halted(thread, number); /* waits */
   const bool skipped = atomic_load(&thread->node->control->skipped) == number;
   if (!skipped && thread->role == COMPUTES && thread->number == 0) rows_accept_losses(thread->rows);
   skips->in_a_row = skipped ? skips->in_a_row + 1 : 0;

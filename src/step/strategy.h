@@ -60,11 +60,8 @@ struct strategy {
   /* Called after the last step before `tick`: waits until its new parameters have arrived. NULL: they have
    * when `step` returns. */
   void (*end)(thread_t *thread, long tick);
-  /* Waits until it is known on this node whether the step before `tick` was skipped. NULL: it is when `step`
-   * returns. */
-  void (*decided)(thread_t *thread, long tick);
-  /* Whether the run ends before step `tick`, because a rank asked for the end in the step before. NULL:
-   * never. */
+  /* Whether the run ends before step `tick`, because a rank asked for the end in the step before. Waits until
+   * that is known, and with it whether that step was skipped. NULL: never, and both are known at once. */
   bool (*halted)(thread_t *thread, long tick);
 
   /* Shares doubles that belong to blocks with all updaters of all nodes: those of block b are at

@@ -99,22 +99,30 @@ void update_renew_copies(const thread_t *thread, size_t first, size_t n) {
     graph_transpose(thread->job->graph, thread->node->parameters, first, n);
 }
 
-/* g = sum / rows + l2 w + l1 sign(w) for n floats from `first` on; penalties on weights, not on biases. */
-static void mean_gradient(const thread_t *thread, size_t first, size_t n, const float *restrict sum,
+/* g = sum / rows + l2 w + l1 sign(w) for n floats from `first` on; penalties on weights, not on biases.
+ * Whether all of g is finite is found in the same loops, which are bound by memory, so that it costs nothing.
+ */
+static bool mean_gradient(const thread_t *thread, size_t first, size_t n, const float *restrict sum,
                           float *restrict g) {
   const settings_t *settings = thread->job->settings;
   const float *restrict w = thread->node->parameters + first;
   const float scale = 1.0F / (float)thread->step.rows;
   float l1 = optimizer_takes_l1(thread->updates->method) ? 0 : (float)settings->train.l1;
   float l2 = (float)settings->train.l2;
+  int32_t most = 0;
   if (first >= thread->plan->weight_blocks * GRAPH_BLOCK || (l1 == 0 && l2 == 0)) {
-    for (size_t i = 0; i < n; i++) g[i] = sum[i] * scale;
-    return;
+    for (size_t i = 0; i < n; i++) {
+      g[i] = sum[i] * scale;
+      most = larger_magnitude(most, g[i]);
+    }
+    return most < FLOAT_INFINITY;
   }
   for (size_t i = 0; i < n; i++) {
     float sign = (float)(w[i] > 0) - (float)(w[i] < 0);
     g[i] = sum[i] * scale + l2 * w[i] + l1 * sign;
+    most = larger_magnitude(most, g[i]);
   }
+  return most < FLOAT_INFINITY;
 }
 
 /* Running statistics have no gradient and no optimiser. Their "sum" is a sum of values of rows. */
@@ -134,21 +142,21 @@ void update_statistics(thread_t *thread, size_t first, size_t n, const float *su
                         thread->node->parameters + first);
 }
 
-/* Notes a block of the gradient, or of sums for statistics, that is not finite. */
-static void look_for_fault(thread_t *thread, size_t first, size_t n, const float *values) {
-  if (!floats_are_finite(values, n) && !thread->step.keep)
+/* Notes that the gradient, or sums for statistics, are not finite. */
+static void note_fault(thread_t *thread, size_t first, size_t n, const float *values) {
+  if (!thread->step.keep)
     fault_note(&thread->faults->gradient, thread->step.updates,
                (first + floats_first_bad(values, n)) / FAULT_FLOATS);
 }
 
 void update_take(thread_t *thread, const bucket_t *bucket, size_t first, size_t n, const float *sum) {
   if (first >= thread->plan->trained_blocks * GRAPH_BLOCK) {
-    look_for_fault(thread, first, n, sum);
+    if (!floats_are_finite(sum, n)) note_fault(thread, first, n, sum);
     take_statistics(thread, bucket, first, n, sum);
     return;
   }
-  mean_gradient(thread, first, n, sum, thread->gradient); /* not in place: the sum may be in that memory */
-  look_for_fault(thread, first, n, thread->gradient);
+  /* not in place: the sum may be in that memory */
+  if (!mean_gradient(thread, first, n, sum, thread->gradient)) note_fault(thread, first, n, thread->gradient);
   if (thread->waits) {
     memcpy(update_gradient(thread, bucket, first), thread->gradient, n * sizeof *sum);
   } else {
