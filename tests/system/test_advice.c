@@ -51,8 +51,9 @@ Test(advice, tells_of_losses_that_apply_the_last_layer_themselves) {
 
 /* 500 rows in steps of 25 */
 Test(advice, tells_of_steps_that_are_not_reached) {
-  static const char says[] = "train.steps: 81 updates are not reached, because train.epochs=4 have 80: the run ends "
-                             "after those; set train.epochs to 5 or more";
+  static const char says[] =
+      "train.steps: 81 updates are not reached, because train.epochs=4 have 80: the run ends "
+      "after those; set train.epochs to 5 or more";
   configure();
   for (int ranks = 0; ranks < 3; ranks += 2) {
     expect_warning(ranks, "train classes.yaml train.steps=81", says);

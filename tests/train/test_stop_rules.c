@@ -106,6 +106,9 @@ Test(stop_rules, a_validation_loss_that_is_not_better_for_so_long) {
   CHECK("patience: 3", HISTORY_VALID_LOSS, 7, STOP_PATIENCE, 5, 4, 4.1, 3.9, 4, 3.9, 3.95, 3.9);
   CHECK("patience: 4", HISTORY_VALID_LOSS, 0, STOP_NOT, 5, 6, 6, 6, 4, 4, 4, 4);
   CHECK("patience: 1", HISTORY_VALID_LOSS, 3, STOP_PATIENCE, 5, 4, 4);
+  /* an epoch without a finite loss is never the best */
+  CHECK("patience: 2", HISTORY_VALID_LOSS, 5, STOP_PATIENCE, NAN, 5, 4, NAN, 4);
+  CHECK("patience: 2", HISTORY_VALID_LOSS, 0, STOP_NOT, NAN, NAN, 5, 4);
 }
 
 Test(stop_rules, a_gradient_that_vanishes) {
