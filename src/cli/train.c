@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { KEY_RESUME = 256, KEY_REPLACE, KEY_TIMING };
+enum { KEY_RESUME = FIRST_KEY, KEY_REPLACE, KEY_TIMING };
 
 typedef struct {
   arguments_t arguments;

@@ -34,6 +34,17 @@ static bool reduce_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool parts_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"auto", "all ranks, if there are several and the state has more than 256 MB"},
+      {"one", "rank 0 collects it and writes one file"},
+      {"ranks", "each rank writes its share to a file of its own"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 static bool on_nan_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
       {"stop", "the run ends with exit code 1, and the last checkpoint stays; costs nothing"},

@@ -38,7 +38,8 @@ static ls_status write_extra(store_t *store, const void *context, ls_error *erro
   TRY(store_write_double(store, "/", "seconds", position->seconds, error));
   TRY(loss_window_save(&position->window, store, error));
   TRY(write_skips(&position->skips, store, error));
-  for (int k = 0; k < parts->optimizer->states; k++) {
+  if (parts->list != NULL) TRY(part_list_write(parts->list, store, error));
+  for (int k = 0; k < parts->optimizer->states && parts->list == NULL; k++) {
     char folder[64];
     snprintf(folder, sizeof folder, "optimizer/%s", parts->optimizer->state_names[k]);
     TRY(vector_write(store, extra->graph, folder, parts->states[k], error));

@@ -44,8 +44,8 @@ ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bo
 void run_tidy(const run_directory_t *run);
 
 /* Removes all checkpoints but the newest `keep` and the best one, parts without their checkpoint, and other
- * best-STEP.h5 than that of best_step; then does what run_tidy does. Nothing else may be written to the directory
- * meanwhile. */
+ * best-STEP.h5 than that of best_step; then does what run_tidy does. Nothing else may be written to the
+ * directory meanwhile. */
 void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step);
 
 #endif

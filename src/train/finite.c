@@ -53,7 +53,8 @@ static void describe_checkpoint(const trainer_t *trainer, char text[TEXT]) {
   bool found = false;
   char path[RUN_FILE_SIZE];
   text[0] = '\0';
-  if (trainer->run.path[0] != '\0') run_newest_checkpoint(&trainer->run, NULL, &found, &kept, NULL);
+  if (trainer->run.path[0] != '\0')
+    run_newest_checkpoint(&trainer->run, trainer->options->log, &found, &kept, NULL);
   run_checkpoint(&trainer->run, kept.step, path);
   if (found)
     append(text, "The newest checkpoint holds finite numbers, of step %" PRId64 ": %s", kept.step, path);

@@ -103,22 +103,20 @@ void report_stop(report_t *report, int64_t step, const char *reason) {
 }
 
 void report_skips(report_t *report, int64_t step, int64_t steps) {
-  if (report->jsonl == NULL) return;
-  fputc('{', report->jsonl);
-  json_text(report->jsonl, true, "event", "skip");
-  json_integer(report->jsonl, false, "step", step);
-  json_integer(report->jsonl, false, "skipped_steps", steps);
-  fputs("}\n", report->jsonl);
+  FILE *line = begin_event(report, "skip", step);
+  if (line == NULL) return;
+  json_integer(line, false, "skipped_steps", steps);
+  fputs("}\n", line);
+  end_line(report);
 }
 
 void report_return(report_t *report, int64_t step, int64_t to, const char *why) {
-  if (report->jsonl == NULL) return;
-  fputc('{', report->jsonl);
-  json_text(report->jsonl, true, "event", "return");
-  json_integer(report->jsonl, false, "step", step);
-  json_integer(report->jsonl, false, "to_step", to);
-  json_text(report->jsonl, false, "reason", why);
-  fputs("}\n", report->jsonl);
+  FILE *line = begin_event(report, "return", step);
+  if (line == NULL) return;
+  json_integer(line, false, "to_step", to);
+  json_text(line, false, "reason", why);
+  fputs("}\n", line);
+  end_line(report);
 }
 
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm) {

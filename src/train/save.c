@@ -6,29 +6,6 @@
 
 #include <string.h>
 
-model_parts_t trainer_model(const trainer_t *trainer) {
-  const bool names_columns =
-      trainer->data.dataset != NULL && trainer->data.dataset->features == trainer->data.features.columns;
-  return (model_parts_t){.settings = trainer->settings,
-                         .graph = trainer->graph,
-                         .objective = &trainer->objective,
-                         .features = &trainer->data.features,
-                         .targets = &trainer->data.targets,
-                         .class_weights = &trainer->data.class_weights,
-                         .class_names = trainer->data.class_names,
-                         .feature_names = names_columns ? trainer->data.dataset->feature_names : NULL,
-                         .step = trainer->position.step,
-                         .epoch = trainer->position.epoch,
-                         .shards = trainer->position.shards,
-                         .libraries = trainer->host.libraries,
-                         .cpu = trainer->host.cpu,
-                         .members = (const float *const *)trainer->members,
-                         .n_members = trainer->settings->train.members,
-                         .posterior = trainer->solution != NULL ? &trainer->solution->fit.posterior : NULL,
-                         .data = trainer->data.dataset != NULL ? &trainer->data.dataset->identity : NULL,
-                         .parameters = engine_parameters(trainer->engine)};
-}
-
 /* On rank 0. */
 static void take_news(const save_news_t *news, void *context) {
   trainer_t *trainer = context;

@@ -15,58 +15,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- checkpoints ---- */
-
-static bool keeps_checkpoints(const trainer_t *trainer) {
-  const interval_t *every = &trainer->settings->checkpoint.every;
-  return every->epochs > 0 || every->steps > 0 || every->seconds > 0 || every->is_auto;
-}
-
-/* On rank 0: writes the best parameters, which the checkpoint to come will refer to, unless it holds them
- * itself or they are on disk already. */
-static ls_status save_best(const trainer_t *trainer, ls_error *error) {
-  int64_t best = trainer->position.best_step;
-  char path[RUN_FILE_SIZE];
-  if (best < 0 || best == trainer->position.step || best != trainer->copies.vector_step) return LS_OK;
-  run_checkpoint(&trainer->run, best, path);
-  if (run_has(path)) return LS_OK;
-  run_best(&trainer->run, best, path);
-  if (run_has(path)) return LS_OK;
-  model_parts_t parts = trainer_model(trainer);
-  parts.parameters = trainer->copies.vector;
-  parts.step = best;
-  parts.epoch =
-      best / epoch_steps(trainer->data.dataset->train.partition, trainer->settings->train.global_batch_size);
-  return model_write(path, &parts, NULL, error);
-}
-
-/* Collective, because the optimiser's state is spread over all ranks. */
-static ls_status save_checkpoint(trainer_t *trainer, ls_error *error) {
-  ls_status status = LS_OK;
-  double began = clock_seconds();
-  for (int k = 0; k < trainer->optimizer->states; k++)
-    TRY(engine_get_state(trainer->engine, k, trainer->copies.states[k], error));
-  TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
-  if (is_root(trainer)) {
-    char path[RUN_FILE_SIZE];
-    model_parts_t parts = trainer_model(trainer);
-    checkpoint_parts_t extra = {.position = &trainer->position,
-                                .optimizer = trainer->optimizer,
-                                .states = (const float *const *)trainer->copies.states,
-                                .epoch_loss = trainer->copies.sums,
-                                .history = &trainer->record.history};
-    run_checkpoint(&trainer->run, trainer->position.step, path);
-    status = run_lock_check(trainer->run.lock, error);
-    if (status == LS_OK) status = save_best(trainer, error);
-    if (status == LS_OK) status = checkpoint_write(path, &parts, &extra, error);
-    if (status == LS_OK)
-      run_prune(&trainer->run, trainer->settings->checkpoint.keep, trainer->position.best_step);
-  }
-  TRY(trainer_agree(trainer, status, error));
-  stop_watch_saved(&trainer->watch, clock_seconds() - began);
-  return LS_OK;
-}
-
 /* ---- an epoch ---- */
 
 static double mean_loss(const trainer_t *trainer, int64_t rows) {
@@ -120,8 +68,9 @@ static void show_progress(const trainer_t *trainer, int64_t steps) {
 /* Whether this rank wants the engine to return for a look. Called by a thread of the engine. */
 static bool wants_look(void *context) {
   trainer_t *trainer = context;
-  return (finite_stops(trainer) && engine_has_fault(trainer->engine)) ||
-         stop_watch_wants_look(&trainer->watch, trainer->record.report.live ? LIVE_SECONDS : INFINITY);
+  if (finite_stops(trainer) && engine_has_fault(trainer->engine)) return true;
+  if (saver_wants_look(&trainer->copies.saver)) return true;
+  return stop_watch_wants_look(&trainer->watch, trainer->record.report.live ? LIVE_SECONDS : INFINITY);
 }
 
 /* Whether the last look found that the run must stop, or a checkpoint is due. Then one more step is done. */
@@ -142,7 +91,9 @@ static bool look_is_due(const trainer_t *trainer) {
 /* Saves the parameters as they were before the steps that were skipped. */
 static ls_status save_good_state(trainer_t *trainer, ls_error *error) {
   TRY(finite_check(trainer, 0, error));
-  return save_checkpoint(trainer, error);
+  TRY(trainer_save(trainer, error));
+  saver_finish(&trainer->copies.saver); /* the run is about to end */
+  return LS_OK;
 }
 
 /* Runs steps up to `end`. A few times per second, or with several nodes when a rank wants it, all ranks look
@@ -188,12 +139,17 @@ static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *e
   return LS_OK;
 }
 
+/* The mean loss of so many rows for finite_check; 0 if all of them were skipped. */
+static double loss_to_check(const trainer_t *trainer, int64_t rows) {
+  return rows > 0 ? mean_loss(trainer, rows) : 0;
+}
+
 /* Checks for divergence before a checkpoint within an epoch: a diverged checkpoint would displace the good
  * ones. */
 static ls_status check_so_far(trainer_t *trainer, ls_error *error) {
   int64_t rows = trainer->position.step_in_epoch * trainer->settings->train.global_batch_size;
   TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
-  return finite_check(trainer, mean_loss(trainer, rows - trainer->position.skips.rows), error);
+  return finite_check(trainer, loss_to_check(trainer, rows - trainer->position.skips.rows), error);
 }
 
 /* At the end of a window of steps: stops if the loss has settled. All ranks decide the same. */
@@ -247,8 +203,8 @@ static ls_status end_within_epoch(trainer_t *trainer, ls_error *error) {
              stop_text(STOP_TOL));
   TRY(check_so_far(trainer, error));
   TRY(finite_try_last(trainer, trainer_is_requested(trainer), error));
-  return keeps_checkpoints(trainer) || trainer_is_requested(trainer) ? save_checkpoint(trainer, error)
-                                                                     : LS_OK;
+  return saver_keeps(trainer->settings) || trainer_is_requested(trainer) ? trainer_save(trainer, error)
+                                                                         : LS_OK;
 }
 
 /* Fills figures (HEAD_WIDTH) with the validation metrics of the network or of one head. */
@@ -389,7 +345,7 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   TRY(saver_look(&trainer->copies.saver, error));
   TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   double loss = mean_loss(trainer, trained_rows(trainer));
-  TRY(finite_check(trainer, loss, error));
+  TRY(finite_check(trainer, loss_to_check(trainer, trained_rows(trainer)), error));
   loss_window_epoch(&position->window, engine_total_loss(trainer->engine, trainer->copies.sums));
   if (has_valid) TRY(trainer_evaluate(trainer, valid_split, &valid, error));
   if (has_valid) finite_warn(trainer, "validation", &valid);

@@ -1,6 +1,6 @@
 /* Internal to a run: shared by its files. training_setup.c prepares a run with training_columns.c, trainer.c
- * trains it epoch by epoch, training_end.c ends it; trainer_parts.c has the functions that all of them use.
- * ensemble.c contains train_run. */
+ * trains it epoch by epoch, save.c saves it, training_end.c ends it; trainer_parts.c has the functions that
+ * all of them use. ensemble.c contains train_run. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
@@ -102,6 +102,16 @@ ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *
 /* Trains epoch by epoch until a rule or a request ends the run. If the set-up failed (`status`), only keeps
  * the history. Returns the status of the run. Collective. */
 ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error);
+
+/* Prepares saving, once the run directory exists. Collective. */
+ls_status trainer_open_saver(trainer_t *trainer, ls_error *error);
+
+/* Saves a checkpoint of the present state; see saver_save. The last one of a run if it ends (trainer->stop).
+ * Collective. */
+ls_status trainer_save(trainer_t *trainer, ls_error *error);
+
+/* On rank 0: keeps the present parameters as the best, until a checkpoint refers to them. */
+void trainer_keep_best(trainer_t *trainer);
 
 /* Within a run: loads the checkpoint of trainer->position, or if `resumed` is false the initial parameters.
  * Afterwards the epoch of the position begins anew. Collective. */

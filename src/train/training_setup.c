@@ -136,26 +136,22 @@ static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, 
   return trainer_agree(trainer, status, error);
 }
 
-static void free_vectors(trainer_t *trainer) {
+static void free_vector(trainer_t *trainer) {
   free(trainer->copies.vector);
   trainer->copies.vector = NULL;
 }
 
-/* Whole vectors: rank 0 keeps them, to read and write files; the others have them while they load. */
+/* A whole vector: rank 0 keeps it, for the best parameters; the others have it while they load. */
 static ls_status make_buffers(trainer_t *trainer, ls_error *error) {
   size_t floats = graph_floats(trainer->graph);
-  bool states = is_root(trainer) || trainer->resumed, all = true;
-  free_vectors(trainer);
+  free_vector(trainer);
   if (trainer->copies.sums == NULL)
     trainer->copies.sums =
         calloc((size_t)trainer->layout.shards * trainer->objective.n, sizeof *trainer->copies.sums);
   trainer->copies.vector = calloc(floats, sizeof *trainer->copies.vector);
-  all = trainer->copies.sums != NULL && trainer->copies.vector != NULL;
-  for (int k = 0; k < trainer->optimizer->states && states; k++)
-    all = (trainer->copies.states[k] = calloc(floats, sizeof(float))) != NULL && all;
-  if (all) return LS_OK;
-  return error_set(error, LS_NO_MEMORY, "no memory for whole parameter vectors (%.1f MB)",
-                   (double)floats * sizeof(float) * (1 + trainer->optimizer->states) / 1e6);
+  if (trainer->copies.sums != NULL && trainer->copies.vector != NULL) return LS_OK;
+  return error_set(error, LS_NO_MEMORY, "no memory for a whole parameter vector (%.1f MB)",
+                   (double)floats * sizeof(float) / 1e6);
 }
 
 /* The most steps that are still to be done. */
@@ -211,6 +207,10 @@ static ls_status read_checkpoint(trainer_t *trainer, float *states[OPTIMIZER_MAX
   run_checkpoint(&trainer->run, trainer->position.step, path);
   ls_status status = checkpoint_read(path, trainer->graph, trainer->optimizer, &checkpoint, error);
   trainer->record.history = checkpoint.history;
+  if (status == LS_OK && (int64_t)checkpoint.history.n != trainer->position.epoch)
+    status =
+        error_set(error, LS_BAD_DATA, "%s: its history has %zu epochs, but its position is in epoch %" PRId64,
+                  path, checkpoint.history.n, trainer->position.epoch + 1);
   return status;
 }
 
@@ -249,27 +249,14 @@ static ls_status load_parts(trainer_t *trainer, ls_error *error) {
 
 /* Rank 0 reads the checkpoint, all take their part of it. */
 static ls_status load_checkpoint(trainer_t *trainer, ls_error *error) {
-  ls_status status = LS_OK;
-  char path[RUN_FILE_SIZE];
-  if (is_root(trainer)) {
-    checkpoint_t checkpoint = {.parameters = trainer->copies.vector,
-                               .epoch_loss = trainer->copies.sums,
-                               .history = trainer->record.history};
-    memcpy(checkpoint.states, trainer->copies.states, sizeof checkpoint.states);
-    run_checkpoint(&trainer->run, trainer->position.step, path);
-    status = checkpoint_read(path, trainer->graph, trainer->optimizer, &checkpoint, error);
-    trainer->record.history = checkpoint.history;
-    if (status == LS_OK && (int64_t)checkpoint.history.n != trainer->position.epoch)
-      status = error_set(error, LS_BAD_DATA,
-                         "%s: its history has %zu epochs, but its position is in epoch %" PRId64, path,
-                         checkpoint.history.n, trainer->position.epoch + 1);
-  }
-  TRY(trainer_agree(trainer, status, error));
-  TRY(trainer_share(trainer, trainer->copies.vector, error));
-  for (int k = 0; k < trainer->optimizer->states; k++) {
-    TRY(trainer_share(trainer, trainer->copies.states[k], error));
-    engine_set_state(trainer->engine, k, trainer->copies.states[k]);
-  }
+  float *states[OPTIMIZER_MAX_STATES] = {0};
+  ls_status status = is_root(trainer) ? read_checkpoint(trainer, states, error) : LS_OK;
+  TRY_OR_DONE(trainer_agree(trainer, status, error));
+  if (trainer->copies.list.n > 0)
+    TRY_OR_DONE(trainer_agree(trainer, load_parts(trainer, error), error));
+  else
+    TRY_OR_DONE(share_states(trainer, states, error));
+  TRY_OR_DONE(trainer_share(trainer, trainer->copies.vector, error));
   size_t losses = (size_t)trainer->layout.shards * trainer->objective.n;
   status = world_broadcast(trainer->world, trainer->copies.sums, losses * sizeof(double), 0, error);
 done:
@@ -308,12 +295,26 @@ static ls_status load_parameters(trainer_t *trainer, ls_error *error) {
   return trainer->resumed ? finite_check_result(trainer, "the checkpoint", error) : LS_OK;
 }
 
+/* Each rank reads which parts the checkpoint has. */
+static ls_status read_part_list(trainer_t *trainer, ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  store_t *store = NULL;
+  part_list_free(&trainer->copies.list);
+  if (!trainer->resumed) return LS_OK;
+  run_checkpoint(&trainer->run, trainer->position.step, path);
+  ls_status status = store_open_whole(path, &store, error);
+  if (status == LS_OK) status = part_list_read(store, &trainer->copies.list, error);
+  store_close(&store);
+  return status;
+}
+
 ls_status trainer_load_again(trainer_t *trainer, ls_error *error) {
   history_free(&trainer->record.history);
   trainer->record.history = (history_t){.objective = &trainer->objective};
   trainer->record.history_rows = 0;
   trainer->copies.vector_step = -1;
   TRY(trainer_agree(trainer, make_buffers(trainer, error), error));
+  TRY(trainer_agree(trainer, read_part_list(trainer, error), error));
   if (!trainer->resumed)
     for (int k = 0; k < trainer->optimizer->states; k++) engine_set_state(trainer->engine, k, NULL);
   return load_parameters(trainer, error);

@@ -20,6 +20,7 @@ static ls_status go_back(trainer_t *trainer, ls_error *error) {
   position_t position = {.best_loss = INFINITY, .best_step = -1, .shards = trainer->layout.shards};
   bool found = false;
   ls_status status = LS_OK;
+  saver_finish(&trainer->copies.saver);
   if (is_root(trainer))
     status = run_newest_checkpoint(&trainer->run, trainer->options->log, &found, &position, error);
   TRY(trainer_agree(trainer, status, error));

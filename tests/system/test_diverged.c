@@ -193,6 +193,19 @@ Test(diverged, resumed_run_goes_on_counting_skips) {
   }
 }
 
+/* An epoch of one step, which is skipped: there is no loss, but also nothing wrong with the state that is
+ * saved. */
+Test(diverged, epoch_without_any_step_goes_on) {
+  for (int l = 0; l < LAYOUTS; l++) {
+    run_well(layouts[l].ranks,
+             "train both.yaml --replace name=none data.file=bad-2.h5 train.on_nan=skip train.epochs=2 "
+             "train.global_batch_size=all %s",
+             layouts[l].settings);
+    cr_expect_eq(json_double(file_text("runs/none/summary.json"), "skipped_steps"), 2);
+    cr_expect(file_exists("runs/none/checkpoint-00000002.h5"));
+  }
+}
+
 /* Every step but the first is skipped. The state that is kept is that after the first. */
 Test(diverged, skipping_has_an_end) {
   float kept[2][19 * WIDTH];
