@@ -1,6 +1,7 @@
 /* Writes prediction files: a CSV table, or HDF5 arrays. One group of columns or arrays per head. */
 #include "cli/answers.h"
 
+#include "base/activity.h"
 #include "store/store.h"
 
 #include <float.h>
@@ -121,6 +122,8 @@ static bool value_part(const answer_t *answer, size_t i, loss_part_t *out) {
 
 /* ---- CSV ---- */
 
+enum { ROWS_OF_A_BEAT = 1024 };
+
 /* Writes a text cell, quoted when it contains a delimiter, a quote or a line end (RFC 4180). */
 static void put_cell(FILE *out, const char *prefix, const char *text) {
   bool quoted = strpbrk(text, ",\"\n\r") != NULL;
@@ -189,6 +192,7 @@ static void put_answer(FILE *out, const predictions_t *all, const answer_t *answ
 static void put_table(FILE *out, const answers_t *answers) {
   put_header(out, answers);
   for (int64_t row = 0; row < answers->all->rows; row++) {
+    if (row % ROWS_OF_A_BEAT == 0) activity_beat();
     fprintf(out, "%" PRId64, row);
     for (size_t j = 0; answers->ids != NULL && j < answers->ids->n_x; j++) {
       fputc(',', out);
@@ -209,6 +213,7 @@ ls_status answers_write_csv(const char *path, const model_t *model, const predic
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
   if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %s", path);
+  activity_set("writing %s", path);
   put_table(out, &answers);
   ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
                                       : error_set(error, LS_NO_MEMORY,

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/table_input.h"
 
+#include "base/activity.h"
 #include "base/text.h"
 #include "import/import.h"
 #include "train/choices.h"
@@ -467,6 +468,7 @@ static ls_status import_like(import_arguments_t *a, const log_t *results, ls_err
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   import_arguments_t *a = input;
   log_t results = {stdout};
+  activity_set("importing into %s", a->import.output != NULL ? a->import.output : "a dataset");
   (void)session;
   a->import.inputs = a->inputs;
   a->import.shares = a->shares;

@@ -2,6 +2,8 @@
  * rank reads its own rows, and all agree on how that went before anybody goes on. */
 #include "data/stream_impl.h"
 
+#include "base/activity.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,6 +283,7 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
                     .limit = settings->data.memory_limit,
                     .is_scaled = strcmp(settings->data.target_scaling.name, "none") != 0};
   TRY_OR_DONE(status);
+  activity_set("reading the rows of %s", settings->data.file);
   TRY_OR_DONE(identity_of_splits(world, settings, &plan, splits, &identity, error));
   TRY_OR_DONE(rows_choose(world, settings, splits, &plan, &choice, error));
   TRY_OR_DONE(dataset_new(world, &dataset, error));
@@ -380,6 +383,7 @@ ls_status dataset_load_features(world_t *world, const char *file, const char *x,
                     .timelines = timelines,
                     .shards = shards,
                     .limit = limit};
+  activity_set("reading the rows of %s in %s", x, file);
   TRY_OR_DONE(dataset_new(world, &dataset, error));
   status = find_windows(&load, x, &series, dataset, &plan.split[TEST], &timelines[TEST], error);
   if (status == LS_OK) status = load_features(&load, x, dataset, error);

@@ -2,6 +2,8 @@
  * wanted it is read in one go and its rows are dealt to their slots, else each row is read by itself. */
 #include "data/row_reader.h"
 
+#include "base/activity.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -148,6 +150,7 @@ static ls_status read_bytes(const row_reader_t *row_reader, int64_t first, int64
 /* n rows as their format reads them; no more than row_reader->room where they are converted. */
 static ls_status read_rows(const row_reader_t *row_reader, const store_t *store, int64_t first, int64_t n,
                            void *to, ls_error *error) {
+  activity_beat();
   if (!row_reader->place.is_plain)
     return store_read_rows(store, row_reader->format.name, first, n, row_reader->format.type, to, error);
   if (row_reader->convert == NULL) return read_bytes(row_reader, first, n, to, error);

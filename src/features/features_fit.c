@@ -3,6 +3,7 @@
  * matter. */
 #include "features/features_fit.h"
 
+#include "base/activity.h"
 #include "data/window.h"
 #include "features/categories.h"
 #include "features/encoding.h"
@@ -156,6 +157,7 @@ ls_status features_fit(world_t *world, const settings_t *settings, const dataset
                        ls_error *error) {
   dataset_t rows = row_by_row(data);
   features_t features = {.columns = rows.features};
+  activity_set("computing the scaling of the features");
   ls_status status = fit_columns(world, settings, &rows, &features, error);
   if (status == LS_OK && data->train.windows != NULL)
     status = world_agree(world, repeat(&features, data->train.windows->length, error), error);

@@ -1,5 +1,6 @@
 #include "run/run_lock.h"
 
+#include "base/activity.h"
 #include "base/clock.h"
 #include "base/owner.h"
 #include "store/store.h"
@@ -289,6 +290,7 @@ ls_status run_lock_take(const char *run, double patience, const log_t *log, run_
   lock->self = owner_self();
   lock->patience = patience;
   lock->log = log;
+  activity_set("taking the lock of %s", run);
   ls_status status = open_lock(lock, run, error);
   if (status == LS_OK)
     *out = lock;

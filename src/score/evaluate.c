@@ -3,10 +3,12 @@
  * need no order. So metrics, too, have the same bits on any layout. */
 #include "score/evaluate_impl.h"
 
+#include "base/activity.h"
 #include "layout/shard.h"
 #include "data/split_walk.h"
 #include "score/threads.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -149,6 +151,7 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
                         const mixture_t *mixture, metrics_t *metrics, ls_error *error) {
   arena_t arena = {0};
   double *sums = NULL;
+  activity_set("evaluating %" PRId64 " rows", split->partition.rows);
   metrics_t result = {.rows = split->partition.rows};
   evaluation_t evaluation = {
       .evaluator = evaluator, .split = split, .mixture = mixture, .width = score_width(evaluator, split)};

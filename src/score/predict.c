@@ -1,7 +1,7 @@
 /* Predictions for all rows of a split: every thread has a predictor and takes blocks of rows. */
 #include "score/predict.h"
 
-#include "base/size.h"
+#include "base/activity.h"
 #include "score/block_walk.h"
 #include "score/threads.h"
 
@@ -106,6 +106,7 @@ ls_status predictions_make(const model_t *model, const split_t *split, int threa
                            predictions_t *out, ls_error *error) {
   const settings_t *settings = model->settings;
   arena_t arena = {0};
+  activity_set("predicting %" PRId64 " rows", split->rows);
   predictions_t predictions = {.rows = split->rows,
                                .columns = predictions_first(&model->objective, model->objective.n),
                                .type = model->targets.is_double ? ELEMENT_F64 : ELEMENT_F32};

@@ -4,6 +4,8 @@
  */
 #include "store/store_impl.h"
 
+#include "base/activity.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +123,7 @@ static hid_t create_file(const char *path, disk_t *disk) {
 ls_status store_create(const char *path, store_t **out, ls_error *error) {
   TAKE_TURN();
   hdf5_quiet();
+  activity_set("writing %s", path);
   store_t *store = store_for_writing(path);
   if (store == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
   store->file = create_file(store->temporary, store->disk);

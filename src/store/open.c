@@ -4,6 +4,8 @@
  * hang ends the child alone. */
 #include "store/store_impl.h"
 
+#include "base/activity.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -110,6 +112,7 @@ static ls_status try_once(const char *path, ls_error *error) {
 
 ls_status store_open(const char *path, store_t **out, ls_error *error) {
   bool sealed = false;
+  activity_set("reading %s", path);
   TRY(seal_check_structure(path, &sealed, error));
   if (!sealed) TRY(try_once(path, error));
   return file_open(path, out, error);
@@ -118,6 +121,7 @@ ls_status store_open(const char *path, store_t **out, ls_error *error) {
 ls_status store_open_whole(const char *path, store_t **out, ls_error *error) {
   bool sealed = false;
   store_t *store = NULL;
+  activity_set("reading %s", path);
   TRY(store_check(path, 0, 1, &sealed, error));
   if (!sealed) TRY(try_in_child(path, true, error));
   TRY(file_open(path, &store, error));

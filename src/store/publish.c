@@ -2,6 +2,8 @@
  * directory is fsynced too, so that the name survives a power failure. */
 #include "store/store_impl.h"
 
+#include "base/activity.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -121,6 +123,7 @@ static ls_status write_all(int file, const char *text, const char *path, ls_erro
     ssize_t written = write(file, text, left);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return system_error(error, "cannot be written", path);
+    activity_beat();
     text += written;
     left -= (size_t)written;
   }
@@ -128,6 +131,7 @@ static ls_status write_all(int file, const char *text, const char *path, ls_erro
 }
 
 ls_status store_write_file(const char *path, const char *text, ls_error *error) {
+  activity_set("writing %s", path);
   char *temporary = temporary_name(path);
   if (temporary == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
   int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

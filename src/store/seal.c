@@ -14,6 +14,7 @@
  * damage breaks one. */
 #include "store/store_impl.h"
 
+#include "base/activity.h"
 #include "base/checksum.h"
 
 #include <errno.h>
@@ -96,6 +97,7 @@ static ls_status digest_block(int file, const char *path, const seal_t *seal, in
   uint64_t n = block_bytes(seal, b);
   TRY(read_at(file, path, (uint64_t)b * seal->block, buffer, (size_t)n, error));
   *out = checksum_of(buffer, (size_t)n);
+  activity_beat();
   return LS_OK;
 }
 

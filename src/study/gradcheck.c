@@ -9,6 +9,7 @@
  * The tree adds the sums of the shards, so the figures are the same on any layout. */
 #include "study/gradcheck.h"
 
+#include "base/activity.h"
 #include "base/arena.h"
 #include "base/random.h"
 #include "math/tree.h"
@@ -399,6 +400,7 @@ ls_status gradcheck_run(world_t *world, const settings_t *settings, const gradch
                         FILE *out, ls_error *error) {
   gradient_check_t check = {.options = options};
   TRY(training_open(world, settings, &check.training, error));
+  activity_set("computing gradients and differences of the loss");
   ls_status status = run(&check, out, error);
   arena_free(&check.arena);
   training_close(&check.training);

@@ -1,5 +1,6 @@
 #include "study/lr_find.h"
 
+#include "base/activity.h"
 #include "math/tree.h"
 #include "store/store.h"
 #include "train/training.h"
@@ -116,6 +117,7 @@ ls_status lr_find_run(world_t *world, const settings_t *settings, const lr_find_
                      "optimizer.name: %s uses no learning rate, so there is none to find",
                      settings->optimizer.name);
   TRY(training_open(world, settings, &training, error));
+  activity_set("training with growing learning rates");
   size_t n = (size_t)options->steps;
   double *sums = malloc((size_t)training.layout->shards * training.objective->n * sizeof *sums);
   lr_find_t result = {.rates = malloc(n * sizeof(double)),

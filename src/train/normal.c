@@ -4,6 +4,7 @@
  * elements at a time. */
 #include "train/normal.h"
 
+#include "base/activity.h"
 #include "base/float_mode.h"
 #include "layout/shard.h"
 #include "data/stream.h"
@@ -285,6 +286,7 @@ static ls_status make_buffers(normal_t *normal, arena_t *arena, double **product
 ls_status normal_equations(world_t *world, const gather_t *gather, int threads, bool has_bias, arena_t *arena,
                            normal_equations_t *out, ls_error *error) {
   const split_t *split = gather->split;
+  activity_set("adding up the normal equations");
   normal_t normal = {.world = world,
                      .gather = gather,
                      .split = split,

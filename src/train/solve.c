@@ -5,6 +5,7 @@
 #include "train/normal.h"
 #include "train/trainer_impl.h"
 
+#include "base/activity.h"
 #include "base/clock.h"
 
 #include <inttypes.h>
@@ -94,6 +95,7 @@ static ls_status fit(trainer_t *trainer, const normal_equations_t *equations, ls
   TRY(trainer_make_vector(trainer, error));
   if (!is_root(trainer)) return LS_OK;
   const settings_t *settings = trainer->settings;
+  activity_set("solving the normal equations");
   TRY(regression_fit(settings->solve.method, settings->solve.lambda, equations, &trainer->solution->fit,
                      error));
   say_solution(trainer);

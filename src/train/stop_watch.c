@@ -1,5 +1,6 @@
 #include "train/stop_watch.h"
 
+#include "base/activity.h"
 #include "base/clock.h"
 #include "base/signals.h"
 #include "comm/crew.h"
@@ -98,6 +99,7 @@ static ls_status find_signal(stop_watch_t *watch, ls_error *error) {
 ls_status stop_watch_look(stop_watch_t *watch, stop_reason_t *stop, ls_error *error) {
   double now = clock_seconds(), took = now - watch->last_look;
   watch->last_look = now;
+  activity_beat();
   crew_listen(watch->world);
   int64_t told[] = {own_reason(watch, now), world_rank(watch->world) == 0 ? pace(watch, took) : 0,
                     wants_save(watch, now)};

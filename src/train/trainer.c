@@ -3,6 +3,7 @@
  * ends the run on all ranks. */
 #include "train/trainer_impl.h"
 
+#include "base/activity.h"
 #include "base/clock.h"
 #include "base/size.h"
 #include "layout/shard.h"
@@ -178,6 +179,7 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
   const settings_t *settings = trainer->settings;
   position_t *position = &trainer->position;
   while (position->step_in_epoch < steps && !is_cut_off(trainer) && trainer->stop == STOP_NOT) {
+    activity_set("training, in epoch %" PRId64, position->epoch + 1);
     TRY(run_to(trainer, next_stop(trainer, steps), steps, error));
     if (settings->train.log_every > 0 && position->step % settings->train.log_every == 0)
       TRY(log_step(trainer, position->step_in_epoch, error));
