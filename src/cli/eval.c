@@ -65,6 +65,7 @@ static const char *const uses[] = {"data.file",
                                    "train.top_k",
                                    "parallel.threads",
                                    "parallel.shards",
+                                   "parallel.timeout",
                                    NULL};
 
 /* Whether an override gives this key. */

@@ -2,12 +2,16 @@
  * exit code of the status. No other file ends the program. */
 #include "cli/command.h"
 
+#include "base/activity.h"
+#include "base/checksum.h"
 #include "base/float_mode.h"
 #include "base/isa.h"
 #include "base/signals.h"
 #include "base/text.h"
 #include "cli/openmp.h"
 #include "cli/program.h"
+#include "comm/crew.h"
+#include "comm/watch.h"
 #include "train/choices.h"
 #include "train/host.h"
 
@@ -119,6 +123,19 @@ static ls_status prepare(const session_t *session, int argc, char **argv, const 
   return world_agree(session->world, status, error);
 }
 
+typedef struct {
+  const session_t *session;
+  const command_t *command;
+  arguments_t *options;
+} lone_command_t;
+
+/* The work of rank 0, for which the other ranks wait without a limit. */
+static ls_status run_alone(world_t *world, void *context, ls_error *error) {
+  const lone_command_t *lone = context;
+  return world_agree(
+      world, lone->session->is_root ? lone->command->run(lone->session, lone->options, error) : LS_OK, error);
+}
+
 static ls_status run_command(const session_t *session, int argc, char **argv, ls_error *error) {
   const command_t *command = NULL;
   arguments_t *options = NULL;
@@ -131,11 +148,11 @@ static ls_status run_command(const session_t *session, int argc, char **argv, ls
              "ignored %s: the launcher decides on which cores a rank runs, and parallel.threads how many "
              "threads it has; those that wait sleep",
              ignored);
+  if (status == LS_OK) activity_set("running lockstep %s", command->name);
   if (status == LS_OK && command->is_parallel)
     status = command->run(session, options, error);
   else if (status == LS_OK)
-    status =
-        world_agree(session->world, session->is_root ? command->run(session, options, error) : LS_OK, error);
+    status = crew_run(session->world, 1, run_alone, &(lone_command_t){session, command, options}, error);
   free(options);
   return status;
 }
@@ -154,6 +171,7 @@ static int report(ls_status status, const ls_error *error) {
 
 /* Starts MPI. Fails when processes were launched together but MPI does not connect them. */
 static ls_status start(session_t *session, int *argc, char ***argv, ls_error *error) {
+  TRY(watch_check_timeout(error));
   TRY(launch_check_library(&session->launch, error));
   TRY(world_create(argc, argv, &session->world, error));
   ls_status status = launch_check_ranks(&session->launch, session->world, error);
@@ -170,13 +188,19 @@ int program_run(int argc, char **argv) {
   if (answer_at_once(argc, argv)) return report(flush_results(&error), &error);
   signals_as_errors();
   note_signals(argc, argv);
+  watch_begin(session.launch.rank, session.launch.launcher != NULL);
   status = start(&session, &argc, &argv, &error);
-  if (status != LS_OK) return session.launch.rank == 0 ? report(status, &error) : ls_status_exit_code(status);
+  if (status != LS_OK) {
+    watch_end();
+    return session.launch.rank == 0 ? report(status, &error) : ls_status_exit_code(status);
+  }
   session.is_root = world_rank(session.world) == 0;
   session.log.out = session.is_root ? stderr : NULL;
   status = run_command(&session, argc, argv, &error);
   if (status == LS_OK) status = flush_results(&error);
+  status = world_reason(session.world, status, &error);
   int code = world_reports(session.world) ? report(status, &error) : ls_status_exit_code(status);
   world_destroy(&session.world);
+  watch_end();
   return code;
 }

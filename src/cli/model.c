@@ -1,6 +1,7 @@
 /* Prepares a trained model on all ranks, for eval and predict. */
 #include "cli/command.h"
 
+#include "base/activity.h"
 #include "store/store.h"
 #include "train/choices.h"
 
@@ -87,8 +88,10 @@ ls_status ready_run(const session_t *session, const model_request_t *request, re
                     void *context, ls_error *error) {
   ready_t ready = {0};
   model_crew_t crew = {.session = *session, .ready = &ready, .work = work, .context = context};
+  activity_set("reading the model %s", request->word);
   ls_status status = world_agree(session->world, read_model(request, &ready, error), error);
   if (status == LS_OK) store_allow_external(ready.settings->data.external);
+  if (status == LS_OK) world_set_timeout(session->world, ready.settings->parallel.timeout);
   if (status == LS_OK) status = layout_shards(ready.settings, shards_to_use(&ready), 0, &crew.shards, error);
   if (status == LS_OK)
     status = layout_crew(session->world, crew.shards, &session->log, run_crew, &crew, error);

@@ -43,8 +43,13 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static const char *const uses[] = {"data.external",    "data.memory_limit", "data.window.series",
-                                   "parallel.threads", "parallel.shards",   NULL};
+static const char *const uses[] = {"data.external",
+                                   "data.memory_limit",
+                                   "data.window.series",
+                                   "parallel.threads",
+                                   "parallel.shards",
+                                   "parallel.timeout",
+                                   NULL};
 
 static bool is_hdf5(const char *path) {
   const char *dot = strrchr(path, '.');

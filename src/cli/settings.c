@@ -2,6 +2,7 @@
  * The file need not be visible on every node, and no two ranks can differ. */
 #include "cli/command.h"
 
+#include "base/activity.h"
 #include "store/store.h"
 #include "train/choices.h"
 
@@ -33,6 +34,7 @@ ls_status settings_everywhere(const session_t *session, const arguments_t *argum
                               ls_error *error) {
   settings_t *settings = NULL;
   char *text = NULL;
+  activity_set("reading the settings of %s", arguments->words[0]);
   ls_status status = read_at_root(session, arguments, &settings, &text, error);
   if (status == LS_OK) status = share_text(session, &text, error);
   if (status == LS_OK) {
@@ -43,6 +45,7 @@ ls_status settings_everywhere(const session_t *session, const arguments_t *argum
   }
   free(text);
   if (status == LS_OK) store_allow_external(settings->data.external);
+  if (status == LS_OK) world_set_timeout(session->world, settings->parallel.timeout);
   if (status == LS_OK)
     *out = settings;
   else

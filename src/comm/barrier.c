@@ -2,6 +2,7 @@
  * The others wait until the round number changes. */
 #include "comm/barrier.h"
 
+#include "base/activity.h"
 #include "base/clock.h"
 
 #include <limits.h>
@@ -10,9 +11,11 @@ void barrier_init(barrier_t *barrier, int participants) {
   atomic_init(&barrier->waiting, 0);
   atomic_init(&barrier->round, 0);
   barrier->participants = participants;
+  atomic_init(&barrier->is_broken, false);
 }
 
 bool barrier_wait(barrier_t *barrier, idler_t *idler, double limit) {
+  if (atomic_load_explicit(&barrier->is_broken, memory_order_relaxed)) return false;
   unsigned round = atomic_load_explicit(&barrier->round, memory_order_relaxed);
   int before = atomic_fetch_add_explicit(&barrier->waiting, 1, memory_order_acq_rel);
   if (before + 1 == barrier->participants) {
@@ -20,13 +23,15 @@ bool barrier_wait(barrier_t *barrier, idler_t *idler, double limit) {
     atomic_store_explicit(&barrier->round, round + 1, memory_order_release);
     return true;
   }
-  double asleep = 0; /* time of the first sleep, 0: none yet */
+  waited_t time = {0};
   for (int tries = 0; atomic_load_explicit(&barrier->round, memory_order_acquire) == round;
        tries += tries < INT_MAX) {
     if (!idle(idler, tries) || limit <= 0) continue;
     double now = clock_seconds();
-    if (asleep <= 0) asleep = now;
-    if (now - asleep > limit) return false;
+    activity_waits(now);
+    if (waited(&time, now) > limit) atomic_store(&barrier->is_broken, true);
+    if (atomic_load_explicit(&barrier->is_broken, memory_order_relaxed)) return false;
   }
+  if (time.last > 0) activity_beat(); /* it does not wait any more */
   return true;
 }

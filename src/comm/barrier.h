@@ -15,6 +15,7 @@ typedef struct {
   _Alignas(64) atomic_int waiting; /* participants that have arrived in this round */
   _Alignas(64) atomic_uint round;
   _Alignas(64) int participants;
+  atomic_bool is_broken;
 } barrier_t;
 
 /* One participant calls this before any other uses the barrier. */
@@ -22,7 +23,7 @@ void barrier_init(barrier_t *barrier, int participants);
 
 /* Waits until all participants have called it. Thread-safe. `idler` belongs to the calling thread, or is NULL
  * (idle.h). Returns false when some participants have not arrived after about `limit` seconds (0: waits for
- * ever); the barrier cannot be used after that. */
+ * ever). Then the barrier is broken: later calls return false at once. */
 bool barrier_wait(barrier_t *barrier, idler_t *idler, double limit);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/signals.h"
+#include "comm/roll.h"
 #include "comm/world_impl.h"
 
 #include <signal.h>
@@ -11,7 +12,7 @@
 
 enum { SIGNAL_TAG = 2, NAP_NANOSECONDS = 20000000, RANK_SHIFT = 8 };
 
-static const double LISTEN_SECONDS = 0.05;
+static const double LISTEN_SECONDS = 0.05, LOOK_SECONDS = 1;
 
 /* What rank 0 tells the idle ranks at the end. */
 typedef struct {
@@ -60,9 +61,29 @@ static ls_status receive_rest(world_t *world, int64_t sent, ls_error *error) {
 
 /* ---- the end ---- */
 
+/* What an idle rank knows of the crew on its host. */
+typedef struct {
+  double looked;
+  double still; /* how long some rank of the crew has been stopped or blocked, in seconds */
+} crew_view_t;
+
+/* An idle rank waits as long as the crew works. But a crew that is stopped or blocked as a whole cannot end
+ * the job itself, so a second after it should have done so, an idle rank of its host does. */
+static ls_status look_after(world_t *world, int crew, crew_view_t *view, ls_error *error) {
+  double now = clock_seconds();
+  activity_waits(now);
+  if (world->timeout <= 0 || now - view->looked < LOOK_SECONDS) return LS_OK;
+  view->looked = now;
+  survey_t survey = board_survey(world->peers, crew, world->timeout);
+  view->still = survey.still > 0 ? view->still + LOOK_SECONDS : 0;
+  if (survey.gone == 0 && view->still <= world->timeout + LOOK_SECONDS) return LS_OK;
+  return world_abandon(world, "an idle rank waits for the others", error);
+}
+
 /* An idle rank waits for the broadcast. It sleeps between two looks, so it takes no time from the crew. */
-static ls_status wait_for_end(world_t *world, crew_end_t *ending, int64_t *sent, ls_error *error) {
+static ls_status wait_for_end(world_t *world, int crew, crew_end_t *ending, int64_t *sent, ls_error *error) {
   MPI_Request request = MPI_REQUEST_NULL;
+  crew_view_t view = {.looked = 0};
   TRY(mpi_check(MPI_Ibcast(ending, sizeof *ending, MPI_BYTE, 0, world->all, &request), "MPI_Ibcast", error));
   for (int done = 0;;) {
     TRY(mpi_check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test", error));
@@ -72,18 +93,20 @@ static ls_status wait_for_end(world_t *world, crew_end_t *ending, int64_t *sent,
       TRY(mpi_check(MPI_Send(&number, 1, MPI_INT, 0, SIGNAL_TAG, world->all), "MPI_Send", error));
       ++*sent;
     }
+    TRY(look_after(world, crew, &view, error));
     nanosleep(&(struct timespec){0, NAP_NANOSECONDS}, NULL);
   }
 }
 
 /* All ranks come together again; the crew brings its status. */
-static ls_status rejoin(world_t *world, bool is_idle, ls_status status, ls_error *error) {
+static ls_status rejoin(world_t *world, int most, ls_status status, ls_error *error) {
+  bool is_idle = world->rank >= most;
   ls_error local = {0};
   if (error == NULL) error = &local;
   crew_end_t ending = {.status = status, .error = *error};
   int64_t sent = 0;
   if (is_idle) {
-    TRY(wait_for_end(world, &ending, &sent, error));
+    TRY(wait_for_end(world, most, &ending, &sent, error));
     if (ending.status != LS_OK) *error = ending.error;
   } else {
     TRY(world_broadcast(world, &ending, sizeof ending, 0, error));
@@ -97,11 +120,12 @@ ls_status crew_run(world_t *world, int most, crew_work_t *work, void *context, l
   world_t *crew = NULL;
   bool is_idle = world->rank >= most;
   TRY(world_part(world, is_idle ? MPI_UNDEFINED : 0, &crew, error));
+  if (is_idle) activity_set("waiting for the ranks that work");
   ls_status status = LS_OK;
   if (!is_idle) {
     crew->idle_ranks = world->size - most;
     status = work(crew, context, error);
   }
   world_destroy(&crew);
-  return rejoin(world, is_idle, status, error);
+  return rejoin(world, most, status, error);
 }

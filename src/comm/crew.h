@@ -11,8 +11,8 @@ typedef ls_status crew_work_t(world_t *crew, void *context, ls_error *error);
 
 /* Calls `work` on the first `most` ranks, with a world of these ranks, or with `world` if it has no more
  * ranks. The other ranks wait, without a time limit, because the work may take any time; if ranks of the crew
- * are lost, the crew ends the job. Returns the status and the error of the work, on idle ranks those of rank
- * 0. most >= 1. Collective. */
+ * are lost, the crew ends the job, or an idle rank of its host if no rank of the crew can. Returns the status
+ * and the error of the work, on idle ranks those of rank 0. most >= 1. Collective. */
 ls_status crew_run(world_t *world, int most, crew_work_t *work, void *context, ls_error *error);
 
 /* Receives signals that idle ranks pass on to rank 0 of the crew, at most every 50 ms. Call this now and

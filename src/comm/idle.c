@@ -23,6 +23,8 @@ enum {
  * threads. */
 static const double PERIOD = 0.05, MOST_PER_SECOND = 20;
 
+static const double LONGEST_GAP = 1; /* seconds */
+
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -57,6 +59,13 @@ bool idle(idler_t *idler, int tries) {
   }
   nanosleep(&(struct timespec){0, NAP_NANOSECONDS}, NULL);
   return true;
+}
+
+double waited(waited_t *waited, double now) {
+  double passed = waited->last > 0 ? now - waited->last : 0;
+  waited->seconds += passed < LONGEST_GAP ? passed : LONGEST_GAP;
+  waited->last = now;
+  return waited->seconds;
 }
 
 /* Since Linux 6.12 each thread can have its own slice length (sched(7), EEVDF). When a thread with a shorter

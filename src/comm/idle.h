@@ -25,6 +25,14 @@ typedef struct {
  * seldom waits. Thread-safe. */
 bool idle(idler_t *idler, int tries);
 
+/* How long a wait has taken, for a time limit. Start from {0}. Call waited after each poll that slept; `now`
+ * is the time. A stretch in which the process could not run, because the job was suspended, counts as a
+ * second at most: the others could not come either. Returns the seconds so far. */
+typedef struct {
+  double last, seconds;
+} waited_t;
+double waited(waited_t *waited, double now);
+
 /* Asks the kernel to run the calling thread as soon as it wakes, even on a busy core; false restores the
  * default. Meant for a thread that mostly sleeps. New threads inherit the setting, so create none while it is
  * on: they would have the same priority and cancel the effect. Kernels without this feature ignore the

@@ -1,17 +1,19 @@
 #include "comm/transfer.h"
 
 #include "comm/crew.h"
+#include "comm/roll.h"
 #include "comm/world_impl.h"
 
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 
-/* The roll call (wait.c) uses a lower tag on the lane. */
-enum { FIRST_TAG = 16 };
+/* Lower tags are for other messages. */
+enum { FIRST_TAG = 16, LOOKS_TO_ANSWER = 64 };
 
 struct transfer {
   world_t *world;
+  unsigned looks;
   int most, count;       /* the first `count` entries of the tables are in flight */
   MPI_Request *requests; /* (most) */
   int **open;            /* (most): the caller's counter */
@@ -106,6 +108,8 @@ ls_status transfer_look(transfer_t *transfer, bool *ended, ls_error *error) {
   int n = 0;
   TRY(world_usable(transfer->world, error));
   crew_listen(transfer->world);
+  if (transfer->looks++ % LOOKS_TO_ANSWER == 0 && roll_answer(transfer->world, false))
+    return world_abandon(transfer->world, "the exchange between nodes does not go on", error);
   TRY(check(transfer,
             MPI_Testsome(transfer->count, transfer->requests, &n, transfer->ended, transfer->statuses),
             "a message between nodes", error));

@@ -3,18 +3,20 @@
  * MPI numbers the ranks in the launcher's order. Here they are renumbered so that the ranks of a node are
  * consecutive, because consecutive shards fold into few subtrees. Every communicator returns errors and does
  * not abort, so the program can end through main with a message. */
+#include "base/activity.h"
+#include "comm/roll.h"
 #include "comm/world_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Turns the lack of memory of one rank into an error of all ranks of `comm`. Used until world_agree has its
- * tables. */
-static ls_status agree_on_memory(MPI_Comm comm, bool has_memory, ls_error *error) {
+/* Turns the lack of memory of one rank into an error of all ranks. Used until world_agree has its tables. */
+static ls_status agree_on_memory(world_t *world, bool has_memory, ls_error *error) {
   int mine = has_memory, all = 0;
-  TRY(mpi_check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, comm), "MPI_Allreduce", error));
+  TRY_MPI(world, error, MPI_Iallreduce, &mine, &all, 1, MPI_INT, MPI_MIN, world->start);
   if (all) return LS_OK;
   return error_set(error, LS_NO_MEMORY, "no memory for the table of ranks%s", mine ? " on another rank" : "");
 }
@@ -34,15 +36,17 @@ static ls_status name_node(world_t *world, int ranks_per_node, node_name_t *name
   MPI_Comm host;
   int rank = 0, host_rank = 0;
   MPI_Comm_rank(world->start, &rank);
-  TRY(mpi_check(MPI_Comm_split_type(world->start, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host),
-                "MPI_Comm_split_type", error));
+  TRY(mpi_check(
+      WATCH_MPI(world, MPI_Comm_split_type, world->start, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host),
+      "MPI_Comm_split_type", error));
   MPI_Comm_rank(host, &host_rank);
   MPI_Comm_size(host, &world->host_ranks);
   name->leader = rank;
   name->group = ranks_per_node > 0 ? host_rank / ranks_per_node : 0;
-  int code = MPI_Bcast(&name->leader, 1, MPI_INT, 0, host);
-  MPI_Comm_free(&host);
-  return mpi_check(code, "MPI_Bcast", error);
+  MPI_Request request = MPI_REQUEST_NULL;
+  int code = MPI_Ibcast(&name->leader, 1, MPI_INT, 0, host, &request);
+  TRY(world_await(world, code, &request, "MPI_Ibcast", error));
+  return mpi_check(WATCH_MPI(world, MPI_Comm_free, &host), "MPI_Comm_free", error);
 }
 
 /* Nodes are numbered in the order of their first ranks. The place of a rank is the number of ranks before it
@@ -72,50 +76,109 @@ static void number_nodes(world_t *world, const node_name_t *names, int start_ran
 }
 
 static void free_groups(world_t *world) {
-  if (world->lane != MPI_COMM_NULL) MPI_Comm_free(&world->lane);
-  if (world->node != MPI_COMM_NULL) MPI_Comm_free(&world->node);
-  if (world->all != MPI_COMM_NULL) MPI_Comm_free(&world->all);
+  if (world->lane != MPI_COMM_NULL) WATCH_MPI(world, MPI_Comm_free, &world->lane);
+  if (world->node != MPI_COMM_NULL) WATCH_MPI(world, MPI_Comm_free, &world->node);
+  if (world->all != MPI_COMM_NULL) WATCH_MPI(world, MPI_Comm_free, &world->all);
+}
+
+/* Color and key as for MPI_Comm_split. */
+static ls_status split_comm(world_t *world, int color, int key, MPI_Comm *out, ls_error *error) {
+  return mpi_check(WATCH_MPI(world, MPI_Comm_split, world->start, color, key, out), "MPI_Comm_split", error);
 }
 
 static ls_status split_comms(world_t *world, ls_error *error) {
-  int key = world->node_index * world->size + world->place;
-  TRY(mpi_check(MPI_Comm_split(world->start, 0, key, &world->all), "MPI_Comm_split", error));
-  TRY(mpi_check(MPI_Comm_split(world->start, world->node_index, world->place, &world->node), "MPI_Comm_split",
-                error));
+  TRY(split_comm(world, 0, world->node_index * world->size + world->place, &world->all, error));
+  TRY(split_comm(world, world->node_index, world->place, &world->node, error));
   int color = world->place < world->lanes ? world->place : MPI_UNDEFINED;
-  TRY(mpi_check(MPI_Comm_split(world->start, color, world->node_index, &world->lane), "MPI_Comm_split",
-                error));
+  TRY(split_comm(world, color, world->node_index, &world->lane, error));
   MPI_Comm_rank(world->all, &world->rank);
+  if (world->whole == NULL) atomic_store(&activity_page()->rank, world->rank);
   return LS_OK;
 }
 
-static ls_status share_names(world_t *world, ls_error *error) {
-  char host[HOST_NAME_SIZE] = "";
-  gethostname(host, sizeof host - 1);
-  TRY(world_gather(world, host, sizeof host, world->hosts, error));
-  return world_gather(world, &world->node_index, sizeof world->node_index, world->node_of, error);
+/* Where a rank is. The space is that of its process numbers: containers may have one each. */
+typedef struct {
+  char host[HOST_NAME_SIZE];
+  int32_t process, page;
+  uint64_t space;
+  int32_t node, rank;
+} rank_place_t;
+
+static rank_place_t own_place(const world_t *world) {
+  struct stat space = {0};
+  rank_place_t place;
+  memset(&place, 0, sizeof place); /* the padding too: it is sent as bytes */
+  gethostname(place.host, sizeof place.host - 1);
+  place.process = (int32_t)getpid();
+  place.page = (int32_t)watch_page();
+  if (stat("/proc/self/ns/pid", &space) == 0) place.space = (uint64_t)space.st_ino;
+  place.node = world->node_index;
+  place.rank = (int32_t)atomic_load(&activity_page()->rank);
+  return place;
+}
+
+static void fill_tables(world_t *world, const rank_place_t *places, peer_t *peers) {
+  const rank_place_t *own = &places[world->rank];
+  for (int r = 0; r < world->size; r++) {
+    memcpy(world->hosts[r], places[r].host, HOST_NAME_SIZE);
+    world->node_of[r] = places[r].node;
+    bool is_visible = strcmp(places[r].host, own->host) == 0 && places[r].space == own->space;
+    peers[r] = is_visible ? (peer_t){places[r].process, places[r].page, places[r].rank} : (peer_t){0, -1, -1};
+  }
+  if (world->whole == NULL) watch_ranks(NULL, 0, 0);
+  free(world->peers);
+  world->peers = peers;
+  world_set_timeout(world, world->timeout);
+}
+
+static ls_status share_places(world_t *world, ls_error *error) {
+  const rank_place_t own = own_place(world);
+  rank_place_t *places = calloc((size_t)world->size, sizeof *places);
+  peer_t *peers = calloc((size_t)world->size, sizeof *peers);
+  ls_status status = agree_on_memory(world, places != NULL && peers != NULL, error);
+  if (status == LS_OK) status = world_gather(world, &own, sizeof own, places, error);
+  if (status == LS_OK)
+    fill_tables(world, places, peers);
+  else
+    free(peers);
+  free(places);
+  return status;
+}
+
+static ls_status gather_names(world_t *world, const node_name_t *name, node_name_t *names, ls_error *error) {
+  TRY_MPI(world, error, MPI_Iallgather, name, 2, MPI_INT, names, 2, MPI_INT, world->start);
+  return LS_OK;
 }
 
 ls_status world_group(world_t *world, int ranks_per_node, ls_error *error) {
   node_name_t name = {0}, *names = calloc((size_t)world->size, sizeof *names);
   int start_rank = 0;
-  ls_status status = agree_on_memory(world->start, names != NULL, error);
+  ls_status status = agree_on_memory(world, names != NULL, error);
   if (status == LS_OK) status = name_node(world, ranks_per_node, &name, error);
-  if (status == LS_OK)
-    status =
-        mpi_check(MPI_Allgather(&name, 2, MPI_INT, names, 2, MPI_INT, world->start), "MPI_Allgather", error);
+  if (status == LS_OK) status = gather_names(world, &name, names, error);
   if (status == LS_OK) {
     MPI_Comm_rank(world->start, &start_rank);
     free_groups(world);
     number_nodes(world, names, start_rank);
     status = split_comms(world, error);
   }
-  if (status == LS_OK) status = share_names(world, error);
+  if (status == LS_OK) status = share_places(world, error);
   free(names);
   return status;
 }
 
 /* ---- life ---- */
+
+/* While this rank works, it answers ranks that wait for it. */
+static void answer_while_working(void *world) {
+  roll_answer(world, true);
+}
+
+/* Destroys a world whose set-up has failed. No caller can ask the whole world which rank reports. */
+static void give_up(world_t **world) {
+  if ((*world)->whole == NULL) world_tell(*world);
+  world_destroy(world);
+}
 
 /* Sets up nodes and tables of a world that only has its communicator. Destroys the world on failure. */
 static ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
@@ -125,12 +188,13 @@ static ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   world->offsets = calloc((size_t)world->size, sizeof *world->offsets);
   world->hosts = calloc((size_t)world->size, sizeof *world->hosts);
   bool has_memory = world->node_of != NULL && world->offsets != NULL && world->hosts != NULL;
-  ls_status status = agree_on_memory(world->start, has_memory, error);
+  ls_status status = agree_on_memory(world, has_memory, error);
   if (status == LS_OK) status = world_group(world, 0, error);
   if (status != LS_OK) {
-    world_destroy(&world);
+    give_up(&world);
     return status;
   }
+  activity_on_beat(answer_while_working, world);
   *out = world;
   return LS_OK;
 }
@@ -142,25 +206,65 @@ static void prefer_plain_sends(void) {
   setenv("OMPI_MCA_btl_tcp_flags", "1", 0);
 }
 
-ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) {
+static ls_status start_mpi(int *argc, char ***argv, ls_error *error) {
   int provided = 0;
   prefer_plain_sends();
-  TRY(mpi_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread", error));
-  if (provided < MPI_THREAD_FUNNELED) {
-    MPI_Finalize();
-    return error_set(error, LS_COMM,
-                     "this MPI library gives no thread support (MPI_THREAD_FUNNELED is needed for OpenMP)");
-  }
-  world_t *world = calloc(1, sizeof *world);
-  ls_status status = agree_on_memory(MPI_COMM_WORLD, world != NULL, error);
+  activity_set("starting MPI");
+  watch_enter("MPI_Init", NULL, 0, watch_default_timeout());
+  int code = watch_left(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
+  TRY(mpi_check(code, "MPI_Init_thread", error));
+  activity_set("setting up the ranks");
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); /* inherited by all communicators */
+  if (provided >= MPI_THREAD_FUNNELED) return LS_OK;
+  MPI_Finalize();
+  return error_set(error, LS_COMM,
+                   "this MPI library gives no thread support (MPI_THREAD_FUNNELED is needed for OpenMP)");
+}
+
+/* The world is one that has no tables yet. */
+static ls_status copy_comm(world_t *world, ls_error *error) {
+  TRY_MPI(world, error, MPI_Comm_idup, MPI_COMM_WORLD, &world->start);
+  return LS_OK;
+}
+
+/* Sets up a world without memory of its own, because a rank may have none. Ends a job whose ranks are lost.
+ */
+static ls_status agree_on_world(bool has_memory, ls_error *error) {
+  world_t bare = {.start = MPI_COMM_WORLD, .lane = MPI_COMM_NULL, .timeout = watch_default_timeout()};
+  ls_status status = agree_on_memory(&bare, has_memory, error);
+  if (!bare.lost) return status;
+  world_tell(&bare);
+  world_end_job(&bare);
+  return status;
+}
+
+ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) {
+  TRY(start_mpi(argc, argv, error));
+  world_t *world = calloc(1, sizeof *world), *filled = NULL;
+  ls_status status = agree_on_world(world != NULL, error);
   if (status != LS_OK) {
     free(world);
     MPI_Finalize();
     return status;
   }
-  MPI_Comm_dup(MPI_COMM_WORLD, &world->start);
-  MPI_Comm_set_errhandler(world->start, MPI_ERRORS_RETURN); /* inherited by communicators split from it */
-  return world_fill(world, out, error);
+  *world =
+      (world_t){.start = MPI_COMM_NULL, .all = MPI_COMM_NULL, .node = MPI_COMM_NULL, .lane = MPI_COMM_NULL};
+  world->timeout = watch_default_timeout();
+  status = copy_comm(world, error);
+  if (status != LS_OK) {
+    give_up(&world);
+    return status;
+  }
+  TRY(world_fill(world, &filled, error));
+  double timeout = filled->timeout; /* the environment of ranks may differ */
+  status = world_broadcast(filled, &timeout, sizeof timeout, 0, error);
+  if (status == LS_OK) {
+    world_set_timeout(filled, timeout);
+    *out = filled;
+  } else {
+    give_up(&filled);
+  }
+  return status;
 }
 
 ls_status world_part(world_t *world, int number, world_t **out, ls_error *error) {
@@ -173,7 +277,9 @@ ls_status world_part(world_t *world, int number, world_t **out, ls_error *error)
   }
   own->whole = world;
   own->timeout = world->timeout;
-  status = mpi_check(MPI_Comm_split(world->all, number, world->rank, &own->start), "MPI_Comm_split", error);
+  own->lane = MPI_COMM_NULL;
+  status = mpi_check(WATCH_MPI(world, MPI_Comm_split, world->all, number, world->rank, &own->start),
+                     "MPI_Comm_split", error);
   if (status != LS_OK || own->start == MPI_COMM_NULL)
     free(own);
   else
@@ -201,22 +307,44 @@ static void world_lose(world_t *whole, const world_t *part) {
   if (whole->timeout <= 0) whole->timeout = part->timeout;
 }
 
+/* All ranks meet before MPI ends, because MPI_Finalize has no time limit and no message of its own. */
+static void end_mpi(world_t *world) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (world->all != MPI_COMM_NULL)
+    world_await(world, MPI_Ibarrier(world->all, &request), &request, "MPI_Ibarrier", NULL);
+  if (world->lost) {
+    world_tell(world);
+    world_end_job(world);
+  }
+  roll_answer(world, false); /* MPI must not end with messages on their way */
+  free_groups(world);
+  if (world->start != MPI_COMM_NULL) WATCH_MPI(world, MPI_Comm_free, &world->start);
+  watch_enter("MPI_Finalize", world->peers, world->size, world->timeout);
+  MPI_Finalize();
+  watch_leave();
+}
+
 void world_destroy(world_t **world) {
   if (world == NULL || *world == NULL) return;
   world_t *own = *world, *whole = own->whole;
-  if (own->lost && whole == NULL) world_end_job(own);
-  if (own->lost) { /* the whole world ends the job later */
+  activity_on_beat(whole == NULL ? NULL : answer_while_working, whole);
+  if (whole == NULL) {
+    watch_ranks(NULL, 0, 0);
+    activity_set("ending MPI");
+    if (own->lost) world_end_job(own);
+    end_mpi(own);
+  } else if (own->lost) { /* the whole world ends the job later */
     world_lose(whole, own);
   } else {
     free_groups(own);
-    MPI_Comm_free(&own->start);
+    WATCH_MPI(own, MPI_Comm_free, &own->start);
   }
   free(own->node_of);
   free(own->offsets);
   free(own->hosts);
+  free(own->peers);
   free(own);
   *world = NULL;
-  if (whole == NULL) MPI_Finalize();
 }
 
 /* ---- queries ---- */

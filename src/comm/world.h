@@ -50,6 +50,10 @@ double world_patience(const world_t *world);
  * windows stay open, and world_destroy ends the job by MPI_Abort. Not collective. */
 ls_status world_abandon(world_t *world, const char *why, ls_error *error);
 
+/* When ranks are lost, sets *error to the reason alone, without what callers have put in front of the
+ * message: they failed only because of it. Returns the status of the error. Not collective. */
+ls_status world_reason(const world_t *world, ls_status status, ls_error *error);
+
 /* Whether this rank reports failures to the user: rank 0, or when ranks are lost, the first rank that is
  * left. */
 bool world_reports(const world_t *world);

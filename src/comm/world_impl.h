@@ -2,6 +2,7 @@
 #ifndef COMM_WORLD_IMPL_H
 #define COMM_WORLD_IMPL_H
 
+#include "comm/watch.h"
 #include "comm/world.h"
 
 #include <mpi.h>
@@ -26,6 +27,7 @@ struct world {
   int *node_of;     /* (size) */
   int *offsets;     /* (size): work space for the lane's collectives */
   char (*hosts)[HOST_NAME_SIZE]; /* (size) */
+  peer_t *peers;                 /* (size): the pages of the ranks of this host; NULL: not known yet */
   double timeout;                /* seconds to wait for other ranks, 0: for ever */
   bool lost;                     /* some ranks did not answer: no communication any more */
   bool reports;                  /* valid when lost: this is the first rank that is left */
@@ -45,8 +47,23 @@ ls_status world_usable(const world_t *world, ls_error *error);
  * it fails or exceeds the timeout, ranks are lost. */
 ls_status world_await(world_t *world, int code, MPI_Request *request, const char *call, ls_error *error);
 
+/* A tenth of the timeout, at most ten seconds: the unit in which wait.c divides it. */
+double world_part_of_timeout(const world_t *world);
+
+/* Prints why ranks are lost, if this rank reports: for failures that do not reach main. */
+void world_tell(const world_t *world);
 /* Ends a job whose ranks are lost. */
-void world_end_job(const world_t *world);
+void world_end_job(world_t *world);
+
+/* For calls that have no nonblocking form: the watching thread limits the time (watch.h). Returns MPI's code.
+ * Before such a call all ranks should meet in a call by TRY_MPI, which can say more of ranks on other hosts.
+ */
+#define WATCH_MPI(world, function, ...)                                                                      \
+  (watch_enter(#function, (world)->peers, (world)->size, (world)->timeout), watch_left(function(__VA_ARGS__)))
+static inline int watch_left(int code) {
+  watch_leave();
+  return code;
+}
 
 /* For every call that waits for other ranks: makes the call nonblocking, so that the wait can time out.
  * Returns from the calling function on failure. */

@@ -6,6 +6,7 @@
 /* clang-format on */
 #include "step/engine_impl.h"
 
+#include "base/activity.h"
 #include "base/float_mode.h"
 
 #include <omp.h>
@@ -54,6 +55,10 @@ static ls_status create_buffers(engine_t *engine, thread_t *thread, ls_error *er
 }
 
 static ls_status create_contexts(engine_t *engine, ls_error *error) {
+  const world_t *world = engine->in.world;
+  /* between nodes, the communicating thread gives up first: it can ask which node does not answer */
+  const bool has_lane = world_nodes(world) > 1 && world_place(world) < world_lanes(world);
+  const double limit = has_lane ? world_timeout(world) : world_patience(world);
   const int computing = engine->in.layout->threads, all = steps_threads(engine);
   engine->threads = arena_new(&engine->arena, (size_t)all, sizeof *engine->threads);
   engine->team = arena_new(&engine->arena, 1, sizeof *engine->team);
@@ -62,21 +67,19 @@ static ls_status create_contexts(engine_t *engine, ls_error *error) {
     return error_set(error, LS_NO_MEMORY, "no memory for the rank's threads");
   barrier_init(engine->team, computing);
   for (int t = 0; t < all; t++) {
-    engine->threads[t] = (thread_t){
-        .role = t < computing ? COMPUTES : COMMUNICATES,
-        .number = t < computing ? t : 0,
-        .job = &engine->in,
-        .plan = &engine->plan,
-        .fold = &engine->fold,
-        .strategy = engine->strategy,
-        .halt = &engine->halt,
-        .own = engine->state.own,
-        .rows = &engine->rows,
-        .node = &engine->node,
-        .updates = &engine->updates,
-        .faults = &engine->faults,
-        .team = engine->team,
-        .waiter = {.failed = &engine->node.control->failed, .limit = world_timeout(engine->in.world)}};
+    engine->threads[t] = (thread_t){.role = t < computing ? COMPUTES : COMMUNICATES,
+                                    .number = t < computing ? t : 0,
+                                    .job = &engine->in,
+                                    .plan = &engine->plan,
+                                    .fold = &engine->fold,
+                                    .strategy = engine->strategy,
+                                    .halt = &engine->halt,
+                                    .own = engine->state.own,
+                                    .rows = &engine->rows,
+                                    .node = &engine->node,
+                                    .updates = &engine->updates,
+                                    .team = engine->team,
+                                    .waiter = {.failed = &engine->node.control->failed, .limit = limit}};
     TRY(create_buffers(engine, &engine->threads[t], error));
   }
   return LS_OK;
@@ -148,6 +151,7 @@ static ls_status create_parts(engine_t *engine, ls_error *error) {
 }
 
 ls_status engine_create(const engine_inputs_t *inputs, engine_t **out, ls_error *error) {
+  activity_set("setting up the training");
   engine_t *engine = aligned_alloc(_Alignof(engine_t), sizeof *engine);
   ls_status status = engine == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the engine") : LS_OK;
   if (engine != NULL) *engine = (engine_t){.in = *inputs}; /* before another rank's failure destroys it */

@@ -1,5 +1,6 @@
 #include "step/exchange.h"
 
+#include "base/activity.h"
 #include "base/clock.h"
 #include "step/waiting.h"
 
@@ -245,7 +246,7 @@ static bool is_over(const course_t *c, way_t way) {
  * ranks, that is, not while it computes and sends nothing. */
 static ls_status go_on_to(course_t *c, way_t way) {
   exchange_t *exchange = c->exchange;
-  double since = clock_seconds();
+  waited_t time = {0};
   for (int looks = 0; !is_over(c, way); looks += looks < INT_MAX / 2) {
     bool moved = false;
     TRY(transfer_look(exchange->transfer, &moved, c->error));
@@ -253,11 +254,15 @@ static ls_status go_on_to(course_t *c, way_t way) {
     TRY(send_ready(c, &moved));
     TRY(exchange_words(c));
     if (moved) looks = 0;
-    if (moved || (c->sent == 0 && atomic_load(exchange->waiting) == 0)) since = clock_seconds();
+    bool depends = c->sent > 0 || atomic_load(exchange->waiting) > 0;
+    if (moved || !depends) time = (waited_t){0};
     if (moved) continue;
     if (atomic_load(exchange->failed) == EXCHANGE_FAILED) return LS_COMM;
     rest(c, looks);
-    if (c->step->limit > 0 && clock_seconds() - since > c->step->limit)
+    if (c->step->limit <= 0 || !depends) continue;
+    double now = clock_seconds();
+    activity_waits(now);
+    if (waited(&time, now) > c->step->limit)
       return c->step->give_up(c->step->context, "the exchange between nodes does not go on");
   }
   return LS_OK;

@@ -1,5 +1,6 @@
 #include "step/waiting.h"
 
+#include "base/activity.h"
 #include "base/clock.h"
 
 #include <limits.h>
@@ -38,8 +39,8 @@ bool waiter_pause(waiter_t *waiter, patience_t *patience) {
   patience->polls += patience->polls < INT_MAX / 2;
   if (!slept || waiter->limit <= 0) return true;
   double now = clock_seconds();
-  if (patience->asleep <= 0) patience->asleep = now;
-  if (now - patience->asleep > waiter->limit) atomic_store(waiter->failed, EXCHANGE_FAILED);
+  activity_waits(now);
+  if (waited(&patience->time, now) > waiter->limit) atomic_store(waiter->failed, EXCHANGE_FAILED);
   return true;
 }
 

@@ -38,7 +38,7 @@ bool waiter_await(waiter_t *waiter, const atomic_long *counter, long number);
  * false when the loop must give up. */
 typedef struct {
   int polls;
-  double asleep; /* since when; 0: not yet */
+  waited_t time; /* since the first poll that slept */
 } patience_t;
 bool waiter_pause(waiter_t *waiter, patience_t *patience);
 
