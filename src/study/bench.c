@@ -1,6 +1,7 @@
 /* Runs the parts of a measurement in order and reports the results. */
 #include "study/bench.h"
 
+#include "base/activity.h"
 #include "base/clock.h"
 #include "base/isa.h"
 #include "base/json.h"
@@ -63,6 +64,7 @@ static ls_status load_rate(world_t *world, const settings_t *settings, const tra
 }
 
 static ls_status measure(const team_t *team, const training_t *training, bench_t *out, ls_error *error) {
+  activity_set("measuring speeds");
   TRY(bench_machine(team, out, error));
   TRY(bench_node(team, out, error));
   TRY(bench_layers(team, training, out, error));

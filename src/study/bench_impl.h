@@ -25,6 +25,10 @@ typedef struct {
 ls_status team_create(world_t *world, int threads, double seconds, team_t *out, ls_error *error);
 void team_destroy(team_t *team);
 
+/* Waits for all threads at one of the team's barriers. If some do not come in time, ranks are lost
+ * (world_abandon): what is measured then means nothing, and the next collective call fails. */
+void bench_meet(const team_t *team, barrier_t *barrier);
+
 double median(double *values, int n); /* sorts the values */
 
 /* Sums a figure over all ranks; every rank gets the sum. Collective. */

@@ -1,4 +1,5 @@
 /* Measures the machine without a network: floating-point units and memory, with all threads at once. */
+#include "base/activity.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/float_mode.h"
@@ -48,6 +49,14 @@ ls_status team_create(world_t *world, int threads, double seconds, team_t *out, 
   return status;
 }
 
+/* Only the main thread may ask other ranks. */
+void bench_meet(const team_t *team, barrier_t *barrier) {
+  bool came = barrier_wait(barrier, NULL, world_patience(team->world));
+  if (omp_get_thread_num() == 0) activity_step();
+  if (!came && omp_get_thread_num() == 0)
+    world_abandon(team->world, "the threads of this node do not meet", NULL);
+}
+
 void team_destroy(team_t *team) {
   window_destroy(&team->window);
 }
@@ -87,7 +96,7 @@ static double measure_peak(const team_t *team, double seconds, arithmetic_t arit
     if (clock_seconds() - began > seconds / (2 * REPEATS)) break;
   }
   for (int i = 0; i < REPEATS; i++) {
-    barrier_wait(team->barrier, NULL, 0);
+    bench_meet(team, team->barrier);
     double began = clock_seconds(), flops = peak_run(arithmetic, rounds);
     rates[i] = flops / (clock_seconds() - began);
   }
@@ -114,7 +123,7 @@ static double measure_stream(const team_t *team, float *restrict c, const float 
                              const float *restrict b) {
   double rates[REPEATS];
   for (int i = 0; i < REPEATS; i++) {
-    barrier_wait(team->barrier, NULL, 0);
+    bench_meet(team, team->barrier);
     double began = clock_seconds();
     for (size_t k = 0; k < STREAM_FLOATS; k++) c[k] = a[k] + b[k];
     rates[i] = 3.0 * STREAM_FLOATS * sizeof *c / (clock_seconds() - began);

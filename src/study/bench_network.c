@@ -77,7 +77,7 @@ static double measure_pass(const team_t *team, const layer_t *layer, int64_t row
   double flops = 2.0 * (double)rows * (double)layer->layout.in * (double)layer->layout.out;
   for (int i = 0; i < REPEATS; i++) {
     int64_t calls = 0;
-    barrier_wait(team->barrier, NULL, 0);
+    bench_meet(team, team->barrier);
     double began = clock_seconds(), seconds = 0;
     for (; seconds < team->seconds / (3 * REPEATS); seconds = clock_seconds() - began, calls++) run(layer);
     rates[i] = flops * (double)calls / seconds;

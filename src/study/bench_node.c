@@ -37,12 +37,12 @@ static void measure_crossing(const team_t *team, int number, float *buffer, doub
   double read[TIMES], again[TIMES], write[TIMES];
   for (int i = 0; i < TIMES; i++) {
     if (number == 0) write[i] = write_all(buffer, (float)i);
-    barrier_wait(team->barrier, NULL, 0);
+    bench_meet(team, team->barrier);
     if (number == 1) {
       read[i] = read_all(buffer);
       again[i] = read_all(buffer);
     }
-    barrier_wait(team->barrier, NULL, 0);
+    bench_meet(team, team->barrier);
   }
   const double bytes = CROSS_FLOATS * sizeof(float);
   if (number == 0) out[1] = bytes / median(write + 1, TIMES - 1);
@@ -57,9 +57,9 @@ static double measure_barrier(const team_t *team) {
   enum { ROUNDS = 2000 };
   double seconds[REPEATS];
   for (int i = 0; i < REPEATS; i++) {
-    barrier_wait(team->barrier, NULL, 0);
+    bench_meet(team, team->barrier);
     double began = clock_seconds();
-    for (int k = 0; k < ROUNDS; k++) barrier_wait(team->barrier, NULL, 0);
+    for (int k = 0; k < ROUNDS; k++) bench_meet(team, team->barrier);
     seconds[i] = (clock_seconds() - began) / ROUNDS;
   }
   return median(seconds, REPEATS);
@@ -72,14 +72,14 @@ static double measure_barrier(const team_t *team) {
 static void sum_in_window(const team_t *team, const window_t *vectors, float *sum, size_t n) {
   size_t places = (size_t)world_places(team->world), place = (size_t)world_place(team->world);
   size_t first = n * place / places, end = n * (place + 1) / places;
-  barrier_wait(team->places, NULL, 0);
+  bench_meet(team, team->places);
   memcpy(sum + first, (const float *)window_segment(vectors, 0) + first, (end - first) * sizeof *sum);
   for (size_t p = 1; p < places; p++) {
     const float *restrict vector = window_segment(vectors, (int)p);
     float *restrict to = sum;
     for (size_t i = first; i < end; i++) to[i] += vector[i];
   }
-  barrier_wait(team->places, NULL, 0);
+  bench_meet(team, team->places);
 }
 
 static ls_status measure_size(const team_t *team, size_t bytes, bench_reduction_t *out, ls_error *error) {
