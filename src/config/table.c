@@ -339,8 +339,9 @@ static const key_row_t rows[] = {
      .meaning = "ranks that share one copy of the parameters; auto: all ranks of a node",
      .range = {.low = 1, .high = 1048576}, .or_auto = true},
     {"parallel.timeout", &type_number, FIELD(parallel.timeout), "300", .may_change = true,
-     .meaning = "seconds that a rank waits for others before it ends the job and names the nodes that do not "
-                "answer; 0: no limit",
+     .meaning =
+         "seconds that a rank waits for others that do not work before it ends the job and names the rank or "
+         "the node that does not answer; 0: no limit",
      NOT_NEGATIVE},
     {"checkpoint.every", &type_every, FIELD(checkpoint.every), "auto", .may_change = true,
      .meaning =
