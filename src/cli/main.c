@@ -3,7 +3,6 @@
 #include "cli/command.h"
 
 #include "base/activity.h"
-#include "base/checksum.h"
 #include "base/float_mode.h"
 #include "base/isa.h"
 #include "base/signals.h"

@@ -1,5 +1,6 @@
 #include "run/saver.h"
 
+#include "base/activity.h"
 #include "base/clock.h"
 #include "run/run_lock.h"
 
@@ -341,6 +342,7 @@ bool saver_wants_look(const saver_t *saver) {
 
 void saver_finish(saver_t *saver) {
   ls_error ignored = {0}; /* the run has an error of its own */
+  activity_set("waiting until its checkpoint is written");
   settle(saver, true, false, &ignored);
 }
 

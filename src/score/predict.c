@@ -2,6 +2,7 @@
 #include "score/predict.h"
 
 #include "base/activity.h"
+#include "base/size.h"
 #include "score/block_walk.h"
 #include "score/threads.h"
 

@@ -78,6 +78,7 @@ static ls_status create_contexts(engine_t *engine, ls_error *error) {
                                     .rows = &engine->rows,
                                     .node = &engine->node,
                                     .updates = &engine->updates,
+                                    .faults = &engine->faults,
                                     .team = engine->team,
                                     .waiter = {.failed = &engine->node.control->failed, .limit = limit}};
     TRY(create_buffers(engine, &engine->threads[t], error));

@@ -71,10 +71,10 @@ static bool settle(const engine_t *engine, thread_t *thread) {
 /* Runs the steps of one thread. Returns the first step that it did not run. */
 static int64_t take_steps(engine_t *engine, thread_t *thread, const steps_t *steps) {
   const strategy_t *strategy = engine->strategy;
-  bool goes_on = true;
+  bool goes_on = true, progresses = true;
   const bool is_main = thread == steps_thread(engine, 0);
   int64_t t = steps->from;
-  for (; t < steps->to && goes_on; t++) {
+  for (; t < steps->to && goes_on && progresses; t++) {
     if (is_main) activity_step();
     if (t > steps->from && engine_can_halt(engine) &&
         strategy->halted(thread, engine->ticks + (t - steps->from)))

@@ -196,7 +196,7 @@ ls_status store_write_rows(store_t *store, const char *name, int64_t first, int6
   slab_close(&slab);
   hdf5_close(dataset);
   activity_beat();
-  return status;
+  return status == LS_OK ? disk_check(store, name, error) : status;
 }
 
 ls_status store_write(store_t *store, const char *name, store_type_t type, int dims, const int64_t *shape,

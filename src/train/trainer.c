@@ -92,9 +92,7 @@ static bool look_is_due(const trainer_t *trainer) {
 /* Saves the parameters as they were before the steps that were skipped. */
 static ls_status save_good_state(trainer_t *trainer, ls_error *error) {
   TRY(finite_check(trainer, 0, error));
-  TRY(trainer_save(trainer, error));
-  saver_finish(&trainer->copies.saver); /* the run is about to end */
-  return LS_OK;
+  return trainer_save(trainer, error);
 }
 
 /* Runs steps up to `end`. A few times per second, or with several nodes when a rank wants it, all ranks look
