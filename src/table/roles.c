@@ -256,8 +256,8 @@ static bool counts_rows(const csv_scan_t *scan) {
   for (size_t k = 0; k < scan->n_chunks; k++)
     for (int64_t i = 0; i < scan->chunks[k].rows; i++) {
       double cell = scan->chunks[k].cells[(size_t)i * scan->columns];
-      if (!any && (cell < 0 || cell > 1 || cell != (double)(int64_t)cell)) return false;
-      if (any && !(cell >= next && cell <= next)) return false;
+      bool begins = (cell >= 0 && cell <= 0) || (cell >= 1 && cell <= 1); /* a missing cell is NaN */
+      if (any ? !(cell >= next && cell <= next) : !begins) return false;
       next = cell + 1;
       any = true;
     }
