@@ -3,6 +3,8 @@ include(CheckCCompilerFlag)
 
 option(LOCKSTEP_WERROR "Warnings are errors" OFF)
 option(LOCKSTEP_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(LOCKSTEP_THREADS "ThreadSanitizer (clang, whose OpenMP explains itself to it)" OFF)
+option(LOCKSTEP_FUZZ "The fuzz targets of tests/fuzz (clang), with LOCKSTEP_SANITIZE" OFF)
 
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug" FORCE)
@@ -57,7 +59,8 @@ function(lockstep_kernels room variant lanes)
   if(KERNELS_FLAGS MATCHES "-march")
     set_target_properties(lockstep_${room}_${variant} PROPERTIES LOCKSTEP_OWN_INSTRUCTIONS ON)
   endif()
-  target_compile_options(lockstep_${room}_${variant} PRIVATE -O3 ${KERNELS_FLAGS}
+  set_target_properties(lockstep_${room}_${variant} PROPERTIES LOCKSTEP_KERNELS ON)
+  target_compile_options(lockstep_${room}_${variant} PRIVATE ${lockstep_kernel_level} ${KERNELS_FLAGS}
     # passes that take much of the time and gain nothing in unrolled loops
     $<$<C_COMPILER_ID:GNU>:-fno-tree-pre -fno-var-tracking-assignments>)
   foreach(source ${sources})
@@ -68,7 +71,29 @@ function(lockstep_kernels room variant lanes)
   target_sources(lockstep_${room} PRIVATE $<TARGET_OBJECTS:lockstep_${room}_${variant}>)
 endfunction()
 
+# Sanitizers. Every report ends the program, so no test can miss one. Kernels have thousands of unrolled lines: checks of
+# memory and threads are enough there, and less optimisation, or the compiler takes minutes for each file.
+set(lockstep_sanitizers "")
+set(lockstep_kernel_level -O3)
+if(LOCKSTEP_FUZZ)
+  set(LOCKSTEP_SANITIZE ON)
+endif()
 if(LOCKSTEP_SANITIZE)
-  target_compile_options(lockstep_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
-  target_link_options(lockstep_flags INTERFACE -fsanitize=address,undefined)
+  set(lockstep_sanitizers address,undefined)
+elseif(LOCKSTEP_THREADS)
+  set(lockstep_sanitizers thread)
+endif()
+if((LOCKSTEP_THREADS OR LOCKSTEP_FUZZ) AND NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "LOCKSTEP_THREADS and LOCKSTEP_FUZZ need clang: CC=clang cmake ... (Debian: clang, libclang-rt-dev)")
+endif()
+if(lockstep_sanitizers)
+  set(lockstep_kernel_level -O1)
+  target_compile_options(lockstep_flags INTERFACE
+    -fsanitize=${lockstep_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    $<$<BOOL:$<TARGET_PROPERTY:LOCKSTEP_KERNELS>>:-fno-sanitize=undefined>)
+  target_link_options(lockstep_flags INTERFACE -fsanitize=${lockstep_sanitizers})
+endif()
+if(LOCKSTEP_FUZZ)
+  target_compile_options(lockstep_flags INTERFACE
+    $<$<NOT:$<BOOL:$<TARGET_PROPERTY:LOCKSTEP_KERNELS>>>:-fsanitize=fuzzer-no-link>)
 endif()
