@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
 # nothing is missing.
-#   scripts/setup.sh [--clang] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures]
-# --clang: also what building with clang and checking the format need; --slurm: a SLURM for the tests to start and end;
+#   scripts/setup.sh [--clang] [--valgrind] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures]
+# --clang: also what building with clang, its sanitizers, libFuzzer and checking the format need; --valgrind: valgrind;
+# --slurm: a SLURM for the tests to start and end;
 # --mpich: a second MPI library; --aarch64: a cross compiler for 64-bit ARM; --qemu: what runs programs for other CPUs;
 # --figures: what the scripts in tests/figures compare with
 set -euo pipefail
@@ -17,14 +18,16 @@ packages=(
 )
 for argument in "$@"; do
   case $argument in
-    --clang) packages+=(clang libomp-dev clang-format) ;;
+    --clang) packages+=(clang libclang-rt-dev libomp-dev clang-format) ;;
+    --valgrind) packages+=(valgrind) ;;
     --slurm) packages+=(slurm-wlm munge) ;;
     --mpich) packages+=(libmpich-dev mpich) ;;
     --aarch64) packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross) ;;
     --qemu) packages+=(qemu-user) ;;
     --figures) packages+=(python3-torch) ;;
     *)
-      echo "setup: unknown option $argument; there are --clang, --slurm, --mpich, --aarch64, --qemu and --figures" >&2
+      echo "setup: unknown option $argument; there are --clang, --valgrind, --slurm, --mpich, --aarch64, --qemu and" \
+        "--figures" >&2
       exit 2
       ;;
   esac
