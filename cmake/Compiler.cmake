@@ -15,6 +15,8 @@ set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_C_FLAGS_RELEASE "-O3 -g")
 set(CMAKE_C_FLAGS_DEBUG "-Og -g")
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON) # liblockstep is made of the same objects as the program
+set(CMAKE_C_VISIBILITY_PRESET hidden)   # and exports what LS_API marks
 
 add_library(lockstep_flags INTERFACE)
 target_compile_definitions(lockstep_flags INTERFACE _GNU_SOURCE LOCKSTEP_VERSION="${PROJECT_VERSION}")

@@ -6,6 +6,8 @@
 #ifndef LOCKSTEP_STATUS_H
 #define LOCKSTEP_STATUS_H
 
+#include "lockstep/export.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -38,10 +40,10 @@ typedef struct {
 } ls_error;
 
 /* The text of a code. Never NULL, static. Thread-safe. */
-const char *ls_status_text(ls_status status);
+LS_API const char *ls_status_text(ls_status status);
 
 /* The exit code of the program for a status code: 0, 1, 2, 3 or 75. Thread-safe. */
-int ls_status_exit_code(ls_status status);
+LS_API int ls_status_exit_code(ls_status status);
 
 #ifdef __cplusplus
 }

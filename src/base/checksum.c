@@ -1,5 +1,6 @@
 #include "base/checksum.h"
 
+#define XXH_INLINE_ALL /* the header alone: one library less to link */
 #include <xxhash.h>
 
 /* What a checksum_t * points to is xxHash's own state. */

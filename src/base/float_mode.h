@@ -35,6 +35,25 @@ static inline float_mode_t float_mode_flush(void) {
 #endif
 }
 
+/* Makes the calling thread compute as a thread of lockstep does, whatever its settings are: denormals
+ * flushed, round to nearest, no traps. Returns its previous mode, with the exceptions so far. Takes a few
+ * cycles. */
+static inline float_mode_t float_mode_enter(void) {
+#ifdef __x86_64__
+  enum { NO_TRAPS_NEAREST_FLUSH = 0x1f80 | 0x8000 | 0x40 };
+  unsigned before = _mm_getcsr();
+  _mm_setcsr(NO_TRAPS_NEAREST_FLUSH);
+  return before;
+#elif defined __aarch64__
+  uint64_t before, flush = UINT64_C(1) << 24;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+  __asm__ volatile("msr fpcr, %0" : : "r"(flush));
+  return before;
+#else
+  return 0;
+#endif
+}
+
 /* True if the calling thread flushes denormals. Tests it by doubling one. */
 static inline bool float_mode_flushes(void) {
   volatile float denormal = 0x1p-127F;

@@ -157,6 +157,8 @@ typedef struct {
 ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t most_calls, bool train,
                               graph_worker_t **out, ls_error *error);
 void graph_worker_destroy(graph_worker_t **worker);
+/* From now on a call has `rows` rows, at most as many as at creation. Not for training. */
+void graph_worker_rows(graph_worker_t *worker, int64_t rows);
 
 /* Forward for `calls` calls of `rows` rows each, consecutive on the tape from `row` on, from tape_input to
  * tape_output. passes (calls). Several calls at once are faster, because products read the weights only once;

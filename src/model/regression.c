@@ -19,28 +19,6 @@ static ls_status no_memory(int64_t inputs, ls_error *error) {
                    (double)inputs * (double)inputs * sizeof(double) / 1e6);
 }
 
-ls_status posterior_create(int64_t inputs, int64_t outputs, posterior_t *out, ls_error *error) {
-  posterior_t posterior = {.inputs = inputs, .outputs = outputs};
-  size_t m = (size_t)inputs, k = (size_t)outputs;
-  posterior.mean = arena_new(&posterior.arena, m, sizeof(double));
-  posterior.vectors = arena_new(&posterior.arena, m * m, sizeof(double));
-  posterior.variance = arena_new(&posterior.arena, k * m, sizeof(double));
-  posterior.bias_variance = arena_new(&posterior.arena, k, sizeof(double));
-  posterior.noise = arena_new(&posterior.arena, k, sizeof(double));
-  if (posterior.mean == NULL || posterior.vectors == NULL || posterior.variance == NULL ||
-      posterior.bias_variance == NULL || posterior.noise == NULL) {
-    arena_free(&posterior.arena);
-    return no_memory(inputs, error);
-  }
-  *out = posterior;
-  return LS_OK;
-}
-
-void posterior_free(posterior_t *posterior) {
-  arena_free(&posterior->arena);
-  *posterior = (posterior_t){0};
-}
-
 void regression_free(regression_t *regression) {
   posterior_free(&regression->posterior);
   arena_free(&regression->arena);
@@ -248,17 +226,6 @@ static ls_status fit_bayesian(double lambda, const normal_equations_t *equations
   for (int64_t k = 0; k < equations->outputs; k++)
     TRY(fit_target(equations, k, values, values + m, fit, error));
   return LS_OK;
-}
-
-void posterior_variance(const posterior_t *posterior, const float *x, double *scratch, double *variance) {
-  int64_t m = posterior->inputs;
-  for (int64_t i = 0; i < m; i++) scratch[i] = (double)x[i] - posterior->mean[i];
-  memcpy(variance, posterior->bias_variance, (size_t)posterior->outputs * sizeof *variance);
-  for (int64_t i = 0; i < m; i++) {
-    double along = dot(m, posterior->vectors + i * m, scratch);
-    for (int64_t k = 0; k < posterior->outputs; k++)
-      variance[k] += posterior->variance[k * m + i] * along * along;
-  }
 }
 
 /* ---- the table ---- */

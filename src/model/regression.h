@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "model/posterior.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,24 +25,6 @@ typedef struct {
   double weight;          /* sum of all row weights; rows if there are no weights */
   double log_weights;     /* sum of log weights, over rows of weight > 0; 0 if there are no weights */
 } normal_equations_t;
-
-/* The posterior of a Bayesian fit. The weights of target k have a normal distribution with mean W_k and
- * covariance
- *
- *   S_k = sum over i of variance_ki v_i v_iᵀ.
- *
- * A new target at x has a normal distribution with mean W_k x + b_k and variance
- *
- *   noise_k + bias_variance_k + sum over i of variance_ki (v_i · (x - mean))². */
-typedef struct {
-  int64_t inputs, outputs; /* inputs == 0: no posterior */
-  double *mean;            /* (inputs): means of the features */
-  double *vectors;         /* (inputs, inputs): v_i */
-  double *variance;        /* (outputs, inputs) */
-  double *bias_variance;   /* (outputs) */
-  double *noise;           /* (outputs): 1/beta */
-  arena_t arena;
-} posterior_t;
 
 typedef struct {
   double *weights;  /* (outputs, inputs) */
@@ -63,13 +46,7 @@ ls_status regression_fit(const char *method, double lambda, const normal_equatio
                          regression_t *out, ls_error *error);
 void regression_free(regression_t *regression);
 
-/* Allocates a posterior of this size, filled with zeros. *out is caller-owned (posterior_free). */
-ls_status posterior_create(int64_t inputs, int64_t outputs, posterior_t *out, ls_error *error);
-void posterior_free(posterior_t *posterior);
-
-/* variance (outputs) of W x + b at one row of features, without noise. scratch: (inputs). Thread-safe. */
-void posterior_variance(const posterior_t *posterior, const float *x, double *scratch, double *variance);
-
+/* The methods of solve.method. */
 bool regression_choice(size_t i, choice_t *out);
 
 #endif

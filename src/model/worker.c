@@ -72,6 +72,10 @@ void graph_worker_destroy(graph_worker_t **worker) {
   *worker = NULL;
 }
 
+void graph_worker_rows(graph_worker_t *worker, int64_t rows) {
+  worker->rows = rows;
+}
+
 /* ---- forward and backward ---- */
 
 static float *at_row(float *const *buffers, const node_t *node, int64_t row) {

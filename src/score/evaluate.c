@@ -36,7 +36,7 @@ static ls_status scorer_create(evaluator_t *evaluator, scorer_t *scorer, ls_erro
 static void create_predictor(void *context, int thread) {
   const evaluator_t *evaluator = context;
   scorer_t *scorer = &evaluator->scorers[thread];
-  scorer->status = predictor_create(evaluator->graph, evaluator->objective, evaluator->targets,
+  scorer->status = predictor_create(evaluator->graph, evaluator->objective, evaluator->targets, PREDICT_ROWS,
                                     &scorer->predictor, &scorer->error);
 }
 

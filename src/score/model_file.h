@@ -11,7 +11,7 @@
 #include "features/features.h"
 #include "model/graph.h"
 #include "model/objective.h"
-#include "model/regression.h"
+#include "model/posterior.h"
 #include "store/store.h"
 
 /* The attribute `format` of files. */

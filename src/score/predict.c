@@ -50,8 +50,8 @@ static void take_seat(void *context, int thread) {
   predicting_t *predicting = context;
   const model_t *model = predicting->model;
   seat_t *seat = &predicting->seats[thread];
-  seat->status =
-      predictor_create(model->graph, &model->objective, &model->targets, &seat->predictor, &seat->error);
+  seat->status = predictor_create(model->graph, &model->objective, &model->targets, PREDICT_ROWS,
+                                  &seat->predictor, &seat->error);
   if (seat->status == LS_OK)
     seat->status = predictor_take(seat->predictor, predicting->mixture, &seat->error);
 }

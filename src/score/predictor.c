@@ -8,14 +8,15 @@
 
 struct predictor {
   const graph_t *graph;
+  int64_t rows; /* of a call, at most */
   const objective_t *objective;
   const scaler_t *targets;
   mixture_t mixture;
   graph_worker_t *kernels;
   tape_t *tape;
-  float *parts;               /* (parts, PREDICT_ROWS, outputs), of several parts */
+  float *parts;               /* (parts, n, outputs) of the last n rows, of several parts */
   int64_t has_parts;          /* that there is room for */
-  double *values, *spread;    /* (PREDICT_ROWS, outputs) */
+  double *values, *spread;    /* (rows, outputs) */
   float *row;                 /* (outputs) */
   double *scratch, *variance; /* (inputs), (outputs): of a posterior */
   arena_t arena;
@@ -28,24 +29,26 @@ static ls_status no_memory(ls_error *error) {
 }
 
 static ls_status make(predictor_t *predictor, ls_error *error) {
-  size_t inputs = (size_t)graph_inputs(predictor->graph), outputs = (size_t)graph_outputs(predictor->graph);
-  predictor->values = arena_new(&predictor->arena, PREDICT_ROWS * outputs, sizeof(double));
-  predictor->spread = arena_new(&predictor->arena, PREDICT_ROWS * outputs, sizeof(double));
+  size_t rows = (size_t)predictor->rows, inputs = (size_t)graph_inputs(predictor->graph),
+         outputs = (size_t)graph_outputs(predictor->graph);
+  predictor->values = arena_new(&predictor->arena, rows * outputs, sizeof(double));
+  predictor->spread = arena_new(&predictor->arena, rows * outputs, sizeof(double));
   predictor->row = arena_new(&predictor->arena, outputs, sizeof(float));
   predictor->scratch = arena_new(&predictor->arena, inputs, sizeof(double));
   predictor->variance = arena_new(&predictor->arena, outputs, sizeof(double));
   if (predictor->values == NULL || predictor->spread == NULL || predictor->row == NULL ||
       predictor->scratch == NULL || predictor->variance == NULL)
     return no_memory(error);
-  TRY(tape_create(predictor->graph, PREDICT_ROWS, 0, &predictor->tape, error));
-  return graph_worker_create(predictor->graph, PREDICT_ROWS, 1, false, &predictor->kernels, error);
+  TRY(tape_create(predictor->graph, predictor->rows, 0, &predictor->tape, error));
+  return graph_worker_create(predictor->graph, predictor->rows, 1, false, &predictor->kernels, error);
 }
 
 ls_status predictor_create(const graph_t *graph, const objective_t *objective, const scaler_t *targets,
-                           predictor_t **out, ls_error *error) {
+                           int64_t rows, predictor_t **out, ls_error *error) {
   predictor_t *predictor = calloc(1, sizeof *predictor);
   if (predictor == NULL) return no_memory(error);
   predictor->graph = graph;
+  predictor->rows = rows;
   predictor->objective = objective;
   predictor->targets = targets;
   ls_status status = make(predictor, error);
@@ -78,7 +81,7 @@ int64_t mixture_parts(const mixture_t *mixture) {
 ls_status predictor_take(predictor_t *predictor, const mixture_t *mixture, ls_error *error) {
   int64_t parts = mixture_parts(mixture);
   if (parts > 1 && parts > predictor->has_parts) {
-    size_t bytes = (size_t)(parts * PREDICT_ROWS * graph_outputs(predictor->graph)) * sizeof(float);
+    size_t bytes = (size_t)(parts * predictor->rows * graph_outputs(predictor->graph)) * sizeof(float);
     float *room =
         aligned_alloc(ARENA_ALIGNMENT, (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT);
     if (room == NULL) return no_memory(error);
@@ -107,12 +110,12 @@ static const float *part_outputs(predictor_t *predictor, int64_t part, row_place
 }
 
 /* Divides the logits of each head by its temperature. */
-static void temper(const predictor_t *predictor, float *out) {
+static void temper(const predictor_t *predictor, int64_t n, float *out) {
   const objective_t *objective = predictor->objective;
   for (size_t h = 0; h < objective->n && predictor->mixture.temperatures != NULL; h++) {
     const head_t *head = &objective->heads[h];
     double temperature = predictor->mixture.temperatures[h];
-    for (int64_t r = 0; r < PREDICT_ROWS && temperature > 0; r++)
+    for (int64_t r = 0; r < n && temperature > 0; r++)
       for (int64_t k = 0; k < head->outputs; k++) {
         float *z = out + r * objective->outputs + head->first + k;
         *z = (float)((double)*z / temperature);
@@ -122,17 +125,16 @@ static void temper(const predictor_t *predictor, float *out) {
 
 float *predictor_outputs(predictor_t *predictor, const gather_t *gather, int64_t first, int64_t n,
                          row_place_t place) {
-  int64_t inputs = graph_inputs(predictor->graph), parts = mixture_parts(&predictor->mixture);
-  int64_t values = PREDICT_ROWS * graph_outputs(predictor->graph);
+  int64_t parts = mixture_parts(&predictor->mixture), values = n * graph_outputs(predictor->graph);
   float *x = tape_input(predictor->tape, 0), *out = tape_output(predictor->tape, 0);
   gather_range(gather, first, n, x);
-  memset(x + n * inputs, 0, (size_t)((PREDICT_ROWS - n) * inputs) * sizeof *x);
+  graph_worker_rows(predictor->kernels, n);
   for (int64_t p = 0; p < parts; p++) {
     const float *z = part_outputs(predictor, p, place);
     if (parts > 1) memcpy(predictor->parts + p * values, z, (size_t)values * sizeof *z);
   }
-  if (parts > 1) mixture_outputs(predictor->objective, parts, PREDICT_ROWS, predictor->parts, out);
-  temper(predictor, out);
+  if (parts > 1) mixture_outputs(predictor->objective, parts, n, predictor->parts, out);
+  temper(predictor, n, out);
   return out;
 }
 
@@ -167,10 +169,9 @@ void predictor_values(const predictor_t *predictor, size_t h, int64_t n, const f
 /* How far the parts' predictions for n rows lie apart, in original units. */
 static void find_spread(const predictor_t *predictor, int64_t n, double *spread) {
   const objective_t *objective = predictor->objective;
-  int64_t width = objective->outputs, values = PREDICT_ROWS * width,
-          parts = mixture_parts(&predictor->mixture);
-  objective_predict(objective, parts * PREDICT_ROWS, predictor->parts);
-  mixture_deviation(parts, n * width, values, predictor->parts, spread);
+  int64_t width = objective->outputs, parts = mixture_parts(&predictor->mixture);
+  objective_predict(objective, parts * n, predictor->parts);
+  mixture_deviation(parts, n * width, n * width, predictor->parts, spread);
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     for (int64_t i = 0; i < n && loss_is_regression(head->loss); i++)

@@ -9,7 +9,7 @@
 #include "features/gather.h"
 #include "model/graph.h"
 #include "model/objective.h"
-#include "model/regression.h"
+#include "model/posterior.h"
 
 enum { PREDICT_ROWS = 128 }; /* rows of one call at most */
 
@@ -36,11 +36,11 @@ typedef struct {
 
 typedef struct predictor predictor_t;
 
-/* `targets` is the target scaler: predictions are in original units. Arguments are borrowed for the
- * predictor's life. Call in the thread that will use the predictor. *out is caller-owned (predictor_destroy),
- * untouched on failure. Not collective. */
+/* A predictor for at most `rows` rows of a call, 1 to PREDICT_ROWS. `targets` is the target scaler:
+ * predictions are in original units. Arguments are borrowed for the predictor's life. Call in the thread that
+ * will use the predictor. *out is caller-owned (predictor_destroy), untouched on failure. Not collective. */
 ls_status predictor_create(const graph_t *graph, const objective_t *objective, const scaler_t *targets,
-                           predictor_t **out, ls_error *error);
+                           int64_t rows, predictor_t **out, ls_error *error);
 void predictor_destroy(predictor_t **predictor);
 
 /* From now on outputs are those of this mixture, which is borrowed: takes memory for its parts. Not

@@ -72,7 +72,7 @@ Test(predictor, rows_in_memory_give_the_linear_model) {
   double mean[PREDICT_ROWS * OUTPUTS];
   make(&linear);
   const mixture_t mixture = {.members = (const float *const *)linear.members, .n_members = 1};
-  OK(predictor_create(linear.graph, &linear.objective, &targets, &predictor, error));
+  OK(predictor_create(linear.graph, &linear.objective, &targets, PREDICT_ROWS, &predictor, error));
   OK(predictor_take(predictor, &mixture, error));
   uncertainty_t uncertainty = predictor_uncertainty(&linear.objective, &mixture);
   cr_expect(!uncertainty.aleatoric && !uncertainty.epistemic);
@@ -94,7 +94,7 @@ Test(predictor, two_members_give_their_mean_and_half_their_distance) {
   double mean[PREDICT_ROWS * OUTPUTS], epistemic[PREDICT_ROWS * OUTPUTS];
   make(&linear);
   const mixture_t mixture = {.members = (const float *const *)linear.members, .n_members = MEMBERS};
-  OK(predictor_create(linear.graph, &linear.objective, &targets, &predictor, error));
+  OK(predictor_create(linear.graph, &linear.objective, &targets, PREDICT_ROWS, &predictor, error));
   OK(predictor_take(predictor, &mixture, error));
   cr_expect(predictor_uncertainty(&linear.objective, &mixture).epistemic);
   predictor_predict(predictor, &linear.gather, 7, 5, (row_place_t){0},

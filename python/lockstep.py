@@ -1,0 +1,237 @@
+"""Trained networks of lockstep in Python: NumPy arrays in, NumPy arrays out.
+
+    import lockstep
+    model = lockstep.Model("runs/first/model.h5")
+    y = model.predict(x)                      # (rows, outputs): probabilities, or values in original units
+    y, aleatoric, epistemic = model.predict(x, deviations=True)
+
+    from lockstep import Classifier, Regressor          # estimators as scikit-learn knows them
+    Classifier(units=(64, 64), epochs=50).fit(x, labels).score(x_test, labels_test)
+
+Model needs NumPy and liblockstep. The library is found in $LOCKSTEP_LIBRARY, beside this file, or where the system
+looks for libraries. Classifier and Regressor also need scikit-learn and the program lockstep ($LOCKSTEP, or in PATH),
+which trains in a process of its own.
+"""
+import ctypes
+import ctypes.util
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import weakref
+
+import numpy as np
+
+__all__ = ["Classifier", "Error", "Head", "Model", "Regressor"]
+
+
+class Error(Exception):
+    """What went wrong, where, and what to do. `status` is the number of lockstep's status code."""
+
+    def __init__(self, message, status):
+        super().__init__(message)
+        self.status = status
+
+
+# ---- the library ----
+
+_TYPES = {np.dtype(np.float32): 1, np.dtype(np.float64): 2}
+_TEXT, _INT64 = 5, 4
+
+
+class _Error(ctypes.Structure):
+    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * 1024)]
+
+
+class _Matrix(ctypes.Structure):  # ls_input and ls_output
+    _fields_ = [("values", ctypes.c_void_p), ("type", ctypes.c_int), ("row_stride", ctypes.c_int64),
+                ("column_stride", ctypes.c_int64)]
+
+
+class _Predictions(ctypes.Structure):
+    _fields_ = [("mean", _Matrix), ("aleatoric", _Matrix), ("epistemic", _Matrix), ("classes", ctypes.c_void_p)]
+
+
+class _Options(ctypes.Structure):
+    _fields_ = [("most_rows", ctypes.c_int64), ("samples", ctypes.c_int64), ("temperatures", ctypes.c_void_p)]
+
+
+class _Column(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("values", ctypes.c_void_p), ("type", ctypes.c_int), ("stride", ctypes.c_int64)]
+
+
+class _Head(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("loss", ctypes.c_char_p), ("kind", ctypes.c_char_p), ("first", ctypes.c_int64),
+                ("width", ctypes.c_int64), ("classes", ctypes.c_int64)]
+
+
+def _load():
+    here = pathlib.Path(__file__).resolve().parent
+    places = [os.environ.get("LOCKSTEP_LIBRARY"), here / "liblockstep.so", ctypes.util.find_library("lockstep"),
+              "liblockstep.so.0.1"]
+    for place in filter(None, places):
+        try:
+            library = ctypes.CDLL(str(place))
+        except OSError:
+            continue
+        for name in ("version", "model_checksum", "model_column_name", "model_category_name", "model_class_name"):
+            getattr(library, "ls_" + name).restype = ctypes.c_char_p
+        for name in ("inputs", "columns", "steps", "categories", "heads", "outputs"):
+            getattr(library, "ls_model_" + name).restype = ctypes.c_int64
+        return library
+    raise ImportError("liblockstep is not found: set LOCKSTEP_LIBRARY to the path of liblockstep.so")
+
+
+_library = _load()
+
+
+def _call(name, *arguments):
+    error = _Error()
+    status = getattr(_library, name)(*arguments, ctypes.byref(error))
+    if status != 0:
+        raise Error(error.message.decode(errors="replace"), status)
+
+
+def _text(value):
+    return None if value is None else value.decode()
+
+
+def version():
+    """The version of the library."""
+    return _text(_library.ls_version())
+
+
+# ---- models ----
+
+class Head:
+    """Outputs with a loss of their own. `columns` is their slice of the predictions."""
+
+    def __init__(self, found, class_names):
+        self.name, self.loss, self.kind = _text(found.name), _text(found.loss), _text(found.kind)
+        self.columns = slice(found.first, found.first + found.width)
+        self.classes, self.class_names = found.classes, class_names
+
+    def __repr__(self):
+        return f"Head({self.name!r}, loss={self.loss!r}, kind={self.kind!r})"
+
+
+class Model:
+    """A trained network, read from a file or from bytes. Several threads may use it at once."""
+
+    def __init__(self, source, samples=0, temperatures=None):
+        """source: the path of a model, a checkpoint or a run directory, or the bytes of a file. samples: masks of
+        Monte-Carlo dropout. temperatures: logits of head i are divided by temperatures[i]."""
+        self._handle = ctypes.c_void_p()
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            data = bytes(source)
+            _call("ls_model_read_memory", data, ctypes.c_size_t(len(data)), ctypes.byref(self._handle))
+        else:
+            path = pathlib.Path(source)
+            path = path / "model.h5" if path.is_dir() else path
+            _call("ls_model_read", os.fsencode(path), ctypes.byref(self._handle))
+        weakref.finalize(self, _library.ls_model_free, ctypes.pointer(self._handle))
+        self._temperatures = None if temperatures is None else np.array(temperatures, np.float64)
+        self._options = _Options(0, samples, None if temperatures is None else self._temperatures.ctypes.data)
+        handle, size = self._handle, ctypes.c_int64
+        self.inputs, self.outputs = _library.ls_model_inputs(handle), _library.ls_model_outputs(handle)
+        if self._temperatures is not None and self._temperatures.shape != (_library.ls_model_heads(handle),):
+            raise ValueError(f"temperatures needs {_library.ls_model_heads(handle)} values, one for each head")
+        self.steps = _library.ls_model_steps(handle)
+        columns = range(_library.ls_model_columns(handle))
+        self.column_names = [_text(_library.ls_model_column_name(handle, size(c))) for c in columns]
+        self.categories = [[_text(_library.ls_model_category_name(handle, size(c), size(i)))
+                            for i in range(_library.ls_model_categories(handle, size(c)))] for c in columns]
+        self.fills_missing = bool(_library.ls_model_fills_missing(handle))
+        self.checksum = _text(_library.ls_model_checksum(handle))
+        self.heads = [self._head(h) for h in range(_library.ls_model_heads(handle))]
+        with _Predictor(self) as predictor:
+            self.has_aleatoric = bool(_library.ls_predictor_has_aleatoric(predictor))
+            self.has_epistemic = bool(_library.ls_predictor_has_epistemic(predictor))
+
+    def _head(self, h):
+        found = _Head()
+        _library.ls_model_head(self._handle, ctypes.c_int64(h), ctypes.byref(found))
+        names = [_text(_library.ls_model_class_name(self._handle, ctypes.c_int64(h), ctypes.c_int64(i)))
+                 for i in range(found.classes)]
+        return Head(found, names if all(name is not None for name in names) else None)
+
+    def predict(self, x, deviations=False, dtype=np.float64):
+        """Predictions (rows, outputs) of x (rows, inputs): an array, or a table (DataFrame, or a dict of columns). With
+        deviations: also their standard deviations, aleatoric and epistemic; None for one that the model lacks. An
+        array should have the type of the training file (float32 or float64). Other types become float64."""
+        return self._predict(x, deviations, dtype)[0]
+
+    def predict_classes(self, x):
+        """The class of each row, (rows,), or (rows, heads) of several heads: numbers of classes, -1 for values."""
+        classes = self._predict(x, False, np.float64)[1]
+        return classes[:, 0] if len(self.heads) == 1 else classes
+
+    def _predict(self, x, deviations, dtype):
+        keep, names = [], None
+        if hasattr(x, "keys"):
+            names = [str(name) for name in x.keys()]
+            columns = [_column(name, x[key], keep) for name, key in zip(names, x.keys())]
+            rows = len(x[next(iter(x.keys()))]) if names else 0
+        else:
+            x = np.asarray(x)
+            x = x.reshape(len(x), -1) if x.ndim != 2 else x
+            if x.dtype not in _TYPES:
+                x = x.astype(np.float64)
+            if x.shape[1] != self.inputs:
+                raise ValueError(f"x has {x.shape[1]} columns, but the model takes {self.inputs}")
+            if any(stride % x.itemsize for stride in x.strides):
+                x = np.ascontiguousarray(x)
+            rows = len(x)
+        wanted = (True, deviations and self.has_aleatoric, deviations and self.has_epistemic)
+        arrays = [np.empty((rows, self.outputs), dtype) if is_wanted else None for is_wanted in wanted]
+        classes = np.empty((rows, len(self.heads)), np.int32)
+        out = _Predictions(*[_Matrix() if a is None else _matrix(a) for a in arrays], classes.ctypes.data)
+        with _Predictor(self) as predictor:
+            if names is None:
+                _call("ls_predict", predictor, ctypes.c_int64(rows), ctypes.byref(_matrix(x)), ctypes.byref(out))
+            else:
+                _call("ls_predict_table", predictor, ctypes.c_int64(rows), ctypes.c_int64(len(columns)),
+                      (_Column * len(columns))(*columns), ctypes.byref(out))
+        return tuple(arrays) if deviations else arrays[0], classes
+
+
+class _Predictor:
+    """The buffers of one call."""
+
+    def __init__(self, model):
+        self._model, self._handle = model, ctypes.c_void_p()
+
+    def __enter__(self):
+        _call("ls_predictor_create", self._model._handle, ctypes.byref(self._model._options), ctypes.byref(self._handle))
+        return self._handle
+
+    def __exit__(self, *_):
+        _library.ls_predictor_free(ctypes.byref(self._handle))
+
+
+def _matrix(array):
+    item = array.itemsize
+    strides = [stride // item for stride in array.strides]
+    if array.shape[0] <= 1 or strides[0] == 0:  # a stride of 0 means "without gaps" to the library
+        strides[0] = array.shape[1] if array.shape[0] <= 1 else strides[0]
+    if 0 in strides and array.size > 0 and array.shape[1] > 1:
+        return _matrix(np.ascontiguousarray(array))
+    return _Matrix(array.ctypes.data, _TYPES[array.dtype], *strides)
+
+
+def _column(name, values, keep):
+    array = np.asarray(values)
+    if array.dtype.kind in "OUS":
+        texts = [None if v is None or v != v else str(v).encode() for v in array.tolist()]
+        pointers = (ctypes.c_char_p * len(texts))(*texts)
+        keep.extend([texts, pointers])
+        return _Column(name.encode(), ctypes.cast(pointers, ctypes.c_void_p), _TEXT, 1)
+    if array.dtype.kind in "iub":
+        array, kind = np.ascontiguousarray(array, np.int64), _INT64
+    else:
+        array = np.ascontiguousarray(array, array.dtype if array.dtype in _TYPES else np.float64)
+        kind = _TYPES[array.dtype]
+    keep.append(array)
+    return _Column(name.encode(), array.ctypes.data, kind, 1)
