@@ -18,7 +18,6 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 import weakref
 
@@ -235,3 +234,169 @@ def _column(name, values, keep):
         kind = _TYPES[array.dtype]
     keep.append(array)
     return _Column(name.encode(), array.ctypes.data, kind, 1)
+
+
+# ---- estimators ----
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as _why:  # Model works without scikit-learn 1.6 or newer
+    _missing = _why
+
+    class BaseEstimator:
+        def __init_subclass__(cls):
+            cls.__init__ = lambda self, *_, **__: _need_sklearn()
+
+    class ClassifierMixin:
+        pass
+
+    class RegressorMixin:
+        pass
+
+    def _need_sklearn():
+        raise ImportError(f"Classifier and Regressor need scikit-learn 1.6 or newer: {_missing}")
+
+
+_models = weakref.WeakKeyDictionary()  # of fitted estimators: a Model cannot be pickled, its bytes can
+
+
+class _Estimator(BaseEstimator):
+    """Parameters are settings of lockstep; what has no parameter goes into `settings`, by its key.
+
+    units, activation, dropout: hidden layers. epochs, batch_size, optimizer, learning_rate, seed: as train.epochs,
+    train.global_batch_size, optimizer.name, optimizer.learning_rate, train.seed. validation: the share of the rows that
+    is kept apart to choose the best epoch; 0: none, the last epoch counts. ranks: MPI ranks; threads: threads of each,
+    None: all cores. settings: a dict such as {"optimizer.weight_decay": 1e-4, "stop.patience": 5}."""
+
+    def __init__(self, units=(64, 64), activation="relu", dropout=0.0, epochs=100, batch_size=64, optimizer="adam",
+                 learning_rate=0.001, validation=0.0, seed=1, ranks=1, threads=1, settings=None):
+        self.units = units
+        self.activation = activation
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.validation = validation
+        self.seed = seed
+        self.ranks = ranks
+        self.threads = threads
+        self.settings = settings
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = False
+        return tags
+
+    def _layers(self, outputs):
+        layers = []
+        for units in self.units:
+            layers.append({"dense": {"units": int(units), "activation": self.activation}})
+            if self.dropout > 0:
+                layers.append({"dropout": float(self.dropout)})
+        return layers + [{"dense": outputs}]
+
+    def _train(self, x, y, loss, outputs, regression):
+        """Trains in a folder of its own and keeps the bytes of the model, so that a fitted estimator can be pickled."""
+        program = os.environ.get("LOCKSTEP") or shutil.which("lockstep")
+        if program is None:
+            raise FileNotFoundError("the program lockstep is not in PATH: set LOCKSTEP to its path")
+        program = os.path.abspath(program)
+        with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
+            np.save(os.path.join(folder, "x.npy"), x)
+            np.save(os.path.join(folder, "y.npy"), y)
+            self._run([program, "import", "x.npy", "y.npy", "data.h5"] + ["--regression"] * regression, folder)
+            config = {"data": {"file": "data.h5", "scaling": "standard"}, "model": {"layers": self._layers(outputs)},
+                      "loss": loss, "optimizer": {"name": self.optimizer, "learning_rate": self.learning_rate},
+                      "train": {"epochs": self.epochs, "global_batch_size": min(self.batch_size, len(x)),
+                                "seed": self.seed},
+                      "checkpoint": {"every": "never", "best": "none"}, "parallel": {"threads": self.threads or "auto"}}
+            if regression:
+                config["data"]["target_scaling"] = "standard"
+            if self.validation > 0:
+                config["data"]["validation"] = self.validation
+                config["checkpoint"]["best"] = "valid_loss"
+            with open(os.path.join(folder, "run.yaml"), "w") as file:
+                file.write(_yaml(config) + "\n")
+            words = [program, "train", "run.yaml"] + [f"{k}={_yaml(v)}" for k, v in (self.settings or {}).items()]
+            if self.ranks > 1:
+                words = ["mpirun", "-n", str(self.ranks)] + words
+            self._run(words, folder)
+            self.model_bytes_ = pathlib.Path(folder, "runs", "run", "model.h5").read_bytes()
+        _models.pop(self, None)
+        self.n_iter_ = self.epochs
+
+    @staticmethod
+    def _run(words, folder):
+        done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Error(done.stderr.strip() or f"{words[0]} ended with {done.returncode}", done.returncode)
+
+    @property
+    def model_(self):
+        """The trained network, a Model."""
+        check_is_fitted(self, "model_bytes_")
+        if self not in _models:
+            _models[self] = Model(self.model_bytes_)
+        return _models[self]
+
+    def _rows(self, x):
+        check_is_fitted(self, "model_bytes_")
+        return validate_data(self, x, reset=False, dtype=[np.float64, np.float32])
+
+
+class Regressor(RegressorMixin, _Estimator):
+    """A network for numbers, fitted by mean squared error (or `loss`, a loss of lockstep for values)."""
+
+    def __init__(self, units=(64, 64), activation="relu", dropout=0.0, epochs=100, batch_size=64, optimizer="adam",
+                 learning_rate=0.001, validation=0.0, seed=1, ranks=1, threads=1, settings=None, loss="mse"):
+        super().__init__(units, activation, dropout, epochs, batch_size, optimizer, learning_rate, validation, seed, ranks,
+                         threads, settings)
+        self.loss = loss
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X, y):
+        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=[np.float64, np.float32])
+        self._is_column = y.ndim == 1
+        y = np.asarray(y, np.float64).reshape(len(y), -1)
+        self._train(X, y, self.loss, y.shape[1], True)
+        return self
+
+    def predict(self, X):
+        y = self.model_.predict(self._rows(X))
+        return y[:, 0] if self._is_column else y
+
+
+class Classifier(ClassifierMixin, _Estimator):
+    """A network for classes, fitted by cross-entropy."""
+
+    def fit(self, X, y):
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError("Classifier can't train when only one class is present.")
+        self._train(X, labels.astype(np.int64), "cross_entropy", len(self.classes_), False)
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict(self._rows(X))
+
+    def predict(self, X):
+        classes = self.model_.predict_classes(self._rows(X))
+        return self.classes_[classes]
+
+
+def _yaml(value):
+    """Settings as YAML in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_yaml(item) for item in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
