@@ -6,7 +6,7 @@
 set -euo pipefail
 root=$1
 program=$2
-pages=(README.md docs/guide/{first-steps,data,tables,model,losses,regression,basis,forecasting,uncertainty,training,approximation,studies,reading-results,scaling-studies}.md)
+pages=(README.md docs/guide/{first-steps,data,tables,model,losses,regression,basis,forecasting,uncertainty,training,approximation,studies,reading-results,scaling-studies,installation,c,fortran,python}.md)
 
 if ! "$root/scripts/python.sh" -c '' 2>/dev/null; then
   echo "no Python with h5py, numpy and matplotlib here: the pages' commands cannot be run"
@@ -16,8 +16,8 @@ fi
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place"
-mkdir -p build/release
-ln -s "$program" build/release/lockstep
+mkdir build
+ln -s "$(dirname "$program")" build/release
 for folder in configs docs scripts; do ln -s "$root/$folder" .; done
 
 # A page as a script: its blocks, each behind a note of where it stands.
