@@ -54,7 +54,8 @@ class _Predictions(ctypes.Structure):
 
 
 class _Options(ctypes.Structure):
-    _fields_ = [("most_rows", ctypes.c_int64), ("samples", ctypes.c_int64), ("temperatures", ctypes.c_void_p)]
+    _fields_ = [("most_rows", ctypes.c_int64), ("samples", ctypes.c_int64), ("temperatures", ctypes.c_void_p),
+                ("derivatives", ctypes.c_int)]
 
 
 class _Column(ctypes.Structure):
@@ -167,6 +168,34 @@ class Model:
         classes = self._predict(x, False, np.float64)[1]
         return classes[:, 0] if len(self.heads) == 1 else classes
 
+    def derivative(self, x, output=0):
+        """The derivatives of one output by the inputs, (rows, inputs), in original units; 0 for columns with categories
+        and for missing values. x is an array."""
+        x = self._array(x)
+        found = np.empty((len(x), self.inputs))
+        with _Predictor(self, derivatives=1) as predictor:
+            _call("ls_derivative", predictor, ctypes.c_int64(len(x)), ctypes.byref(_matrix(x)), ctypes.c_int64(output),
+                  ctypes.byref(_matrix(found)))
+        return found
+
+    def directional(self, x, direction):
+        """The Jacobian matrix of each row times a direction: (rows, outputs). x and direction are (rows, inputs)."""
+        x, direction = self._array(x), self._array(np.broadcast_to(direction, np.shape(x)))
+        found = np.empty((len(x), self.outputs))
+        with _Predictor(self, derivatives=1) as predictor:
+            _call("ls_directional", predictor, ctypes.c_int64(len(x)), ctypes.byref(_matrix(x)),
+                  ctypes.byref(_matrix(direction)), ctypes.byref(_matrix(found)))
+        return found
+
+    def _array(self, x):
+        x = np.asarray(x)
+        x = x.reshape(len(x), -1) if x.ndim != 2 else x
+        if x.dtype not in _TYPES:
+            x = x.astype(np.float64)
+        if x.shape[1] != self.inputs:
+            raise ValueError(f"x has {x.shape[1]} columns, but the model takes {self.inputs}")
+        return np.ascontiguousarray(x) if any(stride % x.itemsize for stride in x.strides) else x
+
     def _predict(self, x, deviations, dtype):
         keep, names = [], None
         if hasattr(x, "keys"):
@@ -174,14 +203,7 @@ class Model:
             columns = [_column(name, x[key], keep) for name, key in zip(names, x.keys())]
             rows = len(x[next(iter(x.keys()))]) if names else 0
         else:
-            x = np.asarray(x)
-            x = x.reshape(len(x), -1) if x.ndim != 2 else x
-            if x.dtype not in _TYPES:
-                x = x.astype(np.float64)
-            if x.shape[1] != self.inputs:
-                raise ValueError(f"x has {x.shape[1]} columns, but the model takes {self.inputs}")
-            if any(stride % x.itemsize for stride in x.strides):
-                x = np.ascontiguousarray(x)
+            x = self._array(x)
             rows = len(x)
         wanted = (True, deviations and self.has_aleatoric, deviations and self.has_epistemic)
         arrays = [np.empty((rows, self.outputs), dtype) if is_wanted else None for is_wanted in wanted]
@@ -199,11 +221,13 @@ class Model:
 class _Predictor:
     """The buffers of one call."""
 
-    def __init__(self, model):
+    def __init__(self, model, derivatives=0):
+        usual = model._options
+        self._options = _Options(0, usual.samples, usual.temperatures, derivatives)
         self._model, self._handle = model, ctypes.c_void_p()
 
     def __enter__(self):
-        _call("ls_predictor_create", self._model._handle, ctypes.byref(self._model._options), ctypes.byref(self._handle))
+        _call("ls_predictor_create", self._model._handle, ctypes.byref(self._options), ctypes.byref(self._handle))
         return self._handle
 
     def __exit__(self, *_):

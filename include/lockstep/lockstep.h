@@ -104,9 +104,11 @@ typedef struct {
   int64_t most_rows; /* rows that are computed together: 1 to 128; 0: 128. Fewer need less memory */
   int64_t samples;   /* Monte-Carlo dropout: each prediction is the mean of so many masks; 0: no dropout */
   const double *temperatures; /* (heads): logits are divided by them; 0: they are not. NULL: none are */
+  int derivatives;            /* 1: ls_derivative and ls_directional can be called, which takes more memory */
 } ls_predictor_options;
 
-/* Creates the buffers of one thread. options may be NULL. LS_USAGE for samples of a network without dropout.
+/* Creates the buffers of one thread. options may be NULL. LS_USAGE for samples of a network without dropout,
+ * and for derivatives of samples, of an ensemble with temperatures, or through an activation without a slope.
  * Borrows the model. *out is caller-owned (ls_predictor_free). */
 LS_API ls_status ls_predictor_create(const ls_model *model, const ls_predictor_options *options,
                                      ls_predictor **out, ls_error *error);
@@ -165,6 +167,22 @@ typedef struct {
  * One thread per predictor. */
 LS_API ls_status ls_predict_table(ls_predictor *predictor, int64_t rows, int64_t n_columns,
                                   const ls_column *columns, const ls_predictions *out, ls_error *error);
+
+/* ---- derivatives ---- */
+
+/* The derivatives of output k of each row by the values of x, in original units: out (rows, inputs). They are
+ * 0 for columns with categories and for missing values. Computed backwards through the network in float, with
+ * the predictions' own steps: about three times the work of a prediction. An ensemble's are the mean of its
+ * members'. LS_USAGE for a predictor without options.derivatives. Allocates nothing. One thread per
+ * predictor. */
+LS_API ls_status ls_derivative(ls_predictor *predictor, int64_t rows, const ls_input *x, int64_t k,
+                               const ls_output *out, ls_error *error);
+
+/* The products of the Jacobian matrix of each row with a direction: out (rows, outputs), out_k = sum over
+ * inputs i of d y_k / d x_i direction_i, for direction (rows, inputs). The work is that of ls_derivative for
+ * each output. */
+LS_API ls_status ls_directional(ls_predictor *predictor, int64_t rows, const ls_input *x,
+                                const ls_input *direction, const ls_output *out, ls_error *error);
 
 #ifdef __cplusplus
 }

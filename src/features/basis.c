@@ -18,6 +18,7 @@ struct basis_kind {
   bool has_landmarks; /* centres are training rows; else drawn at random */
   bool is_distance;   /* sums are of (x - c)^2, else of x c */
   void (*finish)(const basis_t *basis, int64_t n, float *phi);
+  void (*slope)(const basis_t *basis, int64_t n, float *z); /* z becomes d phi / d z */
 };
 
 /* ---- functions of the sums z ---- */
@@ -56,25 +57,64 @@ static void finish_linear_kernel(const basis_t *basis, int64_t n, float *phi) {
   (void)basis, (void)n, (void)phi;
 }
 
+/* ---- their slopes d phi / d z ---- */
+
+static void slope_rbf(const basis_t *basis, int64_t n, float *z) {
+  finish_rbf(basis, n, z);
+  for (int64_t i = 0; i < n * basis->outputs; i++) z[i] *= -(float)basis->gamma;
+}
+
+/* -sin z = cos(z + pi / 2) */
+static void slope_fourier(const basis_t *basis, int64_t n, float *z) {
+  for (int64_t i = 0; i < n * basis->outputs; i++) z[i] += (float)M_PI_2;
+  finish_fourier(basis, n, z);
+}
+
+static void slope_polynomial_kernel(const basis_t *basis, int64_t n, float *z) {
+  float gamma = (float)basis->gamma, coef0 = (float)basis->coef0;
+  for (int64_t i = 0; i < n * basis->outputs; i++) {
+    float base = gamma * z[i] + coef0;
+    z[i] = (float)basis->degree * gamma;
+    for (int64_t k = 1; k < basis->degree; k++) z[i] *= base;
+  }
+}
+
+static void slope_linear_kernel(const basis_t *basis, int64_t n, float *z) {
+  for (int64_t i = 0; i < n * basis->outputs; i++) z[i] = 1;
+}
+
 static const basis_kind_t kinds[] = {
-    {{"none", "the features themselves"}, false, false, false, NULL},
+    {{"none", "the features themselves"}, false, false, false, NULL, NULL},
     {{"polynomial", "products of up to `degree` features, or powers of each without `interactions`"},
      true,
      false,
      false,
+     NULL,
      NULL},
     {{"fourier", "sqrt(2/D) cos(w.x + b), D = `size` random frequencies: like the rbf kernel"},
      false,
      false,
      false,
-     finish_fourier},
-    {{"rbf", "exp(-gamma |x - c|^2), Gaussians at `size` training rows c"}, false, true, true, finish_rbf},
+     finish_fourier,
+     slope_fourier},
+    {{"rbf", "exp(-gamma |x - c|^2), Gaussians at `size` training rows c"},
+     false,
+     true,
+     true,
+     finish_rbf,
+     slope_rbf},
     {{"polynomial_kernel", "(gamma x.c + coef0)^degree at `size` training rows c"},
      false,
      true,
      false,
-     finish_polynomial_kernel},
-    {{"linear_kernel", "x.c at `size` training rows c"}, false, true, false, finish_linear_kernel},
+     finish_polynomial_kernel,
+     slope_polynomial_kernel},
+    {{"linear_kernel", "x.c at `size` training rows c"},
+     false,
+     true,
+     false,
+     finish_linear_kernel,
+     slope_linear_kernel},
 };
 
 bool basis_choice(size_t i, choice_t *out) {
@@ -274,6 +314,40 @@ void basis_add(const basis_t *basis, int64_t n, int64_t first, int64_t count, co
 
 void basis_finish(const basis_t *basis, int64_t n, float *phi) {
   basis->kind->finish(basis, n, phi);
+}
+
+/* ---- backward ---- */
+
+/* The functions of one row that are products, from the last to the first: each adds to its two factors. */
+static void backward_products(const basis_t *basis, const float *x, float *phi, float *dphi, float *dx) {
+  memcpy(phi, x, (size_t)basis->inputs * sizeof *phi);
+  basis_extend(basis, 1, phi);
+  for (int64_t p = basis->outputs; p-- > basis->inputs;) {
+    dphi[basis->parent[p]] += dphi[p] * phi[basis->factor[p]];
+    dphi[basis->factor[p]] += dphi[p] * phi[basis->parent[p]];
+  }
+  memcpy(dx, dphi, (size_t)basis->inputs * sizeof *dx);
+}
+
+void basis_backward(const basis_t *basis, int64_t n, const float *x, float *work, float *dphi, float *dx) {
+  int64_t in = basis->inputs, width = basis->outputs;
+  if (basis_extends(basis)) {
+    for (int64_t r = 0; r < n; r++)
+      backward_products(basis, x + r * in, work + r * width, dphi + r * width, dx + r * in);
+    return;
+  }
+  memset(work, 0, (size_t)(n * width) * sizeof *work);
+  basis_add(basis, n, 0, in, x, in, work);
+  basis->kind->slope(basis, n, work);
+  for (int64_t r = 0; r < n; r++)
+    for (int64_t e = 0; e < in; e++) {
+      const float *c = basis->centres + e * width;
+      float at = x[r * in + e], sum = 0;
+      for (int64_t p = 0; p < width; p++)
+        sum +=
+            dphi[r * width + p] * work[r * width + p] * (basis->kind->is_distance ? 2 * (at - c[p]) : c[p]);
+      dx[r * in + e] = sum;
+    }
 }
 
 /* ---- files: rows of an array belong to functions, so that `centres` reads like x ---- */

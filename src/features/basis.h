@@ -69,6 +69,10 @@ void basis_add(const basis_t *basis, int64_t n, int64_t first, int64_t count, co
                float *phi);
 void basis_finish(const basis_t *basis, int64_t n, float *phi);
 
+/* dx (n, inputs) from dphi (n, outputs), the derivatives of anything by the features and by phi, for rows x
+ * (n, inputs) of scaled features. work (n, outputs) is work space; dphi is overwritten. Thread-safe. */
+void basis_backward(const basis_t *basis, int64_t n, const float *x, float *work, float *dphi, float *dx);
+
 /* Reads and writes the group `basis`; nothing without a basis. */
 ls_status basis_write(const basis_t *basis, store_t *store, ls_error *error);
 ls_status basis_read(const store_t *store, int64_t inputs, basis_t *out, ls_error *error);

@@ -3,29 +3,11 @@
 #include "library/library_impl.h"
 
 #include "base/float_mode.h"
-#include "features/gather.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct ls_predictor {
-  const model_t *model;
-  predictor_t *predictor;
-  mixture_t mixture;
-  double temperatures[MOST_HEADS];
-  int64_t rows; /* of a block, at most */
-  split_t splits[2];
-  gather_t gathers[2];     /* of float32 and of float64 */
-  ls_error unusable;       /* why rows of float32 cannot be scaled; LS_OK: they can */
-  double *block;           /* (rows, inputs), of either type */
-  int64_t *places;         /* (columns): which column of a table is column c */
-  prediction_rows_t found; /* (rows, outputs) each */
-  uncertainty_t uncertainty;
-  arena_t arena;
-};
 
 static element_t element_of(ls_type type) {
   return type == LS_FLOAT64 ? ELEMENT_F64 : ELEMENT_F32;
@@ -58,7 +40,7 @@ static ls_status make_gather(ls_predictor *predictor, int which, element_t type,
   return gather_create(&predictor->splits[which], features, &predictor->gathers[which], error);
 }
 
-static ls_status make(ls_predictor *predictor, ls_error *error) {
+static ls_status make(ls_predictor *predictor, bool derivatives, ls_error *error) {
   const model_t *model = predictor->model;
   arena_t *arena = &predictor->arena;
   size_t rows = (size_t)predictor->rows, inputs = (size_t)model->features.columns;
@@ -74,7 +56,8 @@ static ls_status make(ls_predictor *predictor, ls_error *error) {
     return error_set(error, LS_NO_MEMORY, "%s", predictor->unusable.message);
   TRY(predictor_create(model->graph, &model->objective, &model->targets, predictor->rows,
                        &predictor->predictor, error));
-  return predictor_take(predictor->predictor, &predictor->mixture, error);
+  TRY(predictor_take(predictor->predictor, &predictor->mixture, error));
+  return derivatives ? sensitivity_create(predictor, &predictor->sensitivity, error) : LS_OK;
 }
 
 ls_status ls_predictor_create(const ls_model *model, const ls_predictor_options *options, ls_predictor **out,
@@ -97,7 +80,7 @@ ls_status ls_predictor_create(const ls_model *model, const ls_predictor_options 
     predictor->mixture.temperatures = predictor->temperatures;
   }
   predictor->uncertainty = predictor_uncertainty(&m->objective, &predictor->mixture);
-  ls_status status = make(predictor, error);
+  ls_status status = make(predictor, options->derivatives != 0, error);
   if (status != LS_OK) {
     ls_predictor_free(&predictor);
     return status;
@@ -109,6 +92,7 @@ ls_status ls_predictor_create(const ls_model *model, const ls_predictor_options 
 void ls_predictor_free(ls_predictor **predictor) {
   if (predictor == NULL || *predictor == NULL) return;
   predictor_destroy(&(*predictor)->predictor);
+  sensitivity_destroy(&(*predictor)->sensitivity);
   for (int i = 0; i < 2; i++) gather_free(&(*predictor)->gathers[i]);
   arena_free(&(*predictor)->arena);
   free(*predictor);
@@ -144,8 +128,7 @@ static ls_status check_outputs(const ls_predictor *predictor, const ls_predictio
   return check_output(&out->epistemic, "epistemic", predictor->uncertainty.epistemic, error);
 }
 
-/* Copies found (n, columns) to rows [first, first + n) of the caller's matrix. */
-static void put(const ls_output *out, int64_t first, int64_t n, int64_t columns, const double *found) {
+void output_put(const ls_output *out, int64_t first, int64_t n, int64_t columns, const double *found) {
   int64_t row_stride = out->row_stride != 0 ? out->row_stride : columns;
   int64_t column_stride = out->column_stride != 0 ? out->column_stride : 1;
   for (int64_t r = 0; r < n && out->values != NULL; r++)
@@ -184,14 +167,14 @@ static void predict_block(ls_predictor *predictor, const gather_t *gather, int64
   float_mode_t mode = float_mode_enter();
   predictor_predict(predictor->predictor, gather, resident, n, (row_place_t){.row = first},
                     &predictor->found);
-  put(&out->mean, first, n, columns, predictor->found.mean);
-  put(&out->aleatoric, first, n, columns, predictor->found.aleatoric);
-  put(&out->epistemic, first, n, columns, predictor->found.epistemic);
+  output_put(&out->mean, first, n, columns, predictor->found.mean);
+  output_put(&out->aleatoric, first, n, columns, predictor->found.aleatoric);
+  output_put(&out->epistemic, first, n, columns, predictor->found.epistemic);
   put_classes(predictor, first, n, out->classes);
   float_mode_restore(mode);
 }
 
-static int64_t block_rows(const ls_predictor *predictor, int64_t rows, int64_t first) {
+int64_t block_rows(const ls_predictor *predictor, int64_t rows, int64_t first) {
   return rows - first < predictor->rows ? rows - first : predictor->rows;
 }
 
@@ -223,23 +206,35 @@ static ls_status gather_of(ls_predictor *predictor, ls_type type, const void *x,
   return LS_OK;
 }
 
-ls_status ls_predict(ls_predictor *predictor, int64_t rows, const ls_input *x, const ls_predictions *out,
-                     ls_error *error) {
-  gather_t *gather = NULL;
+static bool is_dense(const ls_input *x) {
+  return x->column_stride == 0 || x->column_stride == 1;
+}
+
+ls_status rows_open(ls_predictor *predictor, int64_t rows, const ls_input *x, gather_t **gather,
+                    ls_error *error) {
   int64_t columns = predictor->model->features.columns;
-  int64_t row_stride = x->row_stride != 0 ? x->row_stride : columns;
-  bool is_dense = x->column_stride == 0 || x->column_stride == 1;
   if (x->type != LS_FLOAT32 && x->type != LS_FLOAT64)
     return error_set(error, LS_USAGE, "x: the type is neither LS_FLOAT32 nor LS_FLOAT64");
   if (rows < 0 || (rows > 0 && x->values == NULL))
     return error_set(error, LS_USAGE, "x: %" PRId64 " rows at address %p", rows, x->values);
+  int64_t stride = is_dense(x) && x->row_stride != 0 ? x->row_stride : columns;
+  return gather_of(predictor, x->type, is_dense(x) ? x->values : predictor->block, stride, gather, error);
+}
+
+int64_t rows_take(ls_predictor *predictor, const ls_input *x, int64_t first, int64_t n) {
+  if (is_dense(x)) return first;
+  copy_rows(predictor, x, first, n, x->row_stride != 0 ? x->row_stride : predictor->model->features.columns);
+  return 0;
+}
+
+ls_status ls_predict(ls_predictor *predictor, int64_t rows, const ls_input *x, const ls_predictions *out,
+                     ls_error *error) {
+  gather_t *gather = NULL;
+  TRY(rows_open(predictor, rows, x, &gather, error));
   TRY(check_outputs(predictor, out, error));
-  TRY(gather_of(predictor, x->type, is_dense ? x->values : predictor->block, is_dense ? row_stride : columns,
-                &gather, error));
   for (int64_t first = 0, n; first < rows; first += n) {
     n = block_rows(predictor, rows, first);
-    if (!is_dense) copy_rows(predictor, x, first, n, row_stride);
-    predict_block(predictor, gather, is_dense ? first : 0, first, n, out);
+    predict_block(predictor, gather, rows_take(predictor, x, first, n), first, n, out);
   }
   return LS_OK;
 }

@@ -77,11 +77,12 @@ static ls_status find_activation(const layer_settings_t *layer, const activation
   return LS_OK;
 }
 
-/* A node needs a delta if it, or a node before it, has parameters. dL/d input is not needed. */
+/* A node needs a delta if it, or a node before it, has parameters. dL/d input is needed only if asked for. */
 static void mark_needed_deltas(graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
-    node->backward.needs_delta = node->op->has_weight || node->op->has_scale;
+    node->backward.needs_delta =
+        node->op->has_weight || node->op->has_scale || (i == 0 && graph->wants_input_delta);
     for (int k = 0; k < node->op->n_inputs; k++)
       node->backward.needs_delta =
           node->backward.needs_delta || graph->nodes[node->inputs[k]].backward.needs_delta;
@@ -349,6 +350,21 @@ static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_
   return tiles_cut(graph, error);
 }
 
+static ls_status create(const layer_settings_t *layers, size_t n_layers, int64_t inputs,
+                        const graph_table_t *tables, size_t n_tables, bool wants_input_delta, graph_t **out,
+                        ls_error *error) {
+  graph_t *graph = calloc(1, sizeof *graph);
+  if (graph == NULL) return no_memory(error);
+  graph->wants_input_delta = wants_input_delta;
+  graph->precision = &precisions[PRECISION_FP32];
+  ls_status status = build(graph, layers, n_layers, inputs, tables, n_tables, error);
+  if (status == LS_OK)
+    *out = graph;
+  else
+    graph_destroy(&graph);
+  return status;
+}
+
 ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t inputs, graph_t **out,
                        ls_error *error) {
   return graph_create_with_tables(layers, n_layers, inputs, NULL, 0, out, error);
@@ -357,15 +373,13 @@ ls_status graph_create(const layer_settings_t *layers, size_t n_layers, int64_t 
 ls_status graph_create_with_tables(const layer_settings_t *layers, size_t n_layers, int64_t inputs,
                                    const graph_table_t *tables, size_t n_tables, graph_t **out,
                                    ls_error *error) {
-  graph_t *graph = calloc(1, sizeof *graph);
-  if (graph == NULL) return no_memory(error);
-  graph->precision = &precisions[PRECISION_FP32];
-  ls_status status = build(graph, layers, n_layers, inputs, tables, n_tables, error);
-  if (status == LS_OK)
-    *out = graph;
-  else
-    graph_destroy(&graph);
-  return status;
+  return create(layers, n_layers, inputs, tables, n_tables, false, out, error);
+}
+
+ls_status graph_create_for_inputs(const layer_settings_t *layers, size_t n_layers, int64_t inputs,
+                                  const graph_table_t *tables, size_t n_tables, graph_t **out,
+                                  ls_error *error) {
+  return create(layers, n_layers, inputs, tables, n_tables, true, out, error);
 }
 
 ls_status graph_choose_precision(graph_t *graph, const char *name, ls_error *error) {

@@ -53,6 +53,11 @@ typedef struct {
 ls_status graph_create_with_tables(const layer_settings_t *layers, size_t n_layers, int64_t inputs,
                                    const graph_table_t *tables, size_t n_tables, graph_t **out,
                                    ls_error *error);
+/* The same, and backward also computes the delta of the inputs (tape_input_delta). LS_BAD_SETTINGS for an
+ * activation without a slope. */
+ls_status graph_create_for_inputs(const layer_settings_t *layers, size_t n_layers, int64_t inputs,
+                                  const graph_table_t *tables, size_t n_tables, graph_t **out,
+                                  ls_error *error);
 void graph_destroy(graph_t **graph);
 
 /* Sets the precision (precision.h) of dense products on tapes for training. All other products, and all
@@ -139,6 +144,7 @@ void tape_destroy(tape_t **tape);
 float *tape_input(tape_t *tape, int64_t row);        /* (·, inputs), starting at this row */
 float *tape_output(tape_t *tape, int64_t row);       /* (·, outputs): logits or predictions */
 float *tape_output_delta(tape_t *tape, int64_t row); /* dL/d output, to be filled in before backward */
+const float *tape_input_delta(const tape_t *tape, int64_t row); /* dL/d input, of graph_create_for_inputs */
 
 /* ---- the work of one thread ---- */
 

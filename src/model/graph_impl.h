@@ -30,6 +30,7 @@ typedef struct {
 
 struct graph {
   const precision_t *precision; /* used in training */
+  bool wants_input_delta;       /* backward goes on to the input */
   node_t *nodes;                /* in order of computation; the last is the output */
   size_t n_nodes;
   array_t *arrays; /* in graph order: weight, bias, weight, …; statistics last */

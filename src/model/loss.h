@@ -29,6 +29,9 @@ typedef double (*loss_reference_t)(const loss_params_t *params, int64_t width, c
  * deviations. */
 typedef void (*loss_predict_t)(const loss_params_t *params, int64_t width, float *z);
 
+/* slopes (width) = d p_k / d z for one row with predictions p (width). */
+typedef void (*loss_slope_t)(int64_t width, const float *p, int64_t k, float *slopes);
+
 typedef struct {
   const char *name;
   const char *meaning;
@@ -40,6 +43,7 @@ typedef struct {
   bool fixed_units;       /* values that must not be scaled, such as counts */
   double low, high;       /* values lie in [low, high] unless both are 0 */
   loss_predict_t predict; /* NULL: outputs are the predictions */
+  loss_slope_t slope;     /* of predict; NULL: 1, for the means of a network with deviations too */
   const char *prediction; /* the name of a prediction */
 } loss_t;
 

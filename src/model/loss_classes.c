@@ -85,6 +85,11 @@ void loss_cross_entropy_predict(const loss_params_t *params, int64_t width, floa
   for (int64_t i = 0; i < width; i++) z[i] /= sum;
 }
 
+/* d p_k / d z_j = p_k ([j = k] - p_j) */
+void loss_cross_entropy_slope(int64_t width, const float *p, int64_t k, float *slopes) {
+  for (int64_t j = 0; j < width; j++) slopes[j] = p[k] * ((j == k ? 1.0F : 0.0F) - p[j]);
+}
+
 /* ---- margins: by how much the label's score leads ----
  *
  * The sign of a single output separates two classes: with t = -1 for label 0 and t = 1 for label 1, the lead

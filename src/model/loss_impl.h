@@ -20,6 +20,8 @@ LOSS(gaussian)
 LOSS(quantile)
 void loss_bce_predict(const loss_params_t *params, int64_t width, float *z);
 void loss_poisson_predict(const loss_params_t *params, int64_t width, float *z);
+void loss_bce_slope(int64_t width, const float *p, int64_t k, float *slopes);
+void loss_poisson_slope(int64_t width, const float *p, int64_t k, float *slopes);
 void loss_gaussian_predict(const loss_params_t *params, int64_t width, float *z);
 
 /* loss_classes.c */
@@ -27,6 +29,7 @@ LOSS(cross_entropy)
 LOSS(hinge)
 LOSS(perceptron)
 void loss_cross_entropy_predict(const loss_params_t *params, int64_t width, float *z);
+void loss_cross_entropy_slope(int64_t width, const float *p, int64_t k, float *slopes);
 
 #undef LOSS
 

@@ -5,6 +5,7 @@
 #include "math/functions.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- value by value: L = sum over rows of (1/k) sum over the k outputs of term(z, t) ---- */
 
@@ -153,6 +154,11 @@ void loss_bce_predict(const loss_params_t *params, int64_t width, float *z) {
   }
 }
 
+void loss_bce_slope(int64_t width, const float *p, int64_t k, float *slopes) {
+  memset(slopes, 0, (size_t)width * sizeof *slopes);
+  slopes[k] = p[k] * (1 - p[k]);
+}
+
 /* ---- counts: the target has a Poisson distribution with rate exp(z) ---- */
 
 static void poisson_prepare(size_t n, const float *z, float *exponentials, float *logarithms) {
@@ -183,6 +189,11 @@ double loss_poisson_reference(const loss_params_t *params, int64_t width, const 
 void loss_poisson_predict(const loss_params_t *params, int64_t width, float *z) {
   (void)params;
   floats_exp((size_t)width, z, z);
+}
+
+void loss_poisson_slope(int64_t width, const float *p, int64_t k, float *slopes) {
+  memset(slopes, 0, (size_t)width * sizeof *slopes);
+  slopes[k] = p[k];
 }
 
 /* ---- several outputs per target ---- */

@@ -13,6 +13,14 @@ static void take_forward(const call_t *call) {
            (size_t)node->width * sizeof(float));
 }
 
+static void take_backward(const call_t *call, int input, float *dx) {
+  (void)input;
+  const node_t *node = call->node;
+  memset(dx, 0, (size_t)(call->rows * node->table.stride) * sizeof *dx);
+  for (int64_t r = 0; r < call->rows; r++)
+    memcpy(dx + r * node->table.stride, call->dy + r * node->width, (size_t)node->width * sizeof *dx);
+}
+
 static void take_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
                            const double *const *x, double *y) {
   (void)plain;
@@ -23,10 +31,11 @@ static void take_reference(const node_t *node, const double *plain, const pass_t
 
 const op_t op_take = {.name = "take",
                       .formula = "y = x_1 .. x_n, the inputs without the numbers of vectors",
-                      .derivative = "none: the inputs are not trained",
+                      .derivative = "dx = dy, where derivatives by inputs are asked for",
                       .n_inputs = 1,
                       .in_place = -1,
                       .forward = take_forward,
+                      .backward = take_backward,
                       .reference = take_reference};
 
 /* ---- embedding: y = W_k, column k of a matrix (width, vectors), or 0 without a vector ----
@@ -65,6 +74,12 @@ static void embedding_forward(const call_t *call) {
   }
 }
 
+/* Another number of a vector is another vector: there is no slope. */
+static void embedding_backward(const call_t *call, int input, float *dx) {
+  (void)input;
+  memset(dx, 0, (size_t)(call->rows * call->node->table.stride) * sizeof *dx);
+}
+
 static void embedding_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
                                 const double *const *x, double *y) {
   (void)pass;
@@ -86,4 +101,5 @@ const op_t op_embedding = {.name = "embedding",
                            .in_place = -1,
                            .spans = true,
                            .forward = embedding_forward,
+                           .backward = embedding_backward,
                            .reference = embedding_reference};

@@ -97,6 +97,10 @@ float *tape_output(tape_t *tape, int64_t row) {
   return tape->values[node->number] + row * node->width;
 }
 
+const float *tape_input_delta(const tape_t *tape, int64_t row) {
+  return tape->deltas[0] + row * tape->graph->nodes[0].width;
+}
+
 float *tape_output_delta(tape_t *tape, int64_t row) {
   const node_t *node = graph_output_node(tape->graph);
   return tape->deltas[node->number] + row * node->width;

@@ -112,7 +112,7 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
   call.slice_rows = tape->slice_rows;
   call.slice_row = row % tape->slice_rows;
   if (tape->records[node->number] != NULL) {
-    assert(worker->rows >= RECORD_EVERY || worker->rows == tape->slice_rows);
+    assert(worker->rows >= RECORD_EVERY || worker->rows == tape->slice_rows || call.slice_row == 0);
     call.record = record_of(tape, node, row - call.slice_row, call.slice_row / RECORD_EVERY);
   }
   if (tape->columns[node->number] == NULL) return call;
@@ -198,7 +198,8 @@ static void hand_on_node(graph_worker_t *worker, const node_t *node, const float
 
 void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
                     int64_t calls) {
-  graph_backward_between(worker, worker->graph->n_nodes, 1, parameters, tape, row, calls);
+  const size_t last = worker->graph->wants_input_delta ? 0 : 1;
+  graph_backward_between(worker, worker->graph->n_nodes, last, parameters, tape, row, calls);
 }
 
 /* Backward visits all uses of a node before the node itself, so its delta is complete by then. */

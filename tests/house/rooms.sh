@@ -19,7 +19,7 @@ floor() {
     model | data) echo 4 ;;
     features | import) echo 5 ;;
     step | score) echo 6 ;;
-    run | library) echo 7 ;;
+    run | health | library) echo 7 ;;
     train) echo 8 ;;
     study) echo 9 ;;
     cli) echo 10 ;;
