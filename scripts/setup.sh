@@ -12,7 +12,7 @@ packages=(
   gcc libc6-dev cmake ninja-build make git
   libopenmpi-dev openmpi-bin libhdf5-dev libsleef-dev liblapacke-dev
   libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev
-  libcriterion-dev iproute2 graphviz                            # tests
+  libcriterion-dev iproute2 graphviz gfortran pkg-config        # tests
   python3-numpy python3-h5py python3-matplotlib python3-yaml    # looking at files and figures
   dataset-fashion-mnist python3-sklearn                         # data
 )

@@ -1,6 +1,6 @@
-/* Internal to a run: shared by its files. training_setup.c prepares a run with training_columns.c, trainer.c
- * trains it epoch by epoch, save.c saves it, training_end.c ends it; trainer_parts.c has the functions that
- * all of them use. ensemble.c contains train_run. */
+/* Internal to a run: shared by its files. training_setup.c prepares a run with training_columns.c and
+ * training_load.c, trainer.c trains it epoch by epoch, save.c saves it, training_end.c ends it;
+ * trainer_parts.c has the functions that all of them use. ensemble.c contains train_run. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
@@ -112,6 +112,15 @@ ls_status trainer_save(trainer_t *trainer, ls_error *error);
 
 /* On rank 0: keeps the present parameters as the best, until a checkpoint refers to them. */
 void trainer_keep_best(trainer_t *trainer);
+
+/* Makes room for the whole vector and for the sums of losses, and frees what was there. On rank 0 the vector
+ * stays, for the best parameters; the others have it while they load. Not collective. */
+ls_status trainer_make_buffers(trainer_t *trainer, ls_error *error);
+void trainer_free_vector(trainer_t *trainer);
+
+/* Gives the engine the state of the checkpoint of trainer->position, or if `resumed` is false the initial
+ * parameters. Collective. */
+ls_status trainer_load(trainer_t *trainer, ls_error *error);
 
 /* Within a run: loads the checkpoint of trainer->position, or if `resumed` is false the initial parameters.
  * Afterwards the epoch of the position begins anew. Collective. */

@@ -4,7 +4,8 @@
 #   allocations.sh ROOT LOCKSTEP LIBRARY STRIDE [MPIRUN...]
 # LIBRARY: tests/faults/allocator.c. STRIDE: 1 tries every allocation, 7 every seventh; the first six, before ranks can tell
 # each other of errors in the usual way, are always tried. MPIRUN... starts two ranks, of which the last fails.
-# A run that cannot start MPI on a busy machine is tried again: no allocation of lockstep has failed in it.
+# A run that cannot start MPI on a busy machine is tried again: no allocation of lockstep has failed in it. So is a run in
+# which the launcher ended a rank before it could write its report, because the other rank had ended with an error.
 set -euo pipefail
 root=$(realpath "$1") program=$(realpath "$2") library=$(realpath "$3") stride=$4
 shift 4
@@ -34,7 +35,7 @@ faulty() {
     rm -rf runs report.*
     timeout --signal=KILL $limit "${launch[@]}" env LD_PRELOAD="$library" FAULT_ALLOCATION="$n" FAULT_RANK=$last \
       FAULT_REPORT="$place/report" "$program" "$@" >out 2>&1 || code=$?
-    grep -q 'An error occurred in MPI_Init' out || break
+    ! grep -q 'An error occurred in MPI_Init' out && [[ -e report.0 && -e report.$last ]] && break
   done
   return $code
 }
