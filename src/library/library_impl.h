@@ -32,6 +32,13 @@ struct ls_predictor {
   arena_t arena;
 };
 
+/* ---- rows.c ---- */
+
+/* The gather for rows of a type, which begin at `x` and are `stride` elements apart. LS_BAD_DATA if float32
+ * cannot be scaled. */
+ls_status gather_of(ls_predictor *predictor, ls_type type, const void *x, int64_t stride, gather_t **out,
+                    ls_error *error);
+
 /* Rows as the library takes them: a gather whose resident rows [*resident, + n) are rows [first, first + n)
  * of x. Copies them to predictor->block unless their values lie next to each other. */
 ls_status rows_open(ls_predictor *predictor, int64_t rows, const ls_input *x, gather_t **gather,
@@ -42,6 +49,8 @@ int64_t block_rows(const ls_predictor *predictor, int64_t rows, int64_t first);
 
 /* Copies found (n, columns) to rows [first, first + n) of the caller's matrix. */
 void output_put(const ls_output *out, int64_t first, int64_t n, int64_t columns, const double *found);
+
+/* ---- sensitivity.c ---- */
 
 /* LS_USAGE where the mixture has no simple derivative. *out is caller-owned (sensitivity_destroy). */
 ls_status sensitivity_create(const ls_predictor *predictor, sensitivity_t **out, ls_error *error);
