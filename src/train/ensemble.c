@@ -175,7 +175,8 @@ static ls_status collect(trainer_t *trainer, ls_status status, ls_error *error) 
 static ls_status collect_members(world_t *world, const settings_t *settings, const train_options_t *members,
                                  const run_lock_t *lock, ls_error *error) {
   solution_t solution = {.fit = {.rank = 0}};
-  const train_options_t options = {.log = members->log, .replace = members->replace};
+  const train_options_t options = {
+      .log = members->log, .replace = members->replace, .rewrites = members->resume};
   trainer_t trainer = {.world = world,
                        .settings = settings,
                        .options = &options,

@@ -62,8 +62,10 @@ static void describe_checkpoint(const trainer_t *trainer, char text[TEXT]) {
     append(text, "There is no checkpoint");
 }
 
+/* Collective: waits for a checkpoint that is being written, which may be the newest. */
 static ls_status diverged(trainer_t *trainer, int64_t step, const char *what, ls_error *error) {
   char checkpoint[TEXT] = "";
+  saver_finish(&trainer->copies.saver);
   if (is_root(trainer)) {
     describe_checkpoint(trainer, checkpoint);
     report_stop(&trainer->record.report, step, "diverged");

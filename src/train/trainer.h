@@ -12,6 +12,7 @@
 typedef struct {
   bool resume;      /* resume from the newest valid checkpoint; start if there is none */
   bool replace;     /* remove an earlier run of the name, even a finished one */
+  bool rewrites;    /* a finished run of this name is written again in its place: a resumed ensemble */
   bool timing;      /* record the time of every step and write timing.h5 */
   const log_t *log; /* messages for users; only rank 0's `out` is open */
   bool live;        /* log->out is a terminal: show a live bar */

@@ -187,7 +187,7 @@ static ls_status open_run(trainer_t *trainer, ls_error *error) {
   if (!is_root(trainer)) return LS_OK;
   host_facts(&trainer->host);
   TRY(run_lock_check(trainer->run.lock, error));
-  if (!trainer->resumed)
+  if (!trainer->resumed && !(trainer->options->rewrites && run_is_finished(&trainer->run)))
     TRY(run_directory_fresh(&trainer->run, trainer->options->replace, trainer->options->log, error));
   TRY(write_config(trainer, error));
   TRY(report_open(&trainer->record.report, &trainer->run, trainer->options, trainer->settings->train.epochs,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Lets every allocation of a training fail in turn. Each run must end within a time limit, by itself, with exit code 1 and
-# a message about memory, and must have freed all that it had allocated.
+# a message about memory, or go on with a warning about a file that could not be saved. It must have freed all that it had
+# allocated.
 #   allocations.sh ROOT LOCKSTEP LIBRARY STRIDE [MPIRUN...]
 # LIBRARY: tests/faults/allocator.c. STRIDE: 1 tries every allocation, 7 every seventh; the first six, before ranks can tell
 # each other of errors in the usual way, are always tried. MPIRUN... starts two ranks, of which the last fails.
@@ -50,7 +51,8 @@ try() {
     code=0
     faulty "$n" "$@" || code=$?
     runs=$((runs + 1))
-    if [[ $code -ne 1 ]]; then
+    # a checkpoint or history that cannot be saved does not end a run
+    if [[ $code -ne 1 ]] && ! { [[ $code -eq 0 ]] && grep -q '^warning: .*memory.*training goes on' out; }; then
       fail "$*: allocation $n of $allocations: exit code $code"$'\n'"$(tail -5 out)"
       continue
     fi
@@ -76,4 +78,4 @@ YAML
 
 try train run.yaml
 echo "$runs runs with a failing allocation, $failures faults"
-[[ $failures -eq 0 ]]
+[[ $runs -gt 0 && $failures -eq 0 ]]

@@ -44,5 +44,5 @@ check_tidy() {
 # counts WHAT: the last line, and the exit code.
 counts() {
   echo "$1: $runs runs, $failures faults"
-  [[ $failures -eq 0 ]]
+  [[ $runs -gt 0 && $failures -eq 0 ]]
 }
