@@ -164,6 +164,7 @@ void run_tidy(const run_directory_t *run) {
     unlink(path);
   }
   free_entries(entries, n);
+  for_parts(run, -1, remove_path);
 }
 
 void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step) {
@@ -176,7 +177,6 @@ void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step) {
     unlink(path);
   }
   free_entries(entries, n);
-  for_parts(run, -1, remove_path);
   n = scandir(run->path, &entries, is_best, alphasort);
   for (int i = 0; i < n; i++) {
     if (step_behind("best-", entries[i]->d_name) == best_step) continue;

@@ -38,14 +38,14 @@ bool run_has(const char *path);
 ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bool *found,
                                 position_t *position, ls_error *error);
 
-/* Removes temporary files whose writers have ended: those of dead processes of this host, and from other
- * hosts those of checkpoints, because only owners of the run write these, and this process is the owner
- * now. */
+/* Removes what dead processes have left: parts without their checkpoint, and temporary files whose writers
+ * have ended: those of dead processes of this host, and from other hosts those of checkpoints, because only
+ * owners of the run write these, and this process is the owner now. Nothing else may be written to the
+ * directory meanwhile. */
 void run_tidy(const run_directory_t *run);
 
-/* Removes all checkpoints but the newest `keep` and the best one, parts without their checkpoint, and other
- * best-STEP.h5 than that of best_step; then does what run_tidy does. Nothing else may be written to the
- * directory meanwhile. */
+/* Removes all checkpoints but the newest `keep` and the best one, and other best-STEP.h5 than that of
+ * best_step; then does what run_tidy does. */
 void run_prune(const run_directory_t *run, int64_t keep, int64_t best_step);
 
 #endif

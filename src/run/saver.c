@@ -256,13 +256,23 @@ done:
   return status;
 }
 
+/* Waits for the thread. If that takes long, other ranks see what this one waits for. */
+static ls_status await(saver_t *saver, ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  run_checkpoint(saver->in.run, saver->copies.position.step, path);
+  activity_set("writing %s", path);
+  ls_status status = background_wait(saver->thread, error);
+  activity_set("training");
+  return status;
+}
+
 /* Takes note of parts. LS_OK while some rank still writes, unless `wait`. Collective. */
 static ls_status settle_parts(saver_t *saver, bool wait, bool must, ls_error *error) {
   ls_error problem = {0};
   int64_t busy = background_is_busy(saver->thread);
   if (!wait) TRY(world_max_i64(saver->in.world, &busy, 1, error));
   if (!wait && busy != 0) return LS_OK;
-  problem.status = saver->thread != NULL ? background_wait(saver->thread, &problem) : LS_OK;
+  problem.status = saver->thread != NULL ? await(saver, &problem) : LS_OK;
   ls_status status = world_agree(saver->in.world, problem.status, &problem);
   saver->parts_pending = false;
   if (saver->thread != NULL) saver->cost = background_cost(saver->thread);
@@ -281,7 +291,7 @@ static ls_status settle(saver_t *saver, bool wait, bool must, ls_error *error) {
   ls_error problem = {0};
   if (saver->parts_pending) TRY(settle_parts(saver, wait, must, error));
   if (!saver->is_pending || (!wait && background_is_busy(saver->thread))) return LS_OK;
-  problem.status = background_wait(saver->thread, &problem);
+  problem.status = await(saver, &problem);
   saver->is_pending = false;
   if (problem.status != LS_OK) return note_failure(saver, must, &problem, error);
   note_success(saver);

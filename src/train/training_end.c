@@ -207,6 +207,7 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
     fputc('\n', out);
   }
   log_info(trainer->options->log, "run directory: %s", trainer->run.path);
+  run_tidy(&trainer->run);
   return LS_OK;
 }
 
