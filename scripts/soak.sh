@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Attacks lockstep for hours: kills, failing file calls and allocations, damaged files, full disks, simultaneous starts,
-# lost nodes, fuzzing. Every part is a test of CI, here in its long form.
+# lost nodes, fuzzing. Every part but fuzzing is a test of CI, here in its long form.
 #   scripts/soak.sh [--quick] [--list] [PART…]
 #
 #   --quick   each part as short as in CI
