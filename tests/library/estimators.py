@@ -31,7 +31,7 @@ assert scores.min() > 0.9
 
 x, y = load_diabetes(return_X_y=True)
 ours = cross_val_score(make_pipeline(StandardScaler(), lockstep.Regressor(units=(16,), epochs=30, learning_rate=0.01)), x, y, cv=3)
-theirs = cross_val_score(make_pipeline(StandardScaler(), MLPRegressor((16,), max_iter=1000, learning_rate_init=0.01,
+theirs = cross_val_score(make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(16,), max_iter=1000, learning_rate_init=0.01,
                                                                      random_state=1)), x, y, cv=3)
 print("diabetes, R2 of 3 folds:", ours, "MLPRegressor:", theirs)
 assert ours.mean() > theirs.mean() - 0.1
