@@ -21,8 +21,8 @@ parts="
 kills|random kills, each resumed on another layout|300|4
 file_calls|every file call fails, or the process is killed there|1|83
 file_calls_ranks|the same on two ranks|1|199
-allocations|every allocation fails|1|19
-allocations_ranks|the same on two ranks|1|97
+allocations|every allocation fails|1|61
+allocations_ranks|the same on two ranks|1|293
 damage|flips, zeros and cuts of every file|1|97
 full_disk|a file system that runs full||
 pairs|two starts of one name|50|4
