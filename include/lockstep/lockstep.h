@@ -82,7 +82,7 @@ typedef struct {
   const char *loss;     /* "cross_entropy" */
   const char *kind;     /* of its predictions: "probability", "score", "prediction" */
   int64_t first, width; /* its columns of the predictions */
-  int64_t classes;      /* a row is one of so many; 0: the head predicts values */
+  int64_t classes;      /* the number of classes; 0: the head predicts values */
 } ls_head;
 
 LS_API int64_t ls_model_heads(const ls_model *model);
@@ -102,7 +102,7 @@ typedef struct ls_predictor ls_predictor;
 /* How a model is asked. {0} is the default. */
 typedef struct {
   int64_t most_rows; /* rows that are computed together: 1 to 128; 0: 128. Fewer need less memory */
-  int64_t samples;   /* Monte-Carlo dropout: each prediction is the mean of so many masks; 0: no dropout */
+  int64_t samples;   /* Monte-Carlo dropout: number of masks that a prediction averages; 0: no dropout */
   const double *temperatures; /* (heads): logits are divided by them; 0: they are not. NULL: none are */
   int derivatives;            /* 1: ls_derivative and ls_directional can be called, which takes more memory */
 } ls_predictor_options;

@@ -1,5 +1,6 @@
 /* The roll call between nodes. A rank that has waited too long asks one rank of each other node, and then all
- * ranks of the nodes that have not answered. Who waits or works answers, who is stuck or cut off does not.
+ * ranks of the nodes that have not answered. A rank that waits or works answers. A rank that is stuck or cut
+ * off does not.
  *
  *     rank 0 on node 0          rank 1 on node 1          ranks 2 and 3 on node 2, cut off
  *     waited too long
@@ -22,7 +23,7 @@ typedef struct {
   survey_t survey;    /* of this host */
   bool *answers;      /* (nodes): the nodes of which a rank has answered, the own one too; borrowed */
   bool works;         /* some rank on another node works, so waiting is right */
-  bool found;         /* a rank on another node knows who is stuck, and will report */
+  bool found;         /* a rank on another node knows the stuck rank, and will report */
   bool has_completed; /* what the rank waits for has come meanwhile */
 } roll_t;
 
