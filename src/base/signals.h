@@ -11,7 +11,8 @@
 #include <stdbool.h>
 
 /* Starts recording the signals, whichever thread receives them. Interrupted system calls are restarted where
- * possible. A signal that is already ignored (nohup, background jobs of a script) stays ignored. */
+ * possible. A signal that is already ignored (nohup, background jobs of a script) stays ignored. May be
+ * called again, to take the signals back from a library that has installed a handler of its own. */
 void signals_note(void);
 
 /* Makes a write beyond the limit of a file's size (ulimit -f) fail with EFBIG, instead of ending the process

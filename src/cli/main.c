@@ -102,7 +102,9 @@ static bool answer_at_once(int argc, char **argv) {
 
 /* ---- work ---- */
 
-/* Starts to record signals. Done before MPI starts, because starting MPI may take a while. */
+/* Starts to record signals. Called before MPI starts, because starting MPI may take a while, and once more
+ * after: MPICH takes SIGUSR1 for the news that a process has died, and a process without a launcher then
+ * waits for ever. */
 static void note_signals(int argc, char **argv) {
   const command_t *command = NULL;
   if (argc > 1 && find_command(argv[1], &command, NULL) == LS_OK && command->takes_signals) signals_note();
@@ -193,6 +195,7 @@ int program_run(int argc, char **argv) {
     watch_end();
     return session.launch.rank == 0 ? report(status, &error) : ls_status_exit_code(status);
   }
+  note_signals(argc, argv);
   session.is_root = world_rank(session.world) == 0;
   session.log.out = session.is_root ? stderr : NULL;
   status = run_command(&session, argc, argv, &error);

@@ -53,6 +53,12 @@ for ((pair = 0; pair < count; pair++)); do
   sleep 0.3 # the winner trains on
   # shellcheck disable=SC2046 # process numbers
   kill -USR1 $(ranks_of_job) 2>/dev/null || true
+  for ((tries = 0; tries < 20 * limit; tries++)); do
+    kill -0 "$first" 2>/dev/null || kill -0 "$second" 2>/dev/null || break
+    sleep 0.05
+  done
+  # shellcheck disable=SC2046 # process numbers
+  [[ $tries -lt $((20 * limit)) ]] || kill -KILL $(ranks_of_job) "$first" "$second" 2>/dev/null || true # a hang: exit code 137
   wait "$first" || codes[0]=$?
   wait "$second" || codes[1]=$?
   runs=$((runs + 1))
