@@ -9,16 +9,15 @@ trap 'rm -rf "$work"' EXIT
 find "$2/CMakeFiles" -path '*/src/*.o' | sort >"$work/objects"
 [ -s "$work/objects" ] || { echo "no object files below $2/CMakeFiles" >&2; exit 1; }
 
-# symbol FILE for what is defined, FILE symbol for what is used; FILE is room/name.c
-: >"$work/defined"
-: >"$work/used"
-while IFS= read -r object; do
-  file=${object#*/src/}
-  file=${file%.o}
-  [ -e "$1/src/$file" ] || continue # left over from a file that is no more
-  nm -P --defined-only -g "$object" | awk -v file="$file" '{ print $1, file }' >>"$work/defined"
-  nm -P -u "$object" | awk -v file="$file" '{ print file, $1 }' >>"$work/used"
-done <"$work/objects"
+# symbol FILE for what is defined, FILE symbol for what is used; FILE is room/name.c. One nm reads all objects: it writes
+# OBJECT: SYMBOL TYPE …. An object whose file is no more is left over.
+(cd "$1/src" && ls -d ./*/*.c | cut -c 3-) >"$work/files"
+symbols() {
+  xargs nm -A -P -g "$1" <"$work/objects" | awk 'NR == FNR { exists[$1] = 1; next }
+    { file = $1; sub(/^.*\/src\//, "", file); sub(/\.o:$/, "", file); if (file in exists) print $2, file }' "$work/files" -
+}
+symbols --defined-only >"$work/defined"
+symbols -u | awk '{ print $2, $1 }' >"$work/used"
 
 # Each pair of files, once, is a line for tsort, which names the members of every cycle.
 awk 'NR == FNR { of[$1] = $2; next }
