@@ -35,7 +35,7 @@ static inline float_mode_t float_mode_flush(void) {
 #endif
 }
 
-/* Makes the calling thread compute as a thread of lockstep does, whatever its settings are: denormals
+/* Makes the calling thread compute as a thread of lockstep does, for any settings of the thread: denormals
  * flushed, round to nearest, no traps. Returns its previous mode, with the exceptions so far. Takes a few
  * cycles. */
 static inline float_mode_t float_mode_enter(void) {

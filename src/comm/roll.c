@@ -76,7 +76,7 @@ static int listen(world_t *world, int round, roll_t *roll) {
   int from = 0, n = 0;
   const survey_t *survey = &roll->survey;
   while (receive(world, &message, &from)) {
-    if (message.is_question) { /* whoever asks is alive */
+    if (message.is_question) { /* a rank that asks is alive */
       send(world, from,
            (roll_message_t){.round = message.round, .found = survey->found > 0, .works = survey->works > 0});
     } else if (message.round == round) {

@@ -150,7 +150,7 @@ ls_status window_create(world_t *world, size_t bytes, const char *what, window_t
   TRY_OR_DONE(world_agree(world, status, error));
   TRY_OR_DONE(agree_on_window(world, open_window(world, whole, window, error), what, whole, error));
   if (window->win != MPI_WIN_NULL) memset(window->segments[world_place(world)], 0, whole);
-  status = world_barrier(world, error); /* nobody reads a segment before its owner has zeroed it */
+  status = world_barrier(world, error); /* no rank reads a segment before its owner has zeroed it */
 done:
   if (status != LS_OK) {
     window_destroy(&window);

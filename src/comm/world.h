@@ -1,6 +1,6 @@
 /* The ranks of a job. No other room knows MPI.
  *
- * Ranks are numbered node by node, whatever the launcher's order, so the ranks of a node own consecutive
+ * Ranks are numbered node by node, in any order of the launcher, so the ranks of a node own consecutive
  * shards. A node here is a group of ranks that share memory. Its ranks have places 0, 1, … The ranks with the
  * same place on all nodes form a lane:
  *

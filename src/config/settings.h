@@ -50,7 +50,7 @@ typedef struct {
   double low, high; /* minmax: the range, default 0 and 1 */
 } scaling_settings_t;
 
-/* A number of epochs, of steps or of seconds, or whatever the program chooses; all 0: never. */
+/* A number of epochs, of steps or of seconds, or the choice of the program; all 0: never. */
 typedef struct {
   int64_t epochs, steps;
   double seconds;

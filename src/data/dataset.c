@@ -87,7 +87,7 @@ ls_status dataset_describe(world_t *world, const settings_t *settings, dataset_s
 
 /* ---- this rank's rows ---- */
 
-/* The k-th row (from 0) of a kind; `end` when there are not so many. */
+/* The k-th row (from 0) of a kind; `end` if there are fewer. */
 static int64_t find_row(const uint8_t *kinds, uint8_t wanted, int64_t k, int64_t end) {
   for (int64_t i = 0; i < end; i++)
     if (kinds[i] == wanted && k-- == 0) return i;
@@ -247,7 +247,8 @@ static ls_status finish(world_t *world, ls_status status, dataset_t *dataset, da
   return LS_OK;
 }
 
-/* Everybody gets the series that rank 0 has found, and makes the splits' timelines of them. Collective. */
+/* Sends the series that rank 0 has found to all ranks, which make the splits' timelines of them. Collective.
+ */
 static ls_status make_timelines(world_t *world, const settings_t *settings, const dataset_plan_t *plan,
                                 series_t series[SPLITS], dataset_t *dataset, timeline_t timelines[SPLITS],
                                 ls_error *error) {

@@ -108,7 +108,7 @@ void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen);
 
 /* One array of rows without targets, for predict: the rows of this rank's shards, as the split `test`,
  * streamed when they are more than `limit` bytes (0: never). Where the window has a length, rows are all
- * windows that x has inputs for, the last one too, whose targets nobody knows yet. NaN is an error unless
+ * windows that x has inputs for, the last one too, whose targets are not known yet. NaN is an error unless
  * missing values may be among them. Collective. */
 ls_status dataset_load_features(world_t *world, const char *file, const char *x,
                                 const window_settings_t *window, int64_t features, bool has_missing,

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Reading one row by itself costs about as much as reading so many neighbours with it. */
+/* Reading one row by itself takes about as long as reading this many neighbours with it. */
 enum { SPARSE_PLAIN = 4, SPARSE_LIBRARY = 32 };
 
 /* ---- which rows ---- */

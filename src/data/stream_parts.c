@@ -1,5 +1,6 @@
 /* The walk over a split's rows as they lie. A part fills one half of the buffer while the other is looked at.
- * Parts end so that whoever cuts shards into blocks of up to PART_ROWS rows finds every block in one part. */
+ * Parts end so that code that cuts shards into blocks of up to PART_ROWS rows finds every block in one part.
+ */
 #include "data/stream_impl.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* The arithmetic of fitting. Loops run over columns inside and rows outside, so that they go through memory
- * as it lies and in vectors, and every column adds its rows in file order whatever the vector width. */
+ * as it lies and in vectors, and every column adds its rows in file order for any vector width. */
 #include "features/scaler_fit.h"
 
 #include <float.h>

@@ -121,7 +121,7 @@ typedef struct {
   const struct missing_row *row; /* the rule that fills missing values in; NULL: none */
   double constant;
   double *fill;     /* (columns): by the rule, unless it is most_frequent */
-  int64_t *present; /* (columns): values that are not missing; NULL: nobody asks */
+  int64_t *present; /* (columns): values that are not missing; NULL: not wanted */
 } filling_t;
 
 /* Fits the columns of a table that lies like the split's rows (x or targets), by methods (columns), and what

@@ -34,7 +34,7 @@ typedef struct {
   arena_t arena;    /* owns the above */
 } objective_t;
 
-/* For a network of so many outputs; LS_BAD_SETTINGS when heads and outputs do not go together. Borrows lists
+/* For a network of `outputs` outputs; LS_BAD_SETTINGS if heads and outputs do not fit together. Borrows lists
  * of the settings. *out is caller-owned (objective_free) and untouched on failure. Thread-safe. */
 ls_status objective_create(const settings_t *settings, int64_t outputs, objective_t *out, ls_error *error);
 void objective_free(objective_t *objective);
@@ -56,8 +56,8 @@ target_request_t objective_request(const objective_t *objective);
 ls_status objective_check_classes(const objective_t *objective, const char *file, int64_t names,
                                   ls_error *error);
 
-/* Fails with LS_BAD_SETTINGS if no head tells so many classes apart that a top-k accuracy could be below 1.
- * The default of train.top_k is nobody's wish, and always fits. */
+/* Fails with LS_BAD_SETTINGS if no head has more than k classes: its top-k accuracy would always be 1. The
+ * default of train.top_k is never refused. */
 ls_status objective_check_top_k(const objective_t *objective, int64_t top_k, ls_error *error);
 
 /* The loss itself where there is one head, "of 3 heads" (in text) else; for messages: "the loss %s". */

@@ -22,7 +22,7 @@ typedef struct {
   line_point_t start;  /* at step 0 */
   line_point_t lo, hi; /* lo: lowest point with sufficient descent; hi: other end of the bracket */
   bool is_bracketed;
-  bool is_last; /* take the step of the next evaluation, whatever its value */
+  bool is_last; /* take the step of the next evaluation, even if its value is large */
   int evaluations;
   double step; /* to evaluate next */
 } line_search_t;

@@ -37,8 +37,8 @@ static int is_entry(const struct dirent *entry) {
   return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-/* EMPTY; BARELY_BEGUN: a run that has nothing but what it wrote at its start; RUN; FOREIGN: anything else
- * belongs to somebody. */
+/* EMPTY; BARELY_BEGUN: a run that has nothing but what it wrote at its start; RUN; FOREIGN: anything else,
+ * which lockstep did not write. */
 typedef enum { EMPTY, BARELY_BEGUN, RUN, FOREIGN } content_t;
 
 static content_t content_of(const char *path) {

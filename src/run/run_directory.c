@@ -116,7 +116,8 @@ static void rename_damaged(const char *path) {
   rename(path, to);
 }
 
-/* Takes damaged checkpoints out of the count of those that are kept. They stay for whoever wants to look. */
+/* Takes damaged checkpoints out of the count of those that are kept. They stay, so that users can look at
+ * them. */
 static void put_aside(const run_directory_t *run, struct dirent **entries, int n, const log_t *log) {
   for (int i = 0; i < n; i++) {
     char from[RUN_FILE_SIZE], to[RUN_FILE_SIZE + 16];

@@ -136,7 +136,7 @@ static ls_status refuse(const run_lock_t *lock, const owner_t *owner, owner_stat
 
 static ls_status take(const run_lock_t *lock, const char *path, int depth, ls_error *error);
 
-/* Puts our file in the place of a dead owner's lock, unless somebody else has done so. */
+/* Puts our file in the place of a dead owner's lock, unless another process has done so. */
 static ls_status take_over(const run_lock_t *lock, const char *path, const owner_t *dead, int depth,
                            bool *taken, ls_error *error) {
   char claim[LOCK_PATH_SIZE], who[3 * OWNER_FIELD_SIZE];
@@ -228,7 +228,7 @@ static void stop_renewing(run_lock_t *lock) {
 /* ---- what dead processes left ---- */
 
 /* Removes the temporary files of dead processes, and what they held while they replaced or gave back an
- * earlier lock of this run. Nobody can need the latter: the lock is ours now. */
+ * earlier lock of this run. No process needs the latter: the lock is ours now. */
 static void remove_left_over(const run_lock_t *lock) {
   char folder[LOCK_PATH_SIZE], path[2 * LOCK_PATH_SIZE];
   const char *slash = strrchr(lock->path, '/'), *name = slash == NULL ? lock->path : slash + 1;
@@ -304,7 +304,7 @@ ls_status run_lock_check(const run_lock_t *lock, ls_error *error) {
   char who[3 * OWNER_FIELD_SIZE];
   if (lock == NULL || is_of(lock->path, lock->self.id)) return LS_OK;
   if (!owner_read(lock->path, &owner))
-    return error_set(error, LS_FAILED, "%s is gone: somebody else may use %s now", lock->path, lock->run);
+    return error_set(error, LS_FAILED, "%s is gone: another process may use %s now", lock->path, lock->run);
   owner_describe(&owner, who, sizeof who);
   return error_set(error, LS_FAILED,
                    "%s was taken over by %s, because this process gave no sign of life for %d s", lock->run,

@@ -116,7 +116,8 @@ typedef struct {
 /* Whether a run keeps checkpoints. */
 bool saver_keeps(const settings_t *settings);
 
-/* Whether the states of a network with so many floats are written in parts, if all ranks see the directory.
+/* Whether the states of a network with `floats` parameters are written in parts, if all ranks see the
+ * directory.
  */
 bool saver_in_parts(const settings_t *settings, size_t floats, int ranks);
 
@@ -133,8 +134,8 @@ void saver_free(saver_t *saver); /* waits for the thread; also of {0} */
  * there. Otherwise only begins, and fails only if the run has lost its directory or a rank. Collective. */
 ls_status saver_save(saver_t *saver, const save_state_t *state, ls_error *error);
 
-/* Takes note of a checkpoint that is complete, or has failed, without waiting. For meetings of all ranks that
- * take place anyway. Collective. */
+/* Takes note of a checkpoint that is complete, or has failed, without waiting. Called where all ranks
+ * meet in any case. Collective. */
 ls_status saver_look(saver_t *saver, ls_error *error);
 
 /* Whether a meeting would find something new. Any thread may ask. */

@@ -2,7 +2,7 @@
  * thread's kernels and buffers, knows nothing of ranks, threads or files, and can be used without a world.
  * What walks over the rows of a split with several threads is score/predict.h and score/evaluate.h.
  *
- * Whoever makes threads puts them into the mode of base/float_mode.h, in which models are trained. */
+ * A caller that makes threads puts them into the mode of base/float_mode.h, in which models are trained. */
 #ifndef SCORE_PREDICTOR_H
 #define SCORE_PREDICTOR_H
 

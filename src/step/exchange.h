@@ -131,8 +131,8 @@ typedef struct {
   atomic_int *failed, *waiting;
 } exchange_setup_t;
 
-/* Measures how fast messages are between nodes, and chooses buckets for a vector of so many floats, large
- * enough to keep the line busy. Sums do not depend on it. Needs several nodes. Collective. */
+/* Measures how fast messages are between nodes, and chooses buckets for a vector of `vector_floats` floats,
+ * large enough to keep the line busy. Sums do not depend on it. Needs several nodes. Collective. */
 ls_status exchange_division(world_t *world, size_t vector_floats, division_t *out, ls_error *error);
 
 /* Memory comes from the arena. The caller sets out->transfer, with room for exchange_messages. Not

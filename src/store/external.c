@@ -1,5 +1,5 @@
 /* Whether a file may lead to other files. HDF5 follows links and arrays to any file that the user can read,
- * so a dataset of somebody else could have the user's private files trained on. */
+ * so a dataset of another user could make lockstep train on private files of this user. */
 #include "store/store_impl.h"
 
 #include <stdio.h>

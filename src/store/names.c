@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Real files do not nest this deep, nor do they have so many groups with several names. */
+/* Real files do not nest this deep, nor do they have this many groups with several names. */
 enum { DEEPEST_GROUP = 64, MOST_SHARED_GROUPS = 4096 };
 
 #if H5_VERSION_GE(1, 12, 0)

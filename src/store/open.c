@@ -1,6 +1,6 @@
 /* Opening a file that may be damaged. HDF5 trusts what it reads, so a damaged file can crash or hang the
  * process that opens it. A sealed file is compared with its seal first (seal.c). Any other file, which an
- * older lockstep or another program wrote or somebody edited, is first read in a child process: a crash or a
+ * older lockstep or another program wrote, or that was edited, is first read in a child process: a crash or a
  * hang ends the child alone. */
 #include "store/store_impl.h"
 

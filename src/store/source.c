@@ -12,7 +12,7 @@
 
 /* ---- storage ---- */
 
-/* NaN as the fill value says that values are missing, and whoever reads them checks for NaN. */
+/* NaN as the fill value says that values are missing, and their readers check for NaN. */
 static bool fills_with_nan(hid_t dataset, hid_t list) {
   double fill = 0;
   hid_t type = H5Dget_type(dataset);

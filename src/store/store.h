@@ -43,7 +43,7 @@ typedef struct store store_t;
 /* ---- reading ---- */
 
 /* Whether arrays that are read may be in other files: external storage, and links to other files. They are
- * refused by default, because a file of somebody else could name any file of the user. (A virtual array may
+ * refused by default, because a file of another user could name any file of this user. (A virtual array may
  * have sources in other HDF5 files.) For the whole process; call it before any file is opened. */
 void store_allow_external(bool allowed);
 
@@ -62,7 +62,7 @@ bool store_is_hdf5(const char *path);
 
 /* Compares the bytes of a file with its seal, without HDF5. Callers may divide the work: this one compares
  * part `part` of `parts`; 0 of 1 is the whole file. *sealed is false, and nothing is compared, if the file
- * has no seal: lockstep did not write it, an older lockstep did, or somebody edited it. A missing file is no
+ * has no seal: lockstep did not write it, an older lockstep did, or the file was edited. A missing file is no
  * error here. LS_BAD_DATA names the damaged bytes. */
 ls_status store_check(const char *path, int part, int parts, bool *sealed, ls_error *error);
 

@@ -11,7 +11,7 @@ static struct {
   pthread_mutex_t mutex; /* guards what follows; never held while HDF5 works */
   pthread_cond_t freed;
   pthread_t owner;
-  int depth;          /* how many times the owner has taken the turn; 0: nobody has it */
+  int depth;          /* how many times the owner has taken the turn; 0: no thread has it */
   uint64_t next, now; /* the number of the next thread to ask, and the one whose turn it is */
   bool alone;         /* a child process with a single thread */
 } turn = {.mutex = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};

@@ -7,8 +7,8 @@
 
 typedef struct exchange_probe exchange_probe_t;
 
-/* An exchange of a parameter vector of so many blocks (GRAPH_BLOCK), between all nodes of the world, of which
- * there are several. *out is caller-owned and untouched on failure. Collective. */
+/* An exchange of a parameter vector of `blocks` blocks (GRAPH_BLOCK), between all nodes of the world, of
+ * which there are several. *out is caller-owned and untouched on failure. Collective. */
 ls_status exchange_probe_create(world_t *world, size_t blocks, exchange_probe_t **out, ls_error *error);
 void exchange_probe_destroy(exchange_probe_t **probe); /* not collective */
 

@@ -30,7 +30,7 @@ typedef struct {
 } interconnect_line_t;
 
 /* Fits the line alpha + beta n with the smallest relative errors: least squares of (alpha + beta n - t) / t,
- * so that small messages count as much as large ones. */
+ * so that small and large messages have the same weight. */
 void interconnect_fit(interconnect_line_t *line);
 
 /* Measures all levels. All ranks get the figures. Collective. */

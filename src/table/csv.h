@@ -10,7 +10,7 @@
  * A cell is one double. A number is its value, a missing cell is NaN, and any other text, a *word*, is a NaN
  * whose low bits are the word's code in a list of the distinct words of the column. So memory is bounded by
  * the size of the columns, and whatever a column turns out to be is decided once for each distinct word.
- * Nothing depends on the number of threads or the size of chunks except the codes of words, which nobody
+ * Nothing depends on the number of threads or the size of chunks except the codes of words, which no caller
  * sees. */
 #ifndef TABLE_CSV_H
 #define TABLE_CSV_H
@@ -138,7 +138,7 @@ ls_status csv_source_peek(csv_source_t *source, size_t *cells, ls_error *error);
 typedef enum {
   CSV_NUMBERS, /* cells are numbers, or else words */
   CSV_WORDS,   /* cells are words, numbers too: their texts matter */
-  CSV_SKIPPED  /* nobody asks for the cells */
+  CSV_SKIPPED  /* the cells are not wanted */
 } csv_mode_t;
 
 /* What a chunk, or a table, has in one column. */

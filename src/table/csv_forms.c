@@ -133,7 +133,7 @@ static const csv_form_t dated[2][2] = {
     {DATE("date (day first)", "d/m/Y~"), DATE("date (month first)", "m/d/Y~")},
     {DATE("date (day first)", "d-m-Y~"), DATE("date (month first)", "m-d-Y~")}};
 
-/* Dates that are refused: nobody can tell the century. */
+/* Dates that are refused: their century is unknown. */
 static const csv_form_t short_dates[] = {
     DATE("d/m/y", "d/m/y~"), DATE("m/d/y", "m/d/y~"), DATE("d.m.y", "d.m.y~"), DATE("y/m/d", "y/m/d~"),
     DATE("d-m-y", "d-m-y~"), DATE("m-d-y", "m-d-y~"), DATE("y-m-d", "y-m-d~"), DATE("d-b-y", "d-b-y"),

@@ -76,7 +76,7 @@ typedef struct {
  * except the marks of missing cells. */
 typedef struct {
   bool has_names;      /* the first record names the columns */
-  bool is_utf8;        /* whatever the options say */
+  bool is_utf8;        /* even if the options name another encoding */
   const bool *is_text; /* (columns) cells are texts even if they look like numbers, unless an option says that
                           the column is numeric or cyclic; NULL: no column */
 } table_made_t;

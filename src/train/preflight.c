@@ -186,7 +186,7 @@ static int threads_of_a_core(void) {
   return 1 + (int)siblings; /* "0,64" or "0-1": two */
 }
 
-/* Whether every node of `group` ranks (0: no such groups) would be full with so many ranks on a host. */
+/* Whether every node of `group` ranks (0: no such groups) is full if a host has `ranks` ranks. */
 static bool fills_nodes(int ranks, int group) {
   return group <= 0 || ranks < group || ranks % group == 0;
 }

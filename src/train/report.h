@@ -37,7 +37,7 @@ ls_status report_finish(report_t *report, ls_error *error);
 /* Logs that the run starts, or resumes at `step`. */
 void report_start(report_t *report, int64_t step, const char *layout);
 
-/* Logs that the run has skipped so many steps up to this one. */
+/* Logs the number of steps that the run has skipped up to this one. */
 void report_skips(report_t *report, int64_t step, int64_t steps);
 
 /* Logs that the run has gone back to an earlier step, because copies of the parameters differ. */

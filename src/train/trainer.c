@@ -138,7 +138,7 @@ static ls_status log_step(trainer_t *trainer, int64_t step_in_epoch, ls_error *e
   return LS_OK;
 }
 
-/* The mean loss of so many rows for finite_check; 0 if all of them were skipped. */
+/* The mean loss of `rows` rows for finite_check; 0 if all of them were skipped. */
 static double loss_to_check(const trainer_t *trainer, int64_t rows) {
   return rows > 0 ? mean_loss(trainer, rows) : 0;
 }
@@ -163,7 +163,8 @@ static ls_status judge_window(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
-/* Whether the copies of the parameters are compared here: every so many steps, and before all that may save.
+/* Whether the copies of the parameters are compared here: every train.verify_every steps, and before every
+ * step that may save.
  */
 static bool is_verified(const trainer_t *trainer, int64_t steps) {
   const int64_t by_verify = trainer->settings->train.verify_every.steps;

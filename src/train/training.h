@@ -40,7 +40,7 @@ void training_close(training_t *training); /* collective */
 
 /* The same in two parts. training_plan reads the headers of the data (and its rows if only they tell the
  * number of the network's inputs); then members from `partition` on are not there yet. training_load reads
- * the rows and takes the memory of training. Together they refuse whatever a training refuses before its
+ * the rows and takes the memory of training. Together they refuse all that a training refuses before its
  * first step. Collective. */
 ls_status training_plan(world_t *world, const settings_t *settings, training_t *out, ls_error *error);
 ls_status training_load(training_t *training, ls_error *error);

@@ -1,5 +1,5 @@
-/* The rows of a run: loading them, fitting scalers, scaling targets, weighing. Whatever a row can be refused
- * for is found here. */
+/* The rows of a run: loading them, fitting scalers, scaling targets, weighing. Rows that training
+ * refuses are found here. */
 #include "train/trainer_impl.h"
 
 #include "data/split_walk.h"
