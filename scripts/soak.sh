@@ -28,6 +28,7 @@ full_disk|a file system that runs full||
 pairs|two starts of one name|50|4
 stops|ranks that stop, die or hang in every command|20|1
 restarts|scripts/launch.sh after kills and errors||
+copies|hosts that are lost with their disks||
 cluster|lost nodes, restarts without them||
 slurm|killed and preempted jobs||
 fuzz|fuzz targets, each for so many seconds|${FUZZ_SECONDS:-900}|20
@@ -42,6 +43,7 @@ damage() { "$faults/damage.sh" "$root" "$program" "$build/tests/faults_damage" "
 full_disk() { "$faults/full_disk.sh" "$root" "$program"; }
 pairs() { "$faults/pairs.sh" "$root" "$program" "$1" "${mpirun[@]}"; }
 restarts() { "$faults/restarts.sh" "$root" "$program" "${mpirun[@]}"; }
+copies() { "$faults/copies.sh" "$root" "$program" "${mpirun[@]}"; }
 cluster() { ctest --test-dir "$build" -R '^cluster\.' --output-on-failure; }
 slurm() { ctest --test-dir "$build" -R '^slurm$' --output-on-failure; }
 stops() {

@@ -231,6 +231,7 @@ typedef struct {
   int64_t keep;      /* number of newest checkpoints to keep, >= 1 */
   const char *best;  /* none, or a metric as in stop.metric: the best epoch's checkpoint is also kept */
   const char *parts; /* who writes the optimiser's state: auto, one, ranks */
+  int64_t copies;    /* number of hosts that keep checkpoints on their own disks, >= 1 */
 } checkpoint_settings_t;
 
 /* All settings of a run, with a member for each section of the file. */

@@ -29,6 +29,15 @@ void run_best(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE])
   snprintf(out, RUN_FILE_SIZE, "%s/best-%08" PRId64 ".h5", run->path, step);
 }
 
+ls_status run_write_settings(const run_directory_t *run, const settings_t *settings, ls_error *error) {
+  char path[RUN_FILE_SIZE], *text = NULL;
+  TRY(settings_dump(settings, &text, error));
+  run_file(run, "config.yaml", path);
+  ls_status status = store_write_file(path, text, error);
+  free(text);
+  return status;
+}
+
 bool run_has(const char *path) {
   struct stat about;
   return lstat(path, &about) == 0;

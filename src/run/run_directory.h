@@ -29,6 +29,9 @@ void run_checkpoint(const run_directory_t *run, int64_t step, char out[RUN_FILE_
 /* runs/NAME/best-STEP.h5 */
 void run_best(const run_directory_t *run, int64_t step, char out[RUN_FILE_SIZE]);
 
+/* Writes runs/NAME/config.yaml. */
+ls_status run_write_settings(const run_directory_t *run, const settings_t *settings, ls_error *error);
+
 /* Whether the run has a file. */
 bool run_has(const char *path);
 

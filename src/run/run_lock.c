@@ -252,10 +252,20 @@ static void remove_left_over(const run_lock_t *lock) {
 
 /* ---- the whole ---- */
 
-static ls_status name_files(run_lock_t *lock, const char *run, ls_error *error) {
+/* The bytes of RUNS/ in the path RUNS/NAME. */
+static int folder_of(const char *run) {
   const char *slash = strrchr(run, '/');
-  int folder = slash == NULL ? 0 : (int)(slash - run) + 1;
-  int length = snprintf(lock->path, sizeof lock->path, "%.*s.%s.lock", folder, run, run + folder);
+  return slash == NULL ? 0 : (int)(slash - run) + 1;
+}
+
+/* Returns the length of the path, which is cut off at the size of `out`. */
+static int lock_path(const char *run, char out[LOCK_PATH_SIZE]) {
+  int folder = folder_of(run);
+  return snprintf(out, LOCK_PATH_SIZE, "%.*s.%s.lock", folder, run, run + folder);
+}
+
+static ls_status name_files(run_lock_t *lock, const char *run, ls_error *error) {
+  int folder = folder_of(run), length = lock_path(run, lock->path);
   int longer = snprintf(lock->temporary, sizeof lock->temporary, "%s.%s.tmp-%s-%ld", lock->path,
                         lock->self.id, lock->self.host, (long)getpid());
   int longest = snprintf(lock->second, sizeof lock->second, "%s.%s-second.tmp-%s-%ld", lock->path,
@@ -342,4 +352,14 @@ ls_status run_lock_share(world_t *world, const char *run, const log_t *log, run_
   if (timeout > 0 && timeout / 3 < patience) patience = timeout / 3; /* the other ranks wait meanwhile */
   if (world_rank(world) == 0) status = run_lock_take(run, patience, log, out, error);
   return world_agree(world, status, error);
+}
+
+ls_status run_lock_is_seen(world_t *world, const char *run, const run_lock_t *lock, bool *seen,
+                           ls_error *error) {
+  char path[LOCK_PATH_SIZE], id[OWNER_FIELD_SIZE] = "";
+  if (lock != NULL) memcpy(id, lock->self.id, sizeof id);
+  TRY(world_broadcast(world, id, sizeof id, 0, error));
+  lock_path(run, path);
+  *seen = world_rank(world) == 0 || is_of(path, id);
+  return LS_OK;
 }

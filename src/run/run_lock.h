@@ -44,4 +44,9 @@ void run_lock_release(run_lock_t **lock);
 ls_status run_lock_share(world_t *world, const char *run, const log_t *log, run_lock_t **out,
                          ls_error *error);
 
+/* Whether this rank sees the run directory `run` of rank 0: the lock beside it has the same owner. `lock` is
+ * that of rank 0, and NULL on the others. Collective. */
+ls_status run_lock_is_seen(world_t *world, const char *run, const run_lock_t *lock, bool *seen,
+                           ls_error *error);
+
 #endif

@@ -172,6 +172,7 @@ static void note_success(saver_t *saver) {
   cost.wall += saver->cost.wall, cost.core += saver->cost.core; /* of this rank's part */
   saver->record.saved++;
   saver->record.good_step = saver->copies.position.step;
+  saver->record.good_best = saver->copies.position.best_step;
   saver->record.good_time = (int64_t)time(NULL) - (int64_t)cost.wall;
   tell(saver, NULL, cost);
 }
@@ -318,15 +319,23 @@ static ls_status check_run(saver_t *saver, ls_error *error) {
   return saver->failure.status;
 }
 
+/* The newest checkpoint, if it is complete. Collective. */
+static ls_status copy_to_partners(saver_t *saver, ls_error *error) {
+  const int64_t step = saver_is_busy(saver) ? -1 : saver->record.good_step;
+  return partner_copy(&saver->partner, step, saver->record.good_best, error);
+}
+
 ls_status saver_save(saver_t *saver, const save_state_t *state, ls_error *error) {
   const double began = clock_seconds();
   save_state_t own = *state;
   own.is_last |= !saver_keeps(saver->in.settings); /* then there is no room for a copy */
   TRY(world_agree(saver->in.world, check_run(saver, error), error));
+  TRY(copy_to_partners(saver, error));
   TRY(copy_state(saver, &own, error));
   begin_job(saver);
   saver->record.last_pause = clock_seconds() - began;
   if (own.is_last) TRY(world_agree(saver->in.world, settle(saver, true, true, error), error));
+  if (own.is_last) TRY(copy_to_partners(saver, error));
   saver->record.pause += clock_seconds() - began;
   return LS_OK;
 }
@@ -342,7 +351,7 @@ ls_status saver_look(saver_t *saver, ls_error *error) {
   }
   if (status != LS_OK)
     saver->failure = problem; /* perhaps of one rank: all learn of it at the next checkpoint */
-  return LS_OK;
+  return copy_to_partners(saver, error);
 }
 
 bool saver_wants_look(const saver_t *saver) {
@@ -416,9 +425,17 @@ static ls_status take_memory(saver_t *saver, ls_error *error) {
 ls_status saver_create(const saver_inputs_t *inputs, saver_t *saver, ls_error *error) {
   char path[RUN_FILE_SIZE];
   struct stat about;
-  *saver = (saver_t){.in = *inputs, .record = {.good_step = inputs->resumed_step}};
+  *saver = (saver_t){.in = *inputs,
+                     .record = {.good_step = inputs->resumed_step, .good_best = inputs->resumed_best}};
   run_checkpoint(inputs->run, inputs->resumed_step, path);
   if (inputs->resumed_step >= 0 && stat(path, &about) == 0) saver->record.good_time = about.st_mtime;
+  const partner_inputs_t partner = {.world = inputs->world,
+                                    .run = inputs->run,
+                                    .settings = inputs->settings,
+                                    .log = inputs->log,
+                                    .resumes = inputs->resumed_step >= 0,
+                                    .replaces = inputs->replaces};
+  TRY(partner_open(&partner, &saver->partner, error));
   TRY(choose_parts(saver, error));
   ls_status status = saver->in_parts ? plan_parts(saver, error) : LS_OK;
   if (status == LS_OK) status = take_memory(saver, error);
@@ -434,4 +451,5 @@ void saver_free(saver_t *saver) {
   free(saver->copies.sums);
   history_free(&saver->copies.history);
   part_list_free(&saver->list);
+  partner_free(&saver->partner);
 }

@@ -11,6 +11,9 @@
  * Large states are written in parts, by all ranks (run/checkpoint_part.h). When all ranks have found, at the
  * next look, that their parts are on the disk, rank 0 writes the checkpoint that lists them.
  *
+ * With checkpoint.copies, a checkpoint that is complete is copied to other hosts (run/partner.h): before the
+ * next one is begun, or earlier at a look.
+ *
  * A checkpoint that cannot be written is reported, and training goes on: the one before is still there. Only
  * the last checkpoint of a run must succeed.
  *
@@ -22,6 +25,7 @@
 #include "comm/world.h"
 #include "run/background.h"
 #include "run/checkpoint.h"
+#include "run/partner.h"
 #include "run/run_directory.h"
 #include "step/engine.h"
 
@@ -52,6 +56,8 @@ typedef struct {
   const log_t *log;
   size_t n_sums;        /* shards * heads */
   int64_t resumed_step; /* of the checkpoint that the run goes on from; -1: none */
+  int64_t resumed_best; /* the step of its best parameters; -1: none */
+  bool replaces;        /* an earlier run is removed, and copies of its checkpoints too */
   save_tell_t *tell;
   void *context;
 } saver_inputs_t;
@@ -94,6 +100,7 @@ typedef struct {
   double last_pause; /* the same of the present one */
   int64_t good_step; /* the newest checkpoint on the disk; -1: none */
   int64_t good_time; /* when it was made, in seconds since 1970 */
+  int64_t good_best; /* the step of its best parameters; -1: none */
 } save_record_t;
 
 typedef struct {
@@ -111,6 +118,7 @@ typedef struct {
   save_copies_t copies;
   save_job_t job;
   save_record_t record;
+  partner_t partner;
 } saver_t;
 
 /* Whether a run keeps checkpoints. */

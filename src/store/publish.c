@@ -115,35 +115,75 @@ done:
   return status;
 }
 
-/* ---- small files and directories ---- */
+/* ---- files as bytes, and directories ---- */
 
-static ls_status write_all(int file, const char *text, const char *path, ls_error *error) {
-  size_t left = strlen(text);
+struct store_bytes {
+  char *path, *temporary;
+  int file; /* open, or -1 */
+};
+
+ls_status store_bytes_create(const char *path, store_bytes_t **out, ls_error *error) {
+  activity_set("writing %s", path);
+  store_bytes_t *bytes = calloc(1, sizeof *bytes);
+  bool has_memory = bytes != NULL && (bytes->path = strdup(path)) != NULL &&
+                    (bytes->temporary = temporary_name(path)) != NULL;
+  if (bytes != NULL) bytes->file = -1;
+  ls_status status = has_memory ? LS_OK : error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
+  if (status == LS_OK) {
+    bytes->file = open(bytes->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (bytes->file < 0) status = system_error(error, "cannot be written", path);
+  }
+  if (status == LS_OK)
+    *out = bytes;
+  else
+    store_bytes_drop(&bytes);
+  return status;
+}
+
+ls_status store_bytes_append(store_bytes_t *bytes, const void *from, size_t left, ls_error *error) {
+  const char *at = from;
   while (left > 0) {
-    ssize_t written = write(file, text, left);
+    ssize_t written = write(bytes->file, at, left);
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return system_error(error, "cannot be written", path);
+    if (written <= 0) return system_error(error, "cannot be written", bytes->path);
     activity_beat();
-    text += written;
+    at += written;
     left -= (size_t)written;
   }
   return LS_OK;
 }
 
-ls_status store_write_file(const char *path, const char *text, ls_error *error) {
-  activity_set("writing %s", path);
-  char *temporary = temporary_name(path);
-  if (temporary == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
-  int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) {
-    free(temporary);
-    return system_error(error, "cannot be written", path);
+ls_status store_bytes_publish(store_bytes_t **bytes, ls_error *error) {
+  store_bytes_t *whole = *bytes;
+  int closed = close(whole->file);
+  whole->file = -1;
+  ls_status status = closed == 0 ? move_into_place(whole->temporary, whole->path, error)
+                                 : system_error(error, "cannot be written", whole->path);
+  if (status == LS_OK) {
+    free(whole->temporary); /* has its final name */
+    whole->temporary = NULL;
   }
-  ls_status status = write_all(file, text, path, error);
-  if (close(file) != 0 && status == LS_OK) status = system_error(error, "cannot be written", path);
-  if (status == LS_OK) status = move_into_place(temporary, path, error);
-  if (status != LS_OK) unlink(temporary);
-  free(temporary);
+  store_bytes_drop(bytes);
+  return status;
+}
+
+void store_bytes_drop(store_bytes_t **bytes) {
+  store_bytes_t *part = *bytes;
+  if (part == NULL) return;
+  if (part->file >= 0) close(part->file);
+  if (part->temporary != NULL) unlink(part->temporary);
+  free(part->temporary);
+  free(part->path);
+  free(part);
+  *bytes = NULL;
+}
+
+ls_status store_write_file(const char *path, const char *text, ls_error *error) {
+  store_bytes_t *bytes = NULL;
+  TRY(store_bytes_create(path, &bytes, error));
+  ls_status status = store_bytes_append(bytes, text, strlen(text), error);
+  if (status == LS_OK) return store_bytes_publish(&bytes, error);
+  store_bytes_drop(&bytes);
   return status;
 }
 

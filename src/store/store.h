@@ -216,9 +216,21 @@ ls_status store_require_manifest(const store_t *store, ls_error *error);
 typedef enum { TEMPORARY_NOT, TEMPORARY_IN_USE, TEMPORARY_LEFT, TEMPORARY_ELSEWHERE } temporary_t;
 temporary_t store_temporary(const char *name);
 
-/* ---- small files, published in the same way ---- */
+/* ---- files as bytes, published in the same way ---- */
 
-/* Writes text to path: temporary name, fsync, rename, fsync of the directory. */
+/* A file that is written piece by piece: temporary name, then fsync, rename, fsync of the directory. */
+typedef struct store_bytes store_bytes_t;
+
+/* Creates the file under its temporary name. LS_IO, LS_NO_MEMORY. *out is caller-owned (store_bytes_publish
+ * or store_bytes_drop). */
+ls_status store_bytes_create(const char *path, store_bytes_t **out, ls_error *error);
+ls_status store_bytes_append(store_bytes_t *bytes, const void *from, size_t size, ls_error *error);
+/* Gives the file its name. Frees *bytes and sets it to NULL, also on failure, which leaves no file. */
+ls_status store_bytes_publish(store_bytes_t **bytes, ls_error *error);
+/* Removes the file and frees *bytes; nothing for NULL. */
+void store_bytes_drop(store_bytes_t **bytes);
+
+/* The same for a short text. */
 ls_status store_write_file(const char *path, const char *text, ls_error *error);
 
 /* Fails with LS_IO if no file can be written at path: its directory is missing or closed, or path is itself a

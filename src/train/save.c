@@ -26,6 +26,8 @@ ls_status trainer_open_saver(trainer_t *trainer, ls_error *error) {
                                  .log = trainer->options->log,
                                  .n_sums = (size_t)trainer->layout.shards * trainer->objective.n,
                                  .resumed_step = trainer->resumed ? trainer->position.step : -1,
+                                 .resumed_best = trainer->resumed ? trainer->position.best_step : -1,
+                                 .replaces = trainer->options->replace,
                                  .tell = take_news,
                                  .context = trainer};
   return saver_create(&inputs, &trainer->copies.saver, error);

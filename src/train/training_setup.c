@@ -11,6 +11,7 @@
 #include "train/choices.h"
 #include "train/finite.h"
 #include "run/data_check.h"
+#include "run/partner.h"
 #include "run/position.h"
 #include "run/predecessor.h"
 #include "train/preflight.h"
@@ -36,6 +37,11 @@ static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
   ls_status status = LS_OK;
   trainer->position = (position_t){.best_loss = INFINITY, .best_step = -1};
   if (!trainer->options->resume) return LS_OK;
+  const partner_inputs_t partner = {.world = trainer->world,
+                                    .run = &trainer->run,
+                                    .settings = trainer->settings,
+                                    .log = trainer->options->log};
+  TRY(partner_restore(&partner, error));
   if (is_root(trainer))
     status = run_newest_checkpoint(&trainer->run, trainer->options->log, &trainer->resumed,
                                    &trainer->position, error);
@@ -163,15 +169,6 @@ static ls_status make_engines(trainer_t *trainer, ls_error *error) {
   return trainer_agree(trainer, trainer_make_buffers(trainer, error), error);
 }
 
-static ls_status write_config(trainer_t *trainer, ls_error *error) {
-  char path[RUN_FILE_SIZE], *text = NULL;
-  TRY(settings_dump(trainer->settings, &text, error));
-  run_file(&trainer->run, "config.yaml", path);
-  ls_status status = store_write_file(path, text, error);
-  free(text);
-  return status;
-}
-
 static void describe_layout(const trainer_t *trainer, char *out, size_t size) {
   const world_t *world = trainer->world;
   const char *openmp = trainer->layout.openmp;
@@ -189,7 +186,7 @@ static ls_status open_run(trainer_t *trainer, ls_error *error) {
   TRY(run_lock_check(trainer->run.lock, error));
   if (!trainer->resumed && !(trainer->options->rewrites && run_is_finished(&trainer->run)))
     TRY(run_directory_fresh(&trainer->run, trainer->options->replace, trainer->options->log, error));
-  TRY(write_config(trainer, error));
+  TRY(run_write_settings(&trainer->run, trainer->settings, error));
   TRY(report_open(&trainer->record.report, &trainer->run, trainer->options, trainer->settings->train.epochs,
                   error));
   describe_layout(trainer, layout, sizeof layout);
