@@ -3,61 +3,17 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* ---- lines of log.jsonl ---- */
-
-/* Begins a line, which end_line writes. Returns NULL if there is no log. */
-static FILE *begin_line(report_t *report) {
-  if (!report->is_open) return NULL;
-  report->line = open_memstream(&report->text, &report->size);
-  return report->line;
-}
-
-/* The same with `{"event": "EVENT", "step": STEP`. */
+/* Begins the line `{"event": "EVENT", "step": STEP` of log.jsonl. Returns NULL if there is no log. */
 static FILE *begin_event(report_t *report, const char *event, int64_t step) {
-  FILE *line = begin_line(report);
+  FILE *line = line_log_begin(&report->lines);
   if (line == NULL) return NULL;
   fputc('{', line);
   json_text(line, true, "event", event);
   json_integer(line, false, "step", step);
   return line;
-}
-
-/* Writes what waits, as far as that is possible. */
-static bool write_waiting(report_t *report) {
-  size_t done = 0;
-  bool works = true;
-  while (done < report->n_waiting && works) {
-    ssize_t n = write(report->file, report->waiting + done, report->n_waiting - done);
-    works = n > 0 || (n < 0 && errno == EINTR);
-    if (n > 0) done += (size_t)n;
-  }
-  if (done > 0) memmove(report->waiting, report->waiting + done, report->n_waiting - done);
-  report->n_waiting -= done;
-  return works;
-}
-
-static void end_line(report_t *report) {
-  bool complete = fclose(report->line) == 0;
-  char *all = complete ? realloc(report->waiting, report->n_waiting + report->size) : NULL;
-  if (all != NULL) {
-    memcpy(all + report->n_waiting, report->text, report->size);
-    report->waiting = all;
-    report->n_waiting += report->size;
-  }
-  free(report->text);
-  report->text = NULL;
-  bool works = write_waiting(report);
-  if (!works && !report->failed)
-    log_warn(report->log, "log.jsonl cannot be written: %s; training goes on, and its lines wait in memory",
-             strerror(errno));
-  report->failed = !works;
 }
 
 ls_status report_open(report_t *report, const run_directory_t *run, const train_options_t *options,
@@ -67,22 +23,15 @@ ls_status report_open(report_t *report, const run_directory_t *run, const train_
   report->log = options->log;
   report->live = options->live;
   report->epochs = epochs;
-  report->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (report->file < 0) return error_set(error, LS_IO, "%s: %s", path, strerror(errno));
-  report->is_open = true;
-  return LS_OK;
+  return line_log_open(path, options->log, &report->lines, error);
 }
 
 ls_status report_finish(report_t *report, ls_error *error) {
-  if (!report->is_open || write_waiting(report)) return LS_OK;
-  return error_set(error, LS_IO, "log.jsonl cannot be written: %s", strerror(errno));
+  return line_log_finish(&report->lines, error);
 }
 
 void report_close(report_t *report) {
-  if (!report->is_open) return;
-  write_waiting(report);
-  close(report->file);
-  free(report->waiting);
+  line_log_close(&report->lines);
   *report = (report_t){0};
 }
 
@@ -91,7 +40,7 @@ void report_start(report_t *report, int64_t step, const char *layout) {
   if (line == NULL) return;
   json_text(line, false, "layout", layout);
   fputs("}\n", line);
-  end_line(report);
+  line_log_end(&report->lines);
 }
 
 void report_stop(report_t *report, int64_t step, const char *reason) {
@@ -99,7 +48,7 @@ void report_stop(report_t *report, int64_t step, const char *reason) {
   if (line == NULL) return;
   json_text(line, false, "reason", reason);
   fputs("}\n", line);
-  end_line(report);
+  line_log_end(&report->lines);
 }
 
 void report_skips(report_t *report, int64_t step, int64_t steps) {
@@ -107,7 +56,7 @@ void report_skips(report_t *report, int64_t step, int64_t steps) {
   if (line == NULL) return;
   json_integer(line, false, "skipped_steps", steps);
   fputs("}\n", line);
-  end_line(report);
+  line_log_end(&report->lines);
 }
 
 void report_return(report_t *report, int64_t step, int64_t to, const char *why) {
@@ -116,7 +65,7 @@ void report_return(report_t *report, int64_t step, int64_t to, const char *why) 
   json_integer(line, false, "to_step", to);
   json_text(line, false, "reason", why);
   fputs("}\n", line);
-  end_line(report);
+  line_log_end(&report->lines);
 }
 
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm) {
@@ -127,7 +76,7 @@ void report_step(report_t *report, int64_t step, int64_t epoch, double loss, dou
   json_number(line, false, "learning_rate", rate);
   json_number(line, false, "gradient_norm", norm);
   fputs("}\n", line);
-  end_line(report);
+  line_log_end(&report->lines);
 }
 
 void report_saved(report_t *report, int64_t step, double pause, const background_cost_t *cost) {
@@ -137,7 +86,7 @@ void report_saved(report_t *report, int64_t step, double pause, const background
   json_number(line, false, "seconds", cost->wall);
   json_number(line, false, "core_seconds", cost->core);
   fputs("}\n", line);
-  end_line(report);
+  line_log_end(&report->lines);
 }
 
 void report_save_failed(report_t *report, int64_t step, const char *reason) {
@@ -145,7 +94,7 @@ void report_save_failed(report_t *report, int64_t step, const char *reason) {
   if (line == NULL) return;
   json_text(line, false, "reason", reason);
   fputs("}\n", line);
-  end_line(report);
+  line_log_end(&report->lines);
 }
 
 /* ---- for users ---- */
@@ -171,9 +120,9 @@ static void print_head_losses(const history_t *history, const history_row_t *row
 
 void report_epoch(report_t *report, const history_t *history, const history_row_t *row,
                   const metrics_t *valid) {
-  FILE *line = begin_line(report);
+  FILE *line = line_log_begin(&report->lines);
   if (line != NULL) history_log_row(line, history, row);
-  if (line != NULL) end_line(report);
+  if (line != NULL) line_log_end(&report->lines);
   if (report->log == NULL || report->log->out == NULL) return;
   FILE *out = report->log->out;
   const double *values = row->values;

@@ -5,6 +5,7 @@
 
 #include "run/background.h"
 #include "run/history.h"
+#include "run/line_log.h"
 #include "score/metrics.h"
 #include "run/run_directory.h"
 #include "train/trainer.h"
@@ -13,20 +14,12 @@
 
 typedef struct {
   const log_t *log; /* NULL on ranks that print nothing */
-  FILE *line;       /* the line of log.jsonl that is being made, in memory */
-  char *text;       /* its text */
-  size_t size;
-  char *waiting; /* lines that are not in the file yet, malloc'd */
-  size_t n_waiting;
-  bool is_open;
-  int file;    /* log.jsonl, open for appending */
-  bool failed; /* it could not be written the last time */
+  line_log_t lines; /* log.jsonl */
   bool live;
   int64_t epochs; /* epochs of the run */
 } report_t;
 
-/* Opens log.jsonl; LS_IO if that fails. Later a line that cannot be written waits in memory, and is written
- * with the next one. */
+/* Opens log.jsonl; LS_IO if that fails. */
 ls_status report_open(report_t *report, const run_directory_t *run, const train_options_t *options,
                       int64_t epochs, ls_error *error);
 void report_close(report_t *report);
