@@ -1,6 +1,6 @@
 /* For LD_PRELOAD: one call never returns. STALL_CALL is fsync, pread or pwrite, like those of a disk which
  * does not answer: STALL_NUMBER says which of these calls, of those on files whose path contains STALL_FILE.
- * Or it is MPI_Init. */
+ * With STALL_CHILD set, only calls of child processes count. Or it is MPI_Init. */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -9,11 +9,17 @@
 #include <unistd.h>
 
 static atomic_int calls;
+static pid_t parent;
+
+__attribute__((constructor)) static void begin(void) {
+  parent = getpid();
+}
 
 static void count(const char *call, int file) {
   char link[64], path[4096] = "";
   const char *wanted = getenv("STALL_CALL"), *number = getenv("STALL_NUMBER"), *part = getenv("STALL_FILE");
   if (wanted == NULL || number == NULL || part == NULL || strcmp(wanted, call) != 0) return;
+  if (getenv("STALL_CHILD") != NULL && getpid() == parent) return;
   snprintf(link, sizeof link, "/proc/self/fd/%d", file);
   ssize_t length = readlink(link, path, sizeof path - 1);
   path[length > 0 ? length : 0] = '\0';
