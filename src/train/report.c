@@ -8,7 +8,7 @@
 
 /* Begins the line `{"event": "EVENT", "step": STEP` of log.jsonl. Returns NULL if there is no log. */
 static FILE *begin_event(report_t *report, const char *event, int64_t step) {
-  FILE *line = line_log_begin(&report->lines);
+  FILE *line = log_file_begin(&report->lines);
   if (line == NULL) return NULL;
   fputc('{', line);
   json_text(line, true, "event", event);
@@ -23,15 +23,15 @@ ls_status report_open(report_t *report, const run_directory_t *run, const train_
   report->log = options->log;
   report->live = options->live;
   report->epochs = epochs;
-  return line_log_open(path, options->log, &report->lines, error);
+  return log_file_open(path, options->log, &report->lines, error);
 }
 
 ls_status report_finish(report_t *report, ls_error *error) {
-  return line_log_finish(&report->lines, error);
+  return log_file_finish(&report->lines, error);
 }
 
 void report_close(report_t *report) {
-  line_log_close(&report->lines);
+  log_file_close(&report->lines);
   *report = (report_t){0};
 }
 
@@ -40,7 +40,7 @@ void report_start(report_t *report, int64_t step, const char *layout) {
   if (line == NULL) return;
   json_text(line, false, "layout", layout);
   fputs("}\n", line);
-  line_log_end(&report->lines);
+  log_file_end(&report->lines);
 }
 
 void report_stop(report_t *report, int64_t step, const char *reason) {
@@ -48,7 +48,7 @@ void report_stop(report_t *report, int64_t step, const char *reason) {
   if (line == NULL) return;
   json_text(line, false, "reason", reason);
   fputs("}\n", line);
-  line_log_end(&report->lines);
+  log_file_end(&report->lines);
 }
 
 void report_skips(report_t *report, int64_t step, int64_t steps) {
@@ -56,7 +56,7 @@ void report_skips(report_t *report, int64_t step, int64_t steps) {
   if (line == NULL) return;
   json_integer(line, false, "skipped_steps", steps);
   fputs("}\n", line);
-  line_log_end(&report->lines);
+  log_file_end(&report->lines);
 }
 
 void report_return(report_t *report, int64_t step, int64_t to, const char *why) {
@@ -65,7 +65,7 @@ void report_return(report_t *report, int64_t step, int64_t to, const char *why) 
   json_integer(line, false, "to_step", to);
   json_text(line, false, "reason", why);
   fputs("}\n", line);
-  line_log_end(&report->lines);
+  log_file_end(&report->lines);
 }
 
 void report_step(report_t *report, int64_t step, int64_t epoch, double loss, double rate, double norm) {
@@ -76,7 +76,7 @@ void report_step(report_t *report, int64_t step, int64_t epoch, double loss, dou
   json_number(line, false, "learning_rate", rate);
   json_number(line, false, "gradient_norm", norm);
   fputs("}\n", line);
-  line_log_end(&report->lines);
+  log_file_end(&report->lines);
 }
 
 void report_saved(report_t *report, int64_t step, double pause, const background_cost_t *cost) {
@@ -86,7 +86,7 @@ void report_saved(report_t *report, int64_t step, double pause, const background
   json_number(line, false, "seconds", cost->wall);
   json_number(line, false, "core_seconds", cost->core);
   fputs("}\n", line);
-  line_log_end(&report->lines);
+  log_file_end(&report->lines);
 }
 
 void report_save_failed(report_t *report, int64_t step, const char *reason) {
@@ -94,7 +94,7 @@ void report_save_failed(report_t *report, int64_t step, const char *reason) {
   if (line == NULL) return;
   json_text(line, false, "reason", reason);
   fputs("}\n", line);
-  line_log_end(&report->lines);
+  log_file_end(&report->lines);
 }
 
 /* ---- for users ---- */
@@ -120,9 +120,9 @@ static void print_head_losses(const history_t *history, const history_row_t *row
 
 void report_epoch(report_t *report, const history_t *history, const history_row_t *row,
                   const metrics_t *valid) {
-  FILE *line = line_log_begin(&report->lines);
+  FILE *line = log_file_begin(&report->lines);
   if (line != NULL) history_log_row(line, history, row);
-  if (line != NULL) line_log_end(&report->lines);
+  if (line != NULL) log_file_end(&report->lines);
   if (report->log == NULL || report->log->out == NULL) return;
   FILE *out = report->log->out;
   const double *values = row->values;

@@ -5,7 +5,7 @@
 
 #include "run/background.h"
 #include "run/history.h"
-#include "run/line_log.h"
+#include "run/log_file.h"
 #include "score/metrics.h"
 #include "run/run_directory.h"
 #include "train/trainer.h"
@@ -14,7 +14,7 @@
 
 typedef struct {
   const log_t *log; /* NULL on ranks that print nothing */
-  line_log_t lines; /* log.jsonl */
+  log_file_t lines; /* log.jsonl */
   bool live;
   int64_t epochs; /* epochs of the run */
 } report_t;

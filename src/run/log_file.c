@@ -1,4 +1,4 @@
-#include "run/line_log.h"
+#include "run/log_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@ static size_t write_some(int file, const char *text, size_t size) {
 }
 
 /* Writes the lines that wait. Returns whether none is left. */
-static bool write_waiting(line_log_t *lines) {
+static bool write_waiting(log_file_t *lines) {
   size_t done = write_some(lines->file, lines->waiting, lines->n_waiting);
   if (done > 0) memmove(lines->waiting, lines->waiting + done, lines->n_waiting - done);
   lines->n_waiting -= done;
@@ -26,7 +26,7 @@ static bool write_waiting(line_log_t *lines) {
 }
 
 /* Adds text to the lines that wait. */
-static bool keep_waiting(line_log_t *lines, const char *text, size_t size) {
+static bool keep_waiting(log_file_t *lines, const char *text, size_t size) {
   char *all = realloc(lines->waiting, lines->n_waiting + size);
   if (all == NULL) return false;
   memcpy(all + lines->n_waiting, text, size);
@@ -35,33 +35,33 @@ static bool keep_waiting(line_log_t *lines, const char *text, size_t size) {
   return true;
 }
 
-static void tell_lost(const line_log_t *lines) {
+static void tell_lost(const log_file_t *lines) {
   log_warn(lines->log, "a line of log.jsonl is lost, because there is no memory for it; training goes on");
 }
 
-ls_status line_log_open(const char *path, const log_t *log, line_log_t *out, ls_error *error) {
+ls_status log_file_open(const char *path, const log_t *log, log_file_t *out, ls_error *error) {
   int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (file < 0) return error_set(error, LS_IO, "%s: %s", path, strerror(errno));
-  *out = (line_log_t){.log = log, .file = file, .is_open = true};
+  *out = (log_file_t){.log = log, .file = file, .is_open = true};
   return LS_OK;
 }
 
-void line_log_close(line_log_t *lines) {
+void log_file_close(log_file_t *lines) {
   if (!lines->is_open) return;
   write_waiting(lines);
   close(lines->file);
   free(lines->waiting);
-  *lines = (line_log_t){0};
+  *lines = (log_file_t){0};
 }
 
-FILE *line_log_begin(line_log_t *lines) {
+FILE *log_file_begin(log_file_t *lines) {
   if (!lines->is_open) return NULL;
   lines->line = open_memstream(&lines->text, &lines->size);
   if (lines->line == NULL) tell_lost(lines);
   return lines->line;
 }
 
-void line_log_end(line_log_t *lines) {
+void log_file_end(log_file_t *lines) {
   bool complete = fclose(lines->line) == 0, works = write_waiting(lines);
   size_t done = complete && works ? write_some(lines->file, lines->text, lines->size) : 0;
   works = works && (!complete || done == lines->size);
@@ -74,7 +74,7 @@ void line_log_end(line_log_t *lines) {
   lines->text = NULL;
 }
 
-ls_status line_log_finish(line_log_t *lines, ls_error *error) {
+ls_status log_file_finish(log_file_t *lines, ls_error *error) {
   if (!lines->is_open || write_waiting(lines)) return LS_OK;
   return error_set(error, LS_IO, "log.jsonl cannot be written: %s", strerror(errno));
 }

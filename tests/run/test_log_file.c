@@ -1,5 +1,5 @@
 /* Lines of a log that cannot be written for a while: they wait, and come later, whole and in order. */
-#include "run/line_log.h"
+#include "run/log_file.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -26,11 +26,11 @@ static void limit_files(rlim_t bytes) {
   setrlimit(RLIMIT_FSIZE, &limit);
 }
 
-static void add(line_log_t *lines, const char *text) {
-  FILE *line = line_log_begin(lines);
+static void add(log_file_t *lines, const char *text) {
+  FILE *line = log_file_begin(lines);
   cr_assert_not_null(line);
   fputs(text, line);
-  line_log_end(lines);
+  log_file_end(lines);
 }
 
 static const char *content(void) {
@@ -41,35 +41,35 @@ static const char *content(void) {
   return text;
 }
 
-Test(line_log, lines_wait_for_room, .init = make_file, .fini = remove_file) {
+Test(log_file, lines_wait_for_room, .init = make_file, .fini = remove_file) {
   const log_t quiet = {0};
-  line_log_t lines = {0};
+  log_file_t lines = {0};
   ls_error error = {0};
-  cr_assert_eq(line_log_open(path, &quiet, &lines, &error), LS_OK);
+  cr_assert_eq(log_file_open(path, &quiet, &lines, &error), LS_OK);
   add(&lines, "first\n");
   cr_expect_str_eq(content(), "first\n");
   limit_files(8); /* cuts the second line in two */
   add(&lines, "second\n");
   add(&lines, "third\n");
   cr_expect_str_eq(content(), "first\nse");
-  cr_expect_eq(line_log_finish(&lines, &error), LS_IO);
+  cr_expect_eq(log_file_finish(&lines, &error), LS_IO);
   limit_files(RLIM_INFINITY);
   add(&lines, "fourth\n");
   cr_expect_str_eq(content(), "first\nsecond\nthird\nfourth\n");
-  cr_expect_eq(line_log_finish(&lines, &error), LS_OK);
+  cr_expect_eq(log_file_finish(&lines, &error), LS_OK);
   limit_files(30);
   add(&lines, "fifth\n");
   limit_files(RLIM_INFINITY);
-  line_log_close(&lines);
+  log_file_close(&lines);
   cr_expect_str_eq(content(), "first\nsecond\nthird\nfourth\nfifth\n");
 }
 
-Test(line_log, no_file_takes_no_lines) {
+Test(log_file, no_file_takes_no_lines) {
   const log_t quiet = {0};
-  line_log_t lines = {0};
-  cr_expect_null(line_log_begin(&lines));
-  cr_expect_eq(line_log_finish(&lines, NULL), LS_OK);
-  line_log_close(&lines);
-  cr_expect_eq(line_log_open("/no/such/folder/log.jsonl", &quiet, &lines, NULL), LS_IO);
+  log_file_t lines = {0};
+  cr_expect_null(log_file_begin(&lines));
+  cr_expect_eq(log_file_finish(&lines, NULL), LS_OK);
+  log_file_close(&lines);
+  cr_expect_eq(log_file_open("/no/such/folder/log.jsonl", &quiet, &lines, NULL), LS_IO);
   cr_expect(!lines.is_open);
 }
