@@ -98,11 +98,11 @@ strike() {
   kill "-$signal" "${target[@]}" || true
 }
 
-# The bits of a run: its checksum, and those of its members.
+# The bits of a run: its checksum, and those of its members. NAME.1 is an earlier run, which had no checkpoint.
 bits() {
   local run
   for run in runs/"$1"*/; do
-    [[ $run != *previous* ]] || continue
+    [[ ! $run =~ \.[0-9]+/$ ]] || continue
     echo "${run#runs/"$1"} $(summary "$(basename "$run")" parameters_checksum) $(summary "$(basename "$run")" status)"
   done
 }
