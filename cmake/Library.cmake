@@ -29,9 +29,10 @@ add_custom_target(liblockstep_static ALL DEPENDS ${archive})
 
 # what the archive needs beside itself, for pkg-config --static
 set(private "")
-foreach(library ${HDF5_C_LIBRARIES} ${LOCKSTEP_sleef_LIBRARY} ${LOCKSTEP_yaml_LIBRARY})
+foreach(library ${lockstep_hdf5_libraries} ${LOCKSTEP_sleef_LIBRARY} ${LOCKSTEP_yaml_LIBRARY})
   string(APPEND private " ${library}")
 endforeach()
+file(RELATIVE_PATH lockstep_up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/lockstep.pc.in lockstep.pc @ONLY)
 include(CMakePackageConfigHelpers)
 write_basic_package_version_file(lockstep-config-version.cmake COMPATIBILITY SameMinorVersion)
@@ -45,6 +46,4 @@ file(RELATIVE_PATH lockstep_up /${package} /)
 configure_file(cmake/lockstep-config.cmake.in lockstep-config.cmake @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstep-config.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/lockstep-config-version.cmake DESTINATION ${package})
-install(FILES fortran/lockstep.f90 python/lockstep.py DESTINATION ${CMAKE_INSTALL_DATADIR}/lockstep)
-install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DATADIR}/lockstep)
 install(DIRECTORY include/lockstep TYPE INCLUDE)
