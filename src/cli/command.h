@@ -44,7 +44,9 @@ typedef struct command {
   bool shows_settings;         /* --help also lists the settings */
   bool fills_job;              /* requires that all tasks of the job are ranks */
   bool (*may_repeat)(int key); /* options that may be given several times; NULL: none */
-  bool takes_signals;          /* polls for signals with signals_take instead of being killed by them */
+  choice_list_t (*choices)(
+      int key);       /* the names that an option's value may be, or NULL; NULL: none has any */
+  bool takes_signals; /* polls for signals with signals_take instead of being killed by them */
   ls_status (*run)(const session_t *session, void *options, ls_error *error);
 } command_t;
 
@@ -52,6 +54,24 @@ extern const command_t command_import, command_check, command_train, command_eva
     command_info, command_diff, command_solve, command_gradcheck, command_lr_find, command_bench;
 
 enum { ANY_NUMBER = 1 << 30 };
+
+/* The commands, first to last. */
+typedef struct {
+  const command_t *const *rows;
+  size_t n;
+} commands_t;
+
+/* ---- man.c ---- */
+
+/* Writes a man page for the program, for each command and for the settings into an existing folder:
+ * lockstep.1, lockstep-COMMAND.1, lockstep-settings.5. Environment: SOURCE_DATE_EPOCH is the date of the
+ * pages, else today. */
+ls_status man_write(commands_t commands, const char *folder, ls_error *error);
+
+/* ---- completions.c ---- */
+
+/* Prints what completes command lines in bash, zsh or fish. LS_USAGE for another name. */
+ls_status completions_print(commands_t commands, const char *shell, ls_error *error);
 
 /* ---- arguments.c ---- */
 

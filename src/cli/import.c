@@ -53,5 +53,6 @@ const command_t command_import = {
     .most = ANY_NUMBER,
     .in_order = true,
     .may_repeat = import_may_repeat,
+    .choices = import_choices,
     .run = run,
 };

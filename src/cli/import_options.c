@@ -317,6 +317,10 @@ static texts_t *texts_of(import_arguments_t *a, int key) {
                                   : NULL;
 }
 
+choice_list_t import_choices(int key) {
+  return key == KEY_MAKE ? synthetic_choice : NULL;
+}
+
 bool import_may_repeat(int key) {
   import_arguments_t none;
   return key <= KEY_TEST || texts_of(&none, key) != NULL;

@@ -41,4 +41,7 @@ extern const struct argp import_argp;
 /* Whether the option with this key may be given several times. */
 bool import_may_repeat(int key);
 
+/* The names that the value of an option may be, or NULL. */
+choice_list_t import_choices(int key);
+
 #endif

@@ -360,7 +360,7 @@ static ls_status show(const info_arguments_t *a, ls_error *error) {
   struct stat info;
   char path[4096];
   if (a->reference) {
-    settings_reference(stdout, settings_choices(), true);
+    settings_reference(stdout, settings_choices(), REFERENCE_MARKDOWN);
     return LS_OK;
   }
   const char *word = a->arguments.words[0];

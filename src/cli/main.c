@@ -53,7 +53,19 @@ static void print_overview(void) {
   for (size_t i = 0; i < COMMANDS; i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->meaning);
   puts("\n"
        "`lockstep COMMAND --help` explains a command, `lockstep --version` lists the libraries.\n"
+       "`lockstep --man FOLDER` writes man pages, `lockstep --completions bash` (zsh, fish) what completes "
+       "commands.\n"
        "Exit codes: 0 done, 1 failed, 2 bad usage or settings, 3 bad data, 75 stopped early on request.");
+}
+
+/* The value of --NAME=VALUE or --NAME VALUE at the beginning of the arguments; NULL when there is another
+ * word, "" when the value is missing. */
+static const char *first_option(int argc, char **argv, const char *name) {
+  size_t length = strlen(name);
+  if (argc < 2 || strncmp(argv[1], name, length) != 0) return NULL;
+  if (argv[1][length] == '=' && argc == 2) return argv[1] + length + 1;
+  if (argv[1][length] != '\0') return NULL;
+  return argc == 3 ? argv[2] : "";
 }
 
 static void print_command_help(const command_t *command) {
@@ -62,7 +74,7 @@ static void print_command_help(const command_t *command) {
   argp_help(command->argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
   if (!command->shows_settings) return;
   putchar('\n');
-  settings_reference(stdout, settings_choices(), false);
+  settings_reference(stdout, settings_choices(), REFERENCE_TEXT);
 }
 
 static void print_version(void) {
@@ -80,9 +92,21 @@ static bool is_help(const char *word) {
   return strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0;
 }
 
-/* Answers --help and --version, which need no MPI; false when there is a command to run. */
-static bool answer_at_once(int argc, char **argv) {
+/* Answers --help, --version and what is made of their tables, without MPI; false when there is a command to
+ * run. */
+static bool answer_at_once(int argc, char **argv, ls_status *status, ls_error *error) {
   const command_t *command = NULL;
+  const commands_t all = {commands, COMMANDS};
+  const char *folder = first_option(argc, argv, "--man"), *shell = first_option(argc, argv, "--completions");
+  if (folder != NULL || shell != NULL) {
+    if (folder == NULL)
+      *status = completions_print(all, shell, error);
+    else if (folder[0] == '\0')
+      *status = error_set(error, LS_USAGE, "--man needs a folder for the pages, and nothing else");
+    else
+      *status = man_write(all, folder, error);
+    return true;
+  }
   if (argc >= 2 && is_help(argv[1])) {
     print_overview();
     return true;
@@ -186,7 +210,10 @@ int program_run(int argc, char **argv) {
   session_t session = {.launch = launch_read()};
   ls_status status = session.launch.launcher == NULL ? isa_check(&error) : LS_OK; /* others agree on it */
   if (status != LS_OK) return report(status, &error);
-  if (answer_at_once(argc, argv)) return report(flush_results(&error), &error);
+  if (answer_at_once(argc, argv, &status, &error)) {
+    if (status == LS_OK) status = flush_results(&error);
+    return report(status, &error);
+  }
   signals_as_errors();
   note_signals(argc, argv);
   watch_begin(session.launch.rank, session.launch.launcher != NULL);

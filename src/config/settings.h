@@ -303,8 +303,21 @@ ls_status settings_place(const settings_t *settings, ls_status status, ls_error 
  * malloc'd, caller-owned and NUL-terminated. */
 ls_status settings_dump(const settings_t *settings, char **text, ls_error *error);
 
-/* Writes the table of keys as Markdown (docs/reference.md) or as plain text (--help). */
-void settings_reference(FILE *out, const settings_choices_t *choices, bool markdown);
+/* Writes the table of keys as plain text (--help), as Markdown (docs/reference.md), or as sections of a man
+ * page. */
+typedef enum { REFERENCE_TEXT, REFERENCE_MARKDOWN, REFERENCE_MAN } reference_style_t;
+void settings_reference(FILE *out, const settings_choices_t *choices, reference_style_t style);
+
+/* A key as the command line takes it, and the words that its value may be. */
+typedef struct {
+  char path[64];
+  const char *meaning;
+  choice_list_t choices; /* NULL: none */
+  bool is_bool, or_auto; /* true or false; auto is also allowed */
+} setting_key_t;
+
+/* The i-th key, those of a loss last; false past the end. */
+bool settings_key(size_t i, const settings_choices_t *choices, setting_key_t *out);
 
 void settings_destroy(settings_t **settings);
 

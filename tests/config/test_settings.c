@@ -244,24 +244,40 @@ Test(settings, a_file_is_read_and_gives_the_run_its_name) {
   settings_destroy(&s);
 }
 
-/* Every leaf of a full dump is a key of the reference, in both forms. */
+/* Every leaf of a full dump is a key of the reference, in each form. */
 Test(settings, the_reference_names_every_key_and_every_name) {
   static const char *const words[] = {"data.validation", "optimizer.beta2", "checkpoint.every",
                                       "units",           "in [0, 1)",       "cross_entropy",
                                       "he_normal",       "shared",          "greater than 0"};
-  for (int markdown = 0; markdown < 2; markdown++) {
+  for (reference_style_t style = REFERENCE_TEXT; style <= REFERENCE_MAN; style++) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    settings_reference(out, &test_choices, markdown == 1);
+    settings_reference(out, &test_choices, style);
     fclose(out);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-      if (markdown == 0 || strchr(words[i], '_') == NULL)
+      if (style != REFERENCE_MARKDOWN || strchr(words[i], '_') == NULL)
         cr_assert_not_null(strstr(text, words[i]), "%s is not in\n%s", words[i], text);
-    cr_assert_eq(strstr(text, "| key |") != NULL, markdown == 1);
-    cr_assert_eq(strstr(text, "l1 \\|w\\|") != NULL, markdown == 1, "a bar would end the cell");
+    cr_assert_eq(strstr(text, "| key |") != NULL, style == REFERENCE_MARKDOWN);
+    cr_assert_eq(strstr(text, ".TP\n.B train.epochs\n") != NULL, style == REFERENCE_MAN);
+    cr_assert_eq(strstr(text, "l1 \\|w\\|") != NULL, style == REFERENCE_MARKDOWN, "a bar would end the cell");
     free(text);
   }
+}
+
+/* The reference is written from the same rows, so only what differs is looked at here. */
+Test(settings, keys_are_listed_with_the_words_that_they_take) {
+  setting_key_t key;
+  size_t shuffle = 0, loss = 0, n = 0;
+  for (; settings_key(n, &test_choices, &key); n++) {
+    if (strcmp(key.path, "data.shuffle") == 0) shuffle = n;
+    if (strcmp(key.path, "loss.label_smoothing") == 0) loss = n;
+  }
+  cr_assert(shuffle > 0 && loss > shuffle, "a loss's keys come last, with their section");
+  settings_key(shuffle, &test_choices, &key);
+  cr_assert(choice_find(key.choices, "blocks") >= 0 && !key.is_bool && !key.or_auto);
+  settings_key(loss, &test_choices, &key);
+  cr_assert_null(key.choices);
 }
 
 Test(settings, a_batch_may_be_all_rows) {
