@@ -269,6 +269,8 @@ def main():
         sys.exit(f"approximation: there is no study {unknown[0]}, only {', '.join(STUDIES)}")
     program = arguments.lockstep or shutil.which("lockstep") or ROOT / "build/release/lockstep"
     if not pathlib.Path(program).is_file():
+        program = ROOT.parent.parent / "bin/lockstep"  # of an installation
+    if not pathlib.Path(program).is_file():
         sys.exit(f"approximation: {program} is not there; build it, or name the program with --lockstep")
     folder = pathlib.Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)

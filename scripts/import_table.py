@@ -13,7 +13,7 @@ Tables come first, then the output, then options of `lockstep import`. The rows 
     time spans, times of day   whole numbers in their unit
     nulls                      empty cells
 
-LOCKSTEP names the program, otherwise it is build/release/lockstep beside this script, or the one on PATH. Without pyarrow
+LOCKSTEP names the program, otherwise it is the one that was built or installed with this script, or the one on PATH. Without pyarrow
 (or, for other formats, pandas) the script says how to get it and ends with 69.
 """
 import os
@@ -146,8 +146,9 @@ def plain_table(path):
 
 
 def program():
-    built = os.path.join(ROOT, "build/release/lockstep")
-    found = os.environ.get("LOCKSTEP") or (built if os.access(built, os.X_OK) else shutil.which("lockstep"))
+    places = (os.path.join(ROOT, place) for place in ("build/release/lockstep", "../../bin/lockstep"))
+    built = next((place for place in places if os.access(place, os.X_OK)), None)
+    found = os.environ.get("LOCKSTEP") or built or shutil.which("lockstep")
     return found or fail(UNAVAILABLE, "there is no build/release/lockstep and none on PATH: set LOCKSTEP to the program")
 
 

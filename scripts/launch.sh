@@ -8,7 +8,7 @@
 #   --ranks N         so many ranks on this machine, default 1
 # Ctrl-C, SIGTERM and SIGUSR1 make the ranks save and end; the exit code is 75 then, and the same command goes on later.
 # Settings in the environment:
-#   LOCKSTEP          the program; else the checkout's build/release/lockstep, else lockstep on PATH
+#   LOCKSTEP          the program; else the checkout's build/release/lockstep, the installed one, lockstep on PATH
 #   LOCKSTEP_MPIRUN   the launcher, default mpirun
 #   LOCKSTEP_OPTIONS  further words for it
 #   LOCKSTEP_REACH    how to ask whether a host answers: `$LOCKSTEP_REACH HOST true` must succeed within 10 s, default
@@ -41,6 +41,7 @@ done
 [[ $# -gt 0 ]] || usage "give the file of settings"
 
 program=${LOCKSTEP:-$root/build/release/lockstep}
+[[ -n ${LOCKSTEP:-} || -x $program ]] || program=$root/../../bin/lockstep # of an installation
 [[ -n ${LOCKSTEP:-} || -x $program ]] || program=lockstep
 mpirun=${LOCKSTEP_MPIRUN:-mpirun}
 options=() all=() hosts=()

@@ -1,7 +1,7 @@
 # How jobs start lockstep; sourced by the batch scripts. Nothing in it is of one site: what a site needs is in the
 # environment of sbatch, or in the file that LOCKSTEP_SETUP names.
 #
-#   LOCKSTEP            the program; else the checkout's build/release/lockstep, else lockstep on PATH
+#   LOCKSTEP            the program; else the checkout's build/release/lockstep, the installed one, lockstep on PATH
 #   LOCKSTEP_SETUP      a file to source first: module load, PATH, variables of the MPI library
 #   LOCKSTEP_LAUNCHER   srun or mpirun; else srun where SLURM has what LOCKSTEP_MPI names
 #   LOCKSTEP_MPI        for srun --mpi=, default pmix (MPICH: pmi2 or pmix, as it was built)
@@ -16,6 +16,7 @@ fi
 lockstep_root=${LOCKSTEP_ROOT:-$SLURM_SUBMIT_DIR}
 if [[ -z ${LOCKSTEP:-} ]]; then
   LOCKSTEP=$lockstep_root/build/release/lockstep
+  [[ -x $LOCKSTEP ]] || LOCKSTEP=$lockstep_root/../../bin/lockstep # of an installation
   [[ -x $LOCKSTEP ]] || LOCKSTEP=lockstep
 fi
 

@@ -141,8 +141,9 @@ class Study:
 
     @staticmethod
     def find_program():
-        built = pathlib.Path(__file__).resolve().parents[2] / "build/release/lockstep"
-        return str(built) if built.exists() else "lockstep"
+        root = pathlib.Path(__file__).resolve().parents[2]
+        places = root / "build/release/lockstep", root.parent.parent / "bin/lockstep"  # of a checkout, of an installation
+        return next((str(place) for place in places if place.exists()), "lockstep")
 
     def read_part(self, name, part):
         where = f"{self.path}: studies: {name}"

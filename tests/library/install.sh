@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs lockstep into a folder of its own and builds the examples against it, by CMake's find_package and by pkg-config.
-# They predict what `lockstep predict` of the installed program predicts, also after the folder was moved.
+# Installs lockstep into a folder of its own, moves that, and builds the examples against it (examples.sh). Every file has its
+# place, man pages and completions work, and scripts find what was installed with them.
 #   install.sh ROOT BUILD CMAKE
 set -euo pipefail
 root=$(realpath "$1") build=$(realpath "$2") cmake=$3
@@ -14,44 +14,14 @@ quietly() { "$@" >"$place/log" 2>&1 || fail "$*:"$'\n'"$(tail -20 "$place/log")"
 quietly "$cmake" --install "$build" --prefix "$place/first"
 mv "$place/first" "$place/prefix"
 prefix=$place/prefix
-lib=$(dirname "$(find "$prefix" -name 'liblockstep.so')")
-hidden=$(nm -D --defined-only "$lib/liblockstep.so" | grep -v ' ls_\| LOCKSTEP_' || true)
-[[ -z $hidden ]] || fail "liblockstep exports more than ls_: $hidden"
-global=$(nm --defined-only --extern-only "$lib/liblockstep.a" | grep ' [A-Z] ' | grep -v ' ls_' || true)
-[[ -z $global ]] || fail "liblockstep.a exports more than ls_: $(head -3 <<<"$global")"
-! readelf -d "$lib/liblockstep.so" | grep -qE 'NEEDED.*(mpi|gomp|omp|lapack)' || fail "liblockstep needs MPI, OpenMP or LAPACK"
-
-cd "$place"
-awk 'BEGIN { print "T,k"; for (i = 0; i <= 400; i++) print i / 400 "," 0.2 + (i / 400) ^ 2 }' >conductivity.csv
-quietly "$prefix/bin/lockstep" import conductivity.csv conductivity.h5 --label k --regression --shuffle 1 --split train=0.9,test=0.1
-quietly "$prefix/bin/lockstep" train "$prefix/share/lockstep/examples/fortran/conductivity.yaml"
-quietly "$prefix/bin/lockstep" predict runs/conductivity conductivity.csv --out expected.csv
-cut -d, -f2 expected.csv | tail -n +2 >expected
-
-quietly "$cmake" -S "$prefix/share/lockstep/examples" -B built -DCMAKE_PREFIX_PATH="$prefix"
-quietly "$cmake" --build built
-built/predict runs/conductivity/model.h5 <conductivity.csv >found
-cmp expected found || fail "the example found by CMake predicts something else than lockstep predict"
-
-export PKG_CONFIG_PATH=$lib/pkgconfig
-flags=$(pkg-config --define-prefix --cflags --libs lockstep)
-# shellcheck disable=SC2086
-quietly "${CC:-cc}" "$prefix/share/lockstep/examples/c/predict.c" -o shared $flags -Wl,-rpath,"$lib"
-./shared runs/conductivity/model.h5 <conductivity.csv | cmp expected - || fail "the example by pkg-config differs"
-mkdir static # a folder with the archive alone
-cp "$lib/liblockstep.a" static
-flags=$(pkg-config --define-prefix --static --libs lockstep | sed "s|-L$lib||")
-# shellcheck disable=SC2086
-quietly "${CC:-cc}" "$prefix/share/lockstep/examples/c/predict.c" -o single -I"$prefix/include" -Lstatic $flags
-./single runs/conductivity/model.h5 <conductivity.csv | cmp expected - || fail "the example with the archive differs"
-
-if [[ -x built/heat ]]; then
-  built/heat runs/conductivity/model.h5 50 2000 >heat.log || fail "heat: $(cat heat.log)"
-  awk '/largest error/ { exit !($NF < 0.02) }' heat.log || fail "heat: $(cat heat.log)"
-else
-  echo "no Fortran compiler: heat.f90 was not built"
-  [[ -z ${CI:-} ]] || exit 1
-fi
-! built/predict nothing.h5 </dev/null 2>error || fail "predict works without a model"
-grep -q 'nothing.h5: No such file' error || fail "no word of the missing file: $(cat error)"
-echo "the examples predict the same bits"
+while read -r file; do
+  [[ -s $prefix/$file ]] || fail "$file is not installed"
+done <"$root/tests/library/installed.txt"
+for command in $("$prefix/bin/lockstep" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
+  [[ -s $prefix/share/man/man1/lockstep-$command.1 ]] || fail "lockstep $command has no man page"
+done
+LOCKSTEP='' PATH=/usr/bin:/bin "$prefix/share/lockstep/scripts/launch.sh" no.yaml >"$place/log" 2>&1 &&
+  fail "launch.sh trains without settings"
+grep -q 'lockstep: no.yaml' "$place/log" || fail "the installed launch.sh does not find the program: $(cat "$place/log")"
+bash "$root/tests/library/pages.sh" "$prefix"
+bash "$root/tests/library/examples.sh" "$prefix" "$cmake"
