@@ -9,23 +9,23 @@ if [[ $EUID -eq 0 ]]; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 
-# build DIR [CMake options] [-- TARGET]: configure and build, quietly as long as all goes well. With CI set, warnings are
+# build DIR [CMake options] [-- TARGET…]: configure and build, quietly as long as all goes well. With CI set, warnings are
 # errors.
 build() {
-  local directory=$1 log options=() target=all
+  local directory=$1 log options=() targets=(all)
   shift
   [[ -z ${CI:-} ]] || options+=(-DLOCKSTEP_WERROR=ON)
   while [[ $# -gt 0 && $1 != -- ]]; do
     options+=("$1")
     shift
   done
-  if [[ $# -gt 0 ]]; then target=$2; fi
+  if [[ $# -gt 1 ]]; then targets=("${@:2}"); fi
   mkdir -p "$directory"
   # asked here, not when this file is read: set-up may have brought Ninja in between
   if command -v ninja >/dev/null; then export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}; fi
   log=$directory/build.log
   echo "building $directory"
-  if ! { cmake -S . -B "$directory" "${options[@]}" && cmake --build "$directory" --target "$target" --parallel "$(nproc)"; } >"$log" 2>&1; then
+  if ! { cmake -S . -B "$directory" "${options[@]}" && cmake --build "$directory" --target "${targets[@]}" --parallel "$(nproc)"; } >"$log" 2>&1; then
     cat "$log" >&2
     echo "the build in $directory failed" >&2
     return 1
