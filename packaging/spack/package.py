@@ -1,0 +1,47 @@
+# Copyright (c) 2026, The lockstep authors
+#
+# SPDX-License-Identifier: BSD-3-Clause
+"""A recipe for Spack. docs/guide/installation.md says how to add it to a repository of your own."""
+
+from spack.package import *
+
+
+class Lockstep(CMakePackage):
+    """Data-parallel training of neural networks on CPUs with MPI, OpenMP and HDF5. A run has the same bits on any number of
+    nodes, ranks and threads."""
+
+    homepage = "https://example.org/lockstep"
+    # There is no release yet: `spack dev-build` or `spack develop` build the folder with the sources.
+    version("main", branch="main")
+    version("0.1.0", preferred=True)
+
+    license("BSD-3-Clause")
+
+    variant("tests", default=False, description="Build the tests, which need Criterion")
+
+    depends_on("c", type="build")
+    depends_on("cmake@3.20:", type="build")
+    depends_on("pkgconfig", type="build")
+    depends_on("mpi@3:")
+    depends_on("hdf5@1.10:")
+    depends_on("sleef@3.5:")
+    depends_on("lapack")
+    # OpenBLAS is fine as lapack; lockstep has threads of its own, so `openblas threads=none` is enough
+    depends_on("libyaml")
+    depends_on("zlib-api")
+    depends_on("xxhash@0.8:", type="build")
+    depends_on("random123", type="build")
+    depends_on("criterion", when="+tests", type=("build", "link"))
+
+    conflicts("%gcc@:11")
+    conflicts("%clang@:13")
+
+    def cmake_args(self):
+        lapack = self.spec["lapack"]
+        arguments = [self.define_from_variant("LOCKSTEP_TESTS", "tests"), self.define("HDF5_ROOT", self.spec["hdf5"].prefix)]
+        if lapack.name == "openblas":  # LAPACKE is inside
+            arguments += [
+                self.define("LOCKSTEP_lapacke_LIBRARY", lapack.libs[0]),
+                self.define("LOCKSTEP_lapacke_INCLUDE", lapack.prefix.include),
+            ]
+        return arguments
