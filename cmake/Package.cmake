@@ -20,8 +20,15 @@ The package has the program, a library for predictions inside other programs
 (C, Fortran, Python), scripts, examples and documentation.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS python3:any) # scripts
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "openmpi-bin | mpich, python3-h5py, python3-matplotlib, python3-numpy, python3-yaml")
+# scripts; the launcher, without which Open MPI does not start a process alone either
+execute_process(COMMAND ${MPIEXEC_EXECUTABLE} --version OUTPUT_VARIABLE launcher ERROR_QUIET)
+if(launcher MATCHES "Open MPI|OpenRTE")
+  set(launcher openmpi-bin)
+else()
+  set(launcher mpich)
+endif()
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "python3:any, ${launcher}")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3-h5py, python3-matplotlib, python3-numpy, python3-yaml")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libhdf5-dev, libsleef-dev, libyaml-dev, python3-pyarrow, python3-sklearn, slurm-client")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 # which package programs need that are linked to the library, and that ldconfig is to run

