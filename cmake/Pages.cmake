@@ -1,4 +1,4 @@
-# Man pages and completions, which the program itself writes: the target lockstep_pages makes them in build/pages.
+# Man pages and completions, which the program itself writes: the target lockstep_manual makes them in build/pages.
 #   cmake -D PROGRAM=FILE [-D EMULATOR=WORDS] -D OUT=FOLDER -P Pages.cmake   runs the program for that
 # A program that cannot run on the building machine (another CPU, no emulator) leaves a warning and an empty folder.
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
@@ -28,7 +28,7 @@ add_custom_command(OUTPUT ${pages}.done
     -P ${CMAKE_CURRENT_LIST_FILE}
   COMMAND ${CMAKE_COMMAND} -E touch ${pages}.done
   DEPENDS lockstep ${CMAKE_CURRENT_LIST_FILE} VERBATIM)
-add_custom_target(lockstep_pages ALL DEPENDS ${pages}.done)
+add_custom_target(lockstep_manual ALL DEPENDS ${pages}.done)
 
 install(DIRECTORY ${pages}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL FILES_MATCHING PATTERN "*.1")
 install(DIRECTORY ${pages}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 OPTIONAL FILES_MATCHING PATTERN "*.5")

@@ -13,7 +13,7 @@ fi
 suite=$1 targets=all
 shift
 if [[ $# -eq 0 ]]; then
-  targets="lockstep lockstep_pages liblockstep liblockstep_static library_promises"
+  targets="lockstep lockstep_manual liblockstep liblockstep_static library_promises"
   set -- -R '^golden|^library'
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

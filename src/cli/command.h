@@ -55,24 +55,6 @@ extern const command_t command_import, command_check, command_train, command_eva
 
 enum { ANY_NUMBER = 1 << 30 };
 
-/* The commands, first to last. */
-typedef struct {
-  const command_t *const *rows;
-  size_t n;
-} commands_t;
-
-/* ---- man.c ---- */
-
-/* Writes a man page for the program, for each command and for the settings into an existing folder:
- * lockstep.1, lockstep-COMMAND.1, lockstep-settings.5. Environment: SOURCE_DATE_EPOCH is the date of the
- * pages, else today. */
-ls_status man_write(commands_t commands, const char *folder, ls_error *error);
-
-/* ---- completions.c ---- */
-
-/* Prints what completes command lines in bash, zsh or fish. LS_USAGE for another name. */
-ls_status completions_print(commands_t commands, const char *shell, ls_error *error);
-
 /* ---- arguments.c ---- */
 
 /* Fills *options from the command line; argv[0] is the command's name. Fails with LS_USAGE. */

@@ -11,6 +11,7 @@
 #include "cli/program.h"
 #include "comm/crew.h"
 #include "comm/watch.h"
+#include "pages/pages.h"
 #include "train/choices.h"
 #include "train/host.h"
 
@@ -92,19 +93,26 @@ static bool is_help(const char *word) {
   return strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0;
 }
 
+/* Man pages into `folder`, or, if that is NULL, completions for `shell`. */
+static ls_status write_pages(const char *folder, const char *shell, ls_error *error) {
+  page_command_t rows[COMMANDS];
+  for (size_t i = 0; i < COMMANDS; i++)
+    rows[i] =
+        (page_command_t){commands[i]->name, commands[i]->meaning, commands[i]->argp, commands[i]->choices};
+  const program_t program = {rows, COMMANDS, settings_choices()};
+  if (folder == NULL) return completions_print(&program, shell, error);
+  if (folder[0] == '\0')
+    return error_set(error, LS_USAGE, "--man needs a folder for the pages, and nothing else");
+  return man_write(&program, folder, error);
+}
+
 /* Answers --help, --version and what is made of their tables, without MPI; false when there is a command to
  * run. */
 static bool answer_at_once(int argc, char **argv, ls_status *status, ls_error *error) {
   const command_t *command = NULL;
-  const commands_t all = {commands, COMMANDS};
   const char *folder = first_option(argc, argv, "--man"), *shell = first_option(argc, argv, "--completions");
   if (folder != NULL || shell != NULL) {
-    if (folder == NULL)
-      *status = completions_print(all, shell, error);
-    else if (folder[0] == '\0')
-      *status = error_set(error, LS_USAGE, "--man needs a folder for the pages, and nothing else");
-    else
-      *status = man_write(all, folder, error);
+    *status = write_pages(folder, shell, error);
     return true;
   }
   if (argc >= 2 && is_help(argv[1])) {

@@ -15,7 +15,7 @@ floor() {
   case $1 in
     base) echo 1 ;;
     math | comm | store | config | optim | table) echo 2 ;;
-    layout) echo 3 ;;
+    layout | pages) echo 3 ;;
     model | data) echo 4 ;;
     features | import) echo 5 ;;
     step | score) echo 6 ;;
@@ -38,7 +38,7 @@ xxhash.h         base/*.c
 zlib.h           table/*.c
 omp.h            layout/*.c step/*.c score/*.c run/*.c train/*.c comm/*.c study/*.c
 Random123/       base/*.c
-argp.h           cli/*
+argp.h           cli/* pages/*
 '
 
 includes=$(mktemp)

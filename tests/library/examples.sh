@@ -42,7 +42,7 @@ quietly "${CC:-cc}" "$prefix/share/lockstep/examples/c/predict.c" -o shared $fla
 ./shared runs/conductivity/model.h5 <conductivity.csv | cmp expected - || fail "the example by pkg-config differs"
 mkdir static # a folder with the archive alone
 cp "$lib/liblockstep.a" static
-flags=$(pkg-config --static --libs lockstep | sed "s|-L$prefix[^ ]*||")
+flags=$(pkg-config --static --libs lockstep | sed "s|-L${prefix}[^ ]*||")
 # shellcheck disable=SC2086
 quietly "${CC:-cc}" "$prefix/share/lockstep/examples/c/predict.c" -o single -I"$prefix/include" -Lstatic $flags
 ./single runs/conductivity/model.h5 <conductivity.csv | cmp expected - || fail "the example with the archive differs"

@@ -17,14 +17,14 @@ if has mandoc; then
 fi
 if has man; then
   for page in "${pages[@]}"; do
-    warnings=$(LC_ALL=C.UTF-8 man --warnings -l "$page" 2>&1 >page)
+    warnings=$(LC_ALL=C.UTF-8 man --warnings -l "$page" 2>&1 >shown)
     [[ -z $warnings ]] || fail "$page: $warnings"
     case $page in
       *-train.1) words="NAME SYNOPSIS DESCRIPTION --resume EXIT lockstep-settings(5)" ;;
       *-settings.5) words="train.epochs cross_entropy" ;;
       *) words=NAME ;;
     esac
-    for word in $words; do grep -q -- "$word" page || fail "$page shows no $word"; done
+    for word in $words; do grep -q -- "$word" shown || fail "$page shows no $word"; done
   done
 fi
 
@@ -66,6 +66,7 @@ in_bash() {
     printf "%s\n" "${COMPREPLY[@]}"' bash "$prefix/share/bash-completion/completions/lockstep" "$1"
 }
 in_fish() {
+  # shellcheck disable=SC2016
   fish --no-config -c 'source $argv[1]; complete -C $argv[2]' \
     "$prefix/share/fish/vendor_completions.d/lockstep.fish" "$1" | cut -f1
 }

@@ -1,9 +1,7 @@
 /* Completion of command lines in bash, zsh and fish, from the tables that --help prints: commands, options,
  * settings and the words that they take. The tables become functions of the shell, and a few lines below them
  * choose. */
-#include "cli/command.h"
-
-#include "train/choices.h"
+#include "pages/pages.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,13 +9,13 @@
 /* ---- the tables ---- */
 
 /* Commands whose arguments may be SECTION.KEY=VALUE. */
-static bool takes_settings(const command_t *command) {
+static bool takes_settings(const page_command_t *command) {
   return strstr(command->argp->args_doc, "KEY=VALUE") != NULL;
 }
 
 /* The words that an option takes, separated by spaces: those of its table, or those of a list like
  * yes|no|auto. Upper case stands for something else, as in SEED|none. */
-static void option_values(const command_t *command, const struct argp_option *option, char *out,
+static void option_values(const page_command_t *command, const struct argp_option *option, char *out,
                           size_t size) {
   choice_list_t list = command->choices != NULL ? command->choices(option->key) : NULL;
   size_t used = 0;
@@ -63,41 +61,42 @@ static void put_brief(const char *text) {
 
 /* ---- functions that bash and zsh share ---- */
 
-static void put_options_of(const command_t *command) {
+static void put_options_of(const page_command_t *command) {
   for (const struct argp_option *o = command->argp->options; o != NULL && o->name != NULL; o++)
     printf("--%s%s ", o->name, o->arg != NULL && (o->flags & OPTION_ARG_OPTIONAL) == 0 ? "=" : "");
   fputs("--help", stdout);
 }
 
-static void put_shell_tables(commands_t commands) {
+static void put_shell_tables(const program_t *program) {
   char values[1024];
   setting_key_t key;
   puts("_lockstep_options() { # of a command; = behind those with a value\n  case $1 in");
-  for (size_t i = 0; i < commands.n; i++) {
-    printf("    %s) echo '", commands.rows[i]->name);
-    put_options_of(commands.rows[i]);
+  for (size_t i = 0; i < program->n; i++) {
+    printf("    %s) echo '", program->commands[i].name);
+    put_options_of(&program->commands[i]);
     puts("' ;;");
   }
   puts("  esac\n}\n_lockstep_takes_settings() { # whether a command does\n  case $1 in");
-  for (size_t i = 0; i < commands.n; i++)
-    if (takes_settings(commands.rows[i])) printf("    %s) return 0 ;;\n", commands.rows[i]->name);
+  for (size_t i = 0; i < program->n; i++)
+    if (takes_settings(&program->commands[i])) printf("    %s) return 0 ;;\n", program->commands[i].name);
   puts("    *) return 1 ;;\n  esac\n}\n_lockstep_settings() {\n  echo '\\");
-  for (size_t i = 0; settings_key(i, settings_choices(), &key); i++) {
+  for (size_t i = 0; settings_key(i, program->choices, &key); i++) {
     printf("%s= ", key.path);
     if (short_length(key.path) > 0) printf("%.*s= ", (int)short_length(key.path), key.path);
   }
   puts("'\n}\n_lockstep_values() { # that a setting, or an option COMMAND--OPTION, may have\n  case $1 in");
-  for (size_t i = 0; settings_key(i, settings_choices(), &key); i++) {
+  for (size_t i = 0; settings_key(i, program->choices, &key); i++) {
     setting_values(&key, values, sizeof values);
     if (values[0] == '\0') continue;
     printf("    %s", key.path);
     if (short_length(key.path) > 0) printf(" | %.*s", (int)short_length(key.path), key.path);
     printf(") echo '%s' ;;\n", values);
   }
-  for (size_t i = 0; i < commands.n; i++)
-    for (const struct argp_option *o = commands.rows[i]->argp->options; o != NULL && o->name != NULL; o++) {
-      option_values(commands.rows[i], o, values, sizeof values);
-      if (values[0] != '\0') printf("    %s--%s) echo '%s' ;;\n", commands.rows[i]->name, o->name, values);
+  for (size_t i = 0; i < program->n; i++)
+    for (const struct argp_option *o = program->commands[i].argp->options; o != NULL && o->name != NULL;
+         o++) {
+      option_values(&program->commands[i], o, values, sizeof values);
+      if (values[0] != '\0') printf("    %s--%s) echo '%s' ;;\n", program->commands[i].name, o->name, values);
     }
   puts("  esac\n}");
 }
@@ -150,11 +149,11 @@ static const char bash_chooser[] =
     "}\n"
     "complete -F _lockstep lockstep";
 
-static void bash_print(commands_t commands) {
+static void bash_print(const program_t *program) {
   puts("# bash completion for lockstep, written by lockstep --completions bash");
-  put_shell_tables(commands);
+  put_shell_tables(program);
   fputs("_lockstep_commands='", stdout);
-  for (size_t i = 0; i < commands.n; i++) printf("%s%s", i > 0 ? " " : "", commands.rows[i]->name);
+  for (size_t i = 0; i < program->n; i++) printf("%s%s", i > 0 ? " " : "", program->commands[i].name);
   puts("'");
   puts(bash_chooser);
 }
@@ -201,13 +200,13 @@ static const char zsh_chooser[] =
     "  compdef _lockstep lockstep\n"
     "fi";
 
-static void zsh_print(commands_t commands) {
+static void zsh_print(const program_t *program) {
   puts("#compdef lockstep\n# zsh completion for lockstep, written by lockstep --completions zsh");
-  put_shell_tables(commands);
+  put_shell_tables(program);
   puts("_lockstep_describe() {\n  local -a commands=(");
-  for (size_t i = 0; i < commands.n; i++) {
-    printf("    %s:", commands.rows[i]->name);
-    put_brief(commands.rows[i]->meaning);
+  for (size_t i = 0; i < program->n; i++) {
+    printf("    %s:", program->commands[i].name);
+    put_brief(program->commands[i].meaning);
     putchar('\n');
   }
   puts("  )\n  _describe command commands\n  compadd -- --help --version --man --completions\n}");
@@ -216,7 +215,7 @@ static void zsh_print(commands_t commands) {
 
 /* ---- fish ---- */
 
-static void fish_option(const command_t *command, const struct argp_option *option) {
+static void fish_option(const page_command_t *command, const struct argp_option *option) {
   char values[1024];
   option_values(command, option, values, sizeof values);
   printf("complete -c lockstep -n '__fish_seen_subcommand_from %s' -l %s", command->name, option->name);
@@ -239,19 +238,19 @@ static void fish_setting(const setting_key_t *key, const char *path) {
   if (values[0] != '\0') printf("    string split ' ' -- '%s' | string replace -r '^' %s=\n", values, path);
 }
 
-static void fish_print(commands_t commands) {
+static void fish_print(const program_t *program) {
   setting_key_t key;
   puts(
       "# fish completion for lockstep, written by lockstep --completions fish\nfunction __lockstep_settings");
-  for (size_t i = 0; settings_key(i, settings_choices(), &key); i++) {
+  for (size_t i = 0; settings_key(i, program->choices, &key); i++) {
     char brief[sizeof key.path];
     snprintf(brief, sizeof brief, "%.*s", (int)short_length(key.path), key.path);
     fish_setting(&key, key.path);
     if (brief[0] != '\0') fish_setting(&key, brief);
   }
   puts("end");
-  for (size_t i = 0; i < commands.n; i++) {
-    const command_t *command = commands.rows[i];
+  for (size_t i = 0; i < program->n; i++) {
+    const page_command_t *command = &program->commands[i];
     printf("complete -c lockstep -f -n __fish_use_subcommand -a %s -d ", command->name);
     put_brief(command->meaning);
     putchar('\n');
@@ -274,13 +273,13 @@ static void fish_print(commands_t commands) {
 
 static const struct {
   const char *name;
-  void (*print)(commands_t commands);
+  void (*print)(const program_t *program);
 } shells[] = {{"bash", bash_print}, {"zsh", zsh_print}, {"fish", fish_print}};
 
-ls_status completions_print(commands_t commands, const char *shell, ls_error *error) {
+ls_status completions_print(const program_t *program, const char *shell, ls_error *error) {
   for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++)
     if (strcmp(shells[i].name, shell) == 0) {
-      shells[i].print(commands);
+      shells[i].print(program);
       return LS_OK;
     }
   return error_set(error, LS_USAGE, "--completions takes bash, zsh or fish, not '%.60s'", shell);

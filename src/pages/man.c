@@ -1,8 +1,7 @@
 /* Man pages, from the tables that --help prints. */
-#include "cli/command.h"
+#include "pages/pages.h"
 
 #include "base/roff.h"
-#include "train/choices.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -64,7 +63,7 @@ static void put_exit_codes(FILE *out) {
 }
 
 /* Each line of args_doc is one way to call the command. */
-static void put_synopsis(FILE *out, const command_t *command) {
+static void put_synopsis(FILE *out, const page_command_t *command) {
   put_section(out, "SYNOPSIS");
   const char *line = command->argp->args_doc;
   for (bool is_first = true; line != NULL; is_first = false) {
@@ -115,7 +114,7 @@ static void put_description(FILE *out, const char *doc) {
 
 /* ---- pages ---- */
 
-static void put_command(FILE *out, const command_t *command) {
+static void put_command(FILE *out, const page_command_t *command) {
   char name[64];
   snprintf(name, sizeof name, "lockstep-%s", command->name);
   put_head(out, name, 1, command->meaning);
@@ -127,7 +126,7 @@ static void put_command(FILE *out, const command_t *command) {
   fputs(".BR lockstep (1),\n.BR lockstep\\-settings (5)\n", out);
 }
 
-static void put_program(FILE *out, commands_t commands) {
+static void put_program(FILE *out, const program_t *program) {
   put_head(out, "lockstep", 1, "train neural networks on CPUs, with the same bits on any layout");
   put_section(out, "SYNOPSIS");
   fputs(".B lockstep\nCOMMAND ARGUMENTS\n.br\n.B mpirun \\-n\nRANKS\n.B lockstep\nCOMMAND ARGUMENTS\n", out);
@@ -135,7 +134,8 @@ static void put_program(FILE *out, commands_t commands) {
   roff_text(out, overview);
   roff_text(out, "Alone it uses the cores of one process, under `mpirun` or `srun` those of all ranks.");
   put_section(out, "COMMANDS");
-  for (size_t i = 0; i < commands.n; i++) put_item(out, commands.rows[i]->name, commands.rows[i]->meaning);
+  for (size_t i = 0; i < program->n; i++)
+    put_item(out, program->commands[i].name, program->commands[i].meaning);
   put_section(out, "OPTIONS");
   put_item(out, "--help", "list the commands; after a command: explain it");
   put_item(out, "--version", "list the libraries, the instruction sets, the commit and the compiler's flags");
@@ -143,37 +143,37 @@ static void put_program(FILE *out, commands_t commands) {
   put_item(out, "--completions=bash|zsh|fish", "print what completes command lines in a shell");
   put_exit_codes(out);
   put_section(out, "SEE ALSO");
-  for (size_t i = 0; i < commands.n; i++) {
+  for (size_t i = 0; i < program->n; i++) {
     fputs(".BR lockstep\\-", out);
-    roff_words(out, commands.rows[i]->name);
+    roff_words(out, program->commands[i].name);
     fputs(" (1),\n", out);
   }
   fputs(".BR lockstep\\-settings (5)\n", out);
 }
 
-static void put_settings(FILE *out) {
+static void put_settings(FILE *out, const program_t *program) {
   put_head(out, "lockstep-settings", 5, "the settings of a network and of its training");
   put_section(out, "DESCRIPTION");
-  settings_reference(out, settings_choices(), REFERENCE_MAN);
+  settings_reference(out, program->choices, REFERENCE_MAN);
   put_section(out, "SEE ALSO");
   fputs(".BR lockstep (1),\n.BR lockstep\\-train (1)\n", out);
 }
 
-ls_status man_write(commands_t commands, const char *folder, ls_error *error) {
-  for (size_t i = 0; i < commands.n + 2; i++) {
-    const command_t *command = i < commands.n ? commands.rows[i] : NULL;
-    const char *page = command != NULL ? command->name : i == commands.n ? "" : "settings";
+ls_status man_write(const program_t *program, const char *folder, ls_error *error) {
+  for (size_t i = 0; i < program->n + 2; i++) {
+    const page_command_t *command = i < program->n ? &program->commands[i] : NULL;
+    const char *page = command != NULL ? command->name : i == program->n ? "" : "settings";
     char path[4096];
     snprintf(path, sizeof path, "%s/lockstep%s%s.%c", folder, page[0] == '\0' ? "" : "-", page,
-             i == commands.n + 1 ? '5' : '1');
+             i == program->n + 1 ? '5' : '1');
     FILE *out = fopen(path, "w");
     if (out == NULL) return error_set(error, LS_IO, "%s cannot be written: %s", path, strerror(errno));
     if (command != NULL)
       put_command(out, command);
-    else if (i == commands.n)
-      put_program(out, commands);
+    else if (i == program->n)
+      put_program(out, program);
     else
-      put_settings(out);
+      put_settings(out, program);
     bool failed = ferror(out) != 0;
     if (fclose(out) != 0 || failed)
       return error_set(error, LS_IO, "%s could not be written: %s", path, strerror(errno));

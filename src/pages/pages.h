@@ -1,0 +1,34 @@
+/* What is written from the tables that --help prints: man pages, and completion of command lines in shells.
+ */
+#ifndef PAGES_PAGES_H
+#define PAGES_PAGES_H
+
+#include "config/settings.h"
+
+#include <argp.h>
+
+/* A command of the program, as its table describes it. */
+typedef struct {
+  const char *name;
+  const char *meaning; /* one line */
+  const struct argp *argp;
+  choice_list_t (*choices)(
+      int key); /* the names that an option's value may be, or NULL; NULL: none has any */
+} page_command_t;
+
+/* All of them, first to last, and the names that settings may have. Everything is borrowed. */
+typedef struct {
+  const page_command_t *commands;
+  size_t n;
+  const settings_choices_t *choices;
+} program_t;
+
+/* Writes a man page for the program, for each command and for the settings into an existing folder:
+ * lockstep.1, lockstep-COMMAND.1, lockstep-settings.5. Environment: SOURCE_DATE_EPOCH is the date of the
+ * pages, else today. */
+ls_status man_write(const program_t *program, const char *folder, ls_error *error);
+
+/* Prints what completes command lines in bash, zsh or fish. LS_USAGE for another name. */
+ls_status completions_print(const program_t *program, const char *shell, ls_error *error);
+
+#endif
