@@ -3,7 +3,7 @@
 # with what it depends on, and no more; the program trains; the examples in C, Fortran and Python are built against the
 # library and predict the bits of `lockstep predict`.
 #   scripts/package.sh [--build-only] [OPTIONS OF CMAKE]      scripts/package.sh -DLOCKSTEP_MPI=mpich
-# The package goes to build/package. Trying needs root, debootstrap and 2 GB. In the environment: MAINTAINER, as in
+# The package goes to build/package. `scripts/setup.sh --package` installs what making it needs. Trying needs root, debootstrap and 2 GB. In the environment: MAINTAINER, as in
 # "Name <address>", else as git knows the committer; MIRROR, where Debian's packages come from.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh

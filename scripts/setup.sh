@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
 # nothing is missing.
-#   scripts/setup.sh [--clang] [--valgrind] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures]
+#   scripts/setup.sh [--clang] [--valgrind] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures] [--package]
 # --clang: also what building with clang, its sanitizers, libFuzzer and checking the format need; --valgrind: valgrind;
 # --slurm: a SLURM for the tests to start and end;
 # --mpich: a second MPI library; --aarch64: a cross compiler for 64-bit ARM; --qemu: what runs programs for other CPUs;
-# --figures: what the scripts in tests/figures compare with
+# --figures: what the scripts in tests/figures compare with; --package: what makes Debian packages and checks man pages and
+# completions
 set -euo pipefail
 
 packages=(
@@ -25,9 +26,10 @@ for argument in "$@"; do
     --aarch64) packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross) ;;
     --qemu) packages+=(qemu-user) ;;
     --figures) packages+=(python3-torch) ;;
+    --package) packages+=(debootstrap dpkg-dev file lintian man-db mandoc zsh fish) ;;
     *)
-      echo "setup: unknown option $argument; there are --clang, --valgrind, --slurm, --mpich, --aarch64, --qemu and" \
-        "--figures" >&2
+      echo "setup: unknown option $argument; there are --clang, --valgrind, --slurm, --mpich, --aarch64, --qemu," \
+        "--figures and --package" >&2
       exit 2
       ;;
   esac

@@ -4,8 +4,8 @@
 #   package.sh ROOT BUILD CPACK
 set -euo pipefail
 root=$(realpath "$1") build=$(realpath "$2") cpack=$3
-if ! command -v dpkg-shlibdeps >/dev/null; then
-  echo "no dpkg-shlibdeps here: no Debian package can be made"
+if ! command -v dpkg-shlibdeps >/dev/null || ! command -v file >/dev/null; then
+  echo "dpkg-shlibdeps or file is not here: no Debian package can be made"
   exit 77
 fi
 place=$(mktemp -d)
