@@ -99,11 +99,11 @@ static ls_status write_pages(const char *folder, const char *shell, ls_error *er
   for (size_t i = 0; i < COMMANDS; i++)
     rows[i] =
         (page_command_t){commands[i]->name, commands[i]->meaning, commands[i]->argp, commands[i]->choices};
-  const program_t program = {rows, COMMANDS, settings_choices()};
-  if (folder == NULL) return completions_print(&program, shell, error);
+  const page_tables_t tables = {rows, COMMANDS, settings_choices()};
+  if (folder == NULL) return completions_print(&tables, shell, error);
   if (folder[0] == '\0')
     return error_set(error, LS_USAGE, "--man needs a folder for the pages, and nothing else");
-  return man_write(&program, folder, error);
+  return man_write(&tables, folder, error);
 }
 
 /* Answers --help, --version and what is made of their tables, without MPI; false when there is a command to

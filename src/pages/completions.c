@@ -67,36 +67,35 @@ static void put_options_of(const page_command_t *command) {
   fputs("--help", stdout);
 }
 
-static void put_shell_tables(const program_t *program) {
+static void put_shell_tables(const page_tables_t *tables) {
   char values[1024];
   setting_key_t key;
   puts("_lockstep_options() { # of a command; = behind those with a value\n  case $1 in");
-  for (size_t i = 0; i < program->n; i++) {
-    printf("    %s) echo '", program->commands[i].name);
-    put_options_of(&program->commands[i]);
+  for (size_t i = 0; i < tables->n; i++) {
+    printf("    %s) echo '", tables->commands[i].name);
+    put_options_of(&tables->commands[i]);
     puts("' ;;");
   }
   puts("  esac\n}\n_lockstep_takes_settings() { # whether a command does\n  case $1 in");
-  for (size_t i = 0; i < program->n; i++)
-    if (takes_settings(&program->commands[i])) printf("    %s) return 0 ;;\n", program->commands[i].name);
+  for (size_t i = 0; i < tables->n; i++)
+    if (takes_settings(&tables->commands[i])) printf("    %s) return 0 ;;\n", tables->commands[i].name);
   puts("    *) return 1 ;;\n  esac\n}\n_lockstep_settings() {\n  echo '\\");
-  for (size_t i = 0; settings_key(i, program->choices, &key); i++) {
+  for (size_t i = 0; settings_key(i, tables->choices, &key); i++) {
     printf("%s= ", key.path);
     if (short_length(key.path) > 0) printf("%.*s= ", (int)short_length(key.path), key.path);
   }
   puts("'\n}\n_lockstep_values() { # that a setting, or an option COMMAND--OPTION, may have\n  case $1 in");
-  for (size_t i = 0; settings_key(i, program->choices, &key); i++) {
+  for (size_t i = 0; settings_key(i, tables->choices, &key); i++) {
     setting_values(&key, values, sizeof values);
     if (values[0] == '\0') continue;
     printf("    %s", key.path);
     if (short_length(key.path) > 0) printf(" | %.*s", (int)short_length(key.path), key.path);
     printf(") echo '%s' ;;\n", values);
   }
-  for (size_t i = 0; i < program->n; i++)
-    for (const struct argp_option *o = program->commands[i].argp->options; o != NULL && o->name != NULL;
-         o++) {
-      option_values(&program->commands[i], o, values, sizeof values);
-      if (values[0] != '\0') printf("    %s--%s) echo '%s' ;;\n", program->commands[i].name, o->name, values);
+  for (size_t i = 0; i < tables->n; i++)
+    for (const struct argp_option *o = tables->commands[i].argp->options; o != NULL && o->name != NULL; o++) {
+      option_values(&tables->commands[i], o, values, sizeof values);
+      if (values[0] != '\0') printf("    %s--%s) echo '%s' ;;\n", tables->commands[i].name, o->name, values);
     }
   puts("  esac\n}");
 }
@@ -149,11 +148,11 @@ static const char bash_chooser[] =
     "}\n"
     "complete -F _lockstep lockstep";
 
-static void bash_print(const program_t *program) {
+static void bash_print(const page_tables_t *tables) {
   puts("# bash completion for lockstep, written by lockstep --completions bash");
-  put_shell_tables(program);
+  put_shell_tables(tables);
   fputs("_lockstep_commands='", stdout);
-  for (size_t i = 0; i < program->n; i++) printf("%s%s", i > 0 ? " " : "", program->commands[i].name);
+  for (size_t i = 0; i < tables->n; i++) printf("%s%s", i > 0 ? " " : "", tables->commands[i].name);
   puts("'");
   puts(bash_chooser);
 }
@@ -200,13 +199,13 @@ static const char zsh_chooser[] =
     "  compdef _lockstep lockstep\n"
     "fi";
 
-static void zsh_print(const program_t *program) {
+static void zsh_print(const page_tables_t *tables) {
   puts("#compdef lockstep\n# zsh completion for lockstep, written by lockstep --completions zsh");
-  put_shell_tables(program);
+  put_shell_tables(tables);
   puts("_lockstep_describe() {\n  local -a commands=(");
-  for (size_t i = 0; i < program->n; i++) {
-    printf("    %s:", program->commands[i].name);
-    put_brief(program->commands[i].meaning);
+  for (size_t i = 0; i < tables->n; i++) {
+    printf("    %s:", tables->commands[i].name);
+    put_brief(tables->commands[i].meaning);
     putchar('\n');
   }
   puts("  )\n  _describe command commands\n  compadd -- --help --version --man --completions\n}");
@@ -238,19 +237,19 @@ static void fish_setting(const setting_key_t *key, const char *path) {
   if (values[0] != '\0') printf("    string split ' ' -- '%s' | string replace -r '^' %s=\n", values, path);
 }
 
-static void fish_print(const program_t *program) {
+static void fish_print(const page_tables_t *tables) {
   setting_key_t key;
   puts(
       "# fish completion for lockstep, written by lockstep --completions fish\nfunction __lockstep_settings");
-  for (size_t i = 0; settings_key(i, program->choices, &key); i++) {
+  for (size_t i = 0; settings_key(i, tables->choices, &key); i++) {
     char brief[sizeof key.path];
     snprintf(brief, sizeof brief, "%.*s", (int)short_length(key.path), key.path);
     fish_setting(&key, key.path);
     if (brief[0] != '\0') fish_setting(&key, brief);
   }
   puts("end");
-  for (size_t i = 0; i < program->n; i++) {
-    const page_command_t *command = &program->commands[i];
+  for (size_t i = 0; i < tables->n; i++) {
+    const page_command_t *command = &tables->commands[i];
     printf("complete -c lockstep -f -n __fish_use_subcommand -a %s -d ", command->name);
     put_brief(command->meaning);
     putchar('\n');
@@ -273,13 +272,13 @@ static void fish_print(const program_t *program) {
 
 static const struct {
   const char *name;
-  void (*print)(const program_t *program);
+  void (*print)(const page_tables_t *tables);
 } shells[] = {{"bash", bash_print}, {"zsh", zsh_print}, {"fish", fish_print}};
 
-ls_status completions_print(const program_t *program, const char *shell, ls_error *error) {
+ls_status completions_print(const page_tables_t *tables, const char *shell, ls_error *error) {
   for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++)
     if (strcmp(shells[i].name, shell) == 0) {
-      shells[i].print(program);
+      shells[i].print(tables);
       return LS_OK;
     }
   return error_set(error, LS_USAGE, "--completions takes bash, zsh or fish, not '%.60s'", shell);

@@ -126,7 +126,7 @@ static void put_command(FILE *out, const page_command_t *command) {
   fputs(".BR lockstep (1),\n.BR lockstep\\-settings (5)\n", out);
 }
 
-static void put_program(FILE *out, const program_t *program) {
+static void put_program(FILE *out, const page_tables_t *tables) {
   put_head(out, "lockstep", 1, "train neural networks on CPUs, with the same bits on any layout");
   put_section(out, "SYNOPSIS");
   fputs(".B lockstep\nCOMMAND ARGUMENTS\n.br\n.B mpirun \\-n\nRANKS\n.B lockstep\nCOMMAND ARGUMENTS\n", out);
@@ -134,8 +134,7 @@ static void put_program(FILE *out, const program_t *program) {
   roff_text(out, overview);
   roff_text(out, "Alone it uses the cores of one process, under `mpirun` or `srun` those of all ranks.");
   put_section(out, "COMMANDS");
-  for (size_t i = 0; i < program->n; i++)
-    put_item(out, program->commands[i].name, program->commands[i].meaning);
+  for (size_t i = 0; i < tables->n; i++) put_item(out, tables->commands[i].name, tables->commands[i].meaning);
   put_section(out, "OPTIONS");
   put_item(out, "--help", "list the commands; after a command: explain it");
   put_item(out, "--version", "list the libraries, the instruction sets, the commit and the compiler's flags");
@@ -143,37 +142,37 @@ static void put_program(FILE *out, const program_t *program) {
   put_item(out, "--completions=bash|zsh|fish", "print what completes command lines in a shell");
   put_exit_codes(out);
   put_section(out, "SEE ALSO");
-  for (size_t i = 0; i < program->n; i++) {
+  for (size_t i = 0; i < tables->n; i++) {
     fputs(".BR lockstep\\-", out);
-    roff_words(out, program->commands[i].name);
+    roff_words(out, tables->commands[i].name);
     fputs(" (1),\n", out);
   }
   fputs(".BR lockstep\\-settings (5)\n", out);
 }
 
-static void put_settings(FILE *out, const program_t *program) {
+static void put_settings(FILE *out, const page_tables_t *tables) {
   put_head(out, "lockstep-settings", 5, "the settings of a network and of its training");
   put_section(out, "DESCRIPTION");
-  settings_reference(out, program->choices, REFERENCE_MAN);
+  settings_reference(out, tables->choices, REFERENCE_MAN);
   put_section(out, "SEE ALSO");
   fputs(".BR lockstep (1),\n.BR lockstep\\-train (1)\n", out);
 }
 
-ls_status man_write(const program_t *program, const char *folder, ls_error *error) {
-  for (size_t i = 0; i < program->n + 2; i++) {
-    const page_command_t *command = i < program->n ? &program->commands[i] : NULL;
-    const char *page = command != NULL ? command->name : i == program->n ? "" : "settings";
+ls_status man_write(const page_tables_t *tables, const char *folder, ls_error *error) {
+  for (size_t i = 0; i < tables->n + 2; i++) {
+    const page_command_t *command = i < tables->n ? &tables->commands[i] : NULL;
+    const char *page = command != NULL ? command->name : i == tables->n ? "" : "settings";
     char path[4096];
     snprintf(path, sizeof path, "%s/lockstep%s%s.%c", folder, page[0] == '\0' ? "" : "-", page,
-             i == program->n + 1 ? '5' : '1');
+             i == tables->n + 1 ? '5' : '1');
     FILE *out = fopen(path, "w");
     if (out == NULL) return error_set(error, LS_IO, "%s cannot be written: %s", path, strerror(errno));
     if (command != NULL)
       put_command(out, command);
-    else if (i == program->n)
-      put_program(out, program);
+    else if (i == tables->n)
+      put_program(out, tables);
     else
-      put_settings(out, program);
+      put_settings(out, tables);
     bool failed = ferror(out) != 0;
     if (fclose(out) != 0 || failed)
       return error_set(error, LS_IO, "%s could not be written: %s", path, strerror(errno));

@@ -21,14 +21,14 @@ typedef struct {
   const page_command_t *commands;
   size_t n;
   const settings_choices_t *choices;
-} program_t;
+} page_tables_t;
 
 /* Writes a man page for the program, for each command and for the settings into an existing folder:
  * lockstep.1, lockstep-COMMAND.1, lockstep-settings.5. Environment: SOURCE_DATE_EPOCH is the date of the
  * pages, else today. */
-ls_status man_write(const program_t *program, const char *folder, ls_error *error);
+ls_status man_write(const page_tables_t *tables, const char *folder, ls_error *error);
 
 /* Prints what completes command lines in bash, zsh or fish. LS_USAGE for another name. */
-ls_status completions_print(const program_t *program, const char *shell, ls_error *error);
+ls_status completions_print(const page_tables_t *tables, const char *shell, ls_error *error);
 
 #endif
