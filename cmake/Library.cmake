@@ -27,6 +27,19 @@ add_custom_command(OUTPUT ${archive}
   DEPENDS lockstep_library ${archives} COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(liblockstep_static ALL DEPENDS ${archive})
 
+# liblockstep_train: the same and training, which needs MPI and OpenMP. Only the shared form.
+list(TRANSFORM training REPLACE "(.+)" "src/library/\\1.c" OUTPUT_VARIABLE sources)
+add_library(lockstep_library_training STATIC ${sources})
+target_link_libraries(lockstep_library_training PUBLIC lockstep_library lockstep_train PRIVATE lockstep_flags MPI::MPI_C)
+add_library(liblockstep_train SHARED $<TARGET_OBJECTS:lockstep_library> $<TARGET_OBJECTS:lockstep_library_training>)
+set_target_properties(liblockstep_train PROPERTIES OUTPUT_NAME lockstep_train EXPORT_NAME train
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} INSTALL_RPATH_USE_LINK_PATH ON)
+target_link_libraries(liblockstep_train PRIVATE lockstep_library lockstep_train INTERFACE MPI::MPI_C)
+get_target_property(options liblockstep LINK_OPTIONS)
+target_link_options(liblockstep_train PRIVATE ${options})
+set_target_properties(liblockstep_train PROPERTIES LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cmake/lockstep.map)
+target_include_directories(liblockstep_train INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
 # what the archive needs beside itself, for pkg-config --static
 set(private "")
 foreach(library ${lockstep_hdf5_libraries} ${LOCKSTEP_sleef_LIBRARY} ${LOCKSTEP_yaml_LIBRARY})
@@ -34,13 +47,15 @@ foreach(library ${lockstep_hdf5_libraries} ${LOCKSTEP_sleef_LIBRARY} ${LOCKSTEP_
 endforeach()
 file(RELATIVE_PATH lockstep_up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/lockstep.pc.in lockstep.pc @ONLY)
+configure_file(cmake/lockstep-train.pc.in lockstep-train.pc @ONLY)
 include(CMakePackageConfigHelpers)
 write_basic_package_version_file(lockstep-config-version.cmake COMPATIBILITY SameMinorVersion)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/lockstep)
-install(TARGETS liblockstep EXPORT lockstep LIBRARY)
+install(TARGETS liblockstep liblockstep_train EXPORT lockstep LIBRARY)
 install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstep.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstep.pc ${CMAKE_CURRENT_BINARY_DIR}/lockstep-train.pc
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(EXPORT lockstep FILE lockstep-targets.cmake NAMESPACE lockstep:: DESTINATION ${package})
 file(RELATIVE_PATH lockstep_up /${package} /)
 configure_file(cmake/lockstep-config.cmake.in lockstep-config.cmake @ONLY)

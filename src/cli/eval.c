@@ -8,7 +8,7 @@
 #include "score/match.h"
 #include "score/unseen.h"
 #include "store/store.h"
-#include "train/row_weights.h"
+#include "features/row_weights.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -27,18 +27,18 @@ void crew_listen(world_t *crew) {
   double now = clock_seconds();
   int there = 0, number = 0;
   MPI_Status from;
-  if (now - crew->listened < LISTEN_SECONDS) return;
-  crew->listened = now;
+  if (now - crew->mail.listened < LISTEN_SECONDS) return;
+  crew->mail.listened = now;
   MPI_Comm all = crew->whole->all;
   if (MPI_Iprobe(MPI_ANY_SOURCE, SIGNAL_TAG, all, &there, &from) != MPI_SUCCESS || !there) return;
   if (MPI_Recv(&number, 1, MPI_INT, from.MPI_SOURCE, SIGNAL_TAG, all, MPI_STATUS_IGNORE) != MPI_SUCCESS)
     return;
-  crew->whole->received++;
-  atomic_store(&crew->heard, (from.MPI_SOURCE << RANK_SHIFT) | number);
+  crew->whole->mail.received++;
+  atomic_store(&crew->mail.heard, (from.MPI_SOURCE << RANK_SHIFT) | number);
 }
 
 int crew_signal(const world_t *crew, int *rank, const char **host) {
-  int heard = atomic_load(&crew->heard);
+  int heard = atomic_load(&crew->mail.heard);
   if (heard == 0) return 0;
   *rank = heard >> RANK_SHIFT;
   *host = crew->whole->hosts[*rank];
@@ -50,12 +50,12 @@ int crew_signal(const world_t *crew, int *rank, const char **host) {
  * ensemble. sent: signals that this rank has passed on. */
 static ls_status receive_rest(world_t *world, int64_t sent, ls_error *error) {
   TRY(world_sum_i64(world, &sent, 1, error));
-  for (; world->rank == 0 && world->received < sent; world->received++) {
+  for (; world->rank == 0 && world->mail.received < sent; world->mail.received++) {
     int number = 0;
     TRY_MPI(world, error, MPI_Irecv, &number, 1, MPI_INT, MPI_ANY_SOURCE, SIGNAL_TAG, world->all);
     raise(number);
   }
-  world->received = 0;
+  world->mail.received = 0;
   return LS_OK;
 }
 
@@ -115,17 +115,34 @@ static ls_status rejoin(world_t *world, int most, ls_status status, ls_error *er
   return is_idle ? ending.status : status;
 }
 
-ls_status crew_run(world_t *world, int most, crew_work_t *work, void *context, ls_error *error) {
-  if (most >= world->size) return work(world, context, error);
-  world_t *crew = NULL;
+ls_status crew_open(world_t *world, int most, world_t **crew, ls_error *error) {
   bool is_idle = world->rank >= most;
-  TRY(world_part(world, is_idle ? MPI_UNDEFINED : 0, &crew, error));
-  if (is_idle) activity_set("waiting for the ranks that work");
-  ls_status status = LS_OK;
-  if (!is_idle) {
-    crew->idle_ranks = world->size - most;
-    status = work(crew, context, error);
+  if (most >= world->size) {
+    *crew = world;
+    return LS_OK;
   }
-  world_destroy(&crew);
-  return rejoin(world, most, status, error);
+  TRY(world_part(world, is_idle ? MPI_UNDEFINED : 0, crew, error));
+  if (is_idle) activity_set("waiting for the ranks that work");
+  if (!is_idle) (*crew)->idle_ranks = world->size - most;
+  return LS_OK;
+}
+
+ls_status crew_call(world_t *world, world_t *crew, int most, crew_work_t *work, void *context,
+                    ls_error *error) {
+  ls_status status = crew != NULL ? work(crew, context, error) : LS_OK;
+  return crew == world ? status : rejoin(world, most, status, error);
+}
+
+void crew_close(world_t *world, world_t **crew) {
+  if (*crew != world) world_destroy(crew);
+  *crew = NULL;
+}
+
+ls_status crew_run(world_t *world, int most, crew_work_t *work, void *context, ls_error *error) {
+  world_t *crew = NULL;
+  TRY(crew_open(world, most, &crew, error));
+  ls_status status = crew != NULL ? work(crew, context, error) : LS_OK;
+  bool is_whole = crew == world;
+  crew_close(world, &crew);
+  return is_whole ? status : rejoin(world, most, status, error);
 }

@@ -15,6 +15,14 @@ typedef ls_status crew_work_t(world_t *crew, void *context, ls_error *error);
  * and the error of the work, on idle ranks those of rank 0. most >= 1. Collective. */
 ls_status crew_run(world_t *world, int most, crew_work_t *work, void *context, ls_error *error);
 
+/* The same for a crew that works several times. crew_open gives the ranks of the crew its world, and idle
+ * ranks NULL: *crew is `world` itself if it has no more ranks. crew_call calls `work` as crew_run does, and
+ * crew_close ends what crew_open began. Collective over `world`. */
+ls_status crew_open(world_t *world, int most, world_t **crew, ls_error *error);
+ls_status crew_call(world_t *world, world_t *crew, int most, crew_work_t *work, void *context,
+                    ls_error *error);
+void crew_close(world_t *world, world_t **crew);
+
 /* Receives signals that idle ranks pass on to rank 0 of the crew, at most every 50 ms. Call this now and
  * then, from the thread that created the world. Does nothing on other ranks and in other worlds. */
 void crew_listen(world_t *crew);

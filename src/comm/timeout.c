@@ -10,7 +10,8 @@ double world_part_of_timeout(const world_t *world) {
 }
 
 void world_set_timeout(world_t *world, double seconds) {
-  world->timeout = seconds;
+  world->timeout = world->is_guest ? 0 : seconds;
+  seconds = world->timeout;
   if (world->whole != NULL) return;
   /* before ranks on other hosts say that this node does not answer: this process knows more */
   bool has_hosts = world->host_ranks < world->size;

@@ -65,7 +65,8 @@ static void pass_seconds(world_t *world, double seconds) {
 }
 
 void world_tell(const world_t *world) {
-  if (world->lost && world->reports) fprintf(stderr, "lockstep: %s\n", world->why.message);
+  if (world->lost && world->reports && !world->is_guest)
+    fprintf(stderr, "lockstep: %s\n", world->why.message);
 }
 
 /* MPI_Finalize would wait for all ranks, and the launcher would wait for all its daemons, so the job ends by

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Turns the lack of memory of one rank into an error of all ranks. Used until world_agree has its tables. */
-static ls_status agree_on_memory(world_t *world, bool has_memory, ls_error *error) {
+/* Used until world_agree has its tables. */
+ls_status agree_on_memory(world_t *world, bool has_memory, ls_error *error) {
   int mine = has_memory, all = 0;
   TRY_MPI(world, error, MPI_Iallreduce, &mine, &all, 1, MPI_INT, MPI_MIN, world->start);
   if (all) return LS_OK;
@@ -180,8 +180,7 @@ static void give_up(world_t **world) {
   world_destroy(world);
 }
 
-/* Sets up nodes and tables of a world that only has its communicator. Destroys the world on failure. */
-static ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
+ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   world->all = world->node = world->lane = MPI_COMM_NULL;
   MPI_Comm_size(world->start, &world->size);
   world->node_of = calloc((size_t)world->size, sizeof *world->node_of);
@@ -276,6 +275,7 @@ ls_status world_part(world_t *world, int number, world_t **out, ls_error *error)
     return status;
   }
   own->whole = world;
+  own->is_guest = world->is_guest;
   own->timeout = world->timeout;
   own->lane = MPI_COMM_NULL;
   status = mpi_check(WATCH_MPI(world, MPI_Comm_split, world->all, number, world->rank, &own->start),
@@ -324,12 +324,26 @@ static void end_mpi(world_t *world) {
   watch_leave();
 }
 
+/* All ranks meet first: nobody may free the communicator of a rank that still asks or answers. */
+static void leave(world_t *world) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (world->lost) return;
+  if (world->all != MPI_COMM_NULL)
+    world_await(world, MPI_Ibarrier(world->all, &request), &request, "MPI_Ibarrier", NULL);
+  if (world->lost) return;
+  roll_answer(world, false);
+  free_groups(world);
+  MPI_Comm_free(&world->start);
+}
+
 void world_destroy(world_t **world) {
   if (world == NULL || *world == NULL) return;
   world_t *own = *world, *whole = own->whole;
   activity_on_beat(whole == NULL ? NULL : answer_while_working, whole);
-  if (whole == NULL) {
-    watch_ranks(NULL, 0, 0);
+  if (whole == NULL) watch_ranks(NULL, 0, 0);
+  if (whole == NULL && own->is_guest) {
+    leave(own);
+  } else if (whole == NULL) {
     activity_set("ending MPI");
     if (own->lost) world_end_job(own);
     end_mpi(own);
@@ -351,6 +365,12 @@ void world_destroy(world_t **world) {
 
 int world_rank(const world_t *world) {
   return world->rank;
+}
+
+int world_given_rank(const world_t *world) {
+  int rank = 0;
+  MPI_Comm_rank(world->start, &rank);
+  return rank;
 }
 
 int world_size(const world_t *world) {

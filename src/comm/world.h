@@ -27,6 +27,17 @@ typedef struct world world_t;
 ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error);
 void world_destroy(world_t **world);
 
+/* Creates a world inside a program that has started MPI itself: of the ranks of `communicator`, a pointer to
+ * its MPI_Comm, which is duplicated, so other traffic on it goes on. The thread level must be
+ * MPI_THREAD_FUNNELED or higher, and for that level the caller the main thread: LS_USAGE. Such a world waits
+ * for other ranks without a time limit, prints nothing, and neither ends MPI nor aborts: after a failure of
+ * MPI every call returns LS_COMM, and world_destroy leaves the duplicate open. Collective over the
+ * communicator. *out is caller-owned. */
+ls_status world_adopt(const void *communicator, world_t **out, ls_error *error);
+
+/* This rank's number in the communicator that the world was created from. */
+int world_given_rank(const world_t *world);
+
 /* Splits the ranks into `parts` runs of consecutive ranks, 1 to world_size of them, and creates a world for
  * the run of this rank, as if its ranks had been started alone. *part is the number of the run. Collective
  * over `world`, which does not change. *out is caller-owned; its world_destroy leaves MPI running. */

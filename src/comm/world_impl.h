@@ -10,6 +10,13 @@
 
 enum { HOST_NAME_SIZE = 64 };
 
+/* Signals that idle ranks pass on to rank 0 (crew.h). */
+typedef struct {
+  int received;     /* of a whole, on rank 0: how many have come */
+  atomic_int heard; /* of a crew, on its rank 0: the last of these, with the rank it came to; 0: none */
+  double listened;  /* when it last looked for one */
+} crew_mail_t;
+
 struct world {
   MPI_Comm start; /* in the launcher's order */
   MPI_Comm all;   /* renumbered node by node */
@@ -20,19 +27,25 @@ struct world {
   int node_index, nodes;
   int place, places, lanes;
   int host_ranks;
-  int idle_ranks;   /* of a crew (crew.h): ranks of the whole that wait for its end */
-  int received;     /* of a whole, on rank 0: signals that came from idle ranks */
-  atomic_int heard; /* of a crew, on its rank 0: the last of these, with the rank it came to; 0: none */
-  double listened;  /* when it last looked for one */
-  int *node_of;     /* (size) */
-  int *offsets;     /* (size): work space for the lane's collectives */
+  int idle_ranks;                /* of a crew (crew.h): ranks of the whole that wait for its end */
+  crew_mail_t mail;              /* signals that came from idle ranks */
+  int *node_of;                  /* (size) */
+  int *offsets;                  /* (size): work space for the lane's collectives */
   char (*hosts)[HOST_NAME_SIZE]; /* (size) */
   peer_t *peers;                 /* (size): the pages of the ranks of this host; NULL: not known yet */
   double timeout;                /* seconds to wait for other ranks, 0: for ever */
+  bool is_guest;                 /* of a program that has started MPI itself (world_adopt) */
   bool lost;                     /* some ranks did not answer: no communication any more */
   bool reports;                  /* valid when lost: this is the first rank that is left */
   ls_error why;                  /* valid when lost */
 };
+
+/* Sets up nodes and tables of a world that only has its communicator `start`. Destroys the world on failure.
+ * Collective. */
+ls_status world_fill(world_t *world, world_t **out, ls_error *error);
+
+/* Turns the lack of memory of one rank into an error of all ranks. Needs no tables. Collective. */
+ls_status agree_on_memory(world_t *world, bool has_memory, ls_error *error);
 
 /* Creates a world of the ranks that pass the same number, in their order; *out stays NULL on ranks that pass
  * MPI_UNDEFINED. On failure no rank has one. *out is caller-owned. Collective over `world`. */

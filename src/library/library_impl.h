@@ -32,6 +32,14 @@ struct ls_predictor {
   arena_t arena;
 };
 
+/* ---- model.c ---- */
+
+enum { TEMPORARY_PATH_SIZE = 64 };
+
+/* HDF5 and the seal read files by their names, so bytes become a file for a moment: in memory where the
+ * system offers that. Returns its descriptor; -1 with errno, and an empty path, if there can be none. */
+int temporary_open(const char *what, char path[TEMPORARY_PATH_SIZE]);
+
 /* ---- rows.c ---- */
 
 /* The gather for rows of a type, which begin at `x` and are `stride` elements apart. LS_BAD_DATA if float32

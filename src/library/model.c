@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fenv.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +18,21 @@ const char *ls_version(void) {
 
 /* ---- reading ---- */
 
-ls_status ls_model_read(const char *path, ls_model **out, ls_error *error) {
+/* The C library reads numbers in the rounding mode of the caller. */
+static ls_status read_plainly(const char *path, model_t **out, ls_error *error) {
   const settings_choices_t choices = model_choices();
+  fenv_t mode;
+  fegetenv(&mode);
+  fesetenv(FE_DFL_ENV);
+  ls_status status = model_read(path, &choices, out, error);
+  fesetenv(&mode);
+  return status;
+}
+
+ls_status ls_model_read(const char *path, ls_model **out, ls_error *error) {
   ls_model *model = malloc(sizeof *model);
   if (model == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a model");
-  ls_status status = model_read(path, &choices, &model->model, error);
+  ls_status status = read_plainly(path, &model->model, error);
   if (status != LS_OK) {
     free(model);
     return status;
@@ -52,21 +63,20 @@ static void name_memory(const char *path, ls_error *error) {
   snprintf(at, sizeof error->message - (size_t)(at - error->message), "%s%s", name, rest);
 }
 
-/* HDF5 and the seal read files by their names, so the bytes become a file for a moment: in memory where the
- * system offers that. Returns its descriptor, or -1. */
-static int open_temporary(char path[64]) {
+int temporary_open(const char *what, char path[TEMPORARY_PATH_SIZE]) {
   static const char *const folders[] = {"/dev/shm", "/tmp"};
   int file = -1;
   for (size_t i = 0; file < 0 && i < sizeof folders / sizeof folders[0]; i++) {
-    snprintf(path, 64, "%s/lockstep-model-XXXXXX", folders[i]);
+    snprintf(path, TEMPORARY_PATH_SIZE, "%s/lockstep-%s-XXXXXX", folders[i], what);
     file = mkostemp(path, O_CLOEXEC);
   }
+  if (file < 0) path[0] = '\0';
   return file;
 }
 
 ls_status ls_model_read_memory(const void *bytes, size_t size, ls_model **out, ls_error *error) {
-  char path[64];
-  int file = open_temporary(path);
+  char path[TEMPORARY_PATH_SIZE];
+  int file = temporary_open("model", path);
   if (file < 0)
     return error_set(error, LS_IO, "no temporary file for a model of %zu bytes: %s", size, strerror(errno));
   ls_status status = LS_OK;

@@ -3,6 +3,8 @@
 #include "library/library_impl.h"
 
 #include "base/float_mode.h"
+
+#include <fenv.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -76,7 +78,11 @@ ls_status ls_predictor_create(const ls_model *model, const ls_predictor_options 
     predictor->mixture.temperatures = predictor->temperatures;
   }
   predictor->uncertainty = predictor_uncertainty(&m->objective, &predictor->mixture);
+  fenv_t mode;
+  fegetenv(&mode);
+  fesetenv(FE_DFL_ENV);
   ls_status status = make(predictor, options->derivatives != 0, error);
+  fesetenv(&mode);
   if (status != LS_OK) {
     ls_predictor_free(&predictor);
     return status;

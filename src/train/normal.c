@@ -10,7 +10,7 @@
 #include "data/stream.h"
 #include "math/gram.h"
 #include "math/tree.h"
-#include "train/row_weights.h"
+#include "features/row_weights.h"
 
 #include <math.h>
 #include <omp.h>

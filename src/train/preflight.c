@@ -149,7 +149,7 @@ static void judge(const world_t *world, const facts_t *all, const preflight_need
   if (out != NULL) fprintf(out, "with    %s\n", all[0].libraries);
   warn_of_differences(world, all, log);
   warn_of_instructions(needs, log);
-  double room = room_at(needs->directory);
+  double room = needs->directory != NULL ? room_at(needs->directory) : -1;
   if (room >= 0 && needs->files > room)
     log_warn(log,
              "the file system of %s has %.1f MB left, but the run's files need %.1f MB: set `runs` to "

@@ -12,7 +12,7 @@
 
 /* What this rank still needs, in bytes. */
 typedef struct {
-  const char *directory; /* directory of runs; need not exist yet */
+  const char *directory; /* directory of runs; need not exist yet; NULL: none */
   const char *precision; /* precision of training, a name of math/precision.h; NULL: no training */
   double files;          /* rank 0: checkpoints and model in that directory */
   double memory;         /* including the shared part */

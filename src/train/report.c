@@ -19,10 +19,11 @@ static FILE *begin_event(report_t *report, const char *event, int64_t step) {
 ls_status report_open(report_t *report, const run_directory_t *run, const train_options_t *options,
                       int64_t epochs, ls_error *error) {
   char path[RUN_FILE_SIZE];
-  run_file(run, "log.jsonl", path);
   report->log = options->log;
   report->live = options->live;
   report->epochs = epochs;
+  if (run == NULL) return LS_OK;
+  run_file(run, "log.jsonl", path);
   return log_file_open(path, options->log, &report->lines, error);
 }
 

@@ -19,7 +19,7 @@ typedef struct {
   int64_t epochs; /* epochs of the run */
 } report_t;
 
-/* Opens log.jsonl; LS_IO if that fails. */
+/* Opens log.jsonl; LS_IO if that fails. run NULL: there is no such file, only lines for users. */
 ls_status report_open(report_t *report, const run_directory_t *run, const train_options_t *options,
                       int64_t epochs, ls_error *error);
 void report_close(report_t *report);

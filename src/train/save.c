@@ -38,6 +38,7 @@ ls_status trainer_save(trainer_t *trainer, ls_error *error) {
   const int64_t best = position->best_step;
   const partition_t partition = trainer->data.dataset->train.partition;
   const bool in_memory = best >= 0 && best != position->step && best == trainer->copies.vector_step;
+  if (!trainer_has_files(trainer)) return LS_OK;
   TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   const save_state_t state = {.is_last = trainer->stop != STOP_NOT,
                               .position = position,

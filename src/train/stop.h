@@ -15,6 +15,7 @@
   X(STOP_TOL, "tol", LS_OK, "the training loss has decreased by less than stop.tol over stop.over")          \
   X(STOP_TIME_LIMIT, "time_limit", LS_STOPPED, "train.time_limit is near")                                   \
   X(STOP_JOB_END, "job_end", LS_STOPPED, "the end of the job is near")                                       \
+  X(STOP_CALLER, "caller", LS_STOPPED, "the program that trains asked for it")                               \
   X(STOP_SIGNAL, "signal", LS_STOPPED, "a signal asked for it")
 
 typedef enum {

@@ -17,7 +17,7 @@
 
 #include "comm/world.h"
 #include "run/background.h"
-#include "train/save_pace.h"
+#include "run/save_pace.h"
 #include "train/stop.h"
 
 #include <stdbool.h>

@@ -269,6 +269,7 @@ static ls_status save_history(trainer_t *trainer, ls_error *error) {
  * and not beside a checkpoint. A failure is reported once; the end of the run tries again. */
 static void save_history_so_far(trainer_t *trainer) {
   ls_error problem = {0};
+  if (!trainer_has_files(trainer)) return;
   if (clock_seconds() - trainer->record.history_time < 1 || saver_is_busy(&trainer->copies.saver)) return;
   if (save_history(trainer, &problem) == LS_OK) {
     trainer->record.history_failed = false;
@@ -281,10 +282,11 @@ static void save_history_so_far(trainer_t *trainer) {
 
 /* Writes the epochs that history.h5 lacks, whether or not the run failed. Then lines of the log that could
  * not be written must be, too. */
-static ls_status save_last_history(trainer_t *trainer, ls_status status, ls_error *error) {
+ls_status trainer_finish(trainer_t *trainer, ls_status status, ls_error *error) {
   ls_status saved = LS_OK;
   if (status != LS_OK) saver_finish(&trainer->copies.saver);
-  if (is_root(trainer) && trainer->record.history.n > trainer->record.history_rows)
+  bool is_behind = trainer->record.history.n > trainer->record.history_rows;
+  if (trainer_has_files(trainer) && is_root(trainer) && is_behind)
     saved = save_history(trainer, status == LS_OK ? error : NULL);
   if (status == LS_OK && saved == LS_OK) saved = report_finish(&trainer->record.report, error);
   return status == LS_OK ? trainer_agree(trainer, saved, error) : status;
@@ -388,7 +390,7 @@ static ls_status watch_loss(trainer_t *trainer, ls_error *error) {
   return LS_OK;
 }
 
-static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
+ls_status trainer_epoch(trainer_t *trainer, ls_error *error) {
   position_t *position = &trainer->position;
   int64_t steps =
       epoch_steps(trainer->data.dataset->train.partition, trainer->settings->train.global_batch_size);
@@ -406,10 +408,14 @@ static ls_status train_epoch(trainer_t *trainer, ls_error *error) {
   return end_epoch(trainer, position->seconds - before, error);
 }
 
-ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error) {
+ls_status trainer_begin(trainer_t *trainer, ls_error *error) {
   trainer->copies.vector_step = -1;
-  if (status == LS_OK) engine_set_halt(trainer->engine, wants_look, trainer);
-  if (status == LS_OK) status = judge_epochs(trainer, error);
-  while (status == LS_OK && trainer->stop == STOP_NOT) status = train_epoch(trainer, error);
-  return save_last_history(trainer, status, error);
+  engine_set_halt(trainer->engine, wants_look, trainer);
+  return judge_epochs(trainer, error);
+}
+
+ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error) {
+  if (status == LS_OK) status = trainer_begin(trainer, error);
+  while (status == LS_OK && trainer->stop == STOP_NOT) status = trainer_epoch(trainer, error);
+  return trainer_finish(trainer, status, error);
 }

@@ -10,13 +10,15 @@
 #include <stdint.h>
 
 typedef struct {
-  bool resume;      /* resume from the newest valid checkpoint; start if there is none */
-  bool replace;     /* remove an earlier run of the name, even a finished one */
-  bool rewrites;    /* a finished run of this name is written again in its place: a resumed ensemble */
-  bool timing;      /* record the time of every step and write timing.h5 */
-  const log_t *log; /* messages for users; only rank 0's `out` is open */
-  bool live;        /* log->out is a terminal: show a live bar */
-  int64_t job_end;  /* end of the batch job in seconds since 1970; 0: unknown */
+  bool resume;    /* resume from the newest valid checkpoint; start if there is none */
+  bool replace;   /* remove an earlier run of the name, even a finished one */
+  bool rewrites;  /* a finished run of this name is written again in its place: a resumed ensemble */
+  bool timing;    /* record the time of every step and write timing.h5 */
+  bool in_memory; /* no run directory: nothing is read or written but the data; not with the four above */
+  const char *data_name; /* what files of the run call the dataset; NULL: its path */
+  const log_t *log;      /* messages for users; only rank 0's `out` is open */
+  bool live;             /* log->out is a terminal: show a live bar */
+  int64_t job_end;       /* end of the batch job in seconds since 1970; 0: unknown */
 } train_options_t;
 
 /* LS_BAD_SETTINGS when the name of the run, or of a member, is too long. Not collective. */

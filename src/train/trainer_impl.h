@@ -1,6 +1,7 @@
 /* Internal to a run: shared by its files. training_setup.c prepares a run with training_columns.c and
  * training_load.c, trainer.c trains it epoch by epoch, save.c saves it, training_end.c ends it;
- * trainer_parts.c has the functions that all of them use. ensemble.c contains train_run. */
+ * trainer_parts.c has the functions that all of them use. ensemble.c contains train_run, insitu.c the same in
+ * pieces. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 
@@ -11,7 +12,7 @@
 #include "train/report.h"
 #include "run/run_lock.h"
 #include "run/saver.h"
-#include "train/row_weights.h"
+#include "features/row_weights.h"
 #include "train/stop_rules.h"
 #include "train/stop_watch.h"
 #include "train/trainer.h"
@@ -52,6 +53,7 @@ typedef struct {
   double seconds_before[PHASES]; /* engine's seconds at the start of the epoch */
   double zero_loss;              /* of outputs that are all 0; 0: not known (train/advice.h) */
   int64_t memory_bytes;          /* peak memory of all ranks, known at the end */
+  double test_loss;              /* known at the end, if there are test rows */
 } trainer_record_t;
 
 /* What is known of the health of the numbers (finite.h, verify.h). The same on every rank. */
@@ -68,8 +70,8 @@ typedef struct trainer {
   const settings_t *settings; /* points to `own` once find_shards has run */
   settings_t own;             /* a copy in which `global_batch_size: all` is a number */
   const train_options_t *options;
-  run_directory_t run;
-  host_facts_t host; /* rank 0 */
+  run_directory_t run; /* options->in_memory: its path is empty */
+  host_facts_t host;   /* rank 0 */
   bool resumed;
   position_t position;
   dataset_shape_t shape;
@@ -102,6 +104,15 @@ ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *
 /* Trains epoch by epoch until a rule or a request ends the run. If the set-up failed (`status`), only keeps
  * the history. Returns the status of the run. Collective. */
 ls_status trainer_run(trainer_t *trainer, ls_status status, ls_error *error);
+
+/* The same in three parts: trainer_begin, trainer_epoch until trainer->stop is set, trainer_finish with the
+ * status of these. Collective. */
+ls_status trainer_begin(trainer_t *trainer, ls_error *error);
+ls_status trainer_epoch(trainer_t *trainer, ls_error *error);
+ls_status trainer_finish(trainer_t *trainer, ls_status status, ls_error *error);
+
+/* Whether the run has a directory. */
+bool trainer_has_files(const trainer_t *trainer);
 
 /* Prepares saving, once the run directory exists. Collective. */
 ls_status trainer_open_saver(trainer_t *trainer, ls_error *error);
@@ -153,6 +164,13 @@ typedef ls_status training_work_t(trainer_t *trainer, ls_status status, ls_error
  * than shards, only the first ones do this, and the others wait (layout_crew). Collective. */
 ls_status training_run(trainer_t *trainer, training_work_t *work, ls_error *error);
 
+/* The parts of training_run. training_prepare finds the checkpoint and the shards, and whether the run has
+ * finished and kept no checkpoint; all ranks call it. The ranks that have work then set trainer->world to
+ * their world, call training_setup, and in any case training_teardown. Collective. */
+ls_status training_prepare(trainer_t *trainer, bool *is_finished, ls_error *error);
+ls_status training_setup(trainer_t *trainer, ls_error *error);
+void training_teardown(trainer_t *trainer);
+
 /* Reads this rank's rows as they are needed, fits scalers and weights, scales targets. Collective. */
 ls_status trainer_load_data(trainer_t *trainer, ls_error *error);
 
@@ -169,6 +187,9 @@ ls_status training_look_at_columns(trainer_t *trainer, ls_error *error);
 /* Ends a completed run: restores the best parameters, evaluates the test rows, writes model.h5 and
  * summary.json. Collective. */
 ls_status training_end(trainer_t *trainer, ls_error *error);
+
+/* The parts of the model file of a run that has ended. Borrowed from the trainer. */
+model_parts_t training_result(const trainer_t *trainer);
 
 /* Ends a run that stopped early and has its checkpoint: writes summary.json and returns LS_STOPPED with the
  * reason. Collective. */

@@ -1,6 +1,10 @@
 /* What all parts of a run use. */
 #include "train/trainer_impl.h"
 
+bool trainer_has_files(const trainer_t *trainer) {
+  return !trainer->options->in_memory;
+}
+
 bool is_root(const trainer_t *trainer) {
   return world_rank(trainer->world) == 0;
 }

@@ -22,8 +22,8 @@ static ls_status read_best(trainer_t *trainer, ls_error *error) {
   if (!is_root(trainer)) return LS_OK;
   run_checkpoint(&trainer->run, trainer->position.best_step, path);
   if (!run_has(path)) run_best(&trainer->run, trainer->position.best_step, path);
-  log_info(trainer->options->log, "model.h5 holds the best parameters, of step %" PRId64,
-           trainer->position.best_step);
+  log_info(trainer->options->log, "%s holds the best parameters, of step %" PRId64,
+           trainer_has_files(trainer) ? "model.h5" : "the model", trainer->position.best_step);
   if (trainer->copies.vector_step == trainer->position.best_step) return LS_OK; /* still in memory */
   return model_read_parameters(path, trainer->graph, trainer->copies.vector, error);
 }
@@ -186,19 +186,28 @@ static ls_status write_summary(trainer_t *trainer, const metrics_t *test, ls_err
   return status == LS_OK ? report_finish(&trainer->record.report, error) : status;
 }
 
-static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_error *error) {
-  char path[RUN_FILE_SIZE];
-  if (!is_root(trainer)) return LS_OK;
+model_parts_t training_result(const trainer_t *trainer) {
   model_parts_t parts = trainer_model(trainer);
   if (trainer->position.best_step >= 0) {
     partition_t partition = trainer->data.dataset->train.partition;
     parts.step = trainer->position.best_step;
     parts.epoch = parts.step / epoch_steps(partition, trainer->settings->train.global_batch_size);
   }
+  return parts;
+}
+
+static ls_status write_files(trainer_t *trainer, const metrics_t *test, ls_error *error) {
+  char path[RUN_FILE_SIZE];
+  const model_parts_t parts = training_result(trainer);
   TRY(run_lock_check(trainer->run.lock, error));
   run_file(&trainer->run, "model.h5", path);
   TRY(model_write(path, &parts, NULL, error));
-  TRY(write_summary(trainer, test, error));
+  return write_summary(trainer, test, error);
+}
+
+static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_error *error) {
+  if (!is_root(trainer)) return LS_OK;
+  if (trainer_has_files(trainer)) TRY(write_files(trainer, test, error));
   FILE *out = trainer->options->log->out;
   if (test != NULL && out != NULL) {
     fputs("test ", out);
@@ -206,6 +215,7 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
     metrics_print_baselines(test, out);
     fputc('\n', out);
   }
+  if (!trainer_has_files(trainer)) return LS_OK;
   log_info(trainer->options->log, "run directory: %s", trainer->run.path);
   run_tidy(&trainer->run);
   return LS_OK;
@@ -258,6 +268,7 @@ ls_status training_end(trainer_t *trainer, ls_error *error) {
   if (has_test) TRY(trainer_evaluate(trainer, split, &test, error));
   if (has_test) finite_warn(trainer, "test", &test);
   TRY(measure_memory(trainer, error));
+  trainer->record.test_loss = has_test ? test.loss : NAN;
   ls_status status = write_results(trainer, has_test ? &test : NULL, error);
   metrics_free(&test);
   return trainer_agree(trainer, status, error);

@@ -178,17 +178,22 @@ static void describe_layout(const trainer_t *trainer, char *out, size_t size) {
            openmp != NULL ? openmp : "", trainer->layout.shards, trainer->layout.shards == 1 ? "" : "s");
 }
 
-/* The run directory appears last, when nothing in the settings or the data can go wrong any more. */
-static ls_status open_run(trainer_t *trainer, ls_error *error) {
-  char layout[128];
-  if (!is_root(trainer)) return LS_OK;
-  host_facts(&trainer->host);
+static ls_status open_directory(trainer_t *trainer, ls_error *error) {
   TRY(run_lock_check(trainer->run.lock, error));
   if (!trainer->resumed && !(trainer->options->rewrites && run_is_finished(&trainer->run)))
     TRY(run_directory_fresh(&trainer->run, trainer->options->replace, trainer->options->log, error));
-  TRY(run_write_settings(&trainer->run, trainer->settings, error));
-  TRY(report_open(&trainer->record.report, &trainer->run, trainer->options, trainer->settings->train.epochs,
-                  error));
+  return run_write_settings(&trainer->run, trainer->settings, error);
+}
+
+/* The run directory appears last, when nothing in the settings or the data can go wrong any more. */
+static ls_status open_run(trainer_t *trainer, ls_error *error) {
+  char layout[128];
+  const bool has_files = trainer_has_files(trainer);
+  if (!is_root(trainer)) return LS_OK;
+  host_facts(&trainer->host);
+  if (has_files) TRY(open_directory(trainer, error));
+  TRY(report_open(&trainer->record.report, has_files ? &trainer->run : NULL, trainer->options,
+                  trainer->settings->train.epochs, error));
   describe_layout(trainer, layout, sizeof layout);
   report_start(&trainer->record.report, trainer->position.step, layout);
   log_info(trainer->options->log, "%s: %" PRId64 " rows, %" PRId64 " parameters, %s", trainer->settings->name,
@@ -216,7 +221,7 @@ static double checkpoint_bytes(const trainer_t *trainer) {
 /* Once memory has been taken: what is left to go wrong is the file system, and bits on CPUs that differ. */
 static ls_status look_at_hosts(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
-  preflight_needs_t needs = {.directory = settings->runs,
+  preflight_needs_t needs = {.directory = trainer_has_files(trainer) ? settings->runs : NULL,
                              .precision = settings->train.precision,
                              .files = (double)(settings->checkpoint.keep + 2) * checkpoint_bytes(trainer)};
   return preflight_hosts(trainer->world, &trainer->layout, &needs, trainer->options->log->out,
@@ -268,7 +273,7 @@ ls_status training_lock(world_t *world, const settings_t *settings, const log_t 
   return LS_OK;
 }
 
-static void teardown(trainer_t *trainer) {
+void training_teardown(trainer_t *trainer) {
   saver_free(&trainer->copies.saver);
   part_list_free(&trainer->copies.list);
   report_close(&trainer->record.report);
@@ -285,13 +290,14 @@ static void teardown(trainer_t *trainer) {
   graph_destroy(&trainer->graph);
 }
 
-static ls_status setup(trainer_t *trainer, ls_error *error) {
+ls_status training_setup(trainer_t *trainer, ls_error *error) {
   features_width_t width = {0};
   TRY(plan(trainer, &width, error));
   TRY(load(trainer, error));
+  if (trainer->options->data_name != NULL) trainer->own.data.file = trainer->options->data_name;
   TRY(look_at_hosts(trainer, error));
   TRY(trainer_agree(trainer, open_run(trainer, error), error));
-  if (trainer->solution == NULL) TRY(trainer_open_saver(trainer, error));
+  if (trainer->solution == NULL && trainer_has_files(trainer)) TRY(trainer_open_saver(trainer, error));
   if (trainer->settings->train.members == 1) /* members have been advised one by one */
     TRY(trainer_advise(trainer, trainer->options->log, error));
   stop_watch_begin(&trainer->watch, trainer->world, trainer->began, trainer->settings->train.time_limit,
@@ -311,9 +317,9 @@ typedef struct {
 static ls_status run_crew(world_t *world, void *context, ls_error *error) {
   const run_crew_t *crew = context;
   crew->trainer->world = world;
-  ls_status status = setup(crew->trainer, error);
+  ls_status status = training_setup(crew->trainer, error);
   status = crew->work(crew->trainer, status, error);
-  teardown(crew->trainer);
+  training_teardown(crew->trainer);
   return status;
 }
 
@@ -329,15 +335,20 @@ static ls_status find_finished(trainer_t *trainer, bool *out, ls_error *error) {
   return world_broadcast(trainer->world, out, sizeof *out, 0, error);
 }
 
+ls_status training_prepare(trainer_t *trainer, bool *is_finished, ls_error *error) {
+  world_set_timeout(trainer->world, trainer->settings->parallel.timeout);
+  if (trainer_has_files(trainer))
+    TRY(trainer_agree(trainer, run_directory_of(trainer->settings, &trainer->run, error), error));
+  TRY(find_checkpoint(trainer, error));
+  TRY(find_finished(trainer, is_finished, error));
+  return *is_finished ? LS_OK : find_shards(trainer, error);
+}
+
 ls_status training_run(trainer_t *trainer, training_work_t *work, ls_error *error) {
   run_crew_t crew = {trainer, work};
   bool is_finished = false;
-  world_set_timeout(trainer->world, trainer->settings->parallel.timeout);
-  TRY(trainer_agree(trainer, run_directory_of(trainer->settings, &trainer->run, error), error));
-  TRY(find_checkpoint(trainer, error));
-  TRY(find_finished(trainer, &is_finished, error));
+  TRY(training_prepare(trainer, &is_finished, error));
   if (is_finished) return LS_OK;
-  TRY(find_shards(trainer, error));
   /* those who collect an ensemble do not need all ranks that trained it */
   const log_t *log = trainer->settings->train.members > 1 ? NULL : trainer->options->log;
   return layout_crew(trainer->world, trainer->position.shards, log, run_crew, &crew, error);
@@ -374,7 +385,7 @@ ls_status training_plan(world_t *world, const settings_t *settings, training_t *
   borrow_plan(trainer, &training);
   *out = training;
 done:
-  if (status != LS_OK && trainer != NULL) teardown(trainer);
+  if (status != LS_OK && trainer != NULL) training_teardown(trainer);
   if (status != LS_OK) free(trainer);
   return status;
 }
@@ -410,7 +421,7 @@ ls_status training_open(world_t *world, const settings_t *settings, training_t *
 
 void training_close(training_t *training) {
   if (training->trainer == NULL) return;
-  teardown(training->trainer);
+  training_teardown(training->trainer);
   free(training->trainer);
   training->trainer = NULL;
 }

@@ -21,7 +21,7 @@ static ls_status go_back(trainer_t *trainer, ls_error *error) {
   bool found = false;
   ls_status status = LS_OK;
   saver_finish(&trainer->copies.saver);
-  if (is_root(trainer))
+  if (is_root(trainer) && trainer_has_files(trainer))
     status = run_newest_checkpoint(&trainer->run, trainer->options->log, &found, &position, error);
   TRY(trainer_agree(trainer, status, error));
   TRY(world_broadcast(trainer->world, &found, sizeof found, 0, error));

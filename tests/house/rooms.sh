@@ -19,9 +19,9 @@ floor() {
     model | data) echo 4 ;;
     features | import) echo 5 ;;
     step | score) echo 6 ;;
-    run | health | library) echo 7 ;;
+    run | health) echo 7 ;;
     train) echo 8 ;;
-    study) echo 9 ;;
+    study | library) echo 9 ;;
     cli) echo 10 ;;
     *) echo 0 ;;
   esac

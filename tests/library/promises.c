@@ -87,6 +87,16 @@ int main(int n, char **words) {
 
   /* unusual settings of the caller */
   fesetround(FE_UPWARD);
+  ls_predictor *reread = NULL;
+  ls_model *again = NULL;
+  check(ls_model_read(words[1], &again, &error) == LS_OK && fegetround() == FE_UPWARD,
+        "reading keeps rounding");
+  check(ls_predictor_create(again, NULL, &reread, &error) == LS_OK, error.message);
+  out.mean.values = strange;
+  check(ls_predict(reread, ROWS, &rows, &out, &error) == LS_OK, error.message);
+  check(memcmp(plain, strange, ROWS * outputs * sizeof *plain) == 0, "the mode of reading changes no bits");
+  ls_predictor_free(&reread);
+  ls_model_free(&again);
   feclearexcept(FE_ALL_EXCEPT);
   feraiseexcept(FE_UNDERFLOW);
   feenableexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW);

@@ -1,7 +1,7 @@
 /* When the next checkpoint is due by the clock. Rank 0 alone asks; a collective call that takes place in any
  * case tells the others. Which steps have checkpoints thus depends on the clock, but no step does. */
-#ifndef TRAIN_SAVE_PACE_H
-#define TRAIN_SAVE_PACE_H
+#ifndef RUN_SAVE_PACE_H
+#define RUN_SAVE_PACE_H
 
 #include "config/settings.h"
 

@@ -1,4 +1,4 @@
-#include "train/save_pace.h"
+#include "run/save_pace.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "train/row_weights.h"
+#include "features/row_weights.h"
 
 #include "features/gather.h"
 #include "data/split_walk.h"

@@ -8,8 +8,8 @@
  * So the weights of every head have mean 1 over the split, and a loss that is divided by the number of rows
  * is sum(r c L) / sum(r c); no head's weights touch another's. They act on losses and gradients; metrics
  * count every row once. */
-#ifndef TRAIN_ROW_WEIGHTS_H
-#define TRAIN_ROW_WEIGHTS_H
+#ifndef FEATURES_ROW_WEIGHTS_H
+#define FEATURES_ROW_WEIGHTS_H
 
 #include "comm/world.h"
 #include "config/settings.h"

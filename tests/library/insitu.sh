@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Programs that train from their memory end with the checksum of `lockstep train` on a file with the same rows, with
+# any number of ranks, while their own messages go on (insitu.c). Errors of one rank come to all.
+#   insitu.sh ROOT LOCKSTEP INSITU RANKS MPIRUN...
+set -euo pipefail
+program=$(realpath "$2") insitu=$(realpath "$3") ranks=$4
+shift 4
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+cd "$place"
+exec </dev/null
+export OMP_WAIT_POLICY=passive
+fail() { echo "$*" >&2; exit 1; }
+quietly() { "$@" >log 2>&1 || fail "$*:"$'\n'"$(tail -20 log)"; }
+
+split=0
+for part in train:333 valid:60 test:41; do
+  awk -v split_number=$split -v rows="${part#*:}" -v name="${part%:*}" '
+    function x(row, column) { return ((row * (column * 37 + 11) + column * 5 + split_number * 29) % 97 - 48) / 64 }
+    BEGIN {
+      for (r = 0; r < rows; r++) {
+        printf "%.12f,%.12f,%.12f\n", x(r, 0), x(r, 1), x(r, 2) >(name "_x.csv")
+        printf "%.12f\n", 2 * x(r, 0) - x(r, 1) + x(r, 2) * (split_number > 0 ? 1 : 0.5) >(name "_y.csv")
+      }
+    }'
+  split=$((split + 1))
+done
+quietly "$program" import --train train_x.csv train_y.csv --valid valid_x.csv valid_y.csv --test test_x.csv test_y.csv \
+  --regression --header no data.h5
+cat >settings.yaml <<'YAML'
+name: insitu
+data: {scaling: standard, target_scaling: standard}
+model: {layers: [{dense: {units: 24, activation: tanh}}, {dropout: 0.1}, {dense: 1}]}
+loss: mse
+optimizer: {name: adam, learning_rate: 0.01}
+schedule: {name: cosine}
+train: {epochs: 5, global_batch_size: 64}
+parallel: {threads: 2}
+YAML
+
+# compare NAME MODE OVERRIDE...: the program and the library with the same settings
+compare() {
+  local name=$1 mode=$2
+  shift 2
+  quietly "$program" train settings.yaml data.file=data.h5 runs=expected name="$name" "$@"
+  expected=$(sed -n 's/.*"parameters_checksum": *"\([0-9a-f]*\)".*/\1/p' "expected/$name/summary.json")
+  rm -f insitu.h5
+  "${mpirun[@]}" "$insitu" "$mode" settings.yaml name="$name" "$@" >found 2>&1 || fail "$name, $mode: $(cat found)"
+  [[ $expected == "$(cat found)" ]] || fail "$name, $mode: $(cat found) instead of $expected"
+  [[ $mode == memory ]] && return
+  quietly "$program" predict "expected/$name/model.h5" data.h5 --x test/x --out expected.csv
+  quietly "$program" predict insitu.h5 data.h5 --x test/x --out found.csv
+  cmp expected.csv found.csv || fail "$name, $mode: the model predicts something else"
+}
+
+mpirun=("$@" "$ranks")
+if [[ $ranks == valgrind ]]; then
+  mpirun=(valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect
+    --errors-for-leak-kinds=none --log-file=valgrind.log)
+  "${mpirun[@]}" "$insitu" memory settings.yaml train.epochs=1 >found 2>&1 || true
+  grep -q '^[0-9a-f]\{16\}$' found || fail "no checksum: $(cat found valgrind.log)"
+  # what stays is MPI's: no block and no error may have a function of lockstep's source in its trace
+  if grep -E '\((library|train|step|score|comm|data|features|model|run|store|math|base|config)/' valgrind.log ||
+    grep -E '(insitu|train|train_data|world|adopt|crew|caller)\.c:[0-9]+\)' valgrind.log; then
+    fail "valgrind: $(cat valgrind.log)"
+  fi
+  exit 0
+fi
+
+compare plain train
+ls runs >/dev/null 2>&1 && fail "a training without keeps_run writes a directory"
+compare stopped stop
+compare saved save
+[[ -f runs/saved/model.h5 && -f runs/saved/history.h5 ]] || fail "no run directory"
+grep -q 'file: memory' runs/saved/config.yaml || fail "config.yaml does not say where the data is"
+compare idle train parallel.shards=2          # more ranks than shards, where there are three
+compare nodes train parallel.ranks_per_node=1 # as if each rank were a node: steps overlap with messages
+
+"${mpirun[@]}" "$insitu" errors settings.yaml name=errors >found 2>&1 || fail "errors: $(cat found)"
+grep -q 'a value that is not finite: bad data: the rows in memory: train/x holds NaN in row' found || fail "$(cat found)"
+"${mpirun[@]}" "$insitu" single settings.yaml >found 2>&1 || fail "single: $(cat found)"
+left=$(find /dev/shm /tmp -maxdepth 1 -name 'lockstep-data-*' -newer settings.yaml 2>/dev/null || true)
+[[ -z $left ]] || fail "left behind: $left"
+echo "$ranks ranks train in situ as lockstep train does"
