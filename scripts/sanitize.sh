@@ -34,7 +34,7 @@ threads() {
 
 # Without assertions: one of them looks for a mode of the CPU (base/float_mode.h) that valgrind does not have.
 valgrind() {
-  build build/valgrind -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-DNDEBUG -DLOCKSTEP_TESTS=OFF -- lockstep
+  build build/valgrind -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-DNDEBUG -DLOCKSTEP_TESTS=OFF
   tests/sanitize/valgrind.sh . build/valgrind/lockstep
 }
 

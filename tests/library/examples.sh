@@ -21,6 +21,8 @@ hidden=$(nm -D --defined-only "$lib/liblockstep.so" | grep -v ' ls_\| LOCKSTEP_'
 [[ -z $hidden ]] || fail "liblockstep exports more than ls_: $hidden"
 global=$(nm --defined-only --extern-only "$lib/liblockstep.a" | grep ' [A-Z] ' | grep -v ' ls_' || true)
 [[ -z $global ]] || fail "liblockstep.a exports more than ls_: $(head -3 <<<"$global")"
+hidden=$(nm -D --defined-only "$lib/liblockstep_train.so" | grep -v ' ls_\| LOCKSTEP_' || true)
+[[ -z $hidden ]] || fail "liblockstep_train exports more than ls_: $hidden"
 ! readelf -d "$lib/liblockstep.so" | grep -qE 'NEEDED.*(mpi|gomp|omp|lapack)' || fail "liblockstep needs MPI, OpenMP or LAPACK"
 
 cd "$place"
@@ -64,6 +66,11 @@ if [[ -x built/heat ]]; then
 else
   left_out "heat.f90, for want of a Fortran compiler"
 fi
+if [[ -x built/insitu ]]; then
+  quietly built/insitu 60 500
+  grep -q '^epoch 40: validation loss' "$place/log" || fail "the example insitu does not train: $(cat "$place/log")"
+fi
+
 ! built/predict nothing.h5 </dev/null 2>error || fail "predict works without a model"
 grep -q 'nothing.h5: No such file' error || fail "no word of the missing file: $(cat error)"
 echo "the examples predict the same bits"

@@ -47,26 +47,12 @@ compare() {
   rm -f insitu.h5
   "${mpirun[@]}" "$insitu" "$mode" settings.yaml name="$name" "$@" >found 2>&1 || fail "$name, $mode: $(cat found)"
   [[ $expected == "$(cat found)" ]] || fail "$name, $mode: $(cat found) instead of $expected"
-  [[ $mode == memory ]] && return
   quietly "$program" predict "expected/$name/model.h5" data.h5 --x test/x --out expected.csv
   quietly "$program" predict insitu.h5 data.h5 --x test/x --out found.csv
   cmp expected.csv found.csv || fail "$name, $mode: the model predicts something else"
 }
 
 mpirun=("$@" "$ranks")
-if [[ $ranks == valgrind ]]; then
-  mpirun=(valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect
-    --errors-for-leak-kinds=none --log-file=valgrind.log)
-  "${mpirun[@]}" "$insitu" memory settings.yaml train.epochs=1 >found 2>&1 || true
-  grep -q '^[0-9a-f]\{16\}$' found || fail "no checksum: $(cat found valgrind.log)"
-  # what stays is MPI's: no block and no error may have a function of lockstep's source in its trace
-  if grep -E '\((library|train|step|score|comm|data|features|model|run|store|math|base|config)/' valgrind.log ||
-    grep -E '(insitu|train|train_data|world|adopt|crew|caller)\.c:[0-9]+\)' valgrind.log; then
-    fail "valgrind: $(cat valgrind.log)"
-  fi
-  exit 0
-fi
-
 compare plain train
 ls runs >/dev/null 2>&1 && fail "a training without keeps_run writes a directory"
 compare stopped stop

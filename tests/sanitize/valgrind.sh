@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A small training with two threads, its checkpoint and predictions under valgrind: values that were never set, and blocks
-# that nobody frees. Kernels of AVX2, since valgrind knows no newer instructions.
+# A small training with two threads, its checkpoint and predictions under valgrind, and a program that trains through the
+# library: values that were never set, and blocks that nobody frees. Kernels of AVX2, since valgrind knows no newer instructions.
 #   valgrind.sh ROOT LOCKSTEP
 set -euo pipefail
 root=$(realpath "$1")
@@ -21,9 +21,9 @@ if [[ -f $of_openmpi ]]; then suppressions+=("--suppressions=$of_openmpi"); fi
 
 run() {
   if ! valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite \
-    --fair-sched=yes "${suppressions[@]}" "$program" "$@" >log 2>&1; then
+    --fair-sched=yes "${suppressions[@]}" "$@" >log 2>&1; then
     cat log >&2
-    echo "valgrind.sh: failed: lockstep $*" >&2
+    echo "valgrind.sh: failed: $*" >&2
     exit 1
   fi
 }
@@ -49,8 +49,11 @@ train: {epochs: 2, global_batch_size: 3}
 checkpoint: {every: 1 epoch}
 parallel: {threads: 2, shards: 2}
 SETTINGS
-run import rows.csv rows.h5 --label y --missing
-run train net.yaml
-run train net.yaml train.epochs=3 --resume
-run eval runs/net
-run predict runs/net rows.h5 --out out.csv data.x=train/x
+run "$program" import rows.csv rows.h5 --label y --missing
+run "$program" train net.yaml
+run "$program" train net.yaml train.epochs=3 --resume
+run "$program" eval runs/net
+run "$program" predict runs/net rows.h5 --out out.csv data.x=train/x
+built=$(dirname "$program")
+mpicc -g "$root/examples/insitu/heat.c" -o heat -I"$root/include" -L"$built" -llockstep_train -lm -Wl,-rpath,"$built"
+run ./heat 30 20
