@@ -1,7 +1,7 @@
 /* A program that trains while its own messages are on their way. Run by insitu.sh, which compares with
  * `lockstep train` on a file with the same rows.
  *
- *   insitu MODE SETTINGS [OVERRIDE…]     MODE: train, stop, save, errors, single
+ *   insitu MODE SETTINGS [OVERRIDE…]     MODE: train, stop, save, errors, single, labels
  *
  * Rank 0 prints the checksum of the parameters, or of mode errors what was returned. Exit code 1: something
  * is not as it was promised. */
@@ -19,8 +19,8 @@
 
 enum { COLUMNS = 3, PAD = 2, BIG = 1 << 17, OWN_THREADS = 3, MOST_EPOCHS = 100 };
 
-static int rank, ranks, failures;
-static size_t refused; /* allocations of at least so many bytes fail; 0: none */
+static int rank, ranks, failures, is_loud; /* is_loud: what errors say is printed */
+static size_t refused;                     /* allocations of at least so many bytes fail; 0: none */
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
@@ -100,7 +100,7 @@ static int64_t share(int split, int64_t rows, int64_t *first) {
   return to - from;
 }
 
-static const int64_t rows_of_split[] = {333, 60, 41};
+static const int64_t rows_of_split[] = {1111, 60, 41};
 
 /* x has gaps between its rows; y is every second number, and in double precision as in the file. */
 static ls_training_rows make_rows(int split) {
@@ -321,10 +321,11 @@ static void expect(const char *what, const ls_training_data *data, const ls_trai
   check(strstr(error.message, "/proc/") == NULL && strstr(error.message, "--") == NULL,
         "messages are for callers");
   check_modes(what);
-  if (rank == 0) printf("%s: %s: %s\n", what, ls_status_text((ls_status)status), error.message);
+  if (rank == 0 && is_loud) printf("%s: %s: %s\n", what, ls_status_text((ls_status)status), error.message);
 }
 
 static void errors(void) {
+  is_loud = 1;
   const int bad = ranks - 1; /* the rank that makes the mistake */
   const char *wrong[] = {"train.epochs=-1"}, *other[] = {"train.epochs=7"};
   ls_training_options usual = make_options(NULL), options = usual;
@@ -382,6 +383,41 @@ static void errors(void) {
   check(training == NULL, "what is freed is NULL");
 }
 
+/* Classes as integers, with names and weights of rows; validation rows are a share of the training rows. */
+static void labels(void) {
+  static const char *const classes[] = {"high", "low", "middle"};
+  int64_t first = 0, n = share(0, rows_of_split[0], &first);
+  int64_t *y = calloc((size_t)n + 1, sizeof *y);
+  double *weights = calloc((size_t)n + 1, sizeof *weights);
+  for (int64_t r = 0; r < n; r++) {
+    y[r] = ((first + r) * 7 + 1) % 3; /* low, middle, high, … */
+    weights[r] = 0.5 + (double)((first + r) % 4);
+  }
+  ls_error error = {0};
+  ls_model *model = NULL;
+  ls_training_data data = make_data();
+  data.classes = 3;
+  data.class_names = classes;
+  data.train.y = (ls_input){.values = y, .type = LS_INT64};
+  data.train.weights = (ls_input){.values = weights, .type = LS_FLOAT64};
+  data.valid = data.test = (ls_training_rows){0};
+  const ls_training_options options = make_options(NULL);
+  ls_training *training = NULL;
+  if (ls_training_create(MPI_COMM_WORLD, &data, &options, &training, &error) != LS_OK) stop_test(&error);
+  check(run(training) == 1, "the training ends");
+  check(isnan(ls_training_test_loss(training)), "without test rows they have no loss");
+  if (ls_training_model(training, &model, &error) != LS_OK) stop_test(&error);
+  check(strcmp(ls_model_class_name(model, 0, 2), "middle") == 0, "classes keep their names");
+  if (ls_training_write(training, "insitu.h5", &error) != LS_OK) stop_test(&error);
+  if (rank == 0) printf("%s\n", ls_training_checksum(training));
+  ls_model_free(&model);
+  ls_training_free(&training);
+  data.valid = rows[1];
+  expect("validation rows twice", &data, &options, LS_USAGE);
+  free(y);
+  free(weights);
+}
+
 /* MPI was started without threads. */
 static void single(void) {
   int level = 0;
@@ -403,7 +439,8 @@ int main(int n, char **words) {
   static const struct {
     const char *name;
     void (*run)(void);
-  } modes[] = {{"train", train}, {"stop", stop}, {"save", save}, {"errors", errors}, {"single", single}};
+  } modes[] = {{"train", train},   {"stop", stop},     {"save", save},
+               {"errors", errors}, {"single", single}, {"labels", labels}};
   int level = 0, sum = 0;
   if (n < 3) return 2;
   MPI_Init_thread(NULL, NULL, strcmp(words[1], "single") == 0 ? MPI_THREAD_SINGLE : MPI_THREAD_FUNNELED,
