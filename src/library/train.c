@@ -48,8 +48,29 @@ static void leave(ls_training *own) {
   caller_leave(&own->caller, threads_of(own));
 }
 
+/* Messages of the program, in words of the library: paths of temporary files would not help the caller, and
+ * there are no options of a command line. */
+static void reword(ls_error *error) {
+  enum { RANDOM_LETTERS = 6 }; /* of mkostemp */
+  static const struct {
+    const char *from, *to;
+    size_t more; /* letters that follow `from` */
+  } words[] = {{"/dev/shm/lockstep-data-", "the rows in memory", RANDOM_LETTERS},
+               {"/tmp/lockstep-data-", "the rows in memory", RANDOM_LETTERS},
+               {"--resume", "options.resumes", 0},
+               {"--replace", "options.replaces", 0}};
+  char rest[LS_MESSAGE_SIZE];
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    char *at = strstr(error->message, words[i].from);
+    size_t skipped = strlen(words[i].from) + words[i].more;
+    if (at == NULL || strlen(at) < skipped) continue;
+    snprintf(rest, sizeof rest, "%s", at + skipped);
+    snprintf(at, sizeof error->message - (size_t)(at - error->message), "%s%s", words[i].to, rest);
+  }
+}
+
 static ls_status come_back(ls_training *own, ls_status status, ls_error *error) {
-  memory_file_name(error);
+  if (status != LS_OK) reword(error);
   caller_return(&own->caller, threads_of(own));
   return status;
 }

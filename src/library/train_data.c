@@ -381,16 +381,3 @@ void memory_file_remove(memory_file_t *file) {
   if (file->is_owner) unlink(file->path);
   file->is_owner = false;
 }
-
-void memory_file_name(ls_error *error) {
-  static const char *const folders[] = {"/dev/shm/lockstep-data-", "/tmp/lockstep-data-"};
-  static const char name[] = "the rows in memory";
-  enum { RANDOM_LETTERS = 6 }; /* of mkostemp */
-  char *at = NULL, rest[LS_MESSAGE_SIZE];
-  for (size_t i = 0; error != NULL && at == NULL && i < sizeof folders / sizeof folders[0]; i++) {
-    at = strstr(error->message, folders[i]);
-    if (at == NULL || strlen(at) < strlen(folders[i]) + RANDOM_LETTERS) continue;
-    snprintf(rest, sizeof rest, "%s", at + strlen(folders[i]) + RANDOM_LETTERS);
-    snprintf(at, sizeof error->message - (size_t)(at - error->message), "%s%s", name, rest);
-  }
-}

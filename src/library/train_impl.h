@@ -27,9 +27,6 @@ ls_status memory_file_make(world_t *world, const ls_training_data *data, setting
                            memory_file_t *out, ls_error *error);
 void memory_file_remove(memory_file_t *file);
 
-/* In messages, such a file has no path that would help the caller. */
-void memory_file_name(ls_error *error);
-
 /* ---- train_log.c ---- */
 
 /* A stream that calls `log` with each line, in this mode of floating point. NULL: no memory. */

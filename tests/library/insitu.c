@@ -285,24 +285,6 @@ static void stop(void) {
   finish(training);
 }
 
-/* The run is saved, freed, and gone on with from its file. */
-static void save(void) {
-  traffic_t traffic = {.comm = MPI_COMM_WORLD, .stop_at = 2};
-  ls_error error = {0};
-  ls_training_options options = make_options(&traffic);
-  options.keeps_run = 1;
-  ls_training *training = create(&options);
-  check(run(training) == 0, "the callback stops the training");
-  if (ls_training_save(training, &error) != LS_OK) stop_test(&error);
-  ls_training_free(&training);
-  options.resumes = 1;
-  traffic.stop_at = 0;
-  training = create(&options);
-  check(ls_training_epochs(training) == 2, "it goes on where it was");
-  check(run(training) == 1, "then it ends");
-  finish(training);
-}
-
 /* ---- mistakes of one rank ---- */
 
 static void expect(const char *what, const ls_training_data *data, const ls_training_options *options,
@@ -322,6 +304,34 @@ static void expect(const char *what, const ls_training_data *data, const ls_trai
         "messages are for callers");
   check_modes(what);
   if (rank == 0 && is_loud) printf("%s: %s: %s\n", what, ls_status_text((ls_status)status), error.message);
+}
+
+/* The run is saved, freed, and gone on with from its file. */
+static void save(void) {
+  traffic_t traffic = {.comm = MPI_COMM_WORLD, .stop_at = 2};
+  ls_error error = {0};
+  ls_training_options options = make_options(&traffic);
+  options.keeps_run = 1;
+  ls_training *training = create(&options);
+  check(run(training) == 0, "the callback stops the training");
+  if (ls_training_save(training, &error) != LS_OK) stop_test(&error);
+  ls_training_free(&training);
+  options.resumes = 1;
+  traffic.stop_at = 0;
+  const ls_training_data data = make_data();
+  const char *other = "train.seed=9";
+  ls_training_options changed = options;
+  const char **words = calloc((size_t)n_overrides + 1, sizeof *words);
+  memcpy(words, overrides, (size_t)n_overrides * sizeof *words);
+  words[n_overrides] = other;
+  changed.overrides = words;
+  changed.n_overrides++;
+  expect("another seed", &data, &changed, LS_BAD_SETTINGS);
+  free(words);
+  training = create(&options);
+  check(ls_training_epochs(training) == 2, "it goes on where it was");
+  check(run(training) == 1, "then it ends");
+  finish(training);
 }
 
 static void errors(void) {
