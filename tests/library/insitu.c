@@ -250,6 +250,9 @@ static void predict(ls_training *training) {
 
 static void finish(ls_training *training) {
   ls_error error = {0};
+  MPI_Errhandler handler = MPI_ERRHANDLER_NULL;
+  MPI_Comm_get_errhandler(MPI_COMM_WORLD, &handler);
+  check(handler == MPI_ERRORS_ARE_FATAL, "the communicator keeps its error handler");
   check(run(training) == 1, "a training that has ended stays so");
   check(isfinite(ls_training_test_loss(training)), "the loss of the test rows is known");
   if (ls_training_write(training, "insitu.h5", &error) != LS_OK) stop_test(&error);
@@ -291,7 +294,7 @@ static void expect(const char *what, const ls_training_data *data, const ls_trai
                    ls_status wanted) {
   ls_error error = {0};
   ls_training *training = NULL;
-  int status = ls_training_create(MPI_COMM_WORLD, data, options, &training, &error), low = 0, high = 0,
+  int status = (int)ls_training_create(MPI_COMM_WORLD, data, options, &training, &error), low = 0, high = 0,
       sum = 0;
   const int one = 1;
   MPI_Allreduce(&status, &low, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
