@@ -180,6 +180,15 @@ static int after_epoch(const ls_training_epoch *epoch, void *context) {
 
 /* ---- a training ---- */
 
+static int lines; /* of the log */
+
+static void take_line(const char *line, void *context) {
+  (void)context;
+  check(strchr(line, '\n') == NULL, "a line of the log has no end of line");
+  check(fegetround() == FE_UPWARD && (float_mode() & 0x8040U) == 0, "the log is told in the caller's mode");
+  lines += strncmp(line, "epoch ", 6) == 0;
+}
+
 static char *settings_text;
 static const char **overrides;
 static int64_t n_overrides;
@@ -266,10 +275,12 @@ static void finish(ls_training *training) {
 static void train(void) {
   traffic_t traffic = traffic_begin(MPI_COMM_WORLD);
   ls_training_options options = make_options(&traffic);
+  options.log = take_line;
   traffic_ask_any(&traffic);
   ls_training *training = create(&options);
   check(run(training) == 1, "the training ends");
   check(traffic.calls == ls_training_epochs(training), "a call after every epoch");
+  check(lines == (rank == 0 ? traffic.calls : 0), "rank 0 gets the lines of the log");
   finish(training);
   traffic_end(&traffic);
 }
