@@ -77,6 +77,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   TRY(settings_everywhere(session, &a->arguments, &settings, error));
   set_rows(settings, a->rows);
   settings->train.l1 = settings->train.l2 = 0; /* the check covers the network without penalties */
+  settings->model.freeze.n = 0;                /* the gradient of every layer is checked */
   settings->optimizer.name = "sgd";            /* no update happens, and lbfgs would require full batches */
   settings->train.precision = "fp32";          /* rounding to bf16 alone exceeds the tolerance by far */
   gradcheck_work_t work = {settings, check};

@@ -68,7 +68,7 @@ struct value_type {
 };
 
 extern const value_type_t type_number, type_integer, type_batch, type_seed, type_bool, type_text, type_name,
-    type_choice, type_numbers, type_bytes, type_every, type_period, type_span;
+    type_choice, type_numbers, type_texts, type_bytes, type_every, type_period, type_span;
 /* These types fill several fields. Their `field` is the settings_t; for type_range it is the
  * scaling_settings_t. */
 extern const value_type_t type_validation, type_range, type_columns, type_layers, type_losses;

@@ -198,16 +198,27 @@ static bool is_among(const char *const *paths, const char *path) {
   return *paths != NULL;
 }
 
-ls_status settings_compare_except(const settings_t *a, const settings_t *b, const char *const *others,
-                                  const char **path, ls_error *error) {
+/* Compares the keys that are in a list, or those that are not. */
+static ls_status compare(const settings_t *a, const settings_t *b, const char *const *list, bool listed,
+                         const char **path, ls_error *error) {
   *path = NULL;
   for (size_t i = 0; i < settings_keys.n && *path == NULL; i++) {
     const key_row_t *row = &settings_keys.rows[i];
     bool same = true;
-    if (!is_among(others, row->path)) TRY(keys_same(row, a, b, &same, error));
+    if (is_among(list, row->path) == listed) TRY(keys_same(row, a, b, &same, error));
     if (!same) *path = row->path;
   }
   return LS_OK;
+}
+
+ls_status settings_compare_except(const settings_t *a, const settings_t *b, const char *const *others,
+                                  const char **path, ls_error *error) {
+  return compare(a, b, others, false, path, error);
+}
+
+ls_status settings_compare_among(const settings_t *a, const settings_t *b, const char *const *keys,
+                                 const char **path, ls_error *error) {
+  return compare(a, b, keys, true, path, error);
 }
 
 ls_status settings_dump(const settings_t *settings, char **text, ls_error *error) {

@@ -64,6 +64,12 @@ typedef struct {
   size_t n;
 } numbers_t;
 
+/* A list of texts, in the order of the file. */
+typedef struct {
+  const char *const *values;
+  size_t n;
+} text_list_t;
+
 /* The scaling that data.scaling.columns sets for some columns of x. */
 typedef struct {
   const char *columns; /* a name, an index (from 0; -1 is the last), or FIRST-LAST */
@@ -146,11 +152,14 @@ typedef struct {
   size_t n_columns;
 } embedding_settings_t;
 
-/* Section model: the layers, first to last, and what comes before them. */
+/* Section model: the layers, first to last, what comes before them, and what training begins with. */
 typedef struct {
   layer_settings_t *layers; /* required */
   size_t n_layers;
   embedding_settings_t embeddings;
+  const char *init_from;   /* model file whose weights training begins with, or "none" */
+  const char *init_layers; /* of that file: all, matching */
+  text_list_t freeze;          /* names of layers whose weights stay as they are */
 } model_settings_t;
 
 /* Section optimizer. An optimiser ignores the members that it does not name. */
@@ -287,6 +296,10 @@ ls_status settings_compare(const settings_t *stored, const settings_t *now, cons
  * that ends in NULL. *path is NULL if there is none; static otherwise. */
 ls_status settings_compare_except(const settings_t *a, const settings_t *b, const char *const *others,
                                   const char **path, ls_error *error);
+
+/* The same among the keys of a list, which ends in NULL. */
+ls_status settings_compare_among(const settings_t *a, const settings_t *b, const char *const *keys,
+                                 const char **path, ls_error *error);
 
 /* Where a key was given: "net.yaml:7" or "override 'train.seed=1'". For a key that has its default: where its
  * section was given, otherwise the file's name. `path` is written as in messages: "train.seed",

@@ -80,6 +80,18 @@ static bool missing_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool init_layers_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"all", "all layers, which must have the same shapes here, and how features are filled in, scaled and "
+              "encoded and targets scaled"},
+      {"matching", "layers that have the same name and shapes here; the others begin as without init_from, "
+                   "and scaling is fitted to the rows of the run"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 static const key_row_t rows[] = {
     {"name", &type_name, FIELD(name), name_from_file, .may_change = true,
      .meaning = "name of the run; its directory is RUNS/NAME"},
@@ -192,6 +204,13 @@ static const key_row_t rows[] = {
      .meaning = "columns that become embeddings whatever their number of categories, and their widths: "
                 "`{city: 8, 3: auto}`"},
     {"model.layers", &type_layers, 0, NULL, .meaning = "list of layers, from input to output"},
+    {"model.init_from", &type_text, FIELD(model.init_from), "none", .may_change = true,
+     .meaning = "model file or checkpoint whose weights training begins with; none: random weights"},
+    {"model.init_layers", &type_choice, FIELD(model.init_layers), "all", .used_with = "model.init_from",
+     .meaning = "what is taken over from that model", .list = init_layers_choice},
+    {"model.freeze", &type_texts, FIELD(model.freeze), "[]", .may_change = true,
+     .meaning = "layers that are not trained, by the names that `lockstep check` shows: `[dense1, "
+                "batch_norm1]`; running statistics go on"},
     {"loss", &type_losses, 0, NULL, .is_named = true,
      .meaning = "a loss with its keys, or a list with one loss per head"},
     {"optimizer.name", &type_choice, FIELD(optimizer.name), "adam", .meaning = "optimiser",

@@ -219,6 +219,8 @@ static ls_status read_members(const store_t *store, model_t *model, ls_error *er
 static ls_status write_model(store_t *store, const model_parts_t *parts, ls_error *error) {
   TRY(write_settings(store, parts->settings, error));
   TRY(write_origin(store, parts, error));
+  if (parts->origin != NULL && parts->origin[0] != '\0')
+    TRY(store_write_text(store, "/", "init_from_checksum", parts->origin, error));
   TRY(store_write_int(store, "/", "inputs", graph_inputs(parts->graph), error));
   TRY(store_write_int(store, "/", "step", parts->step, error));
   TRY(store_write_int(store, "/", "epoch", parts->epoch, error));
@@ -356,6 +358,30 @@ ls_status model_read(const char *path, const settings_choices_t *choices, model_
     return status;
   }
   *out = model;
+  return LS_OK;
+}
+
+ls_status model_read_features(const char *path, const settings_choices_t *choices, features_t *features,
+                              scaler_t *targets, settings_t **settings, ls_error *error) {
+  store_t *store = NULL;
+  features_t found = {0};
+  scaler_t scaler = {0};
+  settings_t *stored = NULL;
+  TRY(model_open(path, MODEL_FORMAT, &store, error));
+  ls_status status = read_settings(store, choices, &stored, error);
+  if (status == LS_BAD_SETTINGS) status = error_prefix(error, LS_BAD_DATA, "%s", path);
+  if (status == LS_OK) status = features_read(store, &found, error);
+  if (status == LS_OK) status = scaler_read(store, "scaling/targets", &scaler, error);
+  store_close(&store);
+  if (status != LS_OK) {
+    features_free(&found);
+    scaler_free(&scaler);
+    settings_destroy(&stored);
+    return status;
+  }
+  *features = found;
+  *targets = scaler;
+  *settings = stored;
   return LS_OK;
 }
 

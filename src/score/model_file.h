@@ -47,6 +47,11 @@ void model_destroy(model_t **model);
  * collective. */
 ls_status model_read_parameters(const char *path, const graph_t *graph, float *parameters, ls_error *error);
 
+/* What becomes of rows alone: features and target scaler, both caller-owned (features_free, scaler_free), and
+ * the settings (settings_destroy). Manifest verified. Outputs are untouched on failure. Not collective. */
+ls_status model_read_features(const char *path, const settings_choices_t *choices, features_t *features,
+                              scaler_t *targets, settings_t **settings, ls_error *error);
+
 /* Opens a file of this format, or a checkpoint, and verifies its manifest. *out is caller-owned
  * (store_close). Not collective. */
 ls_status model_open(const char *path, const char *format, store_t **out, ls_error *error);
@@ -72,6 +77,7 @@ typedef struct {
   int64_t n_members;
   const posterior_t *posterior; /* NULL, or empty, when there is none */
   const data_identity_t *data;  /* that it was trained on; NULL: not known */
+  const char *origin;           /* checksum of the model that training began with; NULL or "": none */
 } model_parts_t;
 
 /* What a checkpoint holds beside a model: `write` adds it to the open file, behind the model. */

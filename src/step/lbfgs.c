@@ -24,31 +24,27 @@ struct lbfgs {
 
 static ls_status check_settings(const engine_t *engine, ls_error *error) {
   const settings_t *settings = engine->in.settings;
-  if (settings->train.global_batch_size < engine->in.train->partition.rows)
-    return error_set(
-        error, LS_BAD_SETTINGS,
-        "train.global_batch_size: the optimiser lbfgs needs the gradient over all rows: set it to all");
-  if (settings->train.clip_norm > 0)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "train.clip_norm: the optimiser lbfgs finds its own step: leave it out");
-  if (engine->updates.skips)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "train.on_nan: the optimiser lbfgs has the same rows in every step, so a step that is "
-                     "skipped would be skipped for ever: leave it at stop");
-  if (strcmp(settings->train.precision, "fp32") != 0)
-    return error_set(
-        error, LS_BAD_SETTINGS,
-        "train.precision: the optimiser lbfgs compares losses closer to each other than bf16 can "
-        "tell: leave it at fp32");
-  if (graph_has_dropout(engine->in.graph))
-    return error_set(
-        error, LS_BAD_SETTINGS,
-        "model.layers: the optimiser lbfgs needs the same loss at every evaluation: leave dropout out");
-  if (engine->plan.trained_blocks < engine->plan.blocks)
-    return error_set(
-        error, LS_BAD_SETTINGS,
-        "model.layers: the optimiser lbfgs has no steps over which running statistics could be kept: leave "
-        "batch_norm out");
+  const struct {
+    bool is_broken;
+    const char *text;
+  } rules[] = {
+      {settings->train.global_batch_size < engine->in.train->partition.rows,
+       "train.global_batch_size: the optimiser lbfgs needs the gradient over all rows: set it to all"},
+      {settings->train.clip_norm > 0,
+       "train.clip_norm: the optimiser lbfgs finds its own step: leave it out"},
+      {engine->updates.skips, "train.on_nan: the optimiser lbfgs has the same rows in every step, so a step "
+                              "that is skipped would be skipped for ever: leave it at stop"},
+      {strcmp(settings->train.precision, "fp32") != 0,
+       "train.precision: the optimiser lbfgs compares losses closer to each other than bf16 can tell: leave "
+       "it at fp32"},
+      {graph_has_dropout(engine->in.graph),
+       "model.layers: the optimiser lbfgs needs the same loss at every evaluation: leave dropout out"},
+      {engine->plan.trained_blocks < engine->plan.blocks,
+       "model.layers: the optimiser lbfgs has no steps over which running statistics could be kept: leave "
+       "batch_norm out"},
+  };
+  for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+    if (rules[i].is_broken) return error_set(error, LS_BAD_SETTINGS, "%s", rules[i].text);
   return LS_OK;
 }
 
@@ -247,6 +243,8 @@ static ls_status search_line(engine_t *engine, int64_t step, double slope, doubl
   line_search_state_t state = LINE_SEARCH_GOES_ON;
   while (state == LINE_SEARCH_GOES_ON) {
     combine(engine, own_parameters(engine), lbfgs->w, search.step, lbfgs->d);
+    frozen_set(&engine->updates.frozen, engine->plan.buckets[0].own.first * GRAPH_BLOCK, lbfgs->floats,
+               lbfgs->w, own_parameters(engine));
     TRY(share_parameters(engine, error));
     TRY(evaluate(engine, step, &value, error));
     TRY(dot(engine, engine->updates.gradient, lbfgs->d, &slope, error));

@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- set-up ---- */
-
 static schedule_plan_t rate_plan(const settings_t *settings, partition_t partition) {
   double per_epoch = (double)epoch_steps(partition, settings->train.global_batch_size);
   double total = (double)settings->train.epochs * per_epoch;
@@ -43,6 +41,7 @@ ls_status updates_create(const engine_inputs_t *job, const plan_t *plan, arena_t
   if (!all)
     return error_set(error, LS_NO_MEMORY, "no memory for the optimiser's state (%.1f MB)",
                      (double)floats * sizeof(float) * (1 + updates.method->states) / 1e6);
+  TRY(frozen_create(job->graph, &job->settings->model.freeze, arena, &updates.frozen, error));
   *out = updates;
   return LS_OK;
 }
@@ -89,9 +88,15 @@ void update_states(const thread_t *thread, const bucket_t *bucket, size_t offset
 void update_apply(thread_t *thread, const bucket_t *bucket, const optimizer_step_t *step, size_t first,
                   size_t n, const float *g) {
   float *states[OPTIMIZER_MAX_STATES] = {0};
-  update_states(thread, bucket, first, states);
-  thread->updates->method->update(step, first < thread->plan->weight_blocks * GRAPH_BLOCK, n,
-                                  thread->node->parameters + first, g, states);
+  const size_t end = first + n, weights = thread->plan->weight_blocks * GRAPH_BLOCK;
+  extent_t part;
+  for (size_t at = first; frozen_gap(&thread->updates->frozen, at, end, &part);
+       at = part.offset + part.floats) {
+    update_states(thread, bucket, part.offset, states);
+    thread->updates->method->update(step, first < weights, part.floats,
+                                    thread->node->parameters + part.offset, g + (part.offset - first),
+                                    states);
+  }
 }
 
 void update_renew_copies(const thread_t *thread, size_t first, size_t n) {
@@ -156,7 +161,10 @@ void update_take(thread_t *thread, const bucket_t *bucket, size_t first, size_t 
     return;
   }
   /* not in place: the sum may be in that memory */
-  if (!mean_gradient(thread, first, n, sum, thread->gradient)) note_fault(thread, first, n, thread->gradient);
+  bool is_finite = mean_gradient(thread, first, n, sum, thread->gradient);
+  if (frozen_set(&thread->updates->frozen, first, n, NULL, thread->gradient)) /* counts in no norm */
+    is_finite = floats_are_finite(thread->gradient, n);
+  if (!is_finite) note_fault(thread, first, n, thread->gradient);
   if (thread->waits) {
     memcpy(update_gradient(thread, bucket, first), thread->gradient, n * sizeof *sum);
   } else {

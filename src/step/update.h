@@ -7,6 +7,7 @@
 #ifndef STEP_UPDATE_H
 #define STEP_UPDATE_H
 
+#include "model/frozen.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "step/buckets.h"
@@ -26,6 +27,7 @@ typedef struct {
   bool skips;                          /* steps with a fault are skipped (train.on_nan=skip) */
   double norm;                         /* of the last step with want_norm, before clipping */
   layers_t layers;
+  frozen_t frozen; /* parameters that no update touches, and whose gradient counts as 0 */
 } updates_t;
 
 /* Memory comes from the arena; the job is borrowed. Not collective. LS_NO_MEMORY. */
@@ -60,7 +62,7 @@ float *update_gradient(const thread_t *thread, const bucket_t *bucket, size_t of
 void update_states(const thread_t *thread, const bucket_t *bucket, size_t offset,
                    float *states[OPTIMIZER_MAX_STATES]);
 
-/* Applies the mean gradient g of floats [first, first + n) with the optimiser. */
+/* Applies the mean gradient g of floats [first, first + n) with the optimiser, except to frozen ones. */
 void update_apply(thread_t *thread, const bucket_t *bucket, const optimizer_step_t *step, size_t first,
                   size_t n, const float *g);
 

@@ -8,6 +8,7 @@
 #include "model/regression.h"
 #include "step/engine.h"
 #include "score/evaluate.h"
+#include "score/origin.h"
 #include "train/host.h"
 #include "train/report.h"
 #include "run/run_lock.h"
@@ -90,6 +91,7 @@ typedef struct trainer {
   stop_watch_t watch;
   guard_t guard;
   double began;
+  char origin[17]; /* checksum of the model that training began with (score/origin.h); "": none */
 } trainer_t;
 
 /* Whether this is rank 0, which reads and writes the run's files. */
@@ -136,6 +138,10 @@ ls_status trainer_load(trainer_t *trainer, ls_error *error);
 /* Within a run: loads the checkpoint of trainer->position, or if `resumed` is false the initial parameters.
  * Afterwards the epoch of the position begins anew. Collective. */
 ls_status trainer_load_again(trainer_t *trainer, ls_error *error);
+
+/* Takes over the layers of model.init_from into the vector of rank 0, or, if `looks`, only sees whether it
+ * could. Collective. */
+ls_status trainer_take_origin(trainer_t *trainer, bool looks, ls_error *error);
 
 /* Whether a signal or a time limit asked the run to stop early. */
 bool trainer_is_requested(const trainer_t *trainer);

@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A resumed run has the features of its checkpoint, whose categories have the numbers of its dataset. */
+/* A resumed run has the features of its checkpoint, and model.init_layers=all those of a model: there
+ * categories have the numbers of its dataset. */
 static ls_status check_categories(const trainer_t *trainer, ls_error *error) {
   const category_names_t *names = trainer->data.dataset->categories;
   const codes_t *codes = trainer->data.features.codes;
@@ -19,9 +20,11 @@ static ls_status check_categories(const trainer_t *trainer, ls_error *error) {
       is_same = strcmp(names[c].names[k], codes[c].names.names[k]) == 0;
   }
   if (is_same) return LS_OK;
-  return error_set(error, LS_BAD_DATA,
-                   "%s: its categories are not those that %s was started with, so the run cannot be resumed",
-                   trainer->settings->data.file, trainer->run.path);
+  return error_set(error, LS_BAD_DATA, "%s: its categories are not those that %s was %s",
+                   trainer->settings->data.file,
+                   trainer->resumed ? trainer->run.path : trainer->settings->model.init_from,
+                   trainer->resumed ? "started with, so the run cannot be resumed"
+                                    : "trained on: take only its layers, with model.init_layers: matching");
 }
 
 /* Categories that training rows do not hold. */
@@ -55,7 +58,8 @@ static ls_status hint_at_scaling(const trainer_t *trainer, ls_error *error) {
 }
 
 ls_status training_look_at_columns(trainer_t *trainer, ls_error *error) {
-  if (trainer->resumed) TRY(trainer_agree(trainer, check_categories(trainer, error), error));
+  if (trainer->resumed || origin_takes_all(trainer->settings))
+    TRY(trainer_agree(trainer, check_categories(trainer, error), error));
   TRY(report_unseen(trainer, error));
   return hint_at_scaling(trainer, error);
 }

@@ -18,7 +18,7 @@ static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
   if (!trainer->data.has_features)
     TRY(features_fit(trainer->world, settings, trainer->data.dataset, &trainer->data.features, error));
   trainer->data.has_features = true;
-  if (!regression || trainer->resumed) return LS_OK;
+  if (!regression || trainer->resumed || origin_takes_all(settings)) return LS_OK;
   TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->data.dataset->train,
                          &trainer->data.targets, error));
   for (size_t h = 0; h < objective->n; h++) {

@@ -2,6 +2,7 @@
 #include "train/trainer_impl.h"
 
 #include "model/init.h"
+#include "train/choices.h"
 #include "train/finite.h"
 
 #include <inttypes.h>
@@ -128,6 +129,22 @@ static void begin_guard(trainer_t *trainer) {
   trainer->guard.told_skips = trainer->position.skips.steps;
 }
 
+ls_status trainer_take_origin(trainer_t *trainer, bool looks, ls_error *error) {
+  const origin_heir_t heir = {.settings = trainer->settings,
+                              .choices = settings_choices(),
+                              .graph = trainer->graph,
+                              .features = &trainer->data.features,
+                              .dataset = looks ? NULL : trainer->data.dataset,
+                              .class_names = looks ? NULL : trainer->data.class_names,
+                              .log = trainer->solution == NULL ? trainer->options->log : NULL};
+  ls_status status = LS_OK;
+  if (!origin_is_set(trainer->settings)) return LS_OK;
+  if (is_root(trainer))
+    status = origin_take(&heir, looks ? NULL : trainer->copies.vector, trainer->origin, error);
+  TRY(trainer_agree(trainer, status, error));
+  return looks ? LS_OK : trainer_share(trainer, trainer->copies.vector, error);
+}
+
 ls_status trainer_load(trainer_t *trainer, ls_error *error) {
   begin_guard(trainer);
   if (trainer->resumed) {
@@ -135,11 +152,14 @@ ls_status trainer_load(trainer_t *trainer, ls_error *error) {
   } else {
     uint64_t seed = trainer->settings->train.seed;
     TRY(trainer_agree(trainer, init_parameters(trainer->graph, seed, trainer->copies.vector, error), error));
+    TRY(trainer_take_origin(trainer, false, error));
   }
   TRY(engine_set_parameters(trainer->engine, trainer->copies.vector, error));
   if (!is_root(trainer)) trainer_free_vector(trainer);
   begin_window(trainer);
-  return trainer->resumed ? finite_check_result(trainer, "the checkpoint", error) : LS_OK;
+  if (!trainer->resumed && !origin_is_set(trainer->settings)) return LS_OK;
+  return finite_check_result(trainer, trainer->resumed ? "the checkpoint" : "the model of model.init_from",
+                             error);
 }
 
 /* Each rank reads which parts the checkpoint has. */

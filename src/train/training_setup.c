@@ -83,6 +83,7 @@ static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
   if (status == LS_OK)
     status = settings_restore(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
   if (status == LS_OK) status = check_resumed(trainer, stored, error);
+  if (status == LS_OK) status = origin_check(trainer->settings, path, store, trainer->origin, error);
   if (status == LS_OK) status = part_list_read(store, &trainer->copies.list, error);
   settings_destroy(&stored);
   free(text);
@@ -97,6 +98,12 @@ static ls_status find_inputs(trainer_t *trainer, const dataset_shape_t *shape, f
   const settings_t *settings = trainer->settings;
   trainer_data_t *data = &trainer->data;
   if (trainer->resumed) TRY(trainer_agree(trainer, read_scalers(trainer, error), error));
+  if (!trainer->resumed && origin_takes_all(settings)) {
+    ls_status status =
+        origin_features(settings, settings_choices(), shape, &data->features, &data->targets, error);
+    data->has_features = status == LS_OK;
+    TRY(trainer_agree(trainer, status, error));
+  }
   *out = features_width(settings, shape);
   if (out->inputs == 0 && !data->has_features) {
     TRY(features_fit_file(trainer->world, settings, trainer->layout.shards, &data->features, error));
@@ -122,6 +129,14 @@ static ls_status check_objective(const trainer_t *trainer, const dataset_shape_t
   return stop_rules_check(settings, shape->valid_rows > 0, objective, error);
 }
 
+static ls_status check_frozen(const trainer_t *trainer, ls_error *error) {
+  frozen_t frozen;
+  arena_t arena = {0};
+  ls_status status = frozen_create(trainer->graph, &trainer->settings->model.freeze, &arena, &frozen, error);
+  arena_free(&arena);
+  return status;
+}
+
 static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, int64_t inputs,
                               ls_error *error) {
   const features_t *features = &trainer->data.features; /* empty unless they say how many inputs there are */
@@ -138,7 +153,9 @@ static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, 
     status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);
   if (status == LS_OK) status = check_objective(trainer, shape, error);
   trainer->record.history.objective = &trainer->objective;
-  return trainer_agree(trainer, status, error);
+  if (status == LS_OK) status = check_frozen(trainer, error);
+  TRY(trainer_agree(trainer, status, error));
+  return trainer->resumed ? LS_OK : trainer_take_origin(trainer, true, error);
 }
 
 /* The most steps that are still to be done. */
