@@ -51,7 +51,8 @@ typedef struct command {
 } command_t;
 
 extern const command_t command_import, command_check, command_train, command_eval, command_predict,
-    command_info, command_diff, command_solve, command_gradcheck, command_lr_find, command_bench;
+    command_info, command_diff, command_solve, command_gradcheck, command_lr_find, command_bench,
+    command_adopt;
 
 enum { ANY_NUMBER = 1 << 30 };
 

@@ -21,7 +21,7 @@
 
 static const command_t *const commands[] = {
     &command_import,    &command_check,   &command_train, &command_solve, &command_eval,  &command_predict,
-    &command_gradcheck, &command_lr_find, &command_info,  &command_diff,  &command_bench,
+    &command_gradcheck, &command_lr_find, &command_info,  &command_diff,  &command_bench, &command_adopt,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

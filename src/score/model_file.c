@@ -326,7 +326,6 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
   TRY(read_count(store, "shards", 1, MOST_SHARDS, &shards, error));
   TRY(read_count(store, "inputs", 1, INT32_MAX, &inputs, error));
   model->shards = (int)shards;
-  TRY(read_checksum(store, model->checksum, error));
   TRY(features_read(store, &model->features, error));
   if (model->features.inputs != inputs)
     return error_set(error, LS_BAD_DATA,
@@ -349,6 +348,7 @@ ls_status model_read(const char *path, const settings_choices_t *choices, model_
   model_t *model = calloc(1, sizeof *model);
   if (model == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a model");
   ls_status status = model_open(path, MODEL_FORMAT, &store, error);
+  if (status == LS_OK) status = read_checksum(store, model->checksum, error);
   if (status == LS_OK) status = read_model(store, choices, model, error);
   if (status == LS_BAD_SETTINGS)
     status = error_prefix(error, LS_BAD_DATA, "%s", path); /* those in the file */
@@ -382,6 +382,45 @@ ls_status model_read_features(const char *path, const settings_choices_t *choice
   *features = found;
   *targets = scaler;
   *settings = stored;
+  return LS_OK;
+}
+
+model_parts_t model_parts(const model_t *model) {
+  const bool is_ensemble = model->n_members > 1;
+  return (model_parts_t){.settings = model->settings,
+                         .graph = model->graph,
+                         .objective = &model->objective,
+                         .features = &model->features,
+                         .targets = &model->targets,
+                         .class_weights = &model->class_weights,
+                         .class_names = model->class_names,
+                         .feature_names = model->feature_names,
+                         .step = model->step,
+                         .epoch = model->epoch,
+                         .shards = model->shards,
+                         .parameters = model->parameters,
+                         .members = is_ensemble ? (const float *const *)model->members : NULL,
+                         .n_members = model->n_members,
+                         .posterior = &model->posterior};
+}
+
+ls_status model_read_weights(const char *path, const settings_choices_t *choices, model_t **out,
+                             ls_error *error) {
+  store_t *store = NULL;
+  model_t *model = calloc(1, sizeof *model);
+  if (model == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a model");
+  ls_status status = store_open_whole(path, &store, error);
+  if (status == LS_OK) status = check_format(store, WEIGHTS_FORMAT, error);
+  if (status == LS_OK) status = read_model(store, choices, model, error);
+  if (status == LS_BAD_SETTINGS) status = error_prefix(error, LS_BAD_DATA, "%s", path);
+  store_close(&store);
+  const model_parts_t parts = model_parts(model);
+  if (status == LS_OK) status = model_checksum(&parts, model->checksum, error);
+  if (status != LS_OK) {
+    model_destroy(&model);
+    return status;
+  }
+  *out = model;
   return LS_OK;
 }
 

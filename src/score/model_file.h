@@ -17,6 +17,7 @@
 /* The attribute `format` of files. */
 #define MODEL_FORMAT      "lockstep model 1"
 #define CHECKPOINT_FORMAT "lockstep checkpoint 1"
+#define WEIGHTS_FORMAT    "lockstep weights 1"
 
 /* A model, ready to be used. Owned as a whole (model_destroy). Constant once it is read: threads may share
  * it. */
@@ -42,6 +43,11 @@ typedef struct {
  * is caller-owned, untouched on failure. Not collective. */
 ls_status model_read(const char *path, const settings_choices_t *choices, model_t **out, ls_error *error);
 void model_destroy(model_t **model);
+
+/* Reads what another program wrote: a file of the format WEIGHTS_FORMAT, which holds what a model holds but
+ * neither checksum nor manifest. model->checksum is computed. Otherwise as model_read. */
+ls_status model_read_weights(const char *path, const settings_choices_t *choices, model_t **out,
+                             ls_error *error);
 
 /* The parameters alone into a caller-owned vector (graph_floats) of the same graph, manifest verified. Not
  * collective. */
@@ -79,6 +85,9 @@ typedef struct {
   const data_identity_t *data;  /* that it was trained on; NULL: not known */
   const char *origin;           /* checksum of the model that training began with; NULL or "": none */
 } model_parts_t;
+
+/* The parts of a model that was read, borrowed from it; `libraries` and `cpu` are left to the caller. */
+model_parts_t model_parts(const model_t *model);
 
 /* What a checkpoint holds beside a model: `write` adds it to the open file, behind the model. */
 typedef struct {
