@@ -1,0 +1,170 @@
+"""Makes small models with every layer, activation, head, scaling, encoding and basis that lockstep has, and predictions
+of lockstep itself for their rows: PLACE/NAME/model.h5 and PLACE/NAME/predictions.h5.
+    cases.py LOCKSTEP PLACE
+"""
+import os
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import yaml
+
+ROWS, COLUMNS = 60, 6
+random = np.random.default_rng(7)
+
+
+def names(program, section):
+    """The names that the program's own reference lists: activation, loss, layer …"""
+    text = subprocess.run([program, "info", "--reference"], capture_output=True, text=True, check=True).stdout
+    layers, rest = text.split("## kinds of layers", 1)[1].split("## names", 1)
+    if section == "layer":
+        return [line[4:] for line in layers.splitlines() if line.startswith("### ")]
+    part = rest.split(f"### {section}\n", 1)[1].split("###", 1)[0]
+    return [line.split("`")[1] for line in part.splitlines() if line.startswith("| `")]
+
+
+def write_data(path):
+    """Numbers of different sizes, a column far from zero, categories, missing values, a series, targets of each kind."""
+    x = random.normal(size=(ROWS, COLUMNS)) * [1, 3, 0.01, 100, 1, 2] + [0, 1, 5, 1e4, 0, 0]
+    gaps = x.copy()
+    gaps[random.random(x.shape) < 0.1] = np.nan
+    mixed = x.copy()
+    mixed[:, 1] = random.integers(0, 3, ROWS)
+    mixed[:, 4] = random.integers(0, 30, ROWS)
+    mixed[:, 5] = random.integers(0, 4, ROWS)
+    holes = mixed.copy()
+    holes[3, 1] = holes[9, 4] = holes[11, 0] = holes[17, 2] = np.nan
+    signal = x[:, 0] + (x[:, 3] - 1e4) / 100
+    values = np.stack([1e3 + 50 * signal, signal**2, random.normal(size=ROWS)], axis=1)
+    with h5py.File(path, "w") as file:
+        file["x"], file["gaps"] = x, gaps
+        file["single"] = x.astype(np.float32)
+        file["bytes"] = random.integers(0, 255, (ROWS, COLUMNS)).astype(np.uint8)
+        file["classes"] = np.digitize(signal, [-0.5, 0.5]).astype(np.int32)
+        file["two"] = (signal > 0).astype(np.int32)
+        file["bits"] = (random.random((ROWS, 4)) < 0.5).astype(np.float32)
+        file["counts"] = random.poisson(np.exp(np.clip(signal / 2, -2, 2))).astype(np.float64)
+        file["values"] = values
+        file["heads"] = np.stack([file["classes"][...], 1e3 + 50 * signal, signal, file["two"][...],
+                                  file["counts"][...]], axis=1)
+        file["series"] = np.sin(np.arange(ROWS) / 5)[:, None] * [1, 20] + [0, 100] + 0.1 * random.normal(size=(ROWS, 2))
+    with h5py.File("mixed.h5", "w") as file:
+        file["mixed"], file["holes"], file["values"] = mixed, holes, values
+        for c, n in ((1, 3), (4, 30), (5, 4)):
+            file[f"categories/{c}"] = np.array([f"name {i}".encode() for i in range(n)])
+        file["categories/5"].attrs["ordered"] = 1
+
+
+def hidden(units=12, activation="tanh"):
+    return {"dense": {"units": units, "activation": activation}}
+
+
+def cases(program):
+    """name: data, layers, loss, train"""
+    def case(y="values", x="x", layers=None, loss="mse", outputs=3, scaling="standard", target="standard", data=None,
+             train=None, model=None):
+        settings = {"data": {"x": x, "y": y, "scaling": scaling, **(data or {})}, "loss": loss,
+                    "model": {"layers": layers or [hidden(), {"dense": outputs}], **(model or {})},
+                    "train": train or {}}
+        if target:
+            settings["data"]["target_scaling"] = target
+        return settings
+
+    classes = dict(y="classes", loss="cross_entropy", target=None)
+    found = {}
+    for name in names(program, "activation"):
+        first = [{"activation": "step"}, {"dense": 8}] if name == "step" else [{"dense": 8}, {"activation": name}]
+        found[f"activation-{name}"] = case(layers=first + [{"dense": 3}])
+        if name not in ("identity", "step"):
+            found[f"fused-{name}"] = case(layers=[hidden(8, name), {"dense": 3}])
+    inner = {
+        "dense": {"dense": {"units": 9, "bias": False}}, "activation": {"activation": "silu"}, "softmax": {"softmax": {}},
+        "layer_norm": {"layer_norm": {"epsilon": 0.01}}, "batch_norm": {"batch_norm": {"epsilon": 0.001, "momentum": 0.3}},
+        "dropout": {"dropout": 0.3}, "residual": {"residual": [hidden(12), {"layer_norm": {}}, {"dense": 12}]},
+        "branches": {"branches": [[hidden(5)], [{"dense": 3}, {"batch_norm": {}}, {"residual": [{"dense": 3}]}], [hidden(2)]]},
+    }
+    for name in names(program, "layer"):
+        found[f"layer-{name}"] = case(layers=[hidden(), inner[name], {"dense": 3}])
+    losses = {
+        "cross_entropy": classes, "hinge": dict(classes, loss="hinge"), "perceptron": dict(classes, loss="perceptron"),
+        "binary_cross_entropy": dict(y="bits", loss="binary_cross_entropy", outputs=4, target=None),
+        "poisson_nll": dict(y="counts", loss="poisson_nll", outputs=1, target=None),
+        "gaussian_nll": dict(loss="gaussian_nll", outputs=6),
+        "quantile": dict(loss={"name": "quantile", "quantiles": [0.1, 0.5, 0.9]}, outputs=9),
+    }
+    for name in names(program, "loss"):
+        found[f"loss-{name}"] = case(**losses.get(name, dict(loss=name)))
+        if name in ("cross_entropy", "binary_cross_entropy", "poisson_nll", "gaussian_nll", "mse", "quantile", "hinge"):
+            found[f"ensemble-{name}"] = case(**losses.get(name, dict(loss=name)), train={"members": 3})
+    found["loss-hinge-one-output"] = case(y="two", loss="hinge", outputs=1, target=None)
+    found["heads"] = case(y="heads", outputs=10, loss=[
+        {"name": "cross_entropy", "outputs": 3, "targets": [0], "head": "kind"},
+        {"name": "gaussian_nll", "outputs": 2, "targets": [1], "head": "size"},
+        {"name": "quantile", "quantiles": [0.25, 0.75], "outputs": 2, "targets": [2], "head": "range"},
+        {"name": "binary_cross_entropy", "outputs": 1, "targets": [3], "head": "yes"},
+        {"name": "poisson_nll", "outputs": 1, "targets": [4], "head": "count"},
+        {"name": "mae", "outputs": 1, "targets": [2], "head": "middle"}])
+    for name in names(program, "scaling"):
+        if name != "one_hot":
+            found[f"scaling-{name}"] = case(scaling=name, target=name if name != "none" else "standard")
+    found["scaling-one_hot"] = case(x="mixed", data={"scaling": {"name": "standard", "columns": {1: "one_hot"}}})
+    found["float-data"] = case(x="single")
+    found["byte-data"] = case(x="bytes", scaling="minmax")
+    for name in names(program, "basis"):
+        if name != "none":
+            basis = {"name": name}
+            if name in ("rbf", "fourier", "polynomial_kernel", "linear_kernel"):
+                basis["size"] = 20
+            if name in ("polynomial", "polynomial_kernel"):
+                basis["degree"] = 3
+            found[f"basis-{name}"] = case(layers=[{"dense": 3}], data={"basis": basis})
+    for rule in ("mean", "median", "most_frequent", "constant"):
+        found[f"missing-{rule}"] = case(x="gaps", data={"missing": rule, "missing_indicator": rule != "mean"})
+    found["embeddings"] = case(x="mixed")
+    found["embeddings-missing"] = case(x="holes", data={"missing": "most_frequent", "missing_indicator": True},
+                                       model={"embeddings": {"above": 2, "width": 3}})
+    found["embeddings-ensemble"] = case(x="mixed", train={"members": 2})
+    found["only-embeddings"] = case(x="mixed", data={"basis": "none"}, model={"embeddings": {"columns": {1: 4, 5: 2}}})
+    found["window"] = case(x="series", y="series", outputs=6, data={"window": {"length": 8, "horizon": 3}})
+    found["temperature"] = dict(case(**classes), temperature=2.5)
+    found["temperature-ensemble"] = dict(case(**classes, train={"members": 2}), temperature=0.7)
+    found["temperature-ensemble-bits"] = dict(case(**losses["binary_cross_entropy"], train={"members": 2}), temperature=3)
+    return found
+
+
+def main():
+    program, place = os.path.abspath(sys.argv[1]), sys.argv[2]
+    os.makedirs(place, exist_ok=True)
+    os.chdir(place)
+    write_data("data.h5")
+
+    def run(*words):
+        done = subprocess.run([program, *words], capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(words)}: {done.stderr}")
+
+    for name, settings in cases(program).items():
+        temperature = settings.pop("temperature", None)
+        x = settings["data"]["x"]
+        data = settings["data"]["file"] = "mixed.h5" if x in ("mixed", "holes") else "data.h5"
+        settings["train"] = {"epochs": 2, "global_batch_size": 20, **settings["train"]}
+        settings.update({"name": name, "parallel": {"threads": 1, "shards": 2}, "checkpoint": {"every": "never"},
+                         "optimizer": {"name": "adam", "learning_rate": 0.02}})
+        with open("settings.yaml", "w", encoding="utf-8") as file:
+            yaml.safe_dump(settings, file)
+        run("train", "settings.yaml")
+        os.makedirs(name, exist_ok=True)
+        os.replace(f"runs/{name}/model.h5", f"{name}/model.h5")
+        words = [] if temperature is None else ["--temperature", str(temperature)]
+        run("predict", f"{name}/model.h5", data, "--x", x, "--out", f"{name}/predictions.h5", *words)
+        with h5py.File(data) as file:
+            np.save(f"{name}/x.npy", file[x][...])
+        if temperature is not None:
+            with open(f"{name}/temperature", "w", encoding="utf-8") as file:
+                file.write(str(temperature))
+    print(f"{len(cases(program))} models")
+
+
+if __name__ == "__main__":
+    main()

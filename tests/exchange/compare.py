@@ -1,0 +1,118 @@
+"""Exports models in one format and compares: predictions with those of lockstep, to 1e-6 of the largest in an array;
+and after an import every parameter, and everything else of the file, must be the same.
+    compare.py LOCKSTEP SCRIPTS FORMAT PLACE…       FORMAT: npz, onnx, pytorch or keras
+A place holds model.h5, x.npy, and predictions.h5. Ends with 77 when a package is missing.
+"""
+import importlib
+import importlib.util
+import os
+import sys
+
+import h5py
+import numpy as np
+
+LOCKSTEP, SCRIPTS, FORMAT, *PLACES = sys.argv[1:]
+sys.path.insert(0, SCRIPTS)
+os.environ["LOCKSTEP"] = LOCKSTEP
+MODULES = {"npz": [], "onnx": ["onnx", "onnxruntime"], "pytorch": ["torch"], "keras": ["keras"]}
+for needed in MODULES[FORMAT]:
+    if importlib.util.find_spec(needed) is None:
+        print(f"the format {FORMAT} is not compared: this Python has no {needed}")
+        sys.exit(77)
+
+from exchange.contents import Contents  # noqa: E402
+from exchange.steps import Steps  # noqa: E402
+
+TOLERANCE = 1e-6
+FLOAT_TOLERANCE = {"keras": 4e-6}.get(FORMAT, TOLERANCE)  # scales in float32, also the targets
+
+
+def run_npz(path, x):
+    from exchange.evaluate import evaluate
+    with np.load(path) as file:
+        assert "steps.json" in file.files
+    return evaluate(STEPS, x)
+
+
+def run_onnx(path, x):
+    import onnxruntime
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return dict(zip((o.name for o in session.get_outputs()), session.run(None, {"x": x.astype(np.float64)})))
+
+
+def run_pytorch(path, x):
+    import torch
+    directory, name = os.path.split(path)
+    sys.path.insert(0, directory)
+    sys.modules.pop(name[:-3], None)
+    network = importlib.import_module(name[:-3]).load()
+    sys.path.remove(directory)
+    with torch.no_grad():
+        return {key: value.numpy() for key, value in network(torch.from_numpy(x.astype(np.float64))).items()}
+
+
+def run_keras(path, x):
+    import keras
+    outputs = keras.saving.load_model(path, compile=False)(x.astype(np.float32))
+    return {key: np.asarray(keras.ops.convert_to_numpy(value)) for key, value in outputs.items()}
+
+
+def expected(place, name, head):
+    """The array of predictions.h5 with the name of an output."""
+    with h5py.File(f"{place}/predictions.h5") as file:
+        group, part = (file[head], name[len(head) + 1:]) if head else (file, name)
+        if part == "std" and part not in group:
+            part = "aleatoric_std"
+        return group[part][...].reshape(len(group[part]), -1)
+
+
+def rows_of(place, steps):
+    x = np.load(f"{place}/x.npy")
+    length = int(steps.contents.attributes.get("scaling/features@steps", 1))
+    if length > 1:
+        with h5py.File(f"{place}/predictions.h5") as file:
+            x = np.stack([x[t - length:t].reshape(-1) for t in file["time"][...]])
+    return x.reshape(len(x), -1)
+
+
+def same_contents(place, a, b):
+    for name in sorted(set(a.arrays) | set(b.arrays)):
+        assert name in a.arrays and name in b.arrays, f"{place}: only one file has {name}"
+        x, y = a.arrays[name], b.arrays[name]
+        same = x == y if isinstance(x, list) else x.tobytes() == np.asarray(y).tobytes() and x.dtype == y.dtype
+        assert same, f"{place}: {name} has changed on the way"
+    texts = {k: v for k, v in a.attributes.items() if k != "@init_from_checksum"}
+    assert texts == b.attributes, f"{place}: attributes have changed on the way"
+
+
+worst, runner = 0.0, {"npz": run_npz, "onnx": run_onnx, "pytorch": run_pytorch, "keras": run_keras}[FORMAT]
+module = importlib.import_module("exchange." + {"pytorch": "torch_file"}.get(FORMAT, FORMAT + "_file"))
+failed = 0
+for number, place in enumerate(PLACES):
+    place = os.path.abspath(place)
+    contents = Contents.read(f"{place}/model.h5")
+    temperatures = None
+    if os.path.exists(f"{place}/temperature"):
+        with open(f"{place}/temperature", encoding="utf-8") as text:
+            temperatures = {"": float(text.read())}
+    STEPS = Steps(contents, temperatures)
+    path = f"{place}/network_{number}." + {"pytorch": "pt"}.get(FORMAT, FORMAT)
+    written = module.write(STEPS, path)
+    found = runner(path, rows_of(place, STEPS))
+    for output in STEPS.outputs:
+        wanted, got = expected(place, output["name"], output["head"]), found[output["name"]]
+        assert got.shape == wanted.shape, f"{place}: {output['name']} has the shape {got.shape}, not {wanted.shape}"
+        off = float(np.max(np.abs(got.astype(np.float64) - wanted)) / max(np.max(np.abs(wanted)), 1e-30))
+        worst = max(worst, off)
+        if not off <= FLOAT_TOLERANCE:
+            failed += 1
+            print(f"{place}: {output['name']} is off by {off:.1e}")
+    back = f"{place}/back_{FORMAT}.h5"
+    module.read(path).write_model(back)
+    same_contents(place, contents, Contents.read(back))
+    with h5py.File(f"{place}/model.h5") as a, h5py.File(back) as b:
+        assert a.attrs["parameters_checksum"] == b.attrs["parameters_checksum"], f"{place}: another checksum"
+    for name in [*written, back]:
+        os.remove(name)
+print(f"{FORMAT}: {len(PLACES)} models, off by at most {worst:.1e}; all come back with the same bits")
+sys.exit(failed > 0)
