@@ -31,7 +31,7 @@ class _Builder:
         return name
 
     def array(self, step, key):
-        return self.constant(step[key], self.steps.arrays[step[key]])
+        return self.constant("steps/" + step[key], self.steps.arrays[step[key]])
 
     def number(self, step, key, value):
         """A single number in the type of the step's input."""
