@@ -290,9 +290,10 @@ class _Keras:
         for operation in self.model.operations:
             if type(operation).__name__ == "InputLayer":
                 continue
-            if len(operation._inbound_nodes) != 1:
+            uses = [node for node in operation._inbound_nodes if node in self.model._nodes]
+            if len(uses) != 1:
                 raise Refused(f"{self.path}: the layer {operation.name} is used in several places")
-            node = operation._inbound_nodes[0]
+            node = uses[0]
             inputs = [values[id(tensor)] for tensor in node.input_tensors]
             try:
                 values[id(node.outputs[0])] = self.take(operation, inputs)

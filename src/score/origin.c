@@ -58,8 +58,9 @@ ls_status origin_features(const settings_t *settings, const settings_choices_t *
   settings_t *stored = NULL;
   features_t found = {0};
   scaler_t scaler = {0};
-  TRY(model_read_features(settings->model.init_from, choices, &found, &scaler, &stored, error));
-  ls_status status = compare_features(settings, stored, shape, &found, error);
+  ls_status status = model_read_features(settings->model.init_from, choices, &found, &scaler, &stored, error);
+  if (status != LS_OK) return error_prefix(error, status, "model.init_from");
+  status = compare_features(settings, stored, shape, &found, error);
   settings_destroy(&stored);
   if (status != LS_OK) {
     features_free(&found);

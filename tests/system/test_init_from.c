@@ -137,7 +137,8 @@ Test(init_from, a_resumed_run_goes_on_from_its_checkpoint) {
   expect_refused(2, "began with a model, so it cannot be resumed without one",
                  "train config.yaml --resume name=long train.epochs=5");
   expect_refused(2, "began without a model",
-                 "train config.yaml --resume name=other train.epochs=5 model.init_from=runs/source/model.h5");
+                 "train config.yaml --resume name=other train.seed=5 train.epochs=5 "
+                 "model.init_from=runs/source/model.h5");
 }
 
 Test(init_from, what_does_not_fit_is_refused_by_name) {
@@ -157,7 +158,7 @@ Test(init_from, what_does_not_fit_is_refused_by_name) {
        "train config.yaml name=x 'model.freeze=[dense1, dense7]'"},
       {2, "nothing is left to train",
        "train config.yaml name=x 'model.freeze=[dense1, dense2, dense3, layer_norm1]'"},
-      {2, "model.init_layers has no effect", "train config.yaml name=x model.init_layers=matching"},
+      {2, "model.init_layers: has no effect", "train config.yaml name=x model.init_layers=matching"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     expect_refused(cases[i].code, cases[i].part, cases[i].words);
