@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
 # nothing is missing.
-#   scripts/setup.sh [--clang] [--valgrind] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures] [--package]
+#   scripts/setup.sh [--clang] [--valgrind] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures] [--package] [--exchange]
 # --clang: also what building with clang, its sanitizers, libFuzzer and checking the format need; --valgrind: valgrind;
 # --slurm: a SLURM for the tests to start and end;
 # --mpich: a second MPI library; --aarch64: a cross compiler for 64-bit ARM; --qemu: what runs programs for other CPUs;
 # --figures: what the scripts in tests/figures compare with; --package: what makes Debian packages and checks man pages and
-# completions
+# completions; --exchange: what tests/exchange compares with, PyTorch from Debian, and ONNX, onnxruntime, Keras and JAX from
+# PyPI in the environment build/exchange
 set -euo pipefail
 
 packages=(
@@ -17,6 +18,7 @@ packages=(
   python3-numpy python3-h5py python3-matplotlib python3-yaml    # looking at files and figures
   dataset-fashion-mnist python3-sklearn                         # data
 )
+exchange=
 for argument in "$@"; do
   case $argument in
     --clang) packages+=(clang libclang-rt-dev libomp-dev clang-format) ;;
@@ -27,9 +29,13 @@ for argument in "$@"; do
     --qemu) packages+=(qemu-user) ;;
     --figures) packages+=(python3-torch) ;;
     --package) packages+=(debootstrap dpkg-dev file lintian man-db mandoc zsh fish) ;;
+    --exchange)
+      packages+=(python3-torch python3-venv)
+      exchange=$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")/build/exchange
+      ;;
     *)
       echo "setup: unknown option $argument; there are --clang, --valgrind, --slurm, --mpich, --aarch64, --qemu," \
-        "--figures and --package" >&2
+        "--figures, --package and --exchange" >&2
       exit 2
       ;;
   esac
@@ -41,6 +47,19 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   exit 0
 fi
 
+# Without PyPI the comparisons are left out, and say so.
+make_exchange() {
+  [[ -n $exchange ]] || return 0
+  [[ ! -e $exchange/complete ]] || return 0
+  echo "setup: installing onnx, onnxruntime, keras and jax into $exchange"
+  if python3 -m venv --clear "$exchange" &&
+    "$exchange/bin/pip" install --quiet numpy h5py pyyaml onnx onnxruntime keras jax; then
+    touch "$exchange/complete"
+  else
+    echo "setup: PyPI did not give them: formats of other programs are not compared" >&2
+  fi
+}
+
 # "package status" of all at once; what dpkg has never heard of is not listed
 installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null |
   sed -n 's/ installed$//p' || true)
@@ -48,7 +67,10 @@ missing=()
 for package in "${packages[@]}"; do
   [[ $'\n'$installed$'\n' == *$'\n'$package$'\n'* ]] || missing+=("$package")
 done
-[[ ${#missing[@]} -gt 0 ]] || exit 0
+if [[ ${#missing[@]} -eq 0 ]]; then
+  make_exchange
+  exit 0
+fi
 
 as_root=()
 if [[ $EUID -ne 0 ]]; then
@@ -76,3 +98,4 @@ if ! "${install[@]}" "${missing[@]}" >"$log" 2>&1; then
     exit 1
   fi
 fi
+make_exchange

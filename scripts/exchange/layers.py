@@ -287,10 +287,11 @@ class _Keras:
 
     def run(self):
         values = {id(self.model.inputs[0]): self.start}
+        nodes = [node for some in self.model._nodes_by_depth.values() for node in some]
         for operation in self.model.operations:
             if type(operation).__name__ == "InputLayer":
                 continue
-            uses = [node for node in operation._inbound_nodes if node in self.model._nodes]
+            uses = [node for node in operation._inbound_nodes if any(node is known for known in nodes)]
             if len(uses) != 1:
                 raise Refused(f"{self.path}: the layer {operation.name} is used in several places")
             node = uses[0]
