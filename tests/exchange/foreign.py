@@ -21,17 +21,31 @@ for needed in NEEDED:
     if importlib.util.find_spec(needed) is None:
         print(f"networks of {FORMAT} are not read: this Python has no {needed}")
         sys.exit(77)
+import export_model  # noqa: E402
+import import_model  # noqa: E402
+
+os.environ["LOCKSTEP"] = LOCKSTEP
 random = np.random.default_rng(3)
 x = random.normal(size=(40, 6)).astype(np.float32)
 count = 0
 
 
 def run(*words):
-    return subprocess.run(words, capture_output=True, text=True, env={**os.environ, "LOCKSTEP": LOCKSTEP})
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+def script(module, *words):
+    """A script as a process of its own would run it; the libraries are loaded only once."""
+    sys.argv = [module.__file__, *words]
+    try:
+        module.main()
+    except SystemExit as end:
+        return subprocess.CompletedProcess(words, 1, "", str(end.code))
+    return subprocess.CompletedProcess(words, 0, "", "")
 
 
 def read(path, *words):
-    return run(sys.executable, f"{SCRIPTS}/import_model.py", path, "--out", "model.h5", *words)
+    return script(import_model, path, "--out", "model.h5", *words)
 
 
 def expect_same(what, path, wanted, array, *words):
@@ -208,7 +222,7 @@ def check_changed_weights():
     global count
     before = Contents.read(MODEL)
     out = {"onnx": "own.onnx", "pytorch": "own.pt", "keras": "own.keras"}[FORMAT]
-    done = run(sys.executable, f"{SCRIPTS}/export_model.py", MODEL, "--format", FORMAT, "--out", out)
+    done = script(export_model, MODEL, "--format", FORMAT, "--out", out)
     assert done.returncode == 0, done.stderr
     new = None
     if FORMAT == "pytorch":
