@@ -85,8 +85,9 @@ RULES = {
 ARRAYS = ("array", "shift", "scale", "offset", "left", "right")
 
 
-def evaluate(steps, x):
-    """Predictions for rows x (rows, columns): a dict from the names of outputs to arrays."""
+def evaluate(steps, x, exact=False):
+    """Predictions for rows x (rows, columns): a dict from the names of outputs to arrays. exact: everything in float64,
+    which shows how much of a difference is rounding to float32."""
     values, outputs = {}, {}
     for step in steps.list:
         if step["op"] == "input":
@@ -97,5 +98,7 @@ def evaluate(steps, x):
             outputs[step["name"]] = inputs[0]
             continue
         given = {k: steps.arrays[v] if k in ARRAYS and isinstance(v, str) else v for k, v in step.items()}
+        if exact and step["op"] == "cast":
+            given["to"] = "float64"
         values[step["out"]] = RULES[step["op"]](given, steps, *inputs)
     return outputs

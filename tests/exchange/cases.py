@@ -27,6 +27,7 @@ def names(program, section):
 def write_data(path):
     """Numbers of different sizes, a column far from zero, categories, missing values, a series, targets of each kind."""
     x = random.normal(size=(ROWS, COLUMNS)) * [1, 3, 0.01, 100, 1, 2] + [0, 1, 5, 1e4, 0, 0]
+    x = x.astype(np.float32).astype(np.float64)  # what Keras, which takes rows of float32, can read without loss
     gaps = x.copy()
     gaps[random.random(x.shape) < 0.1] = np.nan
     mixed = x.copy()
@@ -34,6 +35,7 @@ def write_data(path):
     mixed[:, 4] = random.integers(0, 30, ROWS)
     mixed[:, 5] = random.integers(0, 4, ROWS)
     holes = mixed.copy()
+    holes[20, 5] = holes[21, 1] = holes[22, 4] = -1  # categories that a model does not know
     holes[3, 1] = holes[9, 4] = holes[11, 0] = holes[17, 2] = np.nan
     signal = x[:, 0] + (x[:, 3] - 1e4) / 100
     values = np.stack([1e3 + 50 * signal, signal**2, random.normal(size=ROWS)], axis=1)
@@ -48,7 +50,8 @@ def write_data(path):
         file["values"] = values
         file["heads"] = np.stack([file["classes"][...], 1e3 + 50 * signal, signal, file["two"][...],
                                   file["counts"][...]], axis=1)
-        file["series"] = np.sin(np.arange(ROWS) / 5)[:, None] * [1, 20] + [0, 100] + 0.1 * random.normal(size=(ROWS, 2))
+        series = np.sin(np.arange(ROWS) / 5)[:, None] * [1, 20] + [0, 100] + 0.1 * random.normal(size=(ROWS, 2))
+        file["series"] = series.astype(np.float32).astype(np.float64)
     with h5py.File("mixed.h5", "w") as file:
         file["mixed"], file["holes"], file["values"] = mixed, holes, values
         for c, n in ((1, 3), (4, 30), (5, 4)):
