@@ -146,7 +146,7 @@ def check_keras():
         for layer in model.layers:
             layer.set_weights([(0.3 + random.random(w.shape)).astype(np.float32) for w in layer.get_weights()])
         model.save("net.keras")
-        if len(model.input.shape) > 2:
+        if len(model.inputs[0].shape) > 2:
             return None
         return np.asarray(keras.ops.convert_to_numpy(model(x)))
 
