@@ -65,8 +65,6 @@ RULES = {
     "concat": lambda s, a, *x: np.concatenate(x, axis=1),
     "add": lambda s, a, x, y: x + y,
     "subtract": lambda s, a, x, y: x - y,
-    "multiply": lambda s, a, x, y: x * y,
-    "divide": lambda s, a, x, y: x / y,
     "slice": lambda s, a, x: x[:, s["first"]:s["first"] + s["count"]],
     "extend": lambda s, a, x: np.concatenate([x, x[:, s["left"]] * x[:, s["right"]]], axis=1),
     "distances": lambda s, a, x: ((x[:, None] - s["array"][None]) ** 2).sum(axis=2),

@@ -13,7 +13,7 @@ embedding are those of `layer` ("dense1", in an ensemble "member2.dense1").
     affine     shift, scale, offset     (x - shift) scale + offset
     unscale    shift, scale, offset     (x - offset) / scale + shift
     cast       to               float32 or float64
-    concat, add, subtract, multiply, divide     of two or more values
+    concat, add, subtract       of two values; concat of more
     slice      first, count     these columns
     extend     left, right      x, then the products of its columns left and right
     distances  array            the squared distances of a row from the rows of array

@@ -33,7 +33,7 @@ _LINES = {
     "unscale": "({x} - self.{offset}) / self.{scale} + self.{shift}",
     "cast": "{x}.to(torch.{to})",
     "concat": "torch.cat([{all}], dim=1)",
-    "add": "{x} + {y}", "subtract": "{x} - {y}", "multiply": "{x} * {y}", "divide": "{x} / {y}",
+    "add": "{x} + {y}", "subtract": "{x} - {y}",
     "slice": "{x}[:, {first}:{end}]",
     "extend": "torch.cat([{x}, {x}[:, self.{left}] * {x}[:, self.{right}]], dim=1)",
     "distances": "(({x}[:, None] - self.{array}) ** 2).sum(dim=2)",
@@ -185,7 +185,6 @@ def _array(path, state, key):
 
 
 def _read_own(path, state, contents):
-    from .steps import Steps  # the order of layers; needs no weights
     for folder in contents.members():
         prefix = "" if folder == "parameters" else f"member{folder.split('/')[1]}_"
         tables = sum(name.startswith("scaling/features/vectors/") for name in contents.arrays)
