@@ -159,7 +159,7 @@ typedef struct {
   embedding_settings_t embeddings;
   const char *init_from;   /* model file whose weights training begins with, or "none" */
   const char *init_layers; /* of that file: all, matching */
-  text_list_t freeze;          /* names of layers whose weights stay as they are */
+  text_list_t freeze;      /* names of layers whose weights stay as they are */
 } model_settings_t;
 
 /* Section optimizer. An optimiser ignores the members that it does not name. */

@@ -375,8 +375,9 @@ static const key_row_t rows[] = {
     {"checkpoint.parts", &type_choice, FIELD(checkpoint.parts), "auto", .may_change = true,
      .meaning = "who writes the optimiser's state", .list = parts_choice},
     {"checkpoint.copies", &type_integer, FIELD(checkpoint.copies), "1", .may_change = true,
-     .meaning = "number of hosts that keep checkpoints, where `runs` is on a disk of each host: with 2, a run "
-                "survives the loss of the host of rank 0",
+     .meaning =
+         "number of hosts that keep checkpoints, where `runs` is on a disk of each host: with 2, a run "
+         "survives the loss of the host of rank 0",
      .range = {.low = 1, .high = 1024}},
 };
 
