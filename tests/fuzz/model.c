@@ -14,7 +14,7 @@ static ls_status predict_with(const model_t *model, const gather_t *gather, ls_e
   const mixture_t mixture = {.members = (const float *const *)model->members,
                              .n_members = model->n_members,
                              .posterior = &model->posterior};
-  TRY(predictor_create(model->graph, &model->objective, &model->targets, &predictor, error));
+  TRY(predictor_create(model->graph, &model->objective, &model->targets, ROWS, &predictor, error));
   ls_status status = predictor_take(predictor, &mixture, error);
   size_t n = (size_t)(ROWS * predictions_first(&model->objective, model->objective.n));
   double *values = calloc(3 * n + 1, sizeof *values);
