@@ -67,7 +67,7 @@ function(lockstep_kernels room variant lanes)
     $<$<C_COMPILER_ID:GNU>:-fno-tree-pre -fno-var-tracking-assignments>)
   foreach(source ${sources})
     if(source MATCHES "/(product_[a-z0-9_]*|peak)\\.c$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -ffp-contract=${lockstep_contract})
     endif()
   endforeach()
   target_sources(lockstep_${room} PRIVATE $<TARGET_OBJECTS:lockstep_${room}_${variant}>)
@@ -77,6 +77,7 @@ endfunction()
 # memory and threads are enough there, and less optimisation, or the compiler takes minutes for each file.
 set(lockstep_sanitizers "")
 set(lockstep_kernel_level -O3)
+set(lockstep_contract fast)
 if(LOCKSTEP_FUZZ)
   set(LOCKSTEP_SANITIZE ON)
 endif()
@@ -90,6 +91,9 @@ if((LOCKSTEP_THREADS OR LOCKSTEP_FUZZ) AND NOT CMAKE_C_COMPILER_ID MATCHES "Clan
 endif()
 if(lockstep_sanitizers)
   set(lockstep_kernel_level -O1)
+  if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+    set(lockstep_contract on) # fuses within an expression, where `fast` stops at the checks between product and sum
+  endif()
   target_compile_options(lockstep_flags INTERFACE
     -fsanitize=${lockstep_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer
     $<$<BOOL:$<TARGET_PROPERTY:LOCKSTEP_KERNELS>>:-fno-sanitize=undefined>)

@@ -207,7 +207,7 @@ ls_status store_write(store_t *store, const char *name, store_type_t type, int d
   int64_t step = row < MANIFEST_PIECE_BYTES ? MANIFEST_PIECE_BYTES / (row > 0 ? row : 1) : 1, first = 0;
   do { /* in pieces: other threads get their turns in between */
     int64_t count = rows - first < step ? rows - first : step;
-    const char *from = (const char *)values + first * row;
+    const char *from = count > 0 ? (const char *)values + first * row : NULL;
     TRY(store_write_rows(store, name, first, count, type, from, error));
     first += count;
   } while (first < rows);
