@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# Every link from one page to another file of the repository leads somewhere.
+# Every link from one page to another file of the repository, or to a heading, leads somewhere.
 #   links.sh ROOT_OF_THE_REPOSITORY
 set -euo pipefail
 cd "$1"
 broken=0
+# The names that headings of a page have in links.
+headings() {
+  LC_ALL=C sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | LC_ALL=C sed 's/[^a-z0-9 _-]//g; s/ /-/g'
+}
 while IFS=: read -r page link; do
   target=$(dirname "$page")/${link%%#*}
-  if [[ ! -e $target ]]; then
+  [[ $link != \#* ]] || target=$page
+  if [[ ! -e $target ]] || { [[ $link == *.md#* || $link == \#* ]] && ! headings "$target" | grep -qxF "${link#*#}"; }; then
     echo "$page: there is no $link" >&2
     broken=1
   fi
 done < <(grep -oHE '\]\([^)]+\)' README.md CHANGELOG.md docs/*.md docs/guide/*.md docs/measurements/*.md CONTRIBUTING.md |
-  sed -E 's/\]\(([^)]+)\)/\1/' | grep -vE ':(https?:|#)')
+  sed -E 's/\]\(([^)]+)\)/\1/' | grep -vE ':https?:')
 exit "$broken"
