@@ -67,7 +67,7 @@ int temporary_open(const char *what, char path[TEMPORARY_PATH_SIZE]) {
   static const char *const folders[] = {"/dev/shm", "/tmp"};
   int file = -1;
   for (size_t i = 0; file < 0 && i < sizeof folders / sizeof folders[0]; i++) {
-    snprintf(path, TEMPORARY_PATH_SIZE, "%s/lockstep-%s-XXXXXX", folders[i], what);
+    snprintf(path, TEMPORARY_PATH_SIZE, "%s/lockstep-%s-%ld-XXXXXX", folders[i], what, (long)getpid());
     file = mkostemp(path, O_CLOEXEC);
   }
   if (file < 0) path[0] = '\0';

@@ -51,20 +51,19 @@ static void leave(ls_training *own) {
 /* Messages of the program, in words of the library: paths of temporary files would not help the caller, and
  * there are no options of a command line. */
 static void reword(ls_error *error) {
-  enum { RANDOM_LETTERS = 6 }; /* of mkostemp */
+  static const char of_name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
   static const struct {
-    const char *from, *to;
-    size_t more; /* letters that follow `from` */
-  } words[] = {{"/dev/shm/lockstep-data-", "the rows in memory", RANDOM_LETTERS},
-               {"/tmp/lockstep-data-", "the rows in memory", RANDOM_LETTERS},
-               {"--resume", "options.resumes", 0},
-               {"--replace", "options.replaces", 0}};
+    const char *from, *to, *more; /* letters that may follow `from` */
+  } words[] = {{"/dev/shm/lockstep-data-", "the rows in memory", of_name},
+               {"/tmp/lockstep-data-", "the rows in memory", of_name},
+               {"--resume", "options.resumes", ""},
+               {"--replace", "options.replaces", ""}};
   char rest[LS_MESSAGE_SIZE];
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     char *at = strstr(error->message, words[i].from);
-    size_t skipped = strlen(words[i].from) + words[i].more;
-    if (at == NULL || strlen(at) < skipped) continue;
-    snprintf(rest, sizeof rest, "%s", at + skipped);
+    if (at == NULL) continue;
+    const char *behind = at + strlen(words[i].from);
+    snprintf(rest, sizeof rest, "%s", behind + strspn(behind, words[i].more));
     snprintf(at, sizeof error->message - (size_t)(at - error->message), "%s%s", words[i].to, rest);
   }
 }

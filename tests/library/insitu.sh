@@ -80,6 +80,9 @@ YAML
 config=labels.yaml data=labels.h5 array=train/x
 compare labels labels
 
-left=$(find /dev/shm /tmp -maxdepth 1 -name 'lockstep-data-*' -newer settings.yaml 2>/dev/null || true)
-[[ -z $left ]] || fail "left behind: $left"
+# Files of processes that have ended: names are lockstep-data-PROCESS-RANDOM. Other tests may be at work.
+while IFS= read -r file; do
+  process=${file##*/lockstep-data-}
+  kill -0 "${process%%-*}" 2>/dev/null || [[ ! -e $file ]] || fail "left behind: $file"
+done < <(find /dev/shm /tmp -maxdepth 1 -name 'lockstep-data-*' -newer settings.yaml 2>/dev/null || true)
 echo "$ranks ranks train in situ as lockstep train does"
