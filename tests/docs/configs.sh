@@ -19,20 +19,9 @@ ln -s "$program" bin/lockstep
 for folder in configs docs; do ln -s "$root/$folder" .; done
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH=$place/bin:$PATH
 
-# The commands at the head of a file as far as the first that uses the data.
-data_commands() {
-  sed -n '/^#/!q; s/^#   //p' "$1" | awk '/^(lockstep (train|solve|predict|eval)|mpirun|scripts\/)/ { exit } { print }'
-}
-
-# Small sets in the place of those that are large, or that a study makes; scripts/quickstart.sh and the test
-# study.approximation use the true ones.
-lockstep import --make blobs data/fashion-mnist.h5 --rows 1200 --features 784 --classes 10 --split train=0.8,test=0.2
-lockstep import --make sine approximation/waves-2.h5 --rows 400 --features 2 --split train=0.5,test=0.5
-for config in configs/*.yaml; do
-  case $config in configs/fashion-mnist*.yaml) continue ;; esac
-  data_commands "$config" >data.sh
-  bash -euo pipefail data.sh >data.log 2>&1 || { cat data.log; echo "$config: the commands for its data fail" >&2; exit 1; }
-done
+# shellcheck source=tests/docs/config_data.sh
+source "$root/tests/docs/config_data.sh"
+make_data 1200
 
 # Two at a time, each with a directory of its own for Open MPI's sessions: processes without a daemon that share one
 # remove it under each other.

@@ -17,21 +17,9 @@ ln -s "$program" bin/lockstep
 for folder in configs docs; do ln -s "$root/$folder" .; done
 export PATH=$PWD/bin:$PATH
 
-# The commands at the head of a file as far as the first that uses the data.
-data_commands() {
-  sed -n '/^#/!q; s/^#   //p' "$1" | awk '/^(lockstep (train|solve|predict|eval)|mpirun|scripts\/)/ { exit } { print }'
-}
-
-{
-  # in the place of sets that are large, or that a study makes
-  lockstep import --make blobs data/fashion-mnist.h5 --rows 300 --features 784 --classes 10 --split train=0.8,test=0.2
-  lockstep import --make sine approximation/waves-2.h5 --rows 400 --features 2 --split train=0.5,test=0.5
-  for config in configs/*.yaml; do
-    case $config in configs/fashion-mnist*.yaml) continue ;; esac
-    data_commands "$config" >data.sh
-    bash -euo pipefail data.sh
-  done
-} >data.log 2>&1 || { tail -n 20 data.log; exit 1; }
+# shellcheck source=tests/docs/config_data.sh
+source "$root/tests/docs/config_data.sh"
+make_data 300 >/dev/null
 
 for config in configs/*.yaml; do
   name=$(basename "$config" .yaml)
