@@ -17,6 +17,7 @@
  *
  * The library prints nothing, never ends the program and uses no MPI and no OpenMP. It leaves the environment
  * and the floating-point settings of the caller as they are: a prediction sets its own and restores them.
+ * HDF5 goes on to print the errors of the caller's own calls.
  *
  * Functions that can fail return a status and describe the failure in *error, which may be NULL. They leave
  * their outputs untouched on failure, unless they say otherwise. */

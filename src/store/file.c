@@ -19,7 +19,6 @@ const char *store_path(const store_t *store) {
 
 bool store_is_hdf5(const char *path) {
   TAKE_TURN();
-  hdf5_quiet();
   bool is_hdf5 = H5Fis_hdf5(path) > 0;
   H5Eclear2(H5E_DEFAULT);
   return is_hdf5;
@@ -78,7 +77,6 @@ static ls_status explain_open(const char *path, ls_error *error) {
 
 ls_status file_open(const char *path, store_t **out, ls_error *error) {
   TAKE_TURN();
-  hdf5_quiet();
   store_t *store = calloc(1, sizeof *store);
   if (store == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);
   store->path = strdup(path);
@@ -122,7 +120,6 @@ static hid_t create_file(const char *path, disk_t *disk) {
 
 ls_status store_create(const char *path, store_t **out, ls_error *error) {
   TAKE_TURN();
-  hdf5_quiet();
   activity_set("writing %s", path);
   store_t *store = store_for_writing(path);
   if (store == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", path);

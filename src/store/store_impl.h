@@ -62,8 +62,16 @@ void turn_be_alone(void);
 
 /* ---- hdf5.c ---- */
 
-/* Stops HDF5 from printing errors in the calling thread. */
-void hdf5_quiet(void);
+/* What HDF5 calls after an error of the calling thread. */
+typedef struct {
+  H5E_auto2_t print;
+  void *context;
+  bool is_known;
+} printer_t;
+
+/* Stops HDF5 from printing errors in the calling thread, and goes back to what was before. */
+printer_t hdf5_silence(void);
+void hdf5_restore(printer_t printer);
 
 /* Writes the reason of the last failed HDF5 call (its innermost message) to out and clears it. Empty when
  * there is none. Returns the errno if a call to the system failed, otherwise 0. */

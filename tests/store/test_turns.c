@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <criterion/criterion.h>
+#include <hdf5.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,4 +77,30 @@ Test(turns, threads_use_stores_at_the_same_time) {
   }
   snprintf(command, sizeof command, "rm -rf %s", directory);
   cr_assert_eq(system(command), 0);
+}
+
+static int told;
+
+static herr_t tell(hid_t stack, void *context) {
+  (void)stack;
+  told += *(int *)context;
+  return 0;
+}
+
+/* A program that uses HDF5 itself is told of its own errors, and of none of lockstep's. */
+Test(turns, leave_the_program_s_printing_of_errors) {
+  H5E_auto2_t print = NULL;
+  void *context = NULL;
+  int one = 1;
+  store_t *none = NULL;
+  ls_error error = {0};
+  H5Eset_auto2(H5E_DEFAULT, tell, &one);
+  cr_assert_eq(store_open("/nowhere/at/all.h5", &none, &error), LS_BAD_DATA);
+  cr_assert_not(store_is_hdf5("/nowhere/at/all.h5"));
+  cr_assert_neq(store_create("/nowhere/at/all.h5", &none, &error), LS_OK);
+  cr_assert_eq(told, 0);
+  cr_assert(H5Fopen("/nowhere/at/all.h5", H5F_ACC_RDONLY, H5P_DEFAULT) < 0);
+  cr_assert_eq(told, 1);
+  H5Eget_auto2(H5E_DEFAULT, &print, &context);
+  cr_assert(print == tell && context == &one);
 }

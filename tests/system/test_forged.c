@@ -67,7 +67,7 @@ static void apply(store_t *store, const change_t *change) {
 static void forge(const char *to, const change_t *change) {
   ls_error error = {0};
   store_t *store = calloc(1, sizeof *store);
-  hdf5_quiet();
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   store->path = strdup(to);
   store->temporary = temporary_name(to);
   cr_assert_eq(run_command("cp runs/config/model.h5 %s", store->temporary).code, 0);
