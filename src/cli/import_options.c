@@ -231,6 +231,8 @@ static error_t read_delimiter(import_arguments_t *a, const char *text) {
   bool is_space = strcmp(text, "space") == 0;
   if (!is_tab && !is_space && strlen(text) != 1)
     return arguments_refuse(&a->arguments, "--delimiter: '%.60s' is not one character, tab or space", text);
+  if (!is_tab && !is_space && !table_may_separate(text[0]))
+    return arguments_refuse(&a->arguments, "--delimiter: a quote or the end of a line cannot separate cells");
   a->import.table.cells.delimiter = is_tab ? '\t' : is_space ? ' ' : text[0];
   return 0;
 }

@@ -180,9 +180,14 @@ static bool names_columns(const csv_dialect_t *dialect, const char *line, const 
   return names == cells && cells >= 2 && strchr("+-.0123456789", *line) == NULL;
 }
 
+bool table_may_separate(char c) {
+  return c != '\0' && !is_line_end(c) && c != '"' && c != '\'';
+}
+
 /* The dialect by a line sep=C, or NULL. */
 static const char *after_sep(const char *at, const char *end, char *delimiter) {
-  if (end - at < 6 || strncasecmp(at, "sep=", 4) != 0 || !is_line_end(at[5])) return NULL;
+  if (end - at < 6 || strncasecmp(at, "sep=", 4) != 0 || !table_may_separate(at[4]) || !is_line_end(at[5]))
+    return NULL;
   *delimiter = at[4];
   return next_line(at, end);
 }

@@ -26,7 +26,8 @@ typedef struct {
 typedef struct {
   int header; /* 1: yes, 0: no, -1: detected. Unless 0 is given, scikit-learn's first line "rows, features,
                  class names" is recognised by its figures */
-  char delimiter;     /* 0: detected among , ; tab | and blanks, of which several count as one */
+  char delimiter;     /* table_may_separate; 0: detected among , ; tab | and blanks, of which several count as
+                         one */
   table_list_t marks; /* texts of missing cells, beside the usual ones */
   const char *dates;  /* "dmy" or "mdy" for dates like 1/2/2020; NULL: the cells decide, or it is an error */
   char decimal;       /* '.' or ',' for numbers like 1,234; 0: the cells decide, or it is an error */
@@ -151,6 +152,9 @@ typedef struct {
   table_names_t *target_classes; /* (n_targets) classes of targets, n 0: a number; NULL with has_classes */
   table_names_t series;          /* names NULL: series keep the numbers of the table */
 } tables_t;
+
+/* Whether a character can separate cells: no end of a line, no quote. */
+bool table_may_separate(char c);
 
 /* Reads tables that belong together. On success *out is caller-owned (tables_free). LS_BAD_DATA names file,
  * line and column, and says what to do; LS_USAGE names the option. */

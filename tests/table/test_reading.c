@@ -144,6 +144,17 @@ Test(reading, delimiters_are_found) {
   CATEGORIES(0, "New York", "Utah");
 }
 
+Test(reading, a_line_names_no_delimiter_that_cannot_be_one) {
+  READ("sep=\n\na\n1\n3\n", .cells = {.header = 2}); /* such a line is a row like others */
+  CATEGORIES(0, "1", "3", "a", "sep=");
+  READ("sep=\r\na\n1\n3\n", .cells = {.header = 2});
+  CATEGORIES(0, "1", "3", "a", "sep=");
+  READ("sep=\"\na\n1\n3\n", .cells = {.header = 2});
+  CATEGORIES(0, "1", "3", "a", "sep=\"");
+  READ("sep='\na\n1\n3\n", .cells = {.header = 2});
+  CATEGORIES(0, "1", "3", "a", "sep='");
+}
+
 Test(reading, comments_are_counted_and_rows_that_look_like_them_stay) {
   READ("a,b\n1,2\n# a note\n#N/A,5\n3,4\n# and, another, one\n", 0);
   FEATURE(0, 1, NAN, 3);
