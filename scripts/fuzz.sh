@@ -48,6 +48,7 @@ for target in "${targets[@]}"; do
   fi
 done
 
+cores=$(nproc) # before OMP_NUM_THREADS is set, which nproc takes for their number
 # Files of the targets are in memory where that is possible.
 scratch=$(mktemp -d "$([[ -w /dev/shm ]] && echo /dev/shm || echo /tmp)/lockstep-fuzz-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -72,7 +73,7 @@ run_target() {
 
 : >build/fuzz/failed
 for target in "${targets[@]}"; do
-  while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n; done
+  while [[ $(jobs -rp | wc -l) -ge $cores ]]; do wait -n; done
   run_target "$target" &
 done
 wait
