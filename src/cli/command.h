@@ -102,9 +102,6 @@ ls_status output_check(const session_t *session, const char *option, const char 
 
 /* ---- model.c: a trained model, ready on all ranks ---- */
 
-/* The model file for a word: model.h5 if the word is a run directory, otherwise the word itself. */
-ls_status model_path(const char *word, char *out, size_t size, ls_error *error);
-
 typedef struct {
   model_t *model;
   settings_t *settings; /* the model's settings with this command's overrides */

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "data/stream.h"
+#include "inspect/names.h"
 #include "score/match.h"
 #include "score/unseen.h"
 #include "store/store.h"

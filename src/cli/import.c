@@ -3,6 +3,7 @@
 #include "cli/table_input.h"
 
 #include "base/activity.h"
+#include "inspect/names.h"
 #include "train/choices.h"
 
 #include <stdio.h>

@@ -2,23 +2,13 @@
 #include "cli/command.h"
 
 #include "base/activity.h"
+#include "inspect/names.h"
 #include "store/store.h"
 #include "train/choices.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-ls_status model_path(const char *word, char *out, size_t size, ls_error *error) {
-  struct stat info;
-  bool is_run = stat(word, &info) == 0 && S_ISDIR(info.st_mode);
-  int length = snprintf(out, size, "%s%s", word, is_run ? "/model.h5" : "");
-  if (length < 0 || (size_t)length >= size)
-    return error_set(error, LS_USAGE, "%.80s…: the path is too long", word);
-  return LS_OK;
-}
 
 /* Parses the model's settings again, with the overrides. */
 static ls_status override_settings(const model_t *model, const char *path, const model_request_t *request,

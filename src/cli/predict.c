@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "data/dataset.h"
+#include "inspect/names.h"
 #include "score/match.h"
 #include "score/predict.h"
 #include "score/unseen.h"

@@ -22,7 +22,8 @@ floor() {
     run | health) echo 7 ;;
     train) echo 8 ;;
     study | library) echo 9 ;;
-    cli) echo 10 ;;
+    inspect) echo 10 ;;
+    cli) echo 11 ;;
     *) echo 0 ;;
   esac
 }
