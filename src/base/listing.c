@@ -1,6 +1,7 @@
 #include "base/listing.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -20,6 +21,7 @@ struct listing {
   size_t n;      /* columns */
   size_t *shown; /* (n_shown) columns that are printed, in order */
   size_t n_shown;
+  bool are_chosen;       /* by name */
   listing_cell_t **rows; /* (n_rows): (n) cells each */
   size_t n_rows, capacity;
 };
@@ -139,6 +141,7 @@ ls_status listing_choose(listing_t *listing, const char *names, ls_error *error)
   if (shown == NULL) return no_memory(error);
   listing->shown = shown;
   listing->n_shown = n;
+  listing->are_chosen = true;
   return LS_OK;
 }
 
@@ -204,13 +207,20 @@ static size_t column_width(const listing_t *listing, size_t c) {
   return width;
 }
 
+static bool is_empty(const listing_t *listing, size_t c) {
+  for (size_t i = 0; i < listing->n_rows; i++)
+    if (listing->rows[i][c].has_value) return false;
+  return true;
+}
+
 /* The columns that fit, as widths (n_shown), malloc'd; 0: left out. NULL if there is no memory. */
 static size_t *fit(const listing_t *listing, size_t width) {
   size_t *widths = malloc((listing->n_shown + 1) * sizeof *widths), total = 0;
   if (widths == NULL) return NULL;
   for (size_t k = 0; k < listing->n_shown; k++) {
-    widths[k] = column_width(listing, listing->shown[k]);
-    total += widths[k] + (k > 0 ? GAP : 0);
+    bool is_told = k == 0 || listing->are_chosen || !is_empty(listing, listing->shown[k]);
+    widths[k] = is_told ? column_width(listing, listing->shown[k]) : 0;
+    total += is_told ? widths[k] + (k > 0 ? GAP : 0) : 0;
   }
   while (width > 0 && total > width) {
     size_t least = 0; /* the last of the least important ones */
@@ -270,7 +280,8 @@ void listing_left_out(const listing_t *listing, size_t width, char *out, size_t 
   out[0] = '\0';
   for (size_t k = 0; widths != NULL && k < listing->n_shown; k++) {
     size_t used = strlen(out);
-    if (widths[k] == 0)
+    bool is_told = listing->are_chosen || !is_empty(listing, listing->shown[k]);
+    if (widths[k] == 0 && is_told)
       snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "",
                listing->columns[listing->shown[k]].name);
   }
@@ -278,13 +289,6 @@ void listing_left_out(const listing_t *listing, size_t width, char *out, size_t 
 }
 
 /* ---- CSV and JSON ---- */
-
-static void time_text(double seconds, char out[CELL_SIZE]) {
-  time_t whole = (time_t)seconds;
-  struct tm utc;
-  out[0] = '\0';
-  if (gmtime_r(&whole, &utc) != NULL) strftime(out, CELL_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
 
 /* In quotes if a reader of CSV needs them (RFC 4180, section 2). */
 static void csv_text(const char *text, FILE *out) {
@@ -306,7 +310,7 @@ static void csv_cell(const listing_column_t *column, const listing_cell_t *cell,
   if (cell->text != NULL) {
     csv_text(cell->text, out);
   } else if (column->kind == LISTING_TIME) {
-    time_text(cell->number, text);
+    clock_text(cell->number, text);
     fputs(text, out);
   } else {
     fprintf(out, "%.17g", cell->number);
@@ -335,7 +339,7 @@ static void json_cell(const listing_column_t *column, const listing_cell_t *cell
   } else if (cell->text != NULL) {
     json_text(out, is_first, column->name, cell->text);
   } else if (column->kind == LISTING_TIME) {
-    time_text(cell->number, text);
+    clock_text(cell->number, text);
     json_text(out, is_first, column->name, text);
   } else if (column->kind == LISTING_INTEGER) {
     json_integer(out, is_first, column->name, (int64_t)cell->number);
@@ -364,15 +368,20 @@ void listing_print(const listing_t *listing, listing_format_t format, size_t wid
     print_json(listing, out);
 }
 
+bool listing_format_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {[LISTING_TEXT] = {"text", "aligned columns, for people"},
+                                  [LISTING_CSV] = {"csv", "comma-separated values with all digits"},
+                                  [LISTING_JSON] = {"json", "a list of objects"}};
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 ls_status listing_format(const char *word, listing_format_t *out, ls_error *error) {
-  static const char *const words[] = {
-      [LISTING_TEXT] = "text", [LISTING_CSV] = "csv", [LISTING_JSON] = "json"};
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-    if (strcmp(word, words[i]) != 0) continue;
-    *out = (listing_format_t)i;
-    return LS_OK;
-  }
-  return error_set(error, LS_USAGE, "a table has the format text, csv or json, not '%.60s'", word);
+  int i = choice_find(listing_format_choice, word);
+  if (i < 0) return error_set(error, LS_USAGE, "a table has the format text, csv or json, not '%.60s'", word);
+  *out = (listing_format_t)i;
+  return LS_OK;
 }
 
 size_t listing_width(FILE *out) {

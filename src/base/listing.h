@@ -1,12 +1,14 @@
 /* Tables of results, as commands print them: aligned text for people, CSV or JSON for programs.
  *
  * A listing has columns, which are given once, and rows of cells. Before it is printed, its rows may be
- * sorted and its columns chosen by name. On a terminal that is too narrow, columns are left out of the text,
- * the least important first; CSV and JSON always have all chosen columns, and all digits. Not thread-safe. */
+ * sorted and its columns chosen by name. Text has no columns that are empty in all rows, unless they were
+ * chosen. On a terminal that is too narrow, columns are left out of the text, the least important first; CSV
+ * and JSON always have all chosen columns, and all digits. Not thread-safe. */
 #ifndef BASE_LISTING_H
 #define BASE_LISTING_H
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,7 +68,8 @@ void listing_print(const listing_t *listing, listing_format_t format, size_t wid
  * `size`; "" if it leaves out none. */
 void listing_left_out(const listing_t *listing, size_t width, char *out, size_t size);
 
-/* The format for a word of --format: text, csv or json; LS_USAGE for another one. */
+/* The formats by name: text, csv, json. LS_USAGE for another word. */
+bool listing_format_choice(size_t i, choice_t *out);
 ls_status listing_format(const char *word, listing_format_t *out, ls_error *error);
 
 /* The width of the terminal that `out` writes to, in characters; 0 if it is none, or does not tell. */

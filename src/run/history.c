@@ -1,5 +1,6 @@
 #include "run/history.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <inttypes.h>
@@ -13,11 +14,12 @@ static const char *const column_names[] = {
 #undef HISTORY_NAME
 };
 
-static void column_name(int column, char name[64]) {
+void history_column_name(int column, char name[HISTORY_NAME_SIZE]) {
   if (column < HISTORY_PHASES)
-    snprintf(name, 64, "%s", column_names[column]);
+    snprintf(name, HISTORY_NAME_SIZE, "%s", column_names[column]);
   else
-    snprintf(name, 64, "seconds_%s", engine_phase_name((engine_phase_t)(column - HISTORY_PHASES)));
+    snprintf(name, HISTORY_NAME_SIZE, "seconds_%s",
+             engine_phase_name((engine_phase_t)(column - HISTORY_PHASES)));
 }
 
 static const char *const head_column_names[] = {
@@ -55,8 +57,8 @@ static ls_status write_columns(const history_t *history, double *values, uint64_
                                ls_error *error) {
   const int64_t shape[] = {(int64_t)history->n};
   for (int c = 0; c < HISTORY_WIDTH; c++) {
-    char name[64];
-    column_name(c, name);
+    char name[HISTORY_NAME_SIZE];
+    history_column_name(c, name);
     for (size_t i = 0; i < history->n; i++) values[i] = history->rows[i].values[c];
     TRY(store_write(store, name, STORE_F64, 1, shape, values, error));
   }
@@ -196,16 +198,17 @@ static void log_heads(FILE *log, const history_t *history, const history_row_t *
 }
 
 void history_log_row(FILE *log, const history_t *history, const history_row_t *row) {
-  char name[64];
+  char name[HISTORY_NAME_SIZE];
   fputc('{', log);
   json_text(log, true, "event", "epoch");
   for (int c = 0; c < HISTORY_WIDTH; c++) {
-    column_name(c, name);
+    history_column_name(c, name);
     if (c == HISTORY_EPOCH || c == HISTORY_STEP || c == HISTORY_ROWS)
       json_integer(log, false, name, (int64_t)row->values[c]);
     else if (!isnan(row->values[c]))
       json_number(log, false, name, row->values[c]);
   }
   log_heads(log, history, row);
+  json_number(log, false, "time", clock_time());
   fprintf(log, ", \"parameters_checksum\": \"%016" PRIx64 "\"}\n", row->checksum);
 }

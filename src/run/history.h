@@ -49,6 +49,10 @@ enum {
       HEAD_WIDTH
 };
 
+/* The name of a column, 0 to HISTORY_WIDTH - 1, in files. */
+enum { HISTORY_NAME_SIZE = 64 };
+void history_column_name(int column, char name[HISTORY_NAME_SIZE]);
+
 typedef struct {
   double values[HISTORY_WIDTH];
   double heads[MOST_HEADS][HEAD_WIDTH]; /* of each head if there are several */

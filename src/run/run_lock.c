@@ -321,6 +321,19 @@ ls_status run_lock_check(const run_lock_t *lock, ls_error *error) {
                    who, RUN_LOCK_DEAD_SECONDS);
 }
 
+bool run_lock_is_held(const char *run, char *who, size_t size) {
+  char path[LOCK_PATH_SIZE];
+  struct stat about;
+  owner_t owner, self = owner_self();
+  if (lock_path(run, path) >= LOCK_PATH_SIZE || !read_time(path, &about) || !owner_read(path, &owner))
+    return false;
+  owner_state_t state = owner_state(&owner, &self);
+  if (state == OWNER_ELSEWHERE)
+    state = difftime(time(NULL), about.st_mtime) < RUN_LOCK_DEAD_SECONDS ? OWNER_ALIVE : OWNER_DEAD;
+  if (state == OWNER_ALIVE) owner_describe(&owner, who, size);
+  return state == OWNER_ALIVE;
+}
+
 /* Only the holder of .after-ID may remove the lock with this id, or replace it. */
 static void give_back(const run_lock_t *lock) {
   char claim[LOCK_PATH_SIZE + OWNER_FIELD_SIZE + 16];

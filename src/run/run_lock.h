@@ -39,6 +39,11 @@ ls_status run_lock_check(const run_lock_t *lock, ls_error *error);
 /* Gives the lock back, and removes RUNS if run_lock_take made it and it is still empty. */
 void run_lock_release(run_lock_t **lock);
 
+/* Whether a process owns the run directory `run` now, for those who only look: waits for nothing and writes
+ * nothing. An owner on another machine counts while its lock is younger than RUN_LOCK_DEAD_SECONDS by the
+ * clock of this one. Writes the owner to `who` if there is one. Not collective. */
+bool run_lock_is_held(const char *run, char *who, size_t size);
+
 /* The same as run_lock_take for all ranks: rank 0 takes the lock, and all learn how that went. *out stays
  * NULL on the other ranks. Collective. */
 ls_status run_lock_share(world_t *world, const char *run, const log_t *log, run_lock_t **out,

@@ -13,6 +13,7 @@ static FILE *begin_event(report_t *report, const char *event, int64_t step) {
   fputc('{', line);
   json_text(line, true, "event", event);
   json_integer(line, false, "step", step);
+  json_number(line, false, "time", clock_time());
   return line;
 }
 

@@ -136,7 +136,8 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   const position_t *position = &trainer->position;
   const world_t *world = trainer->world;
   const model_parts_t parts = trainer_model(trainer);
-  char checksum[17];
+  char checksum[17], now[CLOCK_TEXT_SIZE];
+  clock_text(clock_time(), now);
   TRY(model_checksum(&parts, checksum, error));
   fputc('{', out);
   bool is_done = stop_status(trainer->stop) == LS_OK;
@@ -155,6 +156,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   if (trainer->record.memory_bytes > 0)
     json_integer(out, false, "memory_bytes", trainer->record.memory_bytes);
   json_number(out, false, "seconds", clock_seconds() - trainer->began);
+  json_text(out, false, "ended", now);
   if (position->seconds > 0)
     json_number(out, false, "rows_per_second", (double)position->rows / position->seconds);
   summary_saves(out, trainer);

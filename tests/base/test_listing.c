@@ -93,6 +93,21 @@ Test(listing, least_important_columns_are_left_out_of_a_narrow_text) {
   listing_destroy(&listing);
 }
 
+Test(listing, text_leaves_out_columns_that_are_empty_unless_they_are_chosen) {
+  listing_t *listing = NULL;
+  char names[64];
+  cr_assert_eq(listing_create(columns, COLUMNS, &listing, NULL), LS_OK);
+  add(listing, "a", 1, NAN, NULL);
+  add(listing, "b", 2, NAN, NULL);
+  expect(listing, LISTING_TEXT, 0, "name  steps\na         1\nb         2\n");
+  expect(listing, LISTING_CSV, 0, "name,steps,loss,note\na,1,,\nb,2,,\n");
+  listing_left_out(listing, 80, names, sizeof names);
+  cr_expect_str_eq(names, "");
+  cr_assert_eq(listing_choose(listing, "name,note", NULL), LS_OK);
+  expect(listing, LISTING_TEXT, 0, "name  note\na     -\nb     -\n");
+  listing_destroy(&listing);
+}
+
 Test(listing, a_first_column_that_is_too_wide_is_cut) {
   listing_t *listing = NULL;
   cr_assert_eq(listing_create(columns, COLUMNS, &listing, NULL), LS_OK);
