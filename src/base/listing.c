@@ -190,7 +190,7 @@ static const char *cell_text(const listing_column_t *column, const listing_cell_
   if (!cell->has_value) return out;
   if (column->kind == LISTING_TIME && localtime_r(&seconds, &local) != NULL)
     strftime(out, CELL_SIZE, "%Y-%m-%d %H:%M", &local);
-  else if (column->kind == LISTING_NUMBER)
+  else if (column->kind == LISTING_NUMBER && column->digits > 0)
     snprintf(out, CELL_SIZE, "%.*g", column->digits, cell->number);
   else
     snprintf(out, CELL_SIZE, "%.0f", cell->number);

@@ -25,7 +25,7 @@ typedef struct {
   const char *name;    /* heading of the text and of CSV, key of JSON */
   const char *meaning; /* one line, for help; may be NULL */
   listing_kind_t kind;
-  int digits;     /* LISTING_NUMBER: significant digits in text */
+  int digits;     /* LISTING_NUMBER: significant digits in text; 0: the nearest whole number */
   int importance; /* columns with the lowest are left out first; the first column never is */
   bool is_hidden; /* printed only if it is chosen by name */
 } listing_column_t;

@@ -11,7 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { KEY_SETTINGS = FIRST_KEY, KEY_REFERENCE, KEY_GRAPH, KEY_DOT };
 
@@ -109,15 +108,13 @@ static ls_status graph_of_model(const char *word, bool dot, ls_error *error) {
 
 /* Called on rank 0 only. */
 static ls_status show(const info_arguments_t *a, ls_error *error) {
-  struct stat info;
-  char path[4096];
+  char path[NAMED_PATH_SIZE];
   if (a->reference) {
     settings_reference(stdout, settings_choices(), REFERENCE_MARKDOWN);
     return LS_OK;
   }
   const char *word = a->arguments.words[0];
-  bool is_directory = stat(word, &info) == 0 && S_ISDIR(info.st_mode);
-  if (is_directory && !a->settings) return inspect_run(word, error);
+  if (!a->settings && run_find(word, path)) return inspect_run(path, error);
   TRY(model_path(word, path, sizeof path, error));
   return inspect_file(path, a->settings, error);
 }
@@ -131,11 +128,12 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   return world_agree(session->world, status, error);
 }
 
-static const struct argp argp = {.options = options,
-                                 .parser = parse_key,
-                                 .args_doc = "FILE [SECTION.KEY=VALUE...]",
-                                 .doc = "Shows what is in a dataset file, a model, a checkpoint or a run "
-                                        "directory."};
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_key,
+    .args_doc = "FILE [SECTION.KEY=VALUE...]",
+    .doc = "Shows what is in a dataset file, a model, a checkpoint, or the directory or name of "
+           "a run."};
 
 const command_t command_info = {
     .name = "info",

@@ -173,9 +173,10 @@ static ls_status read_columns(const store_t *store, histories_t *history, ls_err
   return LS_OK;
 }
 
-static ls_status read_history(const char *run, histories_t *history, ls_error *error) {
-  char path[4096];
+static ls_status read_history(const char *word, histories_t *history, ls_error *error) {
+  char run[NAMED_PATH_SIZE], path[NAMED_PATH_SIZE + 16];
   store_t *store = NULL;
+  TRY(run_named(word, run, error));
   snprintf(path, sizeof path, "%s/history.h5", run);
   TRY(store_open(path, &store, error));
   ls_status status = read_columns(store, history, error);
@@ -219,9 +220,10 @@ static ls_status compare_histories(const char *words[2], bool *same, ls_error *e
 
 /* Whether the run has a history. Runs of `lockstep solve` and the collecting run of an ensemble have none. */
 static bool has_history(const char *word) {
-  char path[4096];
+  char run[NAMED_PATH_SIZE], path[NAMED_PATH_SIZE + 16];
   struct stat info;
-  snprintf(path, sizeof path, "%s/history.h5", word);
+  if (!run_find(word, run)) return false;
+  snprintf(path, sizeof path, "%s/history.h5", run);
   return stat(path, &info) == 0;
 }
 

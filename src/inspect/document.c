@@ -36,7 +36,7 @@ ls_status document_parse(const char *text, const char *source, arena_t *arena, y
     return LS_OK;
   }
   if (status == LS_NO_MEMORY) return status;
-  return error_set(error, LS_BAD_DATA, "%.200s: damaged: not a table of names and values", source);
+  return error_set(error, LS_BAD_DATA, "%.200s is damaged: not a table of names and values", source);
 }
 
 ls_status document_read(const char *path, arena_t *arena, yaml_value_t **out, ls_error *error) {
@@ -44,14 +44,17 @@ ls_status document_read(const char *path, arena_t *arena, yaml_value_t **out, ls
   *out = NULL;
   TRY(open_plain(path, &file, error));
   if (file == NULL) return LS_OK;
-  char *text = arena_new(arena, MOST_BYTES + 2, 1);
-  size_t length = text == NULL ? 0 : fread(text, 1, MOST_BYTES + 1, file);
+  struct stat about;
+  size_t most = fstat(fileno(file), &about) == 0 && about.st_size <= MOST_BYTES ? (size_t)about.st_size
+                                                                                : MOST_BYTES + 1;
+  char *text = arena_new(arena, most + 1, 1);
+  size_t length = text == NULL ? 0 : fread(text, 1, most, file);
   bool failed = ferror(file) != 0;
   fclose(file);
   if (text == NULL) return error_set(error, LS_NO_MEMORY, "no memory to read %.200s", path);
   if (failed) return error_set(error, LS_IO, "%.200s: cannot be read", path);
   if (length > MOST_BYTES || strlen(text) != length)
-    return error_set(error, LS_BAD_DATA, "%.200s: damaged: not a text of at most 1 MiB", path);
+    return error_set(error, LS_BAD_DATA, "%.200s is damaged: not a text of at most 1 MiB", path);
   return document_parse(text, path, arena, out, error);
 }
 

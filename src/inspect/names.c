@@ -21,8 +21,7 @@ static bool exists(const char *path) {
   return stat(path, &about) == 0;
 }
 
-/* Finds the directory of a run; false if the word names none, or its path is too long. */
-static bool find_run(const char *word, char out[NAMED_PATH_SIZE]) {
+bool run_find(const char *word, char out[NAMED_PATH_SIZE]) {
   if (word[0] == '\0') return false;
   int length = exists(word) ? snprintf(out, NAMED_PATH_SIZE, "%s", word)
                             : snprintf(out, NAMED_PATH_SIZE, "%s/%s", default_runs, word);
@@ -30,12 +29,26 @@ static bool find_run(const char *word, char out[NAMED_PATH_SIZE]) {
   return length < NAMED_PATH_SIZE && is_directory(out);
 }
 
+/* The run whose name is nearest to a path that leads nowhere, as a user would name it: NAME, or
+ * DIRECTORY/NAME. */
+static bool nearest_run(const char *word, char *out, size_t size) {
+  const char *slash = strrchr(word, '/');
+  char folder[NAMED_PATH_SIZE], name[256];
+  if (slash == NULL) return runs_nearest(default_runs, word, out, size);
+  snprintf(folder, sizeof folder, "%.*s", (int)(slash - word), word);
+  if (!runs_nearest(folder, slash + 1, name, sizeof name)) return false;
+  return snprintf(out, size, "%s/%s", folder, name) < (int)size;
+}
+
 ls_status model_path(const char *word, char *out, size_t size, ls_error *error) {
-  char run[NAMED_PATH_SIZE];
-  int length =
-      find_run(word, run) ? snprintf(out, size, "%s/model.h5", run) : snprintf(out, size, "%s", word);
+  char run[NAMED_PATH_SIZE], nearest[512];
+  bool is_run = run_find(word, run);
+  int length = is_run ? snprintf(out, size, "%s/model.h5", run) : snprintf(out, size, "%s", word);
   if (length < 0 || (size_t)length >= size)
     return error_set(error, LS_USAGE, "%.80s…: the path is too long", word);
+  if (!is_run && !exists(word) && nearest_run(word, nearest, sizeof nearest))
+    return error_set(error, LS_USAGE, "there is neither a file nor a run '%.200s'; did you mean the run %s?",
+                     word, nearest);
   return LS_OK;
 }
 
@@ -50,13 +63,13 @@ bool run_is_one(const char *directory) {
 }
 
 ls_status run_named(const char *word, char out[NAMED_PATH_SIZE], ls_error *error) {
-  char nearest[256], path[NAMED_PATH_SIZE];
-  if (find_run(word, path)) {
+  char nearest[512], path[NAMED_PATH_SIZE];
+  if (run_find(word, path)) {
     memcpy(out, path, sizeof path);
     return LS_OK;
   }
   if (exists(word)) return error_set(error, LS_USAGE, "%.200s is a file, not the directory of a run", word);
-  if (runs_nearest(default_runs, word, nearest, sizeof nearest))
+  if (nearest_run(word, nearest, sizeof nearest))
     return error_set(
         error, LS_USAGE,
         "there is no run '%.200s', neither a directory of this name nor one in runs/; did you mean %s?", word,

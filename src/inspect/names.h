@@ -12,13 +12,17 @@
 enum { NAMED_PATH_SIZE = 4096 };
 
 /* The model file for a word: model.h5 if the word names a run, otherwise the word itself. LS_USAGE if the
- * path is too long. */
+ * path is too long, or if there is no such file but a run of nearly this name. */
 ls_status model_path(const char *word, char *out, size_t size, ls_error *error);
 
 /* Whether a directory is that of a run: one of the files that runs write is in it. */
 bool run_is_one(const char *directory);
 
-/* The directory of the run that a word names. LS_USAGE if there is none, with the nearest name. */
+/* Finds the directory that a word names as a run, without a slash at its end; false if there is none. Whether
+ * a run is in it, run_is_one tells. */
+bool run_find(const char *word, char out[NAMED_PATH_SIZE]);
+
+/* The same for callers who need it. LS_USAGE if there is none, with the nearest name. */
 ls_status run_named(const char *word, char out[NAMED_PATH_SIZE], ls_error *error);
 
 /* The name of the run below the directory `runs` that is nearest to `word`; false if none is near. */

@@ -36,7 +36,7 @@
   X(TEST_RMSE, "test_rmse", LISTING_NUMBER, 5, 66, false, "test_rmse", "", "values, in original units")      \
   X(VALID_MAE, "valid_mae", LISTING_NUMBER, 5, 30, true, "", "valid_mae", "values, in original units")       \
   X(TEST_MAE, "test_mae", LISTING_NUMBER, 5, 30, true, "test_mae", "", "values, in original units")          \
-  X(ROWS_PER_SECOND, "rows_per_second", LISTING_NUMBER, 6, 25, false, "rows_per_second", "",                 \
+  X(ROWS_PER_SECOND, "rows_per_second", LISTING_NUMBER, 0, 25, false, "rows_per_second", "",                 \
     "of training steps")                                                                                     \
   X(SECONDS, "seconds", LISTING_NUMBER, 4, 45, false, "seconds", "",                                         \
     "from start to end of the last process")                                                                 \
