@@ -2,11 +2,13 @@
  * applied to the tree, and the table of keys converts the tree to the struct. */
 #include "config/settings.h"
 
+#include "base/path.h"
 #include "config/keys.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_BYTES = 1 << 20 };
 
@@ -93,9 +95,19 @@ static bool is_key(const char *path) {
   return false;
 }
 
+/* Whether the message says that data.file is not there, or no HDF5 file. */
+static bool is_about_file(const settings_t *settings, const char *message) {
+  const char *file = settings->data.file;
+  const size_t length = strlen(file);
+  return strncmp(message, file, length) == 0 &&
+         (access(file, F_OK) != 0 || strncmp(message + length, " is not", strlen(" is not")) == 0);
+}
+
 ls_status settings_place(const settings_t *settings, ls_status status, ls_error *error) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_.[]";
   char path[PATH_SIZE];
+  if (status == LS_BAD_DATA && error != NULL && is_about_file(settings, error->message))
+    return error_prefix(error, status, "%s: data.file", settings_where(settings, "data.file"));
   if (status != LS_BAD_SETTINGS || error == NULL) return status;
   size_t length = strspn(error->message, letters);
   if (strchr(" :,", error->message[length]) == NULL) return status; /* "runs/net.yaml: ..." */
@@ -148,20 +160,44 @@ ls_status settings_restore(const char *text, size_t length, const char *source, 
   return parse(reading, text, length, overrides, n_overrides, out);
 }
 
+/* Data in the place of settings is a frequent mistake, and a message of the YAML reader would not help. */
+static ls_status refuse_data(const char *path, const char *bytes, size_t length, ls_error *error) {
+  static const char hdf5[] = "\x89HDF\r\n\x1a\n", settings[] = ": settings";
+  const char *advice = path_advice(path);
+  if (length >= strlen(hdf5) && memcmp(bytes, hdf5, strlen(hdf5)) == 0)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "%s is an HDF5 file, not a settings file in YAML: settings name the dataset, as in "
+                     "`data: {file: %.200s}`",
+                     path, path);
+  if (advice[0] == '\0' || strncmp(advice, settings, strlen(settings)) == 0) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "%s is not a settings file in YAML%s, which settings name as data.file", path, advice);
+}
+
+/* A directory can be opened, but not read. That of a run has settings. */
+static ls_status refuse_reading(const char *path, int cause, ls_error *error) {
+  char own[4096];
+  const int length = snprintf(own, sizeof own, "%s/config.yaml", path);
+  const bool has_settings = cause == EISDIR && length < (int)sizeof own && access(own, R_OK) == 0;
+  return error_set(error, LS_BAD_SETTINGS, "%s: cannot be read: %s; %s%s", path, strerror(cause),
+                   has_settings ? "its settings are in " : "give the path of a settings file in YAML",
+                   has_settings ? own : "");
+}
+
 static ls_status read_file(const char *path, char *bytes, size_t size, size_t *length, ls_error *error) {
   FILE *file = fopen(path, "rb");
-  if (file == NULL)
-    return error_set(error, LS_BAD_SETTINGS,
-                     "%s: cannot be opened: %s; give the path of a settings file in YAML", path,
-                     strerror(errno));
+  if (file == NULL) {
+    char hint[PATH_HINT_SIZE];
+    const int cause = errno;
+    path_hint(path, ".yaml", hint);
+    return error_set(error, LS_BAD_SETTINGS, "%s: cannot be opened: %s%s%s", path, strerror(cause), hint,
+                     strchr(hint, '?') != NULL ? "" : "; give the path of a settings file in YAML");
+  }
   errno = 0;
   *length = fread(bytes, 1, size, file);
-  ls_status status = LS_OK;
-  if (ferror(file))
-    status =
-        error_set(error, LS_BAD_SETTINGS, "%s: cannot be read: %s; give the path of a settings file in YAML",
-                  path, strerror(errno));
-  else if (*length == size)
+  ls_status status = ferror(file) ? refuse_reading(path, errno, error) : LS_OK;
+  if (status == LS_OK) status = refuse_data(path, bytes, *length, error);
+  if (status == LS_OK && *length == size)
     status = error_set(error, LS_BAD_SETTINGS, "%s: larger than 1 MiB: this is not a settings file", path);
   fclose(file);
   return status;

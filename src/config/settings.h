@@ -308,8 +308,8 @@ const char *settings_where(const settings_t *settings, const char *path);
 
 /* Adds the place of a key to an error message. The rooms above detect errors in settings that this room
  * accepts, and begin such messages with the key: "train.precision: ...". If `status` is LS_BAD_SETTINGS and
- * the message begins with a key, its place is put in front; other messages stay unchanged. Returns
- * `status`. */
+ * the message begins with a key, its place is put in front; so is that of data.file if the message is that
+ * there is no such file. Other messages stay unchanged. Returns `status`. */
 ls_status settings_place(const settings_t *settings, ls_status status, ls_error *error);
 
 /* Writes the complete resolved settings as YAML; settings_parse reads it back to equal settings. *text is
@@ -321,16 +321,22 @@ ls_status settings_dump(const settings_t *settings, char **text, ls_error *error
 typedef enum { REFERENCE_TEXT, REFERENCE_MARKDOWN, REFERENCE_MAN } reference_style_t;
 void settings_reference(FILE *out, const settings_choices_t *choices, reference_style_t style);
 
+enum { SETTING_PATH_SIZE = 64 };
+
 /* A key as the command line takes it, and the words that its value may be. */
 typedef struct {
-  char path[64];
+  char path[SETTING_PATH_SIZE];
   const char *meaning;
   choice_list_t choices; /* NULL: none */
   bool is_bool, or_auto; /* true or false; auto is also allowed */
 } setting_key_t;
 
-/* The i-th key, those of a loss last; false past the end. */
+/* The i-th key, those of a loss last; false past the end. `choices` NULL: without words. */
 bool settings_key(size_t i, const settings_choices_t *choices, setting_key_t *out);
+
+/* The only key that `word` names: its path, its last word, or a part of that, with - or _. "epochs":
+ * "train.epochs". False if there is none or several. */
+bool settings_key_find(const char *word, char out[SETTING_PATH_SIZE]);
 
 void settings_destroy(settings_t **settings);
 

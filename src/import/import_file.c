@@ -2,6 +2,8 @@
  * part of a file that holds several (NPZ, HDF5). */
 #include "import/import_impl.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,12 @@ ls_status import_first_bytes(const char *file, unsigned char out[IMPORT_FIRST_BY
   *n = 0;
   if (!can_be_read_again(file)) return LS_OK;
   FILE *stream = fopen(file, "rb");
-  if (stream == NULL) return error_set(error, LS_BAD_DATA, "%s: cannot be opened: %s", file, strerror(errno));
+  if (stream == NULL) {
+    char hint[PATH_HINT_SIZE];
+    const int cause = errno;
+    path_hint(file, "", hint);
+    return error_set(error, LS_BAD_DATA, "%s: cannot be opened: %s%s", file, strerror(cause), hint);
+  }
   *n = fread(out, 1, IMPORT_FIRST_BYTES, stream);
   fclose(stream);
   return LS_OK;

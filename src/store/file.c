@@ -5,6 +5,7 @@
 #include "store/store_impl.h"
 
 #include "base/activity.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,14 +61,20 @@ static ls_status explain_open(const char *path, ls_error *error) {
   char reason[LS_MESSAGE_SIZE / 2];
   struct stat info;
   int code = hdf5_reason(reason, sizeof reason);
-  if (stat(path, &info) != 0) return error_set(error, system_status(errno), "%s: %s", path, strerror(errno));
+  if (stat(path, &info) != 0) {
+    char hint[PATH_HINT_SIZE];
+    const int cause = errno;
+    path_hint(path, ".h5", hint);
+    return error_set(error, system_status(cause), "%s: %s%s", path, strerror(cause), hint);
+  }
   if (S_ISDIR(info.st_mode)) return error_set(error, LS_BAD_DATA, "%s is a directory, not a file", path);
   if (access(path, R_OK) != 0) return error_set(error, LS_BAD_DATA, "%s: %s", path, strerror(errno));
   if (strstr(reason, "lock file") != NULL)
     return error_set(error, LS_BAD_DATA, "%s is locked (%s): %s", path, reason, lock_advice);
   htri_t is_hdf5 = H5Fis_hdf5(path);
   H5Eclear2(H5E_DEFAULT);
-  if (is_hdf5 == 0 && code == 0) return error_set(error, LS_BAD_DATA, "%s is not an HDF5 file", path);
+  if (is_hdf5 == 0 && code == 0)
+    return error_set(error, LS_BAD_DATA, "%s is not an HDF5 file%s", path, path_advice(path));
   if (strstr(reason, "truncated") != NULL)
     return error_set(error, LS_BAD_DATA, "%s is incomplete, its end is missing (%s): copy or make it again",
                      path, reason);

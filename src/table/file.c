@@ -2,6 +2,7 @@
  * distinction. */
 #include "table/file.h"
 
+#include "base/path.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -35,9 +36,12 @@ static ls_status open_stream(const char *path, bool is_input, file_stream_t **ou
   errno = 0;
   *stream = (file_stream_t){.file = is_input ? open_standard_input() : gzopen(path, "rb"), .path = path};
   if (stream->file == NULL) {
+    char hint[PATH_HINT_SIZE];
+    const int cause = errno;
     free(stream);
-    return error_set(error, LS_BAD_DATA, "%s: cannot be opened: %s", path,
-                     errno != 0 ? strerror(errno) : "out of memory");
+    path_hint(path, "", hint);
+    return error_set(error, LS_BAD_DATA, "%s: cannot be opened: %s%s", path,
+                     cause != 0 ? strerror(cause) : "out of memory", hint);
   }
   gzbuffer(stream->file, UNPACK_BUFFER);
   if (stat(path, &about) == 0 && S_ISREG(about.st_mode)) stream->size = about.st_size;
