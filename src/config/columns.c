@@ -49,4 +49,4 @@ static yaml_value_t *write_columns(arena_t *arena, const key_row_t *row, const v
   return table;
 }
 
-const value_type_t type_columns = {"columns with their scaling", read_columns, write_columns};
+const value_type_t type_columns = {"columns with their scaling", read_columns, write_columns, "{0: robust}"};

@@ -19,7 +19,7 @@ static yaml_value_t *write_limit(arena_t *arena, const key_row_t *row, const voi
   return type_integer.write(arena, row, field);
 }
 
-const value_type_t type_limit = {"a whole number or none", read_limit, write_limit};
+const value_type_t type_limit = {"a whole number or none", read_limit, write_limit, NULL};
 
 /* ---- widths ---- */
 
@@ -60,4 +60,5 @@ static yaml_value_t *write_widths(arena_t *arena, const key_row_t *row, const vo
   return table;
 }
 
-const value_type_t type_widths = {"columns with the widths of their vectors", read_widths, write_widths};
+const value_type_t type_widths = {"columns with the widths of their vectors", read_widths, write_widths,
+                                  "{0: 8}"};

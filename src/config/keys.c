@@ -132,7 +132,8 @@ static ls_status refuse_unknown(const reading_t *reading, key_table_t table, con
     return setting_refuse(reading, child, full, "unknown key; did you mean %s?", path);
   }
   list_keys(table, section, names, sizeof names);
-  return setting_refuse(reading, child, full, "unknown key; the keys here are %s", names);
+  return setting_refuse(reading, child, full, "unknown key; %s%s",
+                        names[0] == '\0' ? "there are none here" : "the keys here are ", names);
 }
 
 ls_status keys_open(const reading_t *reading, key_table_t table, const char *path, yaml_value_t *value) {

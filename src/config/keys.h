@@ -28,12 +28,13 @@ typedef struct {
   /* The key has an effect only if the key `used_with` of the same table has one of the names in `used_by`
    * (separated by ", "), or, if `used_by` is NULL, anything but its default. Both NULL: it always has. */
   const char *used_with, *used_by;
-  bool may_change;    /* a resumed run may have another value than the run that it goes on with */
-  bool or_auto;       /* "auto" is also allowed */
-  bool is_named;      /* a text stands for a table with this `name`, as for a path with a row PATH.name */
-  bool of_head;       /* a choice may name one of several heads: HEAD.name */
-  choice_list_t list; /* choices: list of names, or NULL ... */
-  size_t choices;     /* ... then the list is at this offset in settings_choices_t */
+  bool may_change;     /* a resumed run may have another value than the run that it goes on with */
+  bool or_auto;        /* "auto" is also allowed */
+  bool is_named;       /* a text stands for a table with this `name`, as for a path with a row PATH.name */
+  bool of_head;        /* a choice may name one of several heads: HEAD.name */
+  choice_list_t list;  /* choices: list of names, or NULL ... */
+  size_t choices;      /* ... then the list is at this offset in settings_choices_t */
+  const char *example; /* a value to show; NULL: that of the type, or one made from the default */
 } key_row_t;
 
 typedef struct {
@@ -65,6 +66,7 @@ struct value_type {
   ls_status (*read)(const setting_t *setting, void *field);
   yaml_value_t *(*write)(arena_t *arena, const key_row_t *row,
                          const void *field); /* returns NULL when memory is exhausted */
+  const char *example;                       /* a value to show, or NULL */
 };
 
 extern const value_type_t type_number, type_integer, type_batch, type_seed, type_bool, type_text, type_name,
@@ -94,6 +96,10 @@ typedef struct {
 } layer_row_t;
 bool layer_row(size_t i, layer_row_t *out);
 
+/* Expands an item of a list of layers that is a text: `- softmax` becomes `- softmax: {}`. Other values stay
+ * as they are. */
+ls_status layer_open(const reading_t *reading, const char *path, yaml_value_t *item);
+
 /* Checks that the YAML table has only known keys, and reads every row into *base; absent keys get their
  * default. `prefix` is the path of the table, "" for the top level. */
 ls_status keys_read(const reading_t *reading, key_table_t table, const char *prefix, yaml_value_t *tree,
@@ -109,7 +115,8 @@ yaml_value_t *keys_write(arena_t *arena, key_table_t table, bool is_flow, const 
  * row PATH.name, and to `loss`. Other values stay as they are. */
 ls_status keys_open(const reading_t *reading, key_table_t table, const char *path, yaml_value_t *value);
 
-/* Applies the override `section.key=value` to the tree. */
+/* Applies the override `section.key=value` to the tree. Words of the path that are numbers are items of
+ * lists. */
 ls_status override_apply(const reading_t *reading, const char *override, yaml_value_t *tree);
 
 /* The list of names that a choice may have; NULL when this room does not know them. */
@@ -125,6 +132,9 @@ void path_join(char out[PATH_SIZE], const char *prefix, const char *key);
 enum { RANGE_TEXT_SIZE = 64 };
 /* "in [0, 1)", "at least 1", "" for any number. */
 void range_text(range_t range, char out[RANGE_TEXT_SIZE]);
+
+/* Writes the values that a key may have: its type and range, or a list of names. */
+void key_values(const key_row_t *row, const settings_choices_t *choices, char *out, size_t size);
 
 /* Writes "FILE:LINE" or "override '...'". `value` may be NULL: then there is no line. */
 enum { PLACE_SIZE = 512 };

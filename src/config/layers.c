@@ -103,8 +103,7 @@ static bool stands_alone(const layer_row_t *row) {
   return row->kind != LAYER_RESIDUAL && row->kind != LAYER_BRANCHES;
 }
 
-/* Expands a text to a table: `- softmax` becomes `- softmax: {}`. */
-static ls_status open_item(const reading_t *reading, const char *path, yaml_value_t *item) {
+ls_status layer_open(const reading_t *reading, const char *path, yaml_value_t *item) {
   if (item->kind != YAML_TEXT || yaml_is_null(item)) return LS_OK;
   const char *kind = item->text;
   int i = choice_find(kind_choice, kind);
@@ -166,7 +165,7 @@ static ls_status read_branches(const reading_t *reading, const char *path, int d
 static ls_status read_item(const reading_t *reading, const char *item_path, int depth, yaml_value_t *item,
                            layer_settings_t *layer) {
   int kind = -1;
-  TRY(open_item(reading, item_path, item));
+  TRY(layer_open(reading, item_path, item));
   TRY(check_item(reading, item_path, item, &kind));
   const layer_row_t *row = &layer_table[kind];
   yaml_value_t *value = item->first;
@@ -249,4 +248,5 @@ static yaml_value_t *write_layers(arena_t *arena, const key_row_t *row, const vo
   return write_list(arena, settings->model.layers, settings->model.n_layers);
 }
 
-const value_type_t type_layers = {"a list of layers", read_layers, write_layers};
+const value_type_t type_layers = {"a list of layers", read_layers, write_layers,
+                                  "[dense: {units: 64, activation: relu}, dense: 10]"};

@@ -44,10 +44,10 @@ static const key_row_t rows[] = {
      .meaning = "share of each label that is spread over all classes", .range = {0, 1, .high_open = true}},
     {"class_weights", &type_numbers, FIELD(class_weights), "none",
      .meaning = "weight of the rows of each class: none, balanced, or a list with one number per class",
-     .list = class_weights_choice, .range = {0, .high = INFINITY}},
+     .list = class_weights_choice, .range = {0, .high = INFINITY}, .example = "balanced"},
     {"quantiles", &type_numbers, FIELD(quantiles), "[0.1, 0.5, 0.9]", .used_with = "name",
      .used_by = "quantile", .meaning = "the levels; each target has one output per level",
-     .range = {0, 1, .low_open = true, .high_open = true}},
+     .range = {0, 1, .low_open = true, .high_open = true}, .example = "[0.1, 0.9]"},
     {"head", &type_name, FIELD(head), "auto",
      .meaning = "several heads: name of this head in files and reports; auto: head1, head2, ..."},
     {"weight", &type_number, FIELD(weight), "1",
@@ -60,7 +60,7 @@ static const key_row_t rows[] = {
     {"targets", &type_numbers, FIELD(targets), "auto",
      .meaning = "columns of y (with data.window: of the forecast columns), counted from 0: one column with "
                 "class numbers, or as many as the loss needs",
-     .list = targets_choice, .range = {.low = 0, .high = INT32_MAX}},
+     .list = targets_choice, .range = {.low = 0, .high = INT32_MAX}, .example = "[0, 1]"},
 };
 
 const key_table_t loss_keys = {rows, sizeof rows / sizeof rows[0]};
@@ -131,4 +131,4 @@ static yaml_value_t *write_losses(arena_t *arena, const key_row_t *row, const vo
   return list;
 }
 
-const value_type_t type_losses = {"a loss, or a list of losses", read_losses, write_losses};
+const value_type_t type_losses = {"a loss, or a list of losses", read_losses, write_losses, "cross_entropy"};

@@ -132,9 +132,8 @@ static const style_t styles[] = {
 
 /* ---- the tables ---- */
 
-/* The allowed values of a key: a type and its range, or a list of names. */
-static void value_text(const page_t *page, const key_row_t *row, char *out, size_t size) {
-  choice_list_t list = row->type == &type_choice ? key_choices(row, page->choices) : NULL;
+void key_values(const key_row_t *row, const settings_choices_t *choices, char *out, size_t size) {
+  choice_list_t list = row->type == &type_choice ? key_choices(row, choices) : NULL;
   char range[RANGE_TEXT_SIZE], names[512];
   range_text(row->range, range);
   if (list != NULL) choice_names(list, names, sizeof names);
@@ -148,7 +147,7 @@ static void put_row(const page_t *page, const char *section, const key_row_t *ro
   const char *uses = row->used_by == NULL ? "" : row->used_by, *of_names = row->used_by == NULL ? "" : ": ";
   snprintf(path, sizeof path, "%s%s%s", section, section[0] == '\0' ? "" : ".", row->path);
   snprintf(meaning, sizeof meaning, "%s%s%s", uses, of_names, row->meaning);
-  value_text(page, row, value, sizeof value);
+  key_values(row, page->choices, value, sizeof value);
   page->style->key(page->out, path, value, row->initial, meaning);
 }
 
@@ -238,13 +237,13 @@ void settings_reference(FILE *out, const settings_choices_t *choices, reference_
   put_lists(&page);
 }
 
-/* ---- for completions ---- */
+/* ---- for completions and messages ---- */
 
 static bool key_of(const key_row_t *row, const char *section, const settings_choices_t *choices,
                    setting_key_t *out) {
   snprintf(out->path, sizeof out->path, "%s%s", section, row->path);
   out->meaning = row->meaning;
-  out->choices = row->type == &type_choice ? key_choices(row, choices) : NULL;
+  out->choices = row->type == &type_choice && choices != NULL ? key_choices(row, choices) : NULL;
   out->is_bool = row->type == &type_bool;
   out->or_auto = row->or_auto;
   return true;
@@ -254,4 +253,39 @@ bool settings_key(size_t i, const settings_choices_t *choices, setting_key_t *ou
   if (i < settings_keys.n) return key_of(&settings_keys.rows[i], "", choices, out);
   i -= settings_keys.n;
   return i < loss_keys.n && key_of(&loss_keys.rows[i], "loss.", choices, out);
+}
+
+/* Names that other programs give to keys. */
+static const struct {
+  const char *name, *path;
+} elsewhere[] = {{"lr", "optimizer.learning_rate"},         {"bs", "train.global_batch_size"},
+                 {"batch", "train.global_batch_size"},      {"batch-size", "train.global_batch_size"},
+                 {"batch_size", "train.global_batch_size"}, {"seed", "train.seed"}};
+
+/* How well a word fits a path: its whole, its last word, or a part of that, as batch_size in
+ * train.global_batch_size; 0: not at all. */
+static int fit(const char *key, const char *path) {
+  const char *last = strrchr(path, '.') != NULL ? strrchr(path, '.') + 1 : path;
+  if (strcmp(path, key) == 0) return 3;
+  if (strcmp(last, key) == 0) return 2;
+  return strlen(key) > 4 && strstr(last, key) != NULL;
+}
+
+bool settings_key_find(const char *word, char out[SETTING_PATH_SIZE]) {
+  char key[SETTING_PATH_SIZE];
+  int best = 0, n = 0;
+  setting_key_t row;
+  snprintf(key, sizeof key, "%s", word);
+  for (char *c = key; *c != '\0'; c++)
+    if (*c == '-') *c = '_';
+  for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+    if (strcmp(elsewhere[i].name, word) == 0) snprintf(key, sizeof key, "%s", elsewhere[i].path);
+  for (size_t i = 0; settings_key(i, NULL, &row); i++) {
+    const int now = fit(key, row.path);
+    if (now < best || now == 0) continue;
+    n = now > best ? 1 : n + 1;
+    best = now;
+    snprintf(out, SETTING_PATH_SIZE, "%s", row.path);
+  }
+  return n == 1;
 }

@@ -25,4 +25,4 @@ static yaml_value_t *write_texts(arena_t *arena, const key_row_t *row, const voi
   return list;
 }
 
-const value_type_t type_texts = {"a list of names", read_texts, write_texts};
+const value_type_t type_texts = {"a list of names", read_texts, write_texts, "[dense1]"};

@@ -106,7 +106,7 @@ static yaml_value_t *write_number(arena_t *arena, const key_row_t *row, const vo
   return write_number_text(arena, *(const double *)field);
 }
 
-const value_type_t type_number = {"a number", read_number, write_number};
+const value_type_t type_number = {"a number", read_number, write_number, NULL};
 
 /* ---- integer: int64_t, SETTINGS_AUTO for auto ---- */
 
@@ -129,7 +129,7 @@ static yaml_value_t *write_integer(arena_t *arena, const key_row_t *row, const v
   return yaml_new_text(arena, row->or_auto && number == SETTINGS_AUTO ? "auto" : text);
 }
 
-const value_type_t type_integer = {"a whole number", read_integer, write_integer};
+const value_type_t type_integer = {"a whole number", read_integer, write_integer, NULL};
 
 /* ---- batch: int64_t, SETTINGS_ALL for all ---- */
 
@@ -150,7 +150,7 @@ static yaml_value_t *write_batch(arena_t *arena, const key_row_t *row, const voi
   return write_integer(arena, row, field);
 }
 
-const value_type_t type_batch = {"a whole number or all", read_batch, write_batch};
+const value_type_t type_batch = {"a whole number or all", read_batch, write_batch, NULL};
 
 /* ---- bytes: int64_t, 0 for none ---- */
 
@@ -180,7 +180,7 @@ static yaml_value_t *write_bytes(arena_t *arena, const key_row_t *row, const voi
   return yaml_new_text(arena, text);
 }
 
-const value_type_t type_bytes = {"a size like 800MB or 2GiB, or none", read_bytes, write_bytes};
+const value_type_t type_bytes = {"a size like 800MB or 2GiB, or none", read_bytes, write_bytes, "2GiB"};
 
 /* ---- seed: uint64_t ---- */
 
@@ -202,7 +202,7 @@ static yaml_value_t *write_seed(arena_t *arena, const key_row_t *row, const void
   return yaml_new_text(arena, text);
 }
 
-const value_type_t type_seed = {"a whole number", read_seed, write_seed};
+const value_type_t type_seed = {"a whole number", read_seed, write_seed, "7"};
 
 /* ---- bool ---- */
 
@@ -217,7 +217,7 @@ static yaml_value_t *write_bool(arena_t *arena, const key_row_t *row, const void
   return yaml_new_text(arena, *(const bool *)field ? "true" : "false");
 }
 
-const value_type_t type_bool = {"true or false", read_bool, write_bool};
+const value_type_t type_bool = {"true or false", read_bool, write_bool, NULL};
 
 /* ---- text, and the name of a run: const char * ---- */
 
@@ -249,8 +249,8 @@ static yaml_value_t *write_text(arena_t *arena, const key_row_t *row, const void
   return write_word(arena, *(const char *const *)field);
 }
 
-const value_type_t type_text = {"a text", read_text, write_text};
-const value_type_t type_name = {"a text", read_name, write_text};
+const value_type_t type_text = {"a text", read_text, write_text, NULL};
+const value_type_t type_name = {"a text", read_name, write_text, "second"};
 
 /* ---- choice: const char *, one of a list of names ---- */
 
@@ -277,7 +277,7 @@ static ls_status read_choice(const setting_t *setting, void *field) {
   return keep_text(setting, name, field);
 }
 
-const value_type_t type_choice = {"a name", read_choice, write_text};
+const value_type_t type_choice = {"a name", read_choice, write_text, NULL};
 
 /* ---- validation: a share, or the name of a group ---- */
 
@@ -303,7 +303,7 @@ static yaml_value_t *write_validation(arena_t *arena, const key_row_t *row, cons
   return write_number_text(arena, settings->data.validation);
 }
 
-const value_type_t type_validation = {"a share or a group's name", read_validation, write_validation};
+const value_type_t type_validation = {"a share or a group's name", read_validation, write_validation, "0.2"};
 
 /* ---- range: two numbers, low < high ---- */
 
@@ -333,7 +333,7 @@ static yaml_value_t *write_range(arena_t *arena, const key_row_t *row, const voi
   return added ? list : NULL;
 }
 
-const value_type_t type_range = {"[low, high]", read_range, write_range};
+const value_type_t type_range = {"[low, high]", read_range, write_range, "[-1, 1]"};
 
 /* ---- numbers: a list of them, or a word of the row's list ---- */
 
@@ -371,7 +371,7 @@ static yaml_value_t *write_numbers(arena_t *arena, const key_row_t *row, const v
   return list;
 }
 
-const value_type_t type_numbers = {"a list of numbers", read_numbers, write_numbers};
+const value_type_t type_numbers = {"a list of numbers", read_numbers, write_numbers, NULL};
 
 /* ---- every and span: a number of epochs or steps; every also allows a time, auto and never ---- */
 
@@ -451,6 +451,7 @@ static yaml_value_t *write_interval(arena_t *arena, const key_row_t *row, const 
 }
 
 const value_type_t type_every = {"`N epochs`, `N steps`, `N s`, `N min`, `N h`, `auto` or `never`",
-                                 read_every, write_interval};
-const value_type_t type_period = {"`N epochs`, `N steps` or `never`", read_period, write_interval};
-const value_type_t type_span = {"`N epochs` or `N steps`", read_span, write_interval};
+                                 read_every, write_interval, "5 epochs"};
+const value_type_t type_period = {"`N epochs`, `N steps` or `never`", read_period, write_interval,
+                                  "2 epochs"};
+const value_type_t type_span = {"`N epochs` or `N steps`", read_span, write_interval, "10 epochs"};

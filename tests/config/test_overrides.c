@@ -107,11 +107,78 @@ Test(overrides, errors_name_the_override) {
       {"train.epochs=~", "override 'train.epochs=~': train.epochs: expected a whole number", "nothing"},
       {"train.seed=[1", "override 'train.seed=[1': not valid YAML", ""},
       {"name.x=1", "override 'name.x=1': name", "no keys of its own"},
-      {"model.layers.units=1", "override 'model.layers.units=1': model.layers", "no keys of its own"},
+      {"model.layers.units=1", "override 'model.layers.units=1': model.layers is a list of 1",
+       "as in model.layers.0"},
       {"model.layers=[dense: x]", "override 'model.layers=[dense: x]': model.layers[0].dense.units: ", "'x'"},
       {"optimizer={name: adm}", "override 'optimizer={name: adm}': optimizer.name: ", "did you mean adam?"},
       {"train={epochs: 1, epochs: 2}", "override 'train={epochs: 1, epochs: 2}': epochs: duplicate key", ""},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     assert_refused("name: a\n" MINIMAL, OVERRIDES(cases[i].override), cases[i].begins, cases[i].has);
+}
+
+static const char layered[] = "data: {file: a.h5}\n"
+                              "model:\n"
+                              "  layers:\n"
+                              "    - dense: 10\n"
+                              "    - softmax\n"
+                              "    - layer_norm\n"
+                              "    - residual: [dense: 10, dropout: 0.5]\n"
+                              "    - branches: [[dense: 2], [dense: {units: 3}]]\n"
+                              "loss: [mse, {name: huber, delta: 2}]\n";
+
+Test(overrides, reach_into_items_of_lists) {
+  settings_t *s =
+      parsed(layered,
+             OVERRIDES("model.layers.0.dense.units=64", "model.layers.0.dense.activation=relu",
+                       "model.layers.2.layer_norm.epsilon=1e-3", "model.layers.3.residual.-1.dropout=0.25",
+                       "model.layers.-1.branches.1.0.dense.units=7", "loss.0.weight=0.5", "loss.-1.delta=3"));
+  const layer_settings_t *layers = s->model.layers;
+  cr_expect_eq(layers[0].units, 64);
+  cr_expect_str_eq(layers[0].activation, "relu");
+  cr_expect_eq(layers[2].epsilon, 1e-3);
+  cr_expect_eq(layers[3].layers[1].rate, 0.25);
+  cr_expect_eq(layers[4].layers[1].layers[0].units, 7);
+  cr_expect_eq(layers[4].layers[0].layers[0].units, 2, "its neighbour stays");
+  cr_expect_eq(s->losses[0].weight, 0.5);
+  cr_expect_str_eq(s->losses[0].name, "mse");
+  cr_expect_eq(s->losses[1].delta, 3);
+  settings_destroy(&s);
+  s = parsed(layered, OVERRIDES("model.layers.1={dense: 5}", "model.layers.1.dense.bias=false",
+                                "model.freeze=[a, b]", "model.freeze.1=c"));
+  cr_expect_eq(s->model.layers[1].kind, LAYER_DENSE);
+  cr_expect_not(s->model.layers[1].bias);
+  cr_expect_str_eq(s->model.freeze.values[1], "c");
+  settings_destroy(&s);
+}
+
+Test(overrides, of_items_that_cannot_be_say_why) {
+  static const struct {
+    const char *override, *part;
+  } cases[] = {
+      {"model.layers.5.dense.units=3", "model.layers has 5 items, numbered from 0 to 4, so there is no 5"},
+      {"model.layers.-6.dense.units=3", "there is no -6"},
+      {"model.layers.5=softmax", "A number cannot append"},
+      {"model.layers.3.residual.2.dense=3", "model.layers.3.residual has 2 items"},
+      {"model.layers.0.units=3", "did you mean model.layers.0.dense.units?"},
+      {"model.layers.0.dropout=0.5", "is a layer of the kind dense"},
+      {"model.layers.0.dense.units=0", "model.layers[0].dense.units: out of range"},
+      {"model.layers.0.dense.units.0=1", "model.layers.0.dense.units has no keys of its own"},
+      {"model.layers.1.softmax.rate=1", "there are none here"},
+      {"model.layers.99999999999999999999.dense=3", "name an item by its number"},
+      {"loss.2.weight=1", "loss has 2 items"},
+      {"loss.1.quantiles.0=0.5", "is not given in runs/t.yaml"},
+      {"train.0=1", "train.0: unknown key"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char begins[128];
+    snprintf(begins, sizeof begins, "override '%s': ", cases[i].override);
+    assert_refused(layered, OVERRIDES(cases[i].override), begins, cases[i].part);
+  }
+  assert_refused(MINIMAL, OVERRIDES("loss.0.weight=1"),
+                 "override 'loss.0.weight=1': ", "there is one loss here");
+  assert_refused(layered, OVERRIDES("model.layers.0.dense.units=64", "model.layers=[dense: 1]"),
+                 "override 'model.layers=[dense: 1]'", "undoes 'model.layers.0.dense.units=64'");
+  assert_refused(layered, OVERRIDES("loss.1.delta=4", "loss.1=mse"), "override 'loss.1=mse'",
+                 "undoes 'loss.1.delta=4'");
 }
