@@ -20,18 +20,42 @@ error_t arguments_refuse(arguments_t *arguments, const char *format, ...) {
   return EINVAL;
 }
 
+/* The nearest option to a word with dashes; NULL if none is near. */
+static const char *nearest_option(const struct argp_option *options, const char *word, size_t length) {
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)length, word);
+  size_t best = length / 3 + 2; /* as choice_nearest */
+  const char *near = NULL;
+  for (const struct argp_option *o = options; o != NULL && o->name != NULL; o++) {
+    const size_t distance = text_distance(name, o->name);
+    if (distance >= best) continue;
+    best = distance;
+    near = o->name;
+  }
+  return near;
+}
+
 /* Explains why getopt stopped at an option: the option is unknown, lacks its value, or has a value it does
  * not take. */
 static void refuse_option(arguments_t *arguments, const struct argp_state *state) {
+  const struct argp_option *options = state->root_argp->options;
   const char *word = state->argv[state->next - 1];
-  size_t length = strcspn(word, "=");
-  for (const struct argp_option *o = state->root_argp->options; o->name != NULL; o++) {
-    if (length < 2 || strlen(o->name) != length - 2 || strncmp(word + 2, o->name, length - 2) != 0) continue;
+  const size_t dashes = strspn(word, "-"), length = strcspn(word + dashes, "=");
+  for (const struct argp_option *o = options; o != NULL && o->name != NULL; o++) {
+    if (dashes < 2 || strlen(o->name) != length || strncmp(word + 2, o->name, length) != 0) continue;
     arguments_refuse(arguments, o->arg != NULL ? "option %.80s needs a value" : "option %.80s takes no value",
                      word);
     return;
   }
-  arguments_refuse(arguments, "there is no option %.80s", word);
+  char key[64], full[SETTING_PATH_SIZE];
+  snprintf(key, sizeof key, "%.*s", (int)length, word + dashes);
+  const char *near = nearest_option(options, word + dashes, length);
+  if (arguments->command->shows_settings && settings_key_find(key, full))
+    arguments_refuse(arguments, "there is no option %.80s; settings have no dashes: %s=VALUE", word, full);
+  else if (near != NULL)
+    arguments_refuse(arguments, "there is no option %.80s; did you mean --%s?", word, near);
+  else
+    arguments_refuse(arguments, "there is no option %.80s", word);
 }
 
 error_t arguments_key(int key, char *arg, struct argp_state *state) {

@@ -41,7 +41,7 @@ typedef struct command {
   size_t fewest, most;         /* number of positional arguments */
   bool in_order;               /* each positional argument belongs to the option before it */
   bool is_parallel;            /* runs collectively; otherwise rank 0 works alone */
-  bool shows_settings;         /* --help also lists the settings */
+  bool shows_settings;         /* takes settings: --help says how to see them */
   bool fills_job;              /* requires that all tasks of the job are ranks */
   bool (*may_repeat)(int key); /* options that may be given several times; NULL: none */
   choice_list_t (*choices)(
@@ -52,7 +52,7 @@ typedef struct command {
 
 extern const command_t command_import, command_check, command_train, command_eval, command_predict,
     command_info, command_diff, command_solve, command_gradcheck, command_lr_find, command_bench,
-    command_adopt, command_runs, command_history;
+    command_adopt, command_runs, command_history, command_reference;
 
 enum { ANY_NUMBER = 1 << 30 };
 
@@ -81,10 +81,15 @@ error_t arguments_positive(arguments_t *arguments, const char *option, const cha
  * Collective. */
 ls_status request_compare(const session_t *session, int argc, char **argv, ls_error *error);
 
+/* ---- unused.c ---- */
+
+/* Fails with LS_BAD_SETTINGS if one of the n overrides sets a key that the command does not use. */
+ls_status unused_check(const command_t *command, char *const *overrides, size_t n, ls_error *error);
+
 /* ---- settings.c ---- */
 
-/* Reads the settings file named by the first word and applies the overrides in the other words. Rank 0 reads
- * the file; all ranks get equal settings. *out is caller-owned. Collective. */
+/* Reads the settings file named by the first word and applies the overrides in the other words, which the
+ * command must use. Rank 0 reads the file; all ranks get equal settings. *out is caller-owned. Collective. */
 ls_status settings_everywhere(const session_t *session, const arguments_t *arguments, settings_t **out,
                               ls_error *error);
 

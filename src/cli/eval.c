@@ -483,5 +483,6 @@ const command_t command_eval = {
     .fewest = 1,
     .most = ANY_NUMBER,
     .is_parallel = true,
+    .shows_settings = true,
     .run = run,
 };

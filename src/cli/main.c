@@ -22,7 +22,7 @@
 static const command_t *const commands[] = {
     &command_import,  &command_check,     &command_train,   &command_solve,   &command_eval,
     &command_predict, &command_gradcheck, &command_lr_find, &command_info,    &command_diff,
-    &command_bench,   &command_adopt,     &command_runs,    &command_history,
+    &command_bench,   &command_adopt,     &command_runs,    &command_history, &command_reference,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -37,7 +37,11 @@ static ls_status find_command(const char *name, const command_t **out, ls_error 
   int i = choice_find(command_choice, name);
   const char *nearest = choice_nearest(command_choice, name);
   if (i < 0 && nearest != NULL)
-    return error_set(error, LS_USAGE, "there is no command '%.80s'; the nearest is '%s'", name, nearest);
+    return error_set(error, LS_USAGE, "there is no command '%.80s'; did you mean '%s'?", name, nearest);
+  const char *dot = strrchr(name, '.');
+  if (i < 0 && dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0))
+    return error_set(error, LS_USAGE, "'%.80s' is no command: put one before it, as in lockstep train %.80s",
+                     name, name);
   if (i < 0)
     return error_set(error, LS_USAGE, "there is no command '%.80s'; `lockstep --help` lists them", name);
   *out = commands[i];
@@ -54,7 +58,8 @@ static void print_overview(void) {
        "Commands:");
   for (size_t i = 0; i < COMMANDS; i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->meaning);
   puts("\n"
-       "`lockstep COMMAND --help` explains a command, `lockstep --version` lists the libraries.\n"
+       "`lockstep COMMAND --help` explains a command, `lockstep COMMAND --help=KEY` a setting.\n"
+       "`lockstep --version` lists the libraries.\n"
        "`lockstep --man FOLDER` writes man pages, `lockstep --completions bash` (zsh, fish) what completes "
        "commands.\n"
        "Exit codes: 0 done, 1 failed, 2 bad usage or settings, 3 bad data, 75 stopped early on request.");
@@ -74,9 +79,10 @@ static void print_command_help(const command_t *command) {
   char name[64];
   snprintf(name, sizeof name, "lockstep %s", command->name);
   argp_help(command->argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
-  if (!command->shows_settings) return;
-  putchar('\n');
-  settings_reference(stdout, settings_choices(), REFERENCE_TEXT);
+  if (command->shows_settings)
+    printf("\nSettings: `lockstep %s --help=KEY` explains one, such as train.epochs, or a section, such as "
+           "train;\n`lockstep reference` lists all of them.\n",
+           command->name);
 }
 
 static void print_version(void) {
@@ -91,7 +97,29 @@ static void print_version(void) {
 }
 
 static bool is_help(const char *word) {
-  return strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0;
+  return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "-?") == 0;
+}
+
+/* `help COMMAND`: the same as `COMMAND --help`. */
+static ls_status help_about(int argc, char **argv, ls_error *error) {
+  const command_t *command = NULL;
+  if (argc == 2)
+    print_overview();
+  else if (argc > 3)
+    return error_set(error, LS_USAGE, "'%.80s' is one argument too many: lockstep help COMMAND", argv[3]);
+  else {
+    TRY(find_command(argv[2], &command, error));
+    print_command_help(command);
+  }
+  return LS_OK;
+}
+
+/* `COMMAND --help=KEY` */
+static ls_status help_about_key(const command_t *command, const char *key, ls_error *error) {
+  if (command->shows_settings) return explain_print(stdout, settings_choices(), key, error);
+  return error_set(error, LS_USAGE,
+                   "--help=%.80s: `lockstep %s` takes no settings; `lockstep reference %.80s` explains one",
+                   key, command->name, key);
 }
 
 /* Man pages into `folder`, or, if that is NULL, completions for `shell`. */
@@ -107,7 +135,7 @@ static ls_status write_pages(const char *folder, const char *shell, ls_error *er
   return man_write(&tables, folder, error);
 }
 
-/* Answers --help, --version and what is made of their tables, without MPI; false when there is a command to
+/* Answers help, version and what is made of their tables, without MPI; false when there is a command to
  * run. */
 static bool answer_at_once(int argc, char **argv, ls_status *status, ls_error *error) {
   const command_t *command = NULL;
@@ -120,16 +148,25 @@ static bool answer_at_once(int argc, char **argv, ls_status *status, ls_error *e
     print_overview();
     return true;
   }
-  if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+  if (argc >= 2 && strcmp(argv[1], "help") == 0) {
+    *status = help_about(argc, argv, error);
+    return true;
+  }
+  if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
     print_version();
     return true;
   }
   if (argc < 3 || find_command(argv[1], &command, NULL) != LS_OK) return false;
-  for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
-    if (is_help(argv[i])) {
+  for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    const bool has_key = strncmp(argv[i], "--help=", strlen("--help=")) == 0;
+    if (has_key)
+      *status = help_about_key(command, argv[i] + strlen("--help="), error);
+    else if (is_help(argv[i]))
       print_command_help(command);
-      return true;
-    }
+    else
+      continue;
+    return true;
+  }
   return false;
 }
 

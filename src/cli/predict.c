@@ -255,5 +255,6 @@ const command_t command_predict = {
     .fewest = 2,
     .most = ANY_NUMBER,
     .is_parallel = true,
+    .shows_settings = true,
     .run = run,
 };

@@ -15,6 +15,8 @@ static ls_status read_at_root(const session_t *session, const arguments_t *argum
   if (session->is_root) {
     status = settings_load(arguments->words[0], arguments->words + 1, arguments->n - 1, settings_choices(),
                            settings, error);
+    if (status == LS_OK)
+      status = unused_check(arguments->command, arguments->words + 1, arguments->n - 1, error);
     if (status == LS_OK) status = settings_dump(*settings, text, error);
   }
   return world_agree(session->world, status, error);

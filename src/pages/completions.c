@@ -64,7 +64,7 @@ static void put_brief(const char *text) {
 static void put_options_of(const page_command_t *command) {
   for (const struct argp_option *o = command->argp->options; o != NULL && o->name != NULL; o++)
     printf("--%s%s ", o->name, o->arg != NULL && (o->flags & OPTION_ARG_OPTIONAL) == 0 ? "=" : "");
-  fputs("--help", stdout);
+  fputs(takes_settings(command) ? "--help --help=" : "--help", stdout);
 }
 
 static void put_shell_tables(const page_tables_t *tables) {
@@ -84,7 +84,9 @@ static void put_shell_tables(const page_tables_t *tables) {
     printf("%s= ", key.path);
     if (short_length(key.path) > 0) printf("%.*s= ", (int)short_length(key.path), key.path);
   }
-  puts("'\n}\n_lockstep_values() { # that a setting, or an option COMMAND--OPTION, may have\n  case $1 in");
+  puts("'\n}\n_lockstep_keys() {\n  local all\n  all=$(_lockstep_settings)\n  echo \"${all//=/}\"\n}");
+  puts("_lockstep_values() { # that a setting, or an option COMMAND--OPTION, may have\n  case $1 in\n"
+       "    *--help) _lockstep_keys ;;");
   for (size_t i = 0; settings_key(i, tables->choices, &key); i++) {
     setting_values(&key, values, sizeof values);
     if (values[0] == '\0') continue;
@@ -97,7 +99,9 @@ static void put_shell_tables(const page_tables_t *tables) {
       option_values(&tables->commands[i], o, values, sizeof values);
       if (values[0] != '\0') printf("    %s--%s) echo '%s' ;;\n", tables->commands[i].name, o->name, values);
     }
-  puts("  esac\n}");
+  fputs("  esac\n}\n_lockstep_commands='", stdout);
+  for (size_t i = 0; i < tables->n; i++) printf("%s ", tables->commands[i].name);
+  puts("help version'");
 }
 
 /* ---- bash ---- */
@@ -120,6 +124,12 @@ static const char bash_chooser[] =
     "    return\n"
     "  elif [[ $command == --completions ]]; then\n"
     "    mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- \"$word\")\n"
+    "    return\n"
+    "  elif [[ $command == help ]]; then\n"
+    "    mapfile -t COMPREPLY < <(compgen -W \"$_lockstep_commands\" -- \"$word\")\n"
+    "    return\n"
+    "  elif [[ $command == reference && $word != -* ]]; then\n"
+    "    mapfile -t COMPREPLY < <(compgen -W \"$(_lockstep_keys)\" -- \"$word\")\n"
     "    return\n"
     "  elif [[ $word == --*=* ]]; then\n"
     "    found=$(_lockstep_values \"$command${word%%=*}\")\n"
@@ -151,9 +161,6 @@ static const char bash_chooser[] =
 static void bash_print(const page_tables_t *tables) {
   puts("# bash completion for lockstep, written by lockstep --completions bash");
   put_shell_tables(tables);
-  fputs("_lockstep_commands='", stdout);
-  for (size_t i = 0; i < tables->n; i++) printf("%s%s", i > 0 ? " " : "", tables->commands[i].name);
-  puts("'");
   puts(bash_chooser);
 }
 
@@ -168,6 +175,13 @@ static const char zsh_chooser[] =
     "    return\n"
     "  elif [[ $command == --completions ]]; then\n"
     "    compadd -- bash zsh fish\n"
+    "    return\n"
+    "  elif [[ $command == help ]]; then\n"
+    "    compadd -- ${=_lockstep_commands}\n"
+    "    return\n"
+    "  elif [[ $command == reference && $word != -* ]]; then\n"
+    "    shown=(${=\"$(_lockstep_keys)\"})\n"
+    "    compadd -- $shown\n"
     "    return\n"
     "  elif [[ $word == --*=* ]]; then\n"
     "    found=$(_lockstep_values \"$command${word%%=*}\")\n"
@@ -208,7 +222,8 @@ static void zsh_print(const page_tables_t *tables) {
     put_brief(tables->commands[i].meaning);
     putchar('\n');
   }
-  puts("  )\n  _describe command commands\n  compadd -- --help --version --man --completions\n}");
+  puts(
+      "  )\n  _describe command commands\n  compadd -- help version --help --version --man --completions\n}");
   puts(zsh_chooser);
 }
 
@@ -247,7 +262,19 @@ static void fish_print(const page_tables_t *tables) {
     fish_setting(&key, key.path);
     if (brief[0] != '\0') fish_setting(&key, brief);
   }
-  puts("end");
+  puts("end\nfunction __lockstep_keys");
+  for (size_t i = 0; settings_key(i, tables->choices, &key); i++) {
+    printf("    echo %s\\t", key.path);
+    put_brief(key.meaning);
+    putchar('\n');
+  }
+  puts("end\n"
+       "complete -c lockstep -n '__fish_seen_subcommand_from reference' -x -a '(__lockstep_keys)'\n"
+       "complete -c lockstep -f -n __fish_use_subcommand -a help -d 'explain a command'\n"
+       "complete -c lockstep -f -n __fish_use_subcommand -a version -d 'list the libraries'");
+  fputs("complete -c lockstep -n '__fish_seen_subcommand_from help' -x -a '", stdout);
+  for (size_t i = 0; i < tables->n; i++) printf("%s%s", i > 0 ? " " : "", tables->commands[i].name);
+  puts("'");
   for (size_t i = 0; i < tables->n; i++) {
     const page_command_t *command = &tables->commands[i];
     printf("complete -c lockstep -f -n __fish_use_subcommand -a %s -d ", command->name);

@@ -135,8 +135,11 @@ static void put_program(FILE *out, const page_tables_t *tables) {
   roff_text(out, "Alone it uses the cores of one process, under `mpirun` or `srun` those of all ranks.");
   put_section(out, "COMMANDS");
   for (size_t i = 0; i < tables->n; i++) put_item(out, tables->commands[i].name, tables->commands[i].meaning);
+  put_item(out, "help", "list the commands, or explain the one that follows");
+  put_item(out, "version", "the same as --version");
   put_section(out, "OPTIONS");
-  put_item(out, "--help", "list the commands; after a command: explain it");
+  put_item(out, "--help", "list the commands; after a command: explain it (also -h)");
+  put_item(out, "--help=KEY", "after a command that takes settings: explain one of them, or a section");
   put_item(out, "--version", "list the libraries, the instruction sets, the commit and the compiler's flags");
   put_item(out, "--man=FOLDER", "write these man pages into a folder");
   put_item(out, "--completions=bash|zsh|fish", "print what completes command lines in a shell");

@@ -1,5 +1,5 @@
-/* What is written from the tables that --help prints: man pages, and completion of command lines in shells.
- */
+/* What is written from the tables behind --help: man pages, completion of command lines in shells, and what a
+ * setting means. */
 #ifndef PAGES_PAGES_H
 #define PAGES_PAGES_H
 
@@ -30,5 +30,10 @@ ls_status man_write(const page_tables_t *tables, const char *folder, ls_error *e
 
 /* Prints what completes command lines in bash, zsh or fish. LS_USAGE for another name. */
 ls_status completions_print(const page_tables_t *tables, const char *shell, ls_error *error);
+
+/* Explains what `word` names: a key such as train.epochs or its last word, a section such as train, or a kind
+ * of layer: meaning, values, default, and an override that the settings take. LS_USAGE with the nearest name
+ * if there is none. */
+ls_status explain_print(FILE *out, const settings_choices_t *choices, const char *word, ls_error *error);
 
 #endif

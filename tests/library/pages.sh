@@ -42,6 +42,9 @@ lockstep import --dates |dmy mdy|ymd
 lockstep diff file|file-1.h5 file-2.h5|train
 lockstep predict file|file-1.h5 file-2.h5|train
 lockstep train a.yaml data.file=file-1|file-1.h5|file-2.h5
+lockstep he|help|train
+lockstep help tr|train|eval
+lockstep reference train.epo|train.epochs|train.seed
 END
 touch file-1.h5 file-2.h5
 

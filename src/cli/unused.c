@@ -1,0 +1,56 @@
+/* Overrides that a command would not use. A settings file is made for `train`, so other commands pass over
+ * keys of the file that do not concern them. But who gives a key on the command line of such a command thinks
+ * that it has an effect. */
+#include "cli/command.h"
+
+#include <string.h>
+
+typedef struct {
+  const char *commands, *keys; /* names with spaces between them; a section stands for all of its keys */
+  const char *why;
+} unused_t;
+
+static const unused_t table[] = {
+    {"train check", "solve", "it belongs to `lockstep solve`"},
+    {"lr-find gradcheck bench", "name runs checkpoint", "no run is kept"},
+    {"lr-find gradcheck bench", "solve", "it belongs to `lockstep solve`"},
+    {"lr-find gradcheck bench",
+     "stop train.epochs train.steps train.log_every train.verify_every train.time_limit train.top_k "
+     "train.members",
+     "no run is trained to its end"},
+    {"lr-find", "schedule optimizer.learning_rate", "the rate grows from --low to --high"},
+    {"gradcheck",
+     "optimizer schedule train.clip_norm train.on_nan train.max_skips train.l1 train.l2 train.precision "
+     "model.freeze",
+     "the gradient of all parameters is compared in fp32, without penalties and without an update"},
+    {"solve",
+     "optimizer schedule stop train.epochs train.steps train.clip_norm train.on_nan train.max_skips "
+     "train.verify_every train.log_every train.time_limit",
+     "the closed form takes no steps"},
+    {"solve", "checkpoint", "the solution is in model.h5, and no checkpoint is written"},
+    {"solve", "model.embeddings.above model.embeddings.width", "columns of categories are one_hot here"},
+};
+
+/* Whether a word of the list is `name`, or the beginning of its path. */
+static bool has(const char *list, const char *name, size_t length) {
+  while (*list != '\0') {
+    const size_t word = strcspn(list, " ");
+    if (word <= length && strncmp(list, name, word) == 0 && (word == length || name[word] == '.'))
+      return true;
+    list += word + strspn(list + word, " ");
+  }
+  return false;
+}
+
+ls_status unused_check(const command_t *command, char *const *overrides, size_t n, ls_error *error) {
+  for (size_t i = 0; i < n; i++) {
+    const size_t length = strcspn(overrides[i], "=");
+    for (size_t r = 0; r < sizeof table / sizeof table[0]; r++)
+      if (has(table[r].commands, command->name, strlen(command->name)) &&
+          has(table[r].keys, overrides[i], length))
+        return error_set(error, LS_BAD_SETTINGS,
+                         "override '%.200s': %.*s has no effect in `lockstep %s`: %s; leave it out",
+                         overrides[i], (int)length, overrides[i], command->name, table[r].why);
+  }
+  return LS_OK;
+}
