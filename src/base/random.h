@@ -21,6 +21,7 @@ typedef enum {
   RANDOM_SYNTHETIC = 6,  /* synthetic data: shard = row, time = kind of draw */
   RANDOM_GRADCHECK = 7,  /* choice of the parameters whose gradient is checked: shard = parameter array */
   RANDOM_BASIS = 8, /* basis functions: time = kind of draw, shard = function; landmarks: position = row */
+  RANDOM_CURVATURE = 9, /* the direction in which curvature is first looked for: shard = parameter array */
 } random_purpose_t;
 
 /* Identifies a stream of numbers. The caller chooses the position in it. */

@@ -62,6 +62,11 @@ static ls_status show(const lr_find_arguments_t *a, const lr_find_t *found, ls_e
   print_rate("steepest fall at", found->steepest);
   print_rate("smallest loss at", found->smallest);
   print_rate("divergence at", found->divergence);
+  if (!isnan(found->limit))
+    printf("%-16s %.3g: plain gradient descent diverges above it where the loss is quadratic (largest "
+           "curvature %.4g)\n",
+           "limit", found->limit, found->curvature);
+  print_rate("suggested", found->suggested);
   printf("%-16s %s\n", "curve", a->out);
   return LS_OK;
 }
@@ -98,10 +103,12 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
-    .doc = "Trains for some steps with a learning rate that grows at every step, and reports at which rate "
-           "the loss falls fastest, where it is smallest, and where training diverges (Smith 2017).\vThe "
-           "network is trained in memory; existing runs and models are not changed. scripts/plot_lr_find.py "
-           "draws the curve."};
+    .doc =
+        "Trains for some steps with a learning rate that grows at every step, and reports at which rate "
+        "the loss falls fastest, where it is smallest, and where training diverges (Smith 2017). For sgd it "
+        "also measures the largest curvature of the loss, which limits the rate.\vThe "
+        "network is trained in memory; existing runs and models are not changed. scripts/plot_lr_find.py "
+        "draws the curve."};
 
 const command_t command_lr_find = {
     .name = "lr-find",

@@ -3,10 +3,12 @@
 #include "base/activity.h"
 #include "math/tree.h"
 #include "store/store.h"
+#include "study/curvature.h"
 #include "train/training.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- judging the losses ---- */
 
@@ -109,6 +111,20 @@ static ls_status run_steps(const training_t *training, const lr_find_options_t *
   return LS_OK;
 }
 
+/* Whether a step is the gradient times the rate, to which momentum may add. */
+static bool is_plain(const char *optimizer) {
+  return strcmp(optimizer, "sgd") == 0 || strcmp(optimizer, "proximal") == 0;
+}
+
+static ls_status find_limit(const training_t *training, lr_find_t *result, ls_error *error) {
+  const optimizer_settings_t *optimizer = &training->settings->optimizer;
+  result->curvature = result->limit = NAN;
+  if (!is_plain(optimizer->name)) return LS_OK;
+  TRY(curvature_largest(training, &result->curvature, error));
+  result->limit = curvature_limit(optimizer, result->curvature);
+  return LS_OK;
+}
+
 ls_status lr_find_run(world_t *world, const settings_t *settings, const lr_find_options_t *options,
                       lr_find_t *out, ls_error *error) {
   training_t training = {0};
@@ -127,7 +143,9 @@ ls_status lr_find_run(world_t *world, const settings_t *settings, const lr_find_
   if (sums == NULL || result.rates == NULL || result.losses == NULL || result.smooth == NULL)
     status = error_set(error, LS_NO_MEMORY, "no memory for %zu steps", n);
   status = world_agree(world, status, error);
+  if (status == LS_OK) status = find_limit(&training, &result, error);
   if (status == LS_OK) status = run_steps(&training, options, sums, &result, error);
+  result.suggested = fmin(result.steepest, result.limit / 2); /* of a NaN and a number the number */
   free(sums);
   training_close(&training);
   if (status == LS_OK)
@@ -150,8 +168,9 @@ static ls_status write_result(const lr_find_t *result, store_t *store, ls_error 
   const struct {
     const char *name;
     double rate;
-  } rates[] = {
-      {"steepest", result->steepest}, {"smallest", result->smallest}, {"divergence", result->divergence}};
+  } rates[] = {{"steepest", result->steepest},     {"smallest", result->smallest},
+               {"divergence", result->divergence}, {"curvature", result->curvature},
+               {"limit", result->limit},           {"suggested", result->suggested}};
   const int64_t shape[] = {result->n};
   TRY(store_write_text(store, "/", "format", LR_FIND_FORMAT, error));
   for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)

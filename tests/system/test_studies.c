@@ -98,6 +98,73 @@ Test(studies, lr_find_gives_the_same_curve_on_any_layout_and_touches_nothing) {
   cr_expect_eq(run(ALONE, "lr-find net.yaml --low 1 --high 0.1").code, 2);
 }
 
+/* The largest eigenvalue of 2/N sum of x x' with a 1 behind each row: that of the loss (z - t)^2 of one dense
+ * layer, by plain power iteration. */
+static double largest_of_rows(const float *x, int64_t rows) {
+  enum { N = FEATURES + 1 };
+  double h[N][N] = {{0}}, v[N], lambda = 0;
+  for (int64_t r = 0; r < rows; r++)
+    for (int i = 0; i < N; i++)
+      for (int k = 0; k < N; k++)
+        h[i][k] += 2 / (double)rows * (i < FEATURES ? (double)x[r * FEATURES + i] : 1) *
+                   (k < FEATURES ? (double)x[r * FEATURES + k] : 1);
+  for (int i = 0; i < N; i++) v[i] = 1;
+  for (int t = 0; t < 1000; t++) {
+    double next[N] = {0}, norm = 0;
+    for (int i = 0; i < N; i++)
+      for (int k = 0; k < N; k++) next[i] += h[i][k] * v[k];
+    for (int i = 0; i < N; i++) norm += next[i] * next[i];
+    lambda = sqrt(norm);
+    for (int i = 0; i < N; i++) v[i] = next[i] / lambda;
+  }
+  return lambda;
+}
+
+static double number_of(const char *path, const char *name) {
+  ls_error error = {0};
+  store_t *store = NULL;
+  double value = NAN;
+  cr_assert_eq(store_open(path, &store, &error), LS_OK, "%s", error.message);
+  if (store_has_attribute(store, "/", name))
+    cr_assert_eq(store_read_double(store, "/", name, &value, &error), LS_OK, "%s", error.message);
+  store_close(&store);
+  return value;
+}
+
+/* Of a linear network the curvature is known in closed form, and sgd diverges above the limit. */
+Test(studies, lr_find_knows_the_limit_of_gradient_descent) {
+  enum { ROWS = 200 };
+  float x[ROWS * FEATURES];
+  write_dataset("data.h5", (spec_t){.rows = ROWS, .regression = true});
+  write_text("line.yaml",
+             "data: {file: data.h5}\n"
+             "model: {layers: [dense: %d]}\n"
+             "loss: mse\n"
+             "optimizer: sgd\n"
+             "train: {epochs: 60, global_batch_size: 64}\n"
+             "parallel: {shards: 6, threads: 1}\n",
+             TARGETS);
+  read_floats("data.h5", "train/x", ROWS, x);
+  run_well(ALONE, "lr-find line.yaml --out one.h5");
+  run_well(3, "lr-find line.yaml --out three.h5");
+  const double curvature = number_of("one.h5", "curvature"), limit = number_of("one.h5", "limit");
+  const double expected = largest_of_rows(x, ROWS) / TARGETS; /* mse is a mean over targets */
+  cr_expect_float_eq(curvature, expected, 0.01 * expected, "%g, expected %g", curvature, expected);
+  cr_expect_float_eq(limit, 2 / curvature, 1e-12);
+  cr_expect_leq(number_of("one.h5", "suggested"), limit);
+  cr_expect_eq(number_of("three.h5", "curvature"), curvature, "other bits on three ranks");
+  run_well(ALONE, "train line.yaml train.global_batch_size=all optimizer.learning_rate=%.6g", 0.97 * limit);
+  result_t result = run(ALONE,
+                        "train line.yaml train.global_batch_size=all optimizer.learning_rate=%.6g "
+                        "train.epochs=2000",
+                        1.05 * limit);
+  cr_expect(result.code == 1 || strstr(result.err, "diverges") != NULL, "%s", result.err);
+  run_well(ALONE, "lr-find line.yaml --out twice.h5 train.l2=%.9g", curvature); /* adds to every weight's */
+  cr_expect_gt(number_of("twice.h5", "curvature"), 1.5 * curvature);
+  run_well(ALONE, "lr-find line.yaml --out adam.h5 optimizer=adam");
+  cr_expect(isnan(number_of("adam.h5", "limit")), "of other optimisers nothing is known");
+}
+
 Test(studies, lr_find_stops_where_training_breaks) {
   write_network(true);
   result_t result = run_well(ALONE, "lr-find net.yaml loss=mse --high 1e6");
