@@ -85,3 +85,51 @@ Test(advice, tells_of_divergence_once) {
                  NULL);
   expect_warning(ALONE, "train values.yaml train.epochs=3 data.target_scaling=none optimizer=adam", NULL);
 }
+
+/* A table whose columns reach `size` and `size / ratio`, in turn. */
+static void write_sizes(const char *name, int columns, double size, double ratio) {
+  char path[32];
+  snprintf(path, sizeof path, "%s.csv", name);
+  FILE *file = fopen(path, "w");
+  cr_assert_not_null(file);
+  for (int c = 0; c < columns; c++) fprintf(file, "c%d,", c);
+  fputs("kind\n", file);
+  for (uint64_t i = 0; i < 100; i++) {
+    for (int c = 0; c < columns; c++)
+      fprintf(file, "%.4g,",
+              (c % 2 == 0 ? size : size / ratio) * (i == 50 ? 1 : noise(i * 1000 + (uint64_t)c)));
+    fprintf(file, "%s\n", i % 2 == 0 ? "even" : "odd");
+  }
+  fclose(file);
+  run_well(ALONE, "import %s %s.h5 --label kind --overwrite", path, name);
+  write_text("sizes.yaml",
+             "data: {file: %s.h5}\n"
+             "model: {layers: [dense: 2]}\nloss: cross_entropy\n"
+             "train: {epochs: 1, global_batch_size: 20}\n"
+             "checkpoint: {every: never}\nparallel: {shards: 4, threads: 1}\n",
+             name);
+}
+
+static void expect_hint(int ranks, const char *words, const char *says) {
+  result_t result = run_well(ranks, "train sizes.yaml --replace %s", words);
+  cr_expect_eq(count(result.err, "hint: "), says != NULL, "%s", result.err);
+  if (says != NULL) cr_expect_not_null(strstr(result.err, says), "%s", result.err);
+}
+
+Test(advice, hints_at_scaling_where_sizes_call_for_it) {
+  write_sizes("plain", 4, 3, 20);
+  expect_hint(ALONE, "", NULL);
+  write_sizes("apart", 4, 3, 40);
+  expect_hint(2, "", "features differ in size: column 1 c1 reaches 0.075, column 0 c0 3");
+  expect_hint(ALONE, "data.scaling=standard", NULL);
+  expect_hint(ALONE, "'model.layers=[batch_norm, dense: 2]'", NULL);
+  write_sizes("large", 4, 25, 2);
+  expect_hint(2, "",
+              "features reach 25, and networks learn faster from numbers around 1; data.scaling: standard");
+  write_sizes("small", 4, 0.2, 2);
+  expect_hint(ALONE, "", "features reach 0.2,");
+  write_sizes("wide", 300, 255, 1);
+  expect_hint(2, "",
+              "features reach 255, and networks learn faster from numbers around 1; data.scaling: minmax");
+  expect_hint(ALONE, "data.scaling=minmax", NULL);
+}
