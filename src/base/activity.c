@@ -1,6 +1,7 @@
 #include "base/activity.h"
 
 #include "base/clock.h"
+#include "base/progress.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -69,6 +70,7 @@ void activity_step(void) {
 
 void activity_beat(void) {
   double now = move();
+  progress_beat();
   if (!is_main || answer == NULL || now - answered < ANSWER_SECONDS) return;
   answered = now;
   answer(answer_context);

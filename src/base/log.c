@@ -1,13 +1,17 @@
 #include "base/log.h"
 
+#include "base/progress.h"
+
 #include <stdarg.h>
 
 static void log_line(const log_t *log, const char *prefix, const char *format, va_list args) {
-  if (log == NULL || log->out == NULL) return;
-  fputs(prefix, log->out);
-  vfprintf(log->out, format, args);
-  fputc('\n', log->out);
-  fflush(log->out);
+  FILE *out = log == NULL ? NULL : prefix[0] != '\0' && log->warnings != NULL ? log->warnings : log->out;
+  if (out == NULL) return;
+  progress_clear();
+  fputs(prefix, out);
+  vfprintf(out, format, args);
+  fputc('\n', out);
+  fflush(out);
 }
 
 void log_info(const log_t *log, const char *format, ...) {

@@ -8,9 +8,10 @@
  * pointer. */
 typedef struct {
   FILE *out;
+  FILE *warnings; /* where warnings go; NULL: to `out` */
 } log_t;
 
-/* Writes one line and adds the newline. Not for the step loop. */
+/* Writes one line and adds the newline, below no bar (base/progress.h). Not for the step loop. */
 void log_info(const log_t *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same, with "warning: " in front. */

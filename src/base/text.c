@@ -113,3 +113,15 @@ void text_write_bytes(int64_t bytes, char *out, size_t size) {
   while (bytes % byte_units[unit].bytes != 0) unit++;
   snprintf(out, size, "%" PRId64 "%s", bytes / byte_units[unit].bytes, byte_units[unit].name);
 }
+
+void text_write_grouped(double number, char *out, size_t size) {
+  char digits[32];
+  size_t used = 0;
+  int n = snprintf(digits, sizeof digits, number < 9.95 ? "%.1f" : number < 1e15 ? "%.0f" : "%.3g", number);
+  bool is_whole = number >= 9.95 && number < 1e15;
+  for (int i = 0; i < n && used + 1 < size; i++) {
+    if (is_whole && i > 0 && (n - i) % 3 == 0) out[used++] = ',';
+    if (used + 1 < size) out[used++] = digits[i];
+  }
+  if (size > 0) out[used] = '\0';
+}

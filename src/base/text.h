@@ -39,4 +39,8 @@ bool text_bytes(const char *text, double *bytes);
 /* Writes a size of at least one byte in the largest unit that divides it. */
 void text_write_bytes(int64_t bytes, char *out, size_t size);
 
+/* Writes a number of at least 0 for readers: 1,234,567; below 10 with one digit behind the point. Cut off at
+ * `size`. */
+void text_write_grouped(double number, char *out, size_t size);
+
 #endif

@@ -2,6 +2,7 @@
 #include "cli/answers.h"
 
 #include "base/activity.h"
+#include "base/progress.h"
 #include "store/store.h"
 
 #include <float.h>
@@ -193,6 +194,7 @@ static void put_table(FILE *out, const answers_t *answers) {
   put_header(out, answers);
   for (int64_t row = 0; row < answers->all->rows; row++) {
     if (row % ROWS_OF_A_BEAT == 0) activity_beat();
+    if (row % ROWS_OF_A_BEAT == 0) progress_reach(row);
     fprintf(out, "%" PRId64, row);
     for (size_t j = 0; answers->ids != NULL && j < answers->ids->n_x; j++) {
       fputc(',', out);
@@ -214,7 +216,9 @@ ls_status answers_write_csv(const char *path, const model_t *model, const predic
   FILE *out = open_memstream(&text, &size);
   if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %s", path);
   activity_set("writing %s", path);
+  progress_begin(answers.all->rows, NULL, "writing %s", path);
   put_table(out, &answers);
+  progress_end();
   ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
                                       : error_set(error, LS_NO_MEMORY,
                                                   "no memory for %s; HDF5 (--out FILE.h5) takes less", path);

@@ -17,8 +17,9 @@
 typedef struct {
   world_t *world;
   launch_t launch;
-  bool is_root; /* rank 0 */
-  log_t log;    /* stderr on rank 0, silent elsewhere */
+  bool is_root;  /* rank 0 */
+  log_t log;     /* stderr on rank 0, silent elsewhere */
+  log_t results; /* stdout on rank 0, with warnings in the log; silent elsewhere */
 } session_t;
 
 /* The first member of every command's options struct. */
@@ -92,6 +93,10 @@ ls_status unused_check(const command_t *command, char *const *overrides, size_t 
  * command must use. Rank 0 reads the file; all ranks get equal settings. *out is caller-owned. Collective. */
 ls_status settings_everywhere(const session_t *session, const arguments_t *arguments, settings_t **out,
                               ls_error *error);
+
+/* Applies the settings that hold for the whole process, and logs what these leave of the variables of OpenMP.
+ */
+void settings_settle(const session_t *session, const settings_t *settings);
 
 /* Ends a command that has settings: if the settings are at fault, adds to the error message where the setting
  * was given. Destroys the settings and returns `status`. */

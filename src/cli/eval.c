@@ -3,6 +3,7 @@
 #include "cli/table_input.h"
 
 #include "base/json.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "data/stream.h"
 #include "inspect/names.h"
@@ -64,6 +65,7 @@ static const char *const uses[] = {"data.file",
                                    "data.window.series",
                                    "train.seed", /* chooses validation rows too */
                                    "train.top_k",
+                                   "train.progress_every",
                                    "parallel.threads",
                                    "parallel.shards",
                                    "parallel.timeout",
@@ -363,8 +365,10 @@ static ls_status load(const session_t *session, const ready_t *ready, int bit, d
                       ls_error *error) {
   const model_t *model = ready->model;
   const char *file = ready->settings->data.file;
+  progress_begin(0, NULL, "reading the rows of %s", file);
   TRY(dataset_load(session->world, ready->settings, bit, objective_request(&model->objective),
                    ready->layout.shards, data, error));
+  progress_end();
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* same result on all ranks */
   ls_status status = match_features(ready->model, file, *data, error);
   split_t *split = loaded_split(*data, bit);

@@ -6,8 +6,6 @@
 #include "inspect/names.h"
 #include "train/choices.h"
 
-#include <stdio.h>
-
 static table_list_t list_of(const texts_t *texts) {
   return (table_list_t){texts->texts, texts->n};
 }
@@ -31,9 +29,7 @@ static ls_status import_like(import_arguments_t *a, const log_t *results, ls_err
 
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   import_arguments_t *a = input;
-  log_t results = {stdout};
   activity_set("importing into %s", a->import.output != NULL ? a->import.output : "a dataset");
-  (void)session;
   a->import.inputs = a->inputs;
   a->import.shares = a->shares;
   a->import.table.labels = list_of(&a->labels);
@@ -43,7 +39,8 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   a->import.table.ordered = list_of(&a->ordered);
   a->import.table.cyclic = list_of(&a->cyclic);
   a->import.table.cells.marks = list_of(&a->marks);
-  return a->like != NULL ? import_like(a, &results, error) : import_run(&a->import, &results, error);
+  return a->like != NULL ? import_like(a, &session->results, error)
+                         : import_run(&a->import, &session->results, error);
 }
 
 const command_t command_import = {

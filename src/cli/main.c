@@ -5,6 +5,7 @@
 #include "base/activity.h"
 #include "base/float_mode.h"
 #include "base/isa.h"
+#include "base/progress.h"
 #include "base/signals.h"
 #include "base/text.h"
 #include "cli/openmp.h"
@@ -225,6 +226,7 @@ static ls_status run_command(const session_t *session, int argc, char **argv, ls
   else if (status == LS_OK)
     status = crew_run(session->world, 1, run_alone, &(lone_command_t){session, command, options}, error);
   free(options);
+  progress_end(); /* also of work that has failed */
   return status;
 }
 
@@ -271,6 +273,8 @@ int program_run(int argc, char **argv) {
   note_signals(argc, argv);
   session.is_root = world_rank(session.world) == 0;
   session.log.out = session.is_root ? stderr : NULL;
+  if (session.is_root) session.results = (log_t){.out = stdout, .warnings = stderr};
+  if (session.is_root) progress_open(stderr);
   status = run_command(&session, argc, argv, &error);
   if (status == LS_OK) status = flush_results(&error);
   status = world_reason(session.world, status, &error);

@@ -80,8 +80,7 @@ ls_status ready_run(const session_t *session, const model_request_t *request, re
   model_crew_t crew = {.session = *session, .ready = &ready, .work = work, .context = context};
   activity_set("reading the model %s", request->word);
   ls_status status = world_agree(session->world, read_model(request, &ready, error), error);
-  if (status == LS_OK) store_allow_external(ready.settings->data.external);
-  if (status == LS_OK) world_set_timeout(session->world, ready.settings->parallel.timeout);
+  if (status == LS_OK) settings_settle(session, ready.settings);
   if (status == LS_OK) status = layout_shards(ready.settings, shards_to_use(&ready), 0, &crew.shards, error);
   if (status == LS_OK)
     status = layout_crew(session->world, crew.shards, &session->log, run_crew, &crew, error);

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/table_input.h"
 
+#include "base/progress.h"
 #include "base/size.h"
 #include "data/dataset.h"
 #include "inspect/names.h"
@@ -44,13 +45,9 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static const char *const uses[] = {"data.external",
-                                   "data.memory_limit",
-                                   "data.window.series",
-                                   "parallel.threads",
-                                   "parallel.shards",
-                                   "parallel.timeout",
-                                   NULL};
+static const char *const uses[] = {
+    "data.external",    "data.memory_limit", "data.window.series", "train.progress_every",
+    "parallel.threads", "parallel.shards",   "parallel.timeout",   NULL};
 
 static bool is_hdf5(const char *path) {
   const char *dot = strrchr(path, '.');
@@ -197,9 +194,11 @@ static ls_status predict_file(const session_t *session, const predict_arguments_
   window_settings_t window = ready->model->settings->data.window;
   window.series = ready->settings->data.window.series; /* another file may store its series elsewhere */
   TRY(world_agree(session->world, find_x(file, a->x, &x, error), error));
+  progress_begin(0, NULL, "reading the rows of %s", file);
   TRY(dataset_load_features(session->world, file, x, &window, ready->model->features.columns,
                             ready->model->features.fill != NULL, ready->layout.shards,
                             ready->settings->data.memory_limit, &data, error));
+  progress_end();
   ls_status status = world_agree(session->world, match_features(ready->model, file, data, error), error);
   if (status == LS_OK)
     status =

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include "base/activity.h"
+#include "base/progress.h"
 #include "store/store.h"
 #include "train/choices.h"
 
@@ -32,6 +33,15 @@ static ls_status share_text(const session_t *session, char **text, ls_error *err
   return world_broadcast(session->world, *text, size, 0, error);
 }
 
+void settings_settle(const session_t *session, const settings_t *settings) {
+  char ignored[256];
+  store_allow_external(settings->data.external);
+  world_set_timeout(session->world, settings->parallel.timeout);
+  progress_set_interval(settings->train.progress_every);
+  if (launch_openmp_ignored(settings->parallel.threads, ignored, sizeof ignored) != NULL)
+    log_info(&session->log, "ignored %s", ignored);
+}
+
 ls_status settings_everywhere(const session_t *session, const arguments_t *arguments, settings_t **out,
                               ls_error *error) {
   settings_t *settings = NULL;
@@ -46,8 +56,7 @@ ls_status settings_everywhere(const session_t *session, const arguments_t *argum
     status = world_agree(session->world, status, error);
   }
   free(text);
-  if (status == LS_OK) store_allow_external(settings->data.external);
-  if (status == LS_OK) world_set_timeout(session->world, settings->parallel.timeout);
+  if (status == LS_OK) settings_settle(session, settings);
   if (status == LS_OK)
     *out = settings;
   else

@@ -13,7 +13,8 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
     log_warn(&session->log, "train.l1 and train.l2 have no effect here: %s",
              strcmp(settings->solve.method, "ridge") == 0 ? "the penalty is that of solve.lambda"
                                                           : "solve.method=ridge has a penalty, solve.lambda");
-  ls_status status = solve_run(session->world, settings, &(train_options_t){.log = &session->log}, error);
+  const train_options_t options = {.log = &session->log, .results = &session->results};
+  ls_status status = solve_run(session->world, settings, &options, error);
   return settings_end(&settings, status, error);
 }
 

@@ -4,7 +4,6 @@
 #include "train/trainer.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 enum { KEY_RESUME = FIRST_KEY, KEY_REPLACE, KEY_TIMING };
 
@@ -48,7 +47,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
                            .replace = a->replace,
                            .timing = a->timing,
                            .log = &session->log,
-                           .live = session->is_root && isatty(STDERR_FILENO) == 1,
+                           .results = &session->results,
                            .job_end = launch_job_end()};
   ls_status status = train_run(session->world, settings, &train, error);
   return settings_end(&settings, status, error);

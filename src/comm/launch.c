@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,13 +113,39 @@ int launch_job_cpus(void) {
   return text_int64(first, &number) && number > 0 && number <= INT_MAX ? (int)number : 0;
 }
 
-int launch_openmp_threads(void) {
-  const char *text = getenv("OMP_NUM_THREADS");
+/* The first of the numbers that a variable of OpenMP holds; 0 when there is none. */
+static int first_number(const char *text) {
   char first[16];
   int64_t number = 0;
   if (text == NULL) return 0;
-  snprintf(first, sizeof first, "%.*s", (int)strcspn(text, ","), text);
+  text += strspn(text, " \t");
+  snprintf(first, sizeof first, "%.*s", (int)strcspn(text, ", \t"), text);
   return text_int64(first, &number) && number > 0 && number <= INT_MAX ? (int)number : 0;
+}
+
+int launch_openmp_threads(void) {
+  return first_number(getenv("OMP_NUM_THREADS"));
+}
+
+const char *launch_openmp_ignored(int64_t threads, char *out, size_t size) {
+  const char *text = getenv("OMP_NUM_THREADS"), *limit_text = getenv("OMP_THREAD_LIMIT");
+  const int asked = first_number(text), limit = first_number(limit_text);
+  int used = 0;
+  if (text != NULL && asked == 0)
+    used = snprintf(out, size, "OMP_NUM_THREADS=%.40s, which is not a number of threads", text);
+  else if (text != NULL && threads > 0 && threads != asked)
+    used = snprintf(out, size, "OMP_NUM_THREADS=%.40s, because parallel.threads is %" PRId64, text, threads);
+  else if (text != NULL && threads < 1 && limit > 0 && limit < asked)
+    used = snprintf(out, size, "OMP_NUM_THREADS=%.40s, because OMP_THREAD_LIMIT is %d", text, limit);
+  else if (text != NULL && threads < 1 && strchr(text, ',') != NULL)
+    used =
+        snprintf(out, size,
+                 "all but the first number of OMP_NUM_THREADS=%.40s, because threads start no threads", text);
+  if (limit_text != NULL && limit == 0 && used < (int)size)
+    used += snprintf(out + used, size - (size_t)used,
+                     "%sOMP_THREAD_LIMIT=%.40s, which is not a number of threads", used > 0 ? "; " : "",
+                     limit_text);
+  return used > 0 ? out : NULL;
 }
 
 int64_t launch_job_end(void) {

@@ -42,6 +42,10 @@ int launch_job_cpus(void);
  * 5.2, section 21.1.2). */
 int launch_openmp_threads(void);
 
+/* What the number of threads does not follow of OMP_NUM_THREADS and OMP_THREAD_LIMIT, and why, as it goes on
+ * after "ignored"; NULL: nothing. threads: the setting, or below 1 if the variables may decide. */
+const char *launch_openmp_ignored(int64_t threads, char *out, size_t size);
+
 /* The end of the job by the batch system, in seconds since 1970; 0 when unknown. */
 int64_t launch_job_end(void);
 

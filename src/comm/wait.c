@@ -20,6 +20,7 @@
  * host of the stuck rank reports, and without such a host, the lowest of the first host that is left. While
  * it prints, the others wait before they end the job. */
 #include "base/clock.h"
+#include "base/progress.h"
 #include "comm/idle.h"
 #include "comm/roll.h"
 #include "comm/world_impl.h"
@@ -65,8 +66,9 @@ static void pass_seconds(world_t *world, double seconds) {
 }
 
 void world_tell(const world_t *world) {
-  if (world->lost && world->reports && !world->is_guest)
-    fprintf(stderr, "lockstep: %s\n", world->why.message);
+  if (!world->lost || !world->reports || world->is_guest) return;
+  progress_clear();
+  fprintf(stderr, "lockstep: %s\n", world->why.message);
 }
 
 /* MPI_Finalize would wait for all ranks, and the launcher would wait for all its daemons, so the job ends by

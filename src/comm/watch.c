@@ -1,6 +1,7 @@
 #include "comm/watch.h"
 
 #include "base/clock.h"
+#include "base/progress.h"
 #include "base/text.h"
 
 #include <pthread.h>
@@ -75,6 +76,7 @@ int watch_page(void) {
 /* ---- the end of the process ---- */
 
 static void tell(const char *message) {
+  progress_clear();
   fprintf(stderr, "lockstep: %s\n", message);
   fflush(stderr);
 }

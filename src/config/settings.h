@@ -204,6 +204,7 @@ typedef struct {
   int64_t max_skips;       /* skip: steps skipped in a row before the run ends as with stop, >= 1 */
   interval_t verify_every; /* steps or epochs between comparisons of the nodes' parameters; all 0: never */
   int64_t log_every;       /* steps between logged steps; 0: log epochs only */
+  double progress_every;   /* seconds between two lines of progress; 0: none, and no bar */
   int64_t top_k;           /* k of the top-k accuracy */
   double time_limit;       /* seconds from the program's start to a checkpoint and exit code 75; 0: none */
 } train_settings_t;

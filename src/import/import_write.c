@@ -1,5 +1,6 @@
 /* Writes the dataset file: each part is shuffled if requested, divided into its groups and written in blocks
  * of rows; then names and source are written and the file is published. */
+#include "base/progress.h"
 #include "base/random.h"
 #include "data/dataset.h"
 #include "import/import_impl.h"
@@ -59,13 +60,16 @@ static ls_status write_in_order(store_t *store, const char *name, const import_a
   ls_status status = LS_OK;
   if (buffer == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " rows of %s", piece, name);
+  progress_begin(rows, NULL, "writing %s", name);
   for (int64_t first = 0; first < rows && status == LS_OK; first += piece) {
     int64_t n = rows - first < piece ? rows - first : piece;
     for (int64_t i = 0; i < n; i++)
       memcpy(buffer + (size_t)i * row_bytes,
              (const unsigned char *)array->values + (size_t)order[first + i] * row_bytes, row_bytes);
     status = store_write_rows(store, name, first, n, array->type, buffer, error);
+    progress_advance(n);
   }
+  progress_end();
   free(buffer);
   return status;
 }
@@ -83,7 +87,10 @@ static ls_status write_array(store_t *store, const group_t *group, const char *w
   if (order != NULL)
     return write_in_order(store, name, array, order + group->first, group->rows, row_bytes, error);
   const unsigned char *rows = (const unsigned char *)array->values + (size_t)group->first * row_bytes;
-  return store_write_rows(store, name, 0, group->rows, array->type, rows, error);
+  progress_begin(0, NULL, "writing %s", name);
+  ls_status status = store_write_rows(store, name, 0, group->rows, array->type, rows, error);
+  progress_end();
+  return status;
 }
 
 static void log_array(const char *what, const import_array_t *array, int64_t rows, char *out, size_t size) {
@@ -283,7 +290,9 @@ ls_status import_write(import_t *import, const log_t *log, ls_error *error) {
   for (size_t k = 0; k < import->n_parts; k++)
     TRY_OR_DONE(write_part(store, import->options, k, &import->parts[k], &counts, log, error));
   TRY_OR_DONE(write_attributes(store, import, error));
+  progress_begin(0, NULL, "sealing %s", import->options->output);
   status = store_publish(&store, error);
+  progress_end();
   if (status == LS_OK) class_counts_report(&counts, import, log);
   if (status == LS_OK) log_weights(import, log);
 done:

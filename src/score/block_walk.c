@@ -1,8 +1,10 @@
 #include "score/block_walk.h"
 
+#include "base/progress.h"
 #include "layout/shard.h"
 #include "score/threads.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 
 ls_status block_walk_create(const split_t *split, arena_t *arena, block_walk_t *out, ls_error *error) {
@@ -65,13 +67,16 @@ static void take_blocks(void *context, int thread) {
   for (int64_t b; (b = atomic_fetch_add(&dealing->next, 1)) < dealing->end;) {
     const row_block_t block = block_of(dealing->walk, b);
     dealing->take(dealing->context, thread, &block);
+    progress_advance(block.n);
   }
 }
 
-ls_status block_walk_run(block_walk_t *walk, int threads,
+ls_status block_walk_run(block_walk_t *walk, const char *what, int threads,
                          void (*take)(void *context, int thread, const row_block_t *block), void *context,
                          ls_error *error) {
   ls_status status = LS_OK;
+  progress_begin(walk->first_row[walk->split->shards], NULL, "%s %" PRId64 " rows", what,
+                 walk->split->partition.rows);
   while (status == LS_OK && walk->part.rows > 0) {
     dealing_t dealing = {.walk = walk,
                          .take = take,
@@ -81,5 +86,6 @@ ls_status block_walk_run(block_walk_t *walk, int threads,
     threads_run(threads, take_blocks, &dealing);
     status = parts_next(walk->split, &walk->part, error);
   }
+  progress_end();
   return status;
 }

@@ -143,7 +143,8 @@ static ls_status score_split(evaluation_t *evaluation, world_t *world, double *s
   TRY(share_shift(evaluation, world, shift, error));
   evaluation->shift = shift;
   score_begin(evaluation);
-  TRY(world_agree(world, block_walk_run(&evaluation->walk, threads, take_block, evaluation, error), error));
+  TRY(world_agree(
+      world, block_walk_run(&evaluation->walk, "evaluating", threads, take_block, evaluation, error), error));
   return add_sums(evaluation, world, arena, sums, error);
 }
 

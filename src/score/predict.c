@@ -98,7 +98,8 @@ static ls_status predict(predicting_t *predicting, const split_t *split, int thr
       return predicting->seats[t].status;
     }
   ls_status status = block_walk_begin(&walk, error);
-  if (status == LS_OK) status = block_walk_run(&walk, threads, predict_block, predicting, error);
+  if (status == LS_OK)
+    status = block_walk_run(&walk, "predicting", threads, predict_block, predicting, error);
   block_walk_end(&walk);
   return status;
 }

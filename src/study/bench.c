@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/isa.h"
 #include "base/json.h"
+#include "base/progress.h"
 #include "data/dataset.h"
 #include "math/precision.h"
 #include "store/store.h"
@@ -65,9 +66,12 @@ static ls_status load_rate(world_t *world, const settings_t *settings, const tra
 
 static ls_status measure(const team_t *team, const training_t *training, bench_t *out, ls_error *error) {
   activity_set("measuring speeds");
+  progress_begin(0, NULL, "measuring the machine");
   TRY(bench_machine(team, out, error));
   TRY(bench_node(team, out, error));
+  progress_begin(0, NULL, "measuring the layers");
   TRY(bench_layers(team, training, out, error));
+  progress_begin(0, NULL, "measuring steps");
   return bench_steps(team, training, out, error);
 }
 
@@ -80,7 +84,9 @@ ls_status bench_run(world_t *world, const settings_t *settings, double seconds, 
   ls_status status = start_up(world, settings, &training, &bench, error);
   TRY_OR_DONE(status);
   TRY_OR_DONE(team_create(world, training.layout->threads, seconds, &team, error));
-  TRY_OR_DONE(measure(&team, &training, &bench, error));
+  status = measure(&team, &training, &bench, error);
+  progress_end();
+  TRY_OR_DONE(status);
   TRY_OR_DONE(load_rate(world, settings, &training, &bench, error));
   TRY_OR_DONE(sum_over_ranks(world, training.layout->threads, &threads, error));
   bench.nodes = world_nodes(world);

@@ -1,5 +1,6 @@
 /* Measures the machine without a network: floating-point units and memory, with all threads at once. */
 #include "base/activity.h"
+#include "base/progress.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/float_mode.h"
@@ -105,6 +106,7 @@ static double measure_peak(const team_t *team, double seconds, arithmetic_t arit
 
 ls_status bench_peak(const team_t *team, int precision, double seconds, double *out, ls_error *error) {
   double flops = 0;
+  progress_beat();
 #pragma omp parallel num_threads(team->threads) reduction(+ : flops)
   {
     omp_set_num_threads(1);

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/float_mode.h"
+#include "base/progress.h"
 #include "math/dense.h"
 #include "math/tree.h"
 #include "study/bench_impl.h"
@@ -90,6 +91,7 @@ static ls_status measure_layer(const team_t *team, const precision_t *precision,
                                ls_error *error) {
   double rates[3] = {0};
   bool short_of_memory = false;
+  progress_beat();
 #pragma omp parallel num_threads(team->threads) reduction(+ : rates[:3]) reduction(|| : short_of_memory)
   {
     arena_t arena = {0};

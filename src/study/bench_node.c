@@ -1,6 +1,7 @@
 /* Measures the cost of communication between the threads and ranks of a node: cache lines that move between
  * cores, barriers, sums of vectors. */
 #include "base/clock.h"
+#include "base/progress.h"
 #include "study/bench_impl.h"
 
 #include <omp.h>
@@ -87,6 +88,7 @@ static ls_status measure_size(const team_t *team, size_t bytes, bench_reduction_
   size_t n = bytes / sizeof(float);
   int times = bytes > 1 << 22 ? REPEATS : 10 * REPEATS;
   double seconds[2][10 * REPEATS];
+  progress_beat();
   ls_status status = window_create(team->world, bytes, "vectors to sum", &vectors, error);
   if (status == LS_OK)
     status = window_create(team->world, world_place(team->world) == 0 ? bytes : 0, "a sum", &sum, error);

@@ -10,6 +10,7 @@
 #include "study/gradcheck.h"
 
 #include "base/activity.h"
+#include "base/progress.h"
 #include "base/arena.h"
 #include "base/random.h"
 #include "math/tree.h"
@@ -224,10 +225,12 @@ static ls_status losses_at(const gradient_check_t *check, size_t point, double *
 
 static ls_status losses_at_all(const gradient_check_t *check, ls_error *error) {
   ls_status status = LS_OK;
+  progress_begin((int64_t)points(check), "loss", "computing differences");
 #pragma omp parallel for schedule(dynamic) num_threads(check->training.layout->threads)
   for (size_t point = 0; point < points(check); point++) {
     ls_error own = {0};
     int t = omp_get_thread_num();
+    progress_advance(1);
     if (losses_at(check, point, check->moved[t], check->outputs[t], &own) == LS_OK) continue;
 #pragma omp critical
     {
@@ -235,6 +238,7 @@ static ls_status losses_at_all(const gradient_check_t *check, ls_error *error) {
       *error = own;
     }
   }
+  progress_end();
   return status;
 }
 

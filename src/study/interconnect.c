@@ -1,6 +1,7 @@
 #include "study/interconnect.h"
 
 #include "base/clock.h"
+#include "base/progress.h"
 #include "comm/ping_pong.h"
 #include "study/exchange_probe.h"
 
@@ -51,6 +52,7 @@ void interconnect_fit(interconnect_line_t *line) {
 static ls_status measure_pair(world_t *world, int other, interconnect_line_t *line, ls_error *error) {
   for (int i = 0; i < INTERCONNECT_SIZES; i++) {
     line->bytes[i] = (double)sizes[i];
+    progress_beat();
     TRY(ping_pong(world, 0, other, sizes[i], REPEATS, &line->seconds[i], error));
   }
   line->sizes = INTERCONNECT_SIZES;
@@ -100,6 +102,7 @@ static ls_status measure_exchange(world_t *world, interconnect_line_t *line, ls_
   size_t blocks = nodes * (size_t)world_lanes(world);
   for (double bytes = 0; line->sizes < INTERCONNECT_SIZES; blocks *= 2) {
     if (bytes >= (double)most && line->sizes >= FEWEST_SIZES) break;
+    progress_beat();
     bytes = exchange_probe_bytes(world, blocks);
     line->bytes[line->sizes] = bytes;
     TRY(time_exchange(world, blocks, &line->seconds[line->sizes], error));
@@ -112,9 +115,11 @@ static ls_status measure_exchange(world_t *world, interconnect_line_t *line, ls_
 ls_status interconnect_measure(world_t *world, interconnect_line_t lines[INTERCONNECT_LEVEL_COUNT],
                                ls_error *error) {
   memset(lines, 0, INTERCONNECT_LEVEL_COUNT * sizeof *lines);
+  progress_begin(0, NULL, "measuring messages");
   int near = first_rank(world, true), far = first_rank(world, false);
   if (near > 0) TRY(measure_pair(world, near, &lines[INTERCONNECT_IN_NODE], error));
   if (far > 0) TRY(measure_pair(world, far, &lines[INTERCONNECT_BETWEEN_NODES], error));
   if (world_nodes(world) > 1) TRY(measure_exchange(world, &lines[INTERCONNECT_EXCHANGE], error));
+  progress_end();
   return LS_OK;
 }

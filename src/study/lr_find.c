@@ -1,6 +1,7 @@
 #include "study/lr_find.h"
 
 #include "base/activity.h"
+#include "base/progress.h"
 #include "math/tree.h"
 #include "store/store.h"
 #include "study/curvature.h"
@@ -105,6 +106,7 @@ static ls_status run_steps(const training_t *training, const lr_find_options_t *
     result->rates[i] = engine_learning_rate(training->engine, i);
     result->losses[i] = engine_total_loss(training->engine, sums) / rows;
     result->n = i + 1;
+    progress_figures(i + 1, result->losses[i], NAN, NAN);
     if (is_broken(result, options->steps)) break;
   }
   lr_find_judge(result, options->steps);
@@ -143,9 +145,11 @@ ls_status lr_find_run(world_t *world, const settings_t *settings, const lr_find_
   if (sums == NULL || result.rates == NULL || result.losses == NULL || result.smooth == NULL)
     status = error_set(error, LS_NO_MEMORY, "no memory for %zu steps", n);
   status = world_agree(world, status, error);
+  progress_begin(options->steps, "step", "growing the learning rate");
   if (status == LS_OK) status = find_limit(&training, &result, error);
   if (status == LS_OK) status = run_steps(&training, options, sums, &result, error);
   result.suggested = fmin(result.steepest, result.limit / 2); /* of a NaN and a number the number */
+  progress_end();
   free(sums);
   training_close(&training);
   if (status == LS_OK)

@@ -1,6 +1,6 @@
 /* Reads a table: threads take chunks from the source and parse them. Then the words that chunks found are
  * merged into one list for each column, column by column, in the order of the chunks. */
-#include "base/clock.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "table/csv.h"
 
@@ -11,7 +11,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { MOST_THREADS = 256 };
 
@@ -56,23 +55,12 @@ typedef struct {
   double bytes;     /* of the cells and words that were parsed */
   ls_status status; /* of the source, or of the size */
   ls_error *error;
-  bool is_live; /* progress is shown */
-  double begun, shown;
 } pool_t;
-
-static void show_progress(pool_t *reading) {
-  double now = clock_seconds();
-  int64_t read = 0, all = 0;
-  if (!reading->is_live || now - reading->begun < 1 || now - reading->shown < 0.2) return;
-  csv_source_progress(reading->source, &read, &all);
-  if (all > 0)
-    fprintf(stderr, "\r%s: %3.0f %%", reading->scan->place.path, 100.0 * (double)read / (double)all);
-  reading->shown = now;
-}
 
 /* Takes the next chunk of text and gives its number. */
 static bool take_chunk(pool_t *reading, csv_text_t *text, size_t *number) {
   csv_scan_t *scan = reading->scan;
+  int64_t read = 0, all = 0;
   if (reading->is_done) return false;
   reading->status = csv_source_chunk(reading->source, text, reading->error);
   if (reading->status != LS_OK || text->size == 0) return false;
@@ -89,7 +77,8 @@ static bool take_chunk(pool_t *reading, csv_text_t *text, size_t *number) {
   }
   *number = scan->n_chunks++;
   scan->chunks[*number] = (csv_chunk_t){0};
-  show_progress(reading);
+  csv_source_progress(reading->source, &read, &all);
+  progress_reach(read);
   return true;
 }
 
@@ -281,6 +270,7 @@ ls_status csv_scan_rows(csv_scan_t *scan, const csv_mode_t *modes, ls_error *err
   const csv_place_t *place = &scan->place;
   csv_source_t *source = NULL;
   csv_text_t first = {0};
+  int64_t read = 0, all = 0;
   enum { FIRST_ROOM = 64 };
   free_rows(scan);
   scan->chunks = calloc(FIRST_ROOM, sizeof *scan->chunks);
@@ -297,12 +287,12 @@ ls_status csv_scan_rows(csv_scan_t *scan, const csv_mode_t *modes, ls_error *err
                     .modes = modes,
                     .lock = PTHREAD_MUTEX_INITIALIZER,
                     .room = FIRST_ROOM,
-                    .error = error,
-                    .is_live = isatty(STDERR_FILENO) == 1,
-                    .begun = clock_seconds()};
+                    .error = error};
+  csv_source_progress(source, &read, &all);
+  progress_begin(all, NULL, "reading %s", place->path);
   reading.status = csv_source_record(source, &first, error);
   if (reading.status == LS_OK) csv_parallel(csv_threads(place->reading.threads), parse_chunks, &reading);
-  if (reading.shown > 0) fprintf(stderr, "\r\033[K");
+  progress_end();
   free(first.bytes);
   csv_source_close(&source);
   /* a fault in a chunk comes before what stopped the reading */

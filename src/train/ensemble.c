@@ -8,6 +8,7 @@
 #include "train/trainer_impl.h"
 
 #include "base/clock.h"
+#include "base/progress.h"
 #include "math/finite.h"
 
 #include <inttypes.h>
@@ -91,12 +92,18 @@ static int group_count(int64_t members, int ranks, int shards) {
 /* Trains the members part, part + groups, ... on the ranks of `world`. */
 static ls_status train_some(world_t *world, const settings_t *settings, int part, int groups, int threads,
                             const train_options_t *options, ls_error *error) {
+  char prefix[64];
+  train_options_t own = *options;
+  own.results = NULL; /* those of the ensemble follow */
   for (int64_t m = part; m < settings->train.members; m += groups) {
     member_t member;
     TRY(member_settings(settings, m, threads, &member, error));
     log_info(options->log, "member %" PRId64 " of %" PRId64, m + 1, settings->train.members);
-    TRY(train_network(world, &member.settings, options, error));
+    snprintf(prefix, sizeof prefix, "member %" PRId64 "/%" PRId64, m + 1, settings->train.members);
+    progress_set_prefix(prefix);
+    TRY(train_network(world, &member.settings, &own, error));
   }
+  progress_set_prefix("");
   return LS_OK;
 }
 
@@ -175,8 +182,10 @@ static ls_status collect(trainer_t *trainer, ls_status status, ls_error *error) 
 static ls_status collect_members(world_t *world, const settings_t *settings, const train_options_t *members,
                                  const run_lock_t *lock, ls_error *error) {
   solution_t solution = {.fit = {.rank = 0}};
-  const train_options_t options = {
-      .log = members->log, .replace = members->replace, .rewrites = members->resume};
+  const train_options_t options = {.log = members->log,
+                                   .results = members->results,
+                                   .replace = members->replace,
+                                   .rewrites = members->resume};
   trainer_t trainer = {.world = world,
                        .settings = settings,
                        .options = &options,

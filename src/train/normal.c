@@ -6,6 +6,7 @@
 
 #include "base/activity.h"
 #include "base/float_mode.h"
+#include "base/progress.h"
 #include "layout/shard.h"
 #include "data/stream.h"
 #include "math/gram.h"
@@ -102,6 +103,8 @@ static void add_blocks(const normal_t *normal, int64_t first, int64_t rows, doub
       int64_t n = rows - at < BLOCK_ROWS ? rows - at : BLOCK_ROWS;
       fill_block(normal, first + at, n);
       normal->add(normal, n, leaf);
+#pragma omp master
+      progress_advance(n);
     }
   }
 }
@@ -302,9 +305,11 @@ ls_status normal_equations(world_t *world, const gather_t *gather, int threads, 
   TRY(world_agree(world, make_buffers(&normal, arena, &products, error), error));
   TRY(sum_weights(&normal, &equations, error));
   normal.weight = equations.weight;
+  progress_begin((has_bias ? 2 : 1) * split->rows, NULL, "adding up products of columns");
   if (has_bias) TRY(find_mean(&normal, products, error));
   normal.takes_roots = true;
   TRY(sum_rows(&normal, add_products, (size_t)(normal.width * normal.width), products, error));
+  progress_end();
   equations.mean = normal.mean;
   equations.products = products;
   *out = equations;

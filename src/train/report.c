@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/progress.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -21,7 +23,6 @@ ls_status report_open(report_t *report, const run_directory_t *run, const train_
                       int64_t epochs, ls_error *error) {
   char path[RUN_FILE_SIZE];
   report->log = options->log;
-  report->live = options->live;
   report->epochs = epochs;
   if (run == NULL) return LS_OK;
   run_file(run, "log.jsonl", path);
@@ -101,17 +102,6 @@ void report_save_failed(report_t *report, int64_t step, const char *reason) {
 
 /* ---- for users ---- */
 
-void report_live(const report_t *report, int64_t epoch, double share, double loss, double rows_per_second,
-                 double eta) {
-  static const char bar[] = "##############################";
-  int full = (int)(share * (double)(sizeof bar - 1));
-  if (report->log == NULL || report->log->out == NULL || !report->live) return;
-  fprintf(report->log->out,
-          "\r\033[Kepoch %" PRId64 "/%" PRId64 " [%-*.*s] loss %.4f  %.0f rows/s  ETA %.0f s", epoch,
-          report->epochs, (int)sizeof bar - 1, full, bar, loss, rows_per_second, eta);
-  fflush(report->log->out);
-}
-
 /* Prints the training losses of several heads after that of the network. */
 static void print_head_losses(const history_t *history, const history_row_t *row, FILE *out) {
   for (size_t h = 0; h < history_heads(history); h++)
@@ -128,14 +118,17 @@ void report_epoch(report_t *report, const history_t *history, const history_row_
   if (report->log == NULL || report->log->out == NULL) return;
   FILE *out = report->log->out;
   const double *values = row->values;
-  fprintf(out, "%sepoch %*.0f/%" PRId64 "  train loss %.5f", report->live ? "\r\033[K" : "",
-          report->epochs > 99 ? 4 : 2, values[HISTORY_EPOCH], report->epochs, values[HISTORY_TRAIN_LOSS]);
+  progress_clear();
+  fprintf(out, "epoch %*.0f/%" PRId64 "  train loss %.5f", report->epochs > 99 ? 4 : 2, values[HISTORY_EPOCH],
+          report->epochs, values[HISTORY_TRAIN_LOSS]);
   print_head_losses(history, row, out);
   if (valid != NULL) {
     fputs("  valid ", out);
     metrics_print_line(valid, out);
   }
+  char rate[32];
   double seconds = values[HISTORY_SECONDS];
-  fprintf(out, "  %.0f rows/s\n", seconds > 0 ? values[HISTORY_ROWS] / seconds : 0);
+  text_write_grouped(seconds > 0 ? values[HISTORY_ROWS] / seconds : 0, rate, sizeof rate);
+  fprintf(out, "  %s rows/s\n", rate);
   fflush(out);
 }

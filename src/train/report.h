@@ -1,5 +1,6 @@
-/* Reports of a running run: lines and a live bar for users, log.jsonl for tools. (training_end.c writes
- * summary.json.) On ranks other than 0 every function does nothing. */
+/* Reports of a running run: a line for each epoch for users, log.jsonl for tools. (training_end.c writes
+ * summary.json, base/progress.h shows how far an epoch has come.) On ranks other than 0 every function does
+ * nothing. */
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
@@ -15,8 +16,7 @@
 typedef struct {
   const log_t *log; /* NULL on ranks that print nothing */
   log_file_t lines; /* log.jsonl */
-  bool live;
-  int64_t epochs; /* epochs of the run */
+  int64_t epochs;   /* epochs of the run */
 } report_t;
 
 /* Opens log.jsonl; LS_IO if that fails. run NULL: there is no such file, only lines for users. */
@@ -45,11 +45,6 @@ void report_stop(report_t *report, int64_t step, const char *reason);
 /* Logs a checkpoint: seconds that the steps paused, and the cost of writing it; or why it failed. */
 void report_saved(report_t *report, int64_t step, double pause, const background_cost_t *cost);
 void report_save_failed(report_t *report, int64_t step, const char *reason);
-
-/* Redraws the live bar: share of the epoch done, loss so far, rows per second, seconds to the end of the
- * run. */
-void report_live(const report_t *report, int64_t epoch, double share, double loss, double rows_per_second,
-                 double eta);
 
 /* Logs the end of an epoch; `valid` may be NULL. */
 void report_epoch(report_t *report, const history_t *history, const history_row_t *row,

@@ -68,7 +68,7 @@ static void say_rank(const trainer_t *trainer) {
 
 static void say_solution(const trainer_t *trainer) {
   const regression_t *fit = &trainer->solution->fit;
-  const log_t *log = trainer->options->log;
+  const log_t *log = trainer_results(trainer);
   say_rank(trainer);
   if (isfinite(fit->condition)) log_info(log, "condition number %.3g", fit->condition);
   for (int64_t k = 0; k < graph_outputs(trainer->graph) && fit->alpha != NULL; k++)

@@ -74,10 +74,10 @@ static bool wants_save(stop_watch_t *watch, double now) {
   return watch->continued || save_pace_due(&watch->pace, now, false);
 }
 
-bool stop_watch_wants_look(stop_watch_t *watch, double longest) {
+bool stop_watch_wants_look(stop_watch_t *watch) {
   double now = clock_seconds();
   bool save = !watch->save_due && wants_save(watch, now);
-  return own_reason(watch, now) != STOP_NOT || save || now - watch->last_look > longest;
+  return own_reason(watch, now) != STOP_NOT || save;
 }
 
 /* Steps to the next look, from the time that the last ones took. Halved or doubled, because the measurement

@@ -45,9 +45,8 @@ typedef struct {
 void stop_watch_begin(stop_watch_t *watch, world_t *world, double began, double time_limit, int64_t job_end,
                       double checkpoint_bytes);
 
-/* Whether this rank has a request or a checkpoint is due, or the last look is more than `longest` seconds
- * ago. Called by one thread at a time. */
-bool stop_watch_wants_look(stop_watch_t *watch, double longest);
+/* Whether this rank has a request or a checkpoint is due. Called by one thread at a time. */
+bool stop_watch_wants_look(stop_watch_t *watch);
 
 /* Performs a look. Called when steps_left is 0 or when some rank wants a look. If any rank has a request,
  * sets *stop on all ranks; otherwise leaves *stop unchanged. Sets save_due. Collective. */

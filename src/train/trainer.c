@@ -5,6 +5,7 @@
 
 #include "base/activity.h"
 #include "base/clock.h"
+#include "base/progress.h"
 #include "base/size.h"
 #include "layout/shard.h"
 #include "optim/schedule.h"
@@ -56,22 +57,22 @@ static int64_t rows_of_run(const trainer_t *trainer) {
   return by_steps > 0 && by_steps < by_epochs ? by_steps : by_epochs;
 }
 
-static void show_progress(const trainer_t *trainer, int64_t steps) {
+static void show_progress(const trainer_t *trainer) {
   const position_t *position = &trainer->position;
-  double rate = (double)position->rows / position->seconds;
-  report_live(&trainer->record.report, position->epoch + 1, (double)position->step_in_epoch / (double)steps,
-              engine_live_loss(trainer->engine), rate,
-              (double)(rows_of_run(trainer) - position->rows) / rate);
+  const double rate = (double)position->rows / position->seconds;
+  if (progress_is_due(0))
+    progress_figures(position->step_in_epoch, engine_live_loss(trainer->engine), rate,
+                     fmax(0, (double)(rows_of_run(trainer) - position->rows) / rate));
 }
 
-#define LIVE_SECONDS 2.0 /* between two live lines if nothing else causes a look */
+#define LIVE_SECONDS 2.0 /* between two drawings if nothing else causes a look */
 
 /* Whether this rank wants the engine to return for a look. Called by a thread of the engine. */
 static bool wants_look(void *context) {
   trainer_t *trainer = context;
   if (finite_stops(trainer) && engine_has_fault(trainer->engine)) return true;
   if (saver_wants_look(&trainer->copies.saver)) return true;
-  return stop_watch_wants_look(&trainer->watch, trainer->record.report.live ? LIVE_SECONDS : INFINITY);
+  return stop_watch_wants_look(&trainer->watch) || progress_is_due(LIVE_SECONDS);
 }
 
 /* Whether the last look found that the run must stop, or a checkpoint is due. Then one more step is done. */
@@ -98,7 +99,7 @@ static ls_status save_good_state(trainer_t *trainer, ls_error *error) {
 /* Runs steps up to `end`. A few times per second, or with several nodes when a rank wants it, all ranks look
  * whether the run must stop or a checkpoint is due. If so, one more step is done: its gradient norm tells
  * whether the parameters are worth keeping. */
-static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error *error) {
+static ls_status run_to(trainer_t *trainer, int64_t end, ls_error *error) {
   position_t *position = &trainer->position;
   partition_t partition = trainer->data.dataset->train.partition;
   int64_t batch = trainer->settings->train.global_batch_size;
@@ -122,7 +123,7 @@ static ls_status run_to(trainer_t *trainer, int64_t end, int64_t steps, ls_error
     if (is_last_step(trainer) || !look) continue;
     TRY(stop_watch_look(&trainer->watch, &trainer->stop, error));
     TRY(saver_look(&trainer->copies.saver, error));
-    if (trainer->record.report.live) show_progress(trainer, steps);
+    show_progress(trainer);
   }
   return LS_OK;
 }
@@ -179,7 +180,7 @@ static ls_status train_steps(trainer_t *trainer, int64_t steps, ls_error *error)
   position_t *position = &trainer->position;
   while (position->step_in_epoch < steps && !is_cut_off(trainer) && trainer->stop == STOP_NOT) {
     activity_set("training, in epoch %" PRId64, position->epoch + 1);
-    TRY(run_to(trainer, next_stop(trainer, steps), steps, error));
+    TRY(run_to(trainer, next_stop(trainer, steps), error));
     if (settings->train.log_every > 0 && position->step % settings->train.log_every == 0)
       TRY(log_step(trainer, position->step_in_epoch, error));
     TRY(judge_window(trainer, error));
@@ -402,7 +403,10 @@ ls_status trainer_epoch(trainer_t *trainer, ls_error *error) {
   if (position->step_in_epoch > 0) engine_set_epoch_loss(trainer->engine, trainer->copies.sums);
   engine_seconds(trainer->engine, trainer->record.seconds_before);
   trainer->guard.returned = false;
+  progress_begin(steps, "step", "epoch %" PRId64 "/%" PRId64, position->epoch + 1,
+                 trainer->settings->train.epochs);
   TRY(train_steps(trainer, steps, error));
+  progress_end();
   if (trainer->guard.returned) return LS_OK; /* the next call begins the epoch to which the run went back */
   if (position->step_in_epoch < steps) return end_within_epoch(trainer, error);
   return end_epoch(trainer, position->seconds - before, error);

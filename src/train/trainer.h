@@ -17,7 +17,7 @@ typedef struct {
   bool in_memory; /* no run directory: nothing is read or written but the data; not with the four above */
   const char *data_name; /* what files of the run call the dataset; NULL: its path */
   const log_t *log;      /* messages for users; only rank 0's `out` is open */
-  bool live;             /* log->out is a terminal: show a live bar */
+  const log_t *results;  /* the lines at the end, likewise; NULL: they go to `log` */
   int64_t job_end;       /* end of the batch job in seconds since 1970; 0: unknown */
 } train_options_t;
 

@@ -113,6 +113,9 @@ ls_status trainer_begin(trainer_t *trainer, ls_error *error);
 ls_status trainer_epoch(trainer_t *trainer, ls_error *error);
 ls_status trainer_finish(trainer_t *trainer, ls_status status, ls_error *error);
 
+/* Where the lines at the end of the run go. */
+const log_t *trainer_results(const trainer_t *trainer);
+
 /* Whether the run has a directory. */
 bool trainer_has_files(const trainer_t *trainer);
 

@@ -1,6 +1,10 @@
 /* What all parts of a run use. */
 #include "train/trainer_impl.h"
 
+const log_t *trainer_results(const trainer_t *trainer) {
+  return trainer->options->results != NULL ? trainer->options->results : trainer->options->log;
+}
+
 bool trainer_has_files(const trainer_t *trainer) {
   return !trainer->options->in_memory;
 }

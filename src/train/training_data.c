@@ -2,6 +2,7 @@
  * refuses are found here. */
 #include "train/trainer_impl.h"
 
+#include "base/progress.h"
 #include "data/split_walk.h"
 #include "data/stream.h"
 #include "features/features_fit.h"
@@ -80,9 +81,11 @@ static ls_status check_data(trainer_t *trainer, ls_error *error) {
 }
 
 ls_status trainer_load_data(trainer_t *trainer, ls_error *error) {
+  progress_begin(0, NULL, "reading the rows of %s", trainer->settings->data.file);
   TRY(dataset_load(trainer->world, trainer->settings, SPLIT_TRAIN | SPLIT_VALID | SPLIT_TEST,
                    objective_request(&trainer->objective), trainer->layout.shards, &trainer->data.dataset,
                    error));
+  progress_end();
   TRY(check_data(trainer, error));
   TRY(find_class_names(&trainer->objective, trainer->data.dataset, trainer->data.class_names, error));
   TRY(make_scalers(trainer, error));

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/isa.h"
 #include "base/json.h"
+#include "base/progress.h"
 #include "layout/shard.h"
 #include "run/timing.h"
 #include "store/store.h"
@@ -22,8 +23,6 @@ static ls_status read_best(trainer_t *trainer, ls_error *error) {
   if (!is_root(trainer)) return LS_OK;
   run_checkpoint(&trainer->run, trainer->position.best_step, path);
   if (!run_has(path)) run_best(&trainer->run, trainer->position.best_step, path);
-  log_info(trainer->options->log, "%s holds the best parameters, of step %" PRId64,
-           trainer_has_files(trainer) ? "model.h5" : "the model", trainer->position.best_step);
   if (trainer->copies.vector_step == trainer->position.best_step) return LS_OK; /* still in memory */
   return model_read_parameters(path, trainer->graph, trainer->copies.vector, error);
 }
@@ -207,18 +206,44 @@ static ls_status write_files(trainer_t *trainer, const metrics_t *test, ls_error
   return write_summary(trainer, test, error);
 }
 
+static void print_metrics(const trainer_t *trainer, const char *name, const metrics_t *metrics) {
+  FILE *out = trainer_results(trainer)->out;
+  if (out == NULL) return;
+  progress_clear();
+  fprintf(out, "%s ", name);
+  metrics_print_line(metrics, out);
+  metrics_print_baselines(metrics, out);
+  fputc('\n', out);
+  fflush(out);
+}
+
+/* Says which parameters the model holds. */
+static void print_choice(const trainer_t *trainer) {
+  const position_t *position = &trainer->position;
+  const bool is_best = position->best_step >= 0;
+  const int64_t step = is_best ? position->best_step : position->step;
+  const double *row = trainer->record.history.n > 0 ? best_epoch(trainer)->values : NULL;
+  char figures[128] = "";
+  if (row != NULL && (int64_t)row[HISTORY_STEP] == step)
+    snprintf(figures, sizeof figures,
+             isnan(row[HISTORY_VALID_LOSS]) ? ", epoch %.0f: train loss %.6g"
+                                            : ", epoch %.0f: train loss %.6g, valid loss %.6g",
+             row[HISTORY_EPOCH], row[HISTORY_TRAIN_LOSS], row[HISTORY_VALID_LOSS]);
+  log_info(trainer_results(trainer), "%s holds the %s parameters, of step %" PRId64 "%s",
+           trainer_has_files(trainer) ? "model.h5" : "the model", is_best ? "best" : "last", step, figures);
+}
+
 static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_error *error) {
+  char checksum[17];
+  const model_parts_t parts = trainer_model(trainer);
   if (!is_root(trainer)) return LS_OK;
   if (trainer_has_files(trainer)) TRY(write_files(trainer, test, error));
-  FILE *out = trainer->options->log->out;
-  if (test != NULL && out != NULL) {
-    fputs("test ", out);
-    metrics_print_line(test, out);
-    metrics_print_baselines(test, out);
-    fputc('\n', out);
-  }
+  TRY(model_checksum(&parts, checksum, error));
+  if (trainer->solution == NULL) print_choice(trainer);
+  if (test != NULL) print_metrics(trainer, "test", test);
   if (!trainer_has_files(trainer)) return LS_OK;
-  log_info(trainer->options->log, "run directory: %s", trainer->run.path);
+  log_info(trainer_results(trainer), "parameters checksum: %s", checksum);
+  log_info(trainer_results(trainer), "run directory: %s", trainer->run.path);
   run_tidy(&trainer->run);
   return LS_OK;
 }
@@ -227,17 +252,11 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
 static ls_status judge_split(trainer_t *trainer, const char *name, const split_t *split, double *loss,
                              ls_error *error) {
   metrics_t metrics = {0};
-  FILE *out = trainer->options->log->out;
   *loss = NAN;
   if (split->partition.rows == 0) return LS_OK;
   TRY(trainer_evaluate(trainer, split, &metrics, error));
   *loss = metrics.loss;
-  if (out != NULL) {
-    fprintf(out, "%s ", name);
-    metrics_print_line(&metrics, out);
-    metrics_print_baselines(&metrics, out);
-    fputc('\n', out);
-  }
+  print_metrics(trainer, name, &metrics);
   metrics_free(&metrics);
   return LS_OK;
 }

@@ -56,7 +56,7 @@ static ls_status import_words(char *line, char **said) {
   }
   options.table.labels = (table_list_t){&label, label != NULL};
   options.table.numeric = (table_list_t){&numeric, numeric != NULL};
-  log_t log = {open_memstream(said, &size)};
+  log_t log = {.out = open_memstream(said, &size)};
   ls_status status = import_run(&options, &log, &error);
   if (status != LS_OK) fprintf(log.out, "%s\n", error.message);
   fclose(log.out);

@@ -850,7 +850,7 @@ Test(import, a_class_that_training_lacks_is_reported) {
   import_input_t input = {.x = "sorted.csv"};
   const import_share_t shares[] = {{"train", 0.7}, {"test", 0.3}};
   FILE *out = fopen("log", "w+");
-  const log_t log = {out};
+  const log_t log = {.out = out};
   const import_options_t options = {.inputs = &input,
                                     .n_inputs = 1,
                                     .table.labels = one("-1"),

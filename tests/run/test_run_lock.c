@@ -11,7 +11,7 @@
 
 TestSuite(run_lock, .init = place_make, .fini = place_remove, .timeout = 60);
 
-static const log_t silent = {NULL};
+static const log_t silent = {.out = NULL};
 
 static ls_status take(double patience, run_lock_t **out, ls_error *error) {
   return run_lock_take("runs/a", patience, &silent, out, error);

@@ -71,7 +71,7 @@ __attribute__((unused)) static void expect_names(const char *what, const char *c
 __attribute__((unused)) static void expect_report(const char *part) {
   char text[8192] = "";
   FILE *out = tmpfile();
-  const log_t log = {out};
+  const log_t log = {.out = out};
   tables_report(tables, &log);
   rewind(out);
   cr_assert(fread(text, 1, sizeof text - 1, out) > 0);

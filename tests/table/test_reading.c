@@ -32,7 +32,7 @@ static char *describe(void) {
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
-  const log_t log = {out};
+  const log_t log = {.out = out};
   tables_report(tables, &log);
   for (size_t f = 0; f < tables->n_x; f++) {
     const table_column_t *column = &tables->features[tables->x[f].column];

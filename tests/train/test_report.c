@@ -17,7 +17,7 @@ static void limit(rlim_t bytes) {
 
 Test(report, lines_wait_while_the_disk_is_full) {
   char said[4096] = "", text[65536] = "";
-  log_t log = {fmemopen(said, sizeof said, "w")};
+  log_t log = {.out = fmemopen(said, sizeof said, "w")};
   const train_options_t options = {.log = &log};
   const run_directory_t run = {.path = "."};
   report_t report = {0};

@@ -29,7 +29,7 @@ static char *checkpoint(int64_t step) {
 /* Checkpoints of these steps, of which the last ones are spoiled. */
 static void make_checkpoints(const int64_t *steps, int n, int spoiled) {
   network_t net = network_make();
-  log_t silent = {NULL};
+  log_t silent = {.out = NULL};
   OK(run_directory_fresh(&run, false, &silent, error));
   for (int i = 0; i < n; i++) {
     position_t position = {
@@ -46,7 +46,7 @@ static void make_checkpoints(const int64_t *steps, int n, int spoiled) {
 static char *find(bool *found, position_t *position, ls_status expected) {
   char *text = NULL;
   size_t size = 0;
-  log_t log = {open_memstream(&text, &size)};
+  log_t log = {.out = open_memstream(&text, &size)};
   ls_error error = {0};
   ls_status status = run_newest_checkpoint(&run, &log, found, position, &error);
   fclose(log.out);
@@ -146,7 +146,7 @@ static int mark_in(const char *directory) {
 static char *start(char mark, bool replaces, bool finishes) {
   char *text = NULL, name[2] = {mark, '\0'};
   size_t size = 0;
-  log_t log = {open_memstream(&text, &size)};
+  log_t log = {.out = open_memstream(&text, &size)};
   OK(run_directory_fresh(&run, replaces, &log, error));
   fclose(log.out);
   cr_assert_not(exists("runs/a/mark"));
@@ -182,7 +182,7 @@ Test(run_directory, a_run_that_had_barely_begun_is_removed_and_said_so) {
                                          "history.h5",
                                          "model.h5",
                                          "notes.txt"};
-  log_t silent = {NULL};
+  log_t silent = {.out = NULL};
   free(start('a', false, true));
   free(start('b', false, false));
   cr_assert_eq(unlink("runs/a/mark"), 0);
@@ -216,7 +216,7 @@ Test(run_directory, only_a_request_removes_a_finished_run) {
 
 /* A directory of the user is neither moved nor removed, whatever the name of the run. */
 Test(run_directory, what_is_no_run_stays_where_it_is) {
-  log_t silent = {NULL};
+  log_t silent = {.out = NULL};
   for (int replaces = 0; replaces < 2; replaces++) {
     ls_error refusal = {0};
     cr_assert_eq(system("rm -rf runs; mkdir -p runs/a"), 0);
