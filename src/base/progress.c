@@ -27,7 +27,12 @@ enum { COUNT, LOSS, RATE, ETA, PARTS, BAR = PARTS };
 static const int left_out[] = {RATE, COUNT, BAR, LOSS, ETA};
 enum { LEFT_OUT = sizeof left_out / sizeof left_out[0] };
 
-enum { LEAST_BAR = 6, MOST_BAR = 30, PART_SIZE = 64 };
+enum {
+  MOST_TEXT = 24,
+  /* columns of the text, or half of the terminal if that is more */ LEAST_BAR = 6,
+  MOST_BAR = 30,
+  PART_SIZE = 64
+};
 
 static bool is_continuation(char c) {
   return ((unsigned char)c & 0xC0) == 0x80;
@@ -100,7 +105,8 @@ void progress_format(const progress_figures_t *figures, int width, char *out, si
   bool has_bar = width > 0 && figures->total > 0;
   write_parts(figures, parts);
   snprintf(what, sizeof what, "%s", figures->what);
-  if (columns(what) > room / 2) clip(what, room / 2);
+  int most = room / 2 > MOST_TEXT ? room / 2 : MOST_TEXT;
+  clip(what, most < room ? most : room);
   for (int i = 0; i < LEFT_OUT; i++) {
     if (parts_columns(what, parts) + (has_bar ? LEAST_BAR + frame : 0) <= room) break;
     if (left_out[i] == BAR)

@@ -132,7 +132,7 @@ const char *launch_openmp_ignored(int64_t threads, char *out, size_t size) {
   const int asked = first_number(text), limit = first_number(limit_text);
   int used = 0;
   if (text != NULL && asked == 0)
-    used = snprintf(out, size, "OMP_NUM_THREADS=%.40s, which is not a number of threads", text);
+    used = snprintf(out, size, "OMP_NUM_THREADS='%.40s', which is not a number of threads", text);
   else if (text != NULL && threads > 0 && threads != asked)
     used = snprintf(out, size, "OMP_NUM_THREADS=%.40s, because parallel.threads is %" PRId64, text, threads);
   else if (text != NULL && threads < 1 && limit > 0 && limit < asked)
@@ -143,7 +143,7 @@ const char *launch_openmp_ignored(int64_t threads, char *out, size_t size) {
                  "all but the first number of OMP_NUM_THREADS=%.40s, because threads start no threads", text);
   if (limit_text != NULL && limit == 0 && used < (int)size)
     used += snprintf(out + used, size - (size_t)used,
-                     "%sOMP_THREAD_LIMIT=%.40s, which is not a number of threads", used > 0 ? "; " : "",
+                     "%sOMP_THREAD_LIMIT='%.40s', which is not a number of threads", used > 0 ? "; " : "",
                      limit_text);
   return used > 0 ? out : NULL;
 }

@@ -146,38 +146,57 @@ Test(launch, counts_all_cores_whatever_binds_threads_of_openmp) {
   }
 }
 
-/* The start line says where the number of threads comes from. OMP_NUM_THREADS is a list for nested regions.
- */
+/* The start line says where the number of threads comes from, and one line what does not count, if anything.
+ * OMP_NUM_THREADS is a list for nested regions. */
 Test(launch, takes_threads_from_openmp_where_the_settings_leave_them_open) {
   static const struct {
     const char *variables, *words, *expected;
     int code;
+    const char *ignored; /* as it goes on after "ignored"; NULL: nothing is */
   } cases[] = {
-      {"OMP_NUM_THREADS=1", "", "1 thread by OMP_NUM_THREADS", 0},
-      {"OMP_NUM_THREADS=3,2", "", "3 threads by OMP_NUM_THREADS", 0},
-      {"OMP_NUM_THREADS=3", "parallel.threads=2", "2 threads, ", 0},
-      {"OMP_NUM_THREADS=3", "train.members=2", "3 threads by OMP_NUM_THREADS", 0},
-      {"OMP_NUM_THREADS=many", "parallel.threads=1", "1 thread, ", 0},
-      {"OMP_THREAD_LIMIT=1", "", "1 thread", 0},
-      {"OMP_NUM_THREADS=4 OMP_THREAD_LIMIT=1", "", "1 thread by OMP_THREAD_LIMIT", 0},
-      {"OMP_THREAD_LIMIT=1", "parallel.threads=2", "2 threads, but OMP_THREAD_LIMIT allows 1", 2},
-      {"OMP_NUM_THREADS=65536", "", "OMP_NUM_THREADS: 65536 threads are far more", 2},
-      {"OMP_MAX_ACTIVE_LEVELS=0", "parallel.threads=2", "2 threads, ", 0},
-      {"OMP_DYNAMIC=true", "parallel.threads=2", "2 threads, ", 0},
-      {"SLURM_CPUS_PER_TASK=2 OMP_NUM_THREADS=1", "", "1 thread by OMP_NUM_THREADS", 0},
-      {"SLURM_CPUS_PER_TASK=1 OMP_NUM_THREADS=2", "", "OMP_NUM_THREADS=2, but SLURM gives each task 1", 2},
+      {"OMP_NUM_THREADS=1", "", "1 thread by OMP_NUM_THREADS", 0, NULL},
+      {"OMP_NUM_THREADS=3,2", "", "3 threads by OMP_NUM_THREADS", 0,
+       "all but the first number of OMP_NUM_THREADS=3,2"},
+      {"OMP_NUM_THREADS=3", "parallel.threads=2", "2 threads, ", 0,
+       "OMP_NUM_THREADS=3, because parallel.threads is 2\n"},
+      {"OMP_NUM_THREADS=2", "parallel.threads=2", "2 threads, ", 0, NULL},
+      {"OMP_NUM_THREADS=3", "train.members=2", "3 threads by OMP_NUM_THREADS", 0, NULL},
+      {"OMP_NUM_THREADS=many", "parallel.threads=1", "1 thread, ", 0,
+       "OMP_NUM_THREADS='many', which is not a number of threads\n"},
+      {"OMP_NUM_THREADS=0", "parallel.threads=1", "1 thread, ", 0, "OMP_NUM_THREADS='0', which"},
+      {"OMP_NUM_THREADS=-2", "", "thread", 0, "OMP_NUM_THREADS='-2', which"},
+      {"OMP_THREAD_LIMIT=1", "", "1 thread by OMP_THREAD_LIMIT", 0, NULL},
+      {"OMP_THREAD_LIMIT=few", "", "thread", 0, "OMP_THREAD_LIMIT='few', which"},
+      {"OMP_NUM_THREADS=4 OMP_THREAD_LIMIT=1", "", "1 thread by OMP_THREAD_LIMIT", 0,
+       "OMP_NUM_THREADS=4, because OMP_THREAD_LIMIT is 1\n"},
+      {"OMP_NUM_THREADS=x OMP_THREAD_LIMIT=y", "parallel.threads=1", "1 thread, ", 0,
+       "OMP_NUM_THREADS='x', which is not a number of threads; OMP_THREAD_LIMIT='y', which"},
+      {"OMP_THREAD_LIMIT=1", "parallel.threads=2", "2 threads, but OMP_THREAD_LIMIT allows 1", 2, NULL},
+      {"OMP_NUM_THREADS=65536", "", "OMP_NUM_THREADS: 65536 threads are far more", 2, NULL},
+      {"OMP_MAX_ACTIVE_LEVELS=0", "parallel.threads=2", "2 threads, ", 0, "OMP_MAX_ACTIVE_LEVELS: "},
+      {"OMP_DYNAMIC=true", "parallel.threads=2", "2 threads, ", 0, "OMP_DYNAMIC: "},
+      {"SLURM_CPUS_PER_TASK=2 OMP_NUM_THREADS=1", "", "1 thread by OMP_NUM_THREADS", 0, NULL},
+      {"SLURM_CPUS_PER_TASK=1 OMP_NUM_THREADS=2", "", "OMP_NUM_THREADS=2, but SLURM gives each task 1", 2,
+       NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char ignored[128];
     result_t result = run_command("env %s %s train config.yaml train.epochs=1 %s", cases[i].variables,
                                   run_launcher(ALONE), cases[i].words);
     cr_expect_eq(result.code, cases[i].code, "%s: exit code %d\n%s", cases[i].variables, result.code,
                  result.err);
     cr_expect_not_null(strstr(result.err, cases[i].expected), "%s: no '%s' in\n%s", cases[i].variables,
                        cases[i].expected, result.err);
+    snprintf(ignored, sizeof ignored, "ignored %s", cases[i].ignored != NULL ? cases[i].ignored : "");
+    cr_expect_eq(strstr(result.err, ignored) != NULL, cases[i].ignored != NULL, "%s: not as '%s' in\n%s",
+                 cases[i].variables, ignored, result.err);
   }
   run_well(ALONE, "train config.yaml name=m train.epochs=1");
-  result_t result = run_command("env OMP_THREAD_LIMIT=1 %s eval runs/m", run_launcher(ALONE));
+  result_t result =
+      run_command("env OMP_THREAD_LIMIT=1 OMP_NUM_THREADS=2 %s eval runs/m", run_launcher(ALONE));
   cr_expect_eq(result.code, 0, "eval: exit code %d\n%s", result.code, result.err);
+  cr_expect_not_null(strstr(result.err, "ignored OMP_NUM_THREADS=2, because OMP_THREAD_LIMIT is 1"), "%s",
+                     result.err);
 }
 
 /* Under mpirun, with ranks bound to cores by the launcher: neither variable changes what a rank has. */
