@@ -20,6 +20,10 @@ typedef struct {
   double low, high;
 } target_column_t;
 
+/* What folds share out evenly: nothing, the classes in column `strata` of y (counted from 1), or labels,
+ * which may be one-hot. */
+enum { STRATA_NONE = 0, STRATA_LABELS = -1 };
+
 /* What a loss needs from the data: labels in [0, width), or `width` values per row. Values must be in [low,
  * high], or are unlimited when both are 0. A loss with several heads asks for values column by column; class
  * numbers are values then. */
@@ -29,6 +33,7 @@ typedef struct {
   double low, high;
   const target_column_t *columns; /* (width): the columns of y with the values; NULL: all, in order */
   bool all_columns;               /* y has no other columns */
+  int64_t strata;                 /* STRATA_…, or a column */
 } target_request_t;
 
 /* The targets of some rows. `labels` or `values` is NULL, whichever the kind does not use. */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "data/stream.h"
 #include "inspect/names.h"
+#include "layout/validation.h"
 #include "score/match.h"
 #include "score/unseen.h"
 #include "store/store.h"
@@ -56,6 +57,8 @@ static const char *const uses[] = {"data.file",
                                    "data.test_weights",
                                    "data.validation",
                                    "data.validation_seed",
+                                   "data.folds",
+                                   "data.fold",
                                    "data.missing",
                                    "data.external",
                                    "data.memory_limit",
@@ -82,9 +85,9 @@ static bool is_overridden(const eval_arguments_t *a, const char *key) {
 /* Keys that name rows, which --x or DATA does. Another file may have its arrays elsewhere. */
 static error_t check_overrides(eval_arguments_t *a) {
   static const char *const rows[] = {
-      "data.x",          "data.y",          "data.valid_x",      "data.valid_y",
-      "data.test_x",     "data.test_y",     "data.test_weights", "data.valid_weights",
-      "data.validation", "data.window.test"};
+      "data.x",          "data.y",      "data.valid_x",      "data.valid_y",
+      "data.test_x",     "data.test_y", "data.test_weights", "data.valid_weights",
+      "data.validation", "data.folds",  "data.fold",         "data.window.test"};
   if (a->data != NULL && is_overridden(a, "data.file"))
     return arguments_refuse(&a->arguments,
                             "'%.80s' and data.file both name the file of the rows: leave one out", a->data);
@@ -150,7 +153,7 @@ typedef struct {
 enum { PLACES = 3 };
 
 static void list_places(const settings_t *settings, split_place_t places[PLACES]) {
-  const char *group = settings->data.validation_group;
+  const char *group = settings->data.validation.group;
   memset(places, 0, PLACES * sizeof *places);
   places[0] = (split_place_t){.name = "test", .bit = SPLIT_TEST, .weights = settings->data.test_weights};
   places[1] = (split_place_t){.name = "valid", .bit = SPLIT_VALID, .weights = settings->data.valid_weights};
@@ -195,8 +198,8 @@ static void name_arrays(settings_t *settings, const char *x, const char *y, cons
   settings->data.x = settings->data.valid_x = settings->data.test_x = x;
   settings->data.y = settings->data.valid_y = settings->data.test_y = y;
   settings->data.weights = settings->data.valid_weights = settings->data.test_weights = weights;
-  settings->data.validation = settings->data.window.test = 0;
-  settings->data.validation_group = NULL;
+  settings->data.window.test = 0;
+  settings->data.validation = (validation_settings_t){.seed = SETTINGS_AUTO};
 }
 
 /* What replaces missing values comes from training rows, so only a model that was trained with such a rule
@@ -217,9 +220,8 @@ static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, split_pl
                              ls_error *error) {
   settings_t *settings = ready->settings;
   if (a->data != NULL) settings->data.file = a->data;
-  bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL;
   bool test_in_train = settings->data.window.length > 0 && settings->data.window.test > 0;
-  int in_train = (by_share ? SPLIT_VALID : 0) | (test_in_train ? SPLIT_TEST : 0);
+  int in_train = (validation_splits_training(settings) ? SPLIT_VALID : 0) | (test_in_train ? SPLIT_TEST : 0);
   if (a->data != NULL && a->split == NULL) in_train = 0; /* another file: all of its rows */
   if (a->x != NULL) {
     const char *weights = is_overridden(a, "data.weights") ? settings->data.weights : "none";

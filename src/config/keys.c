@@ -263,6 +263,8 @@ static ls_status check_effect(const reading_t *reading, key_table_t table, const
   if (row->used_by == NULL) {
     if (keys_find(tree, with->path, &section) != NULL) return LS_OK; /* switched off in words */
     TRY(is_changed(reading, with, base, &is_used));
+    if (!is_used && row->used_also != NULL)
+      TRY(is_changed(reading, find_row(table, row->used_also), base, &is_used));
     if (is_used) return LS_OK;
     return setting_refuse(reading, value, path,
                           "has no effect while %s is %s: set that too, or leave this out", key,

@@ -26,8 +26,9 @@ typedef struct {
   const char *meaning;
   range_t range;
   /* The key has an effect only if the key `used_with` of the same table has one of the names in `used_by`
-   * (separated by ", "), or, if `used_by` is NULL, anything but its default. Both NULL: it always has. */
-  const char *used_with, *used_by;
+   * (separated by ", "), or, if `used_by` is NULL, if it or the key `used_also` has anything but its default.
+   * All NULL: it always has. */
+  const char *used_with, *used_by, *used_also;
   bool may_change;     /* a resumed run may have another value than the run that it goes on with */
   bool or_auto;        /* "auto" is also allowed */
   bool is_named;       /* a text stands for a table with this `name`, as for a path with a row PATH.name */

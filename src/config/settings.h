@@ -113,6 +113,15 @@ typedef struct {
   int64_t seed;      /* of frequencies and landmarks, or SETTINGS_AUTO: train.seed */
 } basis_settings_t;
 
+/* Which rows are for validation, if they have no arrays of their own. */
+typedef struct {
+  double share;      /* of the training rows, in [0, 1); 0: none */
+  const char *group; /* name of a group instead of a share, or NULL */
+  int64_t seed;      /* for choosing validation rows and folds, or SETTINGS_AUTO: train.seed */
+  int64_t folds;     /* the training rows are dealt to so many folds, >= 2; 0: they are not */
+  int64_t fold;      /* whose rows are the validation rows, 1 .. folds */
+} validation_settings_t;
+
 /* Section data: the rows, and how they are read, chosen and scaled. */
 typedef struct {
   const char *file;              /* HDF5 dataset file; required */
@@ -120,12 +129,10 @@ typedef struct {
   const char *valid_x, *valid_y; /* default valid/x and valid/y, used if present and validation is 0 */
   const char *test_x, *test_y;   /* default test/x and test/y, used if present */
   const char *weights, *valid_weights, *test_weights; /* paths of the row weights, or "none" */
-  double validation;            /* share of the training rows kept for validation, in [0, 1) */
-  const char *validation_group; /* name of a group instead of a share, or NULL */
-  int64_t validation_seed;      /* seed for choosing validation rows, or SETTINGS_AUTO: train.seed */
-  const char *shuffle;          /* full, blocks, none */
-  int64_t memory_limit;         /* most bytes of rows that a rank keeps in memory; 0: no limit */
-  bool external;                /* arrays of the file may be in other files */
+  validation_settings_t validation;
+  const char *shuffle;  /* full, blocks, none */
+  int64_t memory_limit; /* most bytes of rows that a rank keeps in memory; 0: no limit */
+  bool external;        /* arrays of the file may be in other files */
   window_settings_t window;
   scaling_settings_t scaling, target_scaling;
   column_scaling_t *columns; /* columns whose scaling differs from `scaling` */

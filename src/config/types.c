@@ -291,16 +291,16 @@ static ls_status read_validation(const setting_t *setting, void *field) {
   } else {
     TRY(read_text(setting, &group));
   }
-  settings->data.validation = share;
-  settings->data.validation_group = group;
+  settings->data.validation.share = share;
+  settings->data.validation.group = group;
   return LS_OK;
 }
 
 static yaml_value_t *write_validation(arena_t *arena, const key_row_t *row, const void *field) {
   const settings_t *settings = field;
   (void)row;
-  if (settings->data.validation_group != NULL) return write_word(arena, settings->data.validation_group);
-  return write_number_text(arena, settings->data.validation);
+  if (settings->data.validation.group != NULL) return write_word(arena, settings->data.validation.group);
+  return write_number_text(arena, settings->data.validation.share);
 }
 
 const value_type_t type_validation = {"a share or a group's name", read_validation, write_validation, "0.2"};

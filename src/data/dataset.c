@@ -286,7 +286,7 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
   TRY_OR_DONE(status);
   activity_set("reading the rows of %s", settings->data.file);
   TRY_OR_DONE(identity_of_splits(world, settings, &plan, splits, &identity, error));
-  TRY_OR_DONE(rows_choose(world, settings, splits, &plan, &choice, error));
+  TRY_OR_DONE(rows_choose(world, settings, &request, &plan, &choice, error));
   TRY_OR_DONE(dataset_new(world, &dataset, error));
   dataset->identity = identity;
   dataset->dropped = choice.dropped;
@@ -296,6 +296,24 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
 done:
   row_choice_free(&choice);
   free_series(series);
+  return status;
+}
+
+ls_status dataset_folds(world_t *world, const settings_t *settings, int64_t strata, uint16_t **fold,
+                        int64_t *rows, ls_error *error) {
+  dataset_plan_t plan;
+  const request_t request = {0, {.kind = TARGET_NONE, .strata = strata}};
+  series_t series[SPLITS] = {0};
+  row_choice_t choice = {0};
+  ls_status status = plan_everywhere(world, settings, &request, &plan, series, error);
+  free_series(series);
+  if (status == LS_OK) status = rows_choose(world, settings, &request, &plan, &choice, error);
+  if (status == LS_OK) {
+    *fold = choice.folds;
+    *rows = plan.split[TRAIN].array_rows;
+    choice.folds = NULL;
+  }
+  row_choice_free(&choice);
   return status;
 }
 

@@ -87,8 +87,14 @@ ls_status dataset_load(world_t *world, const settings_t *settings, int splits, t
                        int shards, dataset_t **out, ls_error *error);
 void dataset_destroy(dataset_t **dataset);
 
-/* Fails with LS_BAD_SETTINGS if validation rows are chosen in two ways: data.validation and arrays of their
- * own. For training; a trained model keeps what it was trained with. */
+/* Deals the rows of the training arrays to folds, as dataset_load does for data.folds > 0. *fold (rows) is
+ * malloc'd: 1 .. data.folds, and 0 for a row that data.missing leaves out. Collective: every rank gets the
+ * same. */
+ls_status dataset_folds(world_t *world, const settings_t *settings, int64_t strata, uint16_t **fold,
+                        int64_t *rows, ls_error *error);
+
+/* Fails with LS_BAD_SETTINGS if validation rows are chosen in two ways: data.validation or data.folds, and
+ * arrays of their own. For training; a trained model keeps what it was trained with. */
 ls_status dataset_check_choice(const settings_t *settings, ls_error *error);
 
 /* The attribute that names the classes in a column of y. */
@@ -101,10 +107,6 @@ const class_names_t *dataset_class_names(const dataset_t *dataset, int64_t colum
 
 /* Copies out->n names into the arena; false when there is no memory. */
 bool category_names_copy(arena_t *arena, char *const *names, category_names_t *out);
-
-/* Which rows of n go to validation: exactly floor(share * n + 0.5), by random_subset, so that every rank
- * finds the same ones. chosen[i] for rows [0, n). */
-void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen);
 
 /* One array of rows without targets, for predict: the rows of this rank's shards, as the split `test`,
  * streamed when they are more than `limit` bytes (0: never). Where the window has a length, rows are all

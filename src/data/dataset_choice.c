@@ -3,6 +3,8 @@
  * validation rows are then chosen among those that are kept. */
 #include "data/dataset_impl.h"
 
+#include "layout/validation.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -97,9 +99,10 @@ static ls_status drop_rows(world_t *world, const settings_t *settings, int which
   return kept > 0 ? LS_OK : none_left(settings, names.x, error);
 }
 
-/* The validation share, among the rows that are kept. Not collective. */
+/* The validation share or the fold, among the rows that are kept. Not collective. */
 static ls_status choose_validation(const settings_t *settings, dataset_plan_t *plan, row_choice_t *choice,
                                    ls_error *error) {
+  const validation_settings_t *validation = &settings->data.validation;
   source_t *train = &plan->split[TRAIN], *valid = &plan->split[VALID];
   int64_t kept = train->array_rows, next = 0;
   if (choice->kinds[TRAIN] != NULL)
@@ -111,31 +114,48 @@ static ls_status choose_validation(const settings_t *settings, dataset_plan_t *p
     free(chosen);
     return error_set(error, LS_NO_MEMORY, "%s: no memory to choose validation rows", settings->data.file);
   }
-  int64_t own = settings->data.validation_seed;
-  uint64_t seed = own == SETTINGS_AUTO ? settings->train.seed : (uint64_t)own;
-  validation_choice(kept, settings->data.validation, seed, chosen);
-  for (int64_t i = 0; i < train->array_rows; i++)
-    if (choice->kinds[TRAIN][i] == ROW_KEPT && chosen[next++]) choice->kinds[TRAIN][i] = ROW_VALIDATES;
+  if (choice->folds == NULL) validation_choice(kept, validation->share, validation_seed(settings), chosen);
+  for (int64_t i = 0; i < train->array_rows; i++) {
+    if (choice->kinds[TRAIN][i] != ROW_KEPT) continue;
+    bool validates = choice->folds != NULL ? choice->folds[i] == validation->fold : chosen[next++];
+    if (validates) choice->kinds[TRAIN][i] = ROW_VALIDATES;
+  }
   free(chosen);
-  valid->rows = validation_rows(kept, settings->data.validation);
+  valid->rows = validation_rows(settings, kept);
   train->rows = kept - valid->rows;
   return train->rows > 0 && valid->rows > 0 ? LS_OK : none_left(settings, settings->data.x, error);
 }
 
-ls_status rows_choose(world_t *world, const settings_t *settings, int splits, dataset_plan_t *plan,
-                      row_choice_t *choice, ls_error *error) {
+/* Collective. */
+static ls_status choose_folds(world_t *world, const settings_t *settings, const request_t *request,
+                              const dataset_plan_t *plan, row_choice_t *choice, ls_error *error) {
+  const source_t *train = &plan->split[TRAIN];
+  ls_status status = LS_OK;
+  if (settings->data.validation.folds == 0) return LS_OK;
+  choice->folds = calloc((size_t)train->array_rows, sizeof *choice->folds);
+  if (choice->folds == NULL)
+    status = error_set(error, LS_NO_MEMORY, "%s: no memory for the folds of its rows", settings->data.file);
+  TRY(world_agree(world, status, error));
+  return folds_of_rows(world, settings, request->targets.strata, train, choice->kinds[TRAIN], choice->folds,
+                       error);
+}
+
+ls_status rows_choose(world_t *world, const settings_t *settings, const request_t *request,
+                      dataset_plan_t *plan, row_choice_t *choice, ls_error *error) {
   bool drops = strcmp(settings->data.missing, "drop") == 0;
   for (int which = 0; which < SPLITS && drops; which++) {
     source_t *source = &plan->split[which];
-    bool is_asked = (splits & 1 << which) != 0 || (which == TRAIN && plan->by_share);
+    bool is_asked = (request->splits & 1 << which) != 0 || (which == TRAIN && plan->by_share);
     bool has_own_rows = source->there && array_of(plan, which) == which && source->type != ELEMENT_U8;
     if (is_asked && has_own_rows) TRY(drop_rows(world, settings, which, source, choice, error));
   }
   if (!plan->by_share) return LS_OK;
+  TRY(choose_folds(world, settings, request, plan, choice, error));
   return world_agree(world, choose_validation(settings, plan, choice, error), error);
 }
 
 void row_choice_free(row_choice_t *choice) {
   for (int which = 0; which < SPLITS; which++) free(choice->kinds[which]);
+  free(choice->folds);
   *choice = (row_choice_t){0};
 }

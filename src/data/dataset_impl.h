@@ -35,7 +35,7 @@ typedef struct {
 } source_t;
 
 typedef struct {
-  bool by_share;         /* validation rows are chosen among the training arrays' rows */
+  bool by_share;         /* validation rows are chosen among the training arrays' rows: a share or a fold */
   bool in_train[SPLITS]; /* the rows lie in the training arrays */
   source_t split[SPLITS];
   int64_t series;      /* windows: in the training arrays */
@@ -62,9 +62,6 @@ int array_of(const dataset_plan_t *plan, int which);
  * frees those of all arrays, also after an error. */
 ls_status plan_make(const store_t *store, const settings_t *settings, dataset_plan_t *out,
                     series_t series[SPLITS], ls_error *error);
-
-/* How many of n rows go to validation. */
-int64_t validation_rows(int64_t n, double share);
 
 /* Whether the targets of the asked splits are what is asked for. */
 ls_status plan_check(const store_t *store, const settings_t *settings, const dataset_plan_t *plan, int splits,
@@ -177,24 +174,33 @@ ls_status categories_plan(const store_t *store, int64_t columns, bool *has_unord
 /* Loads the names of the categories of the `columns` columns of x. LS_BAD_DATA if a name is repeated. */
 ls_status categories_load(const store_t *store, int64_t columns, dataset_t *dataset, ls_error *error);
 
+/* ---- dataset_folds.c ---- */
+
+/* Deals the rows of `train` with kinds[row] == ROW_KEPT to folds (array_rows), all of them if kinds is NULL;
+ * 0 for the others. Rank 0 reads the classes in y. Collective. */
+ls_status folds_of_rows(world_t *world, const settings_t *settings, int64_t strata, const source_t *train,
+                        const uint8_t *kinds, uint16_t *folds, ls_error *error);
+
 /* ---- dataset_choice.c ---- */
+
+/* What is asked of a dataset. */
+typedef struct {
+  int splits;
+  target_request_t targets;
+} request_t;
 
 /* What becomes of the rows of each split's arrays. */
 typedef struct {
   uint8_t *kinds[SPLITS]; /* (array_rows): ROW_…; NULL: all rows are kept. malloc'd */
+  uint16_t *folds;        /* (array_rows of TRAIN): 1 .. data.folds, 0: dropped; NULL: no folds. malloc'd */
   int64_t dropped;        /* rows of all splits */
 } row_choice_t;
 
 /* Drops rows with missing values where data.missing says so, and chooses validation rows among the others;
  * the plan's rows are those that are left. Collective. The caller frees the choice, also after an error. */
-ls_status rows_choose(world_t *world, const settings_t *settings, int splits, dataset_plan_t *plan,
-                      row_choice_t *choice, ls_error *error);
+ls_status rows_choose(world_t *world, const settings_t *settings, const request_t *request,
+                      dataset_plan_t *plan, row_choice_t *choice, ls_error *error);
 void row_choice_free(row_choice_t *choice);
-
-typedef struct {
-  int splits;
-  target_request_t targets;
-} request_t;
 
 /* What a rank's part of a file is read by. */
 typedef struct {

@@ -3,7 +3,7 @@
  * is read. */
 #include "data/dataset_impl.h"
 
-#include "base/random.h"
+#include "layout/validation.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -98,24 +98,20 @@ static ls_status describe_split(const store_t *store, const split_names_t *names
 
 /* ---- validation rows out of the training rows ---- */
 
-int64_t validation_rows(int64_t n, double share) {
-  return (int64_t)floor(share * (double)n + 0.5);
-}
-
-void validation_choice(int64_t n, double share, uint64_t seed, bool *chosen) {
-  random_stream_t stream = {seed, RANDOM_VALIDATION, 0, 0};
-  random_subset(&stream, n, validation_rows(n, share), chosen);
-}
-
-static ls_status split_by_share(const store_t *store, const settings_t *settings, dataset_plan_t *plan,
+/* A share of the rows is for validation, or a fold. */
+static ls_status split_training(const store_t *store, const settings_t *settings, dataset_plan_t *plan,
                                 ls_error *error) {
+  const validation_settings_t *validation = &settings->data.validation;
   source_t *train = &plan->split[TRAIN], *valid = &plan->split[VALID];
-  int64_t n = validation_rows(train->rows, settings->data.validation);
+  int64_t n = validation_rows(settings, train->rows);
+  if (validation->folds > train->rows)
+    return error_set(error, LS_BAD_DATA,
+                     "%s: data.folds is %" PRId64 ", but there are %" PRId64 " training rows",
+                     store_path(store), validation->folds, train->rows);
   if (n == 0 || n == train->rows)
     return error_set(error, LS_BAD_DATA,
                      "%s: data.validation is %g, which leaves none of %" PRId64 " training rows for %s",
-                     store_path(store), settings->data.validation, train->rows,
-                     n == 0 ? "validation" : "training");
+                     store_path(store), validation->share, train->rows, n == 0 ? "validation" : "training");
   *valid = *train;
   valid->rows = n;
   train->rows -= n;
@@ -137,8 +133,9 @@ ls_status plan_make(const store_t *store, const settings_t *settings, dataset_pl
                     series_t series[SPLITS], ls_error *error) {
   dataset_plan_t plan;
   memset(&plan, 0, sizeof plan); /* padding too: it travels as bytes */
-  bool by_share = settings->data.validation > 0 && settings->data.validation_group == NULL;
+  bool by_share = validation_splits_training(settings);
   split_names_t names;
+  TRY(validation_check_folds(settings, error));
   for (int s = 0; s < SPLITS; s++) {
     source_t *source = &plan.split[s];
     if (s == VALID && by_share) continue;
@@ -155,7 +152,7 @@ ls_status plan_make(const store_t *store, const settings_t *settings, dataset_pl
   if (settings->data.window.length > 0)
     TRY(windows_plan(store, settings, &plan, series, error));
   else if (by_share)
-    TRY(split_by_share(store, settings, &plan, error));
+    TRY(split_training(store, settings, &plan, error));
   TRY(count_class_names(store, &plan.class_names, error));
   TRY(categories_plan(store, plan.split[TRAIN].features, &plan.has_categories, error));
   *out = plan;

@@ -42,9 +42,9 @@ void split_names(const settings_t *settings, int split, split_names_t *out) {
       .x_key = usual[split].x_key, .y_key = usual[split].y_key, .weights_key = usual[split].weights_key};
   if (weights[split] != NULL && strcmp(weights[split], "none") != 0)
     snprintf(out->weights, sizeof out->weights, "%s", weights[split]);
-  if (split == VALID && settings->data.validation_group != NULL) {
-    snprintf(out->x, sizeof out->x, "%s/x", settings->data.validation_group);
-    snprintf(out->y, sizeof out->y, "%s/y", settings->data.validation_group);
+  if (split == VALID && settings->data.validation.group != NULL) {
+    snprintf(out->x, sizeof out->x, "%s/x", settings->data.validation.group);
+    snprintf(out->y, sizeof out->y, "%s/y", settings->data.validation.group);
     out->x_key = out->y_key = "data.validation";
     out->x_explicit = true;
     windows_series_name(&settings->data.window, out->x, out->series);
@@ -66,15 +66,14 @@ ls_status dataset_check_choice(const settings_t *settings, ls_error *error) {
   } keys[] = {{"data.valid_x", differs(data->valid_x, "valid/x")},
               {"data.valid_y", differs(data->valid_y, "valid/y")},
               {"data.valid_weights", strcmp(data->valid_weights, "none") != 0}};
-  bool by_group = data->validation_group != NULL;
-  if (!by_group && data->validation == 0) return LS_OK;
+  bool by_group = data->validation.group != NULL;
+  if (!by_group && data->validation.share == 0 && data->validation.folds == 0) return LS_OK;
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
     if (keys[i].is_given && !(by_group && i == 2))
       return error_set(
           error, LS_BAD_SETTINGS,
-          "%s has no effect, because data.validation says which rows are for validation: leave one "
-          "of them out",
-          keys[i].key);
+          "%s has no effect, because %s says which rows are for validation: leave one of them out",
+          keys[i].key, data->validation.folds > 0 ? "data.folds" : "data.validation");
   return LS_OK;
 }
 

@@ -42,11 +42,11 @@ static ls_status check_settings(const store_t *store, const settings_t *settings
         error, LS_BAD_SETTINGS,
         "data.missing: a series has a value for every step; set it to error, or to mean where y is "
         "forecast (data.window.targets)");
-  if (settings->data.validation + window->test >= 1)
+  if (settings->data.validation.share + window->test >= 1)
     return error_set(
         error, LS_BAD_SETTINGS,
         "data.validation (%g) and data.window.test (%g) leave nothing of the series for training",
-        settings->data.validation, window->test);
+        settings->data.validation.share, window->test);
   if (windows_use_y(window) && !train->has_y)
     return error_set(error, LS_BAD_SETTINGS, "data.window.targets is y, but %s has no %s", store_path(store),
                      settings->data.y);
@@ -98,7 +98,7 @@ ls_status windows_check(const window_settings_t *window, int64_t columns, target
 /* ---- the plan ---- */
 
 static double validation_share(const settings_t *settings) {
-  return settings->data.validation_group == NULL ? settings->data.validation : 0;
+  return settings->data.validation.group == NULL ? settings->data.validation.share : 0;
 }
 
 static const int spans_of_splits[SPLITS] = {[TRAIN] = SPAN_TRAIN, [VALID] = SPAN_VALID, [TEST] = SPAN_TEST};

@@ -9,6 +9,7 @@
 #include "features/encoding.h"
 #include "features/landmarks.h"
 #include "features/missing.h"
+#include "model/objective.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -174,8 +175,8 @@ ls_status features_fit(world_t *world, const settings_t *settings, const dataset
 ls_status features_fit_file(world_t *world, const settings_t *settings, int shards, features_t *out,
                             ls_error *error) {
   dataset_t *data = NULL;
-  TRY(dataset_load(world, settings, SPLIT_TRAIN, (target_request_t){.kind = TARGET_NONE}, shards, &data,
-                   error));
+  const target_request_t targets = {.kind = TARGET_NONE, .strata = objective_strata(settings)};
+  TRY(dataset_load(world, settings, SPLIT_TRAIN, targets, shards, &data, error));
   ls_status status = features_fit(world, settings, data, out, error);
   dataset_destroy(&data);
   return status;

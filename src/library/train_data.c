@@ -11,6 +11,7 @@
 #include "library/library_impl.h"
 #include "library/train_impl.h"
 
+#include "layout/validation.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -305,10 +306,12 @@ static const char *name_of(settings_t *settings, int split, int kind) {
 
 static ls_status check_splits(const collection_t *own, const settings_t *settings, ls_error *error) {
   if (total_rows(own, 0) == 0) return error_set(error, LS_USAGE, "no rank has training rows");
-  if (total_rows(own, 1) > 0 && (settings->data.validation > 0 || settings->data.validation_group != NULL))
-    return error_set(error, LS_USAGE,
-                     "valid has rows, but data.validation says that validation rows are chosen among the "
-                     "training rows: leave one of them out");
+  if (total_rows(own, 1) > 0 &&
+      (validation_splits_training(settings) || settings->data.validation.group != NULL))
+    return error_set(
+        error, LS_USAGE,
+        "valid has rows, but data.validation or data.folds says that validation rows are chosen among the "
+        "training rows: leave one of them out");
   return LS_OK;
 }
 

@@ -126,6 +126,23 @@ static ls_status choose_columns(objective_t *objective, const settings_t *settin
   return LS_OK;
 }
 
+int64_t objective_strata(const settings_t *settings) {
+  int64_t column = 0;
+  for (size_t i = 0; i < settings->n_losses; i++) {
+    const loss_settings_t *own = &settings->losses[i];
+    const loss_t *loss = loss_find(own->name);
+    const loss_params_t params = loss_params(own);
+    bool is_plain = settings->n_losses == 1 && !names_targets(own);
+    if (is_plain && loss->target == TARGET_LABELS) return STRATA_LABELS;
+    if (names_targets(own)) column = (int64_t)own->targets.values[0];
+    if (loss->is_classification) return column + 1;
+    if (own->outputs == SETTINGS_AUTO) return STRATA_NONE; /* the last head */
+    column = names_targets(own) ? (int64_t)own->targets.values[own->targets.n - 1] + 1
+                                : column + loss_targets(loss, &params, own->outputs);
+  }
+  return STRATA_NONE;
+}
+
 static ls_status make(const settings_t *settings, objective_t *objective, ls_error *error) {
   int64_t next = 0;
   head_t *heads = arena_new(&objective->arena, objective->n, sizeof *heads);
@@ -139,7 +156,7 @@ static ls_status make(const settings_t *settings, objective_t *objective, ls_err
 }
 
 ls_status objective_create(const settings_t *settings, int64_t outputs, objective_t *out, ls_error *error) {
-  objective_t objective = {.n = settings->n_losses, .outputs = outputs};
+  objective_t objective = {.n = settings->n_losses, .outputs = outputs, .strata = objective_strata(settings)};
   ls_status status = make(settings, &objective, error);
   if (status == LS_OK)
     *out = objective;
@@ -181,8 +198,11 @@ ls_status objective_check_top_k(const objective_t *objective, int64_t top_k, ls_
 
 target_request_t objective_request(const objective_t *objective) {
   const head_t *head = objective->heads;
-  if (objective->columns == NULL) return loss_request(head->loss, &head->params, head->outputs);
+  target_request_t request = loss_request(head->loss, &head->params, head->outputs);
+  request.strata = objective->strata;
+  if (objective->columns == NULL) return request;
   return (target_request_t){.kind = TARGET_VALUES,
+                            .strata = objective->strata,
                             .width = objective->targets,
                             .columns = objective->columns,
                             .all_columns = objective->all_columns};

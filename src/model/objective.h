@@ -28,6 +28,7 @@ typedef struct {
   int64_t targets; /* values of a row's targets in memory, 1 for labels */
   int64_t factors; /* of weights, of all heads */
   bool has_labels; /* targets are labels; else values, class numbers among them */
+  int64_t strata;  /* objective_strata */
   /* (targets): which columns of y they are; NULL: all, as one loss without loss.targets takes them */
   const target_column_t *columns;
   bool all_columns; /* y has no others */
@@ -47,6 +48,10 @@ typedef struct {
 
 /* Whether the settings give weights to the classes of head h. */
 bool head_has_class_weights(const settings_t *settings, size_t h);
+
+/* The classes that folds share out evenly (target_request_t): those of the first head that tells classes
+ * apart. From the settings alone, before it is known how many outputs a network has. */
+int64_t objective_strata(const settings_t *settings);
 
 /* What the data must offer; borrows `columns`. */
 target_request_t objective_request(const objective_t *objective);

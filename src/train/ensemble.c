@@ -56,7 +56,7 @@ static ls_status member_settings(const settings_t *ensemble, int64_t member, int
   out->settings.train.members = 1;
   out->settings.parallel.threads = threads;
   int64_t seed = (int64_t)(ensemble->train.seed & ((UINT64_C(1) << 53) - 1));
-  if (ensemble->data.validation_seed == SETTINGS_AUTO) out->settings.data.validation_seed = seed;
+  if (ensemble->data.validation.seed == SETTINGS_AUTO) out->settings.data.validation.seed = seed;
   if (ensemble->data.basis.seed == SETTINGS_AUTO) out->settings.data.basis.seed = seed;
   return LS_OK;
 }

@@ -39,8 +39,8 @@ Test(settings, what_is_left_out_gets_its_default) {
   cr_assert_str_eq(s->data.y, "train/y");
   cr_assert_str_eq(s->data.valid_x, "valid/x");
   cr_assert_str_eq(s->data.test_y, "test/y");
-  cr_assert_eq(s->data.validation, 0.0);
-  cr_assert_null(s->data.validation_group);
+  cr_assert_eq(s->data.validation.share, 0.0);
+  cr_assert_null(s->data.validation.group);
   cr_assert_str_eq(s->data.shuffle, "full");
   cr_assert_str_eq(s->data.scaling.name, "none");
   cr_assert_str_eq(s->data.target_scaling.name, "none");
@@ -79,7 +79,7 @@ Test(settings, what_is_given_is_taken) {
   cr_assert_str_eq(s->runs, "out");
   cr_assert_str_eq(s->data.file, "data/fashion-mnist.h5");
   cr_assert_str_eq(s->data.x, "/x_train");
-  cr_assert_eq(s->data.validation, 0.1);
+  cr_assert_eq(s->data.validation.share, 0.1);
   cr_assert_str_eq(s->data.shuffle, "blocks");
   cr_assert_str_eq(s->data.scaling.name, "standard");
   cr_assert_str_eq(s->data.target_scaling.name, "minmax");
@@ -160,8 +160,8 @@ static void assert_comes_back(const char *text, const char *const *overrides) {
   cr_assert_eq(memcmp(&s->data.target_scaling.low, &again->data.target_scaling.low, 2 * sizeof(double)), 0);
   cr_assert_eq(s->train.seed, again->train.seed);
   cr_assert_str_eq(s->name, again->name);
-  cr_assert_eq(s->data.validation, again->data.validation);
-  cr_assert_eq(s->data.validation_group == NULL, again->data.validation_group == NULL);
+  cr_assert_eq(s->data.validation.share, again->data.validation.share);
+  cr_assert_eq(s->data.validation.group == NULL, again->data.validation.group == NULL);
   settings_destroy(&s);
   settings_destroy(&again);
   free(first);
@@ -209,11 +209,11 @@ Test(settings, awkward_values_survive_the_dump) {
 
 Test(settings, a_quoted_number_or_a_word_names_the_validation_group) {
   settings_t *s = parsed(MINIMAL, (const char *const[]){"data.validation=holdout", NULL});
-  cr_assert_str_eq(s->data.validation_group, "holdout");
-  cr_assert_eq(s->data.validation, 0.0);
+  cr_assert_str_eq(s->data.validation.group, "holdout");
+  cr_assert_eq(s->data.validation.share, 0.0);
   settings_destroy(&s);
   s = parsed(MINIMAL, (const char *const[]){"data.validation='0.5'", NULL});
-  cr_assert_str_eq(s->data.validation_group, "0.5");
+  cr_assert_str_eq(s->data.validation.group, "0.5");
   settings_destroy(&s);
 }
 

@@ -77,36 +77,6 @@ static void check_fails(const settings_t *settings, target_kind_t kind, int64_t 
   cr_assert_not_null(strstr(error.message, part), "no '%s' in: %s", part, error.message);
 }
 
-/* ---- the choice of validation rows ---- */
-
-Test(dataset, validation_takes_the_exact_share_and_the_same_rows_again) {
-  static bool a[1001], b[1001];
-  const double shares[] = {0, 0.001, 0.1, 0.25, 0.5, 0.999, 1};
-  for (int64_t n = 1; n <= 1001; n += 100)
-    for (size_t k = 0; k < sizeof shares / sizeof shares[0]; k++) {
-      int64_t count = 0;
-      validation_choice(n, shares[k], 5, a);
-      validation_choice(n, shares[k], 5, b);
-      for (int64_t i = 0; i < n; i++) count += a[i];
-      cr_assert_eq(count, (int64_t)floor(shares[k] * (double)n + 0.5));
-      cr_assert_eq(memcmp(a, b, (size_t)n), 0);
-    }
-  validation_choice(1001, 0.5, 6, b);
-  validation_choice(1001, 0.5, 5, a);
-  cr_assert_neq(memcmp(a, b, sizeof a), 0);
-}
-
-Test(dataset, validation_rows_are_uniform_over_the_file) {
-  static bool chosen[100];
-  int counts[100] = {0};
-  for (uint64_t seed = 0; seed < 2000; seed++) {
-    validation_choice(100, 0.2, seed, chosen);
-    for (int i = 0; i < 100; i++) counts[i] += chosen[i];
-  }
-  for (int i = 0; i < 100; i++) /* 400 each, five standard deviations of sqrt(2000 * 0.2 * 0.8) */
-    cr_assert(abs(counts[i] - 400) < 90, "row %d was chosen %d times", i, counts[i]);
-}
-
 /* ---- headers ---- */
 
 Test(dataset, groups_that_are_there_are_used) {
@@ -127,10 +97,10 @@ Test(dataset, other_names_and_a_validation_group) {
   x_and_y("/images", "labels", N);
   x_and_y("/held/out/x", "/held/out/y", 7);
   settings.data.x = "images", settings.data.y = "/labels";
-  settings.data.validation_group = "held/out";
+  settings.data.validation.group = "held/out";
   dataset_plan_t plan = plan_of(&settings);
   cr_assert(plan.split[VALID].rows == 7 && plan.split[VALID].has_y);
-  settings.data.validation_group = "held/in";
+  settings.data.validation.group = "held/in";
   plan_fails(&settings, "data.validation");
 }
 
@@ -138,13 +108,13 @@ Test(dataset, a_share_is_taken_from_the_training_rows) {
   settings_t settings = usual();
   x_and_y("train/x", "train/y", N);
   x_and_y("valid/x", "valid/y", 7);
-  settings.data.validation = 0.3;
+  settings.data.validation.share = 0.3;
   dataset_plan_t plan = plan_of(&settings);
   cr_assert(plan.by_share && plan.split[TRAIN].rows == 35 && plan.split[VALID].rows == 15);
   cr_assert(plan.split[TRAIN].array_rows == N && plan.split[VALID].array_rows == N);
-  settings.data.validation = 0.001;
+  settings.data.validation.share = 0.001;
   plan_fails(&settings, "none of 50 training rows for validation");
-  settings.data.validation = 0.999;
+  settings.data.validation.share = 0.999;
   plan_fails(&settings, "none of 50 training rows for training");
 }
 

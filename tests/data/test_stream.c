@@ -2,6 +2,7 @@
  * the buffer, the share kept for validation and the step that a walk begins with; and what is said when the
  * file fails while it is read. */
 #include "data/stream_impl.h"
+#include "layout/validation.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

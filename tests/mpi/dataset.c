@@ -4,6 +4,7 @@
 #include "features/features_fit.h"
 #include "features/missing.h"
 #include "features/scaler_fit.h"
+#include "layout/validation.h"
 #include "math/tree.h"
 #include "mpi/check.h"
 
@@ -75,8 +76,8 @@ static settings_t settings_for(const char *path) {
   s.data.x = "train/x", s.data.y = "train/y";
   s.data.valid_x = "valid/x", s.data.valid_y = "valid/y";
   s.data.test_x = "test/x", s.data.test_y = "test/y";
-  s.data.validation = 0.2;
-  s.data.validation_seed = SETTINGS_AUTO;
+  s.data.validation.share = 0.2;
+  s.data.validation.seed = SETTINGS_AUTO;
   s.data.missing = "error";
   s.data.basis.name = s.data.target_scaling.name = "none";
   s.data.scaling = (scaling_settings_t){"standard", 0, 1};
@@ -101,7 +102,7 @@ static void check_rows(const split_t *split, const bool *chosen, bool wanted, in
 static void check_load(world_t *world, const settings_t *settings, const dataset_t *data) {
   bool chosen[N];
   ls_error error = {0};
-  validation_choice(N, settings->data.validation, settings->train.seed, chosen);
+  validation_choice(N, settings->data.validation.share, settings->train.seed, chosen);
   check_rows(&data->train, chosen, false, N);
   check_rows(&data->valid, chosen, true, N);
   check_rows(&data->test, NULL, false, T);
@@ -172,7 +173,7 @@ static void check_missing(world_t *world, settings_t settings) {
   }
   dataset_destroy(&data);
   settings.data.missing = "mean";
-  settings.data.validation = 0;
+  settings.data.validation.share = 0;
   settings.data.columns = columns;
   settings.data.n_columns = 1;
   CHECK(dataset_load(world, &settings, SPLIT_TRAIN,
@@ -190,6 +191,58 @@ static void check_missing(world_t *world, settings_t settings) {
   dataset_destroy(&data);
 }
 
+/* Rows of one fold, on all ranks: those that one rank alone deals to it, among the rows that are kept. */
+static void check_fold(world_t *world, const settings_t *settings, const uint16_t *dealt, const bool *kept) {
+  const target_request_t labels = {.kind = TARGET_LABELS, .width = CLASSES, .strata = STRATA_LABELS};
+  dataset_t *data = NULL;
+  ls_error error = {0};
+  CHECK(dataset_load(world, settings, SPLIT_TRAIN | SPLIT_VALID, labels, S, &data, &error) == LS_OK, "%s",
+        error.message);
+  if (data == NULL) return;
+  int64_t rows[] = {data->train.rows, data->valid.rows}, counts[] = {0, 0};
+  for (int which = 0; which < 2; which++) {
+    const split_t *split = which == 0 ? &data->train : &data->valid;
+    for (int64_t i = 0; i < split->rows; i++) {
+      int64_t number = (int64_t)((const double *)split->x)[i * F];
+      bool is_valid = dealt[number] == settings->data.validation.fold;
+      CHECK(kept[number] && is_valid == (which == 1), "row %ld", (long)number);
+    }
+  }
+  for (int64_t i = 0; i < N; i++)
+    if (kept[i]) counts[dealt[i] == settings->data.validation.fold]++;
+  CHECK_OK(world_sum_i64(world, rows, 2, &error));
+  CHECK(rows[0] == counts[0] && rows[1] == counts[1], "fold %ld: %ld and %ld rows",
+        (long)settings->data.validation.fold, (long)rows[0], (long)rows[1]);
+  dataset_destroy(&data);
+}
+
+static void check_folds(world_t *world, settings_t settings, const char *missing) {
+  enum { FOLDS = 4 };
+  double classes[N];
+  uint16_t compact[N], dealt[N] = {0}, *found = NULL;
+  bool kept[N];
+  int64_t n = 0, rows = 0;
+  ls_error error = {0};
+  settings.data.x = "gaps/x", settings.data.y = "gaps/y";
+  settings.data.missing = missing;
+  settings.data.validation = (validation_settings_t){.seed = 8, .folds = FOLDS};
+  for (int i = 0; i < N; i++) kept[i] = strcmp(missing, "drop") != 0 || i % 5 > 1;
+  for (int i = 0; i < N; i++)
+    if (kept[i]) classes[n++] = i % CLASSES;
+  CHECK_OK(folds_deal(n, classes, FOLDS, 8, compact, &error));
+  n = 0;
+  for (int i = 0; i < N; i++)
+    if (kept[i]) dealt[i] = compact[n++];
+  settings.data.validation.fold = 1;
+  CHECK_OK(dataset_folds(world, &settings, STRATA_LABELS, &found, &rows, &error));
+  CHECK(rows == N && found != NULL && memcmp(found, dealt, sizeof dealt) == 0, "%s", missing);
+  free(found);
+  for (int k = 1; k <= FOLDS; k++) {
+    settings.data.validation.fold = k;
+    check_fold(world, &settings, dealt, kept);
+  }
+}
+
 /* Columns 0, 1 and 3 of the file with gaps hold hundreds of numbers, each once, so the first of them is the
  * most frequent; a table with little room counts them in many passes. Column 2 holds -1 in 335 rows, 0 and 1
  * in 334. */
@@ -199,7 +252,7 @@ static void check_frequent(world_t *world, settings_t settings) {
   ls_error error = {0};
   settings.data.x = "gaps/x", settings.data.y = "gaps/y";
   settings.data.missing = "most_frequent";
-  settings.data.validation = 0;
+  settings.data.validation.share = 0;
   CHECK(dataset_load(world, &settings, SPLIT_TRAIN,
                      (target_request_t){.kind = TARGET_LABELS, .width = CLASSES}, S, &data, &error) == LS_OK,
         "%s", error.message);
@@ -221,7 +274,7 @@ static void check_scaler(world_t *world, const settings_t *settings, const datas
   bool chosen[N];
   double scratch[3 * F], mean[F];
   int64_t rows = 0;
-  validation_choice(N, settings->data.validation, settings->train.seed, chosen);
+  validation_choice(N, settings->data.validation.share, settings->train.seed, chosen);
   for (int64_t i = 0; i < N; i++) {
     if (chosen[i]) continue;
     for (int64_t c = 0; c < F; c++) x[rows * F + c] = feature(i, c);
@@ -265,7 +318,7 @@ static void check_scaler(world_t *world, const settings_t *settings, const datas
 static void check_errors(world_t *world, settings_t settings) {
   dataset_t *data = NULL;
   ls_error error = {0};
-  settings.data.validation = 0;
+  settings.data.validation.share = 0;
   settings.data.x = "spoiled/x", settings.data.y = "spoiled/y";
   CHECK(dataset_load(world, &settings, SPLIT_TRAIN,
                      (target_request_t){.kind = TARGET_LABELS, .width = CLASSES}, S, &data,
@@ -345,6 +398,8 @@ static void check_all(world_t *world, const char *path) {
   dataset_destroy(&data);
   check_errors(world, settings);
   check_missing(world, settings);
+  check_folds(world, settings, "mean");
+  check_folds(world, settings, "drop");
   check_frequent(world, settings);
   check_features(world, path);
   check_damage(world, path);
