@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/progress.h"
+#include "layout/groups.h"
 #include "math/finite.h"
 
 #include <inttypes.h>
@@ -21,7 +22,9 @@
 static ls_status train(trainer_t *trainer, ls_status status, ls_error *error) {
   status = trainer_run(trainer, status, error);
   if (status != LS_OK) return status;
-  return trainer_is_requested(trainer) ? training_stopped(trainer, error) : training_end(trainer, error);
+  if (!trainer_is_requested(trainer)) return training_end(trainer, error);
+  status = training_stopped(trainer, error);
+  return trainer->stop == STOP_PAUSE && status == LS_STOPPED ? LS_OK : status;
 }
 
 static ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
@@ -71,59 +74,38 @@ ls_status train_check_name(const settings_t *settings, ls_error *error) {
   return run_directory_of(&member.settings, &run, error);
 }
 
-/* ---- groups of ranks ---- */
+/* ---- all members ---- */
 
-/* The number of groups that trains all members soonest: ceil(members / g) rounds, each as long as a group of
- * floor(ranks / g) ranks takes, of which as many work as there are shards. Among equal numbers the largest
- * one wins, because smaller groups lose less time in synchronisation. */
-static int group_count(int64_t members, int ranks, int shards) {
-  int best = 1;
-  double soonest = INFINITY;
-  for (int g = 1; g <= ranks && g <= members; g++) {
-    int working = ranks / g < shards ? ranks / g : shards;
-    double rounds = (double)((members + g - 1) / g), time = rounds / working;
-    if (time > soonest) continue;
-    soonest = time;
-    best = g;
-  }
-  return best;
-}
+typedef struct {
+  const settings_t *settings; /* of the ensemble */
+  const train_options_t *options;
+} members_t;
 
-/* Trains the members part, part + groups, ... on the ranks of `world`. */
-static ls_status train_some(world_t *world, const settings_t *settings, int part, int groups, int threads,
-                            const train_options_t *options, ls_error *error) {
+static ls_status train_member(world_t *group, int64_t m, int threads, void *context, ls_error *error) {
+  const members_t *members = context;
+  const int64_t n = members->settings->train.members;
+  train_options_t options = *members->options;
   char prefix[64];
-  train_options_t own = *options;
-  own.results = NULL; /* those of the ensemble follow */
-  for (int64_t m = part; m < settings->train.members; m += groups) {
-    member_t member;
-    TRY(member_settings(settings, m, threads, &member, error));
-    log_info(options->log, "member %" PRId64 " of %" PRId64, m + 1, settings->train.members);
-    snprintf(prefix, sizeof prefix, "member %" PRId64 "/%" PRId64, m + 1, settings->train.members);
-    progress_set_prefix(prefix);
-    TRY(train_network(world, &member.settings, &own, error));
-  }
+  member_t member;
+  options.results = NULL; /* those of the ensemble follow */
+  TRY(member_settings(members->settings, m, threads, &member, error));
+  log_info(options.log, "member %" PRId64 " of %" PRId64, m + 1, n);
+  snprintf(prefix, sizeof prefix, "member %" PRId64 "/%" PRId64, m + 1, n);
+  progress_set_prefix(prefix);
+  ls_status status = train_network(group, &member.settings, &options, error);
   progress_set_prefix("");
-  return LS_OK;
+  return status;
 }
 
 static ls_status train_members(world_t *world, const settings_t *settings, const train_options_t *options,
                                ls_error *error) {
   dataset_shape_t shape;
-  layout_t layout;
-  int shards = 0, part = 0;
+  int shards = 0;
+  members_t members = {settings, options};
   TRY(dataset_describe(world, settings, &shape, error));
   const settings_t known = settings_for_rows(settings, shape.train_rows);
   TRY(layout_shards(&known, 0, shape.train_rows, &shards, error));
-  int groups = group_count(settings->train.members, world_size(world), shards);
-  TRY(layout_plan(world, settings, shards, &layout, error)); /* threads per rank while all ranks work */
-  int threads = layout.openmp != NULL ? SETTINGS_AUTO : layout.threads;
-  if (groups == 1) return train_some(world, settings, 0, 1, threads, options, error);
-  world_t *group = NULL;
-  TRY(world_split(world, groups, &part, &group, error));
-  ls_status status = train_some(group, settings, part, groups, threads, options, error);
-  world_destroy(&group);
-  return world_agree(world, status, error);
+  return groups_run(world, settings, shards, settings->train.members, train_member, &members, error);
 }
 
 /* ---- the mixture ---- */

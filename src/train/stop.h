@@ -13,6 +13,7 @@
   X(STOP_GRADIENT_NORM, "gradient_norm", LS_OK, "the gradient's norm is below stop.gradient_norm")           \
   X(STOP_PATIENCE, "patience", LS_OK, "the validation loss has not improved for stop.patience epochs")       \
   X(STOP_TOL, "tol", LS_OK, "the training loss has decreased by less than stop.tol over stop.over")          \
+  X(STOP_PAUSE, "pause", LS_STOPPED, "a sweep goes on with it later, if at all")                             \
   X(STOP_TIME_LIMIT, "time_limit", LS_STOPPED, "train.time_limit is near")                                   \
   X(STOP_JOB_END, "job_end", LS_STOPPED, "the end of the job is near")                                       \
   X(STOP_CALLER, "caller", LS_STOPPED, "the program that trains asked for it")                               \

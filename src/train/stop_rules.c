@@ -100,6 +100,10 @@ static target_figure_t find_figure(const char *name) {
                            .head_length = dot != NULL ? (size_t)(dot - name) : 0};
 }
 
+bool stop_metric_is_higher(const char *name) {
+  return find_figure(name).metric->higher_is_better;
+}
+
 /* Index of the metric's head; the number of heads if no head has that name. */
 static size_t head_of(const target_figure_t *wanted, const objective_t *objective) {
   size_t h = 0;

@@ -19,6 +19,9 @@ bool stop_settled(const settings_t *settings, const loss_window_t *window);
 /* The metrics that stop.metric may name. */
 bool stop_metric_choice(size_t i, choice_t *out);
 
+/* Whether a metric that stop.metric may name, of the network or of a head, is better when it is higher. */
+bool stop_metric_is_higher(const char *name);
+
 /* LS_BAD_SETTINGS if a rule or checkpoint.best uses a metric that this run will not have. */
 ls_status stop_rules_check(const settings_t *settings, bool has_validation, const objective_t *objective,
                            ls_error *error);

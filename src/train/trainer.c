@@ -313,6 +313,9 @@ static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
   stop_reason_t reason = stop_judge(trainer->settings, &trainer->record.history, &trainer->position.window);
   if (reason == STOP_NOT && trainer->position.epoch >= trainer->settings->train.epochs) reason = STOP_EPOCHS;
   if (reason == STOP_NOT && is_cut_off(trainer)) reason = STOP_STEPS;
+  const int64_t pause = trainer->options->pause_epoch;
+  bool pauses = pause > 0 && trainer->position.epoch >= pause && !trainer_is_requested(trainer);
+  if (reason == STOP_NOT && pauses) reason = STOP_PAUSE;
   TRY(world_broadcast(trainer->world, &reason, sizeof reason, 0, error));
   if (reason != STOP_NOT) trainer->stop = reason;
   if (reason != STOP_NOT && reason != STOP_EPOCHS)

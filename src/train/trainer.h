@@ -19,6 +19,9 @@ typedef struct {
   const log_t *log;      /* messages for users; only rank 0's `out` is open */
   const log_t *results;  /* the lines at the end, likewise; NULL: they go to `log` */
   int64_t job_end;       /* end of the batch job in seconds since 1970; 0: unknown */
+  double began;        /* train.time_limit counts from this time of clock_seconds; 0: from the run's start */
+  int64_t pause_epoch; /* after this epoch the run saves a checkpoint and returns LS_OK; 0: never. Resumed,
+                          it has the bits of a run without a pause */
 } train_options_t;
 
 /* LS_BAD_SETTINGS when the name of the run, or of a member, is too long. Not collective. */

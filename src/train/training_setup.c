@@ -317,7 +317,8 @@ ls_status training_setup(trainer_t *trainer, ls_error *error) {
   if (trainer->solution == NULL && trainer_has_files(trainer)) TRY(trainer_open_saver(trainer, error));
   if (trainer->settings->train.members == 1) /* members have been advised one by one */
     TRY(trainer_advise(trainer, trainer->options->log, error));
-  stop_watch_begin(&trainer->watch, trainer->world, trainer->began, trainer->settings->train.time_limit,
+  const double began = trainer->options->began > 0 ? trainer->options->began : trainer->began;
+  stop_watch_begin(&trainer->watch, trainer->world, began, trainer->settings->train.time_limit,
                    trainer->options->job_end, checkpoint_bytes(trainer));
   if (is_root(trainer))
     trainer->watch.pace =

@@ -21,7 +21,7 @@ floor() {
     step | score) echo 6 ;;
     run | health) echo 7 ;;
     train) echo 8 ;;
-    study | library) echo 9 ;;
+    study | sweep | library) echo 9 ;;
     inspect) echo 10 ;;
     cli) echo 11 ;;
     *) echo 0 ;;

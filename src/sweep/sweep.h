@@ -1,0 +1,44 @@
+/* Sweeps: many trainings that differ in some settings, in their seeds and in the rows that they are validated
+ * with, compared by one figure.
+ *
+ * A combination is one value for each axis (sweep/axes.h). A trial is one training: a combination with one
+ * seed and one fold. Trials are ordinary runs RUNS/NAME-sweep/NUMBER, trained side by side by groups of ranks
+ * (layout/groups.h). All that a sweep knows of a trial is in the trial's directory, so a sweep that was
+ * killed goes on from there, and its result does not depend on who trained what. */
+#ifndef SWEEP_SWEEP_H
+#define SWEEP_SWEEP_H
+
+#include "base/log.h"
+#include "comm/world.h"
+#include "config/settings.h"
+
+#include <stdbool.h>
+
+/* Reads the settings file with overrides, on rank 0, for all ranks. *out is caller-owned. Collective. */
+typedef ls_status sweep_load_t(void *context, char *const *overrides, size_t n, settings_t **out,
+                               ls_error *error);
+
+typedef struct {
+  const char *config; /* what `load` reads, for messages */
+  char *const *words; /* (n_words): what is varied and what is set */
+  size_t n_words;
+  int64_t random; /* so many combinations are drawn; 0: all are tried */
+  int64_t repeat; /* seeds of a combination: train.seed, train.seed + 1, ...; >= 1 */
+  int64_t folds;  /* >= 2; 0: the validation rows are those of the settings */
+  int64_t eta;    /* successive halving keeps one of so many combinations; >= 2, 0: all train to the end */
+  const char *metric; /* as stop.metric; NULL: valid_accuracy of a classifier, else valid_loss */
+  int64_t part,
+      parts;   /* only the trials part, part + parts, ... (part 1 .. parts); parts 0: all, and the result */
+  bool resume; /* go on with an earlier sweep; start if there is none */
+  sweep_load_t *load;
+  void *context;
+  const log_t *log;
+  int64_t job_end; /* as in train_options_t */
+} sweep_options_t;
+
+/* Checks all combinations, trains all trials, prints the table on rank 0 to stdout, and writes sweep.h5 and
+ * sweep.csv (docs/formats.md). A trial that diverges is noted and the sweep goes on; any other failure ends
+ * it. LS_STOPPED as train_run; train.time_limit counts for the whole sweep. Collective. */
+ls_status sweep_run(world_t *world, const sweep_options_t *options, ls_error *error);
+
+#endif
