@@ -81,7 +81,8 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 static ls_status load(void *context, char *const *overrides, size_t n, settings_t **out, ls_error *error) {
   const sweep_arguments_t *a = context;
   arena_t scratch = {0};
-  arguments_t arguments = {.words = arena_new(&scratch, n + 1, sizeof(char *)), .n = n + 1};
+  arguments_t arguments = {
+      .words = arena_new(&scratch, n + 1, sizeof(char *)), .n = n + 1, .command = a->arguments.command};
   ls_status status =
       arguments.words == NULL ? error_set(error, LS_NO_MEMORY, "no memory for settings") : LS_OK;
   status = world_agree(a->session->world, status, error);

@@ -11,7 +11,7 @@ typedef struct {
 } unused_t;
 
 static const unused_t table[] = {
-    {"train check", "solve", "it belongs to `lockstep solve`"},
+    {"train check sweep", "solve", "it belongs to `lockstep solve`"},
     {"lr-find gradcheck bench", "name runs checkpoint", "no run is kept"},
     {"lr-find gradcheck bench", "solve", "it belongs to `lockstep solve`"},
     {"lr-find gradcheck bench",
