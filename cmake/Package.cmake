@@ -31,9 +31,12 @@ set(CPACK_DEBIAN_PACKAGE_DEPENDS "python3:any, ${launcher}")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3-h5py, python3-matplotlib, python3-numpy, python3-yaml")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libhdf5-dev, libsleef-dev, libyaml-dev, python3-pyarrow, python3-sklearn, slurm-client")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-# which package programs need that are linked to the library, and that ldconfig is to run
-file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/debian/shlibs
-  "liblockstep ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} lockstep (>= ${PROJECT_VERSION})\n")
+# which package programs need that are linked to the libraries, and that ldconfig is to run
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/debian/shlibs "")
+foreach(library liblockstep liblockstep_train)
+  file(APPEND ${CMAKE_CURRENT_BINARY_DIR}/debian/shlibs
+    "${library} ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} lockstep (>= ${PROJECT_VERSION})\n")
+endforeach()
 file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/debian/triggers "activate-noawait ldconfig\n")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_BINARY_DIR}/debian/shlibs ${CMAKE_CURRENT_BINARY_DIR}/debian/triggers)
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/PackageDebian.cmake)

@@ -35,4 +35,13 @@ dpkg-deb -f "$package" Description | grep 'same bits' >/dev/null || fail "the pa
 dpkg-deb -x "$package" "$place/unpacked"
 zcat "$place/unpacked/usr/share/doc/lockstep/changelog.Debian.gz" | head -1 | grep '^lockstep (.*) unstable' >/dev/null ||
   fail "the package has no list of changes as Debian wants it"
+
+# programs that are linked to a library depend on the package: each name under which one is loaded is declared
+dpkg-deb -I "$package" shlibs >"$place/shlibs"
+for library in liblockstep liblockstep_train; do
+  file=$(find "$place/unpacked/usr/lib" -name "$library.so.*.*.*")
+  name=$(readelf -d "$file" | sed -n 's/.*soname: \[\(.*\)\]/\1/p')
+  [[ $name == "$library".so.* ]] || fail "$file is loaded under no name of its own"
+  grep -qE "^$library ${name#"$library".so.} lockstep " "$place/shlibs" || fail "shlibs does not declare $name: $(cat "$place/shlibs")"
+done
 echo "$depends"
