@@ -84,10 +84,12 @@ static int is_part(const struct dirent *entry) {
   return step_of_part(entry->d_name) >= 0;
 }
 
+/* The number of a dead process may be that of another program by now, so a live one tells nothing about a
+ * checkpoint. */
 static int is_left_over(const struct dirent *entry) {
   temporary_t kind = store_temporary(entry->d_name);
-  return kind == TEMPORARY_LEFT ||
-         (kind == TEMPORARY_ELSEWHERE && strncmp(entry->d_name, "checkpoint-", 11) == 0);
+  bool is_of_owner = strncmp(entry->d_name, "checkpoint-", 11) == 0;
+  return kind == TEMPORARY_LEFT || (kind != TEMPORARY_NOT && is_of_owner);
 }
 
 static int by_step(const struct dirent **a, const struct dirent **b) {

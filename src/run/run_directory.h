@@ -42,8 +42,8 @@ ls_status run_newest_checkpoint(const run_directory_t *run, const log_t *log, bo
                                 position_t *position, ls_error *error);
 
 /* Removes what dead processes have left: parts without their checkpoint, and temporary files whose writers
- * have ended: those of dead processes of this host, and from other hosts those of checkpoints, because only
- * owners of the run write these, and this process is the owner now. Nothing else may be written to the
+ * have ended: those of checkpoints, because only owners of the run write these, and this process is the owner
+ * now; others if they belong to dead processes of this host. Nothing else may be written to the
  * directory meanwhile. */
 void run_tidy(const run_directory_t *run);
 

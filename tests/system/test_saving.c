@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { EPOCHS = 30 };
 
@@ -136,6 +137,9 @@ Test(saving, can_be_killed_while_it_writes) {
   outcome_t whole = uninterrupted();
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     kill_while(cases[i].ranks, cases[i].words, cases[i].pattern);
+    /* the number of its writer is that of a living program by now */
+    run_command("sh -c 'touch runs/a/checkpoint-00000001.h5.tmp-$(uname -n)-%d'", (int)getpid());
+    cr_assert_eq(count("runs/a/checkpoint-00000001.h5.tmp-*"), 1);
     result_t result = run_well(cases[i].then, "train --resume config.yaml name=a");
     cr_expect_not_null(strstr(result.err, "going on from step"), "%s", result.err);
     outcome_t after = outcome_of("a");
