@@ -98,11 +98,11 @@ strike() {
   kill "-$signal" "${target[@]}" || true
 }
 
-# The bits of a run: its checksum, and those of its members. NAME.1 is an earlier run, which had no checkpoint.
+# The bits of a run: its checksum, and those of its members.
 bits() {
   local run
-  for run in runs/"$1"*/; do
-    [[ ! $run =~ \.[0-9]+/$ ]] || continue
+  for run in runs/"$1"/ runs/"$1"-member-*/; do
+    [[ -d $run && ! $run =~ \.[0-9]+/$ ]] || continue
     echo "${run#runs/"$1"} $(summary "$(basename "$run")" parameters_checksum) $(summary "$(basename "$run")" status)"
   done
 }
