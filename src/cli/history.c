@@ -44,6 +44,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     a->history.columns = arg;
     return 0;
   case 'o':
+    if (a->history.out != NULL) return arguments_refuse(&a->arguments, "--out is given twice");
     a->history.out = arg;
     return 0;
   case ARGP_KEY_END:

@@ -85,7 +85,11 @@ Test(epochs, come_from_the_log_alone) {
 
 Test(epochs, of_the_log_follow_those_of_the_file) {
   FILE *log = open_log();
-  for (int e = 1; e <= 7; e++) put_epoch(log, e, 1000 + e);
+  for (int e = 1; e <= 7; e++) {
+    put_epoch(log, e, 1000 + e);
+    if (e == 2)
+      fputs("{\"event\": \"resume\", \"step\": 20, \"layout\": \"\"}\n", log); /* the file is newer */
+  }
   fclose(log);
   put_history(4);
   epochs_t epochs;
