@@ -64,17 +64,17 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   return runs_print(&a->runs, &session->log, error);
 }
 
-static const struct argp argp = {.options = options,
-                                 .parser = parse_key,
-                                 .args_doc = "[DIR] [NAME...]",
-                                 .doc = "Lists the runs below a directory (default: runs), or only those "
-                                        "that are named: their status, losses, "
-                                        "metrics, speed and layout. Several named runs are compared: below "
-                                        "the table are the settings in which "
-                                        "they differ.\vColumns: " RUN_COLUMN_NAMES
-                                        ". On a terminal the least important columns are left out until a "
-                                        "line fits. A damaged run is a row with a "
-                                        "note."};
+static const struct argp argp = {
+    .options = options,
+    .parser = parse_key,
+    .args_doc = "[DIR] [NAME...]",
+    .doc = "Lists the runs below a directory (default: runs), or only those that are named: their status, "
+           "losses, "
+           "metrics, speed and layout. Several named runs are compared: below the table are the settings in "
+           "which they "
+           "differ.\vColumns: " RUN_COLUMN_NAMES
+           ". On a terminal the least important ones are left out until a line fits. A * "
+           "behind the status of a run points to a note below the table: some of its files are damaged."};
 
 const command_t command_runs = {
     .name = "runs",

@@ -87,7 +87,8 @@ static void print_text(const listing_t *listing, listing_format_t format, const 
   listing_print(listing, format, width, stdout);
   listing_left_out(listing, width, names, sizeof names);
   fflush(stdout);
-  if (names[0] != '\0') log_info(log, "not shown, because the terminal has %zu columns: %s", width, names);
+  if (names[0] != '\0')
+    log_info(log, "left out, because the terminal has %zu columns (--columns chooses): %s", width, names);
 }
 
 static ls_status put_table(const history_options_t *options, const epochs_t *epochs, const log_t *log,

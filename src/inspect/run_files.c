@@ -71,17 +71,16 @@ static void describe(const char *name, char *out, size_t size) {
   static const struct {
     const char *name, *meaning;
   } known[] = {{"config.yaml", "all settings"},
-               {"log.jsonl", "what happened, a line for each event"},
+               {"log.jsonl", "events, one in each line"},
                {"history.h5", "the epochs: lockstep history"},
-               {"model.h5", "the trained model: lockstep eval, lockstep predict"},
+               {"model.h5", "the trained model, for eval and predict"},
                {"summary.json", "the results, for programs"},
                {"timing.h5", "the seconds of every step"}};
   int64_t step = step_of(name, CHECKPOINT), best = step_of(name, BEST);
   out[0] = '\0';
   if (step >= 0) snprintf(out, size, "the state after step %" PRId64, step);
   if (best >= 0) snprintf(out, size, "the best parameters so far, of step %" PRId64, best);
-  if (store_temporary(name) != TEMPORARY_NOT)
-    snprintf(out, size, "being written, or left by a process that is gone");
+  if (store_temporary(name) != TEMPORARY_NOT) snprintf(out, size, "not complete, or left over");
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
     if (strcmp(name, known[i].name) == 0) snprintf(out, size, "%s", known[i].meaning);
 }

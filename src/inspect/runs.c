@@ -42,10 +42,14 @@ bool runs_column_choice(size_t i, choice_t *out) {
 
 /* ---- the table ---- */
 
-static ls_status add_row(listing_t *listing, const run_facts_t *facts, ls_error *error) {
+/* Text has a mark instead of the note, which would fill the line. */
+static ls_status add_row(listing_t *listing, const run_facts_t *facts, bool is_text, ls_error *error) {
+  char status[32];
+  snprintf(status, sizeof status, "%s%s", run_state_name(facts->state),
+           is_text && facts->note != NULL ? " *" : "");
   TRY(listing_add_row(listing, error));
   TRY(listing_text(listing, COLUMN_NAME, facts->name, error));
-  TRY(listing_text(listing, COLUMN_STATUS, run_state_name(facts->state), error));
+  TRY(listing_text(listing, COLUMN_STATUS, status, error));
   TRY(listing_text(listing, COLUMN_REASON, facts->reason, error));
   for (size_t f = 0; f < RUN_FIGURE_COUNT; f++) listing_number(listing, BEFORE + f, facts->figures[f]);
   TRY(listing_text(listing, COLUMN_LAYOUT, facts->layout, error));
@@ -61,7 +65,7 @@ static void print(const listing_t *listing, listing_format_t format, const log_t
   listing_left_out(listing, width, names, sizeof names);
   if (names[0] == '\0') return;
   fflush(stdout);
-  log_info(log, "not shown, because the terminal has %zu columns: %s", width, names);
+  log_info(log, "left out, because the terminal has %zu columns (--columns chooses): %s", width, names);
 }
 
 /* ---- settings ---- */
@@ -137,21 +141,32 @@ static ls_status find_difference(const run_facts_t *facts, size_t n, arena_t *ar
 /* ---- the whole ---- */
 
 /* The table, for CSV and JSON with a column for each setting that differs. */
-static ls_status make_listing(const difference_t *runs, arena_t *arena, listing_t **out, ls_error *error) {
+static ls_status make_listing(const difference_t *runs, bool is_text, arena_t *arena, listing_t **out,
+                              ls_error *error) {
   size_t n = COLUMNS + runs->n_keys;
   listing_column_t *all = arena_new(arena, n, sizeof *all);
   if (all == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a table of runs");
   memcpy(all, columns, sizeof columns);
+  all[COLUMN_NOTE].is_hidden = is_text;
   for (size_t k = 0; k < runs->n_keys; k++)
     all[COLUMNS + k] = (listing_column_t){runs->keys[k], NULL, LISTING_WORDS, 0, 0, false};
   TRY(listing_create(all, n, out, error));
   for (size_t r = 0; r < runs->n; r++) {
-    TRY(add_row(*out, &runs->facts[r], error));
+    TRY(add_row(*out, &runs->facts[r], is_text, error));
     for (size_t k = 0; k < runs->n_keys; k++)
       TRY(listing_text(*out, COLUMNS + k, run_settings_value(&runs->facts[r].settings, runs->keys[k]),
                        error));
   }
   return LS_OK;
+}
+
+static void print_notes(const run_facts_t *facts, size_t n) {
+  bool is_first = true;
+  for (size_t r = 0; r < n; r++) {
+    if (facts[r].note == NULL) continue;
+    printf("%s* %s: %s\n", is_first ? "\n" : "", facts[r].name, facts[r].note);
+    is_first = false;
+  }
 }
 
 static ls_status print_runs(const runs_options_t *options, const run_facts_t *facts, size_t n,
@@ -161,11 +176,12 @@ static ls_status print_runs(const runs_options_t *options, const run_facts_t *fa
   bool is_text = options->format == LISTING_TEXT;
   if (with_settings) TRY(find_difference(facts, n, arena, &difference, error));
   const difference_t runs = {facts, n, difference.keys, is_text ? 0 : difference.n_keys};
-  ls_status status = make_listing(&runs, arena, &listing, error);
+  ls_status status = make_listing(&runs, is_text, arena, &listing, error);
   if (status == LS_OK && options->sort != NULL)
     status = listing_sort(listing, options->sort, options->descending, error);
   if (status == LS_OK && options->columns != NULL) status = listing_choose(listing, options->columns, error);
   if (status == LS_OK) print(listing, options->format, log);
+  if (status == LS_OK && is_text) print_notes(facts, n);
   listing_destroy(&listing);
   return status == LS_OK && with_settings && is_text ? print_settings(&difference, log, error) : status;
 }
