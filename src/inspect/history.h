@@ -21,8 +21,8 @@ typedef struct {
 
 /* Prints or writes the epochs of a run: the columns of history.h5 under their names, then parameters_checksum
  * and, where the log has them, `time`, seconds since 1970 (in text only if it is chosen). What is written,
- * and what is damaged, is told to `log`. LS_BAD_DATA if the run has no epochs, LS_USAGE for names that there
- * are not, LS_IO. Not collective. */
+ * and what is damaged, is told to `log`. LS_BAD_DATA if there is no such run, or if the run has no epochs,
+ * LS_USAGE for columns that there are not, LS_IO. Not collective. */
 ls_status history_print(const history_options_t *options, const log_t *log, ls_error *error);
 
 #endif

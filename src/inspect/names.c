@@ -47,8 +47,8 @@ ls_status model_path(const char *word, char *out, size_t size, ls_error *error) 
   if (length < 0 || (size_t)length >= size)
     return error_set(error, LS_USAGE, "%.80s…: the path is too long", word);
   if (!is_run && !exists(word) && nearest_run(word, nearest, sizeof nearest))
-    return error_set(error, LS_USAGE, "there is neither a file nor a run '%.200s'; did you mean the run %s?",
-                     word, nearest);
+    return error_set(error, LS_BAD_DATA,
+                     "there is neither a file nor a run '%.200s'; did you mean the run %s?", word, nearest);
   return LS_OK;
 }
 
@@ -71,11 +71,11 @@ ls_status run_named(const char *word, char out[NAMED_PATH_SIZE], ls_error *error
   if (exists(word)) return error_set(error, LS_USAGE, "%.200s is a file, not the directory of a run", word);
   if (nearest_run(word, nearest, sizeof nearest))
     return error_set(
-        error, LS_USAGE,
+        error, LS_BAD_DATA,
         "there is no run '%.200s', neither a directory of this name nor one in runs/; did you mean %s?", word,
         nearest);
   return error_set(
-      error, LS_USAGE,
+      error, LS_BAD_DATA,
       "there is no run '%.200s', neither a directory of this name nor one in runs/; `lockstep runs` lists "
       "the runs",
       word);

@@ -12,7 +12,7 @@
 enum { NAMED_PATH_SIZE = 4096 };
 
 /* The model file for a word: model.h5 if the word names a run, otherwise the word itself. LS_USAGE if the
- * path is too long, or if there is no such file but a run of nearly this name. */
+ * path is too long, LS_BAD_DATA if there is no such file but a run of nearly this name. */
 ls_status model_path(const char *word, char *out, size_t size, ls_error *error);
 
 /* Whether a directory is that of a run: one of the files that runs write is in it. */
@@ -22,7 +22,8 @@ bool run_is_one(const char *directory);
  * a run is in it, run_is_one tells. */
 bool run_find(const char *word, char out[NAMED_PATH_SIZE]);
 
-/* The same for callers who need it. LS_USAGE if there is none, with the nearest name. */
+/* The same for callers who need it. LS_BAD_DATA if there is none, with the nearest name; LS_USAGE for a file.
+ */
 ls_status run_named(const char *word, char out[NAMED_PATH_SIZE], ls_error *error);
 
 /* The name of the run below the directory `runs` that is nearest to `word`; false if none is near. */

@@ -77,9 +77,9 @@ static ls_status add_named(run_choice_t *choice, arena_t *arena, const char *wor
     TRY(run_named(word, path, error));
   } else if (!join(directory, word, path) || !is_directory(path)) {
     if (runs_nearest(directory, word, nearest, sizeof nearest))
-      return error_set(error, LS_USAGE, "there is no run '%.200s' in %.200s; did you mean %s?", word,
+      return error_set(error, LS_BAD_DATA, "there is no run '%.200s' in %.200s; did you mean %s?", word,
                        directory, nearest);
-    return error_set(error, LS_USAGE, "there is no run '%.200s' in %.200s", word, directory);
+    return error_set(error, LS_BAD_DATA, "there is no run '%.200s' in %.200s", word, directory);
   }
   return add_path(choice, arena, path, error);
 }

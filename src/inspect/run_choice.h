@@ -18,8 +18,9 @@ typedef struct {
 
 /* A word is a directory with runs, the directory of a run, or the NAME of a run below such a directory or
  * below `runs`. Names choose among the runs; without names all runs below the directories are meant, of the
- * numbered predecessors NAME.N of a run NAME only with `all`. LS_USAGE for a word that means nothing, with
- * the nearest name; LS_BAD_DATA if there are no runs. Texts are in the arena. */
+ * numbered predecessors NAME.N of a run NAME only with `all`. LS_BAD_DATA for a word that means
+ * nothing, with the nearest name, and if there are no runs; LS_USAGE for two directories. Texts are in the
+ * arena. */
 ls_status run_choice_make(char *const *words, size_t n, bool all, arena_t *arena, run_choice_t *out,
                           ls_error *error);
 

@@ -30,8 +30,8 @@ typedef struct {
 } runs_options_t;
 
 /* Prints to stdout, as wide as the terminal if it is one; what is left out is told to `log`. LS_USAGE for
- * names of runs and columns that there are not, LS_BAD_DATA for a directory without runs. Damaged runs are
- * rows with a note, not errors. Not collective. */
+ * columns that there are not, LS_BAD_DATA for runs that there are not and for a directory without runs.
+ * Damaged runs are rows with a note, not errors. Not collective. */
 ls_status runs_print(const runs_options_t *options, const log_t *log, ls_error *error);
 
 #endif

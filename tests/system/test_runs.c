@@ -232,23 +232,23 @@ Test(runs, wrong_words_are_errors_that_say_what_to_do) {
   expect_refused("runs", 3, "there are no runs in runs");
   expect_refused("runs data", 3, "there are no runs in data");
   run_well(ALONE, "train net.yaml name=flowers train.epochs=2");
-  expect_refused("runs flower", 2, "did you mean flowers?");
-  expect_refused("runs runs flower", 2, "there is no run 'flower' in runs; did you mean flowers?");
+  expect_refused("runs flower", 3, "did you mean flowers?");
+  expect_refused("runs runs flower", 3, "there is no run 'flower' in runs; did you mean flowers?");
   expect_refused("runs runs data", 2, "name one directory with runs");
   expect_refused("runs --sort valid_lss", 2, "did you mean valid_loss?");
   expect_refused("runs --columns name,,status", 2, "there is no column ''");
   expect_refused("runs --format xml", 2, "--format: ");
   expect_refused("runs --reverse", 2, "--reverse works only with --sort");
-  expect_refused("history flower", 2, "did you mean flowers?");
+  expect_refused("history flower", 3, "did you mean flowers?");
   expect_refused("history data", 2, "is not the directory of a run");
   expect_refused("history flowers --columns los", 2, "there is no column 'los'");
   expect_refused("history flowers --format tensorboard", 2, "needs --out FOLDER");
   expect_refused("history flowers --format yaml", 2, "'yaml' is none of");
   expect_refused("history flowers -o nowhere/x.csv", 1, "nowhere");
   expect_refused("history flowers -o a.csv -o b.csv", 2, "given twice");
-  expect_refused("info flower", 2, "did you mean the run flowers?");
+  expect_refused("info flower", 3, "did you mean the run flowers?");
   expect_refused("info data", 2, "`lockstep runs data` lists the runs in it");
-  expect_refused("eval flower", 2, "did you mean the run flowers?");
+  expect_refused("eval flower", 3, "did you mean the run flowers?");
 }
 
 Test(runs, may_be_named_without_their_directory) {
