@@ -47,7 +47,8 @@ const char *choice_nearest(choice_list_t list, const char *name) {
   size_t best_distance = strlen(name) / 3 + 2;
   choice_t row;
   for (size_t i = 0; list(i, &row); i++) {
-    size_t distance = text_distance(name, row.name);
+    const bool is_part = strlen(name) > 3 && strstr(row.name, name) != NULL; /* accuracy in valid_accuracy */
+    size_t distance = strcasecmp(name, row.name) == 0 ? 0 : is_part ? 1 : text_distance(name, row.name);
     if (distance < best_distance) {
       best_distance = distance;
       best = row.name;

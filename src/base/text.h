@@ -19,7 +19,8 @@ typedef bool (*choice_list_t)(size_t i, choice_t *out);
 /* The index of the entry with this name, or -1. */
 int choice_find(choice_list_t list, const char *name);
 
-/* The nearest name by edit distance, or NULL when every name needs more than strlen(name) / 3 + 1 edits. */
+/* The nearest name by edit distance, or NULL when every name needs more than strlen(name) / 3 + 1 edits. The
+ * case of letters does not count, and a name that contains all of a longer word is one edit away. */
 const char *choice_nearest(choice_list_t list, const char *name);
 
 /* Writes all names as "a, b, c" to out, truncated to size. */

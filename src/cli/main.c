@@ -59,8 +59,9 @@ static void print_overview(void) {
        "Commands:");
   for (size_t i = 0; i < COMMANDS; i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->meaning);
   puts("\n"
-       "`lockstep COMMAND --help` explains a command, `lockstep COMMAND --help=KEY` a setting.\n"
-       "`lockstep --version` lists the libraries.\n"
+       "`lockstep help COMMAND` or `lockstep COMMAND --help` explains a command, `lockstep reference KEY` a "
+       "setting.\n"
+       "`lockstep version` lists the libraries.\n"
        "`lockstep --man FOLDER` writes man pages, `lockstep --completions bash` (zsh, fish) what completes "
        "commands.\n"
        "Exit codes: 0 done, 1 failed, 2 bad usage or settings, 3 bad data, 75 stopped early on request.");

@@ -80,9 +80,25 @@ static bool is_section(key_table_t table, const char *path) {
 
 /* ---- unknown keys ---- */
 
+/* Names that other programs give to keys, and their last words here. */
+static const struct {
+  const char *name, *key;
+} elsewhere[] = {{"lr", "learning_rate"},
+                 {"rate", "learning_rate"},
+                 {"bs", "global_batch_size"},
+                 {"batch", "global_batch_size"},
+                 {"batch_size", "global_batch_size"}};
+
+const char *key_name_here(const char *name) {
+  for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+    if (strcmp(elsewhere[i].name, name) == 0) return elsewhere[i].key;
+  return name;
+}
+
 /* Finds the known key that is most similar to `key` and stores its path in *out; false when none is similar.
  * Also finds a correct key that was given in the wrong section. */
-static bool nearest_key(key_table_t table, const char *section, const char *key, char out[PATH_SIZE]) {
+static bool nearest_key(key_table_t table, const char *section, const char *name, char out[PATH_SIZE]) {
+  const char *key = key_name_here(name);
   size_t best = strlen(key) / 3 + 2;
   bool found = false;
   for (size_t i = 0; i < table.n; i++) {
@@ -184,9 +200,12 @@ static ls_status read_row(const reading_t *reading, const key_row_t *row, const 
   path_join(path, prefix, row->path);
   const yaml_value_t *section;
   const yaml_value_t *value = keys_find(tree, row->path, &section);
-  if (value == NULL && row->initial == NULL)
+  if (value == NULL && row->initial == NULL) {
+    const char *example = row->example != NULL ? row->example : row->type->example;
     return setting_refuse(reading, section == tree && prefix[0] == '\0' ? NULL : section, path,
-                          "this key is required (%s)", row->meaning);
+                          "this key is required (%s)%s%s%s", row->meaning, example != NULL ? ", as in `" : "",
+                          example != NULL ? example : "", example != NULL ? "`" : "");
+  }
   yaml_value_t *initial = NULL;
   if (value == NULL) {
     TRY(yaml_read(reading->scratch, row->initial, strlen(row->initial), "default", NULL, &initial,

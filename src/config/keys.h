@@ -123,6 +123,9 @@ ls_status override_apply(const reading_t *reading, const char *override, yaml_va
 /* The list of names that a choice may have; NULL when this room does not know them. */
 choice_list_t key_choices(const key_row_t *row, const settings_choices_t *choices);
 
+/* The last word of the key that other programs call `name`: learning_rate for lr; else `name` itself. */
+const char *key_name_here(const char *name);
+
 /* The value at a path, or NULL; *nearest is the innermost existing section of the path. */
 const yaml_value_t *keys_find(const yaml_value_t *tree, const char *path, const yaml_value_t **nearest);
 

@@ -255,13 +255,6 @@ bool settings_key(size_t i, const settings_choices_t *choices, setting_key_t *ou
   return i < loss_keys.n && key_of(&loss_keys.rows[i], "loss.", choices, out);
 }
 
-/* Names that other programs give to keys. */
-static const struct {
-  const char *name, *path;
-} elsewhere[] = {{"lr", "optimizer.learning_rate"},         {"bs", "train.global_batch_size"},
-                 {"batch", "train.global_batch_size"},      {"batch-size", "train.global_batch_size"},
-                 {"batch_size", "train.global_batch_size"}, {"seed", "train.seed"}};
-
 /* How well a word fits a path: its whole, its last word, or a part of that, as batch_size in
  * train.global_batch_size; 0: not at all. */
 static int fit(const char *key, const char *path) {
@@ -278,10 +271,9 @@ bool settings_key_find(const char *word, char out[SETTING_PATH_SIZE]) {
   snprintf(key, sizeof key, "%s", word);
   for (char *c = key; *c != '\0'; c++)
     if (*c == '-') *c = '_';
-  for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
-    if (strcmp(elsewhere[i].name, word) == 0) snprintf(key, sizeof key, "%s", elsewhere[i].path);
+  const char *here = key_name_here(key);
   for (size_t i = 0; settings_key(i, NULL, &row); i++) {
-    const int now = fit(key, row.path);
+    const int now = fit(here, row.path);
     if (now < best || now == 0) continue;
     n = now > best ? 1 : n + 1;
     best = now;

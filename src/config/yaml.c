@@ -123,6 +123,9 @@ static ls_status syntax_error(const reader_t *reader) {
     for (size_t i = 0; i < parser->problem_offset; i++) line += reader->text[i] == '\n';
     return refuse(reader, line, "not a text file in UTF-8: %s", parser->problem);
   }
+  const size_t at = parser->problem_mark.index;
+  if (at < strlen(reader->text) && reader->text[at] == '\t')
+    return refuse(reader, line, "not valid YAML: a tab; indent with spaces");
   return refuse(reader, line, "not valid YAML: %s%s%s", parser->context == NULL ? "" : parser->context,
                 parser->context == NULL ? "" : ": ", parser->problem);
 }

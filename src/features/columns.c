@@ -36,11 +36,26 @@ static bool find_numbers(const dataset_t *data, const char *text, column_range_t
   return first >= 0 && first <= last && last < data->features;
 }
 
+/* The nearest name of a column, or NULL. */
+static const char *nearest_column(const dataset_t *data, const char *text) {
+  size_t best = strlen(text) / 3 + 2; /* as choice_nearest */
+  const char *near = NULL;
+  for (int64_t c = 0; c < data->features && data->feature_names != NULL; c++) {
+    const size_t distance = text_distance(text, data->feature_names[c]);
+    if (distance >= best) continue;
+    best = distance;
+    near = data->feature_names[c];
+  }
+  return near;
+}
+
 static ls_status no_column(const dataset_t *data, const char *key, const char *text, ls_error *error) {
+  const char *near = nearest_column(data, text);
   return error_set(error, LS_BAD_SETTINGS,
-                   "%s: x has no column '%.80s'; it takes a name%s, a number from 0 to %" PRId64
+                   "%s: x has no column '%.80s'; %s%.80s%sit takes a name%s, a number from 0 to %" PRId64
                    " (-1 is the last), or two with - between",
-                   key, text, data->feature_names == NULL ? " (this file names none)" : "",
+                   key, text, near != NULL ? "did you mean " : "", near != NULL ? near : "",
+                   near != NULL ? "? " : "", data->feature_names == NULL ? " (this file names none)" : "",
                    data->features - 1);
 }
 

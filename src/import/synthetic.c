@@ -213,8 +213,11 @@ ls_status synthetic_settle(const synthetic_t *wanted, synthetic_t *out, ls_error
   int found = choice_find(synthetic_choice, set.name);
   if (found < 0) {
     char names[256];
+    const char *near = choice_nearest(synthetic_choice, set.name);
     choice_names(synthetic_choice, names, sizeof names);
-    return error_set(error, LS_USAGE, "--make: '%.60s' is none of %s", set.name, names);
+    return error_set(error, LS_USAGE, "--make: '%.60s' is none of %s%s%s%s", set.name, names,
+                     near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+                     near != NULL ? "?" : "");
   }
   const kind_t *kind = &kinds[found];
   if (set.rows < 1)

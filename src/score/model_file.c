@@ -257,7 +257,9 @@ ls_status model_write(const char *path, const model_parts_t *parts, const model_
 static ls_status check_format(const store_t *store, const char *wanted, ls_error *error) {
   char *format = NULL;
   if (!store_has_attribute(store, "/", "format"))
-    return error_set(error, LS_BAD_DATA, "%s is not a lockstep model or checkpoint", store_path(store));
+    return error_set(error, LS_BAD_DATA,
+                     "%s is not a lockstep model or checkpoint: name one, as in runs/NAME/model.h5",
+                     store_path(store));
   TRY(store_read_text(store, "/", "format", &format, error));
   ls_status status = LS_OK;
   if (strcmp(format, wanted) != 0 && strcmp(format, CHECKPOINT_FORMAT) != 0)

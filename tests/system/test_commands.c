@@ -244,8 +244,8 @@ Test(commands, diff_tells_whether_and_where_runs_part) {
 }
 
 Test(commands, help_and_version_answer_without_work) {
-  static const char *const commands[] = {"import", "check", "train",     "eval",    "predict",
-                                         "info",   "diff",  "gradcheck", "lr-find", "adopt"};
+  static const char *const commands[] = {"import", "check",     "train",   "eval",  "predict",  "info",
+                                         "diff",   "gradcheck", "lr-find", "adopt", "reference"};
   result_t result = run_well(ALONE, "--help");
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
     cr_expect_not_null(strstr(result.out, commands[i]), "no %s in\n%s", commands[i], result.out);
@@ -257,6 +257,36 @@ Test(commands, help_and_version_answer_without_work) {
   static const char *const lines[] = {"HDF5 ", "\ncommit ", "\nflags -"};
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
     cr_expect_not_null(strstr(result.out, lines[i]), "no %s in\n%s", lines[i], result.out);
+}
+
+static int lines_of(const char *text) {
+  int n = 0;
+  for (; *text != '\0'; text++) n += *text == '\n';
+  return n;
+}
+
+Test(commands, help_has_several_names_and_is_short) {
+  static const char *const same[][2] = {{"--help", "-h"},
+                                        {"--help", "help"},
+                                        {"--version", "version"},
+                                        {"train --help", "help train"},
+                                        {"train --help", "train -h"},
+                                        {"train --help", "train net.yaml train.epochs=3 -h"},
+                                        {"train --help=epochs", "reference train.epochs"},
+                                        {"eval --help=train.top_k", "reference top_k"}};
+  for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+    char *first = strdup(run_well(ALONE, "%s", same[i][0]).out);
+    cr_expect_str_eq(run_well(ALONE, "%s", same[i][1]).out, first, "%s", same[i][1]);
+    free(first);
+  }
+  result_t result = run_well(ALONE, "train --help");
+  cr_expect_lt(lines_of(result.out), 40, "%s", result.out);
+  cr_expect_not_null(strstr(result.out, "--help=KEY"), "%s", result.out);
+  result = run_well(2, "reference");
+  cr_expect_gt(lines_of(result.out), 300, "all settings");
+  cr_expect_eq(run(ALONE, "import --help=train.epochs").code, 2);
+  cr_expect_eq(run(2, "reference train.epoch").code, 2);
+  cr_expect_eq(run(ALONE, "help train eval").code, 2);
 }
 
 Test(commands, h5py_reads_every_file_and_numpy_predicts_the_same) {

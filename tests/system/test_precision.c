@@ -75,7 +75,10 @@ Test(precision, is_refused_where_it_makes_no_sense) {
 /* The gradient's check has nothing to compare rounded products with: it takes the network as it is in fp32.
  */
 Test(precision, gradcheck_is_in_fp32) {
-  run_well(ALONE, "gradcheck config.yaml train.precision=bf16");
+  run_command("sed -i 's/^train: {/train: {precision: bf16, /' config.yaml");
+  run_well(ALONE, "gradcheck config.yaml");
+  result_t result = run(ALONE, "gradcheck config.yaml train.precision=bf16");
+  cr_expect_eq(result.code, 2, "who gives the key there expects an effect: %s", result.err);
 }
 
 /* The summary names the instruction set, and a precision that is slow with it is told. */

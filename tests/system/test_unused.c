@@ -88,6 +88,44 @@ Test(unused, penalties_of_training_are_named_by_solve) {
   cr_expect_null(strstr(result.err, "no effect"), "%s", result.err);
 }
 
+/* A file is made for `train`: other commands pass over what they do not use of it, but not of the command
+ * line. */
+Test(unused, overrides_without_effect_in_a_command_are_refused) {
+  static const char *const cases[][2] = {
+      {"train net.yaml", "solve.method=ridge"},      {"check net.yaml", "'solve={method: ridge, lambda: 2}'"},
+      {"lr-find net.yaml", "schedule=cosine"},       {"lr-find net.yaml", "optimizer.learning_rate=0.1"},
+      {"lr-find net.yaml", "train.epochs=3"},        {"lr-find net.yaml", "name=other"},
+      {"gradcheck net.yaml", "optimizer=sgd"},       {"gradcheck net.yaml", "train.l2=0.1"},
+      {"gradcheck net.yaml", "stop.patience=3"},     {"bench net.yaml", "checkpoint.copies=2"},
+      {"bench net.yaml", "'stop={patience: 3}'"},    {"solve line.yaml", "checkpoint.copies=2"},
+      {"solve line.yaml", "checkpoint.parts=ranks"}, {"solve line.yaml", "optimizer=sgd"},
+      {"solve line.yaml", "train.time_limit=3"},
+  };
+  char words[128], key[64], says[128];
+  train();
+  write_text("line.yaml", "data: {file: data.h5}\nmodel: {layers: [dense: 3]}\nloss: mse\n");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const char *override = cases[i][1] + (cases[i][1][0] == '\'');
+    snprintf(words, sizeof words, "%s %s", cases[i][0], cases[i][1]);
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(override, "="), override);
+    snprintf(says, sizeof says, "%s has no effect in `lockstep %.*s`", key, (int)strcspn(words, " "), words);
+    expect_refused(i % 5 == 0 ? 2 : ALONE, words, says);
+  }
+}
+
+Test(unused, keys_without_effect_in_a_file_are_passed_over) {
+  write_dataset("data.h5", (spec_t){.rows = 200, .regression = true});
+  write_text("line.yaml", "data: {file: data.h5}\nmodel: {layers: [dense: 3]}\nloss: mse\n"
+                          "optimizer: {name: sgd, learning_rate: 0.01}\nschedule: cosine\n"
+                          "train: {epochs: 3, global_batch_size: 64, log_every: 2, time_limit: 100}\n"
+                          "stop: {patience: 4}\ncheckpoint: {copies: 1, keep: 3}\n"
+                          "solve: {method: ridge}\nparallel: {threads: 1}\n");
+  run_well(ALONE, "solve line.yaml data.validation=0.1");
+  run_well(ALONE, "train line.yaml data.validation=0.1");
+  run_well(ALONE, "lr-find line.yaml --steps 5 data.validation=0.1");
+  run_well(ALONE, "gradcheck line.yaml data.validation=0.1 --rows 8");
+}
+
 /* Each of two values would be wanted by somebody. */
 Test(unused, options_that_are_given_twice_are_refused) {
   static const char *const words[][2] = {
