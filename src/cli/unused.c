@@ -28,6 +28,8 @@ static const unused_t table[] = {
      "train.verify_every train.log_every train.time_limit",
      "the closed form takes no steps"},
     {"solve", "checkpoint", "the solution is in model.h5, and no checkpoint is written"},
+    {"info", "name runs loss optimizer schedule train stop solve checkpoint",
+     "the graph follows from data and model alone"},
     {"solve", "model.embeddings.above model.embeddings.width", "columns of categories are one_hot here"},
 };
 

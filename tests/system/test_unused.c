@@ -65,7 +65,8 @@ Test(unused, options_of_another_mode_are_refused) {
   expect_refused(ALONE, "info --settings --graph runs/net", "exclude");
   expect_refused(ALONE, "info --graph runs/net train.epochs=3", "train.epochs=3");
   expect_refused(ALONE, "predict runs/net data.h5 --out p.csv --temperature head1=2,head1=3", "twice");
-  run_well(ALONE, "info --graph net.yaml train.epochs=3");
+  expect_refused(2, "info --graph net.yaml train.epochs=3", "train.epochs has no effect in `lockstep info`");
+  run_well(ALONE, "info --graph net.yaml model.layers.0.dense.units=3");
 }
 
 Test(unused, rows_of_gradcheck_may_exceed_the_batch) {
