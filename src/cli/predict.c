@@ -205,7 +205,7 @@ static ls_status predict_file(const session_t *session, const predict_arguments_
         unseen_report(session->world, &ready->model->features, data, &data->test, x, &session->log, error);
   if (status == LS_OK) status = predict_rows(session, a, ready, &data->test, error);
   if (status == LS_OK)
-    log_info(&session->log, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows,
+    log_info(&session->results, "%" PRId64 " rows of %s (%s) predicted: %s", data->test.partition.rows,
              a->arguments.words[1], x, a->out);
   dataset_destroy(&data);
   return status;
