@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static const double FIRST_SECONDS = 1;   /* work that takes less is not drawn on a terminal */
+static const double FIRST_SECONDS = 1;   /* of silence, until something is drawn on a terminal */
 static const double DRAW_SECONDS = 0.1;  /* between two drawings */
 static const double LINE_SECONDS = 10.0; /* between two lines, if no setting says otherwise */
 
@@ -138,7 +138,8 @@ static struct {
 } own = {.interval = 10};
 
 static atomic_llong done;
-static _Atomic double shown, next; /* when the work was last shown, and when it will be due */
+static _Atomic double shown, next; /* when work was last shown, and when it will be due */
+static _Atomic double said;        /* when a line was last written, by anybody who called progress_clear */
 static atomic_bool is_drawn;       /* a line is on the terminal */
 static _Thread_local char self;    /* its address is the name of a thread */
 static char *_Atomic owner;        /* of the work under way; NULL: there is none */
@@ -148,6 +149,7 @@ void progress_open(FILE *out) {
   own.out = out;
   own.is_terminal = isatty(fileno(out)) == 1 && kind != NULL && strcmp(kind, "dumb") != 0;
   own.interval = LINE_SECONDS;
+  atomic_store(&said, clock_seconds());
 }
 
 void progress_set_interval(double seconds) {
@@ -166,6 +168,12 @@ static int terminal_width(void) {
   return text != NULL && text_int64(text, &columns_set) && columns_set > 0 && columns_set < INT_MAX
              ? (int)columns_set
              : 80;
+}
+
+static void clear(void) {
+  if (!atomic_exchange(&is_drawn, false)) return;
+  fputs(clearing, own.out);
+  fflush(own.out);
 }
 
 /* Clears the line, and lets the signal end the process as it would have without this. */
@@ -196,6 +204,7 @@ static void show(double now) {
     fprintf(own.out, "\r%s\033[K", line);
   } else {
     fprintf(own.out, "%s\n", line);
+    atomic_store(&said, now);
   }
   fflush(own.out);
   atomic_store(&shown, now);
@@ -223,7 +232,7 @@ static void without_controls(char *text) {
 void progress_begin(int64_t total, const char *unit, const char *format, ...) {
   va_list arguments;
   if (own.out == NULL || own.interval <= 0) return;
-  progress_clear();
+  clear();
   own.begun = clock_seconds();
   own.now = (progress_figures_t){.unit = unit, .total = total, .loss = NAN, .rate = NAN, .eta = NAN};
   int used = snprintf(own.now.what, sizeof own.now.what, "%s", own.prefix);
@@ -232,8 +241,7 @@ void progress_begin(int64_t total, const char *unit, const char *format, ...) {
   va_end(arguments);
   without_controls(own.now.what);
   atomic_store(&done, 0);
-  atomic_store(&shown, own.begun);
-  atomic_store(&next, own.begun + (own.is_terminal ? FIRST_SECONDS : own.interval));
+  atomic_store(&next, atomic_load(&said) + (own.is_terminal ? FIRST_SECONDS : own.interval));
   atomic_store(&owner, &self);
 }
 
@@ -270,12 +278,11 @@ bool progress_is_due(double least) {
 
 void progress_end(void) {
   if (!is_owner()) return;
-  progress_clear();
+  clear();
   atomic_store(&owner, NULL);
 }
 
 void progress_clear(void) {
-  if (!atomic_exchange(&is_drawn, false)) return;
-  fputs(clearing, own.out);
-  fflush(own.out);
+  clear();
+  atomic_store(&said, clock_seconds());
 }

@@ -2,9 +2,10 @@
  *
  *     epoch 3/20 [####      ]  step 1200/4000  loss 0.1234  51,200 rows/s  ETA 2 min 10 s
  *
- * On a terminal one line is drawn again and again, once the work has lasted a second. It is cleared before a
+ * On a terminal one line is drawn again and again, after a second without a message. It is cleared before a
  * line of base/log.h, at the end of the work, and when a signal ends the process. Elsewhere, in a file or a
- * pipe, a plain line appears every few seconds, without control characters.
+ * pipe, a plain line without control characters appears after every ten seconds without a message, or as many
+ * as train.progress_every says. So work that takes less, or says enough by itself, shows nothing.
  *
  * Global, like the terminal. Nothing is shown before progress_open, which the program calls on rank 0 alone:
  * on other ranks, and inside other programs, all functions return at once. There is one piece of work at a
@@ -69,7 +70,7 @@ bool progress_is_due(double least);
 /* Ends the work and clears the line. */
 void progress_end(void);
 
-/* Clears the line before something else is written to the terminal. */
+/* Clears the line, because a message will be written. */
 void progress_clear(void);
 
 #endif

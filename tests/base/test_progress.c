@@ -200,6 +200,28 @@ Test(progress, terminal_shows_work_of_a_second_and_clears_it_for_messages) {
   cr_expect_null(strstr(text, "short work"), "it takes less than a second");
 }
 
+static void work_in_pieces(FILE *terminal) {
+  progress_open(terminal);
+  for (int i = 0; i < 10; i++) {
+    progress_begin(2, "step", "piece %d", i);
+    nap(0.15);
+    progress_advance(1);
+    progress_end();
+  }
+}
+
+/* Many short pieces of work, of which nothing is said, are long work. */
+Test(progress, terminal_shows_short_work_after_a_second_of_silence) {
+  static char text[65536];
+  int master = -1, status = -1;
+  pid_t child = on_terminal(40, work_in_pieces, &master);
+  read_terminal(master, text, sizeof text);
+  waitpid(child, &status, 0);
+  cr_expect_null(strstr(text, "piece 3"), "%s", text);
+  cr_expect_not_null(strstr(text, "\rpiece 9 ["), "%s", text);
+  cr_expect(strlen(text) > 4 && strcmp(text + strlen(text) - 4, "\r\033[K") == 0, "%s", text);
+}
+
 static void wait_for_end(FILE *terminal) {
   progress_open(terminal);
   progress_begin(100, "step", "long work");
