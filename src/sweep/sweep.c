@@ -2,6 +2,7 @@
  * trials and decides what is left to be done; all ranks learn it. */
 #include "sweep/sweep_impl.h"
 
+#include "base/progress.h"
 #include "data/dataset.h"
 #include "layout/groups.h"
 #include "model/objective.h"
@@ -54,7 +55,11 @@ static ls_status train_trial(world_t *group, int64_t item, int threads, void *co
                                    .job_end = sweep->options->job_end,
                                    .began = sweep->began,
                                    .pause_epoch = rung->epochs};
+  char prefix[64];
+  snprintf(prefix, sizeof prefix, "trial %" PRId64 "/%" PRId64, index + 1, sweep->trials);
+  progress_set_prefix(prefix);
   ls_status status = train_run(group, &trial.settings, &options, &failure);
+  progress_set_prefix("");
   const bool diverged = status == LS_DIVERGED, is_root = world_rank(group) == 0;
   if (status != LS_OK && !diverged) {
     char text[600];
