@@ -24,7 +24,8 @@ static const struct argp argp = {
     .doc =
         "Computes the weights of a linear network (one dense layer, loss mse) in closed form: least squares, "
         "ridge, or Bayesian linear regression, selected by solve.method. The results are in runs/NAME, as "
-        "after training.\vSums over rows have the same bits on any number of ranks and threads."};
+        "after training, and are printed on the standard output.\vSums over rows have the same bits on any "
+        "number of ranks and threads."};
 
 const command_t command_solve = {
     .name = "solve",

@@ -60,7 +60,8 @@ static const struct argp argp = {
     .doc = "Trains the network of a settings file; the results are in runs/NAME.\vUnder mpirun or srun all "
            "ranks train together; the result has the same bits on any layout. A SIGTERM, SIGINT or SIGUSR1 "
            "to any rank, train.time_limit, or the end of a SLURM job makes the run save a checkpoint and end "
-           "with exit code 75; --resume continues the run to the same bits."};
+           "with exit code 75; --resume continues the run to the same bits. The results are printed on the "
+           "standard output, progress and messages on the standard error."};
 
 const command_t command_train = {
     .name = "train",
