@@ -231,18 +231,19 @@ void axes_describe(const axes_t *axes, int64_t combination, char *out, size_t si
                              axes->chosen[combination * (int64_t)axes->n + (int64_t)a]);
 }
 
-char **axes_overrides(const axes_t *axes, int64_t combination, arena_t *arena) {
-  char **words = arena_new(arena, axes->n_fixed + axes->n + 1, sizeof *words);
+char **axes_words(const axes_t *axes, char *first, int64_t combination, arena_t *arena) {
+  char **words = arena_new(arena, 1 + axes->n_fixed + axes->n, sizeof *words);
   if (words == NULL) return NULL;
-  for (size_t i = 0; i < axes->n_fixed; i++) words[i] = axes->fixed[i];
-  for (size_t a = 0; a < axes->n; a++) {
+  words[0] = first;
+  for (size_t i = 0; i < axes->n_fixed; i++) words[1 + i] = axes->fixed[i];
+  for (size_t a = 0; a < axes->n && combination >= 0; a++) {
     const char *key = axes->axes[a].key;
     const char *value = axes->chosen[combination * (int64_t)axes->n + (int64_t)a];
     size_t size = strlen(key) + strlen(value) + 2;
     char *word = arena_new(arena, size, 1);
     if (word == NULL) return NULL;
     snprintf(word, size, "%s=%s", key, value);
-    words[axes->n_fixed + a] = word;
+    words[1 + axes->n_fixed + a] = word;
   }
   return words;
 }

@@ -50,8 +50,9 @@ ls_status axes_combine(axes_t *axes, int64_t random, uint64_t seed, ls_error *er
 /* "key=value key=value" of one combination, cut to `size`. */
 void axes_describe(const axes_t *axes, int64_t combination, char *out, size_t size);
 
-/* The overrides of one combination, those that all runs share first: (n_fixed + n) words. NULL when there is
- * no memory. Owned by the arena. */
-char **axes_overrides(const axes_t *axes, int64_t combination, arena_t *arena);
+/* The words of a command for one combination: `first`, what all runs share, and the axes' values, (1 +
+ * n_fixed + n) in all; for combination -1 without the axes, (1 + n_fixed). NULL when there is no memory.
+ * Owned by the arena. */
+char **axes_words(const axes_t *axes, char *first, int64_t combination, arena_t *arena);
 
 #endif

@@ -40,13 +40,41 @@ static ls_status check_keys(const axes_t *axes, ls_error *error) {
                    "nothing is varied: give a key several values, as in optimizer.learning_rate=0.01,0.1");
 }
 
+static ls_status read_part(const char *text, sweep_t *sweep, ls_error *error) {
+  int end = 0, part = 0, parts = 0;
+  if (text == NULL) return LS_OK;
+  bool is_part = sscanf(text, "%d/%d%n", &part, &parts, &end) == 2 && text[end] == '\0';
+  if (!is_part || part < 1 || part > parts)
+    return error_set(error, LS_USAGE, "--part: '%.60s' is not I/N with I from 1 to N", text);
+  if (sweep->options->eta > 0)
+    return error_set(error, LS_USAGE, "--halving compares all trials, so it cannot work with --part");
+  sweep->part = part;
+  sweep->parts = parts;
+  return LS_OK;
+}
+
+/* Settings with the values of a combination, or for -1 of what all have in common. */
+static ls_status load(world_t *world, const sweep_t *sweep, int64_t combination, settings_t **out,
+                      ls_error *error) {
+  const sweep_options_t *options = sweep->options;
+  const size_t n = 1 + sweep->axes.n_fixed + (combination >= 0 ? sweep->axes.n : 0);
+  arena_t scratch = {0};
+  char **words = axes_words(&sweep->axes, options->words[0], combination, &scratch);
+  ls_status status = words == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the settings") : LS_OK;
+  status = world_agree(world, status, error);
+  if (status == LS_OK) status = options->load(options->context, words, n, out, error);
+  arena_free(&scratch);
+  return status;
+}
+
 static ls_status read_words(world_t *world, const sweep_options_t *options, sweep_t *sweep, ls_error *error) {
   settings_t *settings = NULL;
   uint64_t seed = 0;
-  TRY(axes_parse(options->words, options->n_words, &sweep->axes, error));
+  TRY(read_part(options->part, sweep, error));
+  TRY(axes_parse(options->words + 1, options->n_words - 1, &sweep->axes, error));
   TRY(check_keys(&sweep->axes, error));
   if (options->random > 0) { /* by the seed of the settings that nothing varies */
-    TRY(options->load(options->context, sweep->axes.fixed, sweep->axes.n_fixed, &settings, error));
+    TRY(load(world, sweep, -1, &settings, error));
     seed = settings->train.seed;
     settings_destroy(&settings);
   }
@@ -61,19 +89,6 @@ static ls_status about(const sweep_t *sweep, int64_t combination, ls_status stat
   if (status == LS_OK) return status;
   axes_describe(&sweep->axes, combination, values, sizeof values);
   return error_prefix(error, status, "combination %" PRId64 " (%s)", combination + 1, values);
-}
-
-static ls_status load_combination(world_t *world, sweep_t *sweep, int64_t c, ls_error *error) {
-  const sweep_options_t *options = sweep->options;
-  arena_t scratch = {0};
-  char **words = axes_overrides(&sweep->axes, c, &scratch);
-  ls_status status = words == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the settings") : LS_OK;
-  status = world_agree(world, status, error);
-  if (status == LS_OK)
-    status = options->load(options->context, words, sweep->axes.n_fixed + sweep->axes.n, &sweep->settings[c],
-                           error);
-  arena_free(&scratch);
-  return about(sweep, c, status, error);
 }
 
 static ls_status check_sweep(const sweep_t *sweep, ls_error *error) {
@@ -98,10 +113,11 @@ static ls_status load_settings(world_t *world, sweep_t *sweep, ls_error *error) 
   ls_status status =
       sweep->settings == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the settings") : LS_OK;
   TRY(world_agree(world, status, error));
-  for (int64_t c = 0; c < sweep->axes.combinations; c++) TRY(load_combination(world, sweep, c, error));
+  for (int64_t c = 0; c < sweep->axes.combinations; c++)
+    TRY(about(sweep, c, load(world, sweep, c, &sweep->settings[c], error), error));
   const sweep_options_t *options = sweep->options;
   const settings_t *first = sweep->settings[0];
-  sweep->trials = sweep->axes.combinations * options->repeat * (options->folds > 0 ? options->folds : 1);
+  sweep->trials = sweep->axes.combinations * sweep->repeat * (options->folds > 0 ? options->folds : 1);
   sweep->validation_seed = validation_seed(first) & ((UINT64_C(1) << 53) - 1);
   int length = snprintf(sweep->directory, sizeof sweep->directory, "%s/%s-sweep", first->runs, first->name);
   if (length >= (int)sizeof sweep->directory)
@@ -190,7 +206,8 @@ static ls_status check_all(world_t *world, sweep_t *sweep, ls_error *error) {
 }
 
 ls_status plan_make_sweep(world_t *world, const sweep_options_t *options, sweep_t *out, ls_error *error) {
-  *out = (sweep_t){.options = options, .began = clock_seconds()};
+  *out = (sweep_t){
+      .options = options, .repeat = options->repeat > 0 ? options->repeat : 1, .began = clock_seconds()};
   TRY(read_words(world, options, out, error));
   TRY(load_settings(world, out, error));
   return check_all(world, out, error);
@@ -219,7 +236,7 @@ static void write_note(const sweep_t *sweep, FILE *out) {
     fputs(axis->kind == AXIS_VALUES ? "]}\n" : "}\n", out);
   }
   fprintf(out, "random: %" PRId64 "\nrepeat: %" PRId64 "\nfolds: %" PRId64 "\nhalving: %" PRId64 "\n",
-          options->random, options->repeat, options->folds, options->eta);
+          options->random, sweep->repeat, options->folds, options->eta);
   if (options->eta > 0) fprintf(out, "metric: %s\n", sweep->metric);
 }
 
@@ -257,7 +274,24 @@ static ls_status compare_notes(const sweep_t *sweep, const char *then, const cha
       then + same, (int)strcspn(now + same, "\n") < 300 ? (int)strcspn(now + same, "\n") : 300, now + same);
 }
 
-/* The other settings, by those of the first combination. */
+/* Settings that change no figure. */
+static const char *const free_keys[] = {"runs",
+                                        "data.file",
+                                        "data.memory_limit",
+                                        "data.external",
+                                        "train.time_limit",
+                                        "train.log_every",
+                                        "train.verify_every",
+                                        "parallel.threads",
+                                        "parallel.ranks_per_node",
+                                        "parallel.timeout",
+                                        "checkpoint.keep",
+                                        "checkpoint.parts",
+                                        "checkpoint.copies",
+                                        NULL};
+
+/* The other settings, by those of the first combination. A trial that is done stays as it is, so unlike a
+ * single run a sweep goes on with none of them changed. */
 static ls_status compare_settings(const sweep_t *sweep, const char *path, ls_error *error) {
   char *text = NULL;
   settings_t *stored = NULL;
@@ -265,7 +299,8 @@ static ls_status compare_settings(const sweep_t *sweep, const char *path, ls_err
   ls_status status = read_text_file(path, &text, error);
   if (status == LS_OK)
     status = settings_restore(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
-  if (status == LS_OK) status = settings_compare(stored, sweep->settings[0], &changed, error);
+  if (status == LS_OK)
+    status = settings_compare_except(stored, sweep->settings[0], free_keys, &changed, error);
   if (status == LS_OK && changed != NULL)
     status = error_set(error, LS_BAD_SETTINGS,
                        "%s is not what %s was started with: set it back, or leave --resume out to start anew",
@@ -288,7 +323,7 @@ static ls_status compare_with_earlier(const sweep_t *sweep, const char *note, co
 /* Parts of a sweep may start at the same time, and write the same. */
 static ls_status begin_directory(const sweep_t *sweep, run_directory_t *run, const char *note,
                                  const char *path, ls_error *error) {
-  if (sweep->options->parts > 0)
+  if (sweep->parts > 0)
     TRY(store_make_directory(run->path, error));
   else
     TRY(run_directory_fresh(run, false, sweep->options->log, error));
@@ -303,7 +338,7 @@ ls_status plan_open_directory(const sweep_t *sweep, ls_error *error) {
   run_file(&run, "sweep.yaml", path);
   run_file(&run, "config.yaml", config);
   ls_status status = make_note(sweep, &note, error);
-  bool goes_on = (sweep->options->resume || sweep->options->parts > 0) && run_has(path);
+  bool goes_on = (sweep->options->resume || sweep->parts > 0) && run_has(path);
   if (status == LS_OK)
     status = goes_on ? compare_with_earlier(sweep, note, path, config, error)
                      : begin_directory(sweep, &run, note, path, error);

@@ -89,15 +89,15 @@ typedef struct {
   store_t *store;
   int64_t n;
   double *values;
-} columns_t;
+} sweep_columns_t;
 
-static ls_status write_numbers(const columns_t *columns, const char *name, store_type_t type,
+static ls_status write_numbers(const sweep_columns_t *columns, const char *name, store_type_t type,
                                ls_error *error) {
   TRY(store_declare(columns->store, name, type, 1, &columns->n, error));
   return store_write_rows(columns->store, name, 0, columns->n, STORE_F64, columns->values, error);
 }
 
-static ls_status write_trials(const sweep_t *sweep, const trial_result_t *results, columns_t columns,
+static ls_status write_trials(const sweep_t *sweep, const trial_result_t *results, sweep_columns_t columns,
                               ls_error *error) {
   double *values = columns.values;
   for (int64_t i = 0; i < columns.n; i++) values[i] = (double)(trial_of(sweep, i).combination + 1);
@@ -126,7 +126,7 @@ static ls_status write_trials(const sweep_t *sweep, const trial_result_t *result
   return store_write(columns.store, "trials/parameters_checksum", STORE_U64, 1, &columns.n, sums, error);
 }
 
-static ls_status write_standings(const standing_t *standings, columns_t columns, ls_error *error) {
+static ls_status write_standings(const standing_t *standings, sweep_columns_t columns, ls_error *error) {
   double *values = columns.values;
   for (int64_t i = 0; i < columns.n; i++) values[i] = (double)(standings[i].combination + 1);
   TRY(write_numbers(&columns, "ranking/combination", STORE_I64, error));
@@ -160,10 +160,11 @@ static ls_status write_store(const sweep_t *sweep, const trial_result_t *results
                          : LS_OK;
   if (status == LS_OK) status = write_axes(sweep, store, texts, error);
   if (status == LS_OK)
-    status = write_trials(sweep, results, (columns_t){store, sweep->trials, values}, error);
+    status = write_trials(sweep, results, (sweep_columns_t){store, sweep->trials, values}, error);
   if (status == LS_OK)
-    status = write_standings(standings, (columns_t){store, sweep->axes.combinations, values}, error);
+    status = write_standings(standings, (sweep_columns_t){store, sweep->axes.combinations, values}, error);
   if (status == LS_OK && fold != NULL) status = write_folds(store, fold, rows, error);
+  if (status == LS_OK) status = store_write_text(store, "/", "format", "lockstep sweep 1", error);
   if (status == LS_OK) status = store_write_text(store, "/", "metric", sweep->metric, error);
   if (status == LS_OK)
     status = store_write_int(store, "/", "higher_is_better", sweep->higher_is_better, error);

@@ -80,8 +80,8 @@ static bool is_left(const trial_result_t *result, int64_t epochs) {
   return epochs == 0 || result->epoch < epochs;
 }
 
-static bool is_of_part(const sweep_options_t *options, int64_t index) {
-  return options->parts == 0 || index % options->parts == options->part - 1;
+static bool is_of_part(const sweep_t *sweep, int64_t index) {
+  return sweep->parts == 0 || index % sweep->parts == sweep->part - 1;
 }
 
 /* On rank 0: which trials of the combinations alive are left for the rung. */
@@ -90,7 +90,7 @@ static ls_status find_left(const bool *alive, rung_t *rung, ls_error *error) {
   rung->n = 0;
   for (int64_t i = 0; i < sweep->trials; i++) {
     trial_result_t result;
-    if (!alive[trial_of(sweep, i).combination] || !is_of_part(sweep->options, i)) continue;
+    if (!alive[trial_of(sweep, i).combination] || !is_of_part(sweep, i)) continue;
     TRY(trial_read(sweep, i, 0, &result, error));
     if (is_left(&result, rung->epochs)) rung->trials[rung->n++] = i;
   }
@@ -206,19 +206,18 @@ static ls_status run_locked(world_t *world, const sweep_t *sweep, ls_error *erro
   log_info(sweep->options->log, "%s: %" PRId64 " combinations, %" PRId64 " trials, compared by %s",
            sweep->directory, sweep->axes.combinations, sweep->trials, sweep->metric);
   TRY(train_all(world, sweep, error));
-  if (sweep->options->parts == 0) return collect(world, sweep, error);
+  if (sweep->parts == 0) return collect(world, sweep, error);
   log_info(sweep->options->log,
            "part %" PRId64 " of %" PRId64 " is done; the same command with --resume instead of --part writes "
            "the result when all are",
-           sweep->options->part, sweep->options->parts);
+           sweep->part, sweep->parts);
   return LS_OK;
 }
 
 /* Parts share the directory, so only whole sweeps take its lock; each trial has its own besides. */
 static ls_status run_sweep(world_t *world, const sweep_t *sweep, ls_error *error) {
   run_lock_t *lock = NULL;
-  if (sweep->options->parts == 0)
-    TRY(run_lock_share(world, sweep->directory, sweep->options->log, &lock, error));
+  if (sweep->parts == 0) TRY(run_lock_share(world, sweep->directory, sweep->options->log, &lock, error));
   ls_status status = run_locked(world, sweep, error);
   run_lock_release(&lock);
   return status;

@@ -14,24 +14,23 @@
 
 #include <stdbool.h>
 
-/* Reads the settings file with overrides, on rank 0, for all ranks. *out is caller-owned. Collective. */
-typedef ls_status sweep_load_t(void *context, char *const *overrides, size_t n, settings_t **out,
+/* Reads the settings file words[0] with the overrides in the other words, on rank 0, for all ranks. *out is
+ * caller-owned. Collective. */
+typedef ls_status sweep_load_t(const void *context, char **words, size_t n, settings_t **out,
                                ls_error *error);
 
 typedef struct {
-  const char *config; /* what `load` reads, for messages */
-  char *const *words; /* (n_words): what is varied and what is set */
+  char **words; /* (n_words): the settings file, what is varied and what is set */
   size_t n_words;
   int64_t random; /* so many combinations are drawn; 0: all are tried */
-  int64_t repeat; /* seeds of a combination: train.seed, train.seed + 1, ...; >= 1 */
+  int64_t repeat; /* seeds of a combination: train.seed, train.seed + 1, ...; 0: one */
   int64_t folds;  /* >= 2; 0: the validation rows are those of the settings */
   int64_t eta;    /* successive halving keeps one of so many combinations; >= 2, 0: all train to the end */
   const char *metric; /* as stop.metric; NULL: valid_accuracy of a classifier, else valid_loss */
-  int64_t part,
-      parts;   /* only the trials part, part + parts, ... (part 1 .. parts); parts 0: all, and the result */
-  bool resume; /* go on with an earlier sweep; start if there is none */
+  const char *part;   /* "I/N": only trials I, I + N, ..., and no result; NULL: all */
+  bool resume;        /* go on with an earlier sweep; start if there is none */
   sweep_load_t *load;
-  void *context;
+  const void *context;
   const log_t *log;
   int64_t job_end; /* as in train_options_t */
 } sweep_options_t;

@@ -43,6 +43,8 @@ typedef struct {
 typedef struct {
   const sweep_options_t *options;
   axes_t axes;
+  int64_t repeat;           /* options->repeat, or 1 */
+  int64_t part, parts;      /* of options->part; parts 0: all trials */
   settings_t **settings;    /* (axes.combinations) */
   uint64_t validation_seed; /* of all trials, so that all have the same folds */
   int64_t trials;

@@ -73,10 +73,10 @@ static void print_best(const sweep_t *sweep, const standing_t *best, FILE *out) 
   arena_t scratch = {0};
   axes_describe(&sweep->axes, best->combination, text, sizeof text);
   fprintf(out, "\nbest: combination %" PRId64 ", %s\n", best->combination + 1, text);
-  char **words = axes_overrides(&sweep->axes, best->combination, &scratch);
+  char **words = axes_words(&sweep->axes, sweep->options->words[0], best->combination, &scratch);
   fputs("to train it: lockstep train", out);
-  print_word(sweep->options->config, out);
-  for (size_t i = 0; words != NULL && i < sweep->axes.n_fixed + sweep->axes.n; i++) print_word(words[i], out);
+  for (size_t i = 0; words != NULL && i < 1 + sweep->axes.n_fixed + sweep->axes.n; i++)
+    print_word(words[i], out);
   fputc('\n', out);
   arena_free(&scratch);
 }

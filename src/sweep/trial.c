@@ -24,8 +24,8 @@ const char *const trial_state_names[TRIAL_STATES] = {[TRIAL_WAITING] = "waiting"
 trial_t trial_of(const sweep_t *sweep, int64_t index) {
   const sweep_options_t *options = sweep->options;
   int64_t folds = options->folds > 0 ? options->folds : 1;
-  return (trial_t){.combination = index / (folds * options->repeat),
-                   .repeat = index / folds % options->repeat,
+  return (trial_t){.combination = index / (folds * sweep->repeat),
+                   .repeat = index / folds % sweep->repeat,
                    .fold = options->folds > 0 ? index % folds + 1 : 0};
 }
 
@@ -33,7 +33,7 @@ void trial_describe(const sweep_t *sweep, int64_t index, char *out, size_t size)
   const trial_t trial = trial_of(sweep, index);
   char values[400], seed[40] = "", fold[40] = "";
   axes_describe(&sweep->axes, trial.combination, values, sizeof values);
-  if (sweep->options->repeat > 1) snprintf(seed, sizeof seed, ", seed %" PRId64, trial.repeat + 1);
+  if (sweep->repeat > 1) snprintf(seed, sizeof seed, ", seed %" PRId64, trial.repeat + 1);
   if (trial.fold > 0) snprintf(fold, sizeof fold, ", fold %" PRId64, trial.fold);
   snprintf(out, size, "combination %" PRId64 " (%s)%s%s", trial.combination + 1, values, seed, fold);
 }
@@ -45,7 +45,7 @@ ls_status trial_settings(const sweep_t *sweep, int64_t index, int threads, trial
   const trial_t trial = trial_of(sweep, index);
   char seed[32] = "", fold[32] = "";
   run_directory_t run;
-  if (sweep->options->repeat > 1) snprintf(seed, sizeof seed, "-seed%" PRId64, trial.repeat + 1);
+  if (sweep->repeat > 1) snprintf(seed, sizeof seed, "-seed%" PRId64, trial.repeat + 1);
   if (trial.fold > 0) snprintf(fold, sizeof fold, "-fold%" PRId64, trial.fold);
   snprintf(out->name, sizeof out->name, "%04" PRId64 "%s%s", trial.combination + 1, seed, fold);
   out->settings = *sweep->settings[trial.combination];

@@ -6,7 +6,7 @@
 set -euo pipefail
 root=$1
 program=$2
-pages=(README.md docs/guide/{first-steps,data,tables,model,losses,regression,basis,forecasting,uncertainty,training,approximation,studies,reading-results,scaling-studies,installation,c,insitu,fortran,python,fine-tuning,exchange}.md)
+pages=(README.md docs/guide/{first-steps,data,tables,model,losses,regression,basis,forecasting,uncertainty,training,approximation,studies,sweeps,reading-results,scaling-studies,installation,c,insitu,fortran,python,fine-tuning,exchange}.md)
 
 if ! "$root/scripts/python.sh" -c '' 2>/dev/null; then
   echo "no Python with h5py, numpy and matplotlib here: the pages' commands cannot be run"
