@@ -7,7 +7,7 @@ list(FILTER scripts EXCLUDE REGEX "/compare_") # comparisons with other programs
 install(PROGRAMS ${scripts} scripts/launch.sh scripts/python.sh DESTINATION ${share}/scripts)
 install(DIRECTORY scripts/study scripts/exchange DESTINATION ${share}/scripts FILES_MATCHING PATTERN "*.py")
 install(FILES slurm/launch.sh slurm/restart.sh DESTINATION ${share}/slurm)
-install(PROGRAMS slurm/train.sbatch slurm/scaling.sbatch DESTINATION ${share}/slurm)
+install(PROGRAMS slurm/train.sbatch slurm/scaling.sbatch slurm/sweep.sbatch DESTINATION ${share}/slurm)
 install(DIRECTORY configs DESTINATION ${share})
 install(DIRECTORY examples DESTINATION ${share} USE_SOURCE_PERMISSIONS)
 install(FILES fortran/lockstep.f90 python/lockstep.py DESTINATION ${share})

@@ -45,7 +45,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 }
 
 static ls_status load(const void *session, char **words, size_t n, settings_t **out, ls_error *error) {
-  return settings_everywhere(session, &(arguments_t){.words = words, .n = n}, out, error);
+  return settings_everywhere(session, &(arguments_t){.words = words, .n = n, .command = &command_sweep}, out, error);
 }
 
 static ls_status run(const session_t *session, void *input, ls_error *error) {
