@@ -44,17 +44,22 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   return 0;
 }
 
-static ls_status load(const void *session, char **words, size_t n, settings_t **out, ls_error *error) {
-  return settings_everywhere(session, &(arguments_t){.words = words, .n = n, .command = &command_sweep}, out, error);
+static ls_status load(void *context, char **words, size_t n, settings_t **out, ls_error *error) {
+  session_t *session = context;
+  const arguments_t arguments = {.words = words, .n = n, .command = &command_sweep};
+  ls_status status = settings_everywhere(session, &arguments, out, error);
+  session->log.out = NULL; /* what is ignored is mentioned once, not for every combination */
+  return status;
 }
 
 static ls_status run(const session_t *session, void *input, ls_error *error) {
   const sweep_arguments_t *a = input;
+  session_t loads = *session;
   sweep_options_t sweep = a->sweep;
   sweep.words = a->arguments.words;
   sweep.n_words = a->arguments.n;
   sweep.load = load;
-  sweep.context = session;
+  sweep.context = &loads;
   sweep.log = &session->log;
   sweep.job_end = launch_job_end();
   return sweep_run(session->world, &sweep, error);

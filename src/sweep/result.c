@@ -1,12 +1,10 @@
 /* What came of a sweep: combinations compared, and the files with all figures. */
 #include "sweep/sweep_impl.h"
 
-#include "base/json.h"
 #include "store/store.h"
 #include "sweep/halving.h"
 #include "sweep/student.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,67 +170,6 @@ static ls_status write_store(const sweep_t *sweep, const trial_result_t *results
   return status;
 }
 
-/* ---- sweep.csv ---- */
-
-static void csv_text(FILE *out, const char *text) {
-  if (strpbrk(text, ",\"\n") == NULL) {
-    fputs(text, out);
-    return;
-  }
-  fputc('"', out);
-  for (; *text != '\0'; text++) {
-    if (*text == '"') fputc('"', out);
-    fputc(*text, out);
-  }
-  fputc('"', out);
-}
-
-static void csv_number(FILE *out, double value) {
-  if (isnan(value))
-    fputc(',', out);
-  else
-    fprintf(out, ",%.17g", value);
-}
-
-static void write_rows(const sweep_t *sweep, const trial_result_t *results, FILE *out) {
-  const axes_t *axes = &sweep->axes;
-  fputs("combination", out);
-  for (size_t a = 0; a < axes->n; a++) {
-    fputc(',', out);
-    csv_text(out, axes->axes[a].key);
-  }
-  fputs(",seed,fold,status,epoch,metric", out);
-  for (int f = 0; f < SWEEP_WIDTH; f++) fprintf(out, ",%s", sweep_figure_names[f]);
-  fputs(",seconds,parameters_checksum\n", out);
-  for (int64_t i = 0; i < sweep->trials; i++) {
-    const trial_t trial = trial_of(sweep, i);
-    fprintf(out, "%" PRId64, trial.combination + 1);
-    for (size_t a = 0; a < axes->n; a++) {
-      fputc(',', out);
-      csv_text(out, axes->chosen[trial.combination * (int64_t)axes->n + (int64_t)a]);
-    }
-    fprintf(out, ",%" PRId64 ",%" PRId64 ",%s,%" PRId64, trial.repeat + 1, trial.fold,
-            trial_state_names[results[i].state], results[i].epoch);
-    csv_number(out, results[i].metric);
-    for (int f = 0; f < SWEEP_WIDTH; f++) csv_number(out, results[i].figures[f]);
-    csv_number(out, results[i].seconds);
-    fprintf(out, ",%016" PRIx64 "\n", results[i].checksum);
-  }
-}
-
-static ls_status write_csv(const sweep_t *sweep, const trial_result_t *results, const char *path,
-                           ls_error *error) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %s", path);
-  write_rows(sweep, results, out);
-  ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
-                                      : error_set(error, LS_NO_MEMORY, "no memory for %s", path);
-  free(text);
-  return status;
-}
-
 ls_status result_write(const sweep_t *sweep, const trial_result_t *results, const standing_t *standings,
                        const uint16_t *fold, int64_t rows, ls_error *error) {
   run_directory_t run = {0};
@@ -245,6 +182,10 @@ ls_status result_write(const sweep_t *sweep, const trial_result_t *results, cons
   if (status == LS_OK) status = store_publish(&store, error);
   store_close(&store);
   TRY(status);
+  char *text = NULL;
   run_file(&run, "sweep.csv", path);
-  return write_csv(sweep, results, path, error);
+  status = table_csv(sweep, results, &text, error);
+  if (status == LS_OK) status = store_write_file(path, text, error);
+  free(text);
+  return status;
 }

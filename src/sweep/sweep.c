@@ -179,7 +179,7 @@ static ls_status show(const sweep_t *sweep, const uint16_t *fold, int64_t rows, 
     status = trial_read(sweep, i, 0, &results[i], error);
   if (status == LS_OK) status = result_rank(sweep, results, standings, error);
   if (status == LS_OK) status = result_write(sweep, results, standings, fold, rows, error);
-  if (status == LS_OK) table_print(sweep, standings, stdout);
+  if (status == LS_OK) status = table_print(sweep, standings, stdout, error);
   free(results);
   free(standings);
   return status;

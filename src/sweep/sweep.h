@@ -16,8 +16,7 @@
 
 /* Reads the settings file words[0] with the overrides in the other words, on rank 0, for all ranks. *out is
  * caller-owned. Collective. */
-typedef ls_status sweep_load_t(const void *context, char **words, size_t n, settings_t **out,
-                               ls_error *error);
+typedef ls_status sweep_load_t(void *context, char **words, size_t n, settings_t **out, ls_error *error);
 
 typedef struct {
   char **words; /* (n_words): the settings file, what is varied and what is set */
@@ -30,7 +29,7 @@ typedef struct {
   const char *part;   /* "I/N": only trials I, I + N, ..., and no result; NULL: all */
   bool resume;        /* go on with an earlier sweep; start if there is none */
   sweep_load_t *load;
-  const void *context;
+  void *context;
   const log_t *log;
   int64_t job_end; /* as in train_options_t */
 } sweep_options_t;

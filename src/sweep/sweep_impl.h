@@ -119,6 +119,9 @@ ls_status result_write(const sweep_t *sweep, const trial_result_t *results, cons
 /* ---- table.c ---- */
 
 /* Prints the table, the best combination and the command that trains it. */
-void table_print(const sweep_t *sweep, const standing_t *standings, FILE *out);
+ls_status table_print(const sweep_t *sweep, const standing_t *standings, FILE *out, ls_error *error);
+
+/* The text of sweep.csv, malloc'd and caller-owned. */
+ls_status table_csv(const sweep_t *sweep, const trial_result_t *results, char **text, ls_error *error);
 
 #endif
