@@ -28,9 +28,10 @@ static bool is_left_over(const char *name) {
   return kind == TEMPORARY_LEFT || (kind == TEMPORARY_ELSEWHERE && strncmp(name, "checkpoint-", 11) == 0);
 }
 
-/* Files of which a run has at least one, from its start on. */
+/* Files of which a run, or a sweep, has at least one, from its start on. */
 static bool is_of_run(const char *name) {
-  return is_of_start(name) || strcmp(name, "history.h5") == 0 || strcmp(name, "model.h5") == 0;
+  return is_of_start(name) || strcmp(name, "history.h5") == 0 || strcmp(name, "model.h5") == 0 ||
+         strcmp(name, "sweep.yaml") == 0;
 }
 
 static int is_entry(const struct dirent *entry) {

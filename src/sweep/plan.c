@@ -311,38 +311,48 @@ static ls_status compare_settings(const sweep_t *sweep, const char *path, ls_err
   return status;
 }
 
+/* Not config.yaml, by which commands tell a run. */
+static ls_status write_base(const sweep_t *sweep, const char *path, ls_error *error) {
+  char *text = NULL;
+  TRY(settings_dump(sweep->settings[0], &text, error));
+  ls_status status = store_write_file(path, text, error);
+  free(text);
+  return status;
+}
+
 static ls_status compare_with_earlier(const sweep_t *sweep, const char *note, const char *path,
-                                      const char *config, ls_error *error) {
+                                      const char *base, ls_error *error) {
   char *then = NULL;
   ls_status status = read_text_file(path, &then, error);
   if (status == LS_OK) status = compare_notes(sweep, then, note, error);
   free(then);
-  if (status == LS_OK && run_has(config)) status = compare_settings(sweep, config, error);
-  return status;
+  if (status != LS_OK) return status;
+  if (run_has(base)) return compare_settings(sweep, base, error);
+  return write_base(sweep, base, error); /* killed before it could be written */
 }
 
 /* Parts of a sweep may start at the same time, and write the same. */
 static ls_status begin_directory(const sweep_t *sweep, run_directory_t *run, const char *note,
-                                 const char *path, ls_error *error) {
+                                 const char *path, const char *base, ls_error *error) {
   if (sweep->parts > 0)
     TRY(store_make_directory(run->path, error));
   else
     TRY(run_directory_fresh(run, false, sweep->options->log, error));
   TRY(store_write_file(path, note, error));
-  return run_write_settings(run, sweep->settings[0], error);
+  return write_base(sweep, base, error);
 }
 
 ls_status plan_open_directory(const sweep_t *sweep, ls_error *error) {
   run_directory_t run = {0};
-  char path[RUN_FILE_SIZE], config[RUN_FILE_SIZE], *note = NULL;
+  char path[RUN_FILE_SIZE], base[RUN_FILE_SIZE], *note = NULL;
   snprintf(run.path, sizeof run.path, "%s", sweep->directory);
   run_file(&run, "sweep.yaml", path);
-  run_file(&run, "config.yaml", config);
+  run_file(&run, "base.yaml", base);
   ls_status status = make_note(sweep, &note, error);
   bool goes_on = (sweep->options->resume || sweep->parts > 0) && run_has(path);
   if (status == LS_OK)
-    status = goes_on ? compare_with_earlier(sweep, note, path, config, error)
-                     : begin_directory(sweep, &run, note, path, error);
+    status = goes_on ? compare_with_earlier(sweep, note, path, base, error)
+                     : begin_directory(sweep, &run, note, path, base, error);
   free(note);
   return status;
 }
