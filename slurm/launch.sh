@@ -20,11 +20,16 @@ if [[ -z ${LOCKSTEP:-} ]]; then
   [[ -x $LOCKSTEP ]] || LOCKSTEP=lockstep
 fi
 
+# This job for commands of SLURM. One element of an array has the number of the array as its own, by which they would take
+# all elements.
+job=$SLURM_JOB_ID
+[[ -z ${SLURM_ARRAY_TASK_ID:-} ]] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+
 # SLURM has told when a job ends since version 23.02; before, the queue knows.
 job_end() {
   local end
   [[ -z ${SLURM_JOB_END_TIME:-} ]] || return 0
-  end=$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %e 2>/dev/null) || return 0
+  end=$(squeue --noheader --jobs "$job" --format %e 2>/dev/null) || return 0
   if [[ $end == *T* ]]; then
     SLURM_JOB_END_TIME=$(date -d "$end" +%s) && export SLURM_JOB_END_TIME
   fi

@@ -119,6 +119,24 @@ job=$(LAYOUTS="1x1x1 1x2x1" LOCKSTEP_LAUNCHER=mpirun sbatch --parsable --array=0
 wait_until 60 has_ended "$job"
 "$LOCKSTEP" diff runs/config-1x1x1 runs/config-1x2x1 || fail "other bits on another layout"
 
+# ---- a sweep as an array of two jobs, and a third that writes the result ----
+
+# The figures of a sweep, without the seconds.
+figures() { sed -E 's/,[^,]*(,[0-9a-f]{16})$/\1/' "runs/$1-sweep/sweep.csv"; }
+
+words=(config.yaml "optimizer.learning_rate=0.001,0.01" train.epochs=3 --folds 2)
+"$LOCKSTEP" sweep "${words[@]}" name=alone parallel.threads=1 >/dev/null 2>&1
+job=$(sbatch --parsable --array=1-2 --ntasks=1 --cpus-per-task=1 --time=5 --output=parts-%a.out \
+  "$root/slurm/sweep.sbatch" "${words[@]}" name=parts)
+wait_until 60 has_ended "$job"
+[[ ! -e runs/parts-sweep/sweep.h5 ]] || fail "a part of the sweep has written the result"
+trained=(runs/parts-sweep/*/model.h5)
+[[ ${#trained[@]} -eq 4 ]] || fail "the parts have not trained all trials"
+job=$(sbatch --parsable --ntasks=2 --cpus-per-task=1 --time=5 --output=whole.out \
+  "$root/slurm/sweep.sbatch" "${words[@]}" name=parts)
+wait_until 60 has_ended "$job"
+diff <(figures alone) <(figures parts) || fail "a sweep in parts has other figures"
+
 # ---- variables that module systems set; idle ranks; the line that check prints ----
 
 # checked TEXT WORDS…: `check` by WORDS succeeds and says this.
