@@ -22,7 +22,7 @@ fi
 
 # This job for commands of SLURM. One element of an array has the number of the array as its own, by which they would take
 # all elements.
-job=$SLURM_JOB_ID
+job=${SLURM_JOB_ID:-}
 [[ -z ${SLURM_ARRAY_TASK_ID:-} ]] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 
 # SLURM has told when a job ends since version 23.02; before, the queue knows.
