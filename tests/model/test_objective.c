@@ -151,3 +151,28 @@ Test(objective, heads_that_do_not_fit_the_network_are_refused) {
     cr_expect_null(objective.heads);
   }
 }
+
+/* Which classes folds share out: those of the first head that has some, found without knowing the network. */
+Test(objective, folds_share_out_the_classes_of_the_first_head_that_has_some) {
+  static const double third[] = {3}, others[] = {1, 6};
+  loss_settings_t losses[3] = {head("cross_entropy", 1, SETTINGS_AUTO)};
+  settings_t settings = {.losses = losses, .n_losses = 1};
+  cr_expect_eq(objective_strata(&settings), STRATA_LABELS);
+  losses[0].targets = (numbers_t){.values = third, .n = 1};
+  cr_expect_eq(objective_strata(&settings), 4);
+  losses[0] = head("binary_cross_entropy", 1, SETTINGS_AUTO);
+  cr_expect_eq(objective_strata(&settings), 1);
+  losses[0] = head("mse", 1, SETTINGS_AUTO);
+  cr_expect_eq(objective_strata(&settings), STRATA_NONE);
+  settings.n_losses = 3;
+  losses[0] = head("mse", 1, 2);
+  losses[1] = head("gaussian_nll", 1, 4); /* two targets */
+  losses[2] = head("cross_entropy", 1, SETTINGS_AUTO);
+  cr_expect_eq(objective_strata(&settings), 5);
+  losses[1] = head("quantile", 1, 4); /* two levels of two targets */
+  cr_expect_eq(objective_strata(&settings), 5);
+  losses[1] = head("cross_entropy", 1, 4);
+  cr_expect_eq(objective_strata(&settings), 3);
+  losses[0].targets = (numbers_t){.values = others, .n = 2};
+  cr_expect_eq(objective_strata(&settings), 8);
+}

@@ -38,16 +38,19 @@ static void write_rows(store_t *store, const char *x, const char *y, int64_t row
  * on. */
 static void write_gaps(store_t *store, ls_error *error) {
   static double values[N * F];
-  static uint8_t labels[N];
+  static uint8_t labels[N], one_hot[N * CLASSES];
   const int64_t rows = N;
   for (int i = 0; i < N; i++) {
     const double row[F] = {i, i % 5 == 0 ? (double)NAN : i, i % 3 - 1, i % 5 == 1 ? (double)NAN : 2 * i};
     memcpy(values + (size_t)i * F, row, sizeof row);
     labels[i] = (uint8_t)(i % CLASSES);
+    one_hot[i * CLASSES + i % CLASSES] = 1;
   }
   CHECK(store_write(store, "gaps/x", STORE_F64, 2, (int64_t[]){N, F}, values, error) == LS_OK, "%s",
         error->message);
   CHECK(store_write(store, "gaps/y", STORE_U8, 1, &rows, labels, error) == LS_OK, "%s", error->message);
+  CHECK(store_write(store, "gaps/one_hot", STORE_U8, 2, (int64_t[]){N, CLASSES}, one_hot, error) == LS_OK,
+        "%s", error->message);
 }
 
 /* An array of some blocks of the seal, so that each rank has something to compare. */
@@ -216,14 +219,14 @@ static void check_fold(world_t *world, const settings_t *settings, const uint16_
   dataset_destroy(&data);
 }
 
-static void check_folds(world_t *world, settings_t settings, const char *missing) {
+static void check_folds(world_t *world, settings_t settings, const char *y, const char *missing) {
   enum { FOLDS = 4 };
   double classes[N];
   uint16_t compact[N], dealt[N] = {0}, *found = NULL;
   bool kept[N];
   int64_t n = 0, rows = 0;
   ls_error error = {0};
-  settings.data.x = "gaps/x", settings.data.y = "gaps/y";
+  settings.data.x = "gaps/x", settings.data.y = y;
   settings.data.missing = missing;
   settings.data.validation = (validation_settings_t){.seed = 8, .folds = FOLDS};
   for (int i = 0; i < N; i++) kept[i] = strcmp(missing, "drop") != 0 || i % 5 > 1;
@@ -398,8 +401,9 @@ static void check_all(world_t *world, const char *path) {
   dataset_destroy(&data);
   check_errors(world, settings);
   check_missing(world, settings);
-  check_folds(world, settings, "mean");
-  check_folds(world, settings, "drop");
+  check_folds(world, settings, "gaps/y", "mean");
+  check_folds(world, settings, "gaps/y", "drop");
+  check_folds(world, settings, "gaps/one_hot", "drop");
   check_frequent(world, settings);
   check_features(world, path);
   check_damage(world, path);
