@@ -5,7 +5,7 @@ measure      one run of lockstep: the launch, the seconds that it left
 environment  the machine, the program and the libraries of a measurement
 slurm        the same measurements as a job array
 results      study.h5 and CSV from the measurements, and back
-stats        medians, intervals by the bootstrap
+stats        means over runs, intervals by Student's t
 laws         efficiency, Karp-Flatt, Amdahl, Gustafson, time to a target loss
 analysis     from results to the figures of the report
 prediction   the exchange between nodes by latency and bandwidth, beside what was measured

@@ -19,9 +19,9 @@ class CaseFigures:
     shards: int
     steps: list  # (repeats) arrays: seconds of the measured steps
     runs: np.ndarray  # (repeats): median step of each
-    time: Estimate  # seconds per step: median over the runs
-    phases: dict  # seconds of each phase in the run with the median time
-    exposed: Estimate  # share of the time in which messages held the ranks up
+    time: Estimate  # seconds per step: mean over the runs
+    phases: dict  # seconds of each phase, which add up to the time
+    exposed: float  # share of the time in which messages held the ranks up, median over the runs
     speedup: Estimate = None
     efficiency: Estimate = None
     serial: Estimate = None  # Karp-Flatt; None on one core
@@ -37,6 +37,13 @@ class CaseFigures:
 
 
 @dataclasses.dataclass
+class Fit:
+    """Amdahl's law in a strong study, Gustafson's in a weak one."""
+    serial: Estimate = None  # s, in [0, 1]
+    why_not: str = None  # in place of it
+
+
+@dataclasses.dataclass
 class Part:
     """One of the studies: strong or weak."""
     name: str
@@ -47,7 +54,7 @@ class Part:
     cases: list
     base: CaseFigures = None
     best: dict = None  # reduce: the fastest case on each number of cores, by cores
-    fits: dict = None  # reduce: Estimate of s, where there are several numbers of cores
+    fits: dict = None  # reduce: Fit, where there are several numbers of cores
     targets: list = None  # weak with a target: dicts of cores, batch, rows (per seed), their
     # median (estimate), the fastest step and the time that follows
 
@@ -58,10 +65,11 @@ def middle_half(seconds):
     return (seconds >= low) & (seconds <= high)
 
 
-def phase_seconds(points, i, keep):
-    """Mean seconds of each phase over the middle half of a run's steps, which add up to about its median."""
+def phase_shares(points, i, keep):
+    """The share of each phase in the middle half of a run's steps. Phases fill a step, so the shares add up to 1."""
     middle = middle_half(points["seconds"][i][keep])
-    return {p: float(points[f"seconds_{p}"][i][keep][middle].mean()) for p in PHASES}
+    seconds = np.array([points[f"seconds_{p}"][i][keep][middle].sum() for p in PHASES])
+    return seconds / seconds.sum()
 
 
 def exposed_share(points, i, keep):
@@ -75,25 +83,26 @@ def case_figures(points, chosen, warmup, generator):
     keep = [measured_steps(points["rows"][i], warmup, batch) for i in chosen]
     steps = [points["seconds"][i][k] for i, k in zip(chosen, keep)]
     runs = np.array([np.median(s) for s in steps])
-    middle = int(np.argsort(runs, kind="stable")[(len(runs) - 1) // 2])
-    phases = phase_seconds(points, chosen[middle], keep[middle])
-    exposed = [exposed_share(points, i, k) for i, k in zip(chosen, keep)]
+    time = Estimate.of_runs(runs, generator)
+    part_of = np.mean([phase_shares(points, i, k) for i, k in zip(chosen, keep)], axis=0)
+    phases = {p: float(share * time.value) for p, share in zip(PHASES, part_of)}
+    exposed = float(np.median([exposed_share(points, i, k) for i, k in zip(chosen, keep)]))
     shares = points["fraction_of_peak"][chosen]
     return CaseFigures(str(points["layout"][first]), str(points["reduce"][first]), int(points["cores"][first]),
                        int(points["nodes"][first]), batch, int(points["shards"][first]), steps, runs,
-                       Estimate.of_median(runs, generator), phases, Estimate.of_median(exposed, generator),
-                       peak_share=Estimate.of_median(shares, generator) if np.isfinite(shares).all() else None)
+                       time, phases, exposed,
+                       peak_share=Estimate.of_runs(shares, generator) if np.isfinite(shares).all() else None)
 
 
 def compare_with_base(part):
-    """Ratios are made of medians; none is a mean of ratios."""
+    """Ratios are made of means; none is a mean of ratios."""
     base = part.base.time
     for case in part.cases:
         cores = case.cores
         case.speedup = combine(lambda b, t, p=cores: laws.strong_speedup(b, t) if part.scaling == "strong" else
                                laws.weak_speedup(b, t, p), base, case.time)
         if case is part.base:
-            case.speedup = Estimate(1.0, np.ones(1))
+            case.speedup = Estimate.exact(1)
         case.efficiency = combine(lambda s, p=cores: s / p, case.speedup)
         if cores > 1:
             case.serial = combine(lambda s, p=cores: laws.karp_flatt(s, p), case.speedup)
@@ -108,18 +117,21 @@ def fastest(cases):
 
 
 def fit(part, best):
-    """s of Amdahl's or Gustafson's law over the fastest cases with more than one core; None when there are none."""
+    """The law over the fastest cases with more than one core; None when there are none. The interval of s ends where
+    the law does, at 0 and 1."""
     cores = [p for p in best if p > 1]
     if not cores:
         return None
-    if part.scaling == "strong":
-        times = [best[p].time for p in cores]
-        base = part.base.time
-        return Estimate(laws.fit_amdahl(cores, [t.value for t in times], base.value),
-                        laws.fit_amdahl(cores, np.array([t.samples for t in times]), base.samples))
     speedups = [best[p].speedup for p in cores]
-    return Estimate(laws.fit_gustafson(cores, [s.value for s in speedups]),
-                    laws.fit_gustafson(cores, np.array([s.samples for s in speedups])))
+    why_not = laws.no_law(cores, [s.value for s in speedups])
+    if why_not:
+        return Fit(why_not=why_not)
+    if part.scaling == "strong":
+        s = combine(lambda base, *times: laws.fit_amdahl(cores, np.array(times), base), part.base.time,
+                    *(best[p].time for p in cores))
+    else:
+        s = combine(lambda *values: laws.fit_gustafson(cores, np.array(values)), *speedups)
+    return Fit(Estimate(s.value, np.clip(s.samples, 0, 1) if s.is_known else None))
 
 
 def target_figures(results, part, generator):
@@ -132,7 +144,7 @@ def target_figures(results, part, generator):
                          for i in chosen])
         figures = {"cores": int(cores), "batch": int(table["batch"][chosen[0]]), "rows": rows, "estimate": None}
         if np.isfinite(rows).all() and cores in best:
-            figures["estimate"], figures["step"] = Estimate.of_median(rows, generator), best[cores].time
+            figures["estimate"], figures["step"] = Estimate.of_runs(rows, generator), best[cores].time
             figures["time"] = combine(lambda n, t, b=figures["batch"]: n / b * t, figures["estimate"],
                                       figures["step"])
         found.append(figures)

@@ -10,6 +10,7 @@ from matplotlib.ticker import (FixedLocator, FuncFormatter, LogLocator, MaxNLoca
 
 from study import laws  # noqa: E402
 from study.results import PHASES  # noqa: E402
+from study.words import percent, unit_of  # noqa: E402
 
 # Colours that differ in lightness too (Okabe and Ito 2008).
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
@@ -30,9 +31,11 @@ def save(figure, folder, name):
 
 
 def legend_below(figure, handles):
-    """In a strip of its own under all panels."""
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=8)
-    figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
+    """In a strip of its own under all panels, where nothing that is drawn can hide it."""
+    columns = min(len(handles), 5 if len(handles) != 6 else 3) if len(handles) > 4 else len(handles)
+    rows = -(-len(handles) // columns)
+    figure.legend(handles=handles, loc="lower center", ncols=columns, fontsize=8)
+    figure.tight_layout(rect=(0, (0.12 + 0.18 * rows) / figure.get_figheight(), 1, 1))
 
 
 def plain_ticks(axis, values):
@@ -41,7 +44,7 @@ def plain_ticks(axis, values):
     narrow = max(values) < 4 * min(values)
     axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]) if narrow else LogLocator(subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
 def cores_axis(axes, cores):
@@ -58,12 +61,17 @@ def beside(cores, place):
     return np.asarray(cores) * 1.025 ** ((place + 1) // 2 * (1 if place % 2 else -1))
 
 
+def reach(estimates, factor=1):
+    """Values, and how far their intervals reach below and above, (2, n); no reach where there is no interval."""
+    values = np.array([[e.value, e.low, e.high] for e in estimates]) * factor
+    return values[:, 0], np.nan_to_num(np.abs(values[:, 1:] - values[:, :1]).T)
+
+
 def draw_line(axes, cases, place, figure_of, factor=1, **style):
     """The fastest cases with their intervals; figure_of(case) is an Estimate."""
-    estimates = [figure_of(case) for case in cases]
-    values = np.array([[e.value, e.low, e.high] for e in estimates]) * factor
-    return axes.errorbar(beside([case.cores for case in cases], place), values[:, 0],
-                         yerr=np.abs(values[:, 1:] - values[:, :1]).T, color=COLOURS[place], markersize=4, capsize=3,
+    values, ends = reach([figure_of(case) for case in cases], factor)
+    return axes.errorbar(beside([case.cores for case in cases], place), values,
+                         yerr=ends, color=COLOURS[place], markersize=4, capsize=3,
                          linewidth=1.4, zorder=3, **{"marker": "o"} | style)
 
 
@@ -75,8 +83,8 @@ def draw_repeats(axes, cases, value_of):
             reduces.append(case.reduce)
         place = seen[case.cores] = seen.get(case.cores, 3) + 1
         colour = COLOURS[reduces.index(case.reduce)]
-        axes.plot(np.full(len(case.runs), beside(case.cores, place)), value_of(case), ".", color=colour, alpha=0.4,
-                  markersize=4, markeredgewidth=0)
+        axes.plot(np.full(len(case.runs), beside(case.cores, place)), value_of(case), ".", color=colour, alpha=0.6,
+                  markersize=5, markeredgewidth=0)
 
 
 def repeat_speedups(part, case):
@@ -86,50 +94,71 @@ def repeat_speedups(part, case):
     return laws.weak_speedup(part.base.time.value, case.runs, case.cores)
 
 
-def draw_times(axes, part, cores):
-    draw_repeats(axes, part.cases, lambda case: case.runs * 1e3)
-    for place, best in enumerate(part.best.values()):
-        draw_line(axes, list(best.values()), place, lambda case: case.time, 1e3)
-    base = part.base.time.value * 1e3
-    axes.plot(cores, base / cores if part.scaling == "strong" else np.full(len(cores), base), "--", color=GREY,
-              linewidth=1)
-    if part.scaling == "strong":
-        plain_ticks(axes.yaxis, [1e3 * case.runs.min() for case in part.cases] +
-                    [1e3 * case.runs.max() for case in part.cases])
+def show(axes, values, from_zero=False):
+    """Limits that hold these values. Intervals may leave the panel: with few repeats they are many times as long."""
+    low, high = np.min(values), np.max(values)
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low / 1.15, high * 1.15)
     else:
-        axes.set_ylim(0, None)
-    axes.set_title("ms per step", loc="left")
+        margin = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
+        axes.set_ylim(0 if from_zero else low - margin, high + margin)
+
+
+def draw_times(axes, part, cores):
+    every = np.concatenate([case.runs for case in part.cases])
+    unit, factor = unit_of(every.max())
+    draw_repeats(axes, part.cases, lambda case: case.runs * factor)
+    for place, best in enumerate(part.best.values()):
+        draw_line(axes, list(best.values()), place, lambda case: case.time, factor)
+    base = part.base.time.value
+    ideal = base / cores if part.scaling == "strong" else np.full(len(cores), base)
+    axes.plot(cores, ideal * factor, "--", color=GREY, linewidth=1)
+    shown = np.concatenate([every, ideal]) * factor
+    if part.scaling == "strong":
+        plain_ticks(axes.yaxis, shown)
+    show(axes, shown, from_zero=True)
+    axes.set_title(f"{unit} per step", loc="left")
 
 
 def draw_speedups(axes, part, cores):
+    """Returns the handles of the laws, for the legend."""
     law, name = (laws.amdahl, "Amdahl") if part.scaling == "strong" else (laws.gustafson, "Gustafson")
     draw_repeats(axes, part.cases, lambda case: repeat_speedups(part, case))
+    handles = []
     for place, (reduce, best) in enumerate(part.best.items()):
         draw_line(axes, list(best.values()), place, lambda case: case.speedup)
-        if part.fits[reduce] is not None:
-            axes.plot(cores, law(part.fits[reduce].value, cores), ":", color=COLOURS[place], linewidth=1.2,
-                      label=f"{name}, s = {part.fits[reduce].value:.3g}")
+        fit = part.fits[reduce]
+        if fit is not None and fit.serial is not None:
+            handles += axes.plot(cores, law(fit.serial.value, cores), ":", color=COLOURS[place], linewidth=1.2,
+                                 label=f"{name}, s = {fit.serial.value:.3g}")
     axes.plot(cores, cores, "--", color=GREY, linewidth=1)
-    plain_ticks(axes.yaxis, [case.speedup.low for case in part.cases] + [max(cores)])
+    shown = np.concatenate([repeat_speedups(part, case) for case in part.cases] + [cores])
+    plain_ticks(axes.yaxis, shown)
+    show(axes, shown)
     axes.set_title("speed-up" + ("" if part.scaling == "strong" else ", in rows per second"), loc="left")
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="upper left", fontsize=8)
+    return handles
 
 
 def draw_efficiency(axes, part):
     for place, best in enumerate(part.best.values()):
         draw_line(axes, list(best.values()), place, lambda case: case.efficiency)
     axes.axhline(1, color=GREY, linestyle="--", linewidth=1)
-    axes.set_ylim(0, None)
+    show(axes, np.concatenate([[0, 1]] + [repeat_speedups(part, case) / case.cores for case in part.cases]), from_zero=True)
     axes.set_title("efficiency", loc="left")
 
 
 def draw_serial(axes, part):
+    """Of cases that are faster than one core: otherwise no part of the work, however serial, explains the time."""
+    drawn = []
     for place, best in enumerate(part.best.values()):
-        cases = [case for case in best.values() if case.serial is not None]
+        cases = [case for case in best.values() if case.serial is not None and case.serial.value <= 1]
         if cases:
             draw_line(axes, cases, place, lambda case: case.serial, linestyle=":")
+        drawn += cases
     axes.axhline(0, color=GREY, linestyle="--", linewidth=1)
+    show(axes, np.concatenate([[0, 0.1]] + [laws.karp_flatt(repeat_speedups(part, case), case.cores) for case in drawn]))
+    if not drawn:
+        axes.text(0.5, 0.6, "none: the speed-up is below 1", transform=axes.transAxes, ha="center", color=GREY)
     axes.set_title("Karp–Flatt serial fraction", loc="left")
 
 
@@ -139,7 +168,7 @@ def scaling(part, folder):
     all_cores = sorted({case.cores for case in part.cases})
     cores = np.geomspace(min(all_cores), max(all_cores), 50)
     draw_times(panels[0, 0], part, cores)
-    draw_speedups(panels[0, 1], part, cores)
+    fitted = draw_speedups(panels[0, 1], part, cores)
     draw_efficiency(panels[1, 0], part)
     draw_serial(panels[1, 1], part)
     for axes in panels.flat:
@@ -147,7 +176,7 @@ def scaling(part, folder):
     handles = [Line2D([], [], color=colour, marker="o", markersize=4, label=f"reduce: {reduce}")
                for reduce, colour in zip(part.best, COLOURS)]
     handles += [Line2D([], [], color=GREY, linestyle="", marker=".", label="a repeat of any layout"),
-                Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="ideal")]
+                Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="ideal"), *fitted]
     legend_below(figure, handles)
     return save(figure, folder, f"{part.name}-scaling")
 
@@ -155,19 +184,19 @@ def scaling(part, folder):
 def stack_phases(panels, part):
     """By the clock in the first panel, as core time against the base case in the second; the phases that there are."""
     base = sum(part.base.phases.values())
+    unit, factor = unit_of(max(case.time.value for case in part.cases))
     places, left = np.arange(len(part.cases)), np.zeros((2, len(part.cases)))
     times = np.array([case.cores if part.scaling == "strong" else 1 for case in part.cases])
     for phase in PHASES:
         seconds = np.array([case.phases[phase] for case in part.cases])
         if not seconds.any():
             continue
-        for row, widths in enumerate((seconds * 1e3, seconds * times / base)):
+        for row, widths in enumerate((seconds * factor, seconds * times / base)):
             panels[row].barh(places, widths, left=left[row], color=PHASE_COLOURS[phase], height=0.7, label=phase)
             left[row] += widths
-    panels[0].set_title("ms per step", loc="left")
-    panels[1].set_title(("core time" if part.scaling == "strong" else "time of a core") + ", base = 100 %", loc="left")
+    panels[0].set_title(f"{unit} per step", loc="left")
+    panels[1].set_title(("core time" if part.scaling == "strong" else "time of a core") + ", base = 1", loc="left")
     panels[1].axvline(1, color="black", linestyle="--", linewidth=1)
-    panels[1].xaxis.set_major_formatter(PercentFormatter(1))
 
 
 def draw_peak_shares(axes, part):
@@ -176,11 +205,14 @@ def draw_peak_shares(axes, part):
         if case.peak_share is None:
             continue
         share = case.peak_share
-        axes.barh(place, share.value, color="#999999", height=0.7)
-        axes.errorbar(share.value, place, xerr=[[max(share.value - share.low, 0)], [max(share.high - share.value, 0)]],
-                      color="black", capsize=2, linewidth=1)
-        axes.text(0.02, place, f"{share.value:.0%}", va="center", color="white", fontsize=8, fontweight="bold")
-    axes.set_xlim(0, max([1] + [case.peak_share.high * 1.05 for case in part.cases if case.peak_share]))
+        (value,), ends = reach([share])
+        right = min(value + ends[1, 0], 1)
+        axes.barh(place, value, color="#999999", height=0.7)
+        axes.errorbar(value, place, xerr=[[ends[0, 0]], [right - value if right > value else 0]], color="black", capsize=2,
+                      linewidth=1)
+        axes.text(max(right, value) + 0.04, place, percent(value), va="center", fontsize=8)
+    axes.set_xlim(0, 1.3)  # room for the figures
+    axes.set_xticks([0, 0.5, 1])
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_title("of the cores' peak", loc="left")
 
@@ -197,7 +229,8 @@ def phases(part, folder, peak_known):
     panels[0].invert_yaxis()
     for axes in panels:
         axes.grid(axis="y", visible=False)
-        axes.xaxis.set_major_locator(MaxNLocator(5 if axes in panels[:2] else 3))
+    for axes in panels[:2]:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     legend_below(figure, panels[0].get_legend_handles_labels()[0])
     return save(figure, folder, f"{part.name}-phases")
 
@@ -206,24 +239,26 @@ def steps(part, folder):
     """Every measured step of every repeat: the spread within runs and between them."""
     figure, axes = plt.subplots(figsize=(10.5, 1.1 + 0.4 * len(part.cases)), layout="constrained")
     colours = dict(zip(part.best, COLOURS))
+    every = np.concatenate([seconds for case in part.cases for seconds in case.steps])
+    unit, factor = unit_of(np.median(every))
     for place, case in enumerate(part.cases):
         for repeat, seconds in enumerate(case.steps):
             y = place + 0.7 * ((repeat + 0.5) / len(case.steps) - 0.5)
-            axes.plot(seconds * 1e3, np.full(len(seconds), y), ".", color=colours[case.reduce], alpha=0.35,
+            axes.plot(seconds * factor, np.full(len(seconds), y), ".", color=colours[case.reduce], alpha=0.35,
                       markersize=4, markeredgewidth=0)
-            axes.plot([np.median(seconds) * 1e3], [y], "|", color="black", markersize=5)
+            axes.plot([np.median(seconds) * factor], [y], "|", color="black", markersize=5)
     axes.set_yticks(range(len(part.cases)), [case.title for case in part.cases])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    every = np.concatenate([seconds for case in part.cases for seconds in case.steps]) * 1e3
-    plain_ticks(axes.xaxis, every)
-    axes.set_title("ms of every measured step; a line of dots for each repeat, its median a bar", loc="left")
+    plain_ticks(axes.xaxis, every * factor)
+    axes.set_xlim(every.min() * factor / 1.1, every.max() * factor * 1.2)  # room for the last label
+    axes.set_title(f"{unit} of every measured step; a line of dots for each repeat, its median a bar", loc="left")
     return save(figure, folder, f"{part.name}-steps")
 
 
-def draw_model(axes, predicted, values, colour, label):
+def draw_model(axes, predicted, values, factor, colour, label):
     """Solid as far as was measured, dotted beyond."""
-    values, nodes = np.array(values) * 1e3, predicted.nodes
+    values, nodes = np.array(values) * factor, predicted.nodes
     last = max(i for i, n in enumerate(nodes) if n <= predicted.measured_nodes)
     axes.plot(nodes[last:], values[last:], ":", color=colour)
     return axes.plot(nodes[:last + 1], values[:last + 1], color=colour, label=label)[0]
@@ -232,52 +267,59 @@ def draw_model(axes, predicted, values, colour, label):
 def prediction(part, predicted, folder):
     """The model beside the measurements, and beyond them, where it is a prediction alone."""
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.8))
-    handles = [draw_model(panels[1], predicted, predicted.exchange, COLOURS[3], "model: messages"),
-               draw_model(panels[0], predicted, predicted.plain, COLOURS[1], "model: step that waits for all of them"),
-               draw_model(panels[0], predicted, predicted.hidden, COLOURS[2], "model: step that hides them")]
-    for axes, seconds_of in ((panels[0], lambda case: case.runs), (panels[1], lambda case: case.exposed.value * case.runs)):
+    unit, factor = unit_of(max(predicted.plain))
+    handles = [draw_model(panels[1], predicted, predicted.exchange, factor, COLOURS[3], "model: messages"),
+               draw_model(panels[0], predicted, predicted.plain, factor, COLOURS[1], "model: step that waits for all of them"),
+               draw_model(panels[0], predicted, predicted.hidden, factor, COLOURS[2], "model: step that hides them")]
+    for axes, seconds_of in ((panels[0], lambda case: case.runs), (panels[1], lambda case: case.exposed * case.runs)):
         for case in part.cases:
             if case.reduce == "shared":
-                dots, = axes.plot(np.full(len(case.runs), case.nodes), seconds_of(case) * 1e3, "o", color=COLOURS[0],
+                dots, = axes.plot(np.full(len(case.runs), case.nodes), seconds_of(case) * factor, "o", color=COLOURS[0],
                                   markersize=4, alpha=0.6, markeredgewidth=0, label="measured, every repeat")
         cores_axis(axes, predicted.nodes)
         axes.set_xlabel("nodes")
         axes.set_ylim(0, None)
         axes.axvspan(predicted.measured_nodes * 1.1, axes.get_xlim()[1], color="#f2f2f2", zorder=0)
-        axes.text(0.98, 0.03, "prediction, not measured", transform=axes.transAxes, ha="right", fontsize=8, color=GREY)
-    panels[0].set_title("ms per step", loc="left")
-    panels[1].set_title("ms per step for messages; measured: exposed", loc="left")
+        axes.text(0.98, 1.01, "grey: prediction, not measured", transform=axes.transAxes, ha="right", va="bottom", fontsize=7,
+                  color=GREY)
+    panels[0].set_title(f"{unit} per step", loc="left")
+    panels[1].set_title(f"{unit} per step for messages", loc="left")
     legend_below(figure, [dots, *handles])
     return save(figure, folder, f"{part.name}-prediction")
 
 
-def draw_targets(axes, known, key):
-    """Medians over the seeds with their intervals."""
-    values = np.array([[t[key].value, t[key].low, t[key].high] for t in known])
-    axes.errorbar([t["cores"] for t in known], values[:, 0], yerr=np.abs(values[:, 1:] - values[:, :1]).T,
-                  color=COLOURS[0], marker="o", markersize=4, capsize=3, label="measured", zorder=3)
-    axes.set_ylim(0, 1.25 * values.max())
+def draw_targets(axes, known, key, factor=1):
+    """Means over the seeds with their intervals."""
+    values, ends = reach([t[key] for t in known], factor)
+    axes.errorbar([t["cores"] for t in known], values, yerr=ends, color=COLOURS[0], marker="o", markersize=4, capsize=3,
+                  zorder=3)
+    return list(values)
 
 
 def targets(part, folder):
     """Weak scaling is worth what the target loss costs: rows to it, and time."""
     known = [t for t in part.targets if t["estimate"] is not None]
-    figure, panels = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3.8))
     cores = np.array([t["cores"] for t in known])
-    draw_targets(panels[0], known, "estimate")
-    draw_targets(panels[1], known, "time")
-    for t in known:
-        panels[0].plot(np.full(len(t["rows"]), beside(t["cores"], 1)), t["rows"], ".", color=COLOURS[0], alpha=0.5,
-                       label="a seed" if t is known[0] else None)
     rows, seconds = known[0]["estimate"].value, known[0]["time"].value
-    panels[0].axhline(rows, color=GREY, linestyle="--", linewidth=1, label="if the batch did not matter")
+    hardware = np.array([rows / t["batch"] * t["step"].value for t in known])
+    unit, factor = unit_of(max(t["time"].value for t in known))
+    shown = [draw_targets(panels[0], known, "estimate"), draw_targets(panels[1], known, "time", factor)]
+    for t in known:
+        panels[0].plot(np.full(len(t["rows"]), beside(t["cores"], 1)), t["rows"], ".", color=COLOURS[0], alpha=0.5)
+        shown[0] += list(t["rows"])
+    panels[0].axhline(rows, color=COLOURS[1], linestyle=":", linewidth=1.8)
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
-    hardware = [rows / t["batch"] * t["step"].value for t in known]
-    panels[1].plot(cores, hardware, ":", color=COLOURS[1], linewidth=1.8, zorder=4, label="if the batch did not matter")
-    panels[1].plot(cores, seconds * cores[0] / cores, "--", color=GREY, linewidth=1, label="ideal")
+    panels[1].plot(cores, hardware * factor, ":", color=COLOURS[1], linewidth=1.8, zorder=4)
+    panels[1].plot(cores, seconds * cores[0] / cores * factor, "--", color=GREY, linewidth=1)
+    shown[1] += list(hardware * factor)
     panels[0].set_title(f"rows to a validation loss of {part.plan['target_loss']:g}", loc="left")
-    panels[1].set_title("seconds of training steps to it", loc="left")
-    for axes in panels:
+    panels[1].set_title(f"{unit} of training steps to it", loc="left")
+    for axes, values in zip(panels, shown):
+        show(axes, values, from_zero=True)
         cores_axis(axes, cores)
-        axes.legend(fontsize=8, loc="lower left")
+    legend_below(figure, [Line2D([], [], color=COLOURS[0], marker="o", markersize=4, label="measured"),
+                          Line2D([], [], color=COLOURS[0], linestyle="", marker=".", alpha=0.5, label="a seed"),
+                          Line2D([], [], color=COLOURS[1], linestyle=":", linewidth=1.8, label="if the batch did not matter"),
+                          Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="ideal")])
     return save(figure, folder, f"{part.name}-target")

@@ -25,6 +25,21 @@ def amdahl(serial, cores):
     return 1 / (serial + (1 - serial) / cores)
 
 
+def no_law(cores, speedups):
+    """Why no law fits, or None. Both laws only know speed-ups from 1 to p, where s lies in [0, 1]."""
+    slower = [(p, s) for p, s in zip(cores, speedups) if s < 1]
+    faster = [(p, s) for p, s in zip(cores, speedups) if s > p]
+    if slower:
+        p, s = min(slower, key=lambda pair: pair[1])
+        return (f"on {p} cores the speed-up is {s:.3g}, so {p} cores are slower than one. The law knows no loss: its "
+                "speed-up is at least 1 for every s from 0 to 1. What the cores lose is in the phases")
+    if faster:
+        p, s = max(faster, key=lambda pair: pair[1] / pair[0])
+        return (f"on {p} cores the speed-up is {s:.4g}, more than {p}, and s would be below 0. Several cores have more "
+                "cache than one, or the base case was disturbed")
+    return None
+
+
 def fit_amdahl(cores, times, base):
     """The s that makes T(1) (s + (1 - s) / p) fit the times best, least squares: with y = T(p) / T(1) - 1/p and
     x = 1 - 1/p it is sum(x y) / sum(x x). times: one per p, or (p, samples)."""

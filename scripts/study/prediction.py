@@ -23,6 +23,7 @@ import numpy as np
 @dataclasses.dataclass
 class Prediction:
     nodes: list
+    sent: list  # bytes that a node sends in a step
     exchange: list  # seconds
     hidden: list  # seconds of a step that hides the exchange as far as can be
     plain: list  # seconds of a step that waits for all of it
@@ -46,11 +47,20 @@ def subtrees(low, leaves, first, end):
     return subtrees(low, left, first, end) + subtrees(low + left, leaves - left, first, end)
 
 
+def most_pieces(nodes, shards):
+    """Partial sums of a node, the most of any."""
+    return max(subtrees(0, shards, i * shards // nodes, (i + 1) * shards // nodes) for i in range(nodes))
+
+
+def exchange_bytes(vector_bytes, nodes, shards):
+    """What a node sends in a step: k sums and then parameters, each to all others, (N - 1) (k + 1) V / N."""
+    return (nodes - 1) * (most_pieces(nodes, shards) + 1) * vector_bytes / nodes
+
+
 def exchange_seconds(network, vector_bytes, nodes, shards):
     if nodes == 1:
         return 0.0
-    pieces = max(subtrees(0, shards, i * shards // nodes, (i + 1) * shards // nodes) for i in range(nodes))
-    slice_bytes, level = vector_bytes / nodes, network["between_nodes"]
+    pieces, slice_bytes, level = most_pieces(nodes, shards), vector_bytes / nodes, network["between_nodes"]
     return (nodes - 1) * (message_seconds(level, pieces * slice_bytes) + message_seconds(level, slice_bytes))
 
 
@@ -68,7 +78,9 @@ def predict(part, network):
     nodes = sorted({case.nodes for case in cases} | {most * 2 ** k for k in range(1, 5)})
     is_strong = part.scaling == "strong"
     nodes = [n for n in nodes if not is_strong or n <= on_one.shards]  # a node without shards has nothing to do
-    exchange = [exchange_seconds(network, 4 * part.parameters, n, on_one.shards * (1 if is_strong else n)) for n in nodes]
+    vector, shards = 4 * part.parameters, [on_one.shards * (1 if is_strong else n) for n in nodes]
+    sent = [exchange_bytes(vector, n, s) for n, s in zip(nodes, shards)]
+    exchange = [exchange_seconds(network, vector, n, s) for n, s in zip(nodes, shards)]
     own = [on_one.time.value / (n if is_strong else 1) for n in nodes]
-    return Prediction(nodes, exchange, [max(pair) for pair in zip(own, exchange)],
+    return Prediction(nodes, sent, exchange, [max(pair) for pair in zip(own, exchange)],
                       [sum(pair) for pair in zip(own, exchange)], most)

@@ -11,7 +11,7 @@ from study.analysis import analyse
 from study.document import Document
 from study.plan import RULES
 from study.prediction import predict
-from study.results import Results
+from study.results import PHASES, Results
 from study.words import time_with_interval, with_interval
 
 BASE_CLOCK = {
@@ -23,16 +23,19 @@ BASE_CLOCK = {
 }
 
 
-def percent(value):
-    return f"{value:.1%}"
-
-
 def percent_with_interval(estimate):
-    return f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]"
+    return words.percent(estimate.value) + words.interval(estimate, words.percent)
 
 
 def rows_with_interval(estimate):
-    return f"{estimate.value:,.0f} [{estimate.low:,.0f}, {estimate.high:,.0f}]"
+    return f"{estimate.value:,.0f}" + words.interval(estimate, lambda end: f"{end:,.0f}")
+
+
+def serial_cell(case):
+    """A fraction lies in [0, 1]; a loss against one core is none."""
+    if case.serial is None:
+        return ""
+    return with_interval(case.serial, 2) if case.serial.value <= 1 else "none: S < 1"
 
 
 def case_rows(part, peak_known):
@@ -40,8 +43,7 @@ def case_rows(part, peak_known):
         row = [case.layout, case.reduce, case.cores, f"{case.batch:,}", time_with_interval(case.time),
                f"{words.milli(case.runs.min())} – {words.milli(case.runs.max())}", f"{case.rate:,.0f}",
                with_interval(case.speedup), with_interval(case.efficiency),
-               with_interval(case.serial, 2) if case.serial is not None else "",
-               percent(case.exposed.value)]
+               serial_cell(case), words.percent(case.exposed)]
         yield row + ([percent_with_interval(case.peak_share) if case.peak_share else "unknown"] if peak_known else [])
 
 
@@ -51,17 +53,29 @@ def case_table(document, part, peak_known):
     document.table(header + (["of peak"] if peak_known else []), list(case_rows(part, peak_known)))
 
 
+def phase_table(document, part):
+    """By the clock; what no case has is left out."""
+    there = [p for p in PHASES if any(case.phases[p] > 0 for case in part.cases)]
+    unit, factor = words.unit_of(max(case.time.value for case in part.cases))
+    document.table(["nodes x ranks x threads", "reduce", *there, f"step, {unit}"],
+                   [[case.layout, case.reduce, *(f"{case.phases[p] * factor:.3g}" for p in there),
+                     f"{case.time.value * factor:.4g}"] for case in part.cases])
+
+
 def fit_lines(part):
     law = ("Amdahl's law, S = 1 / (s + (1 − s) / p)," if part.scaling == "strong"
            else "Gustafson's law, S = p − s (p − 1),")
     for reduce, fit in part.fits.items():
         if fit is None:
             continue
+        if fit.serial is None:
+            yield f"{law} does not fit `reduce: {reduce}`: {fit.why_not}."
+            continue
         several = len([p for p in part.best[reduce] if p > 1]) > 1
-        bounded = part.scaling == "strong" and fit.value > 0
-        limit = f"; its limit is a speed-up of {1 / fit.value:.3g}" if bounded else ""
+        bounded = part.scaling == "strong" and fit.serial.value > 0
+        limit = f"; its limit is a speed-up of {1 / fit.serial.value:.3g}" if bounded else ""
         note = "" if several else "; through one point, so it is that point said otherwise, not a test of the law"
-        yield f"{law} for `reduce: {reduce}`: s = {with_interval(fit)}{limit}{note}."
+        yield f"{law} for `reduce: {reduce}`: s = {with_interval(fit.serial)}{limit}{note}."
 
 
 def study_text(part):
@@ -103,14 +117,15 @@ def network_rows(network):
 
 
 def prediction_rows(part, predicted):
-    for n, exchange, hidden, plain in zip(predicted.nodes, predicted.exchange, predicted.hidden, predicted.plain):
+    for n, sent, exchange, hidden, plain in zip(predicted.nodes, predicted.sent, predicted.exchange, predicted.hidden,
+                                                predicted.plain):
         case = min((c for c in part.cases if c.nodes == n and c.reduce == "shared"), key=lambda c: c.time.value,
                    default=None)
-        row = [n, words.milli(exchange), f"{words.milli(hidden)} – {words.milli(plain)}"]
+        row = [n, words.size(sent) if n > 1 else "", words.milli(exchange), f"{words.milli(hidden)} – {words.milli(plain)}"]
         if case is None:
             yield row + ["prediction", "prediction", ""]
         else:
-            yield row + [words.milli(case.exposed.value * case.time.value), time_with_interval(case.time),
+            yield row + [words.milli(case.exposed * case.time.value), time_with_interval(case.time),
                          f"{hidden / case.time.value:.2f} – {plain / case.time.value:.2f}" if n > 1 else ""]
 
 
@@ -124,7 +139,7 @@ def prediction_section(document, part, predicted, network, folder, root):
                   "node. A step takes its own time and X at the most, and the larger of the two where the work of the step "
                   f"hides as much as it can. **Beyond {predicted.measured_nodes} nodes this is a prediction**, without "
                   "waiting for the slowest node and without other traffic.")
-    document.table(["nodes", "exchange, model", "step, model", "exposed, measured", "step, measured", "model / measured"],
+    document.table(["nodes", "a node sends", "exchange, model", "step, model", "exposed, measured", "step, measured", "model / measured"],
                    list(prediction_rows(part, predicted)))
     document.figure(draw.prediction(part, predicted, folder), root,
                     f"{part.name}: the model of the exchange beside the measurements, and beyond them.")
@@ -137,10 +152,11 @@ def study_section(document, part, folder, root, facts):
     case_table(document, part, peak_known)
     document.items(list(fit_lines(part)) or ["Only one number of cores: nothing to fit."])
     document.figure(draw.scaling(part, folder), root,
-                    f"{part.name}: lines join the fastest layouts, bars are 95 % intervals of the median, small dots "
-                    "are the medians of single repeats of all layouts.")
+                    f"{part.name}: lines join the fastest layouts, bars are 95 % intervals, small dots are single repeats of "
+                    "all layouts. A bar that leaves the panel is longer than the panel shows.")
     document.figure(draw.phases(part, folder, peak_known), root,
-                    f"{part.name}: phases of a step, in the run with the median time.")
+                    f"{part.name}: phases of a step, which add up to the time per step.")
+    phase_table(document, part)
     document.figure(draw.steps(part, folder), root, f"{part.name}: every measured step.")
     predicted = predict(part, facts.get("network"))
     if predicted is not None:
@@ -181,13 +197,12 @@ def method_section(document, facts, results):
         f"Of each run the first {facts['warmup_steps']} steps are left out as warm-up, and so many are kept: {steps}, but "
         "for the last one of an epoch where it has fewer rows. A step is from gathering rows to the end of the update, "
         "waiting included; set-up, validation and files are not in it.",
-        "A run counts as one number, the median of its steps; a case is the median over its runs. Intervals are 95 % "
-        "percentile bootstraps over runs (10,000 resamples); with five runs that is about their range. Speed-ups and "
-        "efficiencies are ratios of medians, with intervals from resampling both.",
+        "A run counts as one number, the median of its steps; a case is the geometric mean of its runs. Intervals are "
+        "those of Student's t at 95 %, for the logarithms of the runs. Speed-ups and efficiencies are ratios of such means, "
+        "with intervals from the distributions of both.",
         "Speed-up and efficiency are against the fastest one-core case, which is printed in absolute figures.",
-        "Phases are means over all threads and over the middle half of the steps (between the quartiles of their times) "
-        "of the run with the median time, so that they add up to about the time per step. Core time is that times the "
-        "cores.",
+        "Phases are means over all threads, all runs, and the middle half of the steps of a run (between the quartiles of "
+        "their times), as shares of the time per step: they add up to it. Core time is that times the cores.",
         "Exposed communication: the share of the steps in which messages between nodes (or `MPI_Allreduce`) held up a "
         "rank.",
         *peak_lines(results),

@@ -19,6 +19,9 @@ CAUSES = {
 }
 
 
+ENOUGH_REPEATS = 5
+
+
 def unit_of(seconds):
     """The unit that suits a time, and how many of it are a second."""
     return next((unit, factor) for unit, factor in (("s", 1), ("ms", 1e3), ("µs", 1e6))
@@ -31,13 +34,37 @@ def milli(seconds):
     return f"{seconds * factor:.4g} {unit}"
 
 
+def percent(share):
+    """Two digits at least of what is below 10 %."""
+    return f"{share:.1%}" if share >= 0.01 or share == 0 else f"{100 * share:.2g}%"
+
+
+def size(count):
+    """Bytes in the unit that suits them."""
+    unit, factor = next((unit, factor) for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1))
+                        if count >= factor or unit == "B")
+    return f"{count / factor:.4g} {unit}"
+
+
+def growth(share):
+    """How much more core time: in percent, or as a factor when that is large."""
+    return f"{share:+.1%}" if share < 1 else f"{1 + share:.3g} times the"
+
+
+def interval(estimate, written):
+    """Behind a figure: the ends of its interval, each as `written` has it; nothing for a single run."""
+    return f" [{written(estimate.low)}, {written(estimate.high)}]" if estimate.is_known else ""
+
+
 def with_interval(estimate, digits=3):
-    return f"{estimate.value:.{digits}g} [{estimate.low:.{digits}g}, {estimate.high:.{digits}g}]"
+    def written(value):
+        return f"{value:.{digits}g}"
+    return written(estimate.value) + interval(estimate, written)
 
 
 def time_with_interval(estimate):
     unit, factor = unit_of(estimate.value)
-    return f"{estimate.value * factor:.4g} [{estimate.low * factor:.4g}, {estimate.high * factor:.4g}] {unit}"
+    return f"{estimate.value * factor:.4g}{interval(estimate, lambda end: f'{end * factor:.4g}')} {unit}"
 
 
 def extra_core_time(part, case):
@@ -57,7 +84,17 @@ def largest(part):
 def of_peak(case):
     """Behind a rate."""
     cores = "a core's peak" if case.cores == 1 else f"the peak of {case.cores} cores"
-    return f", {case.peak_share.value:.1%} of {cores}" if case.peak_share else ""
+    return f", {percent(case.peak_share.value)} of {cores}" if case.peak_share else ""
+
+
+def describe_repeats(part):
+    fewest = min(len(case.runs) for case in part.cases)
+    if fewest == 1:
+        yield ("**A case was run only once**, so nothing says how far its time would vary: there is no interval. Take "
+               f"{ENOUGH_REPEATS} repeats or more.")
+    elif fewest < ENOUGH_REPEATS:
+        yield (f"**Only {fewest} repeats**: intervals from so few runs are wide, and one disturbed run can move every "
+               f"figure. Take {ENOUGH_REPEATS} repeats or more before you rely on them.")
 
 
 def describe_spread(part):
@@ -77,11 +114,14 @@ def describe_loss(part, case):
     if case.efficiency.high >= 1:
         yield (f"The interval of the efficiency reaches 1 ({with_interval(case.efficiency)}): what is lost cannot be "
                "told from the spread of the repeats.")
-    parts = ", ".join(f"{p} {extra[p]:+.1%}" for p in sorted(PHASES, key=lambda p: -extra[p])
+
+    def written(share):
+        return f"{share:+.1%}" if total < 1 else f"{share:+.2g}"
+    parts = ", ".join(f"{p} {written(extra[p])}" for p in sorted(PHASES, key=lambda p: -extra[p])
                       if abs(extra[p]) >= 0.002)
     unit = "core time" if part.scaling == "strong" else "time of a core"
-    yield (f"A step on {case.cores} cores takes {total:+.1%} {unit} against the base case; by phase, in shares of "
-           f"the base step: {parts or 'nothing above 0.2 %'}.")
+    yield (f"A step on {case.cores} cores takes {growth(total)} {unit} {'of' if total >= 1 else 'against'} the base case; by phase, in "
+           f"{'shares of the base step' if total < 1 else 'base steps'}: {parts or 'nothing above 0.2 %'}.")
     reasons = [p for p in sorted(PHASES, key=lambda p: -extra[p]) if extra[p] >= max(0.005, 0.2 * total)]
     if total > 0.005 and reasons:
         causes = {}
@@ -99,7 +139,7 @@ def describe_trend(part):
     if len(serial) >= 2 and serial[-1] > 1.25 * serial[0] and serial[-1] - serial[0] > 0.002:
         yield (f"The Karp–Flatt fraction grows from {serial[0]:.3g} to {serial[-1]:.3g}: not a serial part limits, "
                "but overhead that grows with the cores.")
-    elif len(serial) >= 2:
+    elif len(serial) >= 2 and 0 <= serial[-1] <= 1:
         yield (f"The Karp–Flatt fraction stays near {serial[-1]:.3g}: as a serial part of that size would have it.")
 
 
@@ -111,16 +151,21 @@ def fastest_line(part):
     return list(best.values())
 
 
+def overlap(one, other):
+    """Behind a comparison: whether the intervals leave it open."""
+    if not (one.is_known and other.is_known):
+        return "; single runs, so this may be chance"
+    return "; their intervals overlap" if one.low <= other.high and other.low <= one.high else ""
+
+
 def describe_reduce(part):
     cases = [best[max(best)] for best in part.best.values()]
     for other in cases[1:]:
         if other.cores != cases[0].cores:
             continue
-        apart = other.time.low > cases[0].time.high or other.time.high < cases[0].time.low
         yield (f"On {other.cores} cores `reduce: {other.reduce}` takes {milli(other.time.value)} a step "
                f"({other.layout}), `{cases[0].reduce}` {milli(cases[0].time.value)} ({cases[0].layout}): "
-               f"{other.time.value / cases[0].time.value:.3g} times as long"
-               + ("." if apart else "; their intervals overlap."))
+               f"{other.time.value / cases[0].time.value:.3g} times as long{overlap(other.time, cases[0].time)}.")
 
 
 def describe_layouts(part):
@@ -128,9 +173,12 @@ def describe_layouts(part):
     top = largest(part)
     for case in part.cases:
         if case.cores == top.cores and case.reduce == top.reduce and case is not top:
-            apart = case.time.low > top.time.high
             yield (f"{case.layout} takes {case.time.value / top.time.value:.3g} times as long as {top.layout}"
-                   + ("." if apart else "; their intervals overlap."))
+                   f"{overlap(case.time, top.time)}.")
+
+
+def faster(factor):
+    return f"{factor:.3g} times as fast" if factor >= 1 else f"{1 / factor:.3g} times as slow"
 
 
 def describe_targets(part):
@@ -142,15 +190,15 @@ def describe_targets(part):
     yield (f"From {first['cores']} to {last['cores']} cores the batch grows from {first['batch']} to {last['batch']} "
            f"rows, and the target loss of {part.plan['target_loss']} takes {rows:.3g} times the rows: the time to it "
            f"goes from {milli(first['time'].value)} to {milli(last['time'].value)}, "
-           f"{first['time'].value / last['time'].value:.3g} times as fast, where rows per second alone grew by "
-           f"{(last['batch'] / last['step'].value) / (first['batch'] / first['step'].value):.3g}.")
+           f"{faster(first['time'].value / last['time'].value)}. Rows per second alone are "
+           f"{faster((last['batch'] / last['step'].value) / (first['batch'] / first['step'].value))}.")
 
 
 def limits(part):
     """The paragraphs on one study."""
     top, base = largest(part), part.base
     paragraphs = [f"Base case: {base.title} on one core, **{time_with_interval(base.time)} a step** of {base.batch} "
-                  f"rows, {base.rate:,.0f} rows/s{of_peak(base)}.", *describe_spread(part)]
+                  f"rows, {base.rate:,.0f} rows/s{of_peak(base)}.", *describe_repeats(part), *describe_spread(part)]
     if top.cores > 1:
         paragraphs.append(
             f"The fastest on {top.cores} cores is {top.title}: {time_with_interval(top.time)} a step of {top.batch} "

@@ -109,7 +109,7 @@ static ls_status check_threads(const layout_t *layout, ls_error *error) {
                      layout->threads, limit);
   if (layout->threads <= most) return LS_OK;
   return error_set(error, LS_BAD_SETTINGS,
-                   "%s: %d threads are far more than the %d core(s) of this machine; at most %d can be had",
+                   "%s: %d threads are far more than the %d core(s) of a host; at most %d can be had",
                    threads_key(layout), layout->threads, layout->cores_online, most);
 }
 
@@ -165,6 +165,14 @@ ls_status layout_crew(world_t *world, int shards, const log_t *log, crew_work_t 
   return crew_run(world, shards, work, context, error);
 }
 
+/* Once the threads are known: the rank's shards, and advice. */
+static void finish(const world_t *world, const settings_t *settings, layout_t *layout) {
+  const int ranks = world_size(world), rank = world_rank(world);
+  layout->first_shard = rank_first_shard(layout->shards, ranks, rank);
+  layout->own_shards = rank_shards(layout->shards, ranks, rank);
+  advise(world, settings->parallel.threads == SETTINGS_AUTO && layout->openmp == NULL, layout);
+}
+
 ls_status layout_plan(world_t *world, const settings_t *settings, int shards, layout_t *out,
                       ls_error *error) {
   layout_t layout = {.shards = shards};
@@ -174,9 +182,17 @@ ls_status layout_plan(world_t *world, const settings_t *settings, int shards, la
   ls_status status = check_cpus(&layout, cpus, error);
   if (status == LS_OK) status = check_threads(&layout, error);
   TRY(world_agree(world, status, error));
-  layout.first_shard = rank_first_shard(shards, world_size(world), world_rank(world));
-  layout.own_shards = rank_shards(shards, world_size(world), world_rank(world));
-  advise(world, settings->parallel.threads == SETTINGS_AUTO && layout.openmp == NULL, &layout);
+  finish(world, settings, &layout);
+  *out = layout;
+  return LS_OK;
+}
+
+ls_status layout_imagine(const world_t *world, const settings_t *settings, int shards, int cores,
+                         layout_t *out, ls_error *error) {
+  layout_t layout = {.shards = shards, .cores_allowed = cores, .cores_host = cores, .cores_online = cores};
+  choose_threads(world, settings, 0, &layout);
+  TRY(check_threads(&layout, error));
+  finish(world, settings, &layout);
   *out = layout;
   return LS_OK;
 }

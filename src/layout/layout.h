@@ -41,4 +41,9 @@ ls_status layout_crew(world_t *world, int shards, const log_t *log, crew_work_t 
  * when SLURM gave another number of CPUs. shards: at least as many as ranks. Collective. */
 ls_status layout_plan(world_t *world, const settings_t *settings, int shards, layout_t *out, ls_error *error);
 
+/* The same for the present rank of a world that is only planned (comm/imagine.h), on hosts with `cores` cores
+ * that no launcher binds ranks to and outside SLURM. Not collective. */
+ls_status layout_imagine(const world_t *world, const settings_t *settings, int shards, int cores,
+                         layout_t *out, ls_error *error);
+
 #endif

@@ -56,10 +56,10 @@ static double read_kilobytes(const char *path, const char *key) {
 }
 
 host_memory_t host_memory(void) {
-  static const char status[] = "/proc/self/status";
-  double now = read_kilobytes("/proc/self/smaps_rollup", "Pss:");
+  static const char status[] = "/proc/self/status", pages[] = "/proc/self/smaps_rollup";
+  double now = read_kilobytes(pages, "Pss:");
   double given_back = read_kilobytes(status, "VmHWM:") - read_kilobytes(status, "VmRSS:");
-  return (host_memory_t){now, now > 0 ? now + given_back : 0};
+  return (host_memory_t){now, now > 0 ? now + given_back : 0, read_kilobytes(pages, "Private_Clean:")};
 }
 
 double host_free_memory(void) {

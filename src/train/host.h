@@ -27,6 +27,7 @@ extern const char host_commit[], host_flags[];
  * peak counts fully. 0 if the system does not tell. */
 typedef struct {
   double now, peak;
+  double files; /* part of `now`: unchanged pages of files, which processes of the same program share */
 } host_memory_t;
 host_memory_t host_memory(void);
 

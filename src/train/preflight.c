@@ -191,9 +191,21 @@ static bool fills_nodes(int ranks, int group) {
   return group <= 0 || ranks < group || ranks % group == 0;
 }
 
+void preflight_mpirun(int ranks, int threads, int cores, bool is_crowded, char *out, size_t size) {
+  char library[128];
+  int bound = threads < cores ? threads : cores;
+  world_library_version(library, sizeof library);
+  const bool is_open_mpi = strncmp(library, "Open MPI", strlen("Open MPI")) == 0;
+  if (is_crowded)
+    snprintf(out, size, is_open_mpi ? "mpirun -n %d --oversubscribe --bind-to none" : "mpiexec -n %d", ranks);
+  else if (is_open_mpi)
+    snprintf(out, size, "mpirun -n %d --map-by slot:PE=%d --bind-to core", ranks, bound);
+  else
+    snprintf(out, size, "mpiexec -n %d -bind-to core:%d", ranks, bound);
+}
+
 void preflight_launch_line(const world_t *world, const layout_t *layout, const settings_t *settings,
                            launch_line_t *out) {
-  char library[128];
   const int hosts = world_hosts(world), of_job = launch_job_cpus();
   const int group =
       settings->parallel.ranks_per_node == SETTINGS_AUTO ? 0 : (int)settings->parallel.ranks_per_node;
@@ -210,14 +222,11 @@ void preflight_launch_line(const world_t *world, const layout_t *layout, const s
   while (ranks > 1 && ((!is_given && cores % ranks != 0) || !fills_nodes(ranks, group))) ranks--;
   int threads = is_given ? layout->threads : cores / ranks, all = hosts * ranks;
   if (all > useful) all = useful;
-  int bound = threads < cores ? threads : cores;
-  world_library_version(library, sizeof library);
   if (of_job > 0)
     snprintf(out->text, sizeof out->text, "srun --mpi=pmix --ntasks=%d --cpus-per-task=%d", all, threads);
-  else if (strncmp(library, "Open MPI", strlen("Open MPI")) == 0)
-    snprintf(out->text, sizeof out->text, "mpirun -n %d --map-by slot:PE=%d --bind-to core", all, bound);
   else
-    snprintf(out->text, sizeof out->text, "mpiexec -n %d -bind-to core:%d", all, bound);
+    preflight_mpirun(all, threads, cores, false, out->text, sizeof out->text);
+  int bound = threads < cores ? threads : cores;
   out->cores = cores;
   out->cores_used = ranks * bound;
 }

@@ -39,4 +39,8 @@ typedef struct {
 void preflight_launch_line(const world_t *world, const layout_t *layout, const settings_t *settings,
                            launch_line_t *out);
 
+/* The words that start ranks with the MPI library of this program, each on cores of its own, or is_crowded:
+ * more of them than cores, on one host. */
+void preflight_mpirun(int ranks, int threads, int cores, bool is_crowded, char *out, size_t size);
+
 #endif

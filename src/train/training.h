@@ -45,6 +45,10 @@ void training_close(training_t *training); /* collective */
 ls_status training_plan(world_t *world, const settings_t *settings, training_t *out, ls_error *error);
 ls_status training_load(training_t *training, ls_error *error);
 
+/* The part of training_load that reads the rows: for a plan whose steps need more memory than there is.
+ * Collective. */
+ls_status training_load_rows(training_t *training, ls_error *error);
+
 /* Warns of what will hardly learn (train/advice.h). Collective. */
 ls_status training_advise(training_t *training, const log_t *log, ls_error *error);
 

@@ -418,6 +418,10 @@ ls_status training_load(training_t *training, ls_error *error) {
   return LS_OK;
 }
 
+ls_status training_load_rows(training_t *training, ls_error *error) {
+  return trainer_load_data(training->trainer, error);
+}
+
 ls_status training_advise(training_t *training, const log_t *log, ls_error *error) {
   return trainer_advise(training->trainer, log, error);
 }
