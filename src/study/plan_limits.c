@@ -3,7 +3,6 @@
 #include "layout/shard.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 /* Rows of a step of the busiest rank, which is the first one. */
 static int64_t most_rows(int64_t batch, int shards, int ranks) {
@@ -31,14 +30,22 @@ static int at_least_one(double number, int most) {
   return number < 1 ? 1 : number < most ? (int)number : most;
 }
 
+/* Whether the exchange of `nodes` full nodes takes no longer than their rows. */
+static bool computes_longer(const plan_work_t *work, int nodes) {
+  const double cores = (double)work->ranks_per_node * work->threads;
+  return nodes == 1 || plan_step_seconds(work) / cores / nodes >= plan_exchange_seconds(work, nodes);
+}
+
+bool plan_is_worth(const plan_work_t *work, int ranks) {
+  return plan_step_seconds(work) / work->threads / ranks >= PLAN_MEETING_SECONDS &&
+         computes_longer(work, (ranks + work->ranks_per_node - 1) / work->ranks_per_node);
+}
+
 /* Seconds of a node for its rows fall with the number of nodes, and those of the exchange grow. */
 static int count_nodes(const plan_work_t *work) {
-  const double cores = (double)work->ranks_per_node * work->threads;
   const int most = (work->shards + work->ranks_per_node - 1) / work->ranks_per_node;
   int nodes = 1;
-  while (nodes < most &&
-         plan_step_seconds(work) / cores / (nodes + 1) >= plan_exchange_seconds(work, nodes + 1))
-    nodes++;
+  while (nodes < most && computes_longer(work, nodes + 1)) nodes++;
   return nodes;
 }
 

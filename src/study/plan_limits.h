@@ -1,22 +1,25 @@
+/* clang-format off */
 /* How many ranks are sensible. Three rules:
  *
- *   shards    A rank needs a shard, and the busiest rank should have at most 1.1 times the mean, and
+ *   shards    A rank needs a shard, and the busiest rank should have at most 1.25 times the mean, and
  *             fewer rows than with one rank less.
  *   meetings  The threads of a node meet several times a step. A thread should compute for 50 us of a step,
  *             or meetings take longer than rows.
- *   exchange  A node sends and receives 2 (M - 1) / M times the parameters in a step, with M nodes. That
- * stays about the same while its share of the rows becomes smaller. It should not take longer than them.
+ *   exchange  With M nodes, each sends and receives 2 (M - 1) / M times the parameters in a step. This should
+ *             not take longer than its rows, whose share becomes smaller with M.
  *
  * The speed of machines that nobody has measured is assumed: 20 GFLOP/s of a core, 1 GB/s between nodes. */
+/* clang-format on */
 #ifndef STUDY_PLAN_LIMITS_H
 #define STUDY_PLAN_LIMITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PLAN_CORE_FLOPS      20e9
 #define PLAN_NETWORK         1e9 /* bytes/s that a node sends */
 #define PLAN_MEETING_SECONDS 50e-6
-#define PLAN_BALANCE         1.1
+#define PLAN_BALANCE         1.25
 
 typedef struct {
   int64_t batch; /* rows of a step */
@@ -33,6 +36,9 @@ typedef struct {
 } plan_limits_t;
 
 plan_limits_t plan_limits(const plan_work_t *work);
+
+/* Whether so many ranks keep to the rules of meetings and exchange, whatever the number of shards. */
+bool plan_is_worth(const plan_work_t *work, int ranks);
 
 /* Rows of a step of the busiest rank, over the mean. 1 <= ranks <= shards. */
 double plan_balance(int64_t batch, int shards, int ranks);

@@ -194,6 +194,13 @@ static void print_seconds(double seconds, FILE *out) {
     fprintf(out, "%.3g s", seconds);
 }
 
+static void print_bytes(double bytes, FILE *out) {
+  if (bytes < 1e6)
+    fprintf(out, "%.3g kB", bytes / 1e3);
+  else
+    fprintf(out, "%.1f MB", bytes / 1e6);
+}
+
 enum { ROWS_A_SHARD = 32, FEWEST_ROWS_A_SHARD = 8 };
 
 /* Shards that all ranks share evenly, with no fewer rows than a batch allows. */
@@ -209,21 +216,16 @@ static void advise_shards(const plan_work_t *work, int ranks, FILE *out) {
 }
 
 static void advise(const plan_work_t *work, const plan_limits_t *limits, int ranks, FILE *out) {
-  int below = 0, above = 0;
-  plan_even_ranks(work->shards, ranks, &below, &above);
-  if (ranks > work->shards) {
-    fprintf(out, "advice  start %d rank%s", work->shards, plural(work->shards));
+  const bool is_uneven =
+      ranks > work->shards || plan_balance(work->batch, work->shards, ranks) > PLAN_BALANCE;
+  if (!is_uneven && limits->ranks >= ranks) return;
+  fprintf(out, "advice  start %d rank%s", limits->ranks, plural(limits->ranks));
+  if (is_uneven && plan_is_worth(work, ranks))
     advise_shards(work, ranks, out);
-  } else if (plan_balance(work->batch, work->shards, ranks) > PLAN_BALANCE) {
-    fprintf(out, "advice  start %d or %d ranks, which share %d shards evenly", below, above, work->shards);
-    advise_shards(work, ranks, out);
-  }
-  if (limits->ranks < ranks && limits->ranks < work->shards)
-    fprintf(out,
-            "advice  start %d rank%s: more would hardly be faster; or set a larger train.global_batch_size, "
-            "which "
-            "is another training\n",
-            limits->ranks, plural(limits->ranks));
+  else
+    fputs(
+        ": more would hardly be faster; or set a larger train.global_batch_size, which is another training\n",
+        out);
 }
 
 void run_plan_print_limits(const run_plan_t *plan, FILE *out) {
@@ -231,19 +233,23 @@ void run_plan_print_limits(const run_plan_t *plan, FILE *out) {
   const plan_limits_t limits = plan_limits(&work);
   const int64_t members = plan->settings.train.members;
   const char *each = members > 1 ? " of each member" : "";
-  fprintf(out, "limits  by shards: %d rank%s%s, one for each\n", limits.by_shards, plural(limits.by_shards),
+  int below = 0, above = 0;
+  plan_even_ranks(work.shards, plan->request.ranks, &below, &above);
+  fprintf(out, "limits  by shards: %d rank%s%s, one for each", limits.by_shards, plural(limits.by_shards),
           each);
+  if (below != above) fprintf(out, "; %d or %d share them evenly", below, above);
+  fputc('\n', out);
   fprintf(out,
           "        by meetings: %d rank%s x %d thread%s, which compute for %g us of a step or longer; its "
-          "rows take "
-          "one core ",
+          "rows take one core ",
           limits.by_meetings, plural(limits.by_meetings), work.threads, plural(work.threads),
           PLAN_MEETING_SECONDS * 1e6);
   print_seconds(plan_step_seconds(&work), out);
   fprintf(out, " at %g GFLOP/s\n", PLAN_CORE_FLOPS / 1e9);
-  fprintf(out, "        by the exchange: %d node%s of %d rank%s; each of 2 nodes sends %.1f MB a step, ",
-          limits.nodes, plural(limits.nodes), work.ranks_per_node, plural(work.ranks_per_node),
-          plan_exchange_bytes(&work, 2) / 1e6);
+  fprintf(out, "        by the exchange: %d node%s of %d rank%s; each of 2 nodes sends ", limits.nodes,
+          plural(limits.nodes), work.ranks_per_node, plural(work.ranks_per_node));
+  print_bytes(plan_exchange_bytes(&work, 2), out);
+  fputs(" a step, ", out);
   print_seconds(plan_exchange_seconds(&work, 2), out);
   fprintf(out, " at %g GB/s\n", PLAN_NETWORK / 1e9);
   fprintf(out, "most    %d sensible rank%s%s, the busiest with %.3f times the mean rows of a step\n",

@@ -39,6 +39,9 @@ Test(plan_limits, a_thread_computes_for_50_us_or_longer) {
   cr_expect_eq(plan_limits(&work).by_meetings, 11);
   work.threads = 2;
   cr_expect_eq(plan_limits(&work).by_meetings, 5);
+  work.ranks_per_node = 64;
+  cr_expect(plan_is_worth(&work, 5));
+  cr_expect_not(plan_is_worth(&work, 6));
   work.threads = 64;
   cr_expect_eq(plan_limits(&work).by_meetings, 1);
 }
@@ -56,6 +59,8 @@ Test(plan_limits, nodes_exchange_no_longer_than_they_compute) {
   work.ranks_per_node = 2; /* 1.25 against 1 on 2, 0.83 against 1.33 on 3 */
   cr_expect_eq(plan_limits(&work).nodes, 2);
   cr_expect_eq(plan_limits(&work).ranks, 4);
+  cr_expect(plan_is_worth(&work, 4));
+  cr_expect_not(plan_is_worth(&work, 5));
   work.parameter_bytes = 1e9;
   cr_expect_eq(plan_limits(&work).nodes, 1);
   work.parameter_bytes = 1;

@@ -119,15 +119,19 @@ Test(plan, limits_and_advice_follow_from_the_shards) {
   write_files();
   expect_part("--ranks 4", "limits  by shards: 7 ranks, one for each");
   expect_part("--ranks 9", "2 of the 9 ranks have no work");
-  expect_part("--ranks 9", "advice  start 7 ranks, or set parallel.shards=9");
-  expect_part("--ranks 50", "train.global_batch_size=1600 and parallel.shards=50");
-  expect_part("--ranks 4", "advice  start 1 or 7 ranks, which share 7 shards evenly");
-  expect_part("--ranks 4", "or set parallel.shards=8");
+  expect_part("--ranks 9 --cores 16",
+              "advice  start 7 ranks, or set parallel.shards=9, which changes the bits");
+  expect_part("--ranks 50 --cores 64", "train.global_batch_size=1600 and parallel.shards=50");
+  expect_part("--ranks 4", "one for each; 1 or 7 share them evenly");
+  expect_part("--ranks 4",
+              "most    4 sensible ranks, the busiest with 1.200 times the mean"); /* 15 + 15 of 100 rows */
+  expect_part("--ranks 5 --cores 8",
+              "advice  start 4 ranks, or set parallel.shards=10, which changes the bits");
+  expect_part("--ranks 4 model.layers='[dense: 3]'", "advice  start 1 rank: more would hardly be faster");
   expect_part("--ranks 4 --nodes 2 --threads 3 --cores 8",
               "launch  srun --mpi=pmix --nodes=2 --ntasks=4 --cpus-per-task=3");
   expect_part("--ranks 4 --nodes 2 --cores 8", "host 0: 2 ranks x 1 thread on 8 cores");
-  expect_part("--ranks 4 --nodes 2 parallel.threads=auto --cores 8",
-              "host 1: 2 ranks x 4 threads");
+  expect_part("--ranks 4 --nodes 2 parallel.threads=auto --cores 8", "host 1: 2 ranks x 4 threads");
 }
 
 /* A host holds its ranks: what the line of the host says is their sum, with the parameters of each node. */
