@@ -449,7 +449,7 @@ class Studies(unittest.TestCase):
             self.assertAlmostEqual(float(run[0]["fraction_of_peak"]) / (flops / peak), 1, places=6, msg=key)
         for study in "same: strong", "grown: weak":
             for row in self.table(f"{study} scaling").values():
-                self.assertRegex(row["of peak"], r"^\d+\.\d% \[\d+\.\d%, \d+\.\d%\]$")
+                self.assertRegex(row["of peak"], r"^\d+(\.\d+)?% \[\d+(\.\d+)?%, \d+(\.\d+)?%\]$")
 
     def test_order_is_random_and_each_round_has_every_case(self):
         with h5py.File(self.out / "study.h5") as file:
