@@ -100,7 +100,7 @@ static ls_status print_hosts(const check_t *check, const run_plan_t *plan, ls_er
   launch_line_t line;
   TRY(preflight_hosts(plan->job, layout, &needs, session->is_root ? stdout : NULL, &session->log, error));
   if (!session->is_root) return LS_OK;
-  preflight_launch_line(plan->job, layout, &plan->settings, &line);
+  run_plan_launch_line(plan, &line);
   print_launch(check, &line);
   printf("        uses %d of %d cores%s\n", line.cores_used, line.cores,
          world_hosts(plan->job) > 1 ? "; add the hosts that you gave now" : "");

@@ -191,20 +191,6 @@ preflight_needs_t run_plan_needs(const run_plan_t *plan) {
                              .shared = rank->shared};
 }
 
-void run_plan_launch_line(const run_plan_t *plan, launch_line_t *out) {
-  const plan_request_t *request = &plan->request;
-  const int threads = plan->ranks[0].layout.threads;
-  const int host = (request->ranks + request->hosts - 1) / request->hosts; /* most ranks of a host */
-  *out = (launch_line_t){.cores = request->cores,
-                         .cores_used = host * threads < request->cores ? host * threads : request->cores};
-  if (request->hosts > 1)
-    snprintf(out->text, sizeof out->text, "srun --mpi=pmix --nodes=%d --ntasks=%d --cpus-per-task=%d",
-             request->hosts, request->ranks, threads);
-  else
-    preflight_mpirun(request->ranks, threads, request->cores, host * threads > request->cores, out->text,
-                     sizeof out->text);
-}
-
 /* ---- the plan ---- */
 
 /* Rows may be more than the memory of this machine, and a plan must not take all of it: what does not fit

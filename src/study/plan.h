@@ -54,7 +54,16 @@ void run_plan_print_limits(const run_plan_t *plan, FILE *out);
 /* Warns of threads without cores, and of planned hosts with too little memory. On rank 0. */
 void run_plan_warn(const run_plan_t *plan, const log_t *log);
 
-/* The command that starts planned ranks: with srun on several hosts, with mpirun on one. */
+/* A command that starts ranks, without the program. */
+typedef struct {
+  char text[128];
+  int cores, cores_used; /* of a host, as the launcher counts them; those that threads would run on */
+} launch_line_t;
+
+/* Of planned ranks: with srun on several hosts, with mpirun on one. Otherwise the command that uses most
+ * cores of the job's hosts: a rank on every core, or as many ranks as shards allow with threads on the
+ * remaining cores; ranks with parallel.threads (or OMP_NUM_THREADS) threads if that is given; ranks that fill
+ * nodes of parallel.ranks_per_node. Inside a SLURM job the cores are those of the job. On rank 0. */
 void run_plan_launch_line(const run_plan_t *plan, launch_line_t *out);
 
 /* What this rank of the job needs. */

@@ -4,8 +4,6 @@
 
 #include "base/log.h"
 #include "comm/world.h"
-#include "config/settings.h"
-#include "model/graph.h"
 #include "layout/layout.h"
 
 #include <stdio.h>
@@ -25,22 +23,5 @@ typedef struct {
  * or disk space is too small. Collective. */
 ls_status preflight_hosts(world_t *world, const layout_t *layout, const preflight_needs_t *needs, FILE *out,
                           const log_t *log, ls_error *error);
-
-/* A command that starts ranks on these hosts, without the program. */
-typedef struct {
-  char text[128];
-  int cores, cores_used; /* of a host, as the launcher counts them; those that threads would run on */
-} launch_line_t;
-
-/* Finds the launch command that uses most cores: a rank on every core, or as many ranks as shards allow with
- * threads on the remaining cores; ranks with parallel.threads (or OMP_NUM_THREADS) threads if that is given;
- * ranks that fill nodes of parallel.ranks_per_node. Inside a SLURM job the cores are those of the job. Only
- * rank 0 needs to call it. */
-void preflight_launch_line(const world_t *world, const layout_t *layout, const settings_t *settings,
-                           launch_line_t *out);
-
-/* The words that start ranks with the MPI library of this program, each on cores of its own, or is_crowded:
- * more of them than cores, on one host. */
-void preflight_mpirun(int ranks, int threads, int cores, bool is_crowded, char *out, size_t size);
 
 #endif
