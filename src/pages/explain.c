@@ -13,13 +13,13 @@ typedef struct {
   const char *table;     /* what is put in front of the row's path: "", "loss", "dense" */
   const char *overrides; /* what an override has in front of the path */
   const key_row_t *row;
-} entry_t;
+} explained_t;
 
-static bool layer_entry(size_t i, entry_t *out) {
+static bool layer_entry(size_t i, explained_t *out) {
   layer_row_t layer;
   for (size_t l = 0; layer_row(l, &layer); i -= layer.keys.n, l++) {
     if (i >= layer.keys.n) continue;
-    *out = (entry_t){.table = layer.name, .overrides = "model.layers.0.", .row = &layer.keys.rows[i]};
+    *out = (explained_t){.table = layer.name, .overrides = "model.layers.0.", .row = &layer.keys.rows[i]};
     path_join(out->path, layer.name, out->row->path);
     return true;
   }
@@ -27,8 +27,8 @@ static bool layer_entry(size_t i, entry_t *out) {
 }
 
 /* The i-th key: those of a run, of a loss, of layers; false past the end. */
-static bool entry(size_t i, entry_t *out) {
-  *out = (entry_t){.table = "", .overrides = ""};
+static bool entry(size_t i, explained_t *out) {
+  *out = (explained_t){.table = "", .overrides = ""};
   if (i < settings_keys.n) {
     out->row = &settings_keys.rows[i];
   } else if (i - settings_keys.n < loss_keys.n) {
@@ -91,8 +91,8 @@ static void put_override(FILE *out, const char *before, const char *table, const
 }
 
 /* The row of the same table that says whether `row` has an effect; NULL if it always has one. */
-static const key_row_t *row_used_with(const entry_t *of) {
-  entry_t other;
+static const key_row_t *row_used_with(const explained_t *of) {
+  explained_t other;
   for (size_t i = 0; of->row->used_with != NULL && entry(i, &other); i++)
     if (strcmp(other.table, of->table) == 0 && strcmp(other.row->path, of->row->used_with) == 0)
       return other.row;
@@ -100,7 +100,7 @@ static const key_row_t *row_used_with(const entry_t *of) {
 }
 
 /* An override of the key, after one that gives it an effect, if it needs one. */
-static void put_example(FILE *out, const entry_t *key, const settings_choices_t *choices) {
+static void put_example(FILE *out, const explained_t *key, const settings_choices_t *choices) {
   char value[VALUE_SIZE];
   const key_row_t *with = row_used_with(key);
   if (with != NULL) {
@@ -128,7 +128,7 @@ static void put_choices(FILE *out, const key_row_t *row, const settings_choices_
     fprintf(out, "    %-20s %s\n", choice.name, choice.meaning);
 }
 
-static void put_key(FILE *out, const entry_t *key, const settings_choices_t *choices) {
+static void put_key(FILE *out, const explained_t *key, const settings_choices_t *choices) {
   const key_row_t *row = key->row;
   char values[640];
   key_values(row, choices, values, sizeof values);
@@ -154,7 +154,7 @@ static bool is_below(const char *path, const char *section) {
   return strncmp(path, section, length) == 0 && path[length] == '.';
 }
 
-static void put_line(FILE *out, const entry_t *key, const settings_choices_t *choices) {
+static void put_line(FILE *out, const explained_t *key, const settings_choices_t *choices) {
   char values[640];
   key_values(key->row, choices, values, sizeof values);
   fprintf(out, "  %-28s %s\n  %-28s   %s (%s%s)\n", key->path, key->row->meaning, "", values,
@@ -162,7 +162,7 @@ static void put_line(FILE *out, const entry_t *key, const settings_choices_t *ch
           key->row->initial == NULL ? "" : key->row->initial);
 }
 
-static bool find_key(const char *path, entry_t *out) {
+static bool find_key(const char *path, explained_t *out) {
   for (size_t i = 0; entry(i, out); i++)
     if (strcmp(out->path, path) == 0) return true;
   return false;
@@ -171,7 +171,7 @@ static bool find_key(const char *path, entry_t *out) {
 /* The keys of a section, or the kinds of layers, below a title, unless the section is a key itself. Returns
  * their number. */
 static int put_section(FILE *out, const char *section, const settings_choices_t *choices) {
-  entry_t key;
+  explained_t key;
   layer_row_t layer;
   int n = find_key(section, &key);
   for (size_t i = 0; layer_row(i, &layer); i++)
@@ -188,8 +188,8 @@ static int put_section(FILE *out, const char *section, const settings_choices_t 
 /* ---- which one is meant ---- */
 
 /* The keys whose last word this is. Returns their number, and the last of them. */
-static int find_short(const char *word, entry_t *out) {
-  entry_t key;
+static int find_short(const char *word, explained_t *out) {
+  explained_t key;
   int n = 0;
   for (size_t i = 0; entry(i, &key); i++)
     if (strcmp(last_word(key.path), word) == 0) {
@@ -202,7 +202,7 @@ static int find_short(const char *word, entry_t *out) {
 static ls_status refuse(const char *word, ls_error *error) {
   char near[PATH_SIZE] = "";
   size_t best = strlen(word) / 3 + 2; /* as choice_nearest */
-  entry_t key;
+  explained_t key;
   for (size_t i = 0; entry(i, &key); i++) {
     char section[PATH_SIZE];
     snprintf(section, sizeof section, "%.*s", (int)strcspn(key.path, "."), key.path);
@@ -228,7 +228,7 @@ static const char *without_numbers(const char *word) {
 }
 
 ls_status explain_print(FILE *out, const settings_choices_t *choices, const char *word, ls_error *error) {
-  entry_t key;
+  explained_t key;
   const bool is_loss = is_below(word, "loss");
   const char *name = is_loss ? word : without_numbers(word);
   if (find_key(name, &key)) {
