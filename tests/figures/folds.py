@@ -14,7 +14,7 @@ def labels(rows, classes):
     return numpy.array([i if i < classes else i * i % 97 % classes * (i * 7 % 3 > 0) for i in range(rows)])
 
 
-out = ["/* Written by folds.py. */\n"]
+out = ["/* Written by folds.py. */\n/* clang-format off */\n"]
 for rows, classes, folds in CASES:
     y = labels(rows, classes)
     counts = [
