@@ -222,6 +222,31 @@ Test(progress, terminal_shows_short_work_after_a_second_of_silence) {
   cr_expect(strlen(text) > 4 && strcmp(text + strlen(text) - 4, "\r\033[K") == 0, "%s", text);
 }
 
+static void work_for_two_seconds(FILE *terminal) {
+  setenv("COLUMNS", "30", 1);
+  progress_open(terminal);
+  progress_begin(100, "step", "work");
+  for (int i = 0; i < 20; i++, nap(0.1)) progress_advance(1);
+}
+
+/* The width is that of the terminal; COLUMNS counts only if the terminal does not know its own. */
+Test(progress, terminal_without_a_width_has_that_of_columns) {
+  static const int widths[][2] = {{0, 30}, {60, 60}};
+  for (int k = 0; k < 2; k++) {
+    static char text[65536];
+    int master = -1, longest = 0;
+    pid_t child = on_terminal(widths[k][0], work_for_two_seconds, &master);
+    read_terminal(master, text, sizeof text);
+    waitpid(child, NULL, 0);
+    for (char *line = text; (line = strstr(line, "\rwork [")) != NULL; line++) {
+      const int length = (int)strcspn(line + 1, "\033");
+      longest = length > longest ? length : longest;
+    }
+    cr_expect(longest > widths[k][1] / 2 && longest < widths[k][1], "%d of %d columns", longest,
+              widths[k][1]);
+  }
+}
+
 static void wait_for_end(FILE *terminal) {
   progress_open(terminal);
   progress_begin(100, "step", "long work");
