@@ -7,6 +7,7 @@
 #include "score/model_file.h"
 #include "store/store.h"
 #include "study/lr_find.h"
+#include "sweep/sweep.h"
 #include "train/choices.h"
 
 #include <inttypes.h>
@@ -171,7 +172,10 @@ static ls_status print_settings(const store_t *store, ls_error *error) {
 static const struct {
   const char *format;
   ls_status (*print)(const store_t *store, ls_error *error);
-} kinds[] = {{MODEL_FORMAT, print_model}, {CHECKPOINT_FORMAT, print_model}, {LR_FIND_FORMAT, print_arrays}};
+} kinds[] = {{MODEL_FORMAT, print_model},
+             {CHECKPOINT_FORMAT, print_model},
+             {LR_FIND_FORMAT, print_arrays},
+             {SWEEP_FORMAT, print_arrays}};
 
 /* What a file is, says its format. A dataset, which other programs write too, has none of lockstep. */
 static ls_status print_kind(const store_t *store, ls_error *error) {

@@ -162,7 +162,7 @@ static ls_status write_store(const sweep_t *sweep, const trial_result_t *results
   if (status == LS_OK)
     status = write_standings(standings, (sweep_columns_t){store, sweep->axes.combinations, values}, error);
   if (status == LS_OK && fold != NULL) status = write_folds(store, fold, rows, error);
-  if (status == LS_OK) status = store_write_text(store, "/", "format", "lockstep sweep 1", error);
+  if (status == LS_OK) status = store_write_text(store, "/", "format", SWEEP_FORMAT, error);
   if (status == LS_OK) status = store_write_text(store, "/", "metric", sweep->metric, error);
   if (status == LS_OK)
     status = store_write_int(store, "/", "higher_is_better", sweep->higher_is_better, error);

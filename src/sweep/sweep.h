@@ -14,6 +14,8 @@
 
 #include <stdbool.h>
 
+#define SWEEP_FORMAT "lockstep sweep 1"
+
 /* Reads the settings file words[0] with the overrides in the other words, on rank 0, for all ranks. *out is
  * caller-owned. Collective. */
 typedef ls_status sweep_load_t(void *context, char **words, size_t n, settings_t **out, ls_error *error);

@@ -70,6 +70,8 @@ Test(sweep, has_the_same_result_on_any_layout) {
   run_well(4, "sweep config.yaml " RATES " --folds 2 name=four");
   expect_same_result("alone", "two");
   expect_same_result("alone", "four");
+  result_t info = run_well(ALONE, "info runs/two-sweep/sweep.h5");
+  cr_expect_not_null(strstr(info.out, "trials/parameters_checksum"), "%s", info.out);
 }
 
 /* The table's mean is that of the trials, and the best has the highest. */
@@ -179,7 +181,7 @@ Test(sweep, notes_a_trial_that_diverges_and_goes_on) {
   write_classes(3);
   result_t result = run_well(2, "sweep config.yaml optimizer=sgd optimizer.learning_rate=1e38,0.01 "
                                 "data.validation=0.2 name=s");
-  cr_expect_not_null(strstr(result.out, "1 failed"), "%s", result.out);
+  cr_expect_not_null(strstr(result.out, "status  failed\n"), "%s", result.out);
   cr_expect_not_null(strstr(result.out, "best: combination 2"), "%s", result.out);
   read_numbers("s", "trials/status", 2, status);
   cr_expect(status[0] == 3 && status[1] == 2, "%g %g", status[0], status[1]);
