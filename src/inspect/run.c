@@ -90,6 +90,22 @@ static void print_facts(const run_view_t *view) {
 
 /* ---- the network ---- */
 
+/* Prints the table of layers, on a terminal that is too narrow without its last column, the FLOPs. */
+static ls_status print_layers(const graph_t *graph, ls_error *error) {
+  enum { ALL = 71, WITHOUT_FLOPS = 56 };
+  char *text = NULL, *rest = NULL, *row = NULL;
+  size_t size = 0, width = listing_width(stdout);
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the table of layers");
+  graph_print(graph, out);
+  bool is_whole = fclose(out) == 0;
+  rest = text;
+  while (is_whole && (row = strsep(&rest, "\n")) != NULL && rest != NULL)
+    printf("%.*s\n", width > 0 && width < ALL ? WITHOUT_FLOPS : (int)size, row);
+  free(text);
+  return is_whole ? LS_OK : error_set(error, LS_NO_MEMORY, "no memory for the table of layers");
+}
+
 /* Without the parameters, which may be large. */
 static ls_status print_network(const run_view_t *view, ls_error *error) {
   features_t features = {0};
@@ -108,7 +124,7 @@ static ls_status print_network(const run_view_t *view, ls_error *error) {
                                       features.tables, features.n_lookups, &graph, &why);
   puts("");
   if (status == LS_OK)
-    graph_print(graph, stdout);
+    status = print_layers(graph, &why);
   else
     line("note", "%s", why.message);
   graph_destroy(&graph);

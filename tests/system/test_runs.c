@@ -184,7 +184,14 @@ Test(runs, damaged_files_are_a_note_and_never_an_error) {
   expect_cell(csv, "noise", "status", "interrupted");
   cr_expect_null(strstr(csv, "nothing"));
   free(csv);
-  run_well(ALONE, "runs --settings");
+  result_t text = run_well(ALONE, "runs cut-summary.json whole --settings --columns name,status");
+  cr_expect_str_eq(text.out, "name              status\n"
+                             "cut-summary.json  finished *\n"
+                             "whole             finished\n"
+                             "\n"
+                             "* cut-summary.json: summary.json is damaged: not a table of names and values\n"
+                             "\n"
+                             "The settings of these runs do not differ.\n");
   result_t all =
       run_command("sh -c 'for run in runs/cut-* runs/folder-h* runs/noise; do %s info $run || exit 1; done'",
                   run_launcher(ALONE));
