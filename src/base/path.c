@@ -75,15 +75,21 @@ static bool find_meant(const char *path, const char *ending, char *out, size_t s
   return nearest_path(path, out, size) || (may_be_run && nearest_path(run, out, size));
 }
 
+void path_start(const char *path, char out[PATH_HINT_SIZE]) {
+  char here[LONGEST];
+  out[0] = '\0';
+  if (path[0] != '/' && getcwd(here, sizeof here) != NULL)
+    snprintf(out, PATH_HINT_SIZE, " (relative to %.200s)", here);
+}
+
 void path_hint(const char *path, const char *ending, char out[PATH_HINT_SIZE]) {
-  char here[LONGEST], meant[LONGEST];
-  int used = 0;
+  char meant[LONGEST];
   out[0] = '\0';
   if (exists(path) || strlen(path) >= LONGEST / 2) return;
-  if (path[0] != '/' && getcwd(here, sizeof here) != NULL)
-    used = snprintf(out, PATH_HINT_SIZE, " (relative to %.200s)", here);
+  path_start(path, out);
+  const size_t used = strlen(out);
   if (find_meant(path, ending, meant, sizeof meant))
-    snprintf(out + used, PATH_HINT_SIZE - (size_t)used, "; did you mean %.200s?", meant);
+    snprintf(out + used, PATH_HINT_SIZE - used, "; did you mean %.200s?", meant);
 }
 
 const char *path_advice(const char *path) {

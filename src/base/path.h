@@ -12,6 +12,9 @@ enum { PATH_HINT_SIZE = 512 };
  * `ending` is ".h5", the end of models. "" if a file is there. */
 void path_hint(const char *path, const char *ending, char out[PATH_HINT_SIZE]);
 
+/* Writes the first part of that alone: " (relative to /home/me)", "" for an absolute path. */
+void path_start(const char *path, char out[PATH_HINT_SIZE]);
+
 /* What to do with a file with this name where an HDF5 file or settings were expected; "" if the end of the
  * name says nothing. Begins with ": ". Static. */
 const char *path_advice(const char *path);

@@ -1,5 +1,6 @@
 #include "inspect/names.h"
 
+#include "base/path.h"
 #include "base/text.h"
 
 #include <dirent.h>
@@ -46,9 +47,13 @@ ls_status model_path(const char *word, char *out, size_t size, ls_error *error) 
   int length = is_run ? snprintf(out, size, "%s/model.h5", run) : snprintf(out, size, "%s", word);
   if (length < 0 || (size_t)length >= size)
     return error_set(error, LS_USAGE, "%.80s…: the path is too long", word);
-  if (!is_run && !exists(word) && nearest_run(word, nearest, sizeof nearest))
+  if (!is_run && !exists(word) && nearest_run(word, nearest, sizeof nearest)) {
+    char start[PATH_HINT_SIZE];
+    path_start(word, start);
     return error_set(error, LS_BAD_DATA,
-                     "there is neither a file nor a run '%.200s'; did you mean the run %s?", word, nearest);
+                     "there is neither a file nor a run '%.200s'%s; did you mean the run %s?", word, start,
+                     nearest);
+  }
   return LS_OK;
 }
 

@@ -69,8 +69,8 @@ cat >list <<'END'
 1|2|solve moons.yaml|has a closed form|moons.yaml:3: model.layers|train other networks with `lockstep train`
 1|2|solve people.yaml checkpoint.keep=3|checkpoint.keep has no effect|override 'checkpoint.keep=3'|leave it out
 2|2|lr-find moons.yaml train.epochs=3|train.epochs has no effect|override 'train.epochs=3'|leave it out
-1|3|info moons|No such file|moons: |did you mean runs/moons?
-1|3|eval runs/moon|No such file|runs/moon: |did you mean runs/moons?
+1|3|info moosn|neither a file nor a run|'moosn' (relative to /|did you mean the run moons?
+1|3|eval runs/moon|neither a file nor a run|'runs/moon' (relative to /|did you mean the run runs/moons?
 1|3|eval moons.yaml|is not an HDF5 file|moons.yaml|settings are for `lockstep train`
 1|3|eval moons.h5|is not a lockstep model|moons.h5|as in runs/NAME/model.h5
 1|2|eval runs/moons loss=mse|loss has no effect here|override 'loss=mse'|leave it out
