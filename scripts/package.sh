@@ -3,8 +3,9 @@
 # with what it depends on, and no more; the program trains; the examples in C, Fortran and Python are built against the
 # library and predict the bits of `lockstep predict`.
 #   scripts/package.sh [--build-only] [OPTIONS OF CMAKE]      scripts/package.sh -DLOCKSTEP_MPI=mpich
-# The package goes to build/package. `scripts/setup.sh --package` installs what making it needs. Trying needs root, debootstrap and 2 GB. In the environment: MAINTAINER, as in
-# "Name <address>", else as git knows the committer; MIRROR, where Debian's packages come from.
+# The package goes to build/package. `scripts/setup.sh --package` installs what making it needs. Trying needs root,
+# debootstrap and 2 GB. In the environment: MAINTAINER, as in "Name <address>", else as git knows the committer; MIRROR,
+# where Debian's packages come from.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -65,6 +66,8 @@ inside='
   [[ -s /usr/share/doc/lockstep/copyright ]]
   install gcc gfortran libc6-dev cmake make pkg-config python3-numpy libhdf5-dev libsleef-dev libyaml-dev
   in_home "mpirun --oversubscribe -n 2 lockstep train blobs.yaml name=two 2>/dev/null; lockstep diff runs/blobs runs/two"
+  in_home "cmake -S /usr/share/lockstep/examples -B without_headers_of_mpi >/dev/null"
+  install libopenmpi-dev
   su - student -c "CI=1 bash /tried/examples.sh /usr cmake"
   apt-get remove -qq -y lockstep >/dev/null
   [[ -z $(find /usr -name "*lockstep*" -print -quit) ]]
