@@ -9,9 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { CELL_SIZE = 64, GAP = 2, NARROWEST = 8 };
 
@@ -382,11 +380,4 @@ ls_status listing_format(const char *word, listing_format_t *out, ls_error *erro
   if (i < 0) return error_set(error, LS_USAGE, "a table has the format text, csv or json, not '%.60s'", word);
   *out = (listing_format_t)i;
   return LS_OK;
-}
-
-size_t listing_width(FILE *out) {
-  struct winsize size = {0};
-  int file = fileno(out);
-  if (file < 0 || isatty(file) != 1 || ioctl(file, TIOCGWINSZ, &size) != 0) return 0;
-  return size.ws_col;
 }

@@ -72,7 +72,4 @@ void listing_left_out(const listing_t *listing, size_t width, char *out, size_t 
 bool listing_format_choice(size_t i, choice_t *out);
 ls_status listing_format(const char *word, listing_format_t *out, ls_error *error);
 
-/* The width of the terminal that `out` writes to, in characters; 0 if it is none, or does not tell. */
-size_t listing_width(FILE *out);
-
 #endif

@@ -1,6 +1,7 @@
 #include "base/progress.h"
 
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -11,7 +12,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 static const double FIRST_SECONDS = 1;   /* of silence, until something is drawn on a terminal */
@@ -160,16 +160,6 @@ void progress_set_prefix(const char *prefix) {
   snprintf(own.prefix, sizeof own.prefix, "%s%s", prefix, prefix[0] != '\0' ? "  " : "");
 }
 
-static int terminal_width(void) {
-  struct winsize window;
-  int64_t columns_set = 0;
-  const char *text = getenv("COLUMNS");
-  if (ioctl(fileno(own.out), TIOCGWINSZ, &window) == 0 && window.ws_col > 0) return window.ws_col;
-  return text != NULL && text_int64(text, &columns_set) && columns_set > 0 && columns_set < INT_MAX
-             ? (int)columns_set
-             : 80;
-}
-
 static void clear(void) {
   if (!atomic_exchange(&is_drawn, false)) return;
   fputs(clearing, own.out);
@@ -197,7 +187,7 @@ static void show(double now) {
   char line[PROGRESS_LINE];
   own.now.done = atomic_load(&done);
   own.now.seconds = now - own.begun;
-  progress_format(&own.now, own.is_terminal ? terminal_width() : 0, line, sizeof line);
+  progress_format(&own.now, own.is_terminal ? (int)terminal_width(own.out) : 0, line, sizeof line);
   if (own.is_terminal) {
     watch_signals();
     atomic_store(&is_drawn, true);

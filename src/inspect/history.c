@@ -1,4 +1,5 @@
 #include "inspect/history.h"
+#include "base/terminal.h"
 
 #include "inspect/names.h"
 #include "inspect/run_facts.h"
@@ -83,7 +84,7 @@ static ls_status write_text(const listing_t *listing, listing_format_t format, c
 
 static void print_text(const listing_t *listing, listing_format_t format, const log_t *log) {
   char names[1024];
-  size_t width = format == LISTING_TEXT ? listing_width(stdout) : 0;
+  size_t width = format == LISTING_TEXT ? terminal_width(stdout) : 0;
   listing_print(listing, format, width, stdout);
   listing_left_out(listing, width, names, sizeof names);
   fflush(stdout);

@@ -1,6 +1,7 @@
 #include "inspect/run.h"
 
 #include "base/listing.h"
+#include "base/terminal.h"
 #include "inspect/names.h"
 #include "inspect/run_facts.h"
 #include "inspect/run_files.h"
@@ -94,7 +95,7 @@ static void print_facts(const run_view_t *view) {
 static ls_status print_layers(const graph_t *graph, ls_error *error) {
   enum { ALL = 71, WITHOUT_FLOPS = 56 };
   char *text = NULL, *rest = NULL, *row = NULL;
-  size_t size = 0, width = listing_width(stdout);
+  size_t size = 0, width = terminal_width(stdout);
   FILE *out = open_memstream(&text, &size);
   if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the table of layers");
   graph_print(graph, out);
@@ -214,7 +215,7 @@ static ls_status print_epochs(const run_view_t *view, ls_error *error) {
   if (status == LS_OK)
     status = add_epoch(listing, epochs, has_best && best == last ? "last, best" : "last", last, error);
   puts("");
-  if (status == LS_OK) listing_print(listing, LISTING_TEXT, listing_width(stdout), stdout);
+  if (status == LS_OK) listing_print(listing, LISTING_TEXT, terminal_width(stdout), stdout);
   listing_destroy(&listing);
   return status;
 }
@@ -264,7 +265,7 @@ static ls_status print_heads(const yaml_value_t *summary, ls_error *error) {
   for (const yaml_value_t *head = heads->first; head != NULL && status == LS_OK; head = head->next)
     status = add_head(listing, head, error);
   puts("");
-  if (status == LS_OK) listing_print(listing, LISTING_TEXT, listing_width(stdout), stdout);
+  if (status == LS_OK) listing_print(listing, LISTING_TEXT, terminal_width(stdout), stdout);
   listing_destroy(&listing);
   return status;
 }

@@ -1,6 +1,7 @@
 #include "inspect/run_files.h"
 
 #include "base/listing.h"
+#include "base/terminal.h"
 #include "store/store.h"
 
 #include <dirent.h>
@@ -119,7 +120,7 @@ ls_status run_files_print(const char *directory, ls_error *error) {
   TRY(list(directory, &entries, &n, error));
   ls_status status = listing_create(columns, sizeof columns / sizeof columns[0], &listing, error);
   if (status == LS_OK) status = fill(directory, entries, n, listing, error);
-  if (status == LS_OK) listing_print(listing, LISTING_TEXT, listing_width(stdout), stdout);
+  if (status == LS_OK) listing_print(listing, LISTING_TEXT, terminal_width(stdout), stdout);
   listing_destroy(&listing);
   free_entries(entries, n);
   return status;

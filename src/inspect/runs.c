@@ -1,4 +1,5 @@
 #include "inspect/runs.h"
+#include "base/terminal.h"
 
 #include "inspect/names.h"
 #include "inspect/run_choice.h"
@@ -60,7 +61,7 @@ static ls_status add_row(listing_t *listing, const run_facts_t *facts, bool is_t
 
 static void print(const listing_t *listing, listing_format_t format, const log_t *log) {
   char names[1024];
-  size_t width = format == LISTING_TEXT ? listing_width(stdout) : 0;
+  size_t width = format == LISTING_TEXT ? terminal_width(stdout) : 0;
   listing_print(listing, format, width, stdout);
   listing_left_out(listing, width, names, sizeof names);
   if (names[0] == '\0') return;

@@ -2,6 +2,7 @@
 #include "sweep/sweep_impl.h"
 
 #include "base/listing.h"
+#include "base/terminal.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -121,7 +122,7 @@ static void print_best(const sweep_t *sweep, const standing_t *best, FILE *out) 
 }
 
 ls_status table_print(const sweep_t *sweep, const standing_t *standings, FILE *out, ls_error *error) {
-  const size_t width = listing_width(out);
+  const size_t width = terminal_width(out);
   listing_t *listing = NULL;
   char left_out[256];
   ls_status status = list_standings(sweep, standings, &listing, error);
