@@ -13,5 +13,7 @@ double clock_time(void);
 enum { CLOCK_TEXT_SIZE = 32 };
 void clock_text(double seconds, char out[CLOCK_TEXT_SIZE]);
 double clock_parse(const char *text);
+/* Writes it for people, in the time zone of the process: 2026-11-29 18:20:00; "" as above. */
+void clock_local(double seconds, char out[CLOCK_TEXT_SIZE]);
 
 #endif

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { CELL_SIZE = 64, GAP = 2, NARROWEST = 8 };
 
@@ -181,13 +180,13 @@ static size_t characters(const char *text) {
 /* The cell as text; words are returned as they are, everything else is written to `out`. */
 static const char *cell_text(const listing_column_t *column, const listing_cell_t *cell,
                              char out[CELL_SIZE]) {
-  time_t seconds = (time_t)cell->number;
-  struct tm local;
+  char when[CLOCK_TEXT_SIZE] = "";
   if (cell->has_value && cell->text != NULL) return cell->text;
   snprintf(out, CELL_SIZE, "-");
   if (!cell->has_value) return out;
-  if (column->kind == LISTING_TIME && localtime_r(&seconds, &local) != NULL)
-    strftime(out, CELL_SIZE, "%Y-%m-%d %H:%M", &local);
+  if (column->kind == LISTING_TIME) clock_local(cell->number, when);
+  if (when[0] != '\0')
+    snprintf(out, CELL_SIZE, "%.16s", when); /* to the minute */
   else if (column->kind == LISTING_NUMBER && column->digits > 0)
     snprintf(out, CELL_SIZE, "%.*g", column->digits, cell->number);
   else

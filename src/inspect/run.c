@@ -1,5 +1,6 @@
 #include "inspect/run.h"
 
+#include "base/clock.h"
 #include "base/listing.h"
 #include "base/terminal.h"
 #include "inspect/names.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct {
   run_facts_t facts;
@@ -47,11 +47,8 @@ static const char *reason_text(const run_facts_t *facts) {
 static void print_state(const run_view_t *view) {
   const run_facts_t *facts = &view->facts;
   const double *figures = facts->figures;
-  char when[32] = "";
-  time_t ended = isnan(figures[FIGURE_ENDED]) ? 0 : (time_t)figures[FIGURE_ENDED];
-  struct tm local;
-  if (ended > 0 && localtime_r(&ended, &local) != NULL)
-    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
+  char when[CLOCK_TEXT_SIZE];
+  clock_local(figures[FIGURE_ENDED], when);
   line("run", "%s, in %s", facts->name, facts->path);
   if (facts->owner != NULL)
     line("status", "running: it belongs to %s", facts->owner);

@@ -16,6 +16,18 @@ Test(clock, dates_are_written_in_utc_and_read_back) {
   cr_expect_str_eq(text, "1969-12-31T23:59:59Z");
 }
 
+Test(clock, local_time_is_that_of_the_zone) {
+  char text[CLOCK_TEXT_SIZE];
+  setenv("TZ", "XYZ-2", 1); /* two hours ahead */
+  tzset();
+  clock_local(1e9, text);
+  cr_expect_str_eq(text, "2001-09-09 03:46:40");
+  clock_local(NAN, text);
+  cr_expect_str_eq(text, "");
+  clock_local(-1e300, text);
+  cr_expect_str_eq(text, "");
+}
+
 Test(clock, what_is_no_date_is_told) {
   char text[CLOCK_TEXT_SIZE] = "x";
   clock_text(1e300, text);
