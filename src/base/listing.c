@@ -338,8 +338,6 @@ static void json_cell(const listing_column_t *column, const listing_cell_t *cell
   } else if (column->kind == LISTING_TIME) {
     clock_text(cell->number, text);
     json_text(out, is_first, column->name, text);
-  } else if (column->kind == LISTING_INTEGER) {
-    json_integer(out, is_first, column->name, (int64_t)cell->number);
   } else {
     json_number(out, is_first, column->name, cell->number);
   }

@@ -143,7 +143,8 @@ static int64_t last_row(const trial_history_t *history, const double *column, do
 }
 
 static void take_row(const trial_history_t *history, int64_t row, trial_result_t *out) {
-  if (history->n > 0) out->epoch = (int64_t)history->epoch[history->n - 1];
+  const double last = history->n > 0 ? history->epoch[history->n - 1] : 0;
+  if (last > 0 && last <= INT32_MAX) out->epoch = (int64_t)last;
   for (int64_t i = 0; i < history->n; i++) out->seconds += history->seconds[i];
   if (row < 0) return;
   out->metric = history->metric[row];
