@@ -11,6 +11,8 @@
 #   LOCKSTEP          the program; else the checkout's build/release/lockstep, the installed one, lockstep on PATH
 #   LOCKSTEP_MPIRUN   the launcher, default mpirun
 #   LOCKSTEP_OPTIONS  further words for it
+#   LOCKSTEP_PATIENCE seconds that the launcher has to end after all that it has started is gone; then it is killed.
+#                     Default 60
 #   LOCKSTEP_REACH    how to ask whether a host answers: `$LOCKSTEP_REACH HOST true` must succeed within 10 s, default
 #                     ssh -o BatchMode=yes -o ConnectTimeout=5
 set -euo pipefail
@@ -43,7 +45,8 @@ done
 program=${LOCKSTEP:-$root/build/release/lockstep}
 [[ -n ${LOCKSTEP:-} || -x $program ]] || program=$root/../../bin/lockstep # of an installation
 [[ -n ${LOCKSTEP:-} || -x $program ]] || program=lockstep
-mpirun=${LOCKSTEP_MPIRUN:-mpirun}
+mpirun=${LOCKSTEP_MPIRUN:-mpirun} patience=${LOCKSTEP_PATIENCE:-60}
+[[ $patience =~ ^[1-9][0-9]*$ ]] || usage "LOCKSTEP_PATIENCE needs a number of seconds, not '$patience'"
 options=() all=() hosts=()
 read -ra options <<<"${LOCKSTEP_OPTIONS:-}"
 declare -A slots
@@ -97,6 +100,29 @@ find_words() {
   words+=("${options[@]}" -n "$n")
 }
 
+# Processes that process $1 has started and not waited for, each with its state: Z has ended.
+children_of() {
+  local pid
+  for pid in $(cat "/proc/$1"/task/*/children 2>/dev/null); do
+    sed -n "s/^State:[[:space:]]*\(.\).*/$pid \1/p" "/proc/$pid/status" 2>/dev/null || true
+  done
+}
+
+# Open MPI 4.1 can block for ever when ranks are killed while they start: its own threads wait for each other then. Kills
+# launcher $1 if nothing that it has started is left, and it does not end either.
+unblock() {
+  local children began="" gone=0
+  while sleep 1 && kill -0 "$1" 2>/dev/null; do
+    children=$(children_of "$1")
+    [[ -z $children ]] || began=yes
+    gone=$((gone + 1))
+    [[ ! $children =~ \ [^Z] ]] || gone=0
+    [[ -n $began && $gone -ge $patience ]] || continue
+    echo "launch.sh: all ranks are gone, and $mpirun has not ended for $patience s: it is killed" >&2
+    kill -KILL "$1" 2>/dev/null
+  done
+}
+
 # In a session of its own, so that Ctrl-C comes to this script alone: mpirun's own way to end ranks is quick and hard.
 child=""
 attempt() {
@@ -104,6 +130,7 @@ attempt() {
   find_words
   setsid "${words[@]}" "$program" train --resume "${training[@]}" </dev/null &
   child=$!
+  unblock "$child" </dev/null >/dev/null &
   [[ -z $asked_to_stop ]] || kill -USR1 "$child"
   wait "$child" || code=$?
   while kill -0 "$child" 2>/dev/null; do # a signal ended the waiting, and not the launcher

@@ -61,6 +61,21 @@ done
 ends "a killed rank" 0 'restart 1 of at most 10'
 [[ $(summary killed parameters_checksum) == "$expected" ]] || fail "a killed rank: other bits"
 
+# A launcher that does not end after its ranks have gone, the first time.
+cat >blocking <<'END'
+#!/usr/bin/env bash
+if [[ ! -e began ]]; then
+  : >began
+  sleep 0.5 &
+  exec sleep 1000
+fi
+exec "$REAL" "$@"
+END
+chmod +x blocking
+REAL=$LOCKSTEP_MPIRUN LOCKSTEP_MPIRUN=$place/blocking LOCKSTEP_PATIENCE=3 launch blocked
+ends "a launcher that blocks" 0 'has not ended for 3 s'
+[[ $(summary blocked parameters_checksum) == "$expected" ]] || fail "a launcher that blocks: other bits"
+
 launch wrong optimizer.learning_rate=no
 ends "a wrong setting" 2 'learning_rate'
 ! grep -q 'restart 1' out || fail "a wrong setting is tried again"
