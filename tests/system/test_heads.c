@@ -83,10 +83,11 @@ Test(heads, have_the_same_bits_on_any_layout) {
 Test(heads, with_layers_of_their_own_have_the_same_bits_on_any_layout) {
   const char *own = "'model.layers=[dense: {units: 300, activation: tanh}, branches: [[dense: {units: 900, "
                     "activation: relu}, dense: 3], [dense: 2], [dense: {units: 400, activation: tanh}, "
-                    "dropout: 0.1, dense: 1]]]' train.epochs=1";
-  run_well(ALONE, "train config.yaml name=one %s", own);
-  run_well(3, "train config.yaml name=nodes parallel.ranks_per_node=1 %s", own);
-  run_well(2, "train config.yaml name=threads parallel.threads=2 data.memory_limit=40KB %s", own);
+                    "dropout: 0.1, dense: 1]]]'";
+  run_well(ALONE, "train config.yaml name=one train.epochs=1 %s", own);
+  run_well(3, "train config.yaml name=nodes train.epochs=1 parallel.ranks_per_node=1 %s", own);
+  run_well(2, "train config.yaml name=threads train.epochs=1 parallel.threads=2 data.memory_limit=40KB %s",
+           own);
   outcome_t one = outcome_of("one");
   const char *const others[] = {"nodes", "threads"};
   for (int i = 0; i < 2; i++) {
