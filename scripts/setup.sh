@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
 # nothing is missing.
-#   scripts/setup.sh [--clang] [--valgrind] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures] [--package] [--exchange]
+#   scripts/setup.sh [--clang] [--valgrind] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures] [--package] [--exchange] [--keras]
 # --clang: also what building with clang, its sanitizers, libFuzzer and checking the format need; --valgrind: valgrind;
 # --slurm: a SLURM for the tests to start and end;
 # --mpich: a second MPI library; --aarch64: a cross compiler for 64-bit ARM; --qemu: what runs programs for other CPUs;
 # --figures: what the scripts in tests/figures compare with; --package: what makes Debian packages and checks man pages and
-# completions; --exchange: what tests/exchange compares with, PyTorch from Debian, and ONNX, onnxruntime, Keras and JAX from
-# PyPI in the environment build/exchange
+# completions; --exchange: what tests/exchange compares with, PyTorch from Debian, and ONNX and onnxruntime from PyPI in the
+# environment build/exchange; --keras: also Keras and JAX
 set -euo pipefail
 
 packages=(
@@ -18,7 +18,7 @@ packages=(
   python3-numpy python3-h5py python3-matplotlib python3-yaml    # looking at files and figures
   dataset-fashion-mnist python3-sklearn                         # data
 )
-exchange=
+exchange="" modules=(numpy h5py pyyaml onnx onnxruntime)
 for argument in "$@"; do
   case $argument in
     --clang) packages+=(clang libclang-rt-dev libomp-dev clang-format) ;;
@@ -29,13 +29,14 @@ for argument in "$@"; do
     --qemu) packages+=(qemu-user) ;;
     --figures) packages+=(python3-torch) ;;
     --package) packages+=(debootstrap dpkg-dev file lintian man-db mandoc zsh fish) ;;
-    --exchange)
+    --exchange | --keras)
       packages+=(python3-torch python3-venv)
+      [[ $argument == --exchange ]] || modules+=(keras jax)
       exchange=$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")/build/exchange
       ;;
     *)
       echo "setup: unknown option $argument; there are --clang, --valgrind, --slurm, --mpich, --aarch64, --qemu," \
-        "--figures, --package and --exchange" >&2
+        "--figures, --package, --exchange and --keras" >&2
       exit 2
       ;;
   esac
@@ -50,11 +51,10 @@ fi
 # Without PyPI the comparisons are left out, and say so.
 make_exchange() {
   [[ -n $exchange ]] || return 0
-  [[ ! -e $exchange/complete ]] || return 0
-  echo "setup: installing onnx, onnxruntime, keras and jax into $exchange"
-  if python3 -m venv --clear "$exchange" &&
-    "$exchange/bin/pip" install --quiet numpy h5py pyyaml onnx onnxruntime keras jax; then
-    touch "$exchange/complete"
+  [[ $(cat "$exchange/complete" 2>/dev/null) != *"${modules[*]}"* ]] || return 0
+  echo "setup: installing ${modules[*]} into $exchange"
+  if python3 -m venv --clear "$exchange" && "$exchange/bin/pip" install --quiet "${modules[@]}"; then
+    echo "${modules[*]}" >"$exchange/complete"
   else
     echo "setup: PyPI did not give them: formats of other programs are not compared" >&2
   fi

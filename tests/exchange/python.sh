@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs Python with the packages of an exchange format: the one in $LOCKSTEP_EXCHANGE, the environment that
-# `scripts/setup.sh --exchange` makes, python3, or the system's. Ends with 77 and a line when none has them all.
+# `scripts/setup.sh --exchange` (or `--keras`) makes, python3, or the system's. Ends with 77 and a line when none has them all.
 #   python.sh ROOT FORMAT ARGUMENTS…       FORMAT: npz, onnx, pytorch or keras
 set -euo pipefail
 root=$1
@@ -15,5 +15,5 @@ for python in "${LOCKSTEP_EXCHANGE:-}" "$root/build/exchange/bin/python" python3
     exec "$python" "$@"
   fi
 done
-echo "no Python here has ${modules[*]}: scripts/setup.sh --exchange installs them"
+echo "no Python here has ${modules[*]}: scripts/setup.sh --exchange (--keras for Keras) installs them"
 exit 77
