@@ -3,7 +3,8 @@
 # never set. A report ends the program that makes it, so the test or run fails.
 #   scripts/sanitize.sh [address] [threads] [valgrind] [CTEST-OPTION...]     all three without a name
 # address    AddressSanitizer and UndefinedBehaviorSanitizer over all tests, or those that the options of ctest choose, as
-#            -R system. The build is that of scripts/fuzz.sh, since gcc takes minutes for each file of kernels
+#            -R system. The build is that of scripts/fuzz.sh, since gcc takes minutes for each file of kernels. TARGETS in
+#            the environment names what is built of it; all else
 # threads    ThreadSanitizer (clang) over runs of one process with several threads (tests/sanitize/threads.sh)
 # valgrind   memcheck over a small training and its predictions (tests/sanitize/valgrind.sh)
 # What libraries do is left out by tests/sanitize/*.supp; each line there has its reason.
@@ -22,7 +23,9 @@ done
 scripts/setup.sh --clang --valgrind
 
 address() {
-  CC=clang build build/fuzz -DCMAKE_BUILD_TYPE=Debug -DLOCKSTEP_FUZZ=ON -DLOCKSTEP_TESTS=ON
+  local targets
+  read -ra targets <<<"${TARGETS:-all}"
+  CC=clang build build/fuzz -DCMAKE_BUILD_TYPE=Debug -DLOCKSTEP_FUZZ=ON -DLOCKSTEP_TESTS=ON -- "${targets[@]}"
   export LSAN_OPTIONS=suppressions=$PWD/tests/sanitize/leaks.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1
   ctest --test-dir build/fuzz --no-tests=error --output-on-failure -j "$(nproc)" "$@"
 }
