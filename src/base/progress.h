@@ -1,11 +1,12 @@
-/* How far long work has come, for the user who waits for it:
+/* Shows the user the progress of long work:
  *
  *     epoch 3/20 [####      ]  step 1200/4000  loss 0.1234  51,200 rows/s  ETA 2 min 10 s
  *
  * On a terminal one line is drawn again and again, after a second without a message. It is cleared before a
  * line of base/log.h, at the end of the work, and when a signal ends the process. Elsewhere, in a file or a
- * pipe, a plain line without control characters appears after every ten seconds without a message, or as many
- * as train.progress_every says. So work that takes less, or says enough by itself, shows nothing.
+ * pipe, a plain line without control characters appears after each interval without a message. The interval
+ * is ten seconds, or the value of train.progress_every. Work that takes less time, or prints its own messages
+ * more often, shows no line.
  *
  * Global, like the terminal. Nothing is shown before progress_open, which the program calls on rank 0 alone:
  * on other ranks, and inside other programs, all functions return at once. There is one piece of work at a
@@ -57,7 +58,7 @@ void progress_begin(int64_t total, const char *unit, const char *format, ...)
 void progress_advance(int64_t n);
 void progress_reach(int64_t done);
 
-/* Work goes on of which nobody knows how much there is. Called by activity_beat. */
+/* Shows that work of unknown size goes on. Called by activity_beat. */
 void progress_beat(void);
 
 /* The same as progress_reach, with figures of a training. */

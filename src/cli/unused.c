@@ -1,6 +1,6 @@
-/* Overrides that a command would not use. A settings file is made for `train`, so other commands pass over
- * keys of the file that do not concern them. But who gives a key on the command line of such a command thinks
- * that it has an effect. */
+/* Finds overrides that a command does not use. A settings file is written for `train`, so other commands
+ * ignore keys of the file that they do not need. A user who writes a key on the command line expects an
+ * effect, so such an override is an error. */
 #include "cli/command.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* A world of ranks that nobody has started, to plan a run. It answers the queries of world.h, and every
+/* A world of ranks that are not started, to plan a run. It answers the queries of world.h, and every
  * collective call fails at once. */
 #ifndef COMM_IMAGINE_H
 #define COMM_IMAGINE_H

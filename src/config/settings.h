@@ -118,8 +118,8 @@ typedef struct {
   double share;      /* of the training rows, in [0, 1); 0: none */
   const char *group; /* name of a group instead of a share, or NULL */
   int64_t seed;      /* for choosing validation rows and folds, or SETTINGS_AUTO: train.seed */
-  int64_t folds;     /* the training rows are dealt to so many folds, >= 2; 0: they are not */
-  int64_t fold;      /* whose rows are the validation rows, 1 .. folds */
+  int64_t folds;     /* number of folds that share the training rows, >= 2; 0: no folds */
+  int64_t fold;      /* this fold's rows are the validation rows, 1 .. folds */
 } validation_settings_t;
 
 /* Section data: the rows, and how they are read, chosen and scaled. */

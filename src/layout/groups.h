@@ -5,8 +5,8 @@
 
 #include "layout/layout.h"
 
-/* What a group does for item `item`, with so many threads per rank (or SETTINGS_AUTO). Collective over the
- * group. */
+/* A group does the work of one item. `threads`: number of threads per rank, or SETTINGS_AUTO. Collective over
+ * the group. */
 typedef ls_status group_work_t(world_t *group, int64_t item, int threads, void *context, ls_error *error);
 
 /* The number of groups of `ranks` ranks that does n items of `shards` shards each soonest. */

@@ -67,8 +67,8 @@ static double data_bytes(const run_plan_t *plan, const layout_t *layout) {
 
 /* ---- a rank ---- */
 
-/* Measures the memory of a rank before it holds rows or parameters: creates the kernels as training does, for
- * so many threads, and reads the memory of the process. Collective. */
+/* Measures the memory of a rank before it holds rows or parameters. The function creates the kernels for
+ * `threads` threads, as training does, and reads the memory of the process. Collective. */
 static ls_status measure_program(run_plan_t *plan, int threads, host_memory_t *out, ls_error *error) {
   const settings_t *settings = &plan->settings;
   const training_t *training = &plan->training;

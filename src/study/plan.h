@@ -1,5 +1,5 @@
 /* What a run will do, before it starts: the model, the division of rows into steps and shards, the ranks with
- * their rows and memory, what is refused. Of the ranks of this job, or of ranks that nobody has started. */
+ * their rows and memory, what is refused. The ranks are those of this job, or ranks that are not started. */
 #ifndef STUDY_PLAN_H
 #define STUDY_PLAN_H
 

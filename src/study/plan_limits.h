@@ -8,7 +8,7 @@
  *   exchange  With M nodes, each sends and receives 2 (M - 1) / M times the parameters in a step. This should
  *             not take longer than its rows, whose share becomes smaller with M.
  *
- * The speed of machines that nobody has measured is assumed: 20 GFLOP/s of a core, 1 GB/s between nodes. */
+ * The speed of the machines is assumed: 20 GFLOP/s of a core, 1 GB/s between nodes. */
 /* clang-format on */
 #ifndef STUDY_PLAN_LIMITS_H
 #define STUDY_PLAN_LIMITS_H
@@ -37,7 +37,8 @@ typedef struct {
 
 plan_limits_t plan_limits(const plan_work_t *work);
 
-/* Whether so many ranks keep to the rules of meetings and exchange, whatever the number of shards. */
+/* Whether `ranks` ranks obey the rules for meetings and for the exchange. The rule for shards is not asked.
+ */
 bool plan_is_worth(const plan_work_t *work, int ranks);
 
 /* Rows of a step of the busiest rank, over the mean. 1 <= ranks <= shards. */

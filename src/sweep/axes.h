@@ -42,9 +42,10 @@ enum { MOST_COMBINATIONS = 1 << 20 };
 ls_status axes_parse(char *const *words, size_t n, axes_t *out, ls_error *error);
 void axes_free(axes_t *axes);
 
-/* Fills axes->combinations and chosen: all of the product, or with random > 0 so many of it: without
- * repetition where all axes list values, and with values drawn from ranges otherwise. The same seed draws the
- * same. LS_USAGE: ranges without random, more combinations than there are, or than MOST_COMBINATIONS. */
+/* Fills axes->combinations and axes->chosen. random 0: takes all combinations of the product. random > 0:
+ * draws this number of combinations, without repetition if all axes list values; axes with ranges draw from
+ * them. The same seed draws the same combinations. LS_USAGE: ranges without random, more combinations than
+ * there are, or than MOST_COMBINATIONS. */
 ls_status axes_combine(axes_t *axes, int64_t random, uint64_t seed, ls_error *error);
 
 /* "key=value key=value" of one combination, cut to `size`. */

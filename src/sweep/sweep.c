@@ -1,4 +1,4 @@
-/* Trains the trials of a sweep, rung by rung, and collects what came of them. Rank 0 reads the directories of
+/* Trains the trials of a sweep, rung by rung, and collects their results. Rank 0 reads the directories of
  * trials and decides what is left to be done; all ranks learn it. */
 #include "sweep/sweep_impl.h"
 

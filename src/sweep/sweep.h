@@ -23,10 +23,10 @@ typedef ls_status sweep_load_t(void *context, char **words, size_t n, settings_t
 typedef struct {
   char **words; /* (n_words): the settings file, what is varied and what is set */
   size_t n_words;
-  int64_t random; /* so many combinations are drawn; 0: all are tried */
-  int64_t repeat; /* seeds of a combination: train.seed, train.seed + 1, ...; 0: one */
-  int64_t folds;  /* >= 2; 0: the validation rows are those of the settings */
-  int64_t eta;    /* successive halving keeps one of so many combinations; >= 2, 0: all train to the end */
+  int64_t random;     /* number of combinations to draw; 0: try all */
+  int64_t repeat;     /* seeds of a combination: train.seed, train.seed + 1, ...; 0: one */
+  int64_t folds;      /* >= 2; 0: the validation rows are those of the settings */
+  int64_t eta;        /* successive halving keeps the best 1 / eta, eta >= 2; 0: all train to the end */
   const char *metric; /* as stop.metric; NULL: valid_accuracy of a classifier, else valid_loss */
   const char *part;   /* "I/N": only trials I, I + N, ..., and no result; NULL: all */
   bool resume;        /* go on with an earlier sweep; start if there is none */

@@ -1,5 +1,5 @@
 /* Internal to sweeps: plan.c decides what is trained, trial.c knows one trial, sweep.c trains them, result.c
- * and table.c write what came of it. */
+ * and table.c write the results. */
 #ifndef SWEEP_SWEEP_IMPL_H
 #define SWEEP_SWEEP_IMPL_H
 

@@ -148,7 +148,7 @@ Test(progress, file_gets_plain_lines_at_the_interval) {
   cr_expect(lines >= 2 && lines <= 5, "%d lines in 0.55 s", lines);
 }
 
-/* A terminal of so many columns, and the process that `work` runs in. */
+/* A terminal with a given number of columns, and the process that `work` runs in. */
 static pid_t on_terminal(int width, void (*work)(FILE *terminal), int *master) {
   *master = posix_openpt(O_RDWR | O_NOCTTY);
   cr_assert(*master >= 0 && grantpt(*master) == 0 && unlockpt(*master) == 0);

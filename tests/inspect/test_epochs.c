@@ -27,7 +27,7 @@ static FILE *open_log(void) {
   return log;
 }
 
-/* history.h5 with so many epochs; its loss is 1 / epoch, too. */
+/* Writes history.h5 with n epochs; its loss is 1 / epoch, too. */
 static void put_history(int64_t n) {
   double epochs[16], steps[16], losses[16], odd[1] = {7};
   uint64_t sums[16];

@@ -30,7 +30,7 @@ Test(names, paths_come_before_names_of_runs) {
   expect_model("wide/", "runs/wide/model.h5");
   expect_model("other", "other/model.h5");
   expect_model("data/rows.h5", "data/rows.h5");
-  expect_model("net.h5", "net.h5"); /* whoever opens it says that it is not there */
+  expect_model("net.h5", "net.h5"); /* opening the file reports that it is missing */
   cr_assert_eq(mkdir("wide", 0777), 0);
   expect_model("wide", "wide/model.h5");
 }

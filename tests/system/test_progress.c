@@ -49,7 +49,7 @@ static int count(const char *text, const char *part) {
   return n;
 }
 
-/* Waits until the log has so many lines of progress. */
+/* Waits until the log has `lines` lines of progress. */
 static bool wait_for_lines(const char *part, int lines) {
   const double began = clock_seconds();
   while (clock_seconds() - began < 60) {
@@ -191,7 +191,7 @@ static void screen_take(screen_t *screen, const char *text, size_t n) {
   }
 }
 
-/* Starts a command on a terminal of so many columns, which is its controlling terminal. */
+/* Starts a command on a terminal with a given number of columns, which is its controlling terminal. */
 static pid_t start_on_terminal(int width, const char *command, int *master) {
   *master = posix_openpt(O_RDWR | O_NOCTTY);
   cr_assert(*master >= 0 && grantpt(*master) == 0 && unlockpt(*master) == 0);
