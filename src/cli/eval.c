@@ -1,6 +1,6 @@
 /* lockstep eval: evaluates a trained model on rows of its own dataset file or of another one. */
 #include "cli/command.h"
-#include "cli/table_input.h"
+#include "request/table_input.h"
 
 #include "base/json.h"
 #include "base/progress.h"

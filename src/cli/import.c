@@ -1,6 +1,6 @@
 /* lockstep import: hands what the options say to the import room, which does the work. */
 #include "cli/import_options.h"
-#include "cli/table_input.h"
+#include "request/table_input.h"
 
 #include "base/activity.h"
 #include "inspect/names.h"

@@ -2,7 +2,7 @@
  * predicts the rows of its shards; rank 0 collects them and writes them in the order of the file. */
 #include "cli/answers.h"
 #include "cli/command.h"
-#include "cli/table_input.h"
+#include "request/table_input.h"
 
 #include "base/progress.h"
 #include "base/size.h"

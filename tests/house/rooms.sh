@@ -22,8 +22,9 @@ floor() {
     run | health) echo 7 ;;
     train) echo 8 ;;
     study | sweep | library) echo 9 ;;
-    inspect) echo 10 ;;
-    cli) echo 11 ;;
+    inspect | landscape) echo 10 ;;
+    request) echo 11 ;;
+    cli) echo 12 ;;
     *) echo 0 ;;
   esac
 }
@@ -39,7 +40,7 @@ xxhash.h         base/*.c
 zlib.h           table/*.c
 omp.h            layout/*.c step/*.c score/*.c run/*.c train/*.c comm/*.c study/*.c
 Random123/       base/*.c
-argp.h           cli/* pages/*
+argp.h           cli/* request/* pages/*
 '
 
 includes=$(mktemp)

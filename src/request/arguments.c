@@ -1,6 +1,6 @@
 /* Parses a command's arguments with argp. Here argp neither prints nor exits: under mpirun all ranks parse
  * the same command line, and only one rank reports an error. */
-#include "cli/command.h"
+#include "request/request.h"
 
 #include "base/text.h"
 

@@ -1,10 +1,10 @@
 /* Tables that `predict` and `eval` take in place of a dataset file, and `import --like`: a table is read as
  * the model expects it. Columns are found by their names; categories and classes have the numbers that the
  * model gives them. */
-#ifndef CLI_TABLE_INPUT_H
-#define CLI_TABLE_INPUT_H
+#ifndef REQUEST_TABLE_INPUT_H
+#define REQUEST_TABLE_INPUT_H
 
-#include "cli/command.h"
+#include "request/request.h"
 #include "table/table.h"
 
 /* What a model expects of a table. Borrows from the model, but for the arrays of texts. */

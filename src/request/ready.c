@@ -1,5 +1,5 @@
 /* Prepares a trained model on all ranks, for eval and predict. */
-#include "cli/command.h"
+#include "request/request.h"
 
 #include "base/activity.h"
 #include "inspect/names.h"

@@ -1,6 +1,6 @@
 /* Checks, before a command begins its work, that the file it will write at the end can be written, and that
  * it is none of the files that the command reads. */
-#include "cli/command.h"
+#include "request/request.h"
 
 #include "store/store.h"
 

@@ -1,5 +1,5 @@
 /* Parses --temperature: one number for all heads with probabilities, or one number per named head. */
-#include "cli/command.h"
+#include "request/request.h"
 
 #include "base/text.h"
 

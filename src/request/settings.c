@@ -1,6 +1,6 @@
 /* Distributes settings: rank 0 reads the file and resolves it, and the other ranks parse the resolved text.
  * The file need not be visible on every node, and no two ranks can differ. */
-#include "cli/command.h"
+#include "request/request.h"
 
 #include "base/activity.h"
 #include "base/progress.h"

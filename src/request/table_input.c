@@ -1,4 +1,4 @@
-#include "cli/table_input.h"
+#include "request/table_input.h"
 
 #include "import/import.h"
 #include "store/store.h"

@@ -1,7 +1,7 @@
 /* Finds overrides that a command does not use. A settings file is written for `train`, so other commands
  * ignore keys of the file that they do not need. A user who writes a key on the command line expects an
  * effect, so such an override is an error. */
-#include "cli/command.h"
+#include "request/request.h"
 
 #include <string.h>
 

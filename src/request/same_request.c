@@ -1,7 +1,7 @@
 /* Whether all ranks were asked for the same: ranks make the same collective calls only if they run the same
  * program with the same arguments. The settings file need not be compared, because rank 0 reads it for all.
  * Nor need the instruction set: it does not change the bits. */
-#include "cli/command.h"
+#include "request/request.h"
 
 #include "base/checksum.h"
 #include "train/host.h"
