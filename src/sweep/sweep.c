@@ -2,6 +2,7 @@
  * trials and decides what is left to be done; all ranks learn it. */
 #include "sweep/sweep_impl.h"
 
+#include "base/checksum.h"
 #include "base/progress.h"
 #include "data/dataset.h"
 #include "layout/groups.h"
@@ -15,10 +16,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Warnings that have been shown, as checksums. Trials of a sweep differ in a few settings, so most warn of
+ * the same things. Beyond MOST_WARNINGS every one is shown. */
+enum { MOST_WARNINGS = 64 };
+typedef struct {
+  uint64_t seen[MOST_WARNINGS];
+  int n;
+} warnings_t;
+
 /* Trials that are trained next, and how far. */
 typedef struct {
   const sweep_t *sweep;
-  int64_t *trials; /* (n) */
+  warnings_t *warnings; /* of this rank */
+  int64_t *trials;      /* (n) */
   int64_t n;
   int64_t epochs; /* after which they pause; 0: they train to the end */
 } rung_t;
@@ -41,17 +51,37 @@ static ls_status tell(const rung_t *rung, int64_t index, ls_error *error) {
   return LS_OK;
 }
 
-static ls_status train_trial(world_t *group, int64_t item, int threads, void *context, ls_error *error) {
-  const rung_t *rung = context;
+static bool is_new(warnings_t *warnings, const char *line, size_t length) {
+  const uint64_t sum = checksum_of(line, length);
+  for (int i = 0; i < warnings->n; i++)
+    if (warnings->seen[i] == sum) return false;
+  if (warnings->n < MOST_WARNINGS) warnings->seen[warnings->n++] = sum;
+  return true;
+}
+
+/* Shows those lines of a trial's log that no earlier trial of this rank had. */
+static void tell_warnings(const rung_t *rung, int64_t index, const char *lines) {
+  const log_t log = {.out = stderr};
+  for (const char *line = lines; *line != '\0';) {
+    const size_t length = strcspn(line, "\n");
+    if (is_new(rung->warnings, line, length))
+      log_info(&log, "trial %" PRId64 " of %" PRId64 ": %.*s", index + 1, rung->sweep->trials, (int)length,
+               line);
+    line += length + (line[length] == '\n');
+  }
+}
+
+/* Trains one trial. `notes` takes its warnings on rank 0 of the group. Collective. */
+static ls_status train_quietly(world_t *group, const rung_t *rung, int64_t index, int threads, FILE *notes,
+                               ls_error *error) {
   const sweep_t *sweep = rung->sweep;
-  const int64_t index = rung->trials[item];
-  const log_t quiet = {.out = NULL};
+  const log_t log = {.warnings = notes};
   ls_error failure = {0};
   trial_settings_t trial;
   TRY(trial_settings(sweep, index, threads, &trial, error));
   const train_options_t options = {.resume = true,
                                    .replace = true, /* what has no checkpoint */
-                                   .log = &quiet,
+                                   .log = &log,
                                    .job_end = sweep->options->job_end,
                                    .began = sweep->began,
                                    .pause_epoch = rung->epochs};
@@ -60,14 +90,30 @@ static ls_status train_trial(world_t *group, int64_t item, int threads, void *co
   progress_set_prefix(prefix);
   ls_status status = train_run(group, &trial.settings, &options, &failure);
   progress_set_prefix("");
-  const bool diverged = status == LS_DIVERGED, is_root = world_rank(group) == 0;
+  const bool diverged = status == LS_DIVERGED;
   if (status != LS_OK && !diverged) {
     char text[600];
     trial_describe(sweep, index, text, sizeof text);
     if (error != NULL) *error = failure;
     return error_prefix(error, status, "%s", text);
   }
-  status = diverged && is_root ? trial_fail(sweep, index, failure.message, error) : LS_OK;
+  return diverged && world_rank(group) == 0 ? trial_fail(sweep, index, failure.message, error) : LS_OK;
+}
+
+static ls_status train_trial(world_t *group, int64_t item, int threads, void *context, ls_error *error) {
+  const rung_t *rung = context;
+  const int64_t index = rung->trials[item];
+  const bool is_root = world_rank(group) == 0;
+  char *lines = NULL;
+  size_t size = 0;
+  FILE *notes = is_root ? open_memstream(&lines, &size) : NULL;
+  ls_status status = is_root && notes == NULL
+                         ? error_set(error, LS_NO_MEMORY, "no memory for the warnings of a trial")
+                         : LS_OK;
+  status = world_agree(group, status, error);
+  if (status == LS_OK) status = train_quietly(group, rung, index, threads, notes, error);
+  if (notes != NULL && fclose(notes) == 0 && lines != NULL) tell_warnings(rung, index, lines);
+  free(lines);
   if (status == LS_OK && is_root) status = tell(rung, index, error);
   return world_agree(group, status, error);
 }
@@ -137,11 +183,13 @@ static ls_status train_trials(world_t *world, const sweep_t *sweep, bool *alive,
   int64_t epochs[MOST_RUNGS] = {0};
   const int64_t eta = sweep->options->eta;
   const size_t bytes = (size_t)sweep->axes.combinations * sizeof *alive;
+  warnings_t warnings = {0};
   int rungs = 1;
   if (eta > 0) rungs = halving_rungs(sweep->axes.combinations, eta, sweep->settings[0]->train.epochs, epochs);
   for (int i = 0; i < rungs; i++) {
     bool is_last = i == rungs - 1;
-    rung_t rung = {.sweep = sweep, .trials = trials, .epochs = is_last ? 0 : epochs[i]};
+    rung_t rung = {
+        .sweep = sweep, .warnings = &warnings, .trials = trials, .epochs = is_last ? 0 : epochs[i]};
     TRY(train_rung(world, alive, &rung, error));
     if (is_last) break;
     ls_status status = world_rank(world) == 0 ? judge_rung(sweep, epochs[i], alive, error) : LS_OK;

@@ -191,6 +191,15 @@ Test(sweep, notes_a_trial_that_diverges_and_goes_on) {
   cr_expect_null(strstr(result.err, "left to train"), "%s", result.err);
 }
 
+Test(sweep, shows_a_warning_of_its_trials_once) {
+  write_classes(1);
+  result_t result =
+      run_well(ALONE, "sweep config.yaml " RATES " 'train.verify_every=1 epochs' data.validation=0.2 name=s");
+  const char *first = strstr(result.err, "trial 1 of 3: warning: train.verify_every has no effect");
+  cr_assert_not_null(first, "%s", result.err);
+  cr_expect_null(strstr(strchr(first, '\n'), "verify_every"), "%s", result.err);
+}
+
 /* Pausing changes no bit of those that go on. */
 Test(sweep, halving_stops_the_poor_and_trains_the_best_as_if_alone) {
   double epochs[4], ranked[4];
