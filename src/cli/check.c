@@ -148,6 +148,7 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
         "check: --ranks plans a run in one process: start it without mpirun, or leave --ranks out "
         "to check the %d ranks that have been started",
         world_size(session->world));
+  if (a->ranks == 0) TRY(launch_check_tasks(&session->launch, session->world, error));
   check_t check = {.arguments = a, .words = a->arguments, .session = session};
   char threads[40], **words = calloc(a->arguments.n + 1, sizeof *words);
   TRY(world_agree(session->world,
@@ -188,6 +189,5 @@ const command_t command_check = {
     .most = ANY_NUMBER,
     .is_parallel = true,
     .shows_settings = true,
-    .fills_job = true,
     .run = run,
 };

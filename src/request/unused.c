@@ -28,6 +28,8 @@ static const unused_t table[] = {
      "train.verify_every train.log_every train.time_limit",
      "the closed form takes no steps"},
     {"solve", "checkpoint", "the solution is in model.h5, and no checkpoint is written"},
+    {"solve", "train.l1 train.l2", "the closed form has a penalty with solve.method=ridge, solve.lambda"},
+    {"bench", "schedule optimizer.learning_rate", "no figure depends on the rate"},
     {"info", "name runs loss optimizer schedule train stop solve checkpoint",
      "the graph follows from data and model alone"},
     {"solve", "model.embeddings.above model.embeddings.width", "columns of categories are one_hot here"},

@@ -39,6 +39,7 @@ Test(launch, of_other_ranks_than_the_job_has_tasks_is_refused_for_training) {
   result_t result = run(2, "check config.yaml");
   expect_refused(&result, "2 rank(s) in a SLURM job of 3 task(s)");
   run_well(ALONE, "info data.h5");
+  run_well(ALONE, "check config.yaml --ranks 4"); /* a plan is made in one process */
   run_well(3, "check config.yaml");
 }
 

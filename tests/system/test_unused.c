@@ -67,6 +67,8 @@ Test(unused, options_of_another_mode_are_refused) {
   expect_refused(ALONE, "predict runs/net data.h5 --out p.csv --temperature head1=2,head1=3", "twice");
   expect_refused(2, "info --graph net.yaml train.epochs=3", "train.epochs has no effect in `lockstep info`");
   run_well(ALONE, "info --graph net.yaml model.layers.0.dense.units=3");
+  expect_refused(2, "bench net.yaml schedule.name=cosine", "has no effect in `lockstep bench`");
+  expect_refused(ALONE, "bench net.yaml optimizer.learning_rate=0.1", "has no effect in `lockstep bench`");
 }
 
 Test(unused, rows_of_gradcheck_may_exceed_the_batch) {
@@ -83,10 +85,15 @@ Test(unused, penalties_of_training_are_named_by_solve) {
   write_text("line.yaml", "data: {file: data.h5}\n"
                           "model: {layers: [dense: 3]}\n"
                           "loss: mse\n");
-  result_t result = run_well(ALONE, "solve line.yaml train.l2=0.1");
-  cr_expect_not_null(strstr(result.err, "solve.method=ridge"), "%s", result.err);
-  result = run_well(ALONE, "solve line.yaml");
+  expect_refused(ALONE, "solve line.yaml train.l2=0.1", "train.l2 has no effect in `lockstep solve`");
+  result_t result = run_well(ALONE, "solve line.yaml");
   cr_expect_null(strstr(result.err, "no effect"), "%s", result.err);
+  write_text("ridge.yaml", "data: {file: data.h5}\n"
+                           "model: {layers: [dense: 3]}\n"
+                           "loss: mse\n"
+                           "train: {l2: 0.1}\n");
+  result = run_well(ALONE, "solve ridge.yaml");
+  cr_expect_not_null(strstr(result.err, "solve.method=ridge"), "%s", result.err);
 }
 
 /* A file is made for `train`: other commands pass over what they do not use of it, but not of the command
