@@ -142,9 +142,9 @@ ls_status trainer_load(trainer_t *trainer, ls_error *error);
  * Afterwards the epoch of the position begins anew. Collective. */
 ls_status trainer_load_again(trainer_t *trainer, ls_error *error);
 
-/* Takes over the layers of model.init_from into the vector of rank 0, or, if `looks`, only sees whether it
- * could. Collective. */
-ls_status trainer_take_origin(trainer_t *trainer, bool looks, ls_error *error);
+/* Takes over the layers of model.init_from into `vector` (graph_floats) on every rank; NULL: only sees
+ * whether it could. Collective. */
+ls_status trainer_take_origin(trainer_t *trainer, float *vector, ls_error *error);
 
 /* Whether a signal or a time limit asked the run to stop early. */
 bool trainer_is_requested(const trainer_t *trainer);

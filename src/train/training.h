@@ -23,8 +23,10 @@ typedef struct {
   features_width_t width;
   partition_t partition;      /* partition of the training rows */
   const float *factors;       /* factors of the row weights as in target_t, or NULL */
+  const dataset_t *dataset;   /* all rows; their targets are scaled */
   const features_t *features; /* how rows become inputs */
-  engine_t *engine;
+  const scaler_t *targets;    /* how targets become what a loss takes */
+  engine_t *engine;           /* not with training_load_rows */
   struct trainer *trainer;
 } training_t;
 
@@ -45,9 +47,13 @@ void training_close(training_t *training); /* collective */
 ls_status training_plan(world_t *world, const settings_t *settings, training_t *out, ls_error *error);
 ls_status training_load(training_t *training, ls_error *error);
 
-/* The part of training_load that reads the rows: for a plan whose steps need more memory than there is.
- * Collective. */
+/* The part of training_load that reads the rows: for a plan whose steps need more memory than there is, or
+ * for work without steps. Collective. */
 ls_status training_load_rows(training_t *training, ls_error *error);
+
+/* After either: the parameters that training begins with, by the seed and model.init_from, into `vector`
+ * (graph_floats) on every rank. Collective. */
+ls_status training_start(const training_t *training, float *vector, ls_error *error);
 
 /* Warns of what will hardly learn (train/advice.h). Collective. */
 ls_status training_advise(training_t *training, const log_t *log, ls_error *error);

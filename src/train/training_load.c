@@ -129,7 +129,8 @@ static void begin_guard(trainer_t *trainer) {
   trainer->guard.told_skips = trainer->position.skips.steps;
 }
 
-ls_status trainer_take_origin(trainer_t *trainer, bool looks, ls_error *error) {
+ls_status trainer_take_origin(trainer_t *trainer, float *vector, ls_error *error) {
+  const bool looks = vector == NULL;
   const origin_heir_t heir = {.settings = trainer->settings,
                               .choices = settings_choices(),
                               .graph = trainer->graph,
@@ -139,10 +140,20 @@ ls_status trainer_take_origin(trainer_t *trainer, bool looks, ls_error *error) {
                               .log = trainer->solution == NULL ? trainer->options->log : NULL};
   ls_status status = LS_OK;
   if (!origin_is_set(trainer->settings)) return LS_OK;
-  if (is_root(trainer))
-    status = origin_take(&heir, looks ? NULL : trainer->copies.vector, trainer->origin, error);
+  if (is_root(trainer)) status = origin_take(&heir, vector, trainer->origin, error);
   TRY(trainer_agree(trainer, status, error));
-  return looks ? LS_OK : trainer_share(trainer, trainer->copies.vector, error);
+  return looks ? LS_OK : trainer_share(trainer, vector, error);
+}
+
+/* What a run that is not resumed begins with. Collective. */
+static ls_status make_start(trainer_t *trainer, float *vector, ls_error *error) {
+  uint64_t seed = trainer->settings->train.seed;
+  TRY(trainer_agree(trainer, init_parameters(trainer->graph, seed, vector, error), error));
+  return trainer_take_origin(trainer, vector, error);
+}
+
+ls_status training_start(const training_t *training, float *vector, ls_error *error) {
+  return make_start(training->trainer, vector, error);
 }
 
 ls_status trainer_load(trainer_t *trainer, ls_error *error) {
@@ -150,9 +161,7 @@ ls_status trainer_load(trainer_t *trainer, ls_error *error) {
   if (trainer->resumed) {
     TRY(load_checkpoint(trainer, error));
   } else {
-    uint64_t seed = trainer->settings->train.seed;
-    TRY(trainer_agree(trainer, init_parameters(trainer->graph, seed, trainer->copies.vector, error), error));
-    TRY(trainer_take_origin(trainer, false, error));
+    TRY(make_start(trainer, trainer->copies.vector, error));
   }
   TRY(engine_set_parameters(trainer->engine, trainer->copies.vector, error));
   if (!is_root(trainer)) trainer_free_vector(trainer);

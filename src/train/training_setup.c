@@ -155,7 +155,7 @@ static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, 
   trainer->record.history.objective = &trainer->objective;
   if (status == LS_OK) status = check_frozen(trainer, error);
   TRY(trainer_agree(trainer, status, error));
-  return trainer->resumed ? LS_OK : trainer_take_origin(trainer, true, error);
+  return trainer->resumed ? LS_OK : trainer_take_origin(trainer, NULL, error);
 }
 
 /* The most steps that are still to be done. */
@@ -408,18 +408,27 @@ done:
   return status;
 }
 
+static void borrow_rows(training_t *training) {
+  const trainer_data_t *data = &training->trainer->data;
+  training->dataset = data->dataset;
+  training->partition = data->dataset->train.partition;
+  training->factors = data->dataset->train.factors;
+  training->features = &data->features;
+  training->targets = &data->targets;
+}
+
 ls_status training_load(training_t *training, ls_error *error) {
   trainer_t *trainer = training->trainer;
   TRY(load(trainer, error));
-  training->partition = trainer->data.dataset->train.partition;
-  training->factors = trainer->data.dataset->train.factors;
-  training->features = &trainer->data.features;
+  borrow_rows(training);
   training->engine = trainer->engine;
   return LS_OK;
 }
 
 ls_status training_load_rows(training_t *training, ls_error *error) {
-  return trainer_load_data(training->trainer, error);
+  TRY(trainer_load_data(training->trainer, error));
+  borrow_rows(training);
+  return LS_OK;
 }
 
 ls_status training_advise(training_t *training, const log_t *log, ls_error *error) {
