@@ -1,0 +1,16 @@
+/* The first rows of a split, as a split of its own: a landscape of some thousand rows shows what one of all
+ * rows would, in less time. */
+#ifndef LANDSCAPE_FIRST_ROWS_H
+#define LANDSCAPE_FIRST_ROWS_H
+
+#include "base/arena.h"
+#include "comm/world.h"
+#include "data/split.h"
+
+/* Makes a split of the first n rows of `split` (all, if it has no more), whose targets are scaled, dealt to
+ * as many shards. Every rank holds all n rows; the memory comes from the arena, and the rest is borrowed from
+ * `split`. LS_BAD_SETTINGS for windows and for rows that are streamed. Collective. */
+ls_status first_rows(world_t *world, const split_t *split, int64_t n, arena_t *arena, split_t *out,
+                     ls_error *error);
+
+#endif
