@@ -24,6 +24,7 @@ typedef enum {
   RANDOM_CURVATURE = 9, /* the direction in which curvature is first looked for: shard = parameter array */
   RANDOM_FOLDS = 10,    /* folds of cross-validation: position = row */
   RANDOM_SWEEP = 11,    /* sweeps: time = kind of draw, shard = axis */
+  RANDOM_LANDSCAPE = 12, /* directions of landscapes: time = axis, shard = parameter array */
 } random_purpose_t;
 
 /* Identifies a stream of numbers. The caller chooses the position in it. */

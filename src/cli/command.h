@@ -7,6 +7,6 @@
 
 extern const command_t command_import, command_check, command_train, command_eval, command_predict,
     command_info, command_diff, command_solve, command_gradcheck, command_lr_find, command_bench,
-    command_adopt, command_runs, command_history, command_reference, command_sweep;
+    command_adopt, command_runs, command_history, command_reference, command_sweep, command_landscape;
 
 #endif

@@ -23,6 +23,9 @@ static const unused_t table[] = {
      "optimizer schedule train.clip_norm train.on_nan train.max_skips train.l1 train.l2 train.precision "
      "model.freeze",
      "the gradient of all parameters is compared in fp32, without penalties and without an update"},
+    {"landscape",
+     "name runs checkpoint stop schedule solve train.epochs train.steps train.time_limit train.members",
+     "nothing is trained"},
     {"solve",
      "optimizer schedule stop train.epochs train.steps train.clip_norm train.on_nan train.max_skips "
      "train.verify_every train.log_every train.time_limit",
