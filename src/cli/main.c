@@ -248,6 +248,7 @@ static int report(ls_status status, const ls_error *error) {
 static ls_status start(session_t *session, int *argc, char ***argv, ls_error *error) {
   TRY(watch_check_timeout(error));
   TRY(launch_check_library(&session->launch, error));
+  launch_prepare(&session->launch);
   TRY(world_create(argc, argv, &session->world, error));
   ls_status status = launch_check_ranks(&session->launch, session->world, error);
   if (status != LS_OK) world_destroy(&session->world);

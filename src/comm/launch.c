@@ -61,6 +61,16 @@ static bool has_pmi(void) {
   return false;
 }
 
+void launch_prepare(const launch_t *launch) {
+  static const char *const variables[][2] = {{"OMPI_MCA_ess_singleton_isolated", "1"},
+                                             {"OMPI_MCA_orte_create_session_dirs", "0"},
+                                             {"OMPI_MCA_pml", "ob1"},
+                                             {"OMPI_MCA_btl", "self"}};
+  if (launch->launcher != NULL || has_pmi()) return; /* a launcher that is not in the table gives PMI, too */
+  for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+    setenv(variables[i][0], variables[i][1], 0);
+}
+
 static ls_status refuse_strangers(const launch_t *launch, ls_error *error) {
   char library[128];
   world_library_version(library, sizeof library);

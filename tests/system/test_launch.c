@@ -221,6 +221,20 @@ Test(launch, of_ranks_is_not_disturbed_by_variables_of_openmp) {
     }
 }
 
+/* By default a process alone starts a daemon of Open MPI, which needs a directory for sessions, and looks for
+ * networks: that takes most of the time of a short command. What the user has set counts. */
+Test(launch, alone_needs_no_daemon_of_open_mpi) {
+  static const char nowhere[] = "env -u OMPI_MCA_ess_singleton_isolated -u OMPI_MCA_pml "
+                                "OMPI_MCA_orte_tmpdir_base=/dev/null/nowhere";
+  if (strstr(run_launcher(2), "--oversubscribe") == NULL) cr_skip_test("variables of Open MPI");
+  result_t result =
+      run_command("%s %s train config.yaml train.epochs=1 name=alone", nowhere, run_launcher(ALONE));
+  cr_expect_eq(result.code, 0, "exit code %d\n%s", result.code, result.err);
+  result =
+      run_command("%s OMPI_MCA_orte_create_session_dirs=1 %s info data.h5", nowhere, run_launcher(ALONE));
+  cr_expect_neq(result.code, 0, "the user's variable is not kept");
+}
+
 /* One program for each rank, with its own words: MPI calls it MPMD. */
 Test(launch, of_ranks_with_different_words_is_refused) {
   static const char *const others[] = {"train config.yaml --timing", "train config.yaml --resume",
