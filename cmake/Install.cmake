@@ -5,7 +5,8 @@ set(share ${CMAKE_INSTALL_DATADIR}/lockstep)
 file(GLOB scripts CONFIGURE_DEPENDS scripts/*.py)
 list(FILTER scripts EXCLUDE REGEX "/compare_") # comparisons with other programs need the tests' files
 install(PROGRAMS ${scripts} scripts/launch.sh scripts/python.sh DESTINATION ${share}/scripts)
-install(DIRECTORY scripts/study scripts/exchange scripts/pictures DESTINATION ${share}/scripts FILES_MATCHING PATTERN "*.py")
+install(DIRECTORY scripts/study scripts/exchange scripts/pictures scripts/report DESTINATION ${share}/scripts
+  FILES_MATCHING PATTERN "*.py")
 install(FILES slurm/launch.sh slurm/restart.sh DESTINATION ${share}/slurm)
 install(PROGRAMS slurm/train.sbatch slurm/scaling.sbatch slurm/sweep.sbatch DESTINATION ${share}/slurm)
 install(DIRECTORY configs DESTINATION ${share})

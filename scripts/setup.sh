@@ -2,12 +2,14 @@
 # Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
 # nothing is missing.
 #   scripts/setup.sh [--clang] [--valgrind] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures] [--package] [--exchange] [--keras]
+#            [--browser]
 # --clang: also what building with clang, its sanitizers, libFuzzer and checking the format need; --valgrind: valgrind;
 # --slurm: a SLURM for the tests to start and end;
 # --mpich: a second MPI library; --aarch64: a cross compiler for 64-bit ARM; --qemu: what runs programs for other CPUs;
 # --figures: what the scripts in tests/figures compare with; --package: what makes Debian packages and checks man pages and
 # completions; --exchange: what tests/exchange compares with, PyTorch from Debian, and ONNX and onnxruntime from PyPI in the
-# environment build/exchange; --keras: also Keras and JAX
+# environment build/exchange; --keras: also Keras and JAX; --browser: chromium, in which tests look at the pages of
+# scripts/report.py
 set -euo pipefail
 
 packages=(
@@ -29,6 +31,7 @@ for argument in "$@"; do
     --qemu) packages+=(qemu-user) ;;
     --figures) packages+=(python3-torch) ;;
     --package) packages+=(debootstrap dpkg-dev file lintian man-db mandoc zsh fish) ;;
+    --browser) packages+=(chromium fonts-dejavu-core) ;;
     --exchange | --keras)
       packages+=(python3-torch python3-venv)
       [[ $argument == --exchange ]] || modules+=(keras jax)
@@ -36,7 +39,7 @@ for argument in "$@"; do
       ;;
     *)
       echo "setup: unknown option $argument; there are --clang, --valgrind, --slurm, --mpich, --aarch64, --qemu," \
-        "--figures, --package, --exchange and --keras" >&2
+        "--figures, --package, --exchange, --keras and --browser" >&2
       exit 2
       ;;
   esac

@@ -1,0 +1,287 @@
+"""The page of scripts/report.py: balanced HTML that loads nothing, names that stay text, and figures worked out again from
+the files.
+
+    test_page.py REPORT.PY LOCKSTEP
+"""
+import html.parser
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+import report_runs
+
+REPORT, PROGRAM = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
+VOID = {"meta", "img", "br"}
+
+
+class Page(html.parser.HTMLParser):
+    """Open elements, texts, titles of marks, and what the page would load."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.text, self.loads, self.tags, self.titles, self.alt, self.captions = [], "", [], set(), [], [], []
+        self.feed(text)
+        self.close()
+        if self.open:
+            raise AssertionError(f"not closed: {self.open}")
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.add(tag)
+        self.loads += [value for name, value in attributes.items() if name in ("src", "href", "xlink:href", "data", "action")]
+        self.loads += [name for name in attributes if name.startswith("on")]
+        if tag == "img" or attributes.get("role") == "img":
+            self.alt.append(attributes.get("alt") or attributes.get("aria-label"))
+        if tag == "title":
+            self.titles.append("")
+        if tag == "figcaption":
+            self.captions.append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1] != tag:
+            raise AssertionError(f"</{tag}> closes {self.open[-1:]}")
+        self.open.pop()
+
+    def handle_data(self, data):
+        if "style" in self.open:
+            return
+        self.text += data
+        if "title" in self.open:
+            self.titles[-1] += data
+        if "figcaption" in self.open:
+            self.captions[-1] += data
+
+    def numbers_after(self, words):
+        """The first number after these words."""
+        found = re.search(re.escape(words) + r"\s*([−\d.,e]+)", self.text)
+        if not found:
+            raise AssertionError(f"the page does not say '{words}'")
+        return float(found[1].replace("−", "-").rstrip(".,").replace(",", ""))
+
+    def confusion(self, true, predicted):
+        return {(a, b): int(n) for a, b, n in (re.fullmatch(rf"{true} (.*), {predicted} (.*): (\d+) \(.*\)", title).groups()
+                for title in self.titles if re.match(rf"{true} .*, {predicted} ", title))}
+
+
+class Report(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = report_runs.make(PROGRAM, cls.temporary.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def write(self, *words):
+        done = subprocess.run([sys.executable, REPORT, "--lockstep", PROGRAM, *map(str, words)], cwd=self.folder,
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stderr, "")
+        return (self.folder / done.stdout.strip()).read_text(encoding="utf-8")
+
+    def page(self, *words):
+        text = self.write(*words)
+        page = Page(text)
+        self.assertTrue(text.startswith('<!doctype html>\n<html lang="en">'))
+        self.assertEqual([place for place in page.loads if not place.startswith("data:image/png;base64,")], [])
+        self.assertEqual(page.tags & {"script", "link", "iframe", "object"}, set())
+        self.assertNotIn("url(", text)
+        self.assertTrue(all(page.alt), "a figure has no text beside it")
+        self.assertNotRegex(page.text, r"\bnan\b|Traceback|None")
+        return page
+
+    def predictions(self, name, data, x="test/x"):
+        out = self.folder / "predictions.h5"
+        report_runs.run_lockstep(PROGRAM, self.folder, "predict", f"runs/{name}", data, "--x", x, "--out", out)
+        with h5py.File(out) as file:
+            found = {}
+            file.visititems(lambda key, item: found.__setitem__(key, item[:]) if isinstance(item, h5py.Dataset) else None)
+            return found
+
+    def history(self, name):
+        with h5py.File(self.folder / "runs" / name / "history.h5") as file:
+            return {key: file[key][:] for key in ("epoch", "train_loss", "valid_loss", "valid_accuracy")}
+
+    def truth(self, data, name="test/y"):
+        with h5py.File(self.folder / data) as file:
+            return file[name][:]
+
+    def test_classes(self):
+        page = self.page("runs/table")
+        found, truth = self.predictions("table", "table.h5"), self.truth("table.h5")
+        expected = {(report_runs.CLASSES[a], report_runs.CLASSES[b]): int(((truth == a) & (found["class"] == b)).sum())
+                    for a in (0, 1) for b in (0, 1)}
+        self.assertEqual(page.confusion("true class", "predicted class"), expected)
+        right = found["probability"][np.arange(len(truth)), truth]
+        self.assertIn(f"\n{np.argmin(right)}".strip(), page.text)
+        self.assertRegex(page.text, rf"row.*true class.*predicted.*p{np.argmin(right)}<script>|p{np.argmin(right)}b &")
+        confidence, correct = found["probability"].max(axis=1).astype(float), found["class"] == truth
+        bins = np.clip(np.ceil(confidence * 15) - 1, 0, 14)
+        ece = sum(abs(correct[bins == b].sum() - confidence[bins == b].sum()) for b in range(15)) / len(truth)
+        self.assertAlmostEqual(page.numbers_after("Calibration error (ECE)"), ece, places=4)
+        self.assertIn("<b>two", page.text)  # a name of a feature, as text
+
+    def test_the_best_epoch_is_that_of_the_history(self):
+        page, history = self.page("runs/table"), self.history("table")
+        best = np.argmin(history["valid_loss"])
+        self.assertIn(f"lowest validation loss {history['valid_loss'][best]:.4g} in epoch {history['epoch'][best]:.0f}.", page.text)
+        best = np.argmax(history["valid_accuracy"])
+        self.assertIn(f"best {history['valid_accuracy'][best]:.4g} in epoch {history['epoch'][best]:.0f}.", page.text)
+
+    def test_pictures(self):
+        page = self.page("runs/pictures")
+        self.assertIn("8 × 8 pixels", page.text)
+        self.assertIn("the 16 units", page.text)
+        self.assertGreaterEqual(sum(text.startswith("row ") for text in page.alt), 12)
+        found, truth = self.predictions("pictures", "pictures.h5"), self.truth("pictures.h5")
+        counts = page.confusion("true class", "predicted class")
+        self.assertEqual(sum(n for (a, b), n in counts.items() if a == b), int((found["class"] == truth).sum()))
+        worst = np.argmin(found["probability"][np.arange(len(truth)), truth])
+        self.assertIn(f"row {worst}", page.alt)
+
+    def test_a_png_is_what_was_drawn(self):
+        sys.path.insert(0, str(pathlib.Path(REPORT).parent))
+        from report import images
+        import matplotlib.image
+        for shape in ((5, 7), (4, 3, 3)):
+            pixels = np.random.default_rng(1).integers(0, 256, shape).astype("u1")
+            (self.folder / "one.png").write_bytes(images.png(pixels))
+            np.testing.assert_array_equal(np.round(255 * matplotlib.image.imread(self.folder / "one.png")), pixels)
+
+    def test_numbers(self):
+        page, summary = self.page("runs/curve"), report_runs.summary(self.folder, "curve")
+        self.assertAlmostEqual(page.numbers_after("RMSE"), summary["test_rmse"], delta=1e-3 * summary["test_rmse"])
+        found, truth = self.predictions("curve", "curve.h5"), self.truth("curve.h5")
+        rest = np.abs(truth - found["prediction"]).ravel()
+        self.assertAlmostEqual(page.numbers_after("MAE"), rest.mean(), delta=1e-3 * rest.mean())
+        self.assertIn(f"{np.argmax(rest)}", page.text.split("furthest from the truth.")[1].split("std")[0])
+        self.assertIn("± 2 standard deviations of the noise", page.text)
+        self.assertIn("Are the intervals right?", page.text)
+        self.assertIn("The function that the network has learnt", page.text)
+
+    def test_forecasts_have_the_errors_of_the_summary(self):
+        page, summary = self.page("runs/series"), report_runs.summary(self.folder, "series")
+        said = [re.findall(r"(network|persistence|seasonal naive) ([\d.e−]+)", caption) for caption in page.captions if "by the step ahead" in caption]
+        self.assertEqual([len(words) for words in said], [3, 3])  # of each of the two columns
+        for i, key in enumerate(("test_rmse", "test_persistence_rmse", "test_seasonal_naive_rmse")):
+            both = [float(words[i][1].rstrip(".")) for words in said]
+            self.assertAlmostEqual(np.sqrt(np.mean(np.square(both))), summary[key], delta=1e-3 * summary[key])
+        self.assertIn("RMSE of temperature", page.text)
+
+    def test_forecasts_of_several_series_are_those_of_the_test(self):
+        page = self.page("runs/three")
+        # 200 steps: test from 150 on, 50 - 3 + 1 windows; 90: from 90 - 23 = 67 on (22.5 rounds up), 23 - 3 + 1
+        self.assertIn("all 69.", page.text.replace("\n", " "))
+        self.assertIn("of series 7", page.text)
+
+    def test_the_end_of_a_long_series(self):
+        page = self.page("runs/series", "--rows", "60", "--out", "end.html")
+        self.assertIn("of a long series", page.text)
+        self.assertIn("RMSE of temperature", page.text)
+
+    def test_heads(self):
+        page = self.page("runs/heads")
+        for words in ("Head kind: cross_entropy", "Head size: quantile", "Head yes: binary_cross_entropy", "Head rate: poisson_nll",
+                      "below the level", "quantiles 0.1 to 0.9", "Outputs one by one"):
+            self.assertIn(words, page.text)
+        found, truth = self.predictions("heads", "heads.h5"), self.truth("heads.h5")
+        counts = page.confusion("true class", "predicted class")
+        self.assertEqual(counts["0", "1"], int(((truth[:, 0] == 0) & (found["kind/class"] == 1)).sum()))
+        both = (found["yes/probability"] > 0.5), truth[:, 2:4] > 0.5
+        self.assertEqual(counts["no", "yes"], int((both[0] & ~both[1]).sum()))
+
+    def test_ensemble(self):
+        page = self.page("runs/ensemble")
+        self.assertIn("3 networks", page.text)
+        self.assertIn("± 2 standard deviations between networks", page.text)
+        self.assertIn("losses of 3 networks", page.text)
+
+    def test_a_solution_without_epochs(self):
+        page = self.page("runs/bayes")
+        self.assertIn("no curves", page.text)
+        self.assertIn("± 2 standard deviations", page.text)
+
+    def test_a_run_that_diverged(self):
+        page = self.page("runs/diverged")
+        self.assertIn("It diverged", page.text)
+        self.assertIn("Loss of single batches", page.text)
+
+    def test_a_run_whose_data_is_gone(self):
+        run = report_runs.copy(self.folder, "table", "gone")
+        config = run / "config.yaml"
+        config.write_text(config.read_text(encoding="utf-8").replace("table.h5", "gone.h5"), encoding="utf-8")
+        page = self.page("runs/gone")
+        self.assertIn("Its data file gone.h5 is gone", page.text)
+        self.assertIn("lowest validation loss", page.text)
+
+    def test_a_run_without_model_and_with_damaged_files(self):
+        run = report_runs.copy(self.folder, "table", "bare")
+        for path in [run / "model.h5", run / "summary.json", *run.glob("checkpoint*")]:
+            path.unlink(missing_ok=True)
+        page = self.page("runs/bare")
+        self.assertIn("no summary.json", page.text)
+        self.assertIn("neither model.h5 nor a checkpoint", page.text)
+        self.assertIn("lowest validation loss", page.text)
+        (run / "history.h5").write_bytes(b"no HDF5")
+        (run / "summary.json").write_text("{", encoding="utf-8")
+        page = self.page("runs/bare")
+        self.assertIn("Its history.h5 cannot be read", page.text)
+        self.assertIn("Its summary.json cannot be read", page.text)
+
+    def test_fewer_rows_are_taken_evenly_and_said(self):
+        page = self.page("runs/table", "--rows", "50", "--out", "few.html")
+        self.assertIn("50 of 200, evenly over the file", page.text)
+        self.assertRegex(page.text, r"of 50 rows shown are wrong")
+        counts = page.confusion("true class", "predicted class")
+        self.assertEqual(sum(counts.values()), 200)  # figures are of all rows
+
+    def test_validation_rows_without_test_rows(self):
+        run = report_runs.copy(self.folder, "table", "untested")
+        with h5py.File(self.folder / "table.h5") as file, h5py.File(self.folder / "untested.h5", "w") as copy:
+            file.copy("train", copy)
+            copy.attrs.update(file.attrs)
+        config = run / "config.yaml"
+        config.write_text(config.read_text(encoding="utf-8").replace("table.h5", "untested.h5"), encoding="utf-8")
+        page = self.page("runs/untested")
+        self.assertIn("training rows", page.text)
+        self.assertEqual(sum(page.confusion("true class", "predicted class").values()), 40)  # a fifth of 200
+
+    def test_runs_side_by_side(self):
+        page = self.page("runs/curve", "runs/ensemble", "runs/diverged", "--out", "three.html")
+        for name in ("curve", "ensemble", "diverged"):
+            self.assertIn(f"{name}, training", page.text)
+        self.assertIn("those that differ in bold", page.text)
+
+    def test_without_the_program_the_files_are_shown(self):
+        done = subprocess.run([sys.executable, REPORT, "--lockstep", "/nowhere/lockstep", "runs/curve", "--out", "bare.html"],
+                              cwd=self.folder, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        page = Page((self.folder / "bare.html").read_text(encoding="utf-8"))
+        self.assertIn("lowest validation loss", page.text)
+        self.assertIn("was not found", page.text)
+
+    def test_mistakes_have_messages(self):
+        for words, message in ((["runs/nothing"], "not the directory of a run"), (["runs/curve", "--image", "8"], "HEIGHTxWIDTH"),
+                               (["runs/curve", "--rows", "0"], "not a number from 1"),
+                               (["runs/curve", "--out", "no/where.html"], "no directory")):
+            done = subprocess.run([sys.executable, REPORT, *words], cwd=self.folder, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(message, done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=1)
