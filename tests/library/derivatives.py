@@ -1,5 +1,5 @@
 """Compares the library's derivatives with finite differences of its predictions.
-   derivatives.py MODEL DATA.h5 ARRAY
+   derivatives.py [MODEL DATA.h5 ARRAY]...
 Predictions have the precision of float, so the differences are of fourth order with a large step, and kinks (relu) spoil
 a few of them: nine of ten must agree, and the median far better."""
 import sys
@@ -19,8 +19,7 @@ def difference(model, x, step, c, output):
     return (at(-2) - 8 * at(-1) + 8 * at(1) - at(2)) / (12 * step)
 
 
-def main():
-    path, data, array = sys.argv[1:]
+def compare(path, data, array):
     model = lockstep.Model(path)
     with h5py.File(data) as file:
         x = file[array][...]
@@ -51,4 +50,5 @@ def main():
         sys.exit(f"{path}: the derivatives differ from the differences")
 
 
-main()
+for first in range(1, len(sys.argv), 3):
+    compare(*sys.argv[first:first + 3])

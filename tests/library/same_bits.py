@@ -1,5 +1,5 @@
-"""Compares the library with `lockstep predict` on a model: every prediction must have the same bits.
-   same_bits.py MODEL DATA.h5 ARRAY PREDICTIONS.h5
+"""Compares the library with `lockstep predict` on models: every prediction must have the same bits.
+   same_bits.py [MODEL DATA.h5 ARRAY PREDICTIONS.h5]...
 Rows come at once, one by one, in blocks of 7, by columns (Fortran order), and from four threads."""
 import sys
 import threading
@@ -26,8 +26,7 @@ def expected(path, heads):
     return np.concatenate(columns, axis=1), deviations
 
 
-def main():
-    path, data, array, predictions = sys.argv[1:]
+def compare(path, data, array, predictions):
     model = lockstep.Model(path)
     with h5py.File(data) as file:
         x = file[array][...]
@@ -73,4 +72,5 @@ def main():
     print(f"{path}: {len(x)} rows, {model.outputs} outputs, {[head.loss for head in model.heads]}: the same bits")
 
 
-main()
+for first in range(1, len(sys.argv), 4):
+    compare(*sys.argv[first:first + 4])

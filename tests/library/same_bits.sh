@@ -1,36 +1,38 @@
 #!/usr/bin/env bash
 # The library's predictions have the bits of `lockstep predict`, for the model of every golden run. It keeps its promises
 # (promises.c) and explains mistakes (mistakes.py).
-#   same_bits.sh ROOT LOCKSTEP LIBRARY PROMISES
+#   same_bits.sh ROOT LOCKSTEP LIBRARY PROMISES GOLDEN
+# GOLDEN: where golden.sh has left its data and runs.
 set -euo pipefail
-root=$(realpath "$1") program=$(realpath "$2") library=$(realpath "$3") promises=$(realpath "$4")
+root=$(realpath "$1") program=$(realpath "$2") library=$(realpath "$3") promises=$(realpath "$4") golden=$(realpath "$5")
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place"
 exec </dev/null
 export LOCKSTEP_LIBRARY=$library PYTHONPATH=$root/python PYTHONDONTWRITEBYTECODE=1 OMP_WAIT_POLICY=passive
-bash "$root/tests/golden/data.sh" "$root" "$program" >log 2>&1 || { cat log >&2; exit 1; }
-compared=0
+mkdir runs
+cp -r "$golden/data" .
+models=() moved=()
 for config in "$root"/tests/golden/*.yaml; do
   name=$(basename "$config" .yaml)
-  command=train
-  [[ $name != solve-* ]] || command=solve
   data=$(sed -nE 's/.*file: *([^, }]*\.h5).*/\1/p' "$config" | head -1)
-  "$program" "$command" "$config" name="$name" >log 2>&1 || { cat log >&2; exit 1; }
+  [[ -e $golden/runs/$name ]] || { echo "the golden runs have left no run $name" >&2; exit 1; }
+  cp -r "$golden/runs/$name" runs
   data=${data/gaps/classes} # the same columns without gaps: this model fills none
   array=test/x
   [[ $data != */series.h5 ]] || array=train/x
   "$program" predict "runs/$name" "$data" --x $array --out "$name.h5" >log 2>&1 || { cat log >&2; exit 1; }
-  "$root/scripts/python.sh" "$root/tests/library/same_bits.py" "runs/$name/model.h5" "$data" $array "$name.h5"
+  models+=("runs/$name/model.h5" "$data" "$array" "$name.h5")
   case $name in
   ensemble | heads | kernel | lbfgs | norms | windows) # what differs: mixtures, losses, basis functions, ops, windows
-    "$root/scripts/python.sh" "$root/tests/library/derivatives.py" "runs/$name/model.h5" "$data" $array
+    moved+=("runs/$name/model.h5" "$data" "$array")
     ;;
   esac
-  compared=$((compared + 1))
 done
-echo "$compared models compared"
-[[ $compared -ge 19 ]]
+"$root/scripts/python.sh" "$root/tests/library/same_bits.py" "${models[@]}"
+"$root/scripts/python.sh" "$root/tests/library/derivatives.py" "${moved[@]}"
+echo "$((${#models[@]} / 4)) models compared"
+[[ $((${#models[@]} / 4)) -ge 19 ]]
 
 for name in plain heads deep ensemble bf16; do
   "$promises" "runs/$name/model.h5"
