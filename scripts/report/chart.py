@@ -21,7 +21,7 @@ svg .line { fill: none; stroke-width: 1.6; stroke-linejoin: round; }
 svg .dashed { stroke-dasharray: 5 3; }
 svg .ring { fill: var(--paper); stroke-width: 2; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1rem; font-size: 0.86rem; list-style: none; padding: 0; margin: 0.2rem 0; }
-.legend svg { display: inline-block; width: 26px; height: 10px; vertical-align: middle; margin-right: 0.3rem; }
+.legend svg { display: inline-block; width: 26px; height: 10px; overflow: visible; vertical-align: middle; margin-right: 0.3rem; }
 """ + "".join(f"svg .s{i} {{ stroke: var(--s{i}); }} svg .f{i} {{ fill: var(--s{i}); }}\n" for i in range(SERIES))
 
 
@@ -37,10 +37,18 @@ def short(value):
     return f"{mantissa}{e}{int(power)}".replace("-", "−") if e else text.replace("-", "−")
 
 
+def tick_text(value):
+    """Short enough for the margin: 25k, 1.5M."""
+    for power, letter in ((9, "G"), (6, "M"), (3, "k")):
+        if abs(value) >= max(10.0 ** power, 1e4) and abs(value) < 1e12:
+            return short(float(f"{value / 10 ** power:.12g}")) + letter
+    return short(value)
+
+
 def linear_ticks(low, high, whole=False):
-    """About five round numbers."""
+    """Four to seven round numbers, as a rule."""
     step = 10.0 ** math.floor(math.log10((high - low) / 4))
-    step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= 5.5)
+    step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= 6.5)
     if whole:
         step = max(1.0, math.ceil(step))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -237,11 +245,11 @@ class Chart:
         for tick in y.ticks:
             at = float(y.place(tick))
             lines.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
-                         f'<text x="{LEFT - 5}" y="{at + 4:.1f}" text-anchor="end">{short(tick)}</text>')
+                         f'<text x="{LEFT - 5}" y="{at + 4:.1f}" text-anchor="end">{tick_text(tick)}</text>')
         for tick in x.ticks:
             at = float(x.place(tick))
             lines.append(f'<line class="grid" y1="{floor}" y2="{floor + 4}" x1="{at:.1f}" x2="{at:.1f}"/>'
-                         f'<text x="{at:.1f}" y="{floor + 15}" text-anchor="middle">{short(tick)}</text>')
+                         f'<text x="{at:.1f}" y="{floor + 15}" text-anchor="middle">{tick_text(tick)}</text>')
         lines.append(f'<text class="soft" x="{(LEFT + WIDTH - RIGHT) / 2:g}" y="{height - 6}" text-anchor="middle">'
                      f"{escape(self.x_label)}</text>")
         return "".join(lines)
@@ -263,8 +271,10 @@ def matrix(counts, names, row_label, column_label, caption):
     """Counts in cells whose shade is the share of their row. Names are cut to fit; the whole is in the cell's title."""
     counts = np.asarray(counts)
     n = len(names)
-    side, gap = min(44.0, 290.0 / n), 62
-    size, letters = gap + side * n + 4, 9
+    longest = max(map(len, names))
+    side = min(44.0, 290.0 / n)
+    letters = max(9, min(longest, int((WIDTH - side * n) / 6.2)))
+    gap = 8 + 6.2 * min(letters, max(longest, 3))
     rows = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
 
@@ -275,7 +285,7 @@ def matrix(counts, names, row_label, column_label, caption):
     for r in range(n):
         middle = gap + side * (r + 0.5)
         parts.append(f'<text x="{gap - 4}" y="{middle + 4:.1f}" text-anchor="end">{escape(cut(names[r]))}</text>')
-        across = side * n >= 60 * n or max(map(len, names)) <= 3
+        across = longest <= 3
         parts.append(f'<text x="{middle:.1f}" y="{gap - 5}" text-anchor="middle">{escape(cut(names[r]))}</text>' if across else
                      f'<text transform="translate({middle + 4:.1f} {gap - 5}) rotate(-60)">{escape(cut(names[r]))}</text>')
         for c in range(n):
@@ -289,7 +299,7 @@ def matrix(counts, names, row_label, column_label, caption):
                 cell += (f'<text class="{tone}" style="font-size:{size_of_text:.1f}px" x="{left + side / 2:.1f}" '
                          f'y="{top + side / 2 + 4:.1f}" text-anchor="middle">{counts[r, c]}</text>')
             parts.append(cell)
-    picture = svg(max(size, 200), size, caption, "".join(parts))
+    picture = svg(max(WIDTH, gap + side * n + 34), gap + side * n + 4, caption, "".join(parts))
     return figure(f'<div class="axis">{escape(row_label)} (rows) and {escape(column_label)} (columns)</div>{picture}', caption)
 
 

@@ -40,8 +40,8 @@ def confusion(view, answer, counts, names):
     np.fill_diagonal(wrong, 0)
     pairs = np.argsort(-wrong, axis=None, kind="stable")[:MOST_LISTED]
     rows = [[escape(names[i // len(names)]), escape(names[i % len(names)]), f"{wrong.flat[i]:,}"] for i in pairs if wrong.flat[i]]
-    return Html(sentence(f"{len(names)} classes are too many for a matrix: the pairs that are most often confused, of the "
-                         f"{view.split_words()}.") + table(["true class", "predicted", "rows"], rows, words=True))
+    return figure(table(["true class", "predicted", "rows"], rows, words=True),
+                  f"{len(names)} classes are too many for a matrix: the pairs that are most often confused, of the {view.split_words()}.")
 
 
 def per_class(counts, names):
@@ -50,8 +50,9 @@ def per_class(counts, names):
     precision = np.divide(right, predicted, out=np.full(len(names), np.nan), where=predicted > 0)
     order = np.argsort(np.nan_to_num(recall, nan=2.0), kind="stable")[:MOST_LISTED]
     rows = [[escape(names[c]), f"{true[c]:,}", share(recall[c]), share(precision[c])] for c in order]
-    about = "Classes, those found least often first" + (f" ({MOST_LISTED} of {len(names)})." if len(names) > MOST_LISTED else ".")
-    return Html(sentence(about) + table(["class", "rows", "found (recall)", "right when said (precision)"], rows))
+    cut = f" ({MOST_LISTED} of {len(names)})" if len(names) > MOST_LISTED else ""
+    about = f"Classes, those found least often first{cut}: recall is the share found, precision the share that is right when the network says so."
+    return figure(table(["class", "rows", "recall", "precision"], rows), about)
 
 
 def calibration(view, answer, figures):
@@ -117,7 +118,7 @@ def binary_panels(view, answer, figures):
                      share(both / yes[:, c].sum() if yes[:, c].any() else None),
                      share(both / said[:, c].sum() if said[:, c].any() else None)])
     about = f"Outputs one by one, of {len(truth):,} rows" + (f" (the first {MOST_LISTED} of {truth.shape[1]})." if truth.shape[1] > MOST_LISTED else ".")
-    panels.append(Html(sentence(about) + table(["output", "yes", "accuracy", "recall", "precision"], rows)))
+    panels.append(figure(table(["output", "yes", "accuracy", "recall", "precision"], rows), about))
     right = np.where(yes, probability, 1 - probability)
     order = np.argsort(right, axis=None, kind="stable")[:WORST]
     places = [np.unravel_index(i, right.shape) for i in order]

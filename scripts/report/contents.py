@@ -9,6 +9,7 @@ from report.view import View
 STYLE = """
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 0 1.6rem; align-items: start; }
 .panels > * { min-width: 0; }
+.panels > .line { grid-column: 1 / -1; }
 .runs { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 0 2rem; align-items: start; }
 .runs > section { min-width: 0; border-top: 2px solid var(--line); }
 .runs .panels { grid-template-columns: minmax(0, 1fr); }
@@ -16,7 +17,12 @@ STYLE = """
 
 
 def grid(panels):
-    return Html(f'<div class="panels">{"".join(f"<div>{panel}</div>" for panel in panels)}</div>')
+    """Sentences and headings take a line of their own."""
+    return Html('<div class="panels">' + "".join(f'<div{" class=line" * (not is_picture(panel))}>{panel}</div>' for panel in panels) + "</div>")
+
+
+def is_picture(panel):
+    return ("<figure" in panel or "<table" in panel) and 'class="gallery"' not in panel
 
 
 def side_by_side(views, panels_of):
@@ -32,8 +38,7 @@ def head_panels(view, answer, figures):
         return (forecast.class_baselines(figures) if view.rows.window else []) + classes.class_panels(view, answer, figures)
     if answer.head.is_binary:
         return classes.binary_panels(view, answer, figures)
-    found = forecast.panels(view, answer, figures) if view.rows.window else []
-    return found + numbers.panels(view, answer, {} if view.rows.window else figures)
+    return (forecast if view.rows.window else numbers).panels(view, answer, figures)
 
 
 def prediction_panels(view):
@@ -58,7 +63,7 @@ def make(paths, program, options):
     body += [heading(2, "Training"), grid(training.panels(runs))]
     body += [heading(2, "Predictions"), side_by_side(views, prediction_panels)]
     body += [heading(2, "Network"), side_by_side(views, lambda view: network.panels(view.run) + weights.panels(view))]
-    body += [heading(2, "Data"), side_by_side(views, overview.data_panels)]
+    body += [heading(2, "Data"), side_by_side(views, lambda view: overview.data_panels(view, runs[:runs.index(view.run)]))]
     body += [heading(2, "Settings"), *overview.settings(runs)]
     body.append(sentence(f"Made by `scripts/report.py` on {datetime.datetime.now():%Y-%m-%d at %H:%M}."))
     return page.document(f"lockstep: {names}", body, STYLE, wide=True)

@@ -41,12 +41,6 @@ def steps_of(answer, rows, column):
     return pick(answer.truth), pick(numbers.central(answer)), ends and (pick(ends[0]), pick(ends[1]), ends[2])
 
 
-def name_of(rows, answer, column):
-    if rows.window.names and len(answer.columns) > column:
-        return rows.window.names[answer.columns[column]]
-    return f"column {answer.columns[column] if answer.columns else column}"
-
-
 def over_time(rows, answer, column):
     order, series = one_series(rows)
     drawn = apart(rows, order)
@@ -58,7 +52,7 @@ def over_time(rows, answer, column):
         same = np.flatnonzero(window.series == series) + first
         before = max(before, same[0])
     times = np.arange(before, end)
-    chart = Chart("row of the file", name_of(rows, answer, column), whole=True)
+    chart = Chart("row of the file", rows.window.name(answer.columns[column]), whole=True)
     chart.line(times, window.targets[times - first, answer.columns[column]], 1, label="truth")
     steps = rows.numbers[drawn][:, None] + np.arange(window.horizon)
     if window.horizon == 1:
@@ -92,7 +86,7 @@ def by_step(rows, answer, column):
     def error(forecast):
         return np.sqrt(((truth - forecast) ** 2).mean(axis=0))
 
-    chart = Chart("steps ahead", f"RMSE of {name_of(rows, answer, column)}", zero=True, whole=True)
+    chart = Chart("steps ahead", f"RMSE of {rows.window.name(answer.columns[column])}", zero=True, whole=True)
     chart.line(ahead, error(middle), 0, label="network")
     words = [f"network {short(np.sqrt(((truth - middle) ** 2).mean()))}"]
     for series, (name, forecast) in enumerate(baselines(rows, answer, column).items(), 1):
@@ -109,7 +103,7 @@ def panels(view, answer, figures):
         found.append(sentence(f"{columns} columns are forecast; the first {MOST_COLUMNS} are drawn."))
     for column in range(min(columns, MOST_COLUMNS)):
         found += [over_time(rows, answer, column), by_step(rows, answer, column)]
-    return found + numbers.claims(view, figures)
+    return found + numbers.panels(view, answer, figures)
 
 
 def class_baselines(figures):

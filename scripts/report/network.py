@@ -151,6 +151,10 @@ def neurons(weights):
     return svg(WIDTH, height, "units of the network, joined by their weights", "".join(parts))
 
 
+def embeddings(model):
+    return [(name, group["weight"]) for name, group in model["parameters"].items() if name.startswith("embedding")]
+
+
 def counts(run):
     """Inputs and parameters, from the model; or what the summary says."""
     if run.model is None:
@@ -168,7 +172,12 @@ def panels(run):
         drawn, weights = blocks(run, inputs), chain(run)
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         return [sentence("The network cannot be drawn: {}", error)]
-    about = f"{parameters:,} parameters" if parameters else "Number of parameters not known before the first checkpoint"
+    about = f"{parameters:,} parameters" if parameters else "the number of parameters is known with the first checkpoint"
+    if run.model is not None:
+        with h5py.File(run.model) as model:
+            tables = [f"{array.shape[1]} × {array.shape[0]}" for name, array in embeddings(model)]
+        if tables:
+            about += f", some of them in {len(tables)} tables of embeddings (categories × width: {', '.join(tables)})"
     members = int(run.setting("train", "members", otherwise=1))
     if members > 1:
         about += f" in each of {members} networks, whose predictions are averaged"

@@ -2,7 +2,7 @@
 import numpy as np
 
 from report.chart import Chart, short
-from report.page import Html, escape, sentence, table
+from report.page import figure, sentence, table
 
 MOST_TARGETS = 4
 MOST_DOTS = 1000
@@ -110,16 +110,24 @@ def worst(view, answer):
         rows.append(row + ([f"{short(ends[0][r, c])} to {short(ends[1][r, c])}"] if ends else []))
     header = ["row"] + (["output"] if rest.shape[1] > 1 else []) + ["true", "predicted"]
     header += [f"range ({ends[2]})"] if ends else []
-    return Html(sentence(f"The {len(rows)} predictions that are furthest from the truth.") + table(header, rows))
+    return figure(table(header, rows), f"The {len(rows)} predictions that are furthest from the truth.")
+
+
+def chosen(view, answer):
+    """Which outputs are drawn: (number, name); of forecasts the last step of each column."""
+    outputs, window = answer.truth.shape[1], view.rows.window
+    if window:
+        columns = outputs // window.horizon
+        ahead = f"{window.horizon} step{'s' * (window.horizon > 1)} ahead"
+        return [(outputs - columns + c, f"{window.name(answer.columns[c])}, {ahead}: ") for c in range(min(columns, MOST_TARGETS))]
+    return [(i, f"target {i}: " if outputs > 1 else "") for i in range(min(outputs, MOST_TARGETS))]
 
 
 def panels(view, answer, figures):
-    shown = min(answer.truth.shape[1], MOST_TARGETS)
-    found = []
-    if answer.truth.shape[1] > shown:
-        found.append(sentence(f"The head answers with {answer.truth.shape[1]} numbers; the first {shown} are drawn."))
-    for target in range(shown):
-        title = f"target {target}: " if answer.truth.shape[1] > 1 else ""
+    drawn, outputs, found = chosen(view, answer), answer.truth.shape[1], []
+    if outputs > len(drawn) and not view.rows.window:
+        found.append(sentence(f"The head answers with {outputs} numbers; the first {len(drawn)} are drawn."))
+    for target, title in drawn:
         found += curve(view, answer, target, title)
         found += [against_truth(answer, target, title), *residuals(answer, target, title)]
     found += claims(view, figures)

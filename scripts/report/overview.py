@@ -4,7 +4,7 @@ import numpy as np
 
 from report import images, rows
 from report.chart import Chart, short
-from report.page import Html, escape, heading, sentence, table
+from report.page import Html, escape, figure, heading, sentence, table
 from report.view import share
 
 MOST_LABELS = 2_000_000  # rows whose classes are counted
@@ -25,18 +25,18 @@ def facts(run):
         value = state.get(name)
         return summary.get(name) if value is None else value
 
-    epochs = of("epochs")
-    asked = run.setting("train", "epochs")
+    is_mixture = int(run.setting("train", "members", otherwise=1)) > 1
+    epochs, asked = (None, None) if is_mixture else (of("epochs"), run.setting("train", "epochs"))
     found = {
         "status": of("status"), "reason": of("reason"),
-        "epochs": epochs if asked is None or epochs is None else f"{cell(epochs)} of {cell(asked)}", "steps": of("steps"),
+        "epochs": epochs if asked is None or epochs is None else f"{cell(epochs)} of {cell(asked)}", "steps": None if is_mixture else of("steps"),
         "data": run.setting("data", "file"), "training rows": of("rows"), "parameters": of("parameters"), "members": summary.get("members"),
         **{name.replace("_", " "): of(name) for name in FIGURES},
         "layout": state.get("layout"), "instruction set": summary.get("isa"), "seconds": of("seconds"),
-        "rows per second": of("rows_per_second"), "ended": summary.get("ended"),
+        "rows per second": of("rows_per_second"), "ended": str(summary.get("ended") or "").replace("T", " ").replace("Z", " UTC"),
         "checksum": of("checksum") or summary.get("parameters_checksum"),
     }
-    if run.summary.get("model_step") is not None:
+    if run.summary.get("model_step") is not None and not is_mixture:
         found["step of model.h5"] = run.summary["model_step"]
     return found
 
@@ -45,8 +45,11 @@ def figures_table(runs):
     columns = [facts(run) for run in runs]
     names = [name for name in dict.fromkeys(name for column in columns for name in column)
              if any(column.get(name) not in (None, "") for column in columns)]
-    rows_of_table = [[name] + [escape(cell(column.get(name))) for column in columns] for name in names]
-    return table(["", *(escape(run.name) for run in runs)], rows_of_table, words=True)
+    if len(runs) == 1:
+        pairs = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(cell(columns[0][name]))}</dd></div>" for name in names)
+        return Html(f'<dl class="facts">{pairs}</dl>')
+    return table(["", *(escape(run.name) for run in runs)],
+                 [[name] + [escape(cell(column.get(name))) for column in columns] for name in names], words=True)
 
 
 def settings(runs):
@@ -83,11 +86,13 @@ def class_counts(view, file):
     """How many training rows each class has."""
     run = view.run
     path = run.setting("data", "y", otherwise="train/y")
-    if path not in file or len(run.heads) != 1 or not run.heads[0].has_classes or view.rows is None or view.rows.window:
+    is_series = int(run.setting("data", "window", "length", otherwise=0)) > 0
+    if path not in file or len(run.heads) != 1 or not run.heads[0].has_classes or is_series:
         return []
     y = rows.labels(file[path][:MOST_LABELS])
     counts = np.bincount(y[y >= 0])
-    names = view.rows.answers[0].names or [str(i) for i in range(len(counts))]
+    named = file.attrs.get("class_names")
+    names = [str(i) for i in range(len(counts))] if named is None else list(map(rows.text, named))
     if len(counts) > 60:
         return [sentence(f"{len(counts)} classes, with {counts.min():,} to {counts.max():,} training rows.")]
     cut = "" if len(file[path]) <= MOST_LABELS else f" (of the first {MOST_LABELS:,})"
@@ -96,12 +101,16 @@ def class_counts(view, file):
         chart.bars(np.arange(len(counts) + 1) - 0.5, counts, 0, titles=[f"{n}: {c:,}" for n, c in zip(names, counts)])
         return [chart.figure(f"Training rows of each class{cut}.")]
     rows_of_table = [[escape(names[c]) if c < len(names) else str(c), f"{counts[c]:,}", share(counts[c] / counts.sum())] for c in range(len(counts))]
-    return [Html(sentence(f"Classes of the training rows{cut}.") + table(["class", "rows", "share"], rows_of_table))]
+    return [figure(table(["class", "rows", "share"], rows_of_table), f"Classes of the training rows{cut}.")]
 
 
-def data_panels(view):
+def data_panels(view, before):
+    """before: the runs to the left, whose files are not listed again."""
     try:
         path = rows.find_data(view.run)
+        for other in before:
+            if path.samefile(rows.find_data(other)):
+                return [sentence("The same file as that of {}.", other.name)]
     except rows.RowsError as error:
         return [error.args[0]]
     found = []
@@ -117,7 +126,7 @@ def data_panels(view):
             names = file.attrs.get("feature_names")
             if names is not None:
                 shown = ", ".join(map(rows.text, names[:60])) + (" …" if len(names) > 60 else "")
-                found.append(sentence(f"{len(names)} features: {{}}", shown))
+                found.append(sentence(f"Names of its {len(names)} features: {{}}", shown))
             found += class_counts(view, file)
     except (OSError, KeyError, ValueError) as error:
         return found + [sentence("Its data file {} cannot be read: {}", path, error)]
@@ -126,8 +135,8 @@ def data_panels(view):
         tiles = [images.pixels_of(view.rows.x[i], view.image, *view.brightness()) for i in chosen]
         picture = images.image(images.mosaic(tiles, 8), f"the first {len(tiles)} rows as pictures")
         height, width, channels = view.image
-        found.append(Html(f"<figure>{picture}<figcaption>Rows are drawn as pictures of {height} × {width}{' × 3' if channels == 3 else ''} pixels; "
-                          "<code>--image</code> says otherwise.</figcaption></figure>"))
+        found.append(figure(picture, f"Rows are drawn as pictures of {height} × {width}{' × 3' if channels == 3 else ''} pixels; `--image` "
+                                     "says otherwise."))
     return found
 
 
@@ -138,6 +147,9 @@ def notes(runs):
 
 
 STYLE = """
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: 0.6rem 1.2rem; margin: 1rem 0; }
+.facts dt { font-size: 0.8rem; color: var(--soft); }
+.facts dd { margin: 0; font-variant-numeric: tabular-nums; }
 .missing { border-left: 4px solid var(--s1); padding: 0.1rem 0.9rem; margin: 0.8rem 0; background: var(--shade); }
 .missing p { margin: 0.5rem 0; }
 """

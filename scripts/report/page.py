@@ -25,7 +25,7 @@ table { border-collapse: collapse; margin: 1rem 0; font-size: 0.86rem; font-vari
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top;
   overflow-wrap: normal; }
 th:first-child, td:first-child, table.words td, table.words th { text-align: left; }
-table.words td { overflow-wrap: anywhere; min-width: 6rem; }
+table.words td { overflow-wrap: break-word; max-width: 24rem; }
 th { border-bottom: 2px solid var(--soft); }
 figure { margin: 1.2rem 0; min-width: 0; }
 img { max-width: 100%; }

@@ -65,6 +65,9 @@ class Window:
     targets: np.ndarray  # (rows read, k): what is forecast
     names: list | None  # of the k columns
 
+    def name(self, column):
+        return self.names[column] if self.names else f"column {column}"
+
 
 def text(value):
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -63,8 +63,7 @@ class Run:
         self.config = self.read("config.yaml", self.read_config, {})
         self.summary = self.read("summary.json", lambda path: json.loads(path.read_text(encoding="utf-8")), {},
                                  "It has no `summary.json`, which is written when a run ends well.")
-        self.history, self.head_histories = self.read("history.h5", self.read_history, ({}, {}),
-                                                      "It has no `history.h5`: no epoch is complete yet, or it keeps none.")
+        self.history, self.head_histories = self.read("history.h5", self.read_history, ({}, {}), self.no_history())
         self.timing = self.read("timing.h5", self.read_timing, {}, "")
         self.events = self.read("log.jsonl", self.read_log, [], "It has no `log.jsonl`.")
         self.heads = heads_of(self.config)
@@ -101,6 +100,14 @@ class Run:
         return config
 
     config_text = ""
+
+    def no_history(self):
+        """Why there may be none."""
+        if "method" in self.summary:
+            return "It was solved in closed form, so it has no epochs."
+        if int(self.setting("train", "members", otherwise=1)) > 1:
+            return "It is an ensemble: its members have the epochs."
+        return "It has no `history.h5`: no epoch is complete yet."
 
     @staticmethod
     def read_history(path):

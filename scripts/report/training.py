@@ -2,12 +2,18 @@
 import h5py
 import numpy as np
 
-from report.chart import SERIES, Chart, short
-from report.page import Html, escape, sentence, table
+from report.chart import SERIES, Chart, is_wide, short
+from report.page import Html, escape, figure, sentence, table
 from report.run import PHASES
 
 QUALITIES = (("valid_accuracy", "accuracy on validation rows", np.nanargmax), ("valid_rmse", "RMSE on validation rows", np.nanargmin),
              ("valid_r2", "R² on validation rows", np.nanargmax))
+
+
+def said(words):
+    """A caption; the name of a run begins as it is written."""
+    text = "; ".join(words) + "."
+    return text if ": " in text else text[:1].upper() + text[1:]
 
 
 def label(runs, run, words):
@@ -44,7 +50,12 @@ def losses(runs, head=None):
         if head is None and kept is not None and kept != best:
             values = valid if valid is not None else train
             chart.mark(epochs[kept], values[kept], series, label(runs, run, f"model.h5: epoch {epochs[kept]:.0f}"), square=True)
-    return [] if chart.is_empty() else [chart.figure("; ".join(words) + ".")]
+    if chart.is_empty():
+        return []
+    kinds = {tuple(asked.loss for asked in run.heads if head in (None, asked.name)) for run in runs if run.column("epoch") is not None}
+    if len(kinds) > 1:
+        words.append("these runs have different losses, so only the shapes of the curves compare")
+    return [chart.figure(said(words))]
 
 
 def quality(runs, head=None):
@@ -54,26 +65,28 @@ def quality(runs, head=None):
         if not with_it:
             continue
         chart = Chart("epoch", words if head is None else f"{words}, {head}", whole=True)
-        said = []
+        words_of_runs = []
         for series, run in with_it:
             epochs, values = run.column("epoch"), run.column(name, head)
             best = best_of(run, name, choose, head)
             chart.line(epochs, values, series, dashed=True, label=label(runs, run, "validation"))
             chart.mark(epochs[best], values[best], series, label(runs, run, f"best: epoch {epochs[best]:.0f}"))
-            said.append(f"{run.name}: " * (len(runs) > 1) + f"best {short(values[best])} in epoch {epochs[best]:.0f}")
+            words_of_runs.append(f"{run.name}: " * (len(runs) > 1) + f"best {short(values[best])} in epoch {epochs[best]:.0f}")
         for key, name_of, dash in (("persistence", "persistence", True), ("seasonal_naive", "seasonal naive", True)):
             values = with_it[0][1].column(name.replace("valid_", f"valid_{key}_"), head)
             if values is not None and len(runs) == 1:
                 chart.line(runs[0].column("epoch"), values, 2 if key == "persistence" else 3, dash, label=name_of)
-        return [chart.figure("; ".join(said) + ".")]
+        return [chart.figure(said(words_of_runs))]
     return []
 
 
-def figure_of_steps(runs, name, words, caption, log):
+def figure_of_steps(runs, name, words, caption, log, only_logged=False):
     """By step where steps were logged, else by the last step of each epoch."""
-    chart = Chart("step", words, log_y=log, zero=not log and log is not None, whole=True)
+    chart = Chart("step", words, log_y=log, zero=log is False, whole=True)
     for series, run in enumerate(runs):
         steps = run.steps()
+        if only_logged and not steps:
+            continue
         xs, ys = (steps["step"], steps[name]) if steps else (run.column("step"), run.column(name))
         if xs is not None and ys is not None and np.isfinite(ys).any():
             chart.line(xs, ys, series, label=label(runs, run, "logged steps" if steps else "last step of each epoch"))
@@ -81,10 +94,16 @@ def figure_of_steps(runs, name, words, caption, log):
 
 
 def step_losses(runs):
-    if not any(run.steps() for run in runs):
-        return []
-    return figure_of_steps([run for run in runs if run.steps()], "loss", "loss of a step",
-                           "Loss of single batches, as often as `train.log_every` says.", None)
+    return figure_of_steps(runs, "loss", "loss of a step", "Loss of single batches, as often as `train.log_every` says.", None,
+                           only_logged=True)
+
+
+def rates(runs):
+    """A schedule looks as usual on a linear axis; runs with very different rates need a logarithmic one."""
+    highest = [np.nanmax(run.column("learning_rate")) for run in runs if run.column("learning_rate") is not None]
+    highest += [np.nanmax(run.steps()["learning_rate"]) for run in runs if run.steps()]
+    return figure_of_steps(runs, "learning_rate", "learning rate", "The learning rate, as the schedule sets it.",
+                           is_wide(np.array(highest)))
 
 
 def speed(runs):
@@ -149,14 +168,14 @@ def members(run):
     n = int(run.setting("train", "members", otherwise=1))
     if n < 2:
         return []
-    chart, said, best = Chart("epoch", "loss of the members", log_y=None, whole=True), [], []
+    chart, lacking, best = Chart("epoch", "loss of the members", log_y=None, whole=True), [], []
     for member in range(1, n + 1):
         path = run.path.parent / f"{run.path.resolve().name}-member-{member}" / "history.h5"
         try:
             with h5py.File(path) as file:
                 columns = {name: file[name][:] for name in ("epoch", "train_loss", "valid_loss")}
         except (OSError, KeyError):
-            said.append(str(member))
+            lacking.append(str(member))
             continue
         name = "valid_loss" if np.isfinite(columns["valid_loss"]).any() else "train_loss"
         series = (member - 1) % SERIES
@@ -167,8 +186,8 @@ def members(run):
     if not chart.is_empty():
         found.append(chart.figure(f"{'Validation' if name == 'valid_loss' else 'Training'} losses of {n} networks: at their best "
                                   f"{short(min(best))} to {short(max(best))}."))
-    if said:
-        found.append(sentence(f"Of the members {', '.join(said)} there is no history beside the run."))
+    if lacking:
+        found.append(sentence(f"Of the members {', '.join(lacking)} there is no history beside the run."))
     return found
 
 
@@ -181,8 +200,8 @@ def heads_table(runs):
         keys = [key for key in ("weight", "train_loss", "valid_loss", "test_loss", "test_accuracy", "test_rmse", "test_mae", "test_r2")
                 if any(key in head for head in heads)]
         rows = [[escape(head.get("head", "")), escape(head.get("loss", ""))] + [short(head.get(key)) for key in keys] for head in heads]
-        title = [sentence("{}", run.name)] if len(runs) > 1 else []
-        found.append(Html("".join(title) + table(["head", "loss", *keys], rows)))
+        title = f"Heads of {run.name}" if len(runs) > 1 else "Heads"
+        found.append(figure(table(["head", "loss", *keys], rows), escape(f"{title}: losses without their weights, and metrics of the test rows.")))
     return found
 
 
@@ -191,19 +210,16 @@ def panels(runs):
     for head in dict.fromkeys(name for run in runs for name in run.head_histories):
         found += losses(runs, head) + quality(runs, head)
     found += step_losses(runs)
-    found += figure_of_steps(runs, "learning_rate", "learning rate", "The learning rate, as the schedule sets it.", False)
+    found += rates(runs)
     found += figure_of_steps(runs, "gradient_norm", "gradient norm", "Norm of the mean gradient, before clipping.", None)
     found += speed(runs) + phases(runs) + step_times(runs)
     for run in runs:
         found += members(run)
     for run in runs:
-        if run.column("epoch") is None:
-            found.append(sentence("{} has no complete epoch in its history: no curves.", run.name))
-        else:
-            lost = [name for name in ("train_loss", "valid_loss") if run.column(name) is not None and not np.isfinite(run.column(name)).all()]
-            if "train_loss" in lost:
-                found.append(sentence("Losses of {} were not finite in some epochs: their curves have gaps there.", run.name))
-    return found + heads_table(runs)
+        train = run.column("train_loss")
+        if train is not None and not np.isfinite(train).all():
+            found.append(sentence("Losses of {} were not finite in some epochs: their curves have gaps there.", run.name))
+    return found + heads_table(runs) or [sentence("No epoch, step or head has left figures to draw.")]
 
 
 STYLE = """

@@ -26,7 +26,7 @@ def panels(view):
     if weights.shape[1] != height * width * channels:
         return [sentence("Inputs of its first layer are not the pixels (`data.basis`, or categories), so its weights are no pictures.")]
     chosen = order_of(weights)
-    most = np.abs(weights[chosen]).max()
+    most = np.quantile(np.abs(weights[chosen]), 0.99)  # a few large ones leave colour to the others
     tiles = []
     for unit in weights[chosen].reshape(-1, height, width, channels):
         tiles.append(images.signed(unit.mean(axis=2), most))

@@ -84,7 +84,6 @@ def run_lockstep(program, folder, *words, codes=(0,)):
 
 def make_run(program, folder, name):
     command, data, layers, loss, rest = SETTINGS[name]
-    first, *more = rest.split("=", 1)[0], rest
     text = f"data: {{file: {data}.h5}}\nmodel: {{layers: {layers}}}\nloss: {loss}\ntrain: {{global_batch_size: 32}}\nparallel: {{threads: 1}}\n"
     (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     overrides, depth, word = [], 0, ""

@@ -3,7 +3,9 @@ the files.
 
     test_page.py REPORT.PY LOCKSTEP
 """
+import argparse
 import html.parser
+import os
 import pathlib
 import re
 import subprocess
@@ -12,10 +14,16 @@ import tempfile
 import unittest
 
 import h5py
+import matplotlib.image
 import numpy as np
 import report_runs
 
 REPORT, PROGRAM = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
+sys.path.insert(0, str(pathlib.Path(REPORT).parent))
+
+from report import contents, images  # noqa: E402
+from report.program import Program  # noqa: E402
+
 VOID = {"meta", "img", "br"}
 
 
@@ -25,6 +33,7 @@ class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.text, self.loads, self.tags, self.titles, self.alt, self.captions = [], "", [], set(), [], [], []
+        self.rows = []  # of tables, as texts of cells
         self.feed(text)
         self.close()
         if self.open:
@@ -41,6 +50,10 @@ class Page(html.parser.HTMLParser):
             self.titles.append("")
         if tag == "figcaption":
             self.captions.append("")
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -62,6 +75,12 @@ class Page(html.parser.HTMLParser):
             self.titles[-1] += data
         if "figcaption" in self.open:
             self.captions[-1] += data
+        if "tr" in self.open:
+            self.rows[-1][-1] += data
+
+    def below(self, *header):
+        """The first row below this header."""
+        return self.rows[self.rows.index(list(header)) + 1]
 
     def numbers_after(self, words):
         """The first number after these words."""
@@ -80,28 +99,28 @@ class Report(unittest.TestCase):
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
         cls.folder = report_runs.make(PROGRAM, cls.temporary.name)
+        os.chdir(cls.folder)  # where the paths in settings begin
 
     @classmethod
     def tearDownClass(cls):
+        os.chdir("/")
         cls.temporary.cleanup()
 
-    def write(self, *words):
-        done = subprocess.run([sys.executable, REPORT, "--lockstep", PROGRAM, *map(str, words)], cwd=self.folder,
-                              capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(done.stderr, "")
-        return (self.folder / done.stdout.strip()).read_text(encoding="utf-8")
+    def page(self, *runs, rows=20000):
+        return self.check(contents.make(runs, Program(PROGRAM), argparse.Namespace(rows=rows, image=None)))
 
-    def page(self, *words):
-        text = self.write(*words)
+    def check(self, text):
         page = Page(text)
         self.assertTrue(text.startswith('<!doctype html>\n<html lang="en">'))
         self.assertEqual([place for place in page.loads if not place.startswith("data:image/png;base64,")], [])
         self.assertEqual(page.tags & {"script", "link", "iframe", "object"}, set())
         self.assertNotIn("url(", text)
         self.assertTrue(all(page.alt), "a figure has no text beside it")
-        self.assertNotRegex(page.text, r"\bnan\b|Traceback|None")
+        self.assertNotRegex(page.text, r"\bnan\b|None")
         return page
+
+    def call(self, *words):
+        return subprocess.run([sys.executable, REPORT, *map(str, words)], cwd=self.folder, capture_output=True, text=True, check=False)
 
     def predictions(self, name, data, x="test/x"):
         out = self.folder / "predictions.h5"
@@ -126,8 +145,12 @@ class Report(unittest.TestCase):
                     for a in (0, 1) for b in (0, 1)}
         self.assertEqual(page.confusion("true class", "predicted class"), expected)
         right = found["probability"][np.arange(len(truth)), truth]
-        self.assertIn(f"\n{np.argmin(right)}".strip(), page.text)
-        self.assertRegex(page.text, rf"row.*true class.*predicted.*p{np.argmin(right)}<script>|p{np.argmin(right)}b &")
+        worst = np.argmin(right)
+        self.assertEqual(page.below("row", "true class", "predicted", "p"),
+                         [str(worst), report_runs.CLASSES[truth[worst]], report_runs.CLASSES[found["class"][worst]], f"{right[worst]:.4g}"])
+        recall = {name: expected[name, name] / sum(expected[name, other] for other in report_runs.CLASSES) for name in report_runs.CLASSES}
+        least = min(recall, key=recall.get)
+        self.assertEqual(page.below("class", "rows", "recall", "precision")[::2], [least, f"{recall[least]:.2%}"])
         confidence, correct = found["probability"].max(axis=1).astype(float), found["class"] == truth
         bins = np.clip(np.ceil(confidence * 15) - 1, 0, 14)
         ece = sum(abs(correct[bins == b].sum() - confidence[bins == b].sum()) for b in range(15)) / len(truth)
@@ -137,9 +160,9 @@ class Report(unittest.TestCase):
     def test_the_best_epoch_is_that_of_the_history(self):
         page, history = self.page("runs/table"), self.history("table")
         best = np.argmin(history["valid_loss"])
-        self.assertIn(f"lowest validation loss {history['valid_loss'][best]:.4g} in epoch {history['epoch'][best]:.0f}.", page.text)
+        self.assertIn(f"Lowest validation loss {history['valid_loss'][best]:.4g} in epoch {history['epoch'][best]:.0f}.", page.text)
         best = np.argmax(history["valid_accuracy"])
-        self.assertIn(f"best {history['valid_accuracy'][best]:.4g} in epoch {history['epoch'][best]:.0f}.", page.text)
+        self.assertIn(f"Best {history['valid_accuracy'][best]:.4g} in epoch {history['epoch'][best]:.0f}.", page.text)
 
     def test_pictures(self):
         page = self.page("runs/pictures")
@@ -153,9 +176,6 @@ class Report(unittest.TestCase):
         self.assertIn(f"row {worst}", page.alt)
 
     def test_a_png_is_what_was_drawn(self):
-        sys.path.insert(0, str(pathlib.Path(REPORT).parent))
-        from report import images
-        import matplotlib.image
         for shape in ((5, 7), (4, 3, 3)):
             pixels = np.random.default_rng(1).integers(0, 256, shape).astype("u1")
             (self.folder / "one.png").write_bytes(images.png(pixels))
@@ -167,7 +187,10 @@ class Report(unittest.TestCase):
         found, truth = self.predictions("curve", "curve.h5"), self.truth("curve.h5")
         rest = np.abs(truth - found["prediction"]).ravel()
         self.assertAlmostEqual(page.numbers_after("MAE"), rest.mean(), delta=1e-3 * rest.mean())
-        self.assertIn(f"{np.argmax(rest)}", page.text.split("furthest from the truth.")[1].split("std")[0])
+        worst = np.argmax(rest)
+        row = page.below("row", "true", "predicted", "range (± 2 standard deviations of the noise)")
+        self.assertEqual([cell.replace("−", "-") for cell in row[:3]],
+                         [str(worst), f"{truth.flat[worst]:.4g}", f"{found['prediction'].flat[worst]:.4g}"])
         self.assertIn("± 2 standard deviations of the noise", page.text)
         self.assertIn("Are the intervals right?", page.text)
         self.assertIn("The function that the network has learnt", page.text)
@@ -188,7 +211,7 @@ class Report(unittest.TestCase):
         self.assertIn("of series 7", page.text)
 
     def test_the_end_of_a_long_series(self):
-        page = self.page("runs/series", "--rows", "60", "--out", "end.html")
+        page = self.page("runs/series", rows=60)
         self.assertIn("of a long series", page.text)
         self.assertIn("RMSE of temperature", page.text)
 
@@ -211,7 +234,7 @@ class Report(unittest.TestCase):
 
     def test_a_solution_without_epochs(self):
         page = self.page("runs/bayes")
-        self.assertIn("no curves", page.text)
+        self.assertIn("solved in closed form", page.text)
         self.assertIn("± 2 standard deviations", page.text)
 
     def test_a_run_that_diverged(self):
@@ -225,7 +248,7 @@ class Report(unittest.TestCase):
         config.write_text(config.read_text(encoding="utf-8").replace("table.h5", "gone.h5"), encoding="utf-8")
         page = self.page("runs/gone")
         self.assertIn("Its data file gone.h5 is gone", page.text)
-        self.assertIn("lowest validation loss", page.text)
+        self.assertIn("owest validation loss", page.text)
 
     def test_a_run_without_model_and_with_damaged_files(self):
         run = report_runs.copy(self.folder, "table", "bare")
@@ -234,7 +257,7 @@ class Report(unittest.TestCase):
         page = self.page("runs/bare")
         self.assertIn("no summary.json", page.text)
         self.assertIn("neither model.h5 nor a checkpoint", page.text)
-        self.assertIn("lowest validation loss", page.text)
+        self.assertIn("owest validation loss", page.text)
         (run / "history.h5").write_bytes(b"no HDF5")
         (run / "summary.json").write_text("{", encoding="utf-8")
         page = self.page("runs/bare")
@@ -242,7 +265,7 @@ class Report(unittest.TestCase):
         self.assertIn("Its summary.json cannot be read", page.text)
 
     def test_fewer_rows_are_taken_evenly_and_said(self):
-        page = self.page("runs/table", "--rows", "50", "--out", "few.html")
+        page = self.page("runs/table", rows=50)
         self.assertIn("50 of 200, evenly over the file", page.text)
         self.assertRegex(page.text, r"of 50 rows shown are wrong")
         counts = page.confusion("true class", "predicted class")
@@ -260,24 +283,26 @@ class Report(unittest.TestCase):
         self.assertEqual(sum(page.confusion("true class", "predicted class").values()), 40)  # a fifth of 200
 
     def test_runs_side_by_side(self):
-        page = self.page("runs/curve", "runs/ensemble", "runs/diverged", "--out", "three.html")
-        for name in ("curve", "ensemble", "diverged"):
-            self.assertIn(f"{name}, training", page.text)
+        page = self.page("runs/curve", "runs/table", "runs/diverged")
+        for words in ("curve, training", "table, training", "diverged, logged steps", "different losses"):
+            self.assertIn(words, page.text)
         self.assertIn("those that differ in bold", page.text)
 
-    def test_without_the_program_the_files_are_shown(self):
-        done = subprocess.run([sys.executable, REPORT, "--lockstep", "/nowhere/lockstep", "runs/curve", "--out", "bare.html"],
-                              cwd=self.folder, capture_output=True, text=True, check=False)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        page = Page((self.folder / "bare.html").read_text(encoding="utf-8"))
-        self.assertIn("lowest validation loss", page.text)
+    def test_the_command_writes_the_file(self):
+        done = self.call("curve", "--lockstep", PROGRAM)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "runs/curve/report.html\n", ""))
+        self.assertIn("RMSE", self.check((self.folder / "runs/curve/report.html").read_text(encoding="utf-8")).text)
+        done = self.call("curve", "ensemble", "--lockstep", "/nowhere/lockstep")  # without the program files are shown
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "report.html\n", ""))
+        page = self.check((self.folder / "report.html").read_text(encoding="utf-8"))
+        self.assertIn("owest validation loss", page.text)
         self.assertIn("was not found", page.text)
+        self.assertEqual(list(self.folder.glob("**/*.tmp-*")), [])
 
     def test_mistakes_have_messages(self):
-        for words, message in ((["runs/nothing"], "not the directory of a run"), (["runs/curve", "--image", "8"], "HEIGHTxWIDTH"),
-                               (["runs/curve", "--rows", "0"], "not a number from 1"),
-                               (["runs/curve", "--out", "no/where.html"], "no directory")):
-            done = subprocess.run([sys.executable, REPORT, *words], cwd=self.folder, capture_output=True, text=True, check=False)
+        for words, message in ((["runs/nothing"], "not the directory of a run"), (["curve", "--image", "8"], "HEIGHTxWIDTH"),
+                               (["curve", "--rows", "0"], "not a number from 1"), (["curve", "--out", "no/where.html"], "no directory")):
+            done = self.call(*words)
             self.assertEqual(done.returncode, 2)
             self.assertIn(message, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
