@@ -34,40 +34,6 @@ enum {
   PART_SIZE = 64
 };
 
-static bool is_continuation(char c) {
-  return ((unsigned char)c & 0xC0) == 0x80;
-}
-
-/* Columns that a character takes, at most: those outside of ASCII may be wide. */
-static int columns_of(char c) {
-  return (unsigned char)c < 0x80 ? 1 : is_continuation(c) ? 0 : 2;
-}
-
-static int columns(const char *text) {
-  int n = 0;
-  for (; *text != '\0'; text++) n += columns_of(*text);
-  return n;
-}
-
-/* Cuts the text so that it takes at most `room` columns. */
-static void clip(char *text, int room) {
-  int n = 0;
-  while (*text != '\0' && n + columns_of(*text) <= room) n += columns_of(*text++);
-  *text = '\0';
-}
-
-static void write_duration(double seconds, char *out, size_t size) {
-  int64_t s = seconds < 1e9 ? (int64_t)(seconds + 0.5) : INT64_C(1000000000);
-  if (s < 60)
-    snprintf(out, size, "%" PRId64 " s", s);
-  else if (s < 3600)
-    snprintf(out, size, "%" PRId64 " min %" PRId64 " s", s / 60, s % 60);
-  else if (s < 86400)
-    snprintf(out, size, "%" PRId64 " h %" PRId64 " min", s / 3600, s / 60 % 60);
-  else
-    snprintf(out, size, "%" PRId64 " d %" PRId64 " h", s / 86400, s / 3600 % 24);
-}
-
 static void write_parts(const progress_figures_t *figures, char parts[PARTS][PART_SIZE]) {
   char number[32];
   const double loss = figures->loss, size = fabs(loss);
@@ -86,16 +52,16 @@ static void write_parts(const progress_figures_t *figures, char parts[PARTS][PAR
     snprintf(parts[RATE], PART_SIZE, "%s rows/s", number);
   }
   if (figures->total == 0 || isfinite(figures->eta)) {
-    write_duration(figures->total == 0 ? figures->seconds : figures->eta, number, sizeof number);
+    text_write_duration(figures->total == 0 ? figures->seconds : figures->eta, number, sizeof number);
     snprintf(parts[ETA], PART_SIZE, "%s %s", figures->total == 0 ? "for" : "ETA", number);
   }
 }
 
 /* Columns of the text and the parts, each of which has two spaces before it. */
 static int parts_columns(const char *what, char parts[PARTS][PART_SIZE]) {
-  int n = columns(what);
+  int n = text_columns(what);
   for (int p = 0; p < PARTS; p++)
-    if (parts[p][0] != '\0') n += 2 + columns(parts[p]);
+    if (parts[p][0] != '\0') n += 2 + text_columns(parts[p]);
   return n;
 }
 
@@ -106,7 +72,7 @@ void progress_format(const progress_figures_t *figures, int width, char *out, si
   write_parts(figures, parts);
   snprintf(what, sizeof what, "%s", figures->what);
   int most = room / 2 > MOST_TEXT ? room / 2 : MOST_TEXT;
-  clip(what, most < room ? most : room);
+  text_clip(what, most < room ? most : room);
   for (int i = 0; i < LEFT_OUT; i++) {
     if (parts_columns(what, parts) + (has_bar ? LEAST_BAR + frame : 0) <= room) break;
     if (left_out[i] == BAR)
@@ -213,12 +179,6 @@ static bool is_owner(void) {
   return atomic_load_explicit(&owner, memory_order_relaxed) == &self;
 }
 
-/* Control characters in names would break the line. */
-static void without_controls(char *text) {
-  for (; *text != '\0'; text++)
-    if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
-}
-
 void progress_begin(int64_t total, const char *unit, const char *format, ...) {
   va_list arguments;
   if (own.out == NULL || own.interval <= 0) return;
@@ -229,7 +189,7 @@ void progress_begin(int64_t total, const char *unit, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(own.now.what + used, sizeof own.now.what - (size_t)used, format, arguments);
   va_end(arguments);
-  without_controls(own.now.what);
+  text_without_controls(own.now.what);
   atomic_store(&done, 0);
   atomic_store(&next, atomic_load(&said) + (own.is_terminal ? FIRST_SECONDS : own.interval));
   atomic_store(&owner, &self);

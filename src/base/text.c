@@ -126,3 +126,38 @@ void text_write_grouped(double number, char *out, size_t size) {
   }
   if (size > 0) out[used] = '\0';
 }
+
+void text_write_duration(double seconds, char *out, size_t size) {
+  int64_t s = seconds < 1e9 ? (int64_t)(seconds + 0.5) : INT64_C(1000000000);
+  if (s < 60)
+    snprintf(out, size, "%" PRId64 " s", s);
+  else if (s < 3600)
+    snprintf(out, size, "%" PRId64 " min %" PRId64 " s", s / 60, s % 60);
+  else if (s < 86400)
+    snprintf(out, size, "%" PRId64 " h %" PRId64 " min", s / 3600, s / 60 % 60);
+  else
+    snprintf(out, size, "%" PRId64 " d %" PRId64 " h", s / 86400, s / 3600 % 24);
+}
+
+/* Those outside of ASCII may be wide. Of a character of several bytes the first one counts. */
+static int columns_of(char c) {
+  bool is_continuation = ((unsigned char)c & 0xC0) == 0x80;
+  return (unsigned char)c < 0x80 ? 1 : is_continuation ? 0 : 2;
+}
+
+int text_columns(const char *text) {
+  int n = 0;
+  for (; *text != '\0'; text++) n += columns_of(*text);
+  return n;
+}
+
+void text_clip(char *text, int room) {
+  int n = 0;
+  while (*text != '\0' && n + columns_of(*text) <= room) n += columns_of(*text++);
+  *text = '\0';
+}
+
+void text_without_controls(char *text) {
+  for (; *text != '\0'; text++)
+    if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
+}

@@ -44,4 +44,14 @@ void text_write_bytes(int64_t bytes, char *out, size_t size);
  * `size`. */
 void text_write_grouped(double number, char *out, size_t size);
 
+/* Writes a number of seconds for readers: "12 s", "2 min 10 s", "3 h 5 min", "2 d 7 h". Cut off at `size`. */
+void text_write_duration(double seconds, char *out, size_t size);
+
+/* Columns that a text in UTF-8 takes on a terminal, at most: a character outside of ASCII counts as two. */
+int text_columns(const char *text);
+/* Cuts the text so that it takes at most `room` such columns. */
+void text_clip(char *text, int room);
+/* Replaces control characters, which would break a line, by '?'. */
+void text_without_controls(char *text);
+
 #endif
