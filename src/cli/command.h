@@ -5,8 +5,9 @@
 
 #include "request/request.h"
 
-extern const command_t command_import, command_check, command_train, command_eval, command_predict,
-    command_info, command_diff, command_solve, command_gradcheck, command_lr_find, command_bench,
-    command_adopt, command_runs, command_history, command_reference, command_sweep, command_landscape;
+extern const command_t command_import, command_check, command_train, command_sweep, command_solve,
+    command_eval, command_predict, command_gradcheck, command_lr_find, command_landscape, command_bench,
+    command_runs, command_info, command_history, command_watch, command_diff, command_adopt,
+    command_reference;
 
 #endif

@@ -145,16 +145,12 @@ ls_status history_print(const history_options_t *options, const log_t *log, ls_e
   char directory[NAMED_PATH_SIZE];
   arena_t arena = {0};
   run_facts_t facts;
-  epochs_t brief, epochs;
+  epochs_t epochs;
   TRY(run_named(options->run, directory, error));
   if (!run_is_one(directory))
     return error_set(error, LS_USAGE,
                      "%.200s is not the directory of a run: none of the files of a run is in it", directory);
-  ls_status status = run_facts_read(directory, &arena, &facts, &brief, error);
-  if (status == LS_OK) {
-    epochs_free(&brief);
-    status = epochs_read(directory, true, &epochs, error);
-  }
+  ls_status status = run_facts_read(directory, true, &arena, &facts, &epochs, error);
   if (status == LS_OK) {
     status = put(options, &facts, &epochs, log, error);
     epochs_free(&epochs);

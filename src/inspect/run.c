@@ -35,15 +35,6 @@ __attribute__((format(printf, 2, 3))) static void line(const char *label, const 
   va_end(args);
 }
 
-/* What the reason of an end means; the state's own meaning if there is no reason. */
-static const char *reason_text(const run_facts_t *facts) {
-  for (int s = STOP_NOT + 1; s < STOPS && facts->reason != NULL; s++)
-    if (strcmp(facts->reason, stop_name((stop_reason_t)s)) == 0) return stop_text((stop_reason_t)s);
-  if (facts->reason != NULL && strcmp(facts->reason, "diverged") == 0)
-    return "the numbers were not finite any more";
-  return run_state_meaning(facts->state);
-}
-
 static void print_state(const run_view_t *view) {
   const run_facts_t *facts = &view->facts;
   const double *figures = facts->figures;
@@ -53,7 +44,7 @@ static void print_state(const run_view_t *view) {
   if (facts->owner != NULL)
     line("status", "running: it belongs to %s", facts->owner);
   else
-    line("status", "%s: %s", run_state_name(facts->state), reason_text(facts));
+    line("status", "%s: %s", run_state_name(facts->state), run_facts_reason(facts));
   if (when[0] != '\0') line(facts->state == RUN_INTERRUPTED ? "last event" : "ended", "%s", when);
   if (!isnan(figures[FIGURE_STEPS])) {
     printf("%-12s %.0f steps", "progress", figures[FIGURE_STEPS]);
@@ -355,7 +346,7 @@ ls_status inspect_run(const char *directory, ls_error *error) {
         "lists the runs in it",
         path, path);
   TRY(run_files_find(path, &view.files, error));
-  ls_status status = run_facts_read(path, &arena, &view.facts, &view.epochs, error);
+  ls_status status = run_facts_read(path, false, &arena, &view.facts, &view.epochs, error);
   if (status == LS_OK) {
     status = print_view(&view, error);
     epochs_free(&view.epochs);

@@ -70,7 +70,8 @@ __attribute__((format(printf, 4, 5))) static ls_status put(const char **out, are
   return *out == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a run") : LS_OK;
 }
 
-static ls_status read_files(run_facts_t *facts, arena_t *arena, epochs_t *epochs, ls_error *error) {
+static ls_status read_files(run_facts_t *facts, bool with_times, arena_t *arena, epochs_t *epochs,
+                            ls_error *error) {
   char path[NAMED_PATH_SIZE + 16];
   yaml_value_t *summary = NULL;
   ls_error why = {0};
@@ -80,7 +81,7 @@ static ls_status read_files(run_facts_t *facts, arena_t *arena, epochs_t *epochs
   snprintf(path, sizeof path, "%s/log.jsonl", facts->path);
   TRY(note(facts, arena, run_log_read(path, &facts->log, &why), &why, error));
   TRY(note(facts, arena, run_settings_read(facts->path, arena, &facts->settings, &why), &why, error));
-  TRY(note(facts, arena, epochs_read(facts->path, false, epochs, &why), &why, error));
+  TRY(note(facts, arena, epochs_read(facts->path, with_times, epochs, &why), &why, error));
   if (epochs->damage[0] == '\0') return LS_OK;
   snprintf(why.message, sizeof why.message, "%s", epochs->damage);
   return note(facts, arena, LS_BAD_DATA, &why, error);
@@ -102,6 +103,14 @@ static run_state_t state_for(const char *reason) {
     if (strcmp(reason, stop_name((stop_reason_t)s)) == 0)
       return stop_status((stop_reason_t)s) == LS_OK ? RUN_FINISHED : RUN_STOPPED;
   return RUN_FAILED;
+}
+
+const char *run_facts_reason(const run_facts_t *facts) {
+  for (int s = STOP_NOT + 1; s < STOPS && facts->reason != NULL; s++)
+    if (strcmp(facts->reason, stop_name((stop_reason_t)s)) == 0) return stop_text((stop_reason_t)s);
+  if (facts->reason != NULL && strcmp(facts->reason, "diverged") == 0)
+    return "the numbers were not finite any more";
+  return run_state_meaning(facts->state);
 }
 
 static ls_status find_state(run_facts_t *facts, arena_t *arena, ls_error *error) {
@@ -207,8 +216,8 @@ static ls_status find_checksum(run_facts_t *facts, arena_t *arena, const epochs_
   return put(&facts->checksum, arena, error, "%016" PRIx64, epochs->checksums[epochs->n - 1]);
 }
 
-ls_status run_facts_read(const char *directory, arena_t *arena, run_facts_t *out, epochs_t *epochs,
-                         ls_error *error) {
+ls_status run_facts_read(const char *directory, bool with_times, arena_t *arena, run_facts_t *out,
+                         epochs_t *epochs, ls_error *error) {
   const char *slash = strrchr(directory, '/');
   run_facts_t facts = {0};
   *epochs = (epochs_t){0};
@@ -217,7 +226,7 @@ ls_status run_facts_read(const char *directory, arena_t *arena, run_facts_t *out
   ls_status status = facts.path == NULL || facts.name == NULL
                          ? error_set(error, LS_NO_MEMORY, "no memory for a run")
                          : LS_OK;
-  if (status == LS_OK) status = read_files(&facts, arena, epochs, error);
+  if (status == LS_OK) status = read_files(&facts, with_times, arena, epochs, error);
   if (status == LS_OK) status = find_state(&facts, arena, error);
   if (status == LS_OK) find_figures(&facts, epochs);
   if (status == LS_OK) status = find_layout(&facts, arena, error);

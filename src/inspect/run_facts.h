@@ -78,9 +78,13 @@ typedef struct {
 } run_facts_t;
 
 /* Reads what is known of the run in a directory (which need not exist). Texts are in the arena. `epochs`:
- * filled with the run's epochs, without times, caller-owned (epochs_free), empty on failure. LS_NO_MEMORY. */
-ls_status run_facts_read(const char *directory, arena_t *arena, run_facts_t *out, epochs_t *epochs,
-                         ls_error *error);
+ * filled with the run's epochs, with their times if `with_times` (epochs_read), caller-owned (epochs_free),
+ * empty on failure. LS_NO_MEMORY. */
+ls_status run_facts_read(const char *directory, bool with_times, arena_t *arena, run_facts_t *out,
+                         epochs_t *epochs, ls_error *error);
+
+/* Why the run has ended, for users; the meaning of its state if it gives no reason. Static. */
+const char *run_facts_reason(const run_facts_t *facts);
 
 /* The index of the epoch whose parameters model.h5 holds: the one with the step `model_step`, or the last
  * one. The run has epochs. */

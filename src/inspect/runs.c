@@ -196,7 +196,7 @@ ls_status runs_print(const runs_options_t *options, const log_t *log, ls_error *
     status = error_set(error, LS_NO_MEMORY, "no memory for a table of runs");
   for (size_t r = 0; r < choice.n && status == LS_OK; r++) {
     epochs_t epochs;
-    status = run_facts_read(choice.paths[r], &arena, &facts[r], &epochs, error);
+    status = run_facts_read(choice.paths[r], false, &arena, &facts[r], &epochs, error);
     if (status == LS_OK) epochs_free(&epochs);
   }
   bool with_settings = options->settings || (choice.are_named && choice.n > 1);

@@ -34,7 +34,7 @@ static known_t know(const char *log, const char *summary) {
   epochs_t epochs;
   if (log != NULL) put_file("runs/a/log.jsonl", log);
   if (summary != NULL) put_file("runs/a/summary.json", summary);
-  OK(run_facts_read("runs/a", &known.arena, &known.facts, &epochs, error));
+  OK(run_facts_read("runs/a", false, &known.arena, &known.facts, &epochs, error));
   epochs_free(&epochs);
   return known;
 }
