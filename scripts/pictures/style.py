@@ -52,21 +52,40 @@ def legend_below(fig, handles=None, labels=None, columns=4):
             for handle, label in zip(*axes.get_legend_handles_labels()):
                 found.setdefault(label, handle)
         handles, labels = list(found.values()), list(found)
-    return fig.legend(handles, labels, loc="outside lower center", ncols=min(columns, max(len(labels), 1)))
+    columns = min(columns, max(len(labels), 1))
+    strip = (0.07 + 0.2 * -(-len(labels) // columns)) / fig.get_figheight()
+    fig.get_layout_engine().set(rect=(0, strip, 1, 1 - strip))
+    return fig.legend(handles, labels, loc="lower center", ncols=columns)
 
 
-def limits_of(curves, spread=4.0):
-    """Limits (low, high) that show all ordinary values of several curves: points that lie further from the median of all
-    than `spread` times the range of the middle half of some curve's values are left out, but never the smallest value."""
+def legend_right(fig, handles):
+    """In a strip of its own right of all panels, as wide as its texts need."""
+    legend = fig.legend(handles=handles, loc="upper right")
+    strip = (legend.get_window_extent(fig.canvas.get_renderer()).width / fig.dpi + 0.1) / fig.get_figwidth()
+    fig.get_layout_engine().set(rect=(0, 0, 1 - strip, 1))
+    return legend
+
+
+def limits_of(curves, reach=3.0):
+    """Limits (low, high) that show several curves although one of them may shoot up: values further above the smallest of
+    all than `reach` times the span of the middle curve lie outside. Of two curves the flatter one is the middle. With one
+    curve nothing lies outside. None without finite values."""
     finite = [np.asarray(curve)[np.isfinite(curve)] for curve in curves]
     finite = [curve for curve in finite if len(curve)]
     if not finite:
         return None
-    low = min(curve.min() for curve in finite)
-    ends = sorted(np.median(curve) + spread * max(np.subtract(*np.percentile(curve, [75, 25])), 1e-12) for curve in finite)
-    high = min(max(curve.max() for curve in finite), max(ends[len(ends) // 2], low))
+    low, tops = min(curve.min() for curve in finite), sorted(curve.max() for curve in finite)
+    middle = tops[(len(tops) - 1) // 2]
+    high = min(tops[-1], low + reach * (middle - low)) if middle > low else tops[-1]
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
     return low - margin, high + margin
+
+
+def log_ticks(low, high):
+    """Round numbers for a logarithmic axis: 1, 2, 5 of each decade, or only powers of ten if these are many."""
+    decades = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 1)
+    ticks = [digit * 10.0 ** power for power in decades for digit in (1, 2, 5) if low <= digit * 10.0 ** power <= high]
+    return ticks if len(ticks) <= 9 else [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
 
 
 # ---- files ----
