@@ -143,3 +143,60 @@ def feature_names(path, count):
     if names is None or len(names) != count:
         return [f"x{i + 1}" for i in range(count)]
     return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+# ---- a run on rows of a data file ----
+
+def add_run_data(parser, split="test"):
+    """The arguments that choose rows for a run's model."""
+    parser.add_argument("--data", metavar="FILE.h5", help="data file (default: data.file of the run)")
+    parser.add_argument("--split", default=split, choices=("train", "valid", "test"), help="its rows (default: %(default)s)")
+    parser.add_argument("--samples", type=int, metavar="N", help="Monte-Carlo dropout with N samples, as lockstep predict")
+    add_program(parser)
+
+
+def predict_options(options):
+    return ["--samples", options.samples] if options.samples else []
+
+
+def data_of(run, options):
+    """The path of the data file, and x (n, features) and y (n, k) of the chosen rows, y None if there is none."""
+    chosen = settings(run)["data"]
+    if (chosen.get("window") or {}).get("length"):
+        raise Unfit(f"{run} forecasts a series; this picture needs rows that are independent of each other")
+    path = options.data or chosen["file"]
+    prefix = {"train": "", "valid": "valid_", "test": "test_"}[options.split]
+    x_name, y_name = (chosen.get(prefix + key) or f"{options.split}/{key}" for key in ("x", "y"))
+    try:
+        with h5py.File(path) as file:
+            if x_name not in file:
+                there = [name for name in ("train", "valid", "test") if f"{name}/x" in file]
+                raise Unfit(f"{path} has no {x_name}; --split may be: {', '.join(there) or 'none, no usual name is there'}")
+            x = file[x_name][:]
+            y = file[y_name][:] if y_name in file else None
+    except OSError as error:
+        raise Unfit(f"{path} cannot be read: {error}; name the data file with --data") from None
+    return path, x.reshape(len(x), -1), None if y is None else y.reshape(len(y), -1)
+
+
+def answers_of(run, options):
+    """What a run says of the chosen rows (a dictionary of arrays), and their targets (n, k)."""
+    path, _, y = data_of(run, options)
+    prefix = {"train": "", "valid": "valid_", "test": "test_"}[options.split]
+    x_name = settings(run)["data"].get(prefix + "x") or f"{options.split}/x"
+    if y is None:
+        raise Unfit(f"{path} has no targets for its {options.split} rows")
+    return Program(options.lockstep).predict(model_file(run), data=path, x=x_name, options=predict_options(options)), y
+
+
+def column(array, target, what):
+    """One target of (n, k) values."""
+    if not 0 <= target < array.shape[1]:
+        raise Unfit(f"--target {target}: {what} has {array.shape[1]} targets, counted from 0")
+    return array[:, target].astype(float)
+
+
+def name_of(run):
+    """A run as a legend names it."""
+    path = pathlib.Path(run)
+    return path.parent.name if path.suffix == ".h5" else path.name

@@ -162,7 +162,7 @@ def draw_serial(axes, part):
     axes.set_title("Karp–Flatt serial fraction", loc="left")
 
 
-def scaling(part, folder):
+def scaling_figure(part):
     """Time, speed-up, efficiency and serial fraction over cores."""
     figure, panels = plt.subplots(2, 2, figsize=(9, 6.6))
     all_cores = sorted({case.cores for case in part.cases})
@@ -178,7 +178,11 @@ def scaling(part, folder):
     handles += [Line2D([], [], color=GREY, linestyle="", marker=".", label="a repeat of any layout"),
                 Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="ideal"), *fitted]
     legend_below(figure, handles)
-    return save(figure, folder, f"{part.name}-scaling")
+    return figure
+
+
+def scaling(part, folder):
+    return save(scaling_figure(part), folder, f"{part.name}-scaling")
 
 
 def stack_phases(panels, part):
@@ -217,7 +221,7 @@ def draw_peak_shares(axes, part):
     axes.set_title("of the cores' peak", loc="left")
 
 
-def phases(part, folder, peak_known):
+def phases_figure(part, peak_known):
     """Where the time of a step goes, and how much of the peak that is."""
     columns = 3 if peak_known else 2
     figure, panels = plt.subplots(1, columns, figsize=(10.5, 1.4 + 0.32 * len(part.cases)), sharey=True,
@@ -232,10 +236,14 @@ def phases(part, folder, peak_known):
     for axes in panels[:2]:
         axes.xaxis.set_major_locator(MaxNLocator(5))
     legend_below(figure, panels[0].get_legend_handles_labels()[0])
-    return save(figure, folder, f"{part.name}-phases")
+    return figure
 
 
-def steps(part, folder):
+def phases(part, folder, peak_known):
+    return save(phases_figure(part, peak_known), folder, f"{part.name}-phases")
+
+
+def steps_figure(part):
     """Every measured step of every repeat: the spread within runs and between them."""
     figure, axes = plt.subplots(figsize=(10.5, 1.1 + 0.4 * len(part.cases)), layout="constrained")
     colours = dict(zip(part.best, COLOURS))
@@ -253,7 +261,11 @@ def steps(part, folder):
     plain_ticks(axes.xaxis, every * factor)
     axes.set_xlim(every.min() * factor / 1.1, every.max() * factor * 1.2)  # room for the last label
     axes.set_title(f"{unit} of every measured step; a line of dots for each repeat, its median a bar", loc="left")
-    return save(figure, folder, f"{part.name}-steps")
+    return figure
+
+
+def steps(part, folder):
+    return save(steps_figure(part), folder, f"{part.name}-steps")
 
 
 def draw_model(axes, predicted, values, factor, colour, label):

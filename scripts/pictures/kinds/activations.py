@@ -10,6 +10,7 @@ from the left. `step` has none.
 import math
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from pictures import style
 
@@ -79,7 +80,7 @@ def draw(options):
         raise style.Unfit(f"there is no activation {unknown[0]}; lockstep has {', '.join(FUNCTIONS)}")
     if not options.range > 0:
         raise style.Unfit(f"--range {options.range:g} is not above 0")
-    columns = min(len(names), 4)
+    columns = min(len(names), 5)
     rows = -(-len(names) // columns)
     fig, grid = style.figure(rows, columns, height=1.65 if rows > 1 else 2.4, sharex=True, sharey=rows > 1)
     x = np.linspace(-options.range, options.range, 401)
@@ -91,6 +92,7 @@ def draw(options):
         if slope is not None:
             axes.plot(x, jumps_cut(slope(x), 0.1), "--", color=style.ORANGE, label="f'(x)")
         axes.set_title(name)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     for axes in list(grid.flat)[len(names):]:
         axes.remove()
     if rows > 1:
