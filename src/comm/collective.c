@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 1 << 30 }; /* MPI counts are ints, so larger buffers are sent in several messages */
-
 /* ---- agreement ---- */
 
 ls_status world_agree(world_t *world, ls_status status, ls_error *error) {
@@ -35,8 +33,8 @@ ls_status world_agree(world_t *world, ls_status status, ls_error *error) {
 
 ls_status world_broadcast(world_t *world, void *bytes, size_t size, int root, ls_error *error) {
   char *at = bytes;
-  for (size_t done = 0; done < size; done += CHUNK) {
-    int count = (int)(size - done < CHUNK ? size - done : CHUNK);
+  for (size_t done = 0; done < size; done += world->message) {
+    int count = (int)(size - done < world->message ? size - done : world->message);
     TRY_MPI(world, error, MPI_Ibcast, at + done, count, MPI_BYTE, root, world->all);
   }
   return LS_OK;
@@ -53,16 +51,16 @@ ls_status world_gather(world_t *world, const void *mine, size_t size, void *all,
 }
 
 static ls_status send_chunks(world_t *world, const char *bytes, size_t size, int root, ls_error *error) {
-  for (size_t done = 0; done < size; done += CHUNK) {
-    int count = (int)(size - done < CHUNK ? size - done : CHUNK);
+  for (size_t done = 0; done < size; done += world->message) {
+    int count = (int)(size - done < world->message ? size - done : world->message);
     TRY_MPI(world, error, MPI_Isend, bytes + done, count, MPI_BYTE, root, 0, world->all);
   }
   return LS_OK;
 }
 
 static ls_status receive_chunks(world_t *world, char *bytes, size_t size, int from, ls_error *error) {
-  for (size_t done = 0; done < size; done += CHUNK) {
-    int count = (int)(size - done < CHUNK ? size - done : CHUNK);
+  for (size_t done = 0; done < size; done += world->message) {
+    int count = (int)(size - done < world->message ? size - done : world->message);
     TRY_MPI(world, error, MPI_Irecv, bytes + done, count, MPI_BYTE, from, 0, world->all);
   }
   return LS_OK;
@@ -87,7 +85,7 @@ ls_status world_gather_pieces(world_t *world, const void *mine, const size_t *si
 
 static ls_status reduce_in_place(world_t *world, void *values, size_t n, size_t element, MPI_Datatype type,
                                  MPI_Op op, ls_error *error) {
-  size_t most = (size_t)CHUNK / element;
+  size_t most = world->message / element;
   for (size_t done = 0; done < n; done += most) {
     int count = (int)(n - done < most ? n - done : most);
     void *at = (char *)values + done * element;

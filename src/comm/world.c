@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MOST_BYTES = 1 << 30 }; /* MPI counts are ints, so larger buffers are sent in several messages */
+
 /* Used until world_agree has its tables. */
 ls_status agree_on_memory(world_t *world, bool has_memory, ls_error *error) {
   int mine = has_memory, all = 0;
@@ -182,6 +184,7 @@ static void give_up(world_t **world) {
 
 ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   world->all = world->node = world->lane = MPI_COMM_NULL;
+  world->message = MOST_BYTES;
   MPI_Comm_size(world->start, &world->size);
   world->node_of = calloc((size_t)world->size, sizeof *world->node_of);
   world->offsets = calloc((size_t)world->size, sizeof *world->offsets);

@@ -33,6 +33,7 @@ struct world {
   int *offsets;                  /* (size): work space for the lane's collectives */
   char (*hosts)[HOST_NAME_SIZE]; /* (size) */
   peer_t *peers;                 /* (size): the pages of the ranks of this host; NULL: not known yet */
+  size_t message;                /* most bytes of one message */
   double timeout;                /* seconds to wait for other ranks, 0: for ever */
   bool is_guest;                 /* of a program that has started MPI itself (world_adopt) */
   bool lost;                     /* some ranks did not answer: no communication any more */

@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 
 static size_t segment_floats(int place) {
   return place == 1 ? 0 : 1000 + 37 * (size_t)place;
@@ -40,16 +42,47 @@ static void check_window(world_t *world) {
   CHECK(window == NULL, "the window is still there");
 }
 
-/* More than any machine has: refused on all ranks, with the reason. */
+/* More than any machine has, wanted by one rank after the other: refused on all ranks, with the reason. */
 static void check_refusal(world_t *world) {
-  ls_error error = {0};
-  window_t *window = NULL;
   if (world_size(world) == 1)
     return; /* a rank alone gets plain memory, which may be promised and not there */
-  size_t bytes = world_rank(world) == world_size(world) - 1 ? (size_t)1 << 46 : 64;
-  ls_status status = window_create(world, bytes, "the test", &window, &error);
-  CHECK(status != LS_OK && window == NULL, "64 TB were given");
-  CHECK(error.message[0] != '\0', "no message");
+  for (int r = 0; r < world_size(world); r++) {
+    ls_error error = {0};
+    window_t *window = NULL;
+    size_t bytes = world_rank(world) == r ? (size_t)1 << 46 : 64;
+    ls_status status = window_create(world, bytes, "the test", &window, &error);
+    CHECK(status != LS_OK && window == NULL, "64 TB were given to rank %d", r);
+    CHECK(error.message[0] != '\0', "no message");
+  }
+}
+
+/* This rank may write files of so many bytes. */
+static void limit_files(rlim_t bytes) {
+  struct rlimit limit;
+  getrlimit(RLIMIT_FSIZE, &limit);
+  limit.rlim_cur = bytes;
+  setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/* The segments of all ranks are in one file. Rank r wants 0.6 MB and 0.1 MB for each rank before it; one rank
+ * after the other may not write a file that holds all of them, though it may for any of them. */
+static void check_limit_of_one_rank(world_t *world) {
+  const int size = world_size(world);
+  char expected[64];
+  double total = 0;
+  for (int r = 0; r < size; r++) total += 640000 + 64000 * r;
+  snprintf(expected, sizeof expected, "%.1f MB", total / 1e6);
+  for (int r = 0; r < size && size > 1; r++) {
+    ls_error error = {0};
+    window_t *window = NULL;
+    if (world_rank(world) == r) limit_files((rlim_t)total - 1000);
+    ls_status status =
+        window_create(world, (size_t)(640000 + 64000 * world_rank(world)), "the test", &window, &error);
+    limit_files(RLIM_INFINITY);
+    CHECK(status == LS_NO_MEMORY && window == NULL, "rank %d: status %d", world_rank(world), (int)status);
+    CHECK(strstr(error.message, expected) != NULL, "no %s in: %s", expected, error.message);
+    window_destroy(&window);
+  }
 }
 
 enum { THREADS = 3, ROUNDS = 200, MOST_COUNTERS = 64 };
@@ -125,6 +158,7 @@ int main(int argc, char **argv) {
   }
   check_barrier_limit();
   check_refusal(world);
+  check_limit_of_one_rank(world);
   world_destroy(&world);
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
