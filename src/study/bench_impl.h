@@ -33,6 +33,9 @@ double median(double *values, int n); /* sorts the values */
 
 /* Sums a figure over all ranks; every rank gets the sum. Collective. */
 ls_status sum_over_ranks(world_t *world, double mine, double *out, ls_error *error);
+/* The same sum divided by `count`, over all ranks, of what `mine` is made of: with 1 the mean of the ranks,
+ * with the threads of each rank that of all threads. Collective. */
+ls_status mean_over_ranks(world_t *world, double mine, double count, double *out, ls_error *error);
 
 /* The precision whose instruction limits the products of the run; fp32 if this CPU has no instruction for the
  * run's precision. */

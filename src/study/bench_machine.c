@@ -85,6 +85,14 @@ done:
   return status;
 }
 
+ls_status mean_over_ranks(world_t *world, double mine, double count, double *out, ls_error *error) {
+  double sum = 0, all = 0;
+  TRY(sum_over_ranks(world, mine, &sum, error));
+  TRY(sum_over_ranks(world, count, &all, error));
+  *out = sum / all;
+  return LS_OK;
+}
+
 /* ---- floating-point peak ---- */
 
 /* FLOP/s of this thread while the others do the same; 0 if the CPU lacks the instruction. */

@@ -108,12 +108,8 @@ static ls_status measure_layer(const team_t *team, const precision_t *precision,
   }
   ls_status status = short_of_memory ? error_set(error, LS_NO_MEMORY, "no memory to measure a layer") : LS_OK;
   TRY(world_agree(team->world, status, error));
-  double threads = 0, *figures[] = {&out->forward, &out->backward_data, &out->backward_weights};
-  TRY(sum_over_ranks(team->world, team->threads, &threads, error));
-  for (int i = 0; i < 3; i++) {
-    TRY(sum_over_ranks(team->world, rates[i], figures[i], error));
-    *figures[i] /= threads;
-  }
+  double *figures[] = {&out->forward, &out->backward_data, &out->backward_weights};
+  for (int i = 0; i < 3; i++) TRY(mean_over_ranks(team->world, rates[i], team->threads, figures[i], error));
   out->in = weight->shape[1];
   out->out = weight->shape[0];
   memcpy(out->name, weight->name, sizeof out->name);
@@ -253,11 +249,10 @@ ls_status bench_steps(const team_t *team, const training_t *training, bench_t *o
   engine_seconds(training->engine, before);
   TRY(run_chunks(team, &walk, chunk, out, error));
   engine_seconds(training->engine, after);
-  for (int p = 0; p < PHASES; p++) {
-    TRY(sum_over_ranks(world, (after[p] - before[p]) / (double)out->run.steps, &out->run.phases[p], error));
-    out->run.phases[p] /= world_size(world);
-  }
-  TRY(sum_over_ranks(world, out->run.mean_seconds / world_size(world), &out->run.mean_seconds, error));
+  for (int p = 0; p < PHASES; p++)
+    TRY(mean_over_ranks(world, (after[p] - before[p]) / (double)out->run.steps, 1, &out->run.phases[p],
+                        error));
+  TRY(mean_over_ranks(world, out->run.mean_seconds, 1, &out->run.mean_seconds, error));
   out->parameters = graph_parameters(training->graph);
   out->run.update_bytes = update_bytes(training, &precisions[out->precision], (double)out->parameters);
   return LS_OK;

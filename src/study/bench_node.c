@@ -136,13 +136,12 @@ ls_status bench_node(const team_t *team, bench_t *out, ls_error *error) {
     if (omp_get_thread_num() == 0) barrier = own;
   }
   window_destroy(&window);
-  double nodes = world_nodes(team->world), ranks = world_size(team->world);
+  double nodes = world_nodes(team->world);
   double *figures[] = {&out->machine.cross_read, &out->machine.cross_write, &out->machine.own_read};
   for (int i = 0; i < 3; i++) {
     TRY(sum_over_ranks(team->world, crossing[i], figures[i], error));
     *figures[i] /= nodes;
   }
-  TRY(sum_over_ranks(team->world, barrier, &out->machine.barrier, error));
-  out->machine.barrier /= ranks;
+  TRY(mean_over_ranks(team->world, barrier, 1, &out->machine.barrier, error));
   return measure_reductions(team, out, error);
 }

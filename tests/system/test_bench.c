@@ -2,6 +2,7 @@
 #include "system/run.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 TestSuite(bench, .init = place_make, .fini = place_remove);
@@ -42,4 +43,36 @@ Test(bench, says_what_it_lacks) {
   result = run(2, "bench");
   cr_assert_eq(result.code, 2, "%s", result.err);
   cr_assert_not_null(strstr(result.err, "--network"), "%s", result.err);
+}
+
+/* 100 rows in steps of 64 and 36. Two ranks, as nodes of their own. */
+Test(bench, figures_of_a_network_are_of_all_ranks) {
+  static const char *const phases[] = {"read", "gather", "forward",  "backward",
+                                       "fold", "wait",   "exchange", "update"};
+  write_dataset("data.h5", (spec_t){.rows = 100});
+  write_text(
+      "net.yaml",
+      "data: {file: data.h5}\nmodel: {layers: [{dense: {units: 512, activation: tanh}}, {dense: %d}]}\n"
+      "loss: cross_entropy\noptimizer: adam\ntrain: {global_batch_size: 64}\n"
+      "parallel: {shards: 4, threads: 1, ranks_per_node: 1}\n",
+      CLASSES);
+  run_well(2, "bench net.yaml --seconds 0.1 --json two.json");
+  const char *json = file_text("two.json");
+  double sum = 0;
+  for (size_t p = 0; p < sizeof phases / sizeof phases[0]; p++) {
+    char key[32];
+    snprintf(key, sizeof key, "seconds_%s", phases[p]);
+    sum += json_double(json, key);
+  }
+  const double mean = json_double(json, "mean_step_seconds"), parameters = json_double(json, "parameters");
+  cr_expect(sum > 0.5 * mean && sum < 1.1 * mean, "phases of %g s in steps of %g s", sum, mean);
+  const double rows = json_double(json, "rows_per_second") * json_double(json, "step_seconds");
+  cr_expect(rows > 36 && rows < 60, "%g rows a step", rows); /* the mean of 64 and 36, or of an odd number */
+  cr_expect_float_eq(json_double(json, "peak_fp32_gflops_per_core") * 2,
+                     json_double(json, "peak_fp32_gflops"), 1e-3);
+  /* adam: m, v and the parameters are read and written, and each rank's sum is read; then the second layer's
+   * copy */
+  const double least = 8 * 4 * parameters, most = least + 2.0 * 4 * 512 * 16;
+  cr_expect(json_double(json, "update_bytes") >= least && json_double(json, "update_bytes") <= most,
+            "%g bytes", json_double(json, "update_bytes"));
 }
