@@ -3,12 +3,15 @@
  * file fails while it is read. */
 #include "data/stream_impl.h"
 #include "layout/validation.h"
+#include "store/descriptors.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { N = 9001, F = 5, S = 3, BATCH = 100, LIMIT = 256 * 1024 };
@@ -257,4 +260,67 @@ Test(stream, a_limit_that_is_too_small_says_which_would_do) {
   cr_assert_eq(open_stream(&f, (int64_t)(least * 1e6), false, true, &error), LS_OK, "%s", error.message);
   cr_assert_eq(stream_plan_steps(f.split.stream, ORDER_FULL, 1, 4000, &error), LS_OK, "%s", error.message);
   close_stream(&f);
+}
+
+/* ---- the thread ---- */
+
+static atomic_int reads; /* that have begun */
+static atomic_bool is_reading;
+static ls_status outcome_of_read; /* LS_OK: it goes on */
+
+static read_t read_slowly(stream_t *stream, ls_error *error) {
+  (void)stream;
+  atomic_store(&is_reading, true);
+  atomic_fetch_add(&reads, 1);
+  nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+  atomic_store(&is_reading, false);
+  if (outcome_of_read == LS_OK) return READ_SOMETHING;
+  error_set(error, outcome_of_read, "the disk is gone");
+  return READ_FAILED;
+}
+
+/* A reader that uses HDF5 has ended its read when the caller goes on, who uses HDF5 too. */
+Test(stream, a_reader_at_rest_reads_no_more) {
+  static fixture_t f;
+  ls_error error = {0};
+  cr_assert_eq(open_stream(&f, LIMIT, false, true, &error), LS_OK, "%s", error.message);
+  f.reader->needs_library = true;
+  stream_thread_begin(f.split.stream, read_slowly, 0);
+  for (int i = 1; i <= 3; i++) {
+    int before = atomic_load(&reads);
+    stream_thread_resume(f.reader);
+    while (atomic_load(&reads) == before) nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    stream_thread_rest(f.reader);
+    cr_assert_not(atomic_load(&is_reading), "the thread still reads");
+  }
+  close_stream(&f);
+}
+
+/* Nobody waits for rows of a reader that has failed, and its message is there. */
+Test(stream, a_reader_that_fails_is_not_waited_for, .timeout = 20) {
+  static fixture_t f;
+  ls_error error = {0};
+  cr_assert_eq(open_stream(&f, LIMIT, false, true, &error), LS_OK, "%s", error.message);
+  outcome_of_read = LS_IO;
+  stream_thread_begin(f.split.stream, read_slowly, 0);
+  stream_thread_resume(f.reader);
+  stream_thread_wait(f.reader, 5);
+  cr_assert(stream_failed(f.split.stream));
+  cr_assert_eq(stream_status(f.split.stream, &error), LS_IO);
+  cr_assert_str_eq(error.message, "the disk is gone");
+  close_stream(&f);
+}
+
+Test(stream, no_descriptor_stays_open) {
+  static fixture_t f;
+  ls_error error = {0};
+  int before = 0;
+  for (int i = 0; i < 3; i++) {
+    cr_assert_eq(open_stream(&f, LIMIT, false, true, &error), LS_OK, "%s", error.message);
+    cr_assert_eq(stream_plan_steps(f.split.stream, ORDER_FULL, 5, BATCH, &error), LS_OK, "%s", error.message);
+    check_steps(&f, ORDER_FULL, 0, 0, 4);
+    close_stream(&f);
+    if (i == 0) before = open_descriptors();
+  }
+  cr_assert_eq(open_descriptors(), before, "%d descriptors before, %d after", before, open_descriptors());
 }

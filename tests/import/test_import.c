@@ -552,6 +552,43 @@ Test(import, shuffle_deals_every_row_once_and_by_its_seed) {
   cr_assert(memcmp(a, c, sizeof a) != 0);
 }
 
+/* Rows of a megabyte are written five at a time: two whole blocks, and one row. */
+enum { LONG_ROW = 1 << 18, LONG_ROWS = 11 };
+
+Test(import, shuffled_rows_in_several_blocks_come_once_each_with_their_labels, .timeout = 60) {
+  float *x = calloc((size_t)LONG_ROW * LONG_ROWS, sizeof *x);
+  int64_t y[LONG_ROWS], labels[LONG_ROWS];
+  int seen[LONG_ROWS] = {0}, at_home = 0;
+  import_input_t input = {.x = "x", .y = "y"};
+  cr_assert(x != NULL);
+  for (int r = 0; r < LONG_ROWS; r++) {
+    y[r] = 10 * r;
+    for (int c = 0; c < LONG_ROW; c++) x[(size_t)r * LONG_ROW + (size_t)c] = (float)(r * 1000 + c % 997);
+  }
+  write_npy("x", 1, "{'descr': '<f4', 'fortran_order': False, 'shape': (11, 262144), }", x,
+            (size_t)LONG_ROW * LONG_ROWS * sizeof *x);
+  write_npy("y", 1, "{'descr': '<i8', 'fortran_order': False, 'shape': (11,), }", y, sizeof y);
+  cr_assert(run((import_options_t){.inputs = &input, .n_inputs = 1, .shuffle = true, .shuffle_seed = 3}) ==
+                LS_OK,
+            "%s", error.message);
+  store_t *store = open_output();
+  cr_assert(store_read_rows(store, "train/x", 0, LONG_ROWS, STORE_F32, x, &error) == LS_OK);
+  cr_assert(store_read_rows(store, "train/y", 0, LONG_ROWS, STORE_I64, labels, &error) == LS_OK);
+  for (int r = 0; r < LONG_ROWS; r++) {
+    const float *row = x + (size_t)r * LONG_ROW;
+    int number = (int)(row[0] / 1000);
+    cr_assert(number >= 0 && number < LONG_ROWS && labels[r] == 10 * number, "row %d: label %d", number,
+              (int)labels[r]);
+    seen[number]++;
+    at_home += number == r;
+    for (int c = 0; c < LONG_ROW; c++) cr_assert(row[c] == (float)(number * 1000 + c % 997));
+  }
+  for (int r = 0; r < LONG_ROWS; r++) cr_assert(seen[r] == 1, "row %d comes %d times", r, seen[r]);
+  cr_assert(at_home < LONG_ROWS - 1, "nothing was shuffled");
+  store_close(&store);
+  free(x);
+}
+
 Test(import, options_that_do_not_fit_are_refused) {
   static const import_share_t short_of_one[] = {{"train", 0.8}, {"test", 0.1}};
   static const import_share_t twice[] = {{"train", 0.5}, {"train", 0.5}};

@@ -310,16 +310,24 @@ static void count_all(job_t *job, uint64_t *stream) {
     for (int n = 0; n < NODES; n++) atomic_fetch_add(&job->nodes[n].progress[b].handed, RANKS);
 }
 
-static void run_step(job_t *job, driver_t *drivers, long tick, double limit, uint64_t *stream) {
-  pthread_t threads[NODES * RANKS];
+static void begin_step(job_t *job, driver_t *drivers, pthread_t *threads, long tick, double limit) {
   fold_all(job, tick);
   for (int r = 0; r < NODES * RANKS; r++) {
     drivers[r] = (driver_t){.job = job, .rank = r, .tick = tick, .limit = limit};
     cr_assert_eq(pthread_create(&threads[r], NULL, drive, &drivers[r]), 0);
   }
-  count_all(job, stream);
+}
+
+static void end_step(const pthread_t *threads) {
   for (int r = 0; r < NODES * RANKS; r++) pthread_join(threads[r], NULL);
   check_complaints();
+}
+
+static void run_step(job_t *job, driver_t *drivers, long tick, double limit, uint64_t *stream) {
+  pthread_t threads[NODES * RANKS];
+  begin_step(job, drivers, threads, tick, limit);
+  count_all(job, stream);
+  end_step(threads);
 }
 
 /* The parameters of each node, from which every shard's gradient of every step has been added up. */
@@ -403,5 +411,29 @@ Test(exchange, gives_up_when_messages_do_not_come) {
   for (int l = 0; l < RANKS; l++) job->lines[l].deaf = true;
   run_step(job, drivers, 0, 0.2, &stream);
   for (int r = 0; r < NODES * RANKS; r++) cr_assert_eq(drivers[r].status, LS_COMM, "rank %d waits on", r);
+  job_destroy(job);
+}
+
+static void set_deaf(job_t *job, bool deaf) {
+  for (int l = 0; l < RANKS; l++) {
+    pthread_mutex_lock(&job->lines[l].lock);
+    job->lines[l].deaf = deaf;
+    pthread_mutex_unlock(&job->lines[l].lock);
+  }
+}
+
+Test(exchange, waits_for_ever_without_a_limit) {
+  static driver_t drivers[NODES * RANKS];
+  pthread_t threads[NODES * RANKS];
+  uint64_t stream = 34;
+  job_t *job = job_create(&stream);
+  set_deaf(job, true);
+  begin_step(job, drivers, threads, 0, 0);
+  count_all(job, &stream);
+  nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+  set_deaf(job, false);
+  end_step(threads);
+  for (int r = 0; r < NODES * RANKS; r++) cr_assert_eq(drivers[r].status, LS_OK, "rank %d gives up", r);
+  check_parameters(job, 1);
   job_destroy(job);
 }

@@ -3,7 +3,11 @@
  */
 #include "store/store.h"
 
+#include "base/checksum.h"
+#include "store/descriptors.h"
+
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static char directory[64];
@@ -318,6 +323,87 @@ Test(store, the_same_content_is_the_same_bytes) {
   write_sample();
   snprintf(command, sizeof command, "cmp %s %s.before", path, path);
   cr_assert_eq(system(command), 0);
+}
+
+/* ---- what publishing asks of the system ---- */
+
+static int synced_files, synced_directories;
+
+/* In place of the C library's: counts, and passes the call on. */
+int fsync(int file) {
+  struct stat info;
+  if (fstat(file, &info) == 0) *(S_ISDIR(info.st_mode) ? &synced_directories : &synced_files) += 1;
+  return (int)syscall(SYS_fsync, file);
+}
+
+Test(store, publishing_syncs_the_file_and_its_directory) {
+  write_sample();
+  cr_assert(synced_files == 1 && synced_directories == 1, "%d files, %d directories", synced_files,
+            synced_directories);
+  OK(store_write_file(path, "text", e));
+  cr_assert(synced_files == 2 && synced_directories == 2, "%d files, %d directories", synced_files,
+            synced_directories);
+}
+
+static void use_everything(void) {
+  store_t *store = NULL;
+  store_bytes_t *bytes = NULL;
+  char other[160];
+  uint64_t seal = 0;
+  bool sealed = false;
+  write_sample();
+  OK(store_open(path, &store, e));
+  OK(store_verify(store, e));
+  store_close(&store);
+  OK(store_seal(path, &seal, e));
+  OK(store_check(path, 0, 1, &sealed, e));
+  cr_assert(sealed);
+  OK(store_create(path, &store, e));
+  OK(store_write(store, "x", STORE_U8, 1, (int64_t[]){3}, "abc", e));
+  store_close(&store); /* not published */
+  snprintf(other, sizeof other, "%s/file.txt", directory);
+  OK(store_write_file(other, "text", e));
+  OK(store_bytes_create(other, &bytes, e));
+  OK(store_bytes_append(bytes, "text", 4, e));
+  store_bytes_drop(&bytes);
+  FAILS(store_open(other, &store, e), LS_BAD_DATA, "file.txt");
+  FAILS(store_seal(other, &seal, e), LS_BAD_DATA, "file.txt");
+  snprintf(other, sizeof other, "%s/missing/file.txt", directory);
+  FAILS(store_bytes_create(other, &bytes, e), LS_IO, "missing");
+  FAILS(store_create(other, &store, e), LS_IO, "missing");
+}
+
+Test(store, no_descriptor_stays_open) {
+  use_everything(); /* libraries may keep something of their own from the first time */
+  int before = open_descriptors();
+  for (int i = 0; i < 3; i++) use_everything();
+  cr_assert_eq(open_descriptors(), before, "%d descriptors before, %d after", before, open_descriptors());
+}
+
+/* ---- arrays in pieces ---- */
+
+/* Two whole pieces of what is written and summed at a time, and half of a third one. */
+enum { PIECE_BYTES = 8 << 20, LONG_ROW = 1 << 18, LONG_ROWS = 5 * (PIECE_BYTES / 2) / (4 * LONG_ROW) };
+
+Test(store, a_large_array_has_all_of_its_pieces, .timeout = 60) {
+  store_t *store = NULL;
+  const size_t n = (size_t)LONG_ROW * LONG_ROWS;
+  uint32_t *values = malloc(n * sizeof *values), *found = calloc(n, sizeof *found);
+  uint64_t sums[4] = {0};
+  cr_assert(values != NULL && found != NULL);
+  for (size_t i = 0; i < n; i++) values[i] = (uint32_t)(i * 2654435761U) & 0x7fffffff;
+  OK(store_create(path, &store, e));
+  OK(store_write(store, "x", STORE_I32, 2, (int64_t[]){LONG_ROWS, LONG_ROW}, values, e));
+  OK(store_publish(&store, e));
+  OK(store_open(path, &store, e));
+  OK(store_read_rows(store, "x", 0, LONG_ROWS, STORE_I32, found, e));
+  cr_assert_eq(memcmp(values, found, n * sizeof *values), 0, "other values come back");
+  OK(store_read_rows(store, "manifest/checksums", 0, 1, STORE_U64, sums, e));
+  cr_assert_eq(sums[0], checksum_of(values, n * sizeof *values),
+               "the manifest's checksum is not of all rows");
+  store_close(&store);
+  free(values);
+  free(found);
 }
 
 /* ---- damage ---- */
