@@ -1,0 +1,84 @@
+/* Requests to stop: of each rank alone, early enough before a deadline to save, and the same on all ranks. */
+#include "train/stop_watch.h"
+
+#include "base/clock.h"
+#include "base/signals.h"
+#include "mpi/check.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A look at a watch that has just begun; seconds from now, 0: none. All ranks find the same. */
+static stop_reason_t look(world_t *world, stop_watch_t *watch) {
+  ls_error error = {0};
+  stop_reason_t stop = STOP_NOT;
+  int64_t most[2], least[2];
+  CHECK_OK(stop_watch_look(watch, &stop, &error));
+  most[0] = least[0] = stop;
+  most[1] = least[1] = watch->steps_left;
+  CHECK_OK(world_max_i64(world, most, 2, &error));
+  CHECK_OK(world_min_i64(world, least, 2, &error));
+  CHECK(most[0] == least[0], "some ranks stop, others do not");
+  CHECK(most[1] == least[1], "ranks do other numbers of steps");
+  return stop;
+}
+
+static stop_reason_t look_with(world_t *world, double time_limit, int64_t job_end, double bytes) {
+  stop_watch_t watch;
+  stop_watch_begin(&watch, world, clock_seconds(), time_limit, job_end, bytes);
+  return look(world, &watch);
+}
+
+/* A checkpoint of 1 GB takes about 10 s, until one has been timed. Time is kept for two of them. */
+static void check_time_to_save(world_t *world) {
+  CHECK(look_with(world, 1000, 0, 1e9) == STOP_NOT, "a limit far away stops the run");
+  CHECK(look_with(world, 10, 0, 0) == STOP_NOT, "10 s suffice for a checkpoint of nothing");
+  CHECK(look_with(world, 15, 0, 1e9) == STOP_TIME_LIMIT, "15 s do not suffice for 1 GB");
+  CHECK(look_with(world, 0, time(NULL) + 30, 0) == STOP_NOT, "a job that ends in 30 s stops");
+  CHECK(look_with(world, 0, time(NULL) + 30, 1e9) == STOP_JOB_END, "30 s do not suffice for 1 GB");
+  CHECK(look_with(world, 0, time(NULL) + 10, 0) == STOP_JOB_END, "10 s are kept for the end of the job");
+  stop_watch_t watch;
+  stop_watch_begin(&watch, world, clock_seconds(), 100, 0, 0);
+  stop_watch_saved(&watch, 1, &(background_cost_t){.wall = 2});
+  CHECK(look(world, &watch) == STOP_NOT, "a checkpoint of 3 s");
+  stop_watch_saved(&watch, 1, &(background_cost_t){.wall = 60});
+  CHECK(look(world, &watch) == STOP_TIME_LIMIT, "a checkpoint of 61 s, and 100 s are left");
+}
+
+static void check_each_rank(world_t *world) {
+  for (int r = 0; r < world_size(world); r++) {
+    const bool is_it = world_rank(world) == r;
+    char expected[48];
+    stop_watch_t watch;
+    CHECK(look_with(world, is_it ? 1e-3 : 0, 0, 0) == STOP_TIME_LIMIT, "the limit of rank %d", r);
+    CHECK(look_with(world, 0, is_it ? 1 : 0, 0) == STOP_JOB_END, "the job of rank %d", r);
+    stop_watch_begin(&watch, world, clock_seconds(), 0, 0, 0);
+    if (is_it) raise(SIGTERM);
+    CHECK(look(world, &watch) == STOP_SIGNAL, "the signal of rank %d", r);
+    snprintf(expected, sizeof expected, "SIGTERM came to rank %d on ", r);
+    char text[160];
+    stop_watch_text(&watch, STOP_SIGNAL, text, sizeof text);
+    CHECK(strncmp(text, expected, strlen(expected)) == 0, "rank %d: %s", world_rank(world), text);
+    stop_watch_begin(&watch, world, clock_seconds(), 0, 0, 0);
+    if (is_it) raise(SIGCONT);
+    CHECK(look(world, &watch) == STOP_NOT, "SIGCONT stops nothing");
+    CHECK(watch.save_due, "rank %d does not know that rank %d wants a checkpoint", world_rank(world), r);
+    CHECK(look(world, &watch) == STOP_NOT && !watch.save_due, "it is asked for once");
+  }
+}
+
+int main(int argc, char **argv) {
+  world_t *world = NULL;
+  ls_error error = {0};
+  if (world_create(&argc, &argv, &world, &error) != LS_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    return EXIT_FAILURE;
+  }
+  signals_note();
+  check_time_to_save(world);
+  check_each_rank(world);
+  world_destroy(&world);
+  return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
