@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs test_NAME.py on scripts/NAME.py with a Python that has what it needs, or says why not.
-#   python.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM NAME
+#   python.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM NAME [CLASS…]
 set -euo pipefail
 if ! "$1/scripts/python.sh" -c ''; then
   exit 77
@@ -8,4 +8,4 @@ fi
 MPLCONFIGDIR=$(mktemp -d)
 export MPLCONFIGDIR PYTHONDONTWRITEBYTECODE=1
 trap 'rm -rf "$MPLCONFIGDIR"' EXIT
-"$1/scripts/python.sh" "$1/tests/study/test_$3.py" "$1/scripts/$3.py" "$2"
+"$1/scripts/python.sh" "$1/tests/study/test_$3.py" "$1/scripts/$3.py" "$2" "${@:4}"

@@ -1,6 +1,6 @@
 """Scaling studies: formulas against hand calculations, and a tiny study whose report is worked out again from its CSV.
 
-    test_scaling.py SCALING.PY LOCKSTEP
+    test_scaling.py SCALING.PY LOCKSTEP [CLASS…]
 """
 import csv
 import itertools
@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 import unittest.mock
 
@@ -174,6 +175,27 @@ class Formulas(unittest.TestCase):
         self.assertAlmostEqual(prediction.exchange_seconds(network, 1e6, 2, 2), 2 * (1e-5 + 0.99e-3 * (5e5 - 8) / (1e6 - 8)))
         self.assertEqual(prediction.exchange_seconds(network, 8e6, 1, 8), 0)
 
+    def test_prediction_of_a_worked_example(self):
+        """1 MB of parameters, 1 ns a byte between nodes: on N nodes (N - 1) 2 V / N bytes. A node alone takes 8 ms."""
+        network = {"between_nodes": {"bytes": [1, 1e6], "seconds": [1e-9, 1e-3]}}
+        cases = [types.SimpleNamespace(reduce="shared", nodes=n, cores=2 * n, shards=4, time=stats.Estimate(t))
+                 for n, t in ((1, 8e-3), (2, 5e-3))]
+        for scaling, own, nodes in (("strong", [8e-3, 4e-3, 2e-3], [1, 2, 4]), ("weak", [8e-3] * 6, [1, 2, 4, 8, 16, 32])):
+            part = types.SimpleNamespace(scaling=scaling, parameters=250000, cases=cases)
+            found = prediction.predict(part, network)
+            self.assertEqual((found.nodes, found.measured_nodes), (nodes, 2))
+            np.testing.assert_allclose(found.sent, [2e6 * (n - 1) / n for n in nodes])
+            np.testing.assert_allclose(found.exchange, [2e-3 * (n - 1) / n for n in nodes], rtol=1e-6)
+            np.testing.assert_allclose(found.plain, np.add(own, found.exchange))
+            np.testing.assert_allclose(found.hidden, np.maximum(own, found.exchange))
+
+    def test_steps_that_count_are_whole_and_after_the_warm_up(self):
+        np.testing.assert_array_equal(results.measured_steps([8, 8, 8, 3, 8, 8], 2, 8), [0, 0, 1, 0, 1, 1])
+        row = {"rows": [8, 8, 3, 8], "seconds": [9, 2, 1, 4], "batch": 8, "flops_per_row": 1e9, "cores": 2,
+               "peak_gflops_per_core": 4}
+        study = types.SimpleNamespace(warmup_steps=1)
+        self.assertAlmostEqual(results.fraction_of_peak(study, row), 8 / 3 / (2 * 4))
+
     def test_subtrees_are_those_that_cover_the_leaves(self):
         # over 6 leaves ((0 1) (2 3)) (4 5): 1 … 4 are 1, (2 3), 4
         self.assertEqual(prediction.subtrees(0, 6, 1, 5), 3)
@@ -210,6 +232,7 @@ class ByHand(unittest.TestCase):
         for phase in PHASES:
             points[f"seconds_{phase}"] = steps * {"fold": 0.1, "forward": 0.9}.get(phase, 0)
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.place.name))
+        self.drawn = {}
         with h5py.File(folder / "study.h5", "w") as file:
             file.attrs["settings"] = json.dumps(HAND_SETTINGS | {"studies": {scaling: HAND_PLANS[scaling]}})
             file.attrs["environments"] = json.dumps([{"host": "desk"}])
@@ -223,8 +246,10 @@ class ByHand(unittest.TestCase):
         return (analysis.analyse(results.Results(folder / "study.h5"))[0],
                 (folder / "report.md").read_text(encoding="utf-8"))
 
-    @staticmethod
-    def sketch(figure, folder, name):
+    def sketch(self, figure, folder, name):
+        """In place of writing: keeps what is drawn. By panel: its title, the values of its lines, the ends of its bars."""
+        self.drawn[name] = [(axes.get_title("left"), [line.get_xydata() for line in axes.lines],
+                             [bar.get_x() + bar.get_width() for bar in axes.patches]) for axes in figure.axes]
         report.draw.plt.close(figure)
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.svg").write_text("<svg/>", encoding="utf-8")
@@ -237,6 +262,44 @@ class ByHand(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.place.cleanup()
+
+    def heights(self, figure, panel):
+        """The values of all lines of a panel."""
+        return [np.round(line[:, 1], 9).tolist() for line in self.drawn[figure][panel][1]]
+
+    def test_pictures_show_the_figures_in_the_unit_of_their_title(self):
+        """100, 55, 32.5 ms: lines of the fastest cases, a dot for each repeat, the ideal."""
+        times = (100, 55, 32.5)
+        self.parts("strong", {p: [t / 1000] * 5 for p, t in zip((1, 2, 4), times)})
+        self.assertEqual(self.drawn["strong-scaling"][0][0], "ms per step")
+        lines = self.heights("strong-scaling", 0)
+        self.assertIn(list(times), lines)
+        for time in times:
+            self.assertIn([time] * 5, lines)
+        ideal = next(line for line in lines if len(line) == 50)
+        self.assertEqual((ideal[0], ideal[-1]), (100, 25))
+        speedups = [round(100 / t, 9) for t in times]
+        self.assertIn(speedups, self.heights("strong-scaling", 1))
+        self.assertIn([round(s / p, 9) for s, p in zip(speedups, (1, 2, 4))], self.heights("strong-scaling", 2))
+        self.assertIn([0.1, 0.1], self.heights("strong-scaling", 3))
+        title, _, ends = self.drawn["strong-phases"][0]
+        self.assertEqual(title, "ms per step")
+        np.testing.assert_allclose(sorted(ends), sorted([0.9 * t for t in times] + list(times)))
+        np.testing.assert_allclose(max(self.drawn["strong-phases"][1][2]), 4 * 0.325)
+        title, lines, _ = self.drawn["strong-steps"][0]
+        self.assertTrue(title.startswith("ms of every"))
+        self.assertEqual({round(x, 9) for line in lines for x in line[:, 0]}, set(times))
+
+    def test_report_names_the_level_of_its_intervals(self):
+        """Of three runs the interval is 4.303 deviations of the mean, wherever it is shown."""
+        part, text = self.parts("strong", {1: np.exp([-0.1, 0, 0.1]), 2: [0.5] * 3})
+        low, high = np.exp(-4.30265 * 0.1 / np.sqrt(3)), np.exp(4.30265 * 0.1 / np.sqrt(3))
+        self.assertAlmostEqual(part.cases[0].time.low, low, places=5)
+        self.assertAlmostEqual(part.cases[0].time.high, high, places=5)
+        self.assertIn(f"1 [{low:.4g}, {high:.4g}] s", text)
+        self.assertAlmostEqual(part.cases[1].speedup.low / (2 * low), 1, places=3)
+        self.assertAlmostEqual(part.cases[1].speedup.high / (2 * high), 1, places=3)
+        self.assertIn("Student's t at 95 %", text)
 
     def test_strong_study_of_amdahl(self):
         """s = 0.1: 100, 55, 32.5 ms."""
@@ -503,4 +566,4 @@ class Studies(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])

@@ -2,6 +2,8 @@
  * what the others say, and with what NumPy makes of the same files. */
 #include "system/run.h"
 
+#include "base/error.h"
+
 #include "store/store.h"
 
 #include <criterion/criterion.h>
@@ -263,6 +265,23 @@ static int lines_of(const char *text) {
   int n = 0;
   for (; *text != '\0'; text++) n += *text == '\n';
   return n;
+}
+
+/* What was asked for did not arrive: the exit code says so, and so does the message. */
+Test(commands, results_that_cannot_be_printed_are_an_error) {
+  static const char *const words[] = {
+      "--help",           "--version",      "train --help", "--completions bash",
+      "info --reference", "check net.yaml", "info data.h5"};
+  write_dataset("data.h5", (spec_t){.rows = 60});
+  write_text("net.yaml",
+             "data: {file: data.h5}\nmodel: {layers: [dense: %d]}\nloss: cross_entropy\n"
+             "parallel: {threads: 1}\n",
+             CLASSES);
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    result_t result = run_command("sh -c '%s %s >/dev/full'", run_launcher(ALONE), words[i]);
+    cr_expect_eq(result.code, ls_status_exit_code(LS_IO), "lockstep %s ends with %d", words[i], result.code);
+    cr_expect_not_null(strstr(result.err, "standard output"), "lockstep %s: %s", words[i], result.err);
+  }
 }
 
 Test(commands, help_has_several_names_and_is_short) {

@@ -165,6 +165,31 @@ Test(studies, lr_find_knows_the_limit_of_gradient_descent) {
   cr_expect(isnan(number_of("adam.h5", "limit")), "of other optimisers nothing is known");
 }
 
+/* All rows are the same, and the rate is next to nothing: each step has the same mean loss, also the last one
+ * of an epoch, of 36 rows. */
+Test(studies, lr_find_divides_a_short_batch_by_its_rows) {
+  enum { ROWS = 100, STEPS = 5 };
+  float x[ROWS * 2], y[ROWS];
+  double curve[STEPS];
+  ls_error error = {0};
+  store_t *store = NULL;
+  for (int i = 0; i < ROWS; i++) x[2 * i] = 1, x[2 * i + 1] = 2, y[i] = 3;
+  cr_assert_eq(store_create("same.h5", &store, &error), LS_OK, "%s", error.message);
+  store_write(store, "train/x", STORE_F32, 2, (int64_t[]){ROWS, 2}, x, &error);
+  store_write(store, "train/y", STORE_F32, 2, (int64_t[]){ROWS, 1}, y, &error);
+  cr_assert_eq(store_publish(&store, &error), LS_OK, "%s", error.message);
+  write_text("same.yaml", "data: {file: same.h5}\nmodel: {layers: [dense: 1]}\nloss: mse\noptimizer: adam\n"
+                          "train: {global_batch_size: 64}\nparallel: {threads: 1}\n");
+  run_well(ALONE, "lr-find same.yaml --steps %d --low 1e-12 --high 2e-12 --out same-curve.h5", STEPS);
+  cr_assert_eq(store_open("same-curve.h5", &store, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_read_rows(store, "loss", 0, STEPS, STORE_F64, curve, &error), LS_OK, "%s",
+               error.message);
+  store_close(&store);
+  for (int i = 0; i < STEPS; i++)
+    cr_expect(fabs(curve[i] / curve[0] - 1) < 1e-5, "step %d has a loss of %g, the first one %g", i, curve[i],
+              curve[0]);
+}
+
 Test(studies, lr_find_stops_where_training_breaks) {
   write_network(true);
   result_t result = run_well(ALONE, "lr-find net.yaml loss=mse --high 1e6");
