@@ -9,14 +9,17 @@
 Results lie in studies/NAME. docs/guide/scaling-studies.md explains the file and the report.
 """
 import argparse
+import importlib.util
 import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 try:
-    from study import measure, report, results, slurm
+    from study import measure, results, slurm
     from study.plan import Study
+    if importlib.util.find_spec("matplotlib") is None:  # imported by `plot` alone, since that takes a second
+        raise ImportError("matplotlib is missing", name="matplotlib")
 except ImportError as missing:
     if missing.name and missing.name.startswith("study"):
         raise
@@ -52,6 +55,7 @@ def collect(study, _):
 
 
 def plot(study, _):
+    from study import report
     print(report.write(study.out / "study.h5"))
 
 
