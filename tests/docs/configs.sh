@@ -2,10 +2,12 @@
 # Every file in configs/ works: the commands at its head make its data, its gradient is that of central differences, it
 # trains for two epochs and its loss falls (or is solved, where it says how). And every name of the program's tables
 # stands in one of these files or in a command of the guide, and in the text of a page of the guide.
-#   configs.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM
+#   configs.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM [LEAVES]
+# LEAVES: a folder where the data and the runs are left for other tests.
 set -euo pipefail
 root=$1
 program=$2
+leaves=${3-}
 if [[ ! -e /usr/lib/python3/dist-packages/sklearn/datasets/data ]]; then
   echo "no data sets of scikit-learn here (Debian: python3-sklearn)"
   exit 77
@@ -40,4 +42,9 @@ while read -r name; do
 done <names
 configs=(configs/*.yaml)
 echo "${#configs[@]} files, $(wc -l <names) names"
-[[ ! -e failed ]]
+[[ ! -e failed ]] || exit 1
+if [[ -n $leaves ]]; then
+  rm -rf "$leaves"
+  mkdir -p "$leaves"
+  cp -r data approximation runs "$leaves"
+fi

@@ -1,41 +1,35 @@
 #!/usr/bin/env bash
-# For each file in configs/: its data, made by the commands at its head, a model of one epoch, and its predictions:
-# PLACE/NAME/model.h5, x.npy and predictions.h5, for compare.sh.
-#   configs.sh ROOT LOCKSTEP PLACE
+# For each file in configs/ the model that the test docs.configs has trained, and its predictions: PLACE/NAME/model.h5, x.npy
+# and predictions.h5, for compare.sh.
+#   configs.sh ROOT LOCKSTEP PLACE LEAVES
+# LEAVES: where docs.configs has left its data and runs.
 set -euo pipefail
 root=$1
 program=$2
 place=$3
-if [[ ! -e /usr/lib/python3/dist-packages/sklearn/datasets/data ]]; then
-  echo "no data sets of scikit-learn here (Debian: python3-sklearn)"
+leaves=$4
+if [[ ! -e $leaves/runs ]]; then
+  echo "no models in $leaves: the test docs.configs was left out"
   exit 77
 fi
 rm -rf "$place"
-mkdir -p "$place/work/bin" "$place/work/data" "$place/work/approximation"
-cd "$place/work"
-ln -s "$program" bin/lockstep
-for folder in configs docs; do ln -s "$root/$folder" .; done
-export PATH=$PWD/bin:$PATH
-
-# shellcheck source=tests/docs/config_data.sh
-source "$root/tests/docs/config_data.sh"
-make_data 300 >/dev/null
-
-for config in configs/*.yaml; do
+mkdir -p "$place"
+cd "$leaves"
+inputs=()
+for config in "$root"/configs/*.yaml; do
   name=$(basename "$config" .yaml)
-  lockstep train "$config" name="$name" train.epochs=1 checkpoint.every=never >train.log 2>&1 ||
-    { tail -n 20 train.log; exit 1; }
-  mkdir "../$name"
-  cp "runs/$name/model.h5" "../$name/"
+  mkdir "$place/$name"
+  cp "runs/$name/model.h5" "$place/$name/"
   data=$(awk '$1 == "file:" { print $2; exit }' "runs/$name/config.yaml")
-  lockstep predict "../$name/model.h5" "$data" --x train/x --out "../$name/predictions.h5" >train.log 2>&1 ||
-    { tail -n 20 train.log; exit 1; }
-  "$root/scripts/python.sh" - "$data" "../$name/x.npy" <<'END'
+  "$program" predict "$place/$name/model.h5" "$data" --x train/x --out "$place/$name/predictions.h5" >predict.log 2>&1 ||
+    { tail -n 20 predict.log; exit 1; }
+  inputs+=("$data" "$place/$name/x.npy")
+done
+"$root/scripts/python.sh" - "${inputs[@]}" <<'END'
 import sys
 import h5py
 import numpy
-with h5py.File(sys.argv[1]) as file:
-    numpy.save(sys.argv[2], file["train/x"][...])
+for data, array in zip(sys.argv[1::2], sys.argv[2::2]):
+    with h5py.File(data) as file:
+        numpy.save(array, file["train/x"][...])
 END
-done
-rm -rf "$place/work"
