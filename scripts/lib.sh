@@ -9,12 +9,18 @@ if [[ $EUID -eq 0 ]]; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 
-# build DIR [CMake options] [-- TARGET…]: configure and build, quietly as long as all goes well. With CI set, warnings are
-# errors.
+# build DIR [CMake options] [-- TARGET…]: configure and build, quietly as long as all goes well. BUILD_OPTIONS in the
+# environment are further options of CMake. With CI set, warnings are errors, and what two builds have in common is compiled
+# once, where ccache is installed.
 build() {
-  local directory=$1 log options=() targets=(all)
+  local directory=$1 log options targets=(all)
   shift
+  read -ra options <<<"${BUILD_OPTIONS:-}"
   [[ -z ${CI:-} ]] || options+=(-DLOCKSTEP_WERROR=ON)
+  if [[ -n ${CI:-} ]] && command -v ccache >/dev/null; then
+    export CCACHE_DIR=${CCACHE_DIR:-$PWD/build/ccache} CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD
+    options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
+  fi
   while [[ $# -gt 0 && $1 != -- ]]; do
     options+=("$1")
     shift

@@ -2,14 +2,14 @@
 # Installs with apt what lockstep needs and this machine lacks (Debian 12 or newer, Ubuntu). Says nothing when
 # nothing is missing.
 #   scripts/setup.sh [--clang] [--valgrind] [--slurm] [--mpich] [--aarch64] [--qemu] [--figures] [--package] [--exchange] [--keras]
-#            [--browser]
+#     [--browser] [--ccache]
 # --clang: also what building with clang, its sanitizers, libFuzzer and checking the format need; --valgrind: valgrind;
 # --slurm: a SLURM for the tests to start and end;
 # --mpich: a second MPI library; --aarch64: a cross compiler for 64-bit ARM; --qemu: what runs programs for other CPUs;
 # --figures: what the scripts in tests/figures compare with; --package: what makes Debian packages and checks man pages and
 # completions; --exchange: what tests/exchange compares with, PyTorch from Debian, and ONNX and onnxruntime from PyPI in the
 # environment build/exchange; --keras: also Keras and JAX; --browser: chromium, in which tests look at the pages of
-# scripts/report.py
+# scripts/report.py; --ccache: what keeps several builds from compiling the same twice
 set -euo pipefail
 
 packages=(
@@ -30,6 +30,7 @@ for argument in "$@"; do
     --aarch64) packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross) ;;
     --qemu) packages+=(qemu-user) ;;
     --figures) packages+=(python3-torch) ;;
+    --ccache) packages+=(ccache) ;;
     --package) packages+=(debootstrap dpkg-dev file lintian man-db mandoc zsh fish) ;;
     --browser) packages+=(chromium fonts-dejavu-core) ;;
     --exchange | --keras)
@@ -39,7 +40,7 @@ for argument in "$@"; do
       ;;
     *)
       echo "setup: unknown option $argument; there are --clang, --valgrind, --slurm, --mpich, --aarch64, --qemu," \
-        "--figures, --package, --exchange, --keras and --browser" >&2
+        "--figures, --package, --exchange, --keras, --browser and --ccache" >&2
       exit 2
       ;;
   esac
