@@ -244,9 +244,15 @@ result_t run_command(const char *format, ...) {
 
 const char *run_python(void) {
   static const char *const names[] = {"python3", "/usr/bin/python3", "/usr/local/bin/python3"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (run_command("%s -c 'import h5py, numpy'", names[i]).code == 0) return names[i];
-  return NULL;
+  static const char *found =
+      NULL; /* imports take a third of a second, so modules are only looked for, once */
+  for (size_t i = 0; i < sizeof names / sizeof names[0] && found == NULL; i++)
+    if (run_command("%s -c 'import sys; from importlib.util import find_spec; "
+                    "sys.exit(None in [find_spec(m) for m in (\"h5py\", \"numpy\")])'",
+                    names[i])
+            .code == 0)
+      found = names[i];
+  return found;
 }
 
 result_t run_well(int ranks, const char *format, ...) {

@@ -11,11 +11,6 @@ import sys
 import h5py
 import numpy as np
 
-try:
-    from sklearn.metrics import r2_score
-except ImportError:
-    r2_score = None
-
 OFFSET = 1.6e9
 TOLERANCE = 1e-12
 
@@ -50,6 +45,10 @@ def figures(y, prediction):
     e = prediction.astype(float) - y
     around = ((y - y.mean(0)) ** 2).sum(0)
     r2 = np.where(around > 0, 1 - (e ** 2).sum(0) / np.where(around > 0, around, 1), (e == 0).all(0))
+    try:
+        from sklearn.metrics import r2_score  # here, since `make` and windows do without these two seconds
+    except ImportError:
+        r2_score = None
     if r2_score is not None:
         close("R2 by scikit-learn", r2.mean(), r2_score(y, prediction))
     return {"mae": np.abs(e).mean(), "rmse": np.sqrt((e ** 2).mean()), "r2": r2.mean()}
