@@ -258,8 +258,9 @@ class Chart:
         """The chart under the name of its y axis, above its legend; caption: also for readers who do not see it."""
         x, y, height = self.axes()
         inside = "".join(draw(x.place, y.place) for draw in self.marks)
-        clip = (f'<svg x="{LEFT}" y="0" width="{WIDTH - LEFT - RIGHT + 6}" height="{height - BOTTOM + 6}" '
-                f'viewBox="{LEFT} 0 {WIDTH - LEFT - RIGHT + 6} {height - BOTTOM + 6}" style="max-width:none">{inside}</svg>')
+        left, wide, high = LEFT - 6, WIDTH - LEFT - RIGHT + 12, height - BOTTOM + 6  # nothing reaches out of the frame
+        clip = (f'<svg x="{left}" y="0" width="{wide}" height="{high}" viewBox="{left} 0 {wide} {high}" style="max-width:none">'
+                f"{inside}</svg>")
         picture = svg(WIDTH, height, f"{self.y_label} over {self.x_label}. {caption}", self.frame(x, y, height) + clip)
         legend = "".join(f'<li><svg viewBox="0 0 26 10" aria-hidden="true">{swatch}</svg>{escape(label)}</li>'
                          for label, swatch in self.legend)

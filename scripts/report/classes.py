@@ -85,7 +85,8 @@ def worst(view, answer, names):
             [str(view.rows.numbers[i]), escape(names[answer.truth[i]]), escape(names[chosen[i]]), short(said[i])] for i in order])
     meaning = "p is the probability of the true class" if what == "p" else "the lead of the true class's score"
     wrong = int((chosen != answer.truth).sum())
-    return figure(shown, f"The {len(order)} rows with the largest loss: {meaning}. {wrong:,} of {len(chosen):,} rows shown are wrong.")
+    bold = "the true class is bold, " if view.image else ""
+    return figure(shown, f"The {len(order)} rows with the largest loss: {bold}{meaning}. Of {len(chosen):,} rows {wrong:,} are wrong.")
 
 
 def class_panels(view, answer, figures):

@@ -11,7 +11,7 @@ from report.page import Html, escape
 LEAST_PIXELS = 49  # a row of so many whole numbers may be a picture
 STYLE = """
 img.pixels { image-rendering: pixelated; width: 100%; max-width: 24rem; height: auto; display: block; background: var(--shade); }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.2rem, 1fr)); gap: 0.6rem; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: 0.6rem; }
 .gallery div { font-size: 0.78rem; line-height: 1.25; min-width: 0; }
 """
 

@@ -18,8 +18,8 @@ from browser import Browser
 REPORT, PROGRAM = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
 PICTURES = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else None
 CHROMIUM = os.environ.get("LOCKSTEP_CHROMIUM", "chromium")
-PAGES = {"curve": ["curve"], "table": ["table"], "pictures": ["pictures"], "series": ["series"], "heads": ["heads"], "ensemble": ["ensemble"],
-         "diverged": ["diverged"], "side-by-side": ["table", "pictures"], "three": ["curve", "ensemble", "diverged"]}
+PAGES = {"curve": ["curve"], "table": ["table"], "pictures": ["pictures"], "series": ["series"], "heads": ["heads"],
+         "side-by-side": ["table", "ensemble", "diverged"]}
 
 # Elements that reach beyond the window, but for those inside something that scrolls.
 WIDE = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, pre, svg') &&
@@ -90,4 +90,4 @@ class Pages(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=1)
+    unittest.main(argv=sys.argv[:1])
