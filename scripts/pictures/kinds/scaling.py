@@ -24,6 +24,8 @@ def arguments(parser):
 def draw(options):
     path = pathlib.Path(options.study)
     path = path / "study.h5" if path.is_dir() else path
+    if not path.is_file():
+        raise style.Unfit(f"{path} is not there; `scripts/scaling.py run STUDY.yaml` makes it")
     with plt.rc_context({"figure.constrained_layout.use": False}):
         from study import draw as panels
         from study.analysis import analyse
@@ -32,6 +34,8 @@ def draw(options):
             parts = analyse(Results(path))
         except (OSError, KeyError) as error:
             raise style.Unfit(f"{path} is no result of scripts/scaling.py: {error}") from None
+        if not parts:
+            raise style.Unfit(f"{path} has no case on one core yet, with which the others are compared")
         names = [part.name for part in parts]
         if options.part and options.part not in names:
             raise style.Unfit(f"the study has no part {options.part}, only {', '.join(names)}")
