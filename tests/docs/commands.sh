@@ -29,6 +29,7 @@ parts=(
   'installation: installation c insitu fortran python:'
   'fine-tuning: fine-tuning:'
   'exchange: exchange:'
+  'pictures: pictures:'
 )
 
 if [[ ${1-} == --parts ]]; then

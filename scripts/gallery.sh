@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# Makes every picture in docs/images from nothing, each in a folder of its own: data, training, drawing.
+#   scripts/gallery.sh                  all pictures
+#   scripts/gallery.sh fit.svg …        some of them
+#   scripts/gallery.sh --list           their names
+#   OUT=FOLDER JOBS=N scripts/gallery.sh    into another folder; N pictures at a time (as many as there are cores)
+#
+# A picture is a section of this file: its name, and its commands. They run in build/gallery/NAME, which looks like the root
+# of a checkout, with lockstep on PATH, and must leave the picture there under its name. LOCKSTEP=PROGRAM is another program
+# than build/release/lockstep. Commands that a page of the docs shows are taken from the page, by `from_page`.
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+root=$PWD
+out=${OUT:-docs/images}
+program=$(realpath -m "${LOCKSTEP:-build/release/lockstep}")
+log_of() { echo "$root/build/gallery/$1.log"; }
+
+# blocks PAGE PATTERN…: the commands of the page's ```sh blocks, those that have a line that matches one of the patterns
+# (extended regular expressions), in the order of the page.
+blocks() {
+  local page=$root/$1
+  shift
+  awk -v patterns="$(printf '%s\n' "$@")" '
+    BEGIN { n = split(patterns, wanted, "\n") }
+    /^```sh$/ { inside = 1; block = ""; hit = 0; next }
+    /^```/ { if (inside && hit) printf "%s", block; inside = 0; next }
+    inside { block = block $0 "\n"; for (i = 1; i <= n; i++) if (wanted[i] != "" && $0 ~ wanted[i]) hit = 1 }' "$page"
+}
+
+# from_page PAGE PATTERN…: runs them.
+from_page() { eval "$(blocks "$@")"; }
+export -f blocks from_page
+export root
+
+# picture NAME, with its commands on stdin: runs them if NAME is the picture that this process makes.
+names=()
+picture() {
+  names+=("$1")
+  [[ ${GALLERY_PICTURE-} == "$1" ]] || { cat >/dev/null; return 0; }
+  make_picture "$1" "$(cat)"
+}
+
+make_picture() {
+  local name=$1 commands=$2 place=$root/build/gallery/${1%.*}
+  rm -rf "$place"
+  mkdir -p "$place/build" "$out"
+  ln -s "$(dirname "$program")" "$place/build/release"
+  for folder in configs docs scripts; do ln -s "$root/$folder" "$place/$folder"; done
+  mkdir "$place/data"
+  (cd "$place" && PATH=$place/build/release:$PATH exec bash -euxo pipefail -c "$commands") >"$(log_of "$name")" 2>&1
+  [[ -s $place/$name ]] || { echo "its commands have not made $name" >>"$(log_of "$name")"; return 1; }
+  mv "$place/$name" "$out/$name"
+  rm -rf "$place"
+}
+
+# ---- the pictures ----
+
+S=/usr/lib/python3/dist-packages/sklearn/datasets/data # Debian: python3-sklearn
+export S
+
+picture fashion-mnist.svg <<'COMMANDS'
+images=$(dirname "$(dpkg -L dataset-fashion-mnist | grep '/train-images-idx3-ubyte.gz$')")
+lockstep import --train "$images"/train-{images-idx3,labels-idx1}-ubyte.gz \
+  --test "$images"/t10k-{images-idx3,labels-idx1}-ubyte.gz data/fashion-mnist.h5
+lockstep train configs/fashion-mnist.yaml
+scripts/python.sh scripts/plot_history.py runs/fashion-mnist --out fashion-mnist.svg
+COMMANDS
+
+picture sweep.svg <<'COMMANDS'
+from_page README.md throws.awk 'cat > throws.yaml'
+lockstep import throws.csv data/throws.h5 --label result --shuffle 1 --split train=0.8,test=0.2
+lockstep sweep throws.yaml 'optimizer.learning_rate=log(1e-4,1e-1)' 'train.global_batch_size=int(16,128)' --random 24 \
+  --folds 3 train.epochs=5 name=random
+scripts/python.sh scripts/plot_sweep.py runs/random-sweep/sweep.h5 --out sweep.svg
+COMMANDS
+
+picture fit.svg <<'COMMANDS'
+from_page docs/guide/pictures.md 'fit[.]svg'
+COMMANDS
+
+picture uncertainty.svg <<'COMMANDS'
+from_page docs/guide/pictures.md 'uncertainty[.]svg'
+COMMANDS
+
+picture residuals.svg <<'COMMANDS'
+from_page docs/guide/pictures.md 'residuals[.]svg'
+COMMANDS
+
+picture quantiles.svg <<'COMMANDS'
+from_page docs/guide/pictures.md 'residuals[.]svg' 'quantiles[.]svg'
+COMMANDS
+
+picture reliability.svg <<'COMMANDS'
+from_page docs/guide/pictures.md 'reliability[.]svg'
+COMMANDS
+
+picture regions.png <<'COMMANDS'
+from_page docs/guide/pictures.md 'regions[.]png'
+COMMANDS
+
+picture activations.svg <<'COMMANDS'
+from_page docs/guide/pictures.md 'activations[.]svg'
+COMMANDS
+
+picture approximation-width.svg <<'COMMANDS'
+scripts/python.sh scripts/approximation.py width
+mv approximation/width.svg approximation-width.svg
+COMMANDS
+
+picture approximation-rows.svg <<'COMMANDS'
+scripts/python.sh scripts/approximation.py rows
+mv approximation/rows.svg approximation-rows.svg
+COMMANDS
+
+picture boundaries.png <<'COMMANDS'
+scripts/python.sh scripts/approximation.py depth
+mv approximation/depth.png boundaries.png
+COMMANDS
+
+# ---- the whole ----
+
+[[ -z ${GALLERY_PICTURE-} ]] || exit 0
+if [[ ${1-} == --list ]]; then
+  printf '%s\n' "${names[@]}"
+  exit
+fi
+wanted=("$@")
+((${#wanted[@]})) || wanted=("${names[@]}")
+for name in "${wanted[@]}"; do
+  printf '%s\n' "${names[@]}" | grep -qxF -- "$name" || { echo "gallery: there is no picture $name; --list names them" >&2; exit 2; }
+done
+[[ -x $program ]] || { echo "gallery: $program is not there: build it, or name another one by LOCKSTEP=PROGRAM" >&2; exit 1; }
+mkdir -p build/gallery
+
+# one NAME: makes a picture and says how long that took; for xargs.
+one() {
+  local started=$SECONDS
+  if GALLERY_PICTURE=$1 OUT=$out LOCKSTEP=$program scripts/gallery.sh; then
+    printf '%-32s %4d s %7d bytes\n' "$1" $((SECONDS - started)) "$(stat -c %s "$out/$1")"
+  else
+    tail -n 15 "$(log_of "$1")" >&2
+    printf '%-32s failed: %s\n' "$1" "$(log_of "$1")"
+    return 1
+  fi
+}
+export -f one log_of
+export out program
+printf '%s\n' "${wanted[@]}" | xargs -P "${JOBS:-$(cores)}" -I{} bash -euo pipefail -c 'one {}'
