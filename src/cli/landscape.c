@@ -253,8 +253,8 @@ static void print_eigenvalues(const eigenvalues_t *found, const settings_t *sett
   printf("\n%-16s %.5g\n", "smallest", spectrum->smallest);
   printf("%-16s %.6g\n", "training loss", found->loss);
   if (!isnan(found->limit))
-    printf("%-16s %.4g: plain gradient descent diverges above 2/%.5g where the loss is quadratic\n", "limit",
-           found->limit, spectrum->values[0]);
+    printf("%-16s %.4g = 2/%.5g: plain gradient descent diverges above it where the loss is quadratic\n",
+           "limit", found->limit, spectrum->values[0]);
   printf("%-16s %.4g (%s)\n", "learning rate", optimizer->learning_rate, optimizer->name);
   printf("%-16s %" PRId64 ", of %" PRId64 " parameters%s\n", "products", spectrum->products,
          spectrum->parameters,

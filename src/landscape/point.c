@@ -188,6 +188,7 @@ static ls_status prepare(point_t *point, ls_error *error) {
       evaluator_create(training->graph, training->objective, training->features, training->targets,
                        training->layout->threads, 0, &point->evaluator, error);
   TRY(world_agree(inputs->world, status, error));
+  evaluator_be_part(point->evaluator);
   return make_engine(point, error);
 }
 

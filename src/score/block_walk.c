@@ -58,6 +58,7 @@ typedef struct {
   const block_walk_t *walk;
   void (*take)(void *context, int thread, const row_block_t *block);
   void *context;
+  bool shows; /* progress */
   atomic_llong next;
   int64_t end;
 } dealing_t;
@@ -67,7 +68,7 @@ static void take_blocks(void *context, int thread) {
   for (int64_t b; (b = atomic_fetch_add(&dealing->next, 1)) < dealing->end;) {
     const row_block_t block = block_of(dealing->walk, b);
     dealing->take(dealing->context, thread, &block);
-    progress_advance(block.n);
+    if (dealing->shows) progress_advance(block.n);
   }
 }
 
@@ -75,17 +76,19 @@ ls_status block_walk_run(block_walk_t *walk, const char *what, int threads,
                          void (*take)(void *context, int thread, const row_block_t *block), void *context,
                          ls_error *error) {
   ls_status status = LS_OK;
-  progress_begin(walk->first_row[walk->split->shards], NULL, "%s %" PRId64 " rows", what,
-                 walk->split->partition.rows);
+  if (what != NULL)
+    progress_begin(walk->first_row[walk->split->shards], NULL, "%s %" PRId64 " rows", what,
+                   walk->split->partition.rows);
   while (status == LS_OK && walk->part.rows > 0) {
     dealing_t dealing = {.walk = walk,
                          .take = take,
                          .context = context,
+                         .shows = what != NULL,
                          .end = block_at(walk, walk->part.first + walk->part.rows)};
     atomic_init(&dealing.next, block_at(walk, walk->part.first));
     threads_run(threads, take_blocks, &dealing);
     status = parts_next(walk->split, &walk->part, error);
   }
-  progress_end();
+  if (what != NULL) progress_end();
   return status;
 }

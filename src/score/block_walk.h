@@ -29,7 +29,7 @@ ls_status block_walk_create(const split_t *split, arena_t *arena, block_walk_t *
 /* Waits for the first rows, walk->part. block_walk_end follows, also after a failure. */
 ls_status block_walk_begin(block_walk_t *walk, ls_error *error);
 /* From those to the last: each block once, by any of `threads` threads (score/threads.h). `what` is for
- * progress: "evaluating". */
+ * progress: "evaluating"; NULL: none is shown. */
 ls_status block_walk_run(block_walk_t *walk, const char *what, int threads,
                          void (*take)(void *context, int thread, const row_block_t *block), void *context,
                          ls_error *error);

@@ -85,6 +85,10 @@ void evaluator_destroy(evaluator_t **evaluator) {
   *evaluator = NULL;
 }
 
+void evaluator_be_part(evaluator_t *evaluator) {
+  evaluator->is_part = true;
+}
+
 /* ---- the walk over blocks ---- */
 
 static void take_block(void *context, int thread, const row_block_t *block) {
@@ -139,12 +143,13 @@ static ls_status share_shift(const evaluation_t *evaluation, world_t *world, dou
 static ls_status score_split(evaluation_t *evaluation, world_t *world, double *shift, arena_t *arena,
                              double **sums, ls_error *error) {
   const int threads = evaluation->evaluator->threads;
+  const char *what = evaluation->evaluator->is_part ? NULL : "evaluating";
   TRY(world_agree(world, block_walk_begin(&evaluation->walk, error), error));
   TRY(share_shift(evaluation, world, shift, error));
   evaluation->shift = shift;
   score_begin(evaluation);
-  TRY(world_agree(
-      world, block_walk_run(&evaluation->walk, "evaluating", threads, take_block, evaluation, error), error));
+  TRY(world_agree(world, block_walk_run(&evaluation->walk, what, threads, take_block, evaluation, error),
+                  error));
   return add_sums(evaluation, world, arena, sums, error);
 }
 
@@ -152,7 +157,7 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
                         const mixture_t *mixture, metrics_t *metrics, ls_error *error) {
   arena_t arena = {0};
   double *sums = NULL;
-  activity_set("evaluating %" PRId64 " rows", split->partition.rows);
+  if (!evaluator->is_part) activity_set("evaluating %" PRId64 " rows", split->partition.rows);
   metrics_t result = {.rows = split->partition.rows};
   evaluation_t evaluation = {
       .evaluator = evaluator, .split = split, .mixture = mixture, .width = score_width(evaluator, split)};

@@ -19,6 +19,9 @@ ls_status evaluator_create(const graph_t *graph, const objective_t *objective, c
                            ls_error *error);
 void evaluator_destroy(evaluator_t **evaluator);
 
+/* From now on evaluations are parts of longer work, which shows its own progress. */
+void evaluator_be_part(evaluator_t *evaluator);
+
 /* Metrics of a mixture on a split, whose targets are scaled by the scaler of evaluator_create, else
  * LS_FAILED. Every rank gets them. Collective. metrics is caller-owned (metrics_free). */
 ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,

@@ -45,6 +45,7 @@ struct evaluator {
   const features_t *features;
   const scaler_t *targets;
   int threads;
+  bool is_part;        /* of other work, which shows its own progress */
   head_score_t *heads; /* (heads) */
   int64_t n_sums;      /* of a block: the losses of heads, and then for each TARGET_SUMS for every target of a
                         * regression, or the confidences of classes */

@@ -23,6 +23,7 @@ parts=(
   'training: training: first-steps data model regression'
   'approximation: approximation:'
   'studies: studies: first-steps'
+  'landscape: landscape:'
   'sweeps: sweeps: first-steps'
   'reading-results: reading-results: first-steps'
   'scaling-studies: scaling-studies: first-steps'

@@ -53,8 +53,10 @@ static double loss_at(point_t *point, const float *parameters) {
   metrics_t metrics = {0};
   CHECK_OK(point_set(point, parameters, &error));
   CHECK_OK(point_metrics(point, POINT_TRAIN, &metrics, &error));
+  const double loss = metrics.loss;
   metrics_free(&metrics);
-  return metrics.loss;
+  CHECK(loss > 0, "the loss is %g", loss);
+  return loss;
 }
 
 static void check_gradient(point_t *point) {
