@@ -206,8 +206,9 @@ typedef struct {
 /* The work of rank 0, for which the other ranks wait without a limit. */
 static ls_status run_alone(world_t *world, void *context, ls_error *error) {
   const lone_command_t *lone = context;
-  return world_agree(
-      world, lone->session->is_root ? lone->command->run(lone->session, lone->options, error) : LS_OK, error);
+  session_t session = *lone->session;
+  session.world = world; /* of rank 0 alone: what is collective must not wait for the others */
+  return lone->command->run(&session, lone->options, error);
 }
 
 static ls_status run_command(const session_t *session, int argc, char **argv, ls_error *error) {
