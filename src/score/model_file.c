@@ -251,6 +251,16 @@ ls_status model_write(const char *path, const model_parts_t *parts, const model_
   return status;
 }
 
+ls_status model_write_weights(const char *path, const model_parts_t *parts, ls_error *error) {
+  store_t *store = NULL;
+  TRY(store_create(path, &store, error));
+  ls_status status = store_write_text(store, "/", "format", WEIGHTS_FORMAT, error);
+  if (status == LS_OK) status = write_model(store, parts, error);
+  if (status == LS_OK) status = store_publish_unsealed(&store, error);
+  store_close(&store);
+  return status;
+}
+
 /* ---- reading ---- */
 
 /* A checkpoint is a model too. */
@@ -279,6 +289,18 @@ ls_status model_open(const char *path, const char *format, store_t **out, ls_err
   }
   *out = store;
   return LS_OK;
+}
+
+bool model_is_weights(const char *path) {
+  store_t *store = NULL;
+  char *format = NULL;
+  if (store_open(path, &store, NULL) != LS_OK) return false;
+  const bool is_weights = store_has_attribute(store, "/", "format") &&
+                          store_read_text(store, "/", "format", &format, NULL) == LS_OK &&
+                          strcmp(format, WEIGHTS_FORMAT) == 0;
+  free(format);
+  store_close(&store);
+  return is_weights;
 }
 
 ls_status model_read_parameters(const char *path, const graph_t *graph, float *parameters, ls_error *error) {
@@ -369,7 +391,10 @@ ls_status model_read_features(const char *path, const settings_choices_t *choice
   features_t found = {0};
   scaler_t scaler = {0};
   settings_t *stored = NULL;
-  TRY(model_open(path, MODEL_FORMAT, &store, error));
+  if (model_is_weights(path))
+    TRY(store_open_whole(path, &store, error));
+  else
+    TRY(model_open(path, MODEL_FORMAT, &store, error));
   ls_status status = read_settings(store, choices, &stored, error);
   if (status == LS_BAD_SETTINGS) status = error_prefix(error, LS_BAD_DATA, "%s", path);
   if (status == LS_OK) status = features_read(store, &found, error);

@@ -44,17 +44,22 @@ typedef struct {
 ls_status model_read(const char *path, const settings_choices_t *choices, model_t **out, ls_error *error);
 void model_destroy(model_t **model);
 
-/* Reads what another program wrote: a file of the format WEIGHTS_FORMAT, which holds what a model holds but
- * neither checksum nor manifest. model->checksum is computed. Otherwise as model_read. */
+/* Reads weights that another program wrote, or that a user may have edited: a file of the format
+ * WEIGHTS_FORMAT, which holds what a model holds but no manifest. model->checksum is computed. Otherwise as
+ * model_read. */
 ls_status model_read_weights(const char *path, const settings_choices_t *choices, model_t **out,
                              ls_error *error);
+
+/* Whether a file has this format; false also for a file that cannot be read. Not collective. */
+bool model_is_weights(const char *path);
 
 /* The parameters alone into a caller-owned vector (graph_floats) of the same graph, manifest verified. Not
  * collective. */
 ls_status model_read_parameters(const char *path, const graph_t *graph, float *parameters, ls_error *error);
 
 /* What becomes of rows alone: features and target scaler, both caller-owned (features_free, scaler_free), and
- * the settings (settings_destroy). Manifest verified. Outputs are untouched on failure. Not collective. */
+ * the settings (settings_destroy). Of a model, with its manifest verified, or a file of weights. Outputs are
+ * untouched on failure. Not collective. */
 ls_status model_read_features(const char *path, const settings_choices_t *choices, features_t *features,
                               scaler_t *targets, settings_t **settings, ls_error *error);
 
@@ -102,6 +107,10 @@ ls_status model_checksum(const model_parts_t *parts, char hex[17], ls_error *err
 /* Writes a model file, or a checkpoint when `extra` is given. For one rank; not collective. */
 ls_status model_write(const char *path, const model_parts_t *parts, const model_extra_t *extra,
                       ls_error *error);
+
+/* Writes the same as a file of the format WEIGHTS_FORMAT, to be edited: without manifest and seal, with which
+ * an edited file would count as damaged. For one rank; not collective. */
+ls_status model_write_weights(const char *path, const model_parts_t *parts, ls_error *error);
 
 /* ---- vectors ----
  *

@@ -92,20 +92,20 @@ static ls_status verify_and_seal(const char *path, ls_error *error) {
 }
 
 /* Completes the file and closes it. */
-static ls_status finish(store_t *store, ls_error *error) {
+static ls_status finish(store_t *store, bool is_sealed, ls_error *error) {
   TAKE_TURN();
-  TRY(write_status(manifest_write(store, error), error));
+  if (is_sealed) TRY(write_status(manifest_write(store, error), error));
   herr_t closed = H5Fclose(store->file);
   store->file = H5I_INVALID_HID;
   TRY(disk_check(store, NULL, error));
   return closed >= 0 ? LS_OK : hdf5_error(error, LS_IO, "%s cannot be written", store->path);
 }
 
-ls_status store_publish(store_t **store, ls_error *error) {
+static ls_status publish(store_t **store, bool is_sealed, ls_error *error) {
   store_t *open = *store;
   ls_status status = LS_OK;
-  TRY_OR_DONE(finish(open, error));
-  status = verify_and_seal(open->temporary, error);
+  TRY_OR_DONE(finish(open, is_sealed, error));
+  if (is_sealed) status = verify_and_seal(open->temporary, error);
   if (status != LS_OK) TRY_OR_DONE(error_prefix(error, LS_IO, "%s did not come back as written", open->path));
   TRY_OR_DONE(move_into_place(open->temporary, open->path, error));
   free(open->temporary);
@@ -113,6 +113,14 @@ ls_status store_publish(store_t **store, ls_error *error) {
 done:
   store_close(store);
   return status;
+}
+
+ls_status store_publish(store_t **store, ls_error *error) {
+  return publish(store, true, error);
+}
+
+ls_status store_publish_unsealed(store_t **store, ls_error *error) {
+  return publish(store, false, error);
 }
 
 /* ---- files as bytes, and directories ---- */

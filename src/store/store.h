@@ -200,6 +200,9 @@ ls_status store_write_texts(store_t *store, const char *name, const char *key, c
  * fsyncs the directory. Always closes the store (*store = NULL); on failure removes the temporary file. */
 ls_status store_publish(store_t **store, ls_error *error);
 
+/* The same without manifest and seal, for a file that its reader is to edit. */
+ls_status store_publish_unsealed(store_t **store, ls_error *error);
+
 /* Checks every array and attribute against the manifest. LS_BAD_DATA when one was changed, removed or added,
  * or when there is no manifest. */
 ls_status store_verify(const store_t *store, ls_error *error);

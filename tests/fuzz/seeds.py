@@ -228,6 +228,10 @@ def other_files():
         save("numbers", name, text)
     for name, text in DATES.items():
         save("dates", name, text)
+    save("weights", "some", b"layer,parameter,row,column,value\ndense1,weight,0,0,0.25\ndense1,weight,0,1,-1.5e-3\n"
+         b"dense1,bias,2,,7\nbatch_norm1,variance,0,,1\ndense2,weight,1,2,3\n")
+    save("weights", "others", b'\xef\xbb\xbflayer,parameter,row,column,value\r\n"dense1" , weight,1,0, 1e-45\r\n'
+         b"dense7,weight,0,0,1\r\n\r\n\n")
     save("windows", "one", bytes([3, 1, 0, 50, 50, 40, 2, 1]))
     save("windows", "several", bytes([1, 0, 1, 20, 100, 30, 12, 50, 3, 2, 5, 1, 7, 3]))
     for name, text in HDF5_TABLES.items():
