@@ -79,6 +79,9 @@ extern const value_type_t type_validation, type_range, type_columns, type_layers
 /* embeddings.c: an integer or none; for type_widths the field is an embedding_settings_t. */
 extern const value_type_t type_limit, type_widths;
 
+/* values.c: a table from names of weights to numbers. */
+extern const value_type_t type_weights;
+
 /* The settings of a run, in the order in which they are written. */
 extern const key_table_t settings_keys;
 

@@ -159,14 +159,27 @@ typedef struct {
   size_t n_columns;
 } embedding_settings_t;
 
+/* Numbers that model.init_values gives to an array of weights, or to one weight. */
+typedef struct {
+  const char *name;      /* dense1.weight or dense1.weight[0,3] (score/weight_name.h) */
+  const double *values;  /* (rows, columns) or (rows), row-major */
+  int64_t rows, columns; /* columns 0: a list of numbers; rows 0 too: a single number */
+} given_weight_t;
+
+typedef struct {
+  const given_weight_t *items; /* (n), in the order of the file */
+  size_t n;
+} given_weights_t;
+
 /* Section model: the layers, first to last, what comes before them, and what training begins with. */
 typedef struct {
   layer_settings_t *layers; /* required */
   size_t n_layers;
   embedding_settings_t embeddings;
-  const char *init_from;   /* model file whose weights training begins with, or "none" */
-  const char *init_layers; /* of that file: all, matching */
-  text_list_t freeze;      /* names of layers whose weights stay as they are */
+  const char *init_from;       /* model file, or file of weights, that training begins with, or "none" */
+  const char *init_layers;     /* of that file: all, matching */
+  given_weights_t init_values; /* numbers that weights begin with, after all else */
+  text_list_t freeze;          /* names of layers whose weights stay as they are */
 } model_settings_t;
 
 /* Section optimizer. An optimiser ignores the members that it does not name. */

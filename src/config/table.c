@@ -216,10 +216,15 @@ static const key_row_t rows[] = {
                 "`{city: 8, 3: auto}`"},
     {"model.layers", &type_layers, 0, NULL, .meaning = "list of layers, from input to output"},
     {"model.init_from", &type_text, FIELD(model.init_from), "none", .may_change = true,
-     .meaning = "model file or checkpoint whose weights training begins with; none: random weights",
+     .meaning = "model file or checkpoint whose weights training begins with, or a file of `lockstep "
+                "weights`; none: random weights",
      .example = "runs/net/model.h5"},
     {"model.init_layers", &type_choice, FIELD(model.init_layers), "all", .used_with = "model.init_from",
-     .meaning = "what is taken over from that model", .list = init_layers_choice},
+     .meaning = "what is taken over from that file", .list = init_layers_choice},
+    {"model.init_values", &type_weights, FIELD(model.init_values), "{}",
+     .meaning =
+         "numbers that weights begin with, by the names that `lockstep weights` shows, for an array or "
+         "for one weight: `{dense1.weight: [[2.5]], dense1.bias: [0.5]}`"},
     {"model.freeze", &type_texts, FIELD(model.freeze), "[]", .may_change = true,
      .meaning = "layers that are not trained, by the names that `lockstep check` shows: `[dense1, "
                 "batch_norm1]`; running statistics go on"},

@@ -1,17 +1,23 @@
 #include "score/origin.h"
 
+#include "score/given.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-bool origin_is_set(const settings_t *settings) {
+static bool has_file(const settings_t *settings) {
   return strcmp(settings->model.init_from, "none") != 0;
 }
 
+bool origin_is_set(const settings_t *settings) {
+  return has_file(settings) || settings->model.init_values.n > 0;
+}
+
 bool origin_takes_all(const settings_t *settings) {
-  return origin_is_set(settings) && strcmp(settings->model.init_layers, "all") == 0;
+  return has_file(settings) && !given_is_table(settings) && strcmp(settings->model.init_layers, "all") == 0;
 }
 
 /* ---- features ---- */
@@ -290,16 +296,40 @@ static ls_status take(const origin_heir_t *heir, const model_t *model, float *ve
   return LS_OK;
 }
 
-ls_status origin_take(const origin_heir_t *heir, float *vector, char checksum[17], ls_error *error) {
+/* The file that training begins with is a model, a checkpoint, or a file of weights without a checksum of its
+ * own, which gets that of its bytes. */
+static ls_status read_origin(const char *from, const settings_choices_t *choices, model_t **out,
+                             ls_error *error) {
+  model_t *model = NULL;
+  if (!model_is_weights(from)) return model_read(from, choices, out, error);
+  TRY(model_read_weights(from, choices, &model, error));
+  ls_status status = given_checksum(from, model->checksum, error);
+  if (status == LS_OK)
+    *out = model;
+  else
+    model_destroy(&model);
+  return status;
+}
+
+static ls_status take_model(const origin_heir_t *heir, float *vector, char checksum[17], ls_error *error) {
   const char *from = heir->settings->model.init_from;
   model_t *model = NULL;
-  ls_status status = model_read(from, heir->choices, &model, error);
+  ls_status status = read_origin(from, heir->choices, &model, error);
   if (status != LS_OK) return error_prefix(error, status, "model.init_from");
   status = check_model(model, from, checksum, error);
   if (status == LS_OK) status = take(heir, model, vector, error);
   if (status == LS_OK) memcpy(checksum, model->checksum, sizeof model->checksum);
   model_destroy(&model);
   return status;
+}
+
+ls_status origin_take(const origin_heir_t *heir, float *vector, char checksum[17], ls_error *error) {
+  const settings_t *settings = heir->settings;
+  if (given_is_table(settings))
+    TRY(given_table_set(settings, heir->graph, vector, heir->log, checksum, error));
+  else if (has_file(settings))
+    TRY(take_model(heir, vector, checksum, error));
+  return given_values_set(settings, heir->graph, vector, heir->log, error);
 }
 
 /* ---- resume ---- */
@@ -312,22 +342,29 @@ static ls_status read_text_to(const store_t *store, const char *key, char checks
   return LS_OK;
 }
 
+/* The checksum that origin_take finds. */
+static ls_status read_checksum(const settings_t *settings, char checksum[17], ls_error *error) {
+  const char *from = settings->model.init_from;
+  store_t *model = NULL;
+  if (given_is_table(settings) || model_is_weights(from)) return given_checksum(from, checksum, error);
+  TRY(model_open(from, MODEL_FORMAT, &model, error));
+  ls_status status = read_text_to(model, "parameters_checksum", checksum, error);
+  store_close(&model);
+  return status;
+}
+
 ls_status origin_check(const settings_t *settings, const char *checkpoint, const store_t *store,
                        char checksum[17], ls_error *error) {
   const char *from = settings->model.init_from;
   char then[17] = "", now[17] = "";
-  store_t *model = NULL;
   if (store_has_attribute(store, "/", "init_from_checksum"))
     TRY(read_text_to(store, "init_from_checksum", then, error));
-  if (origin_is_set(settings) != (then[0] != '\0'))
+  if (has_file(settings) != (then[0] != '\0'))
     return error_set(error, LS_BAD_SETTINGS,
                      "model.init_from: the run of %s began %s a model, so it cannot be resumed %s one",
                      checkpoint, then[0] != '\0' ? "with" : "without", then[0] != '\0' ? "without" : "with");
-  if (origin_is_set(settings) && access(from, F_OK) == 0) {
-    TRY(model_open(from, MODEL_FORMAT, &model, error));
-    ls_status status = read_text_to(model, "parameters_checksum", now, error);
-    store_close(&model);
-    TRY(status);
+  if (has_file(settings) && access(from, F_OK) == 0) {
+    TRY(read_checksum(settings, now, error));
     if (strcmp(then, now) != 0)
       return error_set(error, LS_BAD_DATA,
                        "model.init_from: %s is not the model that the run of %s began with: its weights have "

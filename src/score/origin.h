@@ -1,5 +1,6 @@
-/* The model that training begins with (model.init_from): which of its layers a network takes over, and with
- * all layers also what becomes of rows before they reach the network. Nothing here is collective. */
+/* What training begins with instead of random weights: a model (model.init_from), of which a network takes
+ * over layers, and with all layers also what becomes of rows before they reach the network; a file of weights
+ * that a user may have edited; numbers in the settings (model.init_values). Nothing here is collective. */
 #ifndef SCORE_ORIGIN_H
 #define SCORE_ORIGIN_H
 
@@ -8,8 +9,10 @@
 #include "model/frozen.h"
 #include "score/model_file.h"
 
-/* Whether training begins with a model, and whether it takes over all of it. */
+/* Whether training begins with given weights, all or some. */
 bool origin_is_set(const settings_t *settings);
+/* Whether it begins with all of a model: then features and target scaler are the model's. A table of weights
+ * has none. */
 bool origin_takes_all(const settings_t *settings);
 
 /* With model.init_layers: all. Reads the features and the target scaler of the model, both caller-owned.
@@ -31,9 +34,10 @@ typedef struct {
 } origin_heir_t;
 
 /* Reads the model and writes the layers that match into `vector` (graph_floats), which holds the initial
- * weights; NULL: only looks whether they would. Logs which layers those are. `checksum` receives the model's;
- * if it holds one already, the file must still have it. LS_BAD_SETTINGS, beginning with the key, for an
- * ensemble, with `all` for a layer that differs, and if no layer matches. */
+ * weights, and then the numbers of model.init_values; NULL: only looks whether it could. Logs which layers
+ * those are. `checksum` receives the model's, or that of the bytes of a file of weights; if it holds one
+ * already, the file must still have it. LS_BAD_SETTINGS, beginning with the key, for an ensemble, with `all`
+ * for a layer that differs, and if no layer matches. */
 ls_status origin_take(const origin_heir_t *heir, float *vector, char checksum[17], ls_error *error);
 
 /* On resume: `checkpoint` must come from a run that began with this model, or with none if the settings name

@@ -17,7 +17,9 @@ static ls_status check_network(const settings_t *settings, ls_error *error) {
   if (origin_is_set(settings) || settings->model.freeze.n > 0)
     return error_set(error, LS_BAD_SETTINGS,
                      "model.%s: the closed form computes all weights from the rows alone: leave it out",
-                     origin_is_set(settings) ? "init_from" : "freeze");
+                     settings->model.freeze.n > 0        ? "freeze"
+                     : settings->model.init_values.n > 0 ? "init_values"
+                                                         : "init_from");
   if (settings->train.members > 1)
     return error_set(error, LS_BAD_SETTINGS,
                      "train.members: the closed form has one solution, whatever the seed: leave it out");

@@ -167,8 +167,8 @@ ls_status trainer_load(trainer_t *trainer, ls_error *error) {
   if (!is_root(trainer)) trainer_free_vector(trainer);
   begin_window(trainer);
   if (!trainer->resumed && !origin_is_set(trainer->settings)) return LS_OK;
-  return finite_check_result(trainer, trainer->resumed ? "the checkpoint" : "the model of model.init_from",
-                             error);
+  return finite_check_result(
+      trainer, trainer->resumed ? "the checkpoint" : "what model.init_from and init_values give", error);
 }
 
 /* Each rank reads which parts the checkpoint has. */
