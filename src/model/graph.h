@@ -145,6 +145,7 @@ float *tape_input(tape_t *tape, int64_t row);        /* (·, inputs), starting a
 float *tape_output(tape_t *tape, int64_t row);       /* (·, outputs): logits or predictions */
 float *tape_output_delta(tape_t *tape, int64_t row); /* dL/d output, to be filled in before backward */
 const float *tape_input_delta(const tape_t *tape, int64_t row); /* dL/d input, of graph_create_for_inputs */
+const float *tape_values(const tape_t *tape, size_t node, int64_t row); /* (·, width): what a node computes */
 
 /* ---- the work of one thread ---- */
 
@@ -191,7 +192,9 @@ typedef struct {
 /* Cuts the network into sections of about `floats` weights. Larger layers are cut; smaller ones are combined
  * with their neighbours. Returns the number of sections, and writes them unless `sections` is NULL. */
 size_t graph_cut(const graph_t *graph, size_t floats, section_t *sections);
-size_t graph_nodes(const graph_t *graph);               /* number of nodes; node 0 is the input */
+size_t graph_nodes(const graph_t *graph);                       /* number of nodes; node 0 is the input */
+const char *graph_node_name(const graph_t *graph, size_t node); /* dense1, dropout1, … */
+int64_t graph_node_width(const graph_t *graph, size_t node);
 size_t graph_tile_node(const graph_t *graph, size_t i); /* the node whose parameters are in tile i */
 
 /* Forward for one section. All sections in order are the same as graph_forward. */

@@ -60,6 +60,14 @@ size_t graph_cut(const graph_t *graph, size_t floats, section_t *sections) {
   return count;
 }
 
+const char *graph_node_name(const graph_t *graph, size_t node) {
+  return graph->nodes[node].name;
+}
+
+int64_t graph_node_width(const graph_t *graph, size_t node) {
+  return graph->nodes[node].width;
+}
+
 size_t graph_nodes(const graph_t *graph) {
   return graph->n_nodes;
 }

@@ -97,6 +97,10 @@ float *tape_output(tape_t *tape, int64_t row) {
   return tape->values[node->number] + row * node->width;
 }
 
+const float *tape_values(const tape_t *tape, size_t node, int64_t row) {
+  return tape->values[node] + row * tape->graph->nodes[node].width;
+}
+
 const float *tape_input_delta(const tape_t *tape, int64_t row) {
   return tape->deltas[0] + row * tape->graph->nodes[0].width;
 }

@@ -35,6 +35,11 @@ static const unused_t table[] = {
     {"bench", "schedule optimizer.learning_rate", "no figure depends on the rate"},
     {"info", "name runs loss optimizer schedule train stop solve checkpoint",
      "the graph follows from data and model alone"},
+    {"info --row",
+     "name runs schedule stop solve checkpoint train.epochs train.steps train.global_batch_size "
+     "train.members "
+     "train.l1 train.l2 train.clip_norm train.precision",
+     "one step of plain gradient descent is shown"},
     {"solve", "model.embeddings.above model.embeddings.width", "columns of categories are one_hot here"},
 };
 
@@ -49,12 +54,16 @@ static bool has(const char *list, const char *name, size_t length) {
   return false;
 }
 
+/* A command with an option, as in "info --row", may have a row of its own. */
+static bool is_of(const unused_t *row, const char *command) {
+  return strcmp(row->commands, command) == 0 || has(row->commands, command, strlen(command));
+}
+
 ls_status unused_check(const command_t *command, char *const *overrides, size_t n, ls_error *error) {
   for (size_t i = 0; i < n; i++) {
     const size_t length = strcspn(overrides[i], "=");
     for (size_t r = 0; r < sizeof table / sizeof table[0]; r++)
-      if (has(table[r].commands, command->name, strlen(command->name)) &&
-          has(table[r].keys, overrides[i], length))
+      if (is_of(&table[r], command->name) && has(table[r].keys, overrides[i], length))
         return error_set(error, LS_BAD_SETTINGS,
                          "override '%.200s': %.*s has no effect in `lockstep %s`: %s; leave it out",
                          overrides[i], (int)length, overrides[i], command->name, table[r].why);
