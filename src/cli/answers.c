@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The predictions of one head: a range of columns of the prediction matrix. */
+/* The predictions of one head, or the values of a layer: a range of columns of the prediction matrix. */
 typedef struct {
-  const head_t *head;
-  const char *name; /* NULL when the network has one head */
+  const head_t *head; /* NULL: of a layer */
+  const char *layer;  /* its name, or NULL */
+  const char *name;   /* NULL when the network has one head */
   int64_t first, width;
   bool is_classes;    /* each row has one class: the column with the largest value, or the sign of a single
                          column */
@@ -33,16 +34,15 @@ typedef struct {
   const tables_t *ids;      /* columns that are taken over, or NULL */
 } answers_t;
 
-/* Position of a window: the number of its series, and the row of x at its first forecast step. */
-static bool has_series(const windows_t *windows) {
+bool window_has_series(const windows_t *windows) {
   return windows->timeline.ids != NULL;
 }
 
-static int64_t series_of(const windows_t *windows, int64_t row) {
+int64_t window_series(const windows_t *windows, int64_t row) {
   return timeline_series(&windows->timeline, row);
 }
 
-static int64_t time_of(const windows_t *windows, int64_t row) {
+int64_t window_time(const windows_t *windows, int64_t row) {
   int64_t step = timeline_step(&windows->timeline, row);
   return timeline_row(&windows->timeline, step) + windows->length;
 }
@@ -57,6 +57,12 @@ static answers_t answers_of(const model_t *model, const predictions_t *predictio
                             const tables_t *ids) {
   const objective_t *objective = &model->objective;
   answers_t answers = {.model = model, .all = predictions, .n = objective->n, .windows = windows, .ids = ids};
+  if (predictions->layer != NULL) {
+    answers.n = 1;
+    answers.answers[0] =
+        (answer_t){.layer = predictions->layer, .width = predictions->columns, .type = predictions->type};
+    return answers;
+  }
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     bool is_classes = head->loss->target == TARGET_LABELS, is_only = objective->n == 1;
@@ -116,6 +122,11 @@ static int32_t class_of(const predictions_t *all, const answer_t *answer, int64_
 /* The i-th part of the values, deviations excluded; false after the last one. */
 static bool value_part(const answer_t *answer, size_t i, loss_part_t *out) {
   const head_t *head = answer->head;
+  if (head == NULL) {
+    *out = (loss_part_t){.width = answer->width};
+    snprintf(out->name, sizeof out->name, "%.31s", answer->layer);
+    return i == 0;
+  }
   if (i >= loss_parts(head->loss, &head->params)) return false;
   *out = loss_part(head->loss, &head->params, head->outputs, i);
   return !out->is_deviation;
@@ -162,7 +173,7 @@ static void put_header(FILE *out, const answers_t *answers) {
     fputc(',', out);
     put_cell(out, "", answers->ids->x[j].name);
   }
-  if (answers->windows != NULL) fputs(has_series(answers->windows) ? ",series,time" : ",time", out);
+  if (answers->windows != NULL) fputs(window_has_series(answers->windows) ? ",series,time" : ",time", out);
   for (const answer_t *answer = answers->answers; answer < answers->answers + answers->n; answer++) {
     loss_part_t part;
     if (answer->is_classes) put_names(out, answer, "class", 1);
@@ -200,9 +211,9 @@ static void put_table(FILE *out, const answers_t *answers) {
       fputc(',', out);
       put_cell(out, "", id_of(answers->ids, j, row));
     }
-    if (answers->windows != NULL && has_series(answers->windows))
-      fprintf(out, ",%" PRId64, series_of(answers->windows, row));
-    if (answers->windows != NULL) fprintf(out, ",%" PRId64, time_of(answers->windows, row));
+    if (answers->windows != NULL && window_has_series(answers->windows))
+      fprintf(out, ",%" PRId64, window_series(answers->windows, row));
+    if (answers->windows != NULL) fprintf(out, ",%" PRId64, window_time(answers->windows, row));
     for (size_t h = 0; h < answers->n; h++) put_answer(out, answers->all, &answers->answers[h], row);
     fputc('\n', out);
   }
@@ -327,9 +338,9 @@ static ls_status write_ids(store_t *store, const answers_t *answers, ls_error *e
 }
 
 static ls_status write_arrays(store_t *store, const answers_t *answers, ls_error *error) {
-  if (answers->windows != NULL) TRY(write_numbers(store, answers, "time", time_of, error));
-  if (answers->windows != NULL && has_series(answers->windows))
-    TRY(write_numbers(store, answers, "series", series_of, error));
+  if (answers->windows != NULL) TRY(write_numbers(store, answers, "time", window_time, error));
+  if (answers->windows != NULL && window_has_series(answers->windows))
+    TRY(write_numbers(store, answers, "series", window_series, error));
   if (answers->ids != NULL) TRY(write_ids(store, answers, error));
   for (size_t h = 0; h < answers->n; h++) TRY(write_answer(store, answers, &answers->answers[h], error));
   return store_write_text(store, "/", "parameters_checksum", answers->model->checksum, error);

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_OUT = FIRST_KEY, KEY_X, KEY_SAMPLES, KEY_TEMPERATURE, KEY_ID };
+enum { KEY_OUT = FIRST_KEY, KEY_X, KEY_SAMPLES, KEY_TEMPERATURE, KEY_ID, KEY_LAYER };
 
 typedef struct {
   arguments_t arguments;
@@ -36,6 +36,8 @@ static const struct argp_option options[] = {
      "DATA is a table: columns of it that the file of predictions takes over, by name, with commas between "
      "them",
      0},
+    {"layer", KEY_LAYER, "NAME", 0,
+     "write the values of this layer instead of predictions, by the names that `info --graph` shows", 0},
     {"samples", KEY_SAMPLES, "N", 0, "Monte-Carlo dropout: mean and spread of N predictions with dropout on",
      0},
     {"temperature", KEY_TEMPERATURE, "T", 0,
@@ -75,6 +77,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_ID:
     a->id = arg;
     return 0;
+  case KEY_LAYER:
+    a->asking.layer = arg;
+    return 0;
   case KEY_SAMPLES:
     if (text_int64(arg, &a->asking.samples) && a->asking.samples >= 1 && a->asking.samples <= 100000)
       return 0;
@@ -108,24 +113,6 @@ static ls_status find_x(const char *file, const char *named, const char **out, l
   return status;
 }
 
-/* Gathers the rows of all ranks, in rank order, in `all` on rank 0. Collective. */
-static ls_status collect(const session_t *session, const split_t *split, size_t row_bytes, const void *mine,
-                         void *all, ls_error *error) {
-  int n = world_size(session->world), shards = split->partition.shards;
-  size_t *sizes = malloc((size_t)n * sizeof *sizes);
-  ls_status status = LS_OK;
-  if (sizes == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
-  status = world_agree(session->world, status, error);
-  for (int r = 0; r < n && status == LS_OK; r++) {
-    int first = rank_first_shard(shards, n, r);
-    sizes[r] = row_bytes * (size_t)(shard_first(split->partition, first + rank_shards(shards, n, r)) -
-                                    shard_first(split->partition, first));
-  }
-  if (status == LS_OK) status = world_gather_pieces(session->world, mine, sizes, all, 0, error);
-  free(sizes);
-  return status;
-}
-
 /* Gathers the predictions of all rows on rank 0. Collective. */
 static ls_status collect_all(const session_t *session, const split_t *split, const predictions_t *mine,
                              predictions_t *all, ls_error *error) {
@@ -134,6 +121,7 @@ static ls_status collect_all(const session_t *session, const split_t *split, con
   all->rows = session->is_root ? split->partition.rows : 0;
   all->columns = mine->columns;
   all->type = mine->type;
+  all->layer = mine->layer;
   const int64_t shape[] = {all->rows, all->columns};
   size_t n = 0;
   bool fits = size_of_shape(1, 2, shape, &n);
@@ -144,7 +132,8 @@ static ls_status collect_all(const session_t *session, const split_t *split, con
     if (*to[i] == NULL)
       status = error_set(error, LS_NO_MEMORY, "no memory for the predictions of %" PRId64 " rows", all->rows);
     TRY(world_agree(session->world, status, error));
-    TRY(collect(session, split, (size_t)mine->columns * element_size(all->type), from[i], *to[i], error));
+    TRY(rows_collect(session->world, split, (size_t)mine->columns * element_size(all->type), from[i], *to[i],
+                     error));
   }
   return LS_OK;
 }
@@ -236,15 +225,16 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "MODEL DATA --out FILE [SECTION.KEY=VALUE...]",
-    .doc = "Applies a trained model to rows: classes and probabilities, or targets in their original "
-           "units.\vMODEL is a model file, a checkpoint or a run directory. DATA is a dataset file, or a "
-           "table (CSV) whose "
-           "columns have the names of the model's features. A CSV file of predictions has one line per row: "
-           "the number of the row from 0, the class, and one column per output. An HDF5 file has the arrays "
-           "`class` and `probability` or `score`, or the array `prediction`. With data.window each row is a "
-           "forecast: `time` is the row of x at its first step, and `series` is the number of its series. If "
-           "the model estimates its uncertainty, standard deviations follow: std of the prediction, and its "
-           "two parts aleatoric_std and epistemic_std."};
+    .doc =
+        "Applies a trained model to rows: classes and probabilities, or targets in their original "
+        "units.\vMODEL is a model file, a checkpoint or a run directory. DATA is a dataset file, or a "
+        "table (CSV) whose "
+        "columns have the names of the model's features. A CSV file of predictions has one line per row: "
+        "the number of the row from 0, the class, and one column per output. An HDF5 file has the arrays "
+        "`class` and `probability` or `score`, or the array `prediction`. With data.window each row is a "
+        "forecast: `time` is the row of x at its first step, and `series` is the number of its series. If "
+        "the model estimates its uncertainty, standard deviations follow: std of the prediction, and its "
+        "two parts aleatoric_std and epistemic_std. With --layer, columns and array have the layer's name."};
 
 const command_t command_predict = {
     .name = "predict",

@@ -9,6 +9,7 @@
 #include "comm/launch.h"
 #include "comm/world.h"
 #include "config/settings.h"
+#include "data/split.h"
 #include "score/evaluate.h"
 #include "layout/layout.h"
 #include "score/model_file.h"
@@ -107,6 +108,13 @@ ls_status settings_end(settings_t **settings, ls_status status, ls_error *error)
  * end. Rank 0 looks. Collective. */
 ls_status output_check(const session_t *session, const char *option, const char *path,
                        const char *const *inputs, size_t n, ls_error *error);
+
+/* ---- collect.c ---- */
+
+/* Gathers what each rank has of its rows of a split, `row_bytes` per row: in `all` on rank 0, in the order of
+ * rows. `all` may be NULL elsewhere. Collective. */
+ls_status rows_collect(world_t *world, const split_t *split, size_t row_bytes, const void *mine, void *all,
+                       ls_error *error);
 
 /* ---- ready.c: a trained model, ready on all ranks ---- */
 

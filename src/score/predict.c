@@ -7,6 +7,7 @@
 #include "score/threads.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 void predictions_free(predictions_t *predictions) {
@@ -44,6 +45,7 @@ typedef struct {
   gather_t gather;
   seat_t *seats; /* (threads) */
   predictions_t *predictions;
+  size_t node; /* whose values are wanted; 0: predictions are */
 } predicting_t;
 
 static void take_seat(void *context, int thread) {
@@ -70,6 +72,12 @@ static void predict_block(void *context, int thread, const row_block_t *block) {
   predictions_t *out = predicting->predictions;
   const seat_t *seat = &predicting->seats[thread];
   int64_t at = block->row * out->columns, n = block->n * out->columns;
+  if (predicting->node > 0) {
+    predictor_outputs(seat->predictor, &predicting->gather, block->resident, block->n, block->place);
+    memcpy((float *)out->mean + at, predictor_node(seat->predictor, predicting->node),
+           (size_t)n * sizeof(float));
+    return;
+  }
   predictor_predict(seat->predictor, &predicting->gather, block->resident, block->n, block->place,
                     &seat->rows);
   put(out, out->mean, at, n, seat->rows.mean);
@@ -81,7 +89,8 @@ static ls_status predict(predicting_t *predicting, const split_t *split, int thr
                          ls_error *error) {
   block_walk_t walk = {0};
   predicting->seats = arena_new(arena, (size_t)threads, sizeof *predicting->seats);
-  size_t values = PREDICT_ROWS * (size_t)predicting->predictions->columns;
+  const int64_t columns = predicting->node > 0 ? 0 : predicting->predictions->columns;
+  size_t values = PREDICT_ROWS * (size_t)columns;
   bool all = predicting->seats != NULL;
   for (int t = 0; t < threads && all; t++) {
     double *rows = arena_new(arena, 3 * values, sizeof *rows);
@@ -104,6 +113,42 @@ static ls_status predict(predicting_t *predicting, const split_t *split, int thr
   return status;
 }
 
+/* ---- values of a layer ---- */
+
+/* "dense1, dropout1, dense2": as far as there is room. */
+static void list_nodes(const graph_t *graph, char *out, size_t size) {
+  size_t used = 0;
+  out[0] = '\0';
+  for (size_t i = 1; i < graph_nodes(graph) && used < size; i++)
+    used += (size_t)snprintf(out + used, size - used, "%s%s", i > 1 ? ", " : "", graph_node_name(graph, i));
+}
+
+static ls_status find_node(const model_t *model, const asking_t *asking, size_t *node, ls_error *error) {
+  char list[400];
+  const graph_t *graph = model->graph;
+  bool has_temperature = false;
+  for (size_t h = 0; asking->temperatures != NULL && h < model->objective.n; h++)
+    has_temperature |= asking->temperatures[h] > 0;
+  if (asking->samples > 0 || has_temperature)
+    return error_set(
+        error, LS_USAGE,
+        "--layer: the values of a layer do not depend on --samples and --temperature: leave them out");
+  if (model->n_members > 1)
+    return error_set(error, LS_USAGE,
+                     "--layer: each of the %" PRId64
+                     " networks of an ensemble has values of its own: name the "
+                     "model of one of them, such as RUN-member-1/model.h5",
+                     model->n_members);
+  for (size_t i = 1; i < graph_nodes(graph); i++)
+    if (strcmp(graph_node_name(graph, i), asking->layer) == 0) {
+      *node = i;
+      return LS_OK;
+    }
+  list_nodes(graph, list, sizeof list);
+  return error_set(error, LS_USAGE, "--layer: the network has no layer '%.60s'; it has %s", asking->layer,
+                   list);
+}
+
 ls_status predictions_make(const model_t *model, const split_t *split, int threads, const asking_t *asking,
                            predictions_t *out, ls_error *error) {
   const settings_t *settings = model->settings;
@@ -122,7 +167,15 @@ ls_status predictions_make(const model_t *model, const split_t *split, int threa
   if (asking->samples > 0 && !graph_has_dropout(model->graph))
     return error_set(error, LS_USAGE,
                      "--samples: this network has no dropout, so all samples would be the same");
-  ls_status status = make_room(predictor_uncertainty(&model->objective, &mixture), &predictions, error);
+  uncertainty_t uncertainty = predictor_uncertainty(&model->objective, &mixture);
+  if (asking->layer != NULL) {
+    TRY(find_node(model, asking, &predicting.node, error));
+    predictions.columns = graph_node_width(model->graph, predicting.node);
+    predictions.type = ELEMENT_F32;
+    predictions.layer = asking->layer;
+    uncertainty = (uncertainty_t){false, false};
+  }
+  ls_status status = make_room(uncertainty, &predictions, error);
   if (status == LS_OK) status = predict(&predicting, split, threads, &arena, error);
   for (int t = 0; t < threads && predicting.seats != NULL; t++)
     predictor_destroy(&predicting.seats[t].predictor);

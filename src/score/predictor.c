@@ -142,6 +142,10 @@ const float *predictor_inputs(const predictor_t *predictor) {
   return tape_input(predictor->tape, 0);
 }
 
+const float *predictor_node(const predictor_t *predictor, size_t node) {
+  return tape_values(predictor->tape, node, 0);
+}
+
 /* ---- predictions ---- */
 
 /* The predictions of a head's regression in one row, from the units of scaled targets to their own. */

@@ -55,6 +55,9 @@ float *predictor_outputs(predictor_t *predictor, const gather_t *gather, int64_t
 /* The network's inputs for the same rows, (n, inputs). */
 const float *predictor_inputs(const predictor_t *predictor);
 
+/* What a node of the graph computed for the same rows, (n, graph_node_width): of a mixture's last part. */
+const float *predictor_node(const predictor_t *predictor, size_t node);
+
 /* ---- what a user wants to see of outputs ---- */
 
 /* Whether a head's outputs are means and deviations: then the latter are its aleatoric part. */
