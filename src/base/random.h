@@ -21,10 +21,11 @@ typedef enum {
   RANDOM_SYNTHETIC = 6,  /* synthetic data: shard = row, time = kind of draw */
   RANDOM_GRADCHECK = 7,  /* choice of the parameters whose gradient is checked: shard = parameter array */
   RANDOM_BASIS = 8, /* basis functions: time = kind of draw, shard = function; landmarks: position = row */
-  RANDOM_CURVATURE = 9, /* the direction in which curvature is first looked for: shard = parameter array */
-  RANDOM_FOLDS = 10,    /* folds of cross-validation: position = row */
-  RANDOM_SWEEP = 11,    /* sweeps: time = kind of draw, shard = axis */
-  RANDOM_LANDSCAPE = 12, /* directions of landscapes: time = axis, shard = parameter array */
+  RANDOM_CURVATURE = 9,   /* the direction in which curvature is first looked for: shard = parameter array */
+  RANDOM_FOLDS = 10,      /* folds of cross-validation: position = row */
+  RANDOM_SWEEP = 11,      /* sweeps: time = kind of draw, shard = axis */
+  RANDOM_LANDSCAPE = 12,  /* directions of landscapes: time = axis, shard = parameter array */
+  RANDOM_IMPORTANCE = 14, /* permutations of a column: time = repeat, shard = column */
 } random_purpose_t;
 
 /* Identifies a stream of numbers. The caller chooses the position in it. */

@@ -1,11 +1,13 @@
 /* lockstep eval: evaluates a trained model on rows of its own dataset file or of another one. */
 #include "cli/command.h"
+#include "cli/row_losses.h"
 #include "request/table_input.h"
 
-#include "base/json.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "data/stream.h"
+#include "inspect/evaluation.h"
+#include "inspect/importance_table.h"
 #include "inspect/names.h"
 #include "layout/validation.h"
 #include "score/match.h"
@@ -18,12 +20,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SPLIT = FIRST_KEY, KEY_X, KEY_Y, KEY_JSON, KEY_TEMPERATURE, KEY_LABEL };
+enum {
+  KEY_SPLIT = FIRST_KEY,
+  KEY_X,
+  KEY_Y,
+  KEY_JSON,
+  KEY_TEMPERATURE,
+  KEY_LABEL,
+  KEY_ROWS,
+  KEY_IMPORTANCE,
+  KEY_OUT
+};
 enum { GROUP_PATH_SIZE = 512 };
 
 typedef struct {
   arguments_t arguments;
   const char *split, *x, *y, *json;
+  const char *rows;        /* file for the loss of each row, or NULL */
+  int64_t importance;      /* permutations of each column; 0: importance is not asked for */
+  const char *out;         /* file for it, or NULL */
   const char *temperature; /* as for temperatures_parse, or "fit": fitted on the validation rows */
   const char *data;        /* NULL: the dataset file the model was trained on */
   const char *label;       /* of a table */
@@ -37,6 +52,12 @@ static const struct argp_option options[] = {
     {"label", KEY_LABEL, "COLUMNS", 0,
      "DATA is a table: the column of labels, or of targets, by name or index", 0},
     {"json", KEY_JSON, "FILE", 0, "also write the figures to FILE as JSON", 0},
+    {"rows", KEY_ROWS, "FILE", 0, "also write the loss of each row to FILE.csv or FILE.h5", 0},
+    {"importance", KEY_IMPORTANCE, "R", OPTION_ARG_OPTIONAL,
+     "permutation importance: how much worse the model gets when a column of x is permuted; mean over R "
+     "permutations, 5 by default",
+     0},
+    {"out", KEY_OUT, "FILE", 0, "with --importance: also write it to FILE.csv or FILE.h5", 0},
     {"temperature", KEY_TEMPERATURE, "T", 0,
      "divide logits by T; fit: by the T with the least loss on the validation rows, for each head; several "
      "heads: also HEAD=T,HEAD=T",
@@ -108,9 +129,50 @@ static void take_data(eval_arguments_t *a) {
   a->arguments.n--;
 }
 
+static bool ends_in(const char *path, const char *end) {
+  const char *dot = strrchr(path, '.');
+  return dot != NULL && strcmp(dot, end) == 0;
+}
+
+/* A table or an HDF5 file, by its name. */
+static error_t check_name(eval_arguments_t *a, const char *option, const char *path) {
+  if (path == NULL || ends_in(path, ".csv") || ends_in(path, ".h5") || ends_in(path, ".hdf5")) return 0;
+  return arguments_refuse(&a->arguments, "--%s: '%.200s' ends neither in .csv nor in .h5", option, path);
+}
+
+static error_t check_outputs(eval_arguments_t *a) {
+  if (a->out != NULL && a->importance == 0)
+    return arguments_refuse(&a->arguments, "--out is for --importance: add it, or leave --out out");
+  const error_t refused = check_name(a, "rows", a->rows);
+  return refused != 0 ? refused : check_name(a, "out", a->out);
+}
+
+static error_t parse_importance(eval_arguments_t *a, const char *repeats) {
+  enum { USUAL = 5, MOST = 10000 };
+  a->importance = USUAL;
+  return repeats == NULL ? 0 : arguments_count(&a->arguments, "importance", repeats, 1, MOST, &a->importance);
+}
+
+static error_t check_end(eval_arguments_t *a) {
+  if ((a->x == NULL) != (a->y == NULL)) return arguments_refuse(&a->arguments, "--x and --y go together");
+  if (a->x != NULL && a->split != NULL)
+    return arguments_refuse(&a->arguments, "--split and --x exclude each other");
+  take_data(a);
+  const error_t refused = check_outputs(a);
+  return refused != 0 ? refused : check_overrides(a);
+}
+
 static error_t parse_key(int key, char *arg, struct argp_state *state) {
   eval_arguments_t *a = state->input;
   switch (key) {
+  case KEY_ROWS:
+    a->rows = arg;
+    return 0;
+  case KEY_IMPORTANCE:
+    return parse_importance(a, arg);
+  case KEY_OUT:
+    a->out = arg;
+    return 0;
   case KEY_SPLIT:
     a->split = arg;
     return 0;
@@ -130,11 +192,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     a->temperature = arg;
     return 0;
   case ARGP_KEY_END:
-    if ((a->x == NULL) != (a->y == NULL)) return arguments_refuse(&a->arguments, "--x and --y go together");
-    if (a->x != NULL && a->split != NULL)
-      return arguments_refuse(&a->arguments, "--split and --x exclude each other");
-    take_data(a);
-    return check_overrides(a);
+    return check_end(a);
   default:
     return arguments_key(key, arg, state);
   }
@@ -238,101 +296,6 @@ static ls_status choose_rows(const eval_arguments_t *a, ready_t *ready, split_pl
 
 /* ---- results ---- */
 
-static void json_coverage(const metrics_t *metrics, FILE *out) {
-  fprintf(out, ", \"%s\": [", metrics->coverage.is_quantile ? "quantiles" : "coverage");
-  for (int i = 0; i < metrics->coverage.n; i++) {
-    fputs(i > 0 ? ", {" : "{", out);
-    json_number(out, true, "nominal", metrics->coverage.nominal[i]);
-    json_number(out, false, "observed", metrics_coverage(metrics, i));
-    fputc('}', out);
-  }
-  fputc(']', out);
-}
-
-static void json_baseline(const metrics_t *metrics, int b, FILE *out) {
-  const baseline_t *baseline = &metrics->baselines[b];
-  fprintf(out, ", \"%s\": {", baseline_name(b));
-  if (metrics->classes > 0) {
-    json_number(out, true, "accuracy", baseline->accuracy);
-  } else {
-    json_number(out, true, "mae", baseline->mae);
-    json_number(out, false, "rmse", baseline->rmse);
-  }
-  fputc('}', out);
-}
-
-/* names: (classes), or NULL */
-static void json_confusion(const metrics_t *metrics, char *const *names, FILE *out) {
-  for (int64_t c = 0; c < metrics->classes && names != NULL; c++) {
-    fputs(c == 0 ? ", \"classes\": [" : ", ", out);
-    json_quoted(out, names[c]);
-  }
-  fputs(names != NULL ? "], \"confusion\": [" : ", \"confusion\": [", out);
-  for (int64_t c = 0; c < metrics->classes; c++)
-    for (int64_t p = 0; p < metrics->classes; p++)
-      fprintf(out, "%s%" PRId64 "%s",
-              p > 0   ? ", "
-              : c > 0 ? ", ["
-                      : "[",
-              metrics->confusion[c * metrics->classes + p], p + 1 == metrics->classes ? "]" : "");
-  fputc(']', out);
-}
-
-static void json_figures(const metrics_t *metrics, char *const *names, FILE *out) {
-  if (metrics->classes > 0) json_number(out, false, "accuracy", metrics_accuracy(metrics));
-  if (metrics->top_k > 0) {
-    json_integer(out, false, "k", metrics->top_k);
-    json_number(out, false, "top_k_accuracy", metrics_top_k(metrics));
-  }
-  if (metrics->targets > 0) {
-    json_number(out, false, "mae", metrics->mae);
-    json_number(out, false, "rmse", metrics->rmse);
-    json_number(out, false, "r2", metrics->r2);
-  }
-  for (int b = 0; b < BASELINES; b++)
-    if (metrics->baselines[b].is_known) json_baseline(metrics, b, out);
-  if (metrics->coverage.n > 0) json_coverage(metrics, out);
-  if (metrics->calibration.is_known) calibration_json(&metrics->calibration, out);
-  if (metrics->classes > 0) json_confusion(metrics, names, out);
-}
-
-static void json_heads(const metrics_t *metrics, char *const *const *names, const double *temperatures,
-                       FILE *out) {
-  fputs(", \"heads\": [", out);
-  for (size_t h = 0; h < metrics->n_heads; h++) {
-    fputs(h == 0 ? "{" : ", {", out);
-    json_text(out, true, "head", metrics->heads[h].name);
-    json_number(out, false, "loss", metrics->heads[h].loss);
-    if (temperatures[h] > 0) json_number(out, false, "temperature", temperatures[h]);
-    json_figures(&metrics->heads[h], names[h], out);
-    fputc('}', out);
-  }
-  fputc(']', out);
-}
-
-static ls_status write_json(const char *path, const char *file, const char *rows, char *const *const *names,
-                            const double *temperatures, const metrics_t *metrics, ls_error *error) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (out == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %s", path);
-  fputc('{', out);
-  json_text(out, true, "file", file);
-  json_text(out, false, "split", rows);
-  json_integer(out, false, "rows", metrics->rows);
-  if (metrics->n_heads == 0 && temperatures[0] > 0) json_number(out, false, "temperature", temperatures[0]);
-  json_number(out, false, "loss", metrics->loss);
-  if (metrics->n_heads > 0)
-    json_heads(metrics, names, temperatures, out);
-  else
-    json_figures(metrics, names[0], out);
-  fputs("}\n", out);
-  ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
-                                      : error_set(error, LS_NO_MEMORY, "no memory for %s", path);
-  free(text);
-  return status;
-}
-
 static void print_temperatures(const objective_t *objective, const double *temperatures) {
   for (size_t h = 0; h < objective->n; h++) {
     if (temperatures[h] <= 0) continue;
@@ -342,19 +305,33 @@ static void print_temperatures(const objective_t *objective, const double *tempe
   }
 }
 
-static ls_status show(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
-                      const char *rows, const double *temperatures, const metrics_t *metrics,
-                      ls_error *error) {
-  ls_status status = LS_OK;
-  const char *file = a->table != NULL ? a->table : ready->settings->data.file;
-  if (session->is_root) {
-    print_temperatures(&ready->model->objective, temperatures);
-    printf("%s, %s: ", file, rows);
-    metrics_print(metrics, ready->model->class_names, stdout);
-    if (a->json != NULL)
-      status = write_json(a->json, file, rows, ready->model->class_names, temperatures, metrics, error);
-  }
-  return world_agree(session->world, status, error);
+/* What was found, on rank 0. */
+typedef struct {
+  const char *place; /* name of the rows */
+  const double *temperatures;
+  metrics_t metrics;
+  importance_t importance; /* columns 0: not asked for */
+  row_losses_t losses;     /* losses NULL: not asked for */
+} findings_t;
+
+static ls_status write_findings(const eval_arguments_t *a, const ready_t *ready, const dataset_t *data,
+                                const findings_t *found, ls_error *error) {
+  const bool has_importance = found->importance.columns > 0;
+  const evaluation_facts_t facts = {.file = a->table != NULL ? a->table : ready->settings->data.file,
+                                    .rows = found->place,
+                                    .class_names = ready->model->class_names,
+                                    .temperatures = found->temperatures,
+                                    .metrics = &found->metrics,
+                                    .importance = has_importance ? &found->importance : NULL,
+                                    .columns = data->feature_names};
+  print_temperatures(&ready->model->objective, found->temperatures);
+  printf("%s, %s: ", facts.file, facts.rows);
+  metrics_print(&found->metrics, facts.class_names, stdout);
+  if (has_importance) TRY(importance_print(facts.importance, facts.columns, stdout, error));
+  if (a->rows != NULL) row_losses_print(&found->losses, stdout);
+  if (a->rows != NULL) TRY(row_losses_write(a->rows, &found->losses, error));
+  if (a->out != NULL) TRY(importance_write(a->out, facts.importance, facts.columns, error));
+  return a->json != NULL ? evaluation_write_json(a->json, &facts, error) : LS_OK;
 }
 
 /* ---- the command ---- */
@@ -413,20 +390,88 @@ static ls_status find_temperatures(const session_t *session, const eval_argument
   return status == LS_OK ? LS_OK : error_prefix(error, status, "--temperature takes fit, T or HEAD=T,HEAD=T");
 }
 
+/* Evaluates the rows, and collects the loss of each of them if it is wanted. Collective. */
+static ls_status find_losses(const session_t *session, const ready_t *ready, const eval_arguments_t *a,
+                             const dataset_t *data, split_t *split, const mixture_t *mixture,
+                             findings_t *found, ls_error *error) {
+  const objective_t *objective = &ready->model->objective;
+  const size_t row_bytes = objective->n * sizeof(double);
+  const size_t all_rows = session->is_root ? (size_t)split->partition.rows : 0;
+  double *own = NULL, *all = NULL;
+  int64_t *numbers = NULL;
+  ls_status status = LS_OK;
+  if (a->rows == NULL)
+    return evaluator_run(ready->evaluator, session->world, split, mixture, &found->metrics, error);
+  TRY(row_losses_number(session->world, ready->settings, objective, data, split, &numbers, error));
+  own = malloc((size_t)split->rows * row_bytes + 1);
+  all = malloc(all_rows * row_bytes + 1);
+  if (own == NULL || all == NULL) status = error_set(error, LS_NO_MEMORY, "no memory for the losses of rows");
+  TRY_OR_DONE(world_agree(session->world, status, error));
+  evaluator_keep_losses(ready->evaluator, own);
+  status = evaluator_run(ready->evaluator, session->world, split, mixture, &found->metrics, error);
+  evaluator_keep_losses(ready->evaluator, NULL);
+  if (status == LS_OK) status = rows_collect(session->world, split, row_bytes, own, all, error);
+done:
+  free(own);
+  found->losses = (row_losses_t){.objective = objective,
+                                 .rows = split->partition.rows,
+                                 .losses = all,
+                                 .numbers = numbers,
+                                 .windows = split->windows};
+  return status;
+}
+
+/* Everything that is asked for, of rows that are loaded. Collective. */
+static ls_status find_all(const session_t *session, const ready_t *ready, const eval_arguments_t *a,
+                          const dataset_t *data, split_t *split, const mixture_t *mixture, findings_t *found,
+                          ls_error *error) {
+  const importance_options_t permutations = {a->importance, ready->settings->train.seed};
+  TRY(find_losses(session, ready, a, data, split, mixture, found, error));
+  if (a->importance > 0)
+    TRY(importance_run(ready->evaluator, session->world, split,
+                       features_file_columns(&ready->model->features), mixture, &permutations,
+                       &found->importance, error));
+  return world_agree(session->world, session->is_root ? write_findings(a, ready, data, found, error) : LS_OK,
+                     error);
+}
+
+static void findings_free(findings_t *found) {
+  metrics_free(&found->metrics);
+  importance_free(&found->importance);
+  free((void *)found->losses.losses);
+  free((void *)found->losses.numbers);
+}
+
+/* Fails unless all files can be written, each at a place of its own. Collective. */
+static ls_status check_places(const session_t *session, const eval_arguments_t *a, const ready_t *ready,
+                              ls_error *error) {
+  char path[4096];
+  const char *const names[] = {"json", "rows", "out"}, *const places[] = {a->json, a->rows, a->out};
+  TRY(world_agree(session->world, model_path(a->arguments.words[0], path, sizeof path, error), error));
+  const char *taken[2 + 3] = {path, a->data != NULL ? a->data : ready->settings->data.file};
+  size_t n = 2;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t k = 2; k < n && places[i] != NULL; k++)
+      if (strcmp(places[i], taken[k]) == 0)
+        return error_set(error, LS_USAGE, "--%s: %.200s is the file of another option too", names[i],
+                         places[i]);
+    TRY(output_check(session, names[i], places[i], taken, 2, error));
+    if (places[i] != NULL) taken[n++] = places[i];
+  }
+  return LS_OK;
+}
+
 static ls_status evaluate_rows(const session_t *session, ready_t *ready, const eval_arguments_t *a,
                                ls_error *error) {
   split_place_t place = {0};
   dataset_t *data = NULL;
-  metrics_t metrics = {0};
   const model_t *model = ready->model;
   mixture_t mixture = {.members = (const float *const *)model->members,
                        .n_members = model->n_members,
                        .posterior = model->posterior.inputs > 0 ? &model->posterior : NULL};
   double temperatures[MOST_HEADS] = {0};
-  char path[4096];
-  TRY(world_agree(session->world, model_path(a->arguments.words[0], path, sizeof path, error), error));
-  const char *const inputs[] = {path, a->data != NULL ? a->data : ready->settings->data.file};
-  TRY(output_check(session, "json", a->json, inputs, 2, error));
+  findings_t found = {.temperatures = temperatures};
+  TRY(check_places(session, a, ready, error));
   TRY(check_missing(ready, error)); /* same result on all ranks */
   if (is_overridden(a, "train.top_k"))
     TRY(objective_check_top_k(&model->objective, ready->settings->train.top_k, error));
@@ -434,11 +479,10 @@ static ls_status evaluate_rows(const session_t *session, ready_t *ready, const e
   mixture.temperatures = temperatures;
   ls_status status = world_agree(session->world, choose_rows(a, ready, &place, error), error);
   if (status == LS_OK) status = load(session, ready, place.bit, &data, error);
+  found.place = place.name;
   if (status == LS_OK)
-    status = evaluator_run(ready->evaluator, session->world, loaded_split(data, place.bit), &mixture,
-                           &metrics, error);
-  if (status == LS_OK) status = show(session, a, ready, place.name, temperatures, &metrics, error);
-  metrics_free(&metrics);
+    status = find_all(session, ready, a, data, loaded_split(data, place.bit), &mixture, &found, error);
+  findings_free(&found);
   dataset_destroy(&data);
   return status;
 }

@@ -97,6 +97,8 @@ static void take_block(void *context, int thread, const row_block_t *block) {
   const float *z =
       predictor_outputs(scorer->predictor, &evaluation->gather, block->resident, block->n, block->place);
   for (int64_t i = 0; i < block->n; i++) scorer->rows[i] = (uint32_t)(block->resident + i);
+  double *losses = evaluation->evaluator->losses;
+  scorer->losses = losses != NULL ? losses + block->row * (int64_t)evaluation->evaluator->objective->n : NULL;
   score_block(evaluation, scorer, z, block->n, evaluation->sums + block->number * evaluation->width);
 }
 
@@ -181,6 +183,10 @@ done:
   gather_free(&evaluation.gather);
   arena_free(&arena);
   return status;
+}
+
+void evaluator_keep_losses(evaluator_t *evaluator, double *losses) {
+  evaluator->losses = losses;
 }
 
 /* ---- temperature ---- */

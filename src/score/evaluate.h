@@ -27,6 +27,11 @@ void evaluator_be_part(evaluator_t *evaluator);
 ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *split,
                         const mixture_t *mixture, metrics_t *metrics, ls_error *error);
 
+/* From now on evaluator_run also keeps the loss of every row: losses (own rows of the split, heads), without
+ * the heads' weights but with those of rows, so that their mean over all rows is the loss of the metrics.
+ * NULL: none are kept. Borrowed. */
+void evaluator_keep_losses(evaluator_t *evaluator, double *losses);
+
 /* The temperature at which the loss of head h on a split is least: for losses that give probabilities.
  * Collective. */
 ls_status evaluator_fit_temperature(evaluator_t *evaluator, world_t *world, const split_t *split,

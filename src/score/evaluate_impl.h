@@ -35,6 +35,7 @@ typedef struct {
   double *predictions;   /* (PREDICT_ROWS, outputs): of regressions, in original units */
   double *deviations;    /* (2, PREDICT_ROWS, targets): aleatoric and epistemic, of a posterior */
   head_counts_t *counts; /* (heads) */
+  double *losses;        /* (rows of the block, heads), or NULL */
   ls_status status;      /* of its set-up */
   ls_error error;
 } scorer_t;
@@ -50,6 +51,7 @@ struct evaluator {
   int64_t n_sums;      /* of a block: the losses of heads, and then for each TARGET_SUMS for every target of a
                         * regression, or the confidences of classes */
   scorer_t *scorers;   /* (threads) */
+  double *losses;      /* (own rows, heads) of evaluator_keep_losses, or NULL */
   arena_t arena;
 };
 

@@ -224,6 +224,19 @@ static void score_head(const evaluation_t *evaluation, scorer_t *scorer, size_t 
   }
 }
 
+/* The losses of rows one by one: losses (n, heads). */
+static void keep_losses(const objective_t *objective, int64_t n, const float *z, target_t target,
+                        double *losses) {
+  for (int64_t i = 0; i < n; i++) {
+    const target_t row = {.labels = target.labels != NULL ? target.labels + i : NULL,
+                          .values = target.values != NULL ? target.values + i * objective->targets : NULL,
+                          .weights = target.weights != NULL ? target.weights + i : NULL,
+                          .factors = target.factors};
+    objective_evaluate(objective, 1, z + i * objective->outputs, row, NULL,
+                       losses + i * (int64_t)objective->n);
+  }
+}
+
 void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *z, int64_t n, double *sums) {
   const evaluator_t *evaluator = evaluation->evaluator;
   const objective_t *objective = evaluator->objective;
@@ -243,6 +256,7 @@ void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *
   target.factors = evaluation->split->factors;
   head_rows_t blocks[MOST_HEADS];
   objective_evaluate(objective, n, z, target, NULL, sums);
+  if (scorer->losses != NULL) keep_losses(objective, n, z, target, scorer->losses);
   for (size_t h = 0; h < objective->n; h++) {
     const head_score_t *score = &evaluator->heads[h];
     blocks[h] = (head_rows_t){
