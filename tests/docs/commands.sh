@@ -29,6 +29,7 @@ parts=(
   'scaling-studies: scaling-studies: first-steps'
   'installation: installation c insitu fortran python:'
   'fine-tuning: fine-tuning:'
+  'weights: weights:'
   'exchange: exchange:'
   'pictures: pictures:'
 )
