@@ -1,5 +1,7 @@
 #include "score/weight_name.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +45,24 @@ void weight_names_list(const graph_t *graph, char *out, size_t size) {
   }
 }
 
+/* Says that the network has no such array, which ones it has, and which of these is near. */
+static ls_status refuse_array(const graph_t *graph, const char *text, size_t length, ls_error *error) {
+  char word[100], near[sizeof((parameter_t *)0)->name] = "", list[LIST_SIZE];
+  snprintf(word, sizeof word, "%.*s", length < 99 ? (int)length : 99, text);
+  size_t best = length / 3 + 2; /* as choice_nearest */
+  for (size_t i = 0; i < graph_parameter_count(graph); i++) {
+    char name[sizeof near];
+    plain_name(graph_parameter(graph, i), name);
+    const size_t distance = text_distance(word, name);
+    if (distance >= best) continue;
+    best = distance;
+    memcpy(near, name, sizeof near);
+  }
+  weight_names_list(graph, list, sizeof list);
+  return error_set(error, LS_BAD_SETTINGS, "%.100s: the network has no array '%s'; it has %s%s%s%s", text,
+                   word, list, near[0] != '\0' ? "; did you mean " : "", near, near[0] != '\0' ? "?" : "");
+}
+
 /* Reads one number from 0 and moves *text behind it. */
 static bool read_index(const char **text, int64_t *out) {
   const size_t digits = strspn(*text, "0123456789");
@@ -67,15 +87,11 @@ static bool read_indices(const char *text, int dims, int64_t index[2]) {
 
 ls_status weight_name_read(const graph_t *graph, const char *text, weight_name_t *out, ls_error *error) {
   const size_t length = array_length(text);
-  char list[LIST_SIZE], shape[64];
+  char shape[64];
   size_t array = 0;
   while (array < graph_parameter_count(graph) && !is_array(graph_parameter(graph, array), text, length))
     array++;
-  if (array == graph_parameter_count(graph)) {
-    weight_names_list(graph, list, sizeof list);
-    return error_set(error, LS_BAD_SETTINGS, "%.100s: the network has no array '%.*s'; it has %s", text,
-                     length < 100 ? (int)length : 100, text, list);
-  }
+  if (array == graph_parameter_count(graph)) return refuse_array(graph, text, length, error);
   const parameter_t *parameter = graph_parameter(graph, array);
   weight_name_t name = {.array = array, .is_whole = text[length] == '\0'};
   int64_t index[2] = {0, 0};
