@@ -191,6 +191,7 @@ static void list_layers(const graph_t *graph, char *out, size_t size) {
   for (size_t i = 0; i < graph_parameter_count(graph) && used < size; i++) {
     const char *name = graph_parameter(graph, i)->name;
     const int length = (int)strcspn(name, "/");
+    if (graph_parameter(graph, i)->is_statistic) continue;
     if (i > 0 && strncmp(name, graph_parameter(graph, i - 1)->name, (size_t)length + 1) == 0) continue;
     used += (size_t)snprintf(out + used, size - used, "%s%.*s", i > 0 ? ", " : "", length, name);
   }
