@@ -225,6 +225,11 @@ class Report(unittest.TestCase):
         self.assertEqual(counts["0", "1"], int(((truth[:, 0] == 0) & (found["kind/class"] == 1)).sum()))
         both = (found["yes/probability"] > 0.5), truth[:, 2:4] > 0.5
         self.assertEqual(counts["no", "yes"], int((both[0] & ~both[1]).sum()))
+        self.assertEqual(page.below("output", "yes", "accuracy", "recall", "precision")[:3],
+                         ["0", str(both[1][:, 0].sum()), f"{(both[0] == both[1])[:, 0].mean():.2%}"])
+        said = [float(re.search(r"RMSE ([\d.]+),", caption)[1]) for caption in page.captions if "Residuals: mean" in caption]
+        expected = [head["test_rmse"] for head in report_runs.summary(self.folder, "heads")["heads"] if "test_rmse" in head]
+        np.testing.assert_allclose(said, expected, rtol=1e-3)
 
     def test_ensemble(self):
         page = self.page("runs/ensemble")
@@ -268,6 +273,9 @@ class Report(unittest.TestCase):
         page = self.page("runs/table", rows=50)
         self.assertIn("50 of 200, evenly over the file", page.text)
         self.assertRegex(page.text, r"Of 50 rows \d+ are wrong")
+        found, truth = self.predictions("table", "table.h5"), self.truth("table.h5")
+        right = found["probability"][np.arange(0, 200, 4), truth[::4]]
+        self.assertEqual(page.below("row", "true class", "predicted", "p")[0], str(4 * np.argmin(right)))
         counts = page.confusion("true class", "predicted class")
         self.assertEqual(sum(counts.values()), 200)  # figures are of all rows
 
