@@ -58,12 +58,26 @@ make_picture() {
 S=/usr/lib/python3/dist-packages/sklearn/datasets/data # Debian: python3-sklearn
 export S
 
+# The run of the quickstart.
+train_fashion_mnist() {
+  local images
+  images=$(dirname "$(dpkg -L dataset-fashion-mnist | grep '/train-images-idx3-ubyte.gz$')")
+  lockstep import --train "$images"/train-{images-idx3,labels-idx1}-ubyte.gz \
+    --test "$images"/t10k-{images-idx3,labels-idx1}-ubyte.gz data/fashion-mnist.h5
+  lockstep train configs/fashion-mnist.yaml
+}
+export -f train_fashion_mnist
+
 picture fashion-mnist.svg <<'COMMANDS'
-images=$(dirname "$(dpkg -L dataset-fashion-mnist | grep '/train-images-idx3-ubyte.gz$')")
-lockstep import --train "$images"/train-{images-idx3,labels-idx1}-ubyte.gz \
-  --test "$images"/t10k-{images-idx3,labels-idx1}-ubyte.gz data/fashion-mnist.h5
-lockstep train configs/fashion-mnist.yaml
+train_fashion_mnist
 scripts/python.sh scripts/plot_history.py runs/fashion-mnist --out fashion-mnist.svg
+COMMANDS
+
+picture report.png <<'COMMANDS'
+command -v chromium || { echo "there is no chromium to show the page: scripts/setup.sh --browser installs it"; exit 1; }
+train_fashion_mnist
+scripts/python.sh scripts/report.py fashion-mnist
+scripts/python.sh "$root/tests/report/picture.py" runs/fashion-mnist/report.html report.png
 COMMANDS
 
 picture sweep.svg <<'COMMANDS'
