@@ -1,7 +1,7 @@
 """plot.py and plot_history.py: each kind of picture on tiny data, what it says of data that do not fit, and figures that
 can be worked out by hand. A picture must be a well-formed SVG with its labels, a whole PNG or a GIF with its frames.
 
-    test_plot.py PLOT.PY LOCKSTEP
+    test_plot.py PLOT.PY LOCKSTEP [CLASS…]
 """
 import contextlib
 import io
@@ -222,6 +222,8 @@ class Figures(unittest.TestCase):
         np.testing.assert_allclose(accuracy, [0.5, 1])
         np.testing.assert_array_equal(counts, [2, 2])
         self.assertAlmostEqual(error, 0.5 * 0.15 + 0.5 * 0.05)
+        # the upper end of a bin belongs to the bin
+        self.assertEqual(reliability.table(np.array([0.65, 10 / 15]), np.array([1, 1]))[0].tolist(), [9])
 
     def test_wilson_by_hand(self):
         # 8 of 10: (0.8 + 0.19207) / 1.38415 ± 1.96 sqrt(0.016 + 0.0096) / 1.38415
@@ -269,4 +271,4 @@ class History(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

@@ -49,5 +49,5 @@ def draw(options):
     right.errorbar(levels, below, yerr=wilson(below, len(true)), fmt="o", color=style.BLUE, capsize=3, label="share below")
     right.plot([0, 1], [0, 1], "--", color=style.GREY, label="as claimed")
     right.set(xlabel="level of the quantile", ylabel="share of rows below it", xlim=(0, 1), ylim=(0, 1))
-    style.legend_below(fig)
+    style.legend_below(fig, columns=5)
     return fig
