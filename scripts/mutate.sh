@@ -6,15 +6,16 @@
 #   scripts/mutate.sh --list [REGEX...] only names, files and tests
 #   scripts/mutate.sh --check [BUILD]   only whether each edit applies exactly once, and BUILD has the tests
 #   scripts/mutate.sh --again           those that the last run did not find noticed
+# MUTATE_PLACE: another folder than build/mutate, for a run beside another one; MUTATE_JOBS: compilers at a time.
 #
 # The copy is a work tree of git in build/mutate/tree. It holds what git knows, with changes that are not committed; new
-# files must be added to git first. Objects stay in build/mutate/build, so a mutation costs one or two files and a link.
+# files must be added to git first. Objects stay there, so a mutation costs one or two files and a link.
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 lists=(tests/mutations/*.txt)
-work=$PWD/build/mutate
-tree=$work/tree binaries=$work/build
+work=${MUTATE_PLACE:-$PWD/build/mutate}
+tree=$work/tree binaries=$work/tree/build/release # as in the checkout, so that ccache knows the objects
 edit() { awk -v mode="$1" -v want="${2:-}" -f tests/mutations/edit.awk "${lists[@]}"; }
 
 # select_mutations REGEX...: their lines
@@ -33,16 +34,14 @@ select_mutations() {
 
 # check_tests BUILD: each expression for tests fits some test
 check_tests() {
-  local known bad=0 name file tests rest expression
+  local known bad=0 expression
   known=$(ctest --test-dir "$1" -N | sed -n 's/^ *Test *#[0-9]*: //p')
-  while IFS=$'\t' read -r name file tests rest; do
-    for expression in $tests; do
-      if ! grep -qxE -- "$expression" <<<"$known"; then
-        echo "mutate: $name: there is no test $expression" >&2
-        bad=1
-      fi
-    done
-  done < <(edit list)
+  while read -r expression; do
+    if ! grep -qxE -- "$expression" <<<"$known"; then
+      echo "mutate: there is no test $expression; it is in $(grep -lE "^tests .*$expression" "${lists[@]}" | paste -sd ' ')" >&2
+      bad=1
+    fi
+  done < <(edit list | cut -f 3 | tr ' ' '\n' | sort -u)
   return $bad
 }
 
@@ -96,11 +95,14 @@ trap restore EXIT
 
 expression_of() { echo "^(${1// /|})\$"; }
 
-# Builds the programs that the tests name in their commands.
+# Builds the programs of the tests: those that ctest finds in their commands, and those of the test's name, since ctest does not
+# show commands of programs that are not there yet.
 build_for() {
   local targets
-  mapfile -t targets < <(ctest --test-dir "$binaries" --show-only=json-v1 -R "$1" | grep -o "\"$binaries/[^\"]*\"" |
-    tr -d '"' | sed "s|^$binaries/||" | sort -u | grep -xFf "$work/known" || true)
+  mapfile -t targets < <({
+    ctest --test-dir "$binaries" --show-only=json-v1 -R "$1" | grep -o "\"$binaries/[^\"]*\"" | tr -d '"' | sed "s|^$binaries/||"
+    ctest --test-dir "$binaries" -N -R "$1" | sed -n 's|^ *Test *#[0-9]*: \([a-z]*\)\.\(test_[a-z0-9_]*\).*|tests/\1_\2|p'
+  } | sort -u | grep -xFf "$work/known" || true)
   [[ ${#targets[@]} -eq 0 ]] || ninja -C "$binaries" -j "${MUTATE_JOBS:-$(nproc)}" "${targets[@]}"
 }
 

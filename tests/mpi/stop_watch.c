@@ -31,14 +31,14 @@ static stop_reason_t look_with(world_t *world, double time_limit, int64_t job_en
   return look(world, &watch);
 }
 
-/* A checkpoint of 1 GB takes about 10 s, until one has been timed. Time is kept for two of them. */
+/* A checkpoint of 10 GB takes about 100 s, until one has been timed. Time is kept for two of them. */
 static void check_time_to_save(world_t *world) {
-  CHECK(look_with(world, 1000, 0, 1e9) == STOP_NOT, "a limit far away stops the run");
-  CHECK(look_with(world, 10, 0, 0) == STOP_NOT, "10 s suffice for a checkpoint of nothing");
-  CHECK(look_with(world, 15, 0, 1e9) == STOP_TIME_LIMIT, "15 s do not suffice for 1 GB");
-  CHECK(look_with(world, 0, time(NULL) + 30, 0) == STOP_NOT, "a job that ends in 30 s stops");
-  CHECK(look_with(world, 0, time(NULL) + 30, 1e9) == STOP_JOB_END, "30 s do not suffice for 1 GB");
-  CHECK(look_with(world, 0, time(NULL) + 10, 0) == STOP_JOB_END, "10 s are kept for the end of the job");
+  CHECK(look_with(world, 1000, 0, 10e9) == STOP_NOT, "a limit far away stops the run");
+  CHECK(look_with(world, 100, 0, 0) == STOP_NOT, "100 s suffice for a checkpoint of nothing");
+  CHECK(look_with(world, 150, 0, 10e9) == STOP_TIME_LIMIT, "150 s do not suffice for 10 GB");
+  CHECK(look_with(world, 0, time(NULL) + 150, 0) == STOP_NOT, "a job that ends in 150 s stops");
+  CHECK(look_with(world, 0, time(NULL) + 150, 10e9) == STOP_JOB_END, "150 s do not suffice for 10 GB");
+  CHECK(look_with(world, 0, time(NULL) + 14, 0) == STOP_JOB_END, "15 s are kept for the end of the job");
   stop_watch_t watch;
   stop_watch_begin(&watch, world, clock_seconds(), 100, 0, 0);
   stop_watch_saved(&watch, 1, &(background_cost_t){.wall = 2});

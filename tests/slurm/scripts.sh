@@ -56,6 +56,7 @@ expect_code() { [[ $1 -eq $2 ]] || fail "exit code $1, not $2: $3"; }
 
 # shellcheck source=slurm/launch.sh
 source "$root/slurm/launch.sh"
+# shellcheck disable=SC2034 # launch reads the hosts
 launch_so() { (hosts=("${@:2}") && LOCKSTEP_LAUNCHER=$1 launch 2 5 3 train config.yaml); }
 ending_with 0
 launch_so srun
@@ -109,6 +110,7 @@ find_hosts() { true; }
 # keeps_going MOST LATEST: how many attempts there were, and the exit code
 keeps_going() {
   local code=0
+  # shellcheck disable=SC2034 # keep_going reads it
   asked_to_stop=""
   keep_going "$1" "$2" config.yaml >/dev/null 2>&1 || code=$?
   echo "$(wc -l <calls) $code"
@@ -157,7 +159,7 @@ expect_code "$(run_batch train.sbatch)" 2 "no settings"
 expect_code "$(run_batch train.sbatch --restarts none config.yaml)" 2 "no number"
 for script in train.sbatch sweep.sbatch; do
   words=(config.yaml)
-  [[ $script == train.sbatch ]] || words+=(train.epochs=1,2)
+  [[ $script == train.sbatch ]] || words+=("train.epochs=1,2")
   for count in 0 1 2 3; do # a job may requeue itself twice
     ending_with 75
     found=$(SLURM_RESTART_COUNT=$count LOCKSTEP_RESTARTS=2 run_batch $script "${words[@]}")
@@ -168,7 +170,8 @@ done
 export SLURM_ARRAY_JOB_ID=90 SLURM_ARRAY_TASK_ID=5 SLURM_ARRAY_TASK_MIN=3 SLURM_ARRAY_TASK_COUNT=4
 ending_with 75
 expect_code "$(run_batch sweep.sbatch config.yaml train.epochs=1,2)" 0 "$(cat out)"
-expect_calls "srun --mpi=pmix --nodes=3 --ntasks=7 --cpus-per-task=2 program sweep --resume config.yaml train.epochs=1,2 --part 3/4" \
+expect_calls \
+  "srun --mpi=pmix --nodes=3 --ntasks=7 --cpus-per-task=2 program sweep --resume config.yaml train.epochs=1,2 --part 3/4" \
   "scontrol requeue 90_5"
 ending_with 0
 expect_code "$(LAYOUTS="1x1x1 2x3x4" SLURM_ARRAY_TASK_ID=1 run_batch scaling.sbatch config.yaml train.epochs=3)" 0 "$(cat out)"
