@@ -51,7 +51,7 @@ static float fold(const float *leaves, tree_node_t node) {
 
 /* Ranks with consecutive ranges [cut[r], cut[r + 1]), then whoever adds up the pieces. */
 static float dealt_sum(const float *leaves, int n, const int *cut, int ranks) {
-  tree_node_t pieces[MOST_LEAVES];
+  tree_node_t pieces[MOST_LEAVES] = {{0}};
   float sums[MOST_LEAVES], stack[MOST_LEAVES];
   int program[2 * MOST_LEAVES], n_pieces = 0, top = 0;
   for (int r = 0; r < ranks; r++) {

@@ -66,7 +66,8 @@ ls_status part_write(const char *path, const optimizer_t *optimizer, const float
 }
 
 void part_path(const char *checkpoint, int64_t part, int64_t parts, char *out, size_t size) {
-  snprintf(out, size, "%s-%d-of-%d", checkpoint, (int)part, (int)parts);
+  const int length = snprintf(out, size, "%s-%d-of-%d", checkpoint, (int)part, (int)parts);
+  if (length < 0 || (size_t)length >= size) out[0] = '\0'; /* no path: the part cannot be written */
 }
 
 ls_status part_list_create(int64_t parts, size_t ranges, part_list_t *out, ls_error *error) {
