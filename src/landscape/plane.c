@@ -113,35 +113,25 @@ static ls_status make_random(point_t *point, const plane_options_t *options, pla
 
 /* ---- two weights ---- */
 
-/* Reads the name of a single weight; an array of one value needs no numbers. */
-static ls_status find_weight(const graph_t *graph, const char *word, weight_name_t *out, ls_error *error) {
-  ls_status status = weight_name_read(graph, word, out, error);
-  if (status != LS_OK) return error_prefix(error, status, "--weight");
-  if (!out->is_whole || parameter_values(graph_parameter(graph, out->array)) == 1) return LS_OK;
-  return error_set(error, LS_BAD_SETTINGS,
-                   "--weight: %.100s is a whole array: name one of its weights, as %.100s[0%s]", word, word,
-                   graph_parameter(graph, out->array)->dims == 2 ? ",0" : "");
-}
-
 static ls_status make_weights(point_t *point, const plane_options_t *options, plane_t *plane,
                               ls_error *error) {
   const graph_t *graph = point_training(point)->graph;
-  weight_name_t found[2] = {0};
+  weight_name_t place[2] = {0};
   plane->axes = options->words[1] != NULL ? 2 : 1;
   for (int a = 0; a < plane->axes; a++) {
     char name[WEIGHT_NAME_SIZE];
-    TRY(find_weight(graph, options->words[a], &found[a], error));
-    const point_array_t array = point_array(point, found[a].array);
-    const size_t at = array.first + found[a].at;
+    TRY(weight_name_single(graph, options->words[a], &place[a], error));
+    const point_array_t array = point_array(point, place[a].array);
+    const size_t at = array.first + place[a].at;
     const double value = (double)plane->centre[at], reach = fmax(1, fabs(value));
     plane->direction[a][at] = 1;
     plane->origin[a] = options->is_relative ? 0 : value;
-    weight_name_write(graph, found[a].array, found[a].at, name);
+    weight_name_write(graph, place[a].array, place[a].at, name);
     snprintf(plane->name[a], PLANE_TEXT, "%s%s", name, options->is_relative ? ", change" : "");
     plane->natural[a] =
         (axis_t){plane->origin[a] - reach, plane->origin[a] + reach, plane->axes == 2 ? 51 : 101};
   }
-  if (plane->axes == 2 && found[0].array == found[1].array && found[0].at == found[1].at)
+  if (plane->axes == 2 && place[0].array == place[1].array && place[0].at == place[1].at)
     return error_set(error, LS_USAGE, "--weight names %s twice: a plane needs two weights", plane->name[0]);
   return LS_OK;
 }

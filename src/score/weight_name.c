@@ -45,22 +45,20 @@ void weight_names_list(const graph_t *graph, char *out, size_t size) {
   }
 }
 
-/* Says that the network has no such array, which ones it has, and which of these is near. */
-static ls_status refuse_array(const graph_t *graph, const char *text, size_t length, ls_error *error) {
-  char word[100], near[sizeof((parameter_t *)0)->name] = "", list[LIST_SIZE];
-  snprintf(word, sizeof word, "%.*s", length < 99 ? (int)length : 99, text);
-  size_t best = length / 3 + 2; /* as choice_nearest */
+/* The name of the array that is most like the first `length` bytes of a text. */
+static void nearest_array(const graph_t *graph, const char *text, size_t length, char out[WEIGHT_NAME_SIZE]) {
+  char word[WEIGHT_NAME_SIZE];
+  size_t least = SIZE_MAX;
+  snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), text);
   for (size_t i = 0; i < graph_parameter_count(graph); i++) {
-    char name[sizeof near];
-    plain_name(graph_parameter(graph, i), name);
+    const parameter_t *parameter = graph_parameter(graph, i);
+    char name[sizeof parameter->name];
+    plain_name(parameter, name);
     const size_t distance = text_distance(word, name);
-    if (distance >= best) continue;
-    best = distance;
-    memcpy(near, name, sizeof near);
+    if (distance >= least) continue;
+    least = distance;
+    snprintf(out, WEIGHT_NAME_SIZE, "%s", name);
   }
-  weight_names_list(graph, list, sizeof list);
-  return error_set(error, LS_BAD_SETTINGS, "%.100s: the network has no array '%s'; it has %s%s%s%s", text,
-                   word, list, near[0] != '\0' ? "; did you mean " : "", near, near[0] != '\0' ? "?" : "");
 }
 
 /* Reads one number from 0 and moves *text behind it. */
@@ -87,11 +85,17 @@ static bool read_indices(const char *text, int dims, int64_t index[2]) {
 
 ls_status weight_name_read(const graph_t *graph, const char *text, weight_name_t *out, ls_error *error) {
   const size_t length = array_length(text);
-  char shape[64];
+  char list[LIST_SIZE], shape[64], nearest[WEIGHT_NAME_SIZE] = "";
   size_t array = 0;
   while (array < graph_parameter_count(graph) && !is_array(graph_parameter(graph, array), text, length))
     array++;
-  if (array == graph_parameter_count(graph)) return refuse_array(graph, text, length, error);
+  if (array == graph_parameter_count(graph)) {
+    weight_names_list(graph, list, sizeof list);
+    nearest_array(graph, text, length, nearest);
+    return error_set(error, LS_BAD_SETTINGS,
+                     "%.100s: the network has no array '%.*s'; did you mean %s? It has %s", text,
+                     length < 100 ? (int)length : 100, text, nearest, list);
+  }
   const parameter_t *parameter = graph_parameter(graph, array);
   weight_name_t name = {.array = array, .is_whole = text[length] == '\0'};
   int64_t index[2] = {0, 0};
@@ -107,6 +111,22 @@ ls_status weight_name_read(const graph_t *graph, const char *text, weight_name_t
   name.row = index[0];
   name.column = index[1];
   name.at = (size_t)(parameter->dims == 2 ? index[0] * parameter->shape[1] + index[1] : index[0]);
+  *out = name;
+  return LS_OK;
+}
+
+ls_status weight_name_single(const graph_t *graph, const char *text, weight_name_t *out, ls_error *error) {
+  weight_name_t name = {0};
+  if (weight_name_read(graph, text, &name, error) != LS_OK) {
+    if (error != NULL) error->status = LS_USAGE;
+    return LS_USAGE;
+  }
+  const parameter_t *parameter = graph_parameter(graph, name.array);
+  char shape[64];
+  shape_text(parameter, shape);
+  if (name.is_whole && parameter_values(parameter) > 1)
+    return error_set(error, LS_USAGE, "%.100s: name one weight of this array of shape %s, as in %.100s%s",
+                     text, shape, text, parameter->dims == 2 ? "[0,0]" : "[0]");
   *out = name;
   return LS_OK;
 }

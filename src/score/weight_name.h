@@ -19,6 +19,9 @@ typedef struct {
  * for numbers that are missing, too many, or beyond its shape. *out is untouched on failure. Thread-safe. */
 ls_status weight_name_read(const graph_t *graph, const char *text, weight_name_t *out, ls_error *error);
 
+/* The same for a name that must mean a single weight; an array of one value needs no numbers. LS_USAGE. */
+ls_status weight_name_single(const graph_t *graph, const char *text, weight_name_t *out, ls_error *error);
+
 /* Writes the name of element `at` of a plain array: "dense1.weight[0,3]". */
 enum { WEIGHT_NAME_SIZE = 128 };
 void weight_name_write(const graph_t *graph, size_t array, size_t at, char out[WEIGHT_NAME_SIZE]);

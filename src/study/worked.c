@@ -19,7 +19,7 @@ typedef struct {
   const double *x;       /* (in): the activations before it */
   double *w, *b;         /* (out, in), (out) */
   double *z, *a, *delta; /* (out): delta = dL/dz */
-} stage_t;
+} layer_step_t;
 
 typedef struct {
   const training_t *training;
@@ -30,7 +30,7 @@ typedef struct {
   float weight;
   double loss;
   float *outputs, *slopes; /* (outputs): of the network, and dL/d output */
-  stage_t *stages;
+  layer_step_t *stages;
   size_t n_stages; /* 0: not a chain of dense layers and activations */
   arena_t arena;
   FILE *out;
@@ -117,16 +117,16 @@ static bool is_chain(const training_t *training) {
 }
 
 static ls_status make_stage(example_t *example, const layer_settings_t *layer, int number, const double *x,
-                            int64_t in, stage_t *stage, ls_error *error) {
+                            int64_t in, layer_step_t *stage, ls_error *error) {
   const graph_t *graph = example->training->graph;
   const bool is_dense = layer->kind == LAYER_DENSE;
   const size_t out = (size_t)(is_dense ? layer->units : in);
-  *stage = (stage_t){.activation = activation_find(layer->activation),
-                     .is_dense = is_dense,
-                     .has_bias = is_dense && layer->bias,
-                     .in = in,
-                     .out = (int64_t)out,
-                     .x = x};
+  *stage = (layer_step_t){.activation = activation_find(layer->activation),
+                          .is_dense = is_dense,
+                          .has_bias = is_dense && layer->bias,
+                          .in = in,
+                          .out = (int64_t)out,
+                          .x = x};
   snprintf(stage->name, sizeof stage->name, is_dense ? "dense%d" : "activation layer %d", number);
   stage->z = arena_new(&example->arena, out, sizeof(double));
   stage->a = arena_new(&example->arena, out, sizeof(double));
@@ -153,7 +153,7 @@ static ls_status make_stages(example_t *example, ls_error *error) {
   if (example->stages == NULL) return no_memory(error);
   for (size_t i = 0; i < model->n_layers; i++) {
     const layer_settings_t *layer = &model->layers[i];
-    stage_t *stage = &example->stages[i];
+    layer_step_t *stage = &example->stages[i];
     TRY(make_stage(example, layer, ++numbers[layer->kind == LAYER_DENSE], x, in, stage, error));
     x = stage->a;
     in = stage->out;
@@ -165,7 +165,7 @@ static ls_status make_stages(example_t *example, ls_error *error) {
 /* ---- forward, loss, backward ---- */
 
 /* z_o = sum over i of w_oi x_i + b_o, a = f(z) */
-static void forward(stage_t *stage) {
+static void forward(layer_step_t *stage) {
   for (int64_t o = 0; o < stage->out; o++) {
     double sum = stage->has_bias ? stage->b[o] : 0;
     for (int64_t i = 0; i < stage->in && stage->is_dense; i++)
@@ -188,7 +188,7 @@ static double loss_of(const example_t *example, float *slopes) {
 }
 
 static double run_forward(example_t *example, float *slopes) {
-  const stage_t *last = &example->stages[example->n_stages - 1];
+  const layer_step_t *last = &example->stages[example->n_stages - 1];
   for (size_t i = 0; i < example->n_stages; i++) forward(&example->stages[i]);
   for (int64_t k = 0; k < last->out; k++) example->outputs[k] = (float)last->a[k];
   return loss_of(example, slopes);
@@ -197,8 +197,8 @@ static double run_forward(example_t *example, float *slopes) {
 /* The last layer: delta = f'(z) dL/da. Before it: delta = f'(z) (W'^T delta') of the layer behind. */
 static void run_backward(example_t *example) {
   for (size_t s = example->n_stages; s-- > 0;) {
-    stage_t *stage = &example->stages[s];
-    const stage_t *next = s + 1 < example->n_stages ? stage + 1 : NULL;
+    layer_step_t *stage = &example->stages[s];
+    const layer_step_t *next = s + 1 < example->n_stages ? stage + 1 : NULL;
     for (int64_t k = 0; k < stage->out; k++) {
       double slope = next == NULL ? (double)example->slopes[k] : 0;
       for (int64_t o = 0; next != NULL && next->is_dense && o < next->out; o++)
@@ -214,7 +214,7 @@ static void run_backward(example_t *example) {
 /* w becomes w - rate dL/dw */
 static void descend(example_t *example, double rate) {
   for (size_t s = 0; s < example->n_stages; s++) {
-    const stage_t *stage = &example->stages[s];
+    const layer_step_t *stage = &example->stages[s];
     for (int64_t o = 0; o < stage->out && stage->is_dense; o++) {
       for (int64_t i = 0; i < stage->in; i++)
         stage->w[o * stage->in + i] -= rate * stage->delta[o] * stage->x[i];
@@ -262,7 +262,7 @@ static void print_matrix(const example_t *example, const char *name, int64_t row
   }
 }
 
-static void print_title(const example_t *example, const stage_t *stage, bool is_backward) {
+static void print_title(const example_t *example, const layer_step_t *stage, bool is_backward) {
   const char *f = stage->activation->name;
   const bool is_identity = activation_is_identity(stage->activation);
   fprintf(example->out, "\n%s (%" PRId64 " -> %" PRId64 "): ", stage->name, stage->in, stage->out);
@@ -279,14 +279,14 @@ static void print_title(const example_t *example, const stage_t *stage, bool is_
             f);
 }
 
-static void print_weights(const example_t *example, const stage_t *stage) {
+static void print_weights(const example_t *example, const layer_step_t *stage) {
   if (stage->is_dense) print_matrix(example, "W", stage->out, stage->in, stage->w, NULL);
   if (stage->has_bias) print_list(example, "b", stage->out, stage->b, NULL);
 }
 
 static void print_forward(const example_t *example) {
   for (size_t s = 0; s < example->n_stages; s++) {
-    const stage_t *stage = &example->stages[s];
+    const layer_step_t *stage = &example->stages[s];
     print_title(example, stage, false);
     print_weights(example, stage);
     print_list(example, "z", stage->out, stage->z, NULL);
@@ -330,7 +330,7 @@ static ls_status print_loss(example_t *example, ls_error *error) {
 
 static void print_backward(const example_t *example) {
   for (size_t s = example->n_stages; s-- > 0;) {
-    const stage_t *stage = &example->stages[s];
+    const layer_step_t *stage = &example->stages[s];
     print_title(example, stage, true);
     print_list(example, "delta", stage->out, stage->delta, NULL);
     if (stage->is_dense) print_matrix(example, "dW", stage->out, stage->in, stage->x, stage->delta);

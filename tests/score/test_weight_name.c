@@ -60,8 +60,9 @@ Test(weight_name, what_no_weight_has_is_refused) {
   static const struct {
     const char *text, *part;
   } cases[] = {
-      {"dense3.weight[0,0]",
-       "the network has no array 'dense3.weight'; it has embedding1.weight (3, 5), dense1.weight"},
+      {"dense3.weight[0,0]", "the network has no array 'dense3.weight'; did you mean dense"},
+      {"dens1.wieght[0,0]",
+       "did you mean dense1.weight? It has embedding1.weight (3, 5), dense1.weight (37, 21)"},
       {"dense1", "no array 'dense1'"},
       {"", "no array ''"},
       {"dense1.weights[0,0]", "no array 'dense1.weights'"},
@@ -84,5 +85,25 @@ Test(weight_name, what_no_weight_has_is_refused) {
     cr_expect_not_null(strstr(error.message, cases[i].part), "'%s': %s", cases[i].text, error.message);
     cr_expect_eq(name.row, 77, "untouched");
   }
+  graph_destroy(&graph);
+}
+
+/* An array of one value needs no number; any other name means one weight. */
+Test(weight_name, a_single_weight_is_asked_for) {
+  static const layer_settings_t layers[] = {
+      {.kind = LAYER_DENSE, .units = 1, .bias = true, .activation = "identity", .init = "auto"}};
+  graph_t *graph = NULL;
+  weight_name_t name = {.row = 77};
+  ls_error error = {0};
+  cr_assert_eq(graph_create(layers, 1, 4, &graph, NULL), LS_OK);
+  cr_assert_eq(weight_name_single(graph, "dense1.bias", &name, &error), LS_OK, "%s", error.message);
+  cr_expect(name.array == 1 && name.at == 0);
+  cr_assert_eq(weight_name_single(graph, "dense1.weight[0,3]", &name, &error), LS_OK, "%s", error.message);
+  cr_expect(name.array == 0 && name.at == 3);
+  cr_expect_eq(weight_name_single(graph, "dense1.weight", &name, &error), LS_USAGE);
+  cr_expect_not_null(
+      strstr(error.message, "name one weight of this array of shape (1, 4), as in dense1.weight[0,0]"));
+  cr_expect_eq(weight_name_single(graph, "dense1.weight[0,4]", &name, &error), LS_USAGE);
+  cr_expect_eq(error.status, LS_USAGE);
   graph_destroy(&graph);
 }

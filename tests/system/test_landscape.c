@@ -261,7 +261,7 @@ static void expect_mistakes(const mistake_t *cases, size_t n) {
 Test(landscape, mistakes_are_answered_with_what_is_right) {
   static const mistake_t cases[] = {
       {"line.yaml --weight dense1.wieght[0,0]", 2, "did you mean dense1.weight?"},
-      {"line.yaml --weight dense1.weight[0,1]", 2, "there is no such weight"},
+      {"line.yaml --weight dense1.weight[0,1]", 2, "the array has the shape (1, 1)"},
       {"line.yaml --weight dense1.bias --weight dense1.bias[0]", 2, "twice"},
       {"line.yaml --weight a --weight b --weight c", 2, "twice at most"},
       {"line.yaml --weight dense1.bias --random 2", 2, "exclude each other"},
