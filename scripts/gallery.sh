@@ -112,6 +112,10 @@ picture regions.png <<'COMMANDS'
 from_page docs/guide/pictures.md 'regions[.]png'
 COMMANDS
 
+picture importance.svg <<'COMMANDS'
+from_page docs/guide/pictures.md 'residuals[.]svg' 'importance[.]svg'
+COMMANDS
+
 picture activations.svg <<'COMMANDS'
 from_page docs/guide/pictures.md 'activations[.]svg'
 COMMANDS
