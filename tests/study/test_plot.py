@@ -266,6 +266,7 @@ class History(unittest.TestCase):
         low, high = style.limits_of([[0, 1], [0, 2], [0, 100]])  # the middle curve spans 2: nothing above 3 * 2
         self.assertAlmostEqual(low, -0.3)
         self.assertAlmostEqual(high, 6.3)
+        self.assertAlmostEqual(style.limits_of([[0, 1], [0, 100]])[1], 3.15)  # of two the flatter one
         self.assertAlmostEqual(style.limits_of([[0, 100, np.nan]])[1], 105)
         self.assertAlmostEqual(style.limits_of([[0, 1], [0, np.inf]])[1], 1.05)
 
