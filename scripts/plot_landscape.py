@@ -20,12 +20,12 @@ except ImportError as error:
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402 (the backend comes first)
-from matplotlib import colors, ticker  # noqa: E402
+from matplotlib import colors, patheffects, ticker  # noqa: E402
 
 # What a figure is called, by the end of its name.
 WORDS = {"loss": "loss", "acc": "accuracy (%)", "rmse": "root of the mean square error"}
 SPLITS = {"train": "training", "test": "test"}
-BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito 2008
+BLUE, ORANGE = "#0072b2", "#d55e00"  # Okabe and Ito 2008
 STEEP = 20  # the largest value over the least from which on a scale is logarithmic
 
 
@@ -81,8 +81,9 @@ def mark(axes, landscape, values, name):
         axes.plot(landscape.x[i], landscape.y[j], "*", color=ORANGE, markersize=11, markeredgecolor="white",
                   label=f"least on the grid: {values.min():.4g}")
     if "proj_xcoord" in landscape.arrays:
-        axes.plot(landscape.arrays["proj_xcoord"], landscape.arrays["proj_ycoord"], ".-", color="white", linewidth=1.4,
-                  markersize=6, markeredgecolor="black", markeredgewidth=0.5, label="training")
+        axes.plot(landscape.arrays["proj_xcoord"], landscape.arrays["proj_ycoord"], "o-", color="white", linewidth=1.2,
+                  markersize=3.5, markeredgecolor="black", markeredgewidth=0.5, label="training",
+                  path_effects=[patheffects.withStroke(linewidth=2.4, foreground="black")])
     axes.plot(landscape.facts["xorigin"], landscape.facts["yorigin"], "o", color="white", markeredgecolor="black",
               markersize=6, label="initial weights" if landscape.text("model") == "initial weights" else "model")
 
@@ -103,11 +104,7 @@ def draw_plane(landscape, name):
     axes.set_ylim(landscape.y[0], landscape.y[-1])
     axes.set_xlabel(landscape.text("xdirection"))
     axes.set_ylabel(landscape.text("ydirection"))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=9,
-                  labelcolor="black").get_frame()
-    for handle in figure.legends[0].legend_handles:
-        if handle.get_linestyle() != "None":
-            handle.set_color("#777777")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3, frameon=False, fontsize=9, columnspacing=1.2)
     return figure
 
 
@@ -145,7 +142,7 @@ def draw_line(landscape, names):
     axes.set_ylabel("loss" if all(name.endswith(("loss", "acc")) for name in names) else label_of(names[0]), color=BLUE)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.spines["top"].set_visible(False)
-    figure.legend(handles=lines, loc="outside upper center", ncols=2, frameon=False, fontsize=9)
+    axes.legend(handles=lines, loc="lower center", bbox_to_anchor=(0.5, 1), ncol=2, frameon=False, fontsize=9)
     return figure
 
 

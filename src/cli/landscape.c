@@ -306,7 +306,7 @@ static ls_status do_work(world_t *world, void *context, ls_error *error) {
                                  .model = work->model,
                                  .rows = a->rows,
                                  .wants_gradient = a->eigenvalues > 0,
-                                 .log = &work->session->log};
+                                 .alone = a->eigenvalues == 0};
   point_t *point = NULL;
   TRY(point_open(&inputs, &point, error));
   ls_status status = a->eigenvalues > 0 ? find_eigenvalues(point, work, world, error)

@@ -44,36 +44,77 @@ static void *place(char *all, size_t bytes, int64_t row) {
   return all == NULL ? NULL : all + (size_t)row * bytes;
 }
 
+/* The arrays of the first n rows, whole, on every rank. Of those that no rank has, NULL. Collective. */
+typedef struct {
+  char *x, *labels, *y, *targets, *weights;
+  size_t x_bytes, y_bytes, target_bytes; /* of a row */
+} whole_t;
+
+static ls_status gather_arrays(world_t *world, const split_t *split, int64_t n, arena_t *arena, whole_t *out,
+                               ls_error *error) {
+  const bool has_own_targets = split->targets != NULL && (const void *)split->targets != split->y;
+  whole_t all = {.x_bytes = (size_t)split->features * element_size(split->type),
+                 .y_bytes = (size_t)split->width * element_size(split->y_type),
+                 .target_bytes = (size_t)split->width * sizeof(float)};
+  const rows_array_t x = {split->x, all.x_bytes}, labels = {split->labels, sizeof(int32_t)},
+                     y = {split->y, all.y_bytes},
+                     targets = {has_own_targets ? split->targets : NULL, all.target_bytes},
+                     weights = {split->weights, sizeof(float)};
+  TRY(gather_rows(world, split, x, n, arena, &all.x, error));
+  TRY(gather_rows(world, split, labels, n, arena, &all.labels, error));
+  TRY(gather_rows(world, split, y, n, arena, &all.y, error));
+  TRY(gather_rows(world, split, targets, n, arena, &all.targets, error));
+  TRY(gather_rows(world, split, weights, n, arena, &all.weights, error));
+  *out = all;
+  return LS_OK;
+}
+
+/* A split of n rows that holds shards [shard, shard + shards) of the whole. */
+static split_t part_of(const split_t *split, const whole_t *all, int64_t n, int shard, int shards) {
+  split_t part = *split;
+  part.partition.rows = n;
+  part.first_shard = shard;
+  part.shards = shards;
+  const int64_t row = shard_first(part.partition, shard);
+  part.rows = rows_among(part.partition, shard, shards, n);
+  part.x = place(all->x, all->x_bytes, row);
+  part.labels = place(all->labels, sizeof(int32_t), row);
+  part.y = place(all->y, all->y_bytes, row);
+  part.targets = all->targets != NULL ? place(all->targets, all->target_bytes, row) : part.y;
+  part.weights = place(all->weights, sizeof(float), row);
+  return part;
+}
+
 ls_status first_rows(world_t *world, const split_t *split, int64_t n, arena_t *arena, split_t *out,
                      ls_error *error) {
-  split_t first = *split;
+  whole_t all;
   if (n >= split->partition.rows) {
-    *out = first;
+    *out = *split;
     return LS_OK;
   }
   if (split->windows != NULL || split->stream != NULL) /* the same on every rank */
     return error_set(error, LS_BAD_SETTINGS, "the first rows can be taken of rows in memory, not of %s",
                      split->windows != NULL ? "windows: leave --rows out"
                                             : "rows that are streamed: raise data.memory_limit");
-  const size_t width = (size_t)split->width, values = (size_t)split->features;
-  const size_t x_bytes = values * element_size(split->type), y_bytes = width * element_size(split->y_type);
-  const bool has_own_targets = split->targets != NULL && (const void *)split->targets != split->y;
-  char *x = NULL, *labels = NULL, *y = NULL, *targets = NULL, *weights = NULL;
-  TRY(gather_rows(world, split, (rows_array_t){split->x, x_bytes}, n, arena, &x, error));
-  TRY(gather_rows(world, split, (rows_array_t){split->labels, sizeof(int32_t)}, n, arena, &labels, error));
-  TRY(gather_rows(world, split, (rows_array_t){split->y, y_bytes}, n, arena, &y, error));
-  TRY(gather_rows(world, split,
-                  (rows_array_t){has_own_targets ? split->targets : NULL, width * sizeof(float)}, n, arena,
-                  &targets, error));
-  TRY(gather_rows(world, split, (rows_array_t){split->weights, sizeof(float)}, n, arena, &weights, error));
-  first.partition.rows = n;
-  const int64_t row = shard_first(first.partition, split->first_shard);
-  first.rows = rows_among(first.partition, split->first_shard, split->shards, n);
-  first.x = place(x, x_bytes, row);
-  first.labels = place(labels, sizeof(int32_t), row);
-  first.y = place(y, y_bytes, row);
-  first.targets = targets != NULL ? place(targets, width * sizeof(float), row) : first.y;
-  first.weights = place(weights, sizeof(float), row);
-  *out = first;
+  TRY(gather_arrays(world, split, n, arena, &all, error));
+  *out = part_of(split, &all, n, split->first_shard, split->shards);
   return LS_OK;
+}
+
+ls_status whole_rows(world_t *world, const split_t *split, int64_t n, arena_t *arena, split_t *out,
+                     ls_error *error) {
+  whole_t all;
+  if (world_size(world) == 1 || split->partition.rows == 0)
+    return first_rows(world, split, n, arena, out, error);
+  const int64_t rows = n < split->partition.rows ? n : split->partition.rows;
+  TRY(gather_arrays(world, split, rows, arena, &all, error));
+  *out = part_of(split, &all, rows, 0, split->partition.shards);
+  return LS_OK;
+}
+
+bool rows_fit(const split_t *split, int64_t n, int64_t most) {
+  const int64_t rows = n < split->partition.rows ? n : split->partition.rows;
+  const double row = (double)split->features * (double)element_size(split->type) +
+                     (double)split->width * (double)(element_size(split->y_type) + sizeof(float));
+  return split->windows == NULL && split->stream == NULL && (double)rows * row <= (double)most;
 }

@@ -13,4 +13,11 @@
 ls_status first_rows(world_t *world, const split_t *split, int64_t n, arena_t *arena, split_t *out,
                      ls_error *error);
 
+/* The same with all n rows and all shards on every rank, as for a world of one rank. */
+ls_status whole_rows(world_t *world, const split_t *split, int64_t n, arena_t *arena, split_t *out,
+                     ls_error *error);
+/* Whether whole_rows can do so: rows are in memory, and n of them take at most `most` bytes. The same on
+ * every rank. */
+bool rows_fit(const split_t *split, int64_t n, int64_t most);
+
 #endif

@@ -17,14 +17,17 @@
 /* Seconds between two publications, at least; a publication that takes long is followed by more of them. */
 static const double publish_every = 5, publish_share = 20;
 
+enum { MOST_ROUND = 256 }; /* points of a rank in a round */
+
 typedef struct {
   point_t *point;
   world_t *world;
   const landscape_options_t *options;
   landscape_t *landscape;
-  float *parameters; /* (size) */
-  run_lock_t *lock;  /* on rank 0 */
-  double next;       /* on rank 0: when to publish again */
+  float *parameters;  /* (size) */
+  double *mine, *all; /* figures of a round: of this rank, and of all */
+  run_lock_t *lock;   /* on rank 0 */
+  double next;        /* on rank 0: when to publish again */
   stop_watch_t watch;
 } work_t;
 
@@ -59,7 +62,10 @@ static ls_status take_memory(work_t *work, ls_error *error) {
   landscape_t *landscape = work->landscape;
   const objective_t *objective = point_training(work->point)->objective;
   work->parameters = arena_new(&landscape->arena, point_size(work->point), sizeof *work->parameters);
-  if (work->parameters == NULL) return no_memory(error);
+  const size_t round = (size_t)MOST_ROUND * POINT_ROWS * FIGURES;
+  work->mine = arena_new(&landscape->arena, round, sizeof *work->mine);
+  work->all = arena_new(&landscape->arena, round * (size_t)world_size(work->world), sizeof *work->all);
+  if (work->parameters == NULL || work->mine == NULL || work->all == NULL) return no_memory(error);
   for (int r = 0; r < POINT_ROWS; r++)
     for (int f = 0; f < FIGURES; f++) {
       if (r == POINT_TEST && !work->options->with_test) continue;
@@ -84,15 +90,64 @@ static ls_status measure(work_t *work, int64_t i, point_rows_t rows, ls_error *e
   return LS_OK;
 }
 
-/* Collective. */
+/* Collective, unless the point is alone. */
 static ls_status compute(work_t *work, int64_t i, ls_error *error) {
   double x = 0, y = 0;
   landscape_at(work->landscape, i, &x, &y);
   plane_at(&work->landscape->plane, x, y, work->parameters);
   TRY(point_set(work->point, work->parameters, error));
   TRY(measure(work, i, POINT_TRAIN, error));
-  TRY(measure(work, i, POINT_TEST, error));
-  work->landscape->done = i + 1;
+  return measure(work, i, POINT_TEST, error);
+}
+
+/* ---- rounds: the ranks compute points of their own, and then exchange the figures ---- */
+
+/* Point k of rank r in a round that begins at `begin`. */
+static int64_t round_point(const work_t *work, int64_t begin, int r, int64_t k) {
+  return begin + k * world_size(work->world) + r;
+}
+
+/* Copies the figures of rank r's n points from the landscape to `values` (n, columns), or back. */
+static void copy_figures(const work_t *work, int64_t begin, int r, int64_t n, double *values, bool back) {
+  const landscape_t *landscape = work->landscape;
+  for (int64_t k = 0; k < n; k++)
+    for (int c = 0; c < POINT_ROWS * FIGURES; c++, values++) {
+      const int64_t i = round_point(work, begin, r, k);
+      double *figures = landscape->figures[c / FIGURES][c % FIGURES];
+      if (figures == NULL || i >= landscape->points) continue;
+      if (back)
+        figures[i] = *values;
+      else
+        *values = figures[i];
+    }
+}
+
+/* n points for each rank, from the first that is not done. Collective. */
+static ls_status compute_apart(work_t *work, int64_t n, ls_error *error) {
+  landscape_t *landscape = work->landscape;
+  const int rank = world_rank(work->world), ranks = world_size(work->world);
+  const int64_t begin = landscape->done, width = n * POINT_ROWS * FIGURES, end = begin + n * ranks;
+  ls_status status = LS_OK;
+  for (int64_t k = 0; k < n && status == LS_OK; k++) {
+    const int64_t i = round_point(work, begin, rank, k);
+    if (i < landscape->points) status = compute(work, i, error);
+  }
+  TRY(world_agree(work->world, status, error));
+  copy_figures(work, begin, rank, n, work->mine, false);
+  TRY(world_gather(work->world, work->mine, (size_t)width * sizeof(double), work->all, error));
+  for (int r = 0; r < ranks; r++) copy_figures(work, begin, r, n, work->all + r * width, true);
+  landscape->done = end < landscape->points ? end : landscape->points;
+  return LS_OK;
+}
+
+/* n points, one after the other, by all ranks. Collective. */
+static ls_status compute_together(work_t *work, int64_t n, ls_error *error) {
+  landscape_t *landscape = work->landscape;
+  for (int64_t k = 0; k < n && landscape->done < landscape->points; k++) {
+    TRY(compute(work, landscape->done, error));
+    landscape->done++;
+    progress_reach(landscape->done);
+  }
   return LS_OK;
 }
 
@@ -158,7 +213,6 @@ static ls_status measure_start(work_t *work, ls_error *error) {
  * and the rows. Collective. */
 static ls_status check_first(work_t *work, ls_error *error) {
   landscape_t *landscape = work->landscape;
-  const int64_t done = landscape->done;
   double before[POINT_ROWS][FIGURES] = {{0}};
   bool is_same = true;
   for (int r = 0; r < POINT_ROWS; r++)
@@ -169,7 +223,6 @@ static ls_status check_first(work_t *work, ls_error *error) {
     for (int f = 0; f < FIGURES; f++)
       is_same = is_same && (landscape->figures[r][f] == NULL ||
                             memcmp(&before[r][f], landscape->figures[r][f], sizeof(double)) == 0);
-  landscape->done = done;
   if (is_same || world_rank(work->world) != 0) return world_agree(work->world, LS_OK, error);
   return world_agree(
       work->world,
@@ -212,12 +265,12 @@ static ls_status compute_all(work_t *work, ls_error *error) {
   stop_watch_begin(&work->watch, work->world, clock_seconds(), 0, work->options->job_end, 0);
   progress_begin(landscape->points, "point", "landscape");
   while (landscape->done < landscape->points) {
-    TRY(compute(work, landscape->done, error));
+    const int64_t n = work->watch.steps_left < MOST_ROUND ? work->watch.steps_left : MOST_ROUND;
+    TRY(point_is_alone(work->point) ? compute_apart(work, n, error) : compute_together(work, n, error));
     progress_reach(landscape->done);
-    if (--work->watch.steps_left > 0) continue;
     TRY(stop_watch_look(&work->watch, &reason, error));
     TRY(save(work, reason != STOP_NOT || work->watch.save_due, error));
-    if (reason != STOP_NOT) return stopped(work, reason, error);
+    if (reason != STOP_NOT && landscape->done < landscape->points) return stopped(work, reason, error);
   }
   progress_end();
   return save(work, true, error);

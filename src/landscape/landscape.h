@@ -1,8 +1,8 @@
 /* The loss along a line or over a plane of parameters, point by point, into a file.
  *
- * All ranks compute every point together, each of them its shards, so that a rank needs its rows alone and
- * the sums follow the tree: the same bits on any layout. Every few seconds the points so far are published; a
- * landscape that was stopped or killed goes on with the points that are missing. */
+ * The ranks compute points of their own if each of them can hold all rows, else every point together. Sums
+ * over rows follow the tree in both cases: the same bits on any layout. Every few seconds the points so far
+ * are published; a landscape that was stopped or killed goes on with the points that are missing. */
 #ifndef LANDSCAPE_LANDSCAPE_H
 #define LANDSCAPE_LANDSCAPE_H
 

@@ -11,8 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More bytes of rows than these are not kept by every rank. */
+static const int64_t most_alone = (int64_t)1 << 29;
+
 struct point {
   point_inputs_t inputs;
+  world_t *world; /* whose ranks evaluate together: all, or this rank */
+  world_t *own;   /* of this rank alone; NULL if they evaluate together */
   training_t training;
   settings_t settings;        /* of the engine: a batch has no more rows than there are */
   split_t splits[POINT_ROWS]; /* rows that do not exist have partition.rows == 0 */
@@ -145,9 +150,19 @@ static ls_status choose_rows(point_t *point, ls_error *error) {
   const bool has_test = data->test.partition.rows > 0, has_valid = data->valid.partition.rows > 0;
   point->names[POINT_TRAIN] = "train";
   point->names[POINT_TEST] = has_test ? "test" : has_valid ? "valid" : "";
-  TRY(first_rows(point->inputs.world, &data->train, rows, &point->arena, &point->splits[POINT_TRAIN], error));
-  return first_rows(point->inputs.world, has_test ? &data->test : &data->valid, rows, &point->arena,
-                    &point->splits[POINT_TEST], error);
+  const split_t *test = has_test ? &data->test : &data->valid;
+  const bool alone =
+      point->inputs.alone && rows_fit(&data->train, rows, most_alone) && rows_fit(test, rows, most_alone);
+  ls_status (*take)(world_t *, const split_t *, int64_t, arena_t *, split_t *, ls_error *) =
+      alone ? whole_rows : first_rows;
+  TRY(take(point->inputs.world, &data->train, rows, &point->arena, &point->splits[POINT_TRAIN], error));
+  TRY(take(point->inputs.world, test, rows, &point->arena, &point->splits[POINT_TEST], error));
+  point->world = point->inputs.world;
+  if (!alone) return LS_OK;
+  int part = 0;
+  TRY(world_split(point->inputs.world, world_size(point->inputs.world), &part, &point->own, error));
+  point->world = point->own;
+  return LS_OK;
 }
 
 /* Collective. */
@@ -209,9 +224,14 @@ void point_close(point_t **point) {
   engine_destroy(&(*point)->engine);
   evaluator_destroy(&(*point)->evaluator);
   training_close(&(*point)->training);
+  world_destroy(&(*point)->own);
   arena_free(&(*point)->arena);
   free(*point);
   *point = NULL;
+}
+
+bool point_is_alone(const point_t *point) {
+  return point->own != NULL;
 }
 
 const training_t *point_training(const point_t *point) {
@@ -320,7 +340,7 @@ ls_status point_set(point_t *point, const float *parameters, ls_error *error) {
 ls_status point_metrics(point_t *point, point_rows_t rows, metrics_t *metrics, ls_error *error) {
   const float *const members[] = {point->vector};
   const mixture_t mixture = {.members = members, .n_members = 1};
-  return evaluator_run(point->evaluator, point->inputs.world, &point->splits[rows], &mixture, metrics, error);
+  return evaluator_run(point->evaluator, point->world, &point->splits[rows], &mixture, metrics, error);
 }
 
 /* On rank 0: adds `rows` times the gradient of a batch. */

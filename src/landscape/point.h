@@ -13,11 +13,11 @@
  * shards.
  *
  * A point is used by the ranks of a crew (training_crew), which call collective functions in the same order.
- */
+ * If it is opened with `alone`, and its rows are few enough, every rank has all of them: then ranks may look
+ * at different points, and point_set and point_metrics are not collective (point_is_alone). */
 #ifndef LANDSCAPE_POINT_H
 #define LANDSCAPE_POINT_H
 
-#include "base/log.h"
 #include "comm/world.h"
 #include "config/settings.h"
 #include "score/metrics.h"
@@ -43,7 +43,7 @@ typedef struct {
   const char *model;          /* the file of point_settings; NULL: the point begins with initial weights */
   int64_t rows;               /* of each split only the first; 0: all */
   bool wants_gradient;        /* takes the memory of a step */
-  const log_t *log;
+  bool alone;                 /* each rank looks at points of its own, if it can; without wants_gradient */
 } point_inputs_t;
 
 /* Reads the rows and makes the network. Parameters are undefined until point_set. *out is caller-owned
@@ -51,6 +51,9 @@ typedef struct {
  * rows that do not fit into memory. Collective. */
 ls_status point_open(const point_inputs_t *inputs, point_t **out, ls_error *error);
 void point_close(point_t **point); /* collective */
+
+/* Whether each rank looks at points of its own. The same on every rank. */
+bool point_is_alone(const point_t *point);
 
 /* ---- what it is made of ---- */
 
@@ -78,7 +81,8 @@ ls_status point_read(point_t *point, const char *model, float *out, ls_error *er
 
 /* ---- the function ---- */
 
-/* Moves to these parameters (point_size), the same on every rank. Collective. */
+/* Moves to these parameters (point_size), the same on every rank. Collective. Of a point alone: of this rank,
+ * not collective. */
 ls_status point_set(point_t *point, const float *parameters, ls_error *error);
 
 typedef enum { POINT_TRAIN, POINT_TEST, POINT_ROWS } point_rows_t;
@@ -89,7 +93,7 @@ int64_t point_rows(const point_t *point, point_rows_t rows);
 const char *point_split(const point_t *point, point_rows_t rows);
 
 /* The metrics here; metrics is caller-owned (metrics_free). Numbers that are not finite are no error.
- * Collective. */
+ * Collective, unless the point is alone. */
 ls_status point_metrics(point_t *point, point_rows_t rows, metrics_t *metrics, ls_error *error);
 
 /* The gradient of the mean loss with penalties over the training rows, (point_size) on every rank: in one

@@ -158,11 +158,14 @@ Test(landscape, same_bits_on_any_layout) {
   run_well(ALONE, "%s --out one.h5 parallel.threads=2", words);
   run_well(2, "%s --out two.h5", words);
   run_well(3, "%s --out three.h5", words);
+  run_well(2, "%s --out streamed.h5 data.memory_limit=12KB", words); /* no rank can hold all rows */
   for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
-    double one[NX * NY], two[NX * NY], three[NX * NY];
+    double one[NX * NY], two[NX * NY], three[NX * NY], streamed[NX * NY];
     read_doubles("one.h5", names[k], NY, one);
     read_doubles("two.h5", names[k], NY, two);
     read_doubles("three.h5", names[k], NY, three);
+    read_doubles("streamed.h5", names[k], NY, streamed);
+    cr_expect_eq(memcmp(one, streamed, sizeof one), 0, "another %s of rows that are streamed", names[k]);
     cr_expect(memcmp(one, two, sizeof one) == 0 && memcmp(one, three, sizeof one) == 0, "another %s",
               names[k]);
     cr_expect(one[0] > 0 && (k % 2 == 0 || one[0] <= 100), "%s is %g", names[k], one[0]);
@@ -188,7 +191,7 @@ Test(landscape, trajectory_is_that_of_numpy) {
 
 /* ---- interruptions ---- */
 
-static const char long_words[] = "landscape net.yaml --x=-1:1:90 --y=-1:1:90 --out long.h5";
+static const char long_words[] = "landscape net.yaml --x=-1:1:60 --y=-1:1:60 --out long.h5";
 
 /* Starts a landscape and waits until it computes points. */
 static pid_t start_long(int ranks, const char *more) {
@@ -198,10 +201,10 @@ static pid_t start_long(int ranks, const char *more) {
 }
 
 static void expect_reference(const char *when) {
-  enum { N = 90 * 90 };
+  enum { N = 60 * 60 };
   static double reference[N], found[N];
-  read_doubles("reference.h5", "train_loss", 90, reference);
-  read_doubles("long.h5", "train_loss", 90, found);
+  read_doubles("reference.h5", "train_loss", 60, reference);
+  read_doubles("long.h5", "train_loss", 60, found);
   cr_expect_eq(memcmp(reference, found, sizeof found), 0, "another landscape %s", when);
   cr_expect_eq(number_of("long.h5", "done"), N, "%s", when);
 }
@@ -210,7 +213,7 @@ Test(landscape, goes_on_after_kills_and_signals) {
   bool was_killed = false, was_stopped = false;
   write_dataset("data.h5", (spec_t){.rows = 300});
   write_network("net.yaml", "standard");
-  run_well(ALONE, "landscape net.yaml --x=-1:1:90 --y=-1:1:90 --out reference.h5");
+  run_well(ALONE, "landscape net.yaml --x=-1:1:60 --y=-1:1:60 --out reference.h5");
   for (int i = 0; i < ATTEMPTS && !was_killed; i++) {
     unlink("long.h5");
     pid_t running = start_long(2, "");
@@ -220,7 +223,7 @@ Test(landscape, goes_on_after_kills_and_signals) {
     }
     run_kill_ranks(running);
     run_finish(running, LIMIT_SECONDS);
-    was_killed = file_exists("long.h5") && number_of("long.h5", "done") < 90 * 90;
+    was_killed = file_exists("long.h5") && number_of("long.h5", "done") < 60 * 60;
   }
   cr_assert(was_killed, "every landscape was over before the kill");
   run_well(3, "%s --resume", long_words);
@@ -234,7 +237,7 @@ Test(landscape, goes_on_after_kills_and_signals) {
     was_stopped = result.code == 75;
     if (!was_stopped) continue;
     cr_expect_not_null(strstr(result.err, "--resume goes on"), "%s", result.err);
-    cr_expect(number_of("long.h5", "done") < 90 * 90);
+    cr_expect(number_of("long.h5", "done") < 60 * 60);
     cr_expect_eq(second.code, 1, "two owners: %d", second.code);
   }
   cr_assert(was_stopped, "every landscape was over before the signal");
