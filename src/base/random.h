@@ -25,6 +25,7 @@ typedef enum {
   RANDOM_FOLDS = 10,      /* folds of cross-validation: position = row */
   RANDOM_SWEEP = 11,      /* sweeps: time = kind of draw, shard = axis */
   RANDOM_LANDSCAPE = 12,  /* directions of landscapes: time = axis, shard = parameter array */
+  RANDOM_CONNECT = 13,    /* points of a curve between two networks: time = step, shard = curve */
   RANDOM_IMPORTANCE = 14, /* permutations of a column: time = repeat, shard = column */
 } random_purpose_t;
 
