@@ -25,6 +25,7 @@ parts=(
   'studies: studies: first-steps'
   'landscape: landscape:'
   'sweeps: sweeps: first-steps'
+  'connect: connect:'
   'reading-results: reading-results: first-steps'
   'scaling-studies: scaling-studies: first-steps'
   'installation: installation c insitu fortran python:'
