@@ -81,7 +81,7 @@ static void take_columns(const float *from, size_t height, size_t width, size_t 
 /* Adds what the spans of a group in one array are worth. */
 static void add_array(aligning_t *a, size_t array, int group) {
   const parameter_t *parameter = graph_parameter(a->graph, array);
-  const spans_t *rows = &a->symmetry->rows[array], *columns = &a->symmetry->columns[array];
+  const unit_spans_t *rows = &a->symmetry->rows[array], *columns = &a->symmetry->columns[array];
   const float *first = a->first + a->place[array], *aligned = a->aligned + a->place[array];
   const size_t height = (size_t)parameter->shape[0];
   const size_t width = parameter->dims == 2 ? (size_t)parameter->shape[1] : 1;

@@ -183,7 +183,7 @@ static const float *last_end(const connect_t *connect, size_t k) {
 
 /* Prepares the search of a curve, from its beginning or from where it was saved. */
 static void begin_search(connect_t *connect, size_t k) {
-  search_t *search = &connect->search;
+  curve_search_t *search = &connect->search;
   search->curve = &curves[k];
   search->number = k;
   search->first = connect->first;
@@ -201,7 +201,7 @@ static void begin_search(connect_t *connect, size_t k) {
 
 /* Collective. */
 static ls_status search_curve(connect_t *connect, size_t k, ls_error *error) {
-  search_t *search = &connect->search;
+  curve_search_t *search = &connect->search;
   const int64_t steps = search_steps(search), before = search->step;
   const double began = clock_seconds();
   begin_search(connect, k);
@@ -422,13 +422,4 @@ void connect_free(connect_t **connect) {
   arena_free(&(*connect)->arena);
   free(*connect);
   *connect = NULL;
-}
-
-void connect_value_name(const connect_t *connect, int value, char *out, size_t size) {
-  const bool is_test = value >= CONNECT_TEST_LOSS, is_loss = value % 2 == 0;
-  const char *name = is_loss ? "loss" : connect->metric;
-  if (name == NULL || (is_test && connect->test[0] == '\0'))
-    snprintf(out, size, "%s", "");
-  else
-    snprintf(out, size, "%s_%s", is_test ? "test" : "train", name);
 }

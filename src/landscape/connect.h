@@ -38,7 +38,7 @@ typedef struct {
   double *values[CONNECT_VALUES]; /* (points): NaN where there is none */
   int64_t done;                   /* points whose values are known */
   float *theta;                   /* (point_size), on rank 0; NULL if the curve has none */
-  barrier_t barriers[2];          /* of training rows, of test rows; NaN without such rows */
+  curve_barrier_t barriers[2];    /* of training rows, of test rows; NaN without such rows */
 } connect_curve_t;
 
 /* The result and everything that is needed to find it; connect_free. */
@@ -52,7 +52,7 @@ typedef struct {
   float *aligned;        /* second, without alignment */
   symmetry_t symmetry;   /* with alignment */
   alignment_t alignment; /* on rank 0 */
-  search_t search;
+  curve_search_t search;
   int64_t curve;         /* at work; all curves before are complete */
   const char *metric;    /* "acc", "rmse"; NULL: none */
   const char *test;      /* "test", "valid", "": the rows beside the training rows */

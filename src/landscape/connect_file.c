@@ -23,6 +23,15 @@ ls_status connect_checkpoint_path(const connect_options_t *options, char out[CON
 
 /* ---- curves ---- */
 
+void connect_value_name(const connect_t *connect, int value, char *out, size_t size) {
+  const bool is_test = value >= CONNECT_TEST_LOSS, is_loss = value % 2 == 0;
+  const char *name = is_loss ? "loss" : connect->metric;
+  if (name == NULL || (is_test && connect->test[0] == '\0'))
+    snprintf(out, size, "%s", "");
+  else
+    snprintf(out, size, "%s_%s", is_test ? "test" : "train", name);
+}
+
 static ls_status write_values(const connect_t *connect, store_t *store, size_t k, ls_error *error) {
   const int64_t shape[] = {connect->options->points};
   for (int v = 0; v < CONNECT_VALUES; v++) {
@@ -73,7 +82,7 @@ static ls_status write_settings(const connect_t *connect, store_t *store, ls_err
 
 /* The vectors of the search under way: theta and the states of its optimiser. */
 static ls_status write_search(const connect_t *connect, store_t *store, ls_error *error) {
-  const search_t *search = &connect->search;
+  const curve_search_t *search = &connect->search;
   const int64_t shape[] = {(int64_t)point_size(connect->point)};
   if (search->step == 0) return LS_OK;
   for (int i = 0; i < search->plan->optimizer->states; i++) {
@@ -202,7 +211,7 @@ static ls_status read_curve(connect_t *connect, const store_t *store, size_t k, 
 
 static ls_status read_state(connect_t *connect, const store_t *store, ls_error *error) {
   static const char *const metrics[] = {"acc", "rmse"};
-  search_t *search = &connect->search;
+  curve_search_t *search = &connect->search;
   char *metric = NULL, name[NAME_SIZE];
   TRY(check_request(connect, store, error));
   TRY(check_settings(connect, store, error));
@@ -246,7 +255,7 @@ static ls_status write_curve(const connect_t *connect, store_t *store, size_t k,
   TRY(write_values(connect, store, k, error));
   TRY(store_write_text(store, curves[k].name, "meaning", curves[k].meaning, error));
   for (int s = 0; s < 2; s++) {
-    const barrier_t *barrier = &curve->barriers[s];
+    const curve_barrier_t *barrier = &curve->barriers[s];
     if (isnan(barrier->height)) continue;
     snprintf(name, sizeof name, "%s_barrier", rows[s]);
     TRY(store_write_double(store, curves[k].name, name, barrier->height, error));

@@ -39,12 +39,12 @@ void curve_point(curve_weights_t weights, size_t n, const float *first, const fl
       out[i] = (float)(a * (double)first[i] + c * (double)theta[i] + b * (double)second[i]);
 }
 
-barrier_t curve_barrier(size_t n, const double *t, const double *losses) {
-  barrier_t barrier = {0};
+curve_barrier_t curve_barrier(size_t n, const double *t, const double *losses) {
+  curve_barrier_t barrier = {0};
   for (size_t i = 1; i + 1 < n; i++) {
     const double height = losses[i] - ((1 - t[i]) * losses[0] + t[i] * losses[n - 1]);
     if (isnan(barrier.height) || height <= barrier.height) continue; /* NaN is larger than all */
-    barrier = (barrier_t){.height = height, .at = i};
+    barrier = (curve_barrier_t){.height = height, .at = i};
   }
   return barrier;
 }

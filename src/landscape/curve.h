@@ -40,7 +40,7 @@ void curve_point(curve_weights_t weights, size_t n, const float *first, const fl
 typedef struct {
   double height;
   size_t at; /* the point of the largest */
-} barrier_t;
-barrier_t curve_barrier(size_t n, const double *t, const double *losses);
+} curve_barrier_t;
+curve_barrier_t curve_barrier(size_t n, const double *t, const double *losses);
 
 #endif

@@ -31,24 +31,24 @@ double search_rate(double learning_rate, int64_t step, int64_t steps) {
   return learning_rate * (1 - 0.99 * fmin(1, fmax(0, fall)));
 }
 
-static int64_t batch_of(const search_t *search) {
+static int64_t batch_of(const curve_search_t *search) {
   return engine_inputs(point_engine(search->point))->settings->train.global_batch_size;
 }
 
-static int64_t steps_per_epoch(const search_t *search) {
+static int64_t steps_per_epoch(const curve_search_t *search) {
   return epoch_steps(point_partition(search->point), batch_of(search));
 }
 
-int64_t search_steps(const search_t *search) {
+int64_t search_steps(const curve_search_t *search) {
   return search->plan->epochs * steps_per_epoch(search);
 }
 
-ls_status search_create(point_t *point, const search_plan_t *plan, arena_t *arena, search_t *out,
+ls_status search_create(point_t *point, const search_plan_t *plan, arena_t *arena, curve_search_t *out,
                         ls_error *error) {
   const training_t *training = point_training(point);
   const bool is_root = world_rank(training->world) == 0;
   const size_t n = point_size(point), on_root = is_root ? n : 0;
-  search_t search = {.plan = plan, .point = point, .epoch = -1, .bad = -1};
+  curve_search_t search = {.plan = plan, .point = point, .epoch = -1, .bad = -1};
   search.theta = arena_new(arena, on_root, sizeof *search.theta);
   search.gradient = arena_new(arena, on_root, sizeof *search.gradient);
   search.vector = arena_new(arena, is_root ? graph_floats(training->graph) : 0, sizeof *search.vector);
@@ -71,7 +71,7 @@ ls_status search_create(point_t *point, const search_plan_t *plan, arena_t *aren
 /* ---- a step ---- */
 
 /* The t of a step, the same on every rank. */
-static double draw(const search_t *search) {
+static double draw(const curve_search_t *search) {
   const training_t *training = point_training(search->point);
   const random_stream_t stream = {.seed = training->settings->train.seed,
                                   .purpose = RANDOM_CONNECT,
@@ -83,7 +83,7 @@ static double draw(const search_t *search) {
 }
 
 /* On rank 0: the gradient of theta from that of the batch. Running statistics have none. */
-static void take_gradient(search_t *search, double weight) {
+static void take_gradient(curve_search_t *search, double weight) {
   const graph_t *graph = point_training(search->point)->graph;
   const size_t n = point_size(search->point);
   for (size_t i = 0; i < point_arrays(search->point); i++) {
@@ -98,7 +98,7 @@ static void take_gradient(search_t *search, double weight) {
 }
 
 /* On rank 0. */
-static void move(search_t *search) {
+static void move(curve_search_t *search) {
   const search_plan_t *plan = search->plan;
   optimizer_step_t step = {.learning_rate =
                                search_rate(plan->learning_rate, search->step, search_steps(search)),
@@ -112,7 +112,7 @@ static void move(search_t *search) {
                           search->states);
 }
 
-ls_status search_step(search_t *search, ls_error *error) {
+ls_status search_step(curve_search_t *search, ls_error *error) {
   world_t *world = point_training(search->point)->world;
   engine_t *engine = point_engine(search->point);
   const bool is_root = world_rank(world) == 0;
@@ -136,7 +136,7 @@ ls_status search_step(search_t *search, ls_error *error) {
 
 /* ---- what comes of it ---- */
 
-ls_status search_loss(search_t *search, double *out, ls_error *error) {
+ls_status search_loss(curve_search_t *search, double *out, ls_error *error) {
   engine_t *engine = point_engine(search->point);
   const int64_t last = (search->step - 1) % steps_per_epoch(search);
   TRY(engine_step_loss(engine, search->sums, error));
@@ -145,7 +145,7 @@ ls_status search_loss(search_t *search, double *out, ls_error *error) {
   return LS_OK;
 }
 
-ls_status search_check(const search_t *search, ls_error *error) {
+ls_status search_check(const curve_search_t *search, ls_error *error) {
   world_t *world = point_training(search->point)->world;
   ls_status status = LS_OK;
   if (world_rank(world) == 0 && search->bad >= 0)

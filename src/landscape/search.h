@@ -43,23 +43,23 @@ typedef struct {
   int64_t epoch;   /* whose order of rows the engine has; -1: none */
   int64_t bad;     /* the first step with a gradient that is not finite; -1: none; on rank 0 */
   double *sums;    /* (shards, heads): for search_loss */
-} search_t;
+} curve_search_t;
 
 /* Takes the memory of searches from the arena. The caller then sets the other members: curve and number,
  * ends, theta, step, epoch -1, bad -1. LS_NO_MEMORY. Not collective. */
-ls_status search_create(point_t *point, const search_plan_t *plan, arena_t *arena, search_t *out,
+ls_status search_create(point_t *point, const search_plan_t *plan, arena_t *arena, curve_search_t *out,
                         ls_error *error);
 
 /* The number of steps of a whole search. */
-int64_t search_steps(const search_t *search);
+int64_t search_steps(const curve_search_t *search);
 
 /* One step. Collective. */
-ls_status search_step(search_t *search, ls_error *error);
+ls_status search_step(curve_search_t *search, ls_error *error);
 
 /* The mean loss of the batch of the last step. Collective. */
-ls_status search_loss(search_t *search, double *out, ls_error *error);
+ls_status search_loss(curve_search_t *search, double *out, ls_error *error);
 
 /* LS_DIVERGED on all ranks if a gradient so far was not finite. Collective. */
-ls_status search_check(const search_t *search, ls_error *error);
+ls_status search_check(const curve_search_t *search, ls_error *error);
 
 #endif

@@ -16,9 +16,9 @@ typedef struct {
   size_t *units; /* (n_groups) */
   size_t *array; /* (n_groups): the array that began it */
   size_t numbers[LAYER_KINDS]; /* layers of each kind so far */
-  spans_t value;               /* the output of the last layer */
+  unit_spans_t value;          /* the output of the last layer */
   ls_error *error;
-} walk_t;
+} grouping_t;
 
 static ls_status no_memory(ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for the groups of hidden units");
@@ -26,12 +26,12 @@ static ls_status no_memory(ls_error *error) {
 
 /* ---- groups ---- */
 
-static int find_first(const walk_t *walk, int group) {
+static int find_first(const grouping_t *walk, int group) {
   while (walk->united[group] != group) group = walk->united[group];
   return group;
 }
 
-static void unite(walk_t *walk, int a, int b) {
+static void unite(grouping_t *walk, int a, int b) {
   a = find_first(walk, a);
   b = find_first(walk, b);
   if (a < b)
@@ -40,12 +40,12 @@ static void unite(walk_t *walk, int a, int b) {
     walk->united[a] = b;
 }
 
-static void fix(walk_t *walk, spans_t value) {
+static void fix(grouping_t *walk, unit_spans_t value) {
   for (size_t i = 0; i < value.n; i++) unite(walk, value.spans[i].group, FIXED);
 }
 
 /* Two values are added. Where they are not made of spans of the same lengths, none of their units moves. */
-static void tie(walk_t *walk, spans_t a, spans_t b) {
+static void tie(grouping_t *walk, unit_spans_t a, unit_spans_t b) {
   bool are_alike = a.n == b.n;
   for (size_t i = 0; i < a.n && are_alike; i++) are_alike = a.spans[i].units == b.spans[i].units;
   if (!are_alike) {
@@ -55,19 +55,19 @@ static void tie(walk_t *walk, spans_t a, spans_t b) {
   for (size_t i = 0; i < a.n && are_alike; i++) unite(walk, a.spans[i].group, b.spans[i].group);
 }
 
-static ls_status new_spans(walk_t *walk, size_t n, spans_t *out) {
-  *out = (spans_t){.spans = arena_new(&walk->symmetry->arena, n, sizeof *out->spans), .n = n};
+static ls_status new_spans(grouping_t *walk, size_t n, unit_spans_t *out) {
+  *out = (unit_spans_t){.spans = arena_new(&walk->symmetry->arena, n, sizeof *out->spans), .n = n};
   return out->spans != NULL ? LS_OK : no_memory(walk->error);
 }
 
-static ls_status one_span(walk_t *walk, int group, size_t units, spans_t *out) {
+static ls_status one_span(grouping_t *walk, int group, size_t units, unit_spans_t *out) {
   TRY(new_spans(walk, 1, out));
-  out->spans[0] = (span_t){.group = group, .units = units};
+  out->spans[0] = (unit_span_t){.group = group, .units = units};
   return LS_OK;
 }
 
-static ls_status join(walk_t *walk, spans_t a, spans_t b, spans_t *out) {
-  spans_t both;
+static ls_status join(grouping_t *walk, unit_spans_t a, unit_spans_t b, unit_spans_t *out) {
+  unit_spans_t both;
   TRY(new_spans(walk, a.n + b.n, &both));
   if (a.n > 0) memcpy(both.spans, a.spans, a.n * sizeof *a.spans);
   if (b.n > 0) memcpy(both.spans + a.n, b.spans, b.n * sizeof *b.spans);
@@ -76,7 +76,7 @@ static ls_status join(walk_t *walk, spans_t a, spans_t b, spans_t *out) {
 }
 
 /* The units of an array that begins a group. */
-static ls_status begin_group(walk_t *walk, size_t array, spans_t *out) {
+static ls_status begin_group(grouping_t *walk, size_t array, unit_spans_t *out) {
   const int group = (int)walk->n_groups++;
   walk->united[group] = group;
   walk->units[group] = (size_t)graph_parameter(walk->graph, array)->shape[0];
@@ -87,7 +87,7 @@ static ls_status begin_group(walk_t *walk, size_t array, spans_t *out) {
 /* ---- layers ---- */
 
 /* The number of the array KINDnumber/NAME; the number of arrays if there is none. */
-static size_t find_array(const walk_t *walk, const char *kind, size_t number, const char *name) {
+static size_t find_array(const grouping_t *walk, const char *kind, size_t number, const char *name) {
   char wanted[sizeof graph_parameter(walk->graph, 0)->name];
   size_t i = 0;
   snprintf(wanted, sizeof wanted, "%s%zu/%s", kind, number, name);
@@ -96,7 +96,7 @@ static size_t find_array(const walk_t *walk, const char *kind, size_t number, co
   return i;
 }
 
-static ls_status walk_dense(walk_t *walk, const layer_settings_t *layer) {
+static ls_status walk_dense(grouping_t *walk, const layer_settings_t *layer) {
   const size_t number = ++walk->numbers[LAYER_DENSE];
   const size_t weight = find_array(walk, "dense", number, "weight"),
                bias = find_array(walk, "dense", number, "bias"), n = graph_parameter_count(walk->graph);
@@ -110,7 +110,7 @@ static ls_status walk_dense(walk_t *walk, const layer_settings_t *layer) {
   return LS_OK;
 }
 
-static ls_status walk_norm(walk_t *walk, const layer_settings_t *layer) {
+static ls_status walk_norm(grouping_t *walk, const layer_settings_t *layer) {
   static const char *const names[] = {"scale", "shift", "mean", "variance"};
   const char *kind = layer->kind == LAYER_LAYER_NORM ? "layer_norm" : "batch_norm";
   const size_t number = ++walk->numbers[layer->kind];
@@ -122,24 +122,24 @@ static ls_status walk_norm(walk_t *walk, const layer_settings_t *layer) {
 }
 
 /* Units keep their places, and have no parameters. */
-static ls_status walk_plain(walk_t *walk, const layer_settings_t *layer) {
+static ls_status walk_plain(grouping_t *walk, const layer_settings_t *layer) {
   (void)walk;
   (void)layer;
   return LS_OK;
 }
 
-static ls_status walk_layers(walk_t *walk, const layer_settings_t *layers, size_t n);
+static ls_status walk_layers(grouping_t *walk, const layer_settings_t *layers, size_t n);
 
-static ls_status walk_residual(walk_t *walk, const layer_settings_t *layer) {
-  const spans_t input = walk->value;
+static ls_status walk_residual(grouping_t *walk, const layer_settings_t *layer) {
+  const unit_spans_t input = walk->value;
   TRY(walk_layers(walk, layer->layers, layer->n_layers));
   tie(walk, input, walk->value);
   return LS_OK;
 }
 
-static ls_status walk_branches(walk_t *walk, const layer_settings_t *layer) {
-  const spans_t input = walk->value;
-  spans_t joined = {0};
+static ls_status walk_branches(grouping_t *walk, const layer_settings_t *layer) {
+  const unit_spans_t input = walk->value;
+  unit_spans_t joined = {0};
   for (size_t i = 0; i < layer->n_layers; i++) {
     walk->value = input;
     TRY(walk_layers(walk, layer->layers[i].layers, layer->layers[i].n_layers));
@@ -150,14 +150,14 @@ static ls_status walk_branches(walk_t *walk, const layer_settings_t *layer) {
 }
 
 /* Notes the units of a layer's arrays, and sets walk->value to its output. */
-typedef ls_status (*walk_layer_t)(walk_t *walk, const layer_settings_t *layer);
+typedef ls_status (*walk_layer_t)(grouping_t *walk, const layer_settings_t *layer);
 
 static const walk_layer_t walk_table[LAYER_KINDS] = {
     [LAYER_DENSE] = walk_dense,       [LAYER_ACTIVATION] = walk_plain, [LAYER_SOFTMAX] = walk_plain,
     [LAYER_LAYER_NORM] = walk_norm,   [LAYER_BATCH_NORM] = walk_norm,  [LAYER_DROPOUT] = walk_plain,
     [LAYER_RESIDUAL] = walk_residual, [LAYER_BRANCHES] = walk_branches};
 
-static ls_status walk_layers(walk_t *walk, const layer_settings_t *layers, size_t n) {
+static ls_status walk_layers(grouping_t *walk, const layer_settings_t *layers, size_t n) {
   for (size_t i = 0; i < n; i++) {
     if ((size_t)layers[i].kind >= LAYER_KINDS || walk_table[layers[i].kind] == NULL)
       return error_set(walk->error, LS_FAILED, "a layer of a kind whose units are not known");
@@ -167,7 +167,7 @@ static ls_status walk_layers(walk_t *walk, const layer_settings_t *layers, size_
 }
 
 /* The value that the layers see: numbers, then the vectors of each table (graph_create_with_tables). */
-static ls_status walk_inputs(walk_t *walk) {
+static ls_status walk_inputs(grouping_t *walk) {
   const graph_t *graph = walk->graph;
   size_t tables = 0, numbers = 0;
   for (size_t i = 0; i < graph_parameter_count(graph); i++) tables += graph_parameter(graph, i)->is_table;
@@ -175,7 +175,7 @@ static ls_status walk_inputs(walk_t *walk) {
   if (numbers > 0) TRY(one_span(walk, FIXED, numbers, &walk->value));
   for (size_t i = 0; i < graph_parameter_count(graph); i++) {
     if (!graph_parameter(graph, i)->is_table) continue;
-    spans_t *rows = &walk->symmetry->rows[i];
+    unit_spans_t *rows = &walk->symmetry->rows[i];
     TRY(one_span(walk, FIXED, (size_t)graph_parameter(graph, i)->shape[1], &walk->symmetry->columns[i]));
     TRY(begin_group(walk, i, rows));
     TRY(join(walk, walk->value, *rows, &walk->value));
@@ -186,18 +186,18 @@ static ls_status walk_inputs(walk_t *walk) {
 /* ---- the result ---- */
 
 /* Replaces groups by those they are united with, numbered from 0. */
-static ls_status translate(walk_t *walk, const int *numbers, spans_t *spans) {
-  spans_t out;
+static ls_status translate(grouping_t *walk, const int *numbers, unit_spans_t *spans) {
+  unit_spans_t out;
   TRY(new_spans(walk, spans->n, &out));
   for (size_t i = 0; i < spans->n; i++)
-    out.spans[i] =
-        (span_t){.group = numbers[find_first(walk, spans->spans[i].group)], .units = spans->spans[i].units};
+    out.spans[i] = (unit_span_t){.group = numbers[find_first(walk, spans->spans[i].group)],
+                                 .units = spans->spans[i].units};
   *spans = out;
   return LS_OK;
 }
 
 /* Numbers the groups of two units or more. */
-static void number_groups(walk_t *walk, int *numbers) {
+static void number_groups(grouping_t *walk, int *numbers) {
   symmetry_t *symmetry = walk->symmetry;
   for (size_t g = 0; g < walk->n_groups; g++) {
     numbers[g] = NO_GROUP;
@@ -210,7 +210,7 @@ static void number_groups(walk_t *walk, int *numbers) {
   }
 }
 
-static ls_status finish(walk_t *walk, int *numbers) {
+static ls_status finish(grouping_t *walk, int *numbers) {
   symmetry_t *symmetry = walk->symmetry;
   fix(walk, walk->value);
   number_groups(walk, numbers);
@@ -228,7 +228,7 @@ static ls_status finish(walk_t *walk, int *numbers) {
   return LS_OK;
 }
 
-static ls_status find_groups(walk_t *walk, const layer_settings_t *layers, size_t n_layers) {
+static ls_status find_groups(grouping_t *walk, const layer_settings_t *layers, size_t n_layers) {
   symmetry_t *symmetry = walk->symmetry;
   const size_t arrays = graph_parameter_count(walk->graph), most = arrays + 1;
   int *numbers = arena_new(&symmetry->arena, most, sizeof *numbers);
@@ -252,7 +252,7 @@ static ls_status find_groups(walk_t *walk, const layer_settings_t *layers, size_
 ls_status symmetry_find(const layer_settings_t *layers, size_t n_layers, const graph_t *graph,
                         symmetry_t *out, ls_error *error) {
   symmetry_t symmetry = {0};
-  walk_t walk = {.graph = graph, .symmetry = &symmetry, .error = error};
+  grouping_t walk = {.graph = graph, .symmetry = &symmetry, .error = error};
   ls_status status = find_groups(&walk, layers, n_layers);
   if (status == LS_OK)
     *out = symmetry;
@@ -269,12 +269,12 @@ void symmetry_free(symmetry_t *symmetry) {
 /* ---- moving units ---- */
 
 /* The place from which place i of a span comes, counted from the span's first place. */
-static size_t source(const span_t *span, size_t *const *orders, size_t i) {
+static size_t source(const unit_span_t *span, size_t *const *orders, size_t i) {
   return span->group == NO_GROUP ? i : orders[span->group][i];
 }
 
 /* Moves the values of one row. */
-static void move_columns(const spans_t *columns, size_t *const *orders, const float *from, float *to) {
+static void move_columns(const unit_spans_t *columns, size_t *const *orders, const float *from, float *to) {
   size_t first = 0;
   for (size_t s = 0; s < columns->n; first += columns->spans[s++].units)
     for (size_t i = 0; i < columns->spans[s].units; i++)
@@ -284,7 +284,7 @@ static void move_columns(const spans_t *columns, size_t *const *orders, const fl
 void symmetry_apply(const symmetry_t *symmetry, const graph_t *graph, size_t array, size_t *const *orders,
                     const float *from, float *to) {
   const parameter_t *parameter = graph_parameter(graph, array);
-  const spans_t *rows = &symmetry->rows[array];
+  const unit_spans_t *rows = &symmetry->rows[array];
   const size_t width = parameter->dims == 2 ? (size_t)parameter->shape[1] : 1;
   size_t first = 0;
   for (size_t s = 0; s < rows->n; first += rows->spans[s++].units)

@@ -18,22 +18,22 @@ enum { NO_GROUP = -1 };
 typedef struct {
   int group; /* or NO_GROUP */
   size_t units;
-} span_t;
+} unit_span_t;
 
 /* What the rows or the columns of an array belong to; all spans together are as long as it has rows or
  * columns. */
 typedef struct {
-  span_t *spans;
+  unit_span_t *spans;
   size_t n;
-} spans_t;
+} unit_spans_t;
 
 typedef struct {
   size_t n_groups;
-  size_t *units;           /* (n_groups): of each group */
-  char (*names)[64];       /* (n_groups): the first layer of each: "dense1" */
-  spans_t *rows, *columns; /* (graph_parameter_count): of each array; columns.n == 0 for arrays of one
+  size_t *units;                /* (n_groups): of each group */
+  char (*names)[64];            /* (n_groups): the first layer of each: "dense1" */
+  unit_spans_t *rows, *columns; /* (graph_parameter_count): of each array; columns.n == 0 for arrays of one
                               dimension */
-  arena_t arena;           /* owns all of these */
+  arena_t arena;                /* owns all of these */
 } symmetry_t;
 
 /* Finds the groups of a network that was built from these layers. LS_BAD_SETTINGS if it has none. *out is

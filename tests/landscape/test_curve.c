@@ -80,7 +80,7 @@ Test(curve, barrier_is_the_height_above_the_line_between_the_ends) {
                {{4, 3, 2.25, 1, 0}, 0.25, 2},     {{0, 0, INFINITY, 0, 0}, INFINITY, 2},
                {{0, NAN, INFINITY, 3, 0}, NAN, 1}};
   for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
-    const barrier_t barrier = curve_barrier(5, t, cases[c].losses);
+    const curve_barrier_t barrier = curve_barrier(5, t, cases[c].losses);
     if (isfinite(cases[c].height))
       cr_expect_float_eq(barrier.height, cases[c].height, 1e-15, "case %zu", c);
     else
