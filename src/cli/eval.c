@@ -1,6 +1,6 @@
 /* lockstep eval: evaluates a trained model on rows of its own dataset file or of another one. */
 #include "cli/command.h"
-#include "cli/row_losses.h"
+#include "answers/row_losses.h"
 #include "request/table_input.h"
 
 #include "base/progress.h"

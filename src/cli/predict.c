@@ -1,6 +1,6 @@
 /* lockstep predict: applies a model to rows without targets and writes a CSV table or HDF5 arrays. Each rank
  * predicts the rows of its shards; rank 0 collects them and writes them in the order of the file. */
-#include "cli/answers.h"
+#include "answers/answers.h"
 #include "cli/command.h"
 #include "request/table_input.h"
 

@@ -1,7 +1,7 @@
-#include "cli/row_losses.h"
+#include "answers/row_losses.h"
 
 #include "base/activity.h"
-#include "cli/answers.h"
+#include "answers/answers.h"
 #include "layout/validation.h"
 #include "store/store.h"
 

@@ -4,8 +4,8 @@
  * of x each forecast begins, and the number of its series. `ids` holds columns that are taken over from the
  * table of rows, or is NULL. Called on rank 0 only.
  */
-#ifndef CLI_ANSWERS_H
-#define CLI_ANSWERS_H
+#ifndef ANSWERS_ANSWERS_H
+#define ANSWERS_ANSWERS_H
 
 #include "data/window.h"
 #include "score/predict.h"

@@ -1,6 +1,6 @@
 /* The file of `lockstep eval --rows`: the loss of each evaluated row. */
-#ifndef CLI_ROW_LOSSES_H
-#define CLI_ROW_LOSSES_H
+#ifndef ANSWERS_ROW_LOSSES_H
+#define ANSWERS_ROW_LOSSES_H
 
 #include "data/window.h"
 #include "model/objective.h"

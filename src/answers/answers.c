@@ -1,5 +1,5 @@
 /* Writes prediction files: a CSV table, or HDF5 arrays. One group of columns or arrays per head. */
-#include "cli/answers.h"
+#include "answers/answers.h"
 
 #include "base/activity.h"
 #include "base/progress.h"
