@@ -379,8 +379,7 @@ static ls_status run(world_t *world, const settings_t *settings, connect_t *conn
                                  .settings = settings,
                                  .model = options->first,
                                  .rows = options->rows,
-                                 .wants_gradient = true,
-                                 .log = options->log};
+                                 .wants_gradient = true};
   ls_status status = world_rank(world) == 0 ? look_at_models(connect, error) : LS_OK;
   TRY(world_agree(world, status, error));
   TRY(point_open(&inputs, &connect->point, error));
