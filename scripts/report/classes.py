@@ -51,7 +51,8 @@ def per_class(counts, names):
     order = np.argsort(np.nan_to_num(recall, nan=2.0), kind="stable")[:MOST_LISTED]
     rows = [[escape(names[c]), f"{true[c]:,}", share(recall[c]), share(precision[c])] for c in order]
     cut = f" ({MOST_LISTED} of {len(names)})" if len(names) > MOST_LISTED else ""
-    about = f"Classes, those found least often first{cut}: recall is the share found, precision the share that is right when the network says so."
+    about = (f"Classes, those found least often first{cut}: recall is the share found, precision the share that is right when the "
+             "network says so.")
     return figure(table(["class", "rows", "recall", "precision"], rows), about)
 
 
@@ -118,7 +119,8 @@ def binary_panels(view, answer, figures):
         rows.append([escape(names[c]), f"{yes[:, c].sum():,}", share((said[:, c] == yes[:, c]).mean()),
                      share(both / yes[:, c].sum() if yes[:, c].any() else None),
                      share(both / said[:, c].sum() if said[:, c].any() else None)])
-    about = f"Outputs one by one, of {len(truth):,} rows" + (f" (the first {MOST_LISTED} of {truth.shape[1]})." if truth.shape[1] > MOST_LISTED else ".")
+    cut = f" (the first {MOST_LISTED} of {truth.shape[1]})" if truth.shape[1] > MOST_LISTED else ""
+    about = f"Outputs one by one, of {len(truth):,} rows{cut}."
     panels.append(figure(table(["output", "yes", "accuracy", "recall", "precision"], rows), about))
     right = np.where(yes, probability, 1 - probability)
     order = np.argsort(right, axis=None, kind="stable")[:WORST]

@@ -18,7 +18,8 @@ STYLE = """
 
 def grid(panels):
     """Sentences and headings take a line of their own."""
-    return Html('<div class="panels">' + "".join(f'<div{" class=line" * (not is_picture(panel))}>{panel}</div>' for panel in panels) + "</div>")
+    places = "".join(f'<div{"" if is_picture(panel) else " class=line"}>{panel}</div>' for panel in panels)
+    return Html(f'<div class="panels">{places}</div>')
 
 
 def is_picture(panel):

@@ -10,7 +10,8 @@ from report.view import share
 MOST_LABELS = 2_000_000  # rows whose classes are counted
 PICTURES = 16
 
-FIGURES = ("train_loss", "valid_loss", "valid_accuracy", "valid_rmse", "valid_r2", "test_loss", "test_accuracy", "test_mae", "test_rmse", "test_r2")
+FIGURES = ("train_loss", "valid_loss", "valid_accuracy", "valid_rmse", "valid_r2", "test_loss", "test_accuracy", "test_mae",
+           "test_rmse", "test_r2")
 
 
 def cell(value):
@@ -29,7 +30,8 @@ def facts(run):
     epochs, asked = (None, None) if is_mixture else (of("epochs"), run.setting("train", "epochs"))
     found = {
         "status": of("status"), "reason": of("reason"),
-        "epochs": epochs if asked is None or epochs is None else f"{cell(epochs)} of {cell(asked)}", "steps": None if is_mixture else of("steps"),
+        "epochs": epochs if asked is None or epochs is None else f"{cell(epochs)} of {cell(asked)}",
+        "steps": None if is_mixture else of("steps"),
         "data": run.setting("data", "file"), "training rows": of("rows"), "parameters": of("parameters"), "members": summary.get("members"),
         **{name.replace("_", " "): of(name) for name in FIGURES},
         "layout": state.get("layout"), "instruction set": summary.get("isa"), "seconds": of("seconds"),
@@ -100,7 +102,8 @@ def class_counts(view, file):
         chart = Chart("class number", "training rows", whole=True)
         chart.bars(np.arange(len(counts) + 1) - 0.5, counts, 0, titles=[f"{n}: {c:,}" for n, c in zip(names, counts)])
         return [chart.figure(f"Training rows of each class{cut}.")]
-    rows_of_table = [[escape(names[c]) if c < len(names) else str(c), f"{counts[c]:,}", share(counts[c] / counts.sum())] for c in range(len(counts))]
+    rows_of_table = [[escape(names[c]) if c < len(names) else str(c), f"{count:,}", share(count / counts.sum())]
+                     for c, count in enumerate(counts)]
     return [figure(table(["class", "rows", "share"], rows_of_table), f"Classes of the training rows{cut}.")]
 
 
@@ -116,7 +119,8 @@ def data_panels(view, before):
     found = []
     try:
         with h5py.File(path) as file:
-            listed = [[Html(f"<code>{escape(name)}</code>"), " × ".join(map(str, item.shape)), escape(item.dtype if item.dtype.kind not in "OS" else "text")]
+            listed = [[Html(f"<code>{escape(name)}</code>"), " × ".join(map(str, item.shape)),
+                       "text" if item.dtype.kind in "OS" else str(item.dtype)]
                       for name, item in arrays(file)]
             source = file.attrs.get("source")
             words = [sentence("{}", path)] + ([sentence("Source: {}", rows.text(source))] if source is not None else [])

@@ -14,6 +14,9 @@ from report.page import sentence
 from report.program import ProgramError
 
 
+MOST_BYTES = 256 << 20  # of features in memory
+
+
 class RowsError(Exception):
     """There are no such rows; the message, a sentence in HTML, says why."""
 
@@ -49,9 +52,9 @@ class Rows:
         taken = len(self.numbers)
         how_many = f"all {taken:,}"
         if self.total is None:
-            how_many = f"the last {taken:,} of a long series; `--rows N` takes more"
+            how_many = f"the last {taken:,} of a long series (`--rows N` sets from how many rows at its end)"
         elif taken < self.total:
-            how_many = f"{taken:,} of {self.total:,}, evenly over the file; `--rows N` takes more"
+            how_many = f"{taken:,} of {self.total:,}, evenly over the file (`--rows N` sets how many at most)"
         return sentence(f"Single {what} below are {kind} ({{}}): {how_many}.", self.path)
 
 
@@ -151,6 +154,12 @@ def copy_names(source, target):
         source.copy("categories", target)
 
 
+def every_row(x, limit):
+    """1: all rows are taken; n: every n-th one, so that there are not too many, nor too large ones."""
+    row_bytes = max(1, int(np.prod(x.shape[1:])) * x.dtype.itemsize)
+    return max(1, -(-len(x) // max(1, min(limit, MOST_BYTES // row_bytes))))
+
+
 def read_rows(run, data, limit):
     with h5py.File(data) as file:
         if int(run.setting("data", "window", "length", otherwise=0)) > 0:
@@ -158,13 +167,13 @@ def read_rows(run, data, limit):
         split, x_path, y_path = find_split(run, file)
         x = file[x_path]
         total = len(x)
-        numbers = np.arange(total) if total <= limit else np.arange(limit) * total // limit
-        features = x[:] if total <= limit else x[numbers]
-        y = None if y_path not in file else file[y_path][:] if total <= limit else file[y_path][numbers]
+        every = every_row(x, limit)
+        features = x[::every]
+        y = file[y_path][::every] if y_path in file else None
         feature_names = file.attrs.get("feature_names")
         with tempfile.TemporaryDirectory() as folder:
             place, path = data, x_path
-            if total > limit:
+            if every > 1:
                 place, path = pathlib.Path(folder, "rows.h5"), "x"
                 with h5py.File(place, "w") as copy:
                     copy["x"] = features
@@ -172,7 +181,7 @@ def read_rows(run, data, limit):
             found, _ = predict(run, place, path)
         if y is None or len(y) != len(features):
             raise RowsError(sentence("The file has no labels or targets for {}.", x_path))
-        return Rows(split, x_path, total, numbers, features, answers_of(run.heads, found, y),
+        return Rows(split, x_path, total, np.arange(0, total, every), features, answers_of(run.heads, found, y),
                     None if feature_names is None else [text(name) for name in feature_names], "categories" in file)
 
 

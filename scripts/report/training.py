@@ -201,7 +201,8 @@ def heads_table(runs):
                 if any(key in head for head in heads)]
         rows = [[escape(head.get("head", "")), escape(head.get("loss", ""))] + [short(head.get(key)) for key in keys] for head in heads]
         title = f"Heads of {run.name}" if len(runs) > 1 else "Heads"
-        found.append(figure(table(["head", "loss", *keys], rows), escape(f"{title}: losses without their weights, and metrics of the test rows.")))
+        found.append(figure(table(["head", "loss", *keys], rows),
+                            escape(f"{title}: losses without their weights, and metrics of the test rows.")))
     return found
 
 

@@ -2,7 +2,7 @@
 import math
 
 from report import images, rows
-from report.page import escape, sentence
+from report.page import sentence
 from report.program import ProgramError
 
 
@@ -35,9 +35,16 @@ class View:
 
     def choose_image(self, asked):
         """(height, width, channels), or None: rows are no pictures."""
-        if self.rows is None or self.rows.window:
+        if self.rows is None:
             return None
-        return images.shape_of(self.rows.x[:256], self.rows.feature_names is not None or self.rows.has_categories, asked)
+        shape = None
+        if not self.rows.window:
+            shape = images.shape_of(self.rows.x[:256], self.rows.feature_names is not None or self.rows.has_categories, asked)
+        if asked is not None and shape is None:
+            values = math.prod(self.rows.x.shape[1:])
+            self.run.note(f"`--image` asks for pictures of {' × '.join(map(str, asked))} values, but "
+                          f"{'the rows are those of a series' if self.rows.window else f'rows have {values}'}: no pictures are drawn.")
+        return shape
 
     def split_words(self):
         return {"test": "test rows", "valid": "validation rows", "train": "training rows"}[self.split]
@@ -57,9 +64,6 @@ class View:
     def brightness(self):
         x = self.rows.x[:1000]
         return (0, 255) if x.dtype.name == "uint8" and x.max() > 16 else (float(x.min()), float(x.max()))
-
-    def head_title(self, answer):
-        return "" if answer.head.name is None else escape(f"Head {answer.head.name}: ")
 
 
 def share(value):

@@ -32,6 +32,8 @@ def panels(view):
         tiles.append(images.signed(unit.mean(axis=2), most))
     columns = min(8, len(tiles))
     picture = images.image(images.mosaic(tiles, columns), f"weights of {len(tiles)} units of the first layer as pictures")
-    which = f"the {len(tiles)} units" if len(tiles) == len(weights) else f"{len(tiles)} of {len(weights)} units, those with the longest weights first"
+    which = f"the {len(tiles)} units"
+    if len(tiles) < len(weights):
+        which = f"{len(tiles)} of {len(weights)} units, those with the longest weights first"
     return [figure(picture, f"Weights of the first layer: {which}. Orange pixels raise the unit's sum, blue ones lower it, white ones do "
                             f"not matter; ±{most:.3g} is the strongest colour. Weights apply to scaled pixels.")]

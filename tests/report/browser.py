@@ -96,8 +96,8 @@ class Browser:
         while (event := self.receive(0.2)) is not None:  # what comes late
             self.events.append(event)
         loads = [event["params"]["request"]["url"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
-        faults = [event["params"] for event in self.events
-                  if event.get("method") in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Network.loadingFailed")]
+        wrong = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Network.loadingFailed")
+        faults = [event["params"] for event in self.events if event.get("method") in wrong]
         return loads, faults
 
     def value(self, expression):

@@ -84,7 +84,8 @@ def run_lockstep(program, folder, *words, codes=(0,)):
 
 def make_run(program, folder, name):
     command, data, layers, loss, rest = SETTINGS[name]
-    text = f"data: {{file: {data}.h5}}\nmodel: {{layers: {layers}}}\nloss: {loss}\ntrain: {{global_batch_size: 32}}\nparallel: {{threads: 1}}\n"
+    text = (f"data: {{file: {data}.h5}}\nmodel: {{layers: {layers}}}\nloss: {loss}\ntrain: {{global_batch_size: 32}}\n"
+            "parallel: {threads: 1}\n")
     (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     overrides, depth, word = [], 0, ""
     for letter in rest + " ":  # blanks inside braces and brackets belong to a value

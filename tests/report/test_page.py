@@ -106,8 +106,8 @@ class Report(unittest.TestCase):
         os.chdir("/")
         cls.temporary.cleanup()
 
-    def page(self, *runs, rows=20000):
-        return self.check(contents.make(runs, Program(PROGRAM), argparse.Namespace(rows=rows, image=None)))
+    def page(self, *runs, rows=20000, image=None):
+        return self.check(contents.make(runs, Program(PROGRAM), argparse.Namespace(rows=rows, image=image)))
 
     def check(self, text):
         page = Page(text)
@@ -175,6 +175,10 @@ class Report(unittest.TestCase):
         worst = np.argmin(found["probability"][np.arange(len(truth)), truth])
         self.assertIn(f"row {worst}", page.alt)
 
+    def test_rows_are_pictures_if_the_user_says_so(self):
+        self.assertIn("1 × 5 pixels", self.page("runs/table", image=(1, 5, 1)).text)
+        self.assertIn("asks for pictures of 2 × 3 × 1 values, but rows have 5", self.page("runs/table", image=(2, 3, 1)).text)
+
     def test_a_png_is_what_was_drawn(self):
         for shape in ((5, 7), (4, 3, 3)):
             pixels = np.random.default_rng(1).integers(0, 256, shape).astype("u1")
@@ -197,7 +201,8 @@ class Report(unittest.TestCase):
 
     def test_forecasts_have_the_errors_of_the_summary(self):
         page, summary = self.page("runs/series"), report_runs.summary(self.folder, "series")
-        said = [re.findall(r"(network|persistence|seasonal naive) ([\d.e−]+)", caption) for caption in page.captions if "by the step ahead" in caption]
+        said = [re.findall(r"(network|persistence|seasonal naive) ([\d.e−]+)", caption) for caption in page.captions
+                if "by the step ahead" in caption]
         self.assertEqual([len(words) for words in said], [3, 3])  # of each of the two columns
         for i, key in enumerate(("test_rmse", "test_persistence_rmse", "test_seasonal_naive_rmse")):
             both = [float(words[i][1].rstrip(".")) for words in said]
