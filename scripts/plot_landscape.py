@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what lockstep landscape wrote: contours of the loss over a plane, with the model, the least loss and the
+"""Draws what lockstep landscape wrote: the loss over a plane, with contours, with the model, the least loss and the
 trajectory of the training; or the loss and the accuracy along a line.
 
     scripts/python.sh scripts/plot_landscape.py landscape.h5 [--figure test_loss] [--3d] [--out FILE.svg|FILE.png]
@@ -91,8 +91,9 @@ def mark(axes, landscape, values, name):
 def draw_plane(landscape, name):
     values = landscape.figure(name)
     figure, axes = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
-    filled = axes.contourf(landscape.x, landscape.y, values, levels_of(values, 41), cmap="viridis",
-                           norm=scale_of(values))
+    axes.set_rasterization_zorder(0)  # colours are an image inside of an SVG, which stays small
+    filled = axes.contourf(landscape.x, landscape.y, values, levels_of(values, 31), cmap="viridis",
+                           norm=scale_of(values), antialiased=False, zorder=-1)
     axes.contour(landscape.x, landscape.y, values, levels_of(values, 11), colors="white", linewidths=0.5, alpha=0.6)
     bar = figure.colorbar(filled, ax=axes, label=label_of(name))
     ticks = levels_of(values, 6)
@@ -102,6 +103,7 @@ def draw_plane(landscape, name):
     axes.set_facecolor("#bbbbbb")  # where the loss is not finite, or not there yet
     axes.set_xlim(landscape.x[0], landscape.x[-1])
     axes.set_ylim(landscape.y[0], landscape.y[-1])
+    axes.locator_params(nbins=6)
     axes.set_xlabel(landscape.text("xdirection"))
     axes.set_ylabel(landscape.text("ydirection"))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3, frameon=False, fontsize=9, columnspacing=1.2)
@@ -112,12 +114,14 @@ def draw_surface(landscape, name):
     values = landscape.figure(name)
     steep = is_steep(values)
     height = np.ma.log10(values) if steep else values
-    figure = plt.figure(figsize=(5.6, 4.6), layout="constrained")
-    axes = figure.add_subplot(projection="3d")
+    figure = plt.figure(figsize=(5.6, 5))
+    axes = figure.add_axes((0, 0.02, 0.92, 0.86), projection="3d")
     x, y = np.meshgrid(landscape.x, landscape.y)
     axes.plot_surface(x, y, height.filled(np.nan), cmap="viridis", linewidth=0, rcount=101, ccount=101)
-    axes.set_xlabel(landscape.text("xdirection"), fontsize=8)
-    axes.set_ylabel(landscape.text("ydirection"), fontsize=8)
+    axes.set_title(f"x: {landscape.text('xdirection')}\ny: {landscape.text('ydirection')}", fontsize=9)
+    axes.set_xlabel("x")
+    axes.set_ylabel("y")
+    axes.locator_params(nbins=5)
     axes.set_zlabel(f"log10 of {label_of(name)}" if steep else label_of(name))
     return figure
 
@@ -167,7 +171,7 @@ def main():
     else:
         figure = (draw_surface if arguments.surface else draw_plane)(landscape, arguments.figure or "train_loss")
     metadata = {"Date": None} if pathlib.Path(out).suffix == ".svg" else None  # same landscape, same file
-    figure.savefig(out, dpi=150, metadata=metadata)
+    figure.savefig(out, dpi=125, metadata=metadata)
     print(out)
 
 

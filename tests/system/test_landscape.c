@@ -153,12 +153,12 @@ Test(landscape, same_bits_on_any_layout) {
   static const char *const names[] = {"train_loss", "train_acc", "test_loss", "test_acc"};
   static const char words[] =
       "landscape net.yaml --x=-1:1:6 --y=-2:2:5 --test --with-biases parallel.shards=7";
-  write_dataset("data.h5", (spec_t){.rows = 300});
+  write_dataset("data.h5", (spec_t){.rows = 1300});
   write_network("net.yaml", "standard");
   run_well(ALONE, "%s --out one.h5 parallel.threads=2", words);
   run_well(2, "%s --out two.h5", words);
   run_well(3, "%s --out three.h5", words);
-  run_well(2, "%s --out streamed.h5 data.memory_limit=12KB", words); /* no rank can hold all rows */
+  run_well(2, "%s --out streamed.h5 data.memory_limit=66KB", words); /* no rank can hold all rows */
   for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
     double one[NX * NY], two[NX * NY], three[NX * NY], streamed[NX * NY];
     read_doubles("one.h5", names[k], NY, one);
