@@ -30,7 +30,9 @@ static world_t *world_of(const connect_t *connect) {
 }
 
 void connect_settle(settings_t *settings) {
-  settings->optimizer = (optimizer_settings_t){.name = "sgd"};
+  settings->optimizer.name = "sgd";
+  settings->optimizer.momentum = 0;
+  settings->optimizer.nesterov = false;
   settings->train.clip_norm = settings->train.l1 = settings->train.l2 = 0;
   settings->train.on_nan = "stop";
 }
