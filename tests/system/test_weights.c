@@ -195,8 +195,8 @@ Test(weights, what_does_not_fit_is_refused_on_every_rank) {
       {2, "expected names of weights with numbers", "train config.yaml model.init_values=3"},
       {3, "nowhere.csv", "train config.yaml model.init_from=nowhere.csv"},
       {2,
-       "the network has no layer 'dense9' with weights; it has dense1, dense2, dense3, batch_norm1, "
-       "layer_norm1",
+       "the network has no layer 'dense9' with weights; it has dense1, batch_norm1, dense2, layer_norm1, "
+       "dense3",
        "weights source --layer dense9"},
       {2, "ends neither in .csv nor in .h5", "weights source --out w.txt"},
       {3, "no-such", "weights no-such --out new.csv"},
