@@ -49,6 +49,8 @@ settings_t worked_settings(const settings_t *settings) {
   own.parallel.shards = 1;
   own.parallel.threads = 1;
   own.parallel.reduce = "shared";
+  own.parallel.ranks_per_node = SETTINGS_AUTO;
+  own.train.verify_every = (interval_t){0};
   return own;
 }
 
