@@ -26,11 +26,19 @@ def is_picture(panel):
     return ("<figure" in panel or "<table" in panel) and 'class="gallery"' not in panel
 
 
+def drawn(panels_of, subject):
+    """Panels; files that nobody foresaw cost one part of the page, not the page."""
+    try:
+        return panels_of(subject)
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        return [sentence("This part could not be drawn: {}", f"{type(error).__name__}: {error}")]
+
+
 def side_by_side(views, panels_of):
     """A column for each run, or one without a name."""
     if len(views) == 1:
-        return grid(panels_of(views[0]))
-    columns = "".join(f"<section><h3>{escape(view.run.name)}</h3>{grid(panels_of(view))}</section>" for view in views)
+        return grid(drawn(panels_of, views[0]))
+    columns = "".join(f"<section><h3>{escape(view.run.name)}</h3>{grid(drawn(panels_of, view))}</section>" for view in views)
     return Html(f'<div class="runs">{columns}</div>')
 
 
@@ -61,7 +69,7 @@ def make(paths, program, options):
     views = [View(run, options) for run in runs]
     names = ", ".join(run.name for run in runs)
     body = [heading(1, escape(names)), *overview.notes(runs), overview.figures_table(runs)]
-    body += [heading(2, "Training"), grid(training.panels(runs))]
+    body += [heading(2, "Training"), grid(drawn(training.panels, runs))]
     body += [heading(2, "Predictions"), side_by_side(views, prediction_panels)]
     body += [heading(2, "Network"), side_by_side(views, lambda view: network.panels(view.run) + weights.panels(view))]
     body += [heading(2, "Data"), side_by_side(views, lambda view: overview.data_panels(view, runs[:runs.index(view.run)]))]

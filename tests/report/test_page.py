@@ -21,7 +21,7 @@ import report_runs
 REPORT, PROGRAM = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
 sys.path.insert(0, str(pathlib.Path(REPORT).parent))
 
-from report import contents, images  # noqa: E402
+from report import classes, contents, images  # noqa: E402
 from report.program import Program  # noqa: E402
 
 VOID = {"meta", "img", "br"}
@@ -106,8 +106,10 @@ class Report(unittest.TestCase):
         os.chdir("/")
         cls.temporary.cleanup()
 
-    def page(self, *runs, rows=20000, image=None):
-        return self.check(contents.make(runs, Program(PROGRAM), argparse.Namespace(rows=rows, image=image)))
+    def page(self, *runs, rows=20000, image=None, is_whole=True):
+        page = self.check(contents.make(runs, Program(PROGRAM), argparse.Namespace(rows=rows, image=image)))
+        self.assertEqual("could not be drawn" in page.text, not is_whole)
+        return page
 
     def check(self, text):
         page = Page(text)
@@ -273,6 +275,24 @@ class Report(unittest.TestCase):
         page = self.page("runs/bare")
         self.assertIn("Its history.h5 cannot be read", page.text)
         self.assertIn("Its summary.json cannot be read", page.text)
+
+    def test_labels_that_the_network_does_not_know(self):
+        run = report_runs.copy(self.folder, "table", "strange")
+        config = run / "config.yaml"
+        config.write_text(config.read_text(encoding="utf-8").replace("table.h5", "strange.h5"), encoding="utf-8")
+        (self.folder / "strange.h5").write_bytes((self.folder / "table.h5").read_bytes())
+        with h5py.File(self.folder / "strange.h5", "r+") as file:
+            file["test/y"][3] = 7
+        page = self.page("runs/strange", is_whole=False)
+        self.assertIn("This part could not be drawn: IndexError", page.text)
+        self.assertIn("Lowest validation loss", page.text)
+
+    def test_many_classes_are_listed(self):
+        counts = np.diag(np.full(40, 9))
+        counts[3, 5] = 2
+        view = argparse.Namespace(split_words=lambda: "test rows")
+        page = Page(classes.confusion(view, None, counts, [f"<{i}>" for i in range(40)]))
+        self.assertEqual(page.rows[1:], [["<3>", "<5>", "2"]])
 
     def test_fewer_rows_are_taken_evenly_and_said(self):
         page = self.page("runs/table", rows=50)
