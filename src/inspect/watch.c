@@ -66,10 +66,10 @@ typedef struct {
   watched_t watched; /* its texts are in the arena */
   signs_t signs;     /* of what was read */
   bool has_read;
-  double cost;    /* seconds that reading took */
-  size_t drawn;   /* lines on the terminal */
-  size_t width;   /* of the terminal when they were drawn */
-  double printed; /* the number of the newest epoch that has a line */
+  double cost;                /* seconds that reading took */
+  size_t drawn;               /* lines on the terminal */
+  size_t width;               /* of the terminal when they were drawn */
+  double printed, printed_at; /* number and time of the newest epoch that has a line */
 } watch_t;
 
 static void forget(watch_t *watch) {
@@ -133,17 +133,21 @@ static ls_status draw(watch_t *watch, ls_error *error) {
   return LS_OK;
 }
 
-/* A line for each epoch that has none: at first the newest one. */
+/* A line for each epoch that has none: at first the newest one. A resumed run repeats epochs, which then have
+ * later times; if the log has no times, they are new if the run was seen to go back. */
 static void print_lines(watch_t *watch, bool is_first) {
   const epochs_t *epochs = &watch->watched.epochs;
   const double *numbers = epochs_column(epochs, "epoch");
   if (is_first) watch_print_state(&watch->watched, 1000, stdout);
   if (numbers == NULL || epochs->n == 0) return;
-  if (is_first && epochs->n > 1) watch->printed = numbers[epochs->n - 2];
-  if (watch->printed > numbers[epochs->n - 1]) watch->printed = numbers[epochs->n - 1]; /* it has gone back */
-  for (size_t e = 0; e < epochs->n; e++)
-    if (numbers[e] > watch->printed) watch_print_epoch(&watch->watched, e, stdout);
-  watch->printed = numbers[epochs->n - 1];
+  size_t last = epochs->n - 1;
+  if (is_first && last > 0) watch->printed = numbers[last - 1];
+  if (watch->printed > numbers[last]) watch->printed = numbers[last];
+  for (size_t e = is_first ? last : 0; e < epochs->n; e++)
+    if (numbers[e] > watch->printed || (!is_first && epochs->times[e] > watch->printed_at))
+      watch_print_epoch(&watch->watched, e, stdout);
+  watch->printed = numbers[last];
+  watch->printed_at = epochs->times[last];
 }
 
 /* ---- the end ---- */
