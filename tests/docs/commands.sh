@@ -33,6 +33,12 @@ parts=(
   'weights: weights:'
   'exchange: exchange:'
   'pictures: pictures:'
+  'lecture-network: lecture/network:'
+  'lecture-loss: lecture/loss:'
+  'lecture-descent: lecture/descent:'
+  'lecture-data: lecture/data:'
+  'lecture-uncertainty: lecture/uncertainty:'
+  'lecture-tasks: lecture/tasks:'
 )
 
 if [[ ${1-} == --parts ]]; then
@@ -68,7 +74,11 @@ ln -s "$(dirname "$program")" build/release
 for folder in configs docs scripts; do ln -s "$root/$folder" .; done
 
 page_file() {
-  if [[ $1 == README ]]; then echo README.md; else echo "docs/guide/$1.md"; fi
+  case $1 in
+    README) echo README.md ;;
+    lecture/*) echo "docs/$1.md" ;;
+    *) echo "docs/guide/$1.md" ;;
+  esac
 }
 
 # A page as a script: its blocks, each behind a note of where it stands.

@@ -15,6 +15,6 @@ while IFS=: read -r page link; do
     echo "$page: there is no $link" >&2
     broken=1
   fi
-done < <(grep -oHE '\]\([^)]+\)' README.md CHANGELOG.md docs/*.md docs/guide/*.md docs/measurements/*.md CONTRIBUTING.md |
+done < <(grep -oHE '\]\([^)]+\)' README.md CHANGELOG.md docs/*.md docs/guide/*.md docs/lecture/*.md docs/measurements/*.md CONTRIBUTING.md |
   sed -E 's/\]\(([^)]+)\)/\1/' | grep -vE ':https?:')
 exit "$broken"
