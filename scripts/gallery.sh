@@ -135,6 +135,33 @@ scripts/python.sh scripts/approximation.py depth
 mv approximation/depth.png boundaries.png
 COMMANDS
 
+# slide NAME PAGE PATTERN…: a picture of the lecture, lecture-NAME, which a page of docs/lecture makes as NAME.
+slide() {
+  local name=$1 page=$2
+  shift 2
+  picture "lecture-$name" <<<"from_page docs/lecture/$page.md$(printf ' %q' "$@"); mv $name lecture-$name"
+}
+
+slide bias.png network 'cat > moons[.]yaml' 'bias[.]png'
+slide width.svg network 'width[.]svg'
+slide likelihoods.svg loss 'likelihoods[.]svg'
+slide outliers.svg loss 'cat > constant[.]yaml' 'outliers[.]svg'
+slide basis.svg loss 'basis[.]svg'
+slide kernels.svg loss 'basis[.]svg' 'kernels[.]svg'
+slide bowl.png descent 'bowl[.]png'
+slide rates.png descent 'bowl[.]png' 'rates[.]png'
+slide scaling.png descent 'bowl[.]png' 'scaling[.]png'
+slide optimisers.png descent 'bowl[.]png' 'scaling[.]png' 'optimisers[.]png'
+slide bend.png descent 'bend[.]png'
+slide starts.svg descent 'starts[.]svg'
+slide noise.png descent 'bowl[.]png' 'scaling[.]png' 'noise[.]png'
+slide rows.svg data 'rows[.]svg'
+slide sizes.svg data 'sizes[.]svg'
+slide lunch.svg data 'lunch[.]svg'
+slide far.png uncertainty 'far[.]png'
+slide images.svg tasks 'pixels[.]csv #' 'cat > code[.]yaml' 'images[.]svg'
+slide sequences.svg tasks 'pixels[.]csv #' 'cat > code[.]yaml' 'sequences[.]svg'
+
 # ---- the whole ----
 
 [[ -z ${GALLERY_PICTURE-} ]] || exit 0
