@@ -81,7 +81,7 @@ scripts/python.sh "$root/tests/report/picture.py" runs/fashion-mnist/report.html
 COMMANDS
 
 picture sweep.svg <<'COMMANDS'
-from_page README.md throws.awk 'cat > throws.yaml'
+from_page docs/guide/first-steps.md throws.awk 'cat > throws.yaml'
 lockstep import throws.csv data/throws.h5 --label result --shuffle 1 --split train=0.8,test=0.2
 lockstep sweep throws.yaml 'optimizer.learning_rate=log(1e-4,1e-1)' 'train.global_batch_size=int(16,128)' --random 24 \
   --folds 3 train.epochs=5 name=random

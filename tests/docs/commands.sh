@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the commands of a page of the guide, or of the README, in a directory that looks like the root of a built
+# Runs the commands of a page of the guide or the lecture in a directory that looks like the root of a built
 # checkout. Every ```sh block counts but those behind a comment <!-- not run by tests: why -->. What the page shows of
 # their output, its ```text blocks, must come: each line as it stands, up to … where it has one.
 #   commands.sh ROOT_OF_THE_REPOSITORY LOCKSTEP_PROGRAM               all pages in one directory, as a reader meets them
@@ -10,7 +10,6 @@ set -euo pipefail
 
 # Part, its pages, and the parts whose files it uses; in the order of a reader.
 parts=(
-  'README: README:'
   'first-steps: first-steps:'
   'data: data:'
   'tables: tables:'
@@ -75,7 +74,6 @@ for folder in configs docs scripts; do ln -s "$root/$folder" .; done
 
 page_file() {
   case $1 in
-    README) echo README.md ;;
     lecture/*) echo "docs/$1.md" ;;
     *) echo "docs/guide/$1.md" ;;
   esac
