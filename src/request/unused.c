@@ -32,7 +32,6 @@ static const unused_t table[] = {
      "the closed form takes no steps"},
     {"solve", "checkpoint", "the solution is in model.h5, and no checkpoint is written"},
     {"solve", "train.l1 train.l2", "the closed form has a penalty with solve.method=ridge, solve.lambda"},
-    {"bench", "schedule optimizer.learning_rate", "no figure depends on the rate"},
     {"info", "name runs loss optimizer schedule train stop solve checkpoint",
      "the graph follows from data and model alone"},
     {"info --row",

@@ -67,8 +67,6 @@ Test(unused, options_of_another_mode_are_refused) {
   expect_refused(ALONE, "predict runs/net data.h5 --out p.csv --temperature head1=2,head1=3", "twice");
   expect_refused(2, "info --graph net.yaml train.epochs=3", "train.epochs has no effect in `lockstep info`");
   run_well(ALONE, "info --graph net.yaml model.layers.0.dense.units=3");
-  expect_refused(2, "bench net.yaml schedule.name=cosine", "has no effect in `lockstep bench`");
-  expect_refused(ALONE, "bench net.yaml optimizer.learning_rate=0.1", "has no effect in `lockstep bench`");
 }
 
 Test(unused, rows_of_gradcheck_may_exceed_the_batch) {
