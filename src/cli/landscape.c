@@ -121,7 +121,7 @@ static error_t parse_norm(landscape_arguments_t *a, const char *word) {
   return 0;
 }
 
-static error_t refuse_axis(landscape_arguments_t *a, const char *what, const char *text, axis_t *out) {
+static error_t refuse_axis(landscape_arguments_t *a, const char *what, const char *text, coordinates_t *out) {
   ls_error error = {0};
   if (text == NULL || axis_parse(what, text, out, &error) == LS_OK) return 0;
   return arguments_refuse(&a->arguments, "%s", error.message);
@@ -218,7 +218,7 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 /* ---- results, on rank 0 ---- */
 
 static void print_axis(const char *name, const landscape_t *found, int a) {
-  const axis_t *axis = &found->axis[a];
+  const coordinates_t *axis = &found->axis[a];
   printf("%-16s %s, %" PRId64 " values from %.6g to %.6g\n", name, found->plane.name[a], axis->n, axis->low,
          axis->high);
 }

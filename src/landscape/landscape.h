@@ -12,9 +12,9 @@
 
 typedef struct {
   plane_options_t plane;
-  axis_t axis[2]; /* n 0: the plane's natural coordinates */
-  bool with_test; /* also the test rows, or else the validation rows */
-  bool resume;    /* go on with the file, if there is one */
+  coordinates_t axis[2]; /* n 0: the plane's natural coordinates */
+  bool with_test;        /* also the test rows, or else the validation rows */
+  bool resume;           /* go on with the file, if there is one */
   const char *out;
   int64_t job_end; /* when the job ends (launch_job_end); 0: not known */
   const log_t *log;
@@ -25,8 +25,8 @@ typedef enum { FIGURE_LOSS, FIGURE_ACCURACY, FIGURE_RMSE, FIGURES } figure_t;
 
 typedef struct {
   plane_t plane;
-  axis_t axis[2];       /* of a line the second has one point, n = 1 */
-  int64_t points, done; /* in the order of the file: x runs fastest */
+  coordinates_t axis[2]; /* of a line the second has one point, n = 1 */
+  int64_t points, done;  /* in the order of the file: x runs fastest */
   double *figures[POINT_ROWS]
                  [FIGURES]; /* (points): NaN where not computed; NULL: not for this network or rows */
   double loss_at_origin;    /* training loss at the point's start */

@@ -15,7 +15,7 @@ static const char *const figure_names[POINT_ROWS][FIGURES] = {{"train_loss", "tr
 
 /* ---- writing ---- */
 
-static ls_status write_axis(store_t *store, const char *name, const axis_t *axis, ls_error *error) {
+static ls_status write_axis(store_t *store, const char *name, const coordinates_t *axis, ls_error *error) {
   double *at = malloc((size_t)axis->n * sizeof *at);
   if (at == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the coordinates of a landscape");
   for (int64_t i = 0; i < axis->n; i++) at[i] = axis_at(axis, i);

@@ -15,9 +15,9 @@ static ls_status no_memory(ls_error *error) {
 
 /* ---- coordinates ---- */
 
-ls_status axis_parse(const char *what, const char *text, axis_t *out, ls_error *error) {
+ls_status axis_parse(const char *what, const char *text, coordinates_t *out, ls_error *error) {
   char low[64] = "", high[64] = "", count[64] = "", rest[2] = "";
-  axis_t axis;
+  coordinates_t axis;
   int fields = sscanf(text, "%63[^:]:%63[^:]:%63[^:]%1s", low, high, count, rest);
   if (fields != 3 || !text_double(low, &axis.low) || !text_double(high, &axis.high) ||
       !text_int64(count, &axis.n) || !isfinite(axis.low) || !isfinite(axis.high))
@@ -31,7 +31,7 @@ ls_status axis_parse(const char *what, const char *text, axis_t *out, ls_error *
   return LS_OK;
 }
 
-double axis_at(const axis_t *axis, int64_t i) {
+double axis_at(const coordinates_t *axis, int64_t i) {
   const double step = (axis->high - axis->low) / (double)(axis->n - 1);
   return i == axis->n - 1 ? axis->high : axis->low + (double)i * step;
 }
@@ -106,7 +106,7 @@ static ls_status make_random(point_t *point, const plane_options_t *options, pla
     }
     snprintf(plane->name[a], PLANE_TEXT, "random direction %d (seed %" PRIu64 ", norm %s%s)", a + 1,
              options->seed, norm.name, options->with_biases ? ", with biases" : "");
-    plane->natural[a] = (axis_t){-1, 1, plane->axes == 2 ? 51 : 101};
+    plane->natural[a] = (coordinates_t){-1, 1, plane->axes == 2 ? 51 : 101};
   }
   return LS_OK;
 }
@@ -129,7 +129,7 @@ static ls_status make_weights(point_t *point, const plane_options_t *options, pl
     weight_name_write(graph, place[a].array, place[a].at, name);
     snprintf(plane->name[a], PLANE_TEXT, "%s%s", name, options->is_relative ? ", change" : "");
     plane->natural[a] =
-        (axis_t){plane->origin[a] - reach, plane->origin[a] + reach, plane->axes == 2 ? 51 : 101};
+        (coordinates_t){plane->origin[a] - reach, plane->origin[a] + reach, plane->axes == 2 ? 51 : 101};
   }
   if (plane->axes == 2 && place[0].array == place[1].array && place[0].at == place[1].at)
     return error_set(error, LS_USAGE, "--weight names %s twice: a plane needs two weights", plane->name[0]);
@@ -149,7 +149,7 @@ static ls_status make_models(point_t *point, const plane_options_t *options, pla
     for (size_t k = 0; k < plane->size; k++)
       plane->direction[a][k] = (double)other[k] - (double)plane->centre[k];
     snprintf(plane->name[a], PLANE_TEXT, "towards %.480s", options->words[a]);
-    plane->natural[a] = (axis_t){-0.5, 1.5, plane->axes == 2 ? 51 : 101};
+    plane->natural[a] = (coordinates_t){-0.5, 1.5, plane->axes == 2 ? 51 : 101};
   }
   return LS_OK;
 }
@@ -157,14 +157,14 @@ static ls_status make_models(point_t *point, const plane_options_t *options, pla
 /* ---- the whole ---- */
 
 /* The coordinates that show a trajectory and some room around it. */
-static axis_t room_around(const double *at, int64_t n) {
+static coordinates_t room_around(const double *at, int64_t n) {
   double low = 0, high = 0; /* of the centre */
   for (int64_t i = 0; i < n; i++) {
     low = fmin(low, at[i]);
     high = fmax(high, at[i]);
   }
   const double room = fmax(0.2 * (high - low), 1e-6);
-  return (axis_t){low - room, high + room, 51};
+  return (coordinates_t){low - room, high + room, 51};
 }
 
 static ls_status make_trajectory(point_t *point, const plane_options_t *options, plane_t *plane,

@@ -16,12 +16,12 @@ enum { PLANE_TEXT = 512, AXIS_MOST = 10001 };
 typedef struct {
   double low, high;
   int64_t n;
-} axis_t;
+} coordinates_t;
 
 /* Reads LOW:HIGH:N. LS_USAGE, beginning with `what`. */
-ls_status axis_parse(const char *what, const char *text, axis_t *out, ls_error *error);
+ls_status axis_parse(const char *what, const char *text, coordinates_t *out, ls_error *error);
 /* Coordinate i; the last one is `high` exactly. */
-double axis_at(const axis_t *axis, int64_t i);
+double axis_at(const coordinates_t *axis, int64_t i);
 
 /* How directions are made. Names as users write them are in plane_kind_name. */
 typedef enum { PLANE_RANDOM, PLANE_WEIGHTS, PLANE_MODELS, PLANE_TRAJECTORY } plane_kind_t;
@@ -61,7 +61,7 @@ typedef struct {
   double origin[2];
   char name[2][PLANE_TEXT]; /* of the axes, for people */
   trajectory_t trajectory;  /* n 0: none */
-  axis_t natural[2];        /* the coordinates to use unless others are given */
+  coordinates_t natural[2]; /* the coordinates to use unless others are given */
 } plane_t;
 
 /* Makes the plane through the start of the point. Memory comes from the arena. LS_USAGE for weights that do

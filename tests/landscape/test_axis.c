@@ -5,7 +5,7 @@
 #include <string.h>
 
 Test(axis, ranges_are_read_and_end_where_they_say) {
-  axis_t axis = {0};
+  coordinates_t axis = {0};
   ls_error error = {0};
   cr_assert_eq(axis_parse("--x", "-1:1:51", &axis, &error), LS_OK, "%s", error.message);
   cr_expect(axis.low == -1 && axis.high == 1 && axis.n == 51);
