@@ -221,5 +221,7 @@ Test(explain, importance_of_classes_is_the_accuracy_lost) {
                file_text("i.csv"));
   expect_refused(2, 2, "--importance: '0' is not a whole number from 1", "eval net --importance=0");
   expect_refused(2, 2, "--out is for --importance", "eval net --out i.h5");
-  expect_refused(2, 2, "needs all rows in memory", "eval net --importance data.memory_limit=8kB");
+  write_dataset("large.h5", (spec_t){.rows = 6000});
+  expect_refused(2, 2, "needs all rows in memory",
+                 "eval net large.h5 --split train --importance data.memory_limit=100kB");
 }
