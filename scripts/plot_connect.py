@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D  # noqa: E402
 # Name in the file, what the curve is called, its colour (Okabe and Ito 2008).
 CURVES = [("straight", "straight line", "#d55e00"), ("aligned", "straight, aligned", "#cc79a7"),
           ("bend", "bend", "#0072b2"), ("bezier", "Bézier curve", "#009e73")]
-METRICS = [("acc", "accuracy"), ("rmse", "root mean squared error")]
+METRICS = [("acc", "accuracy (%)"), ("rmse", "root mean squared error")]
 
 
 def read_result(path):

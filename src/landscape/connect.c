@@ -233,7 +233,7 @@ static double metric_of(connect_t *connect, const metrics_t *metrics) {
                     : metrics->targets > 0 ? "rmse"
                                            : NULL;
   if (connect->metric == NULL) return NAN;
-  return metrics->classes > 0 ? metrics_accuracy(metrics) : metrics->rmse;
+  return metrics->classes > 0 ? 100 * metrics_accuracy(metrics) : metrics->rmse;
 }
 
 /* Moves to the point of a curve at t. Between the ends running statistics are found anew. Collective. */
