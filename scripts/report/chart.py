@@ -99,7 +99,7 @@ def is_wide(values):
     """Whether values ask for a logarithmic axis: all positive, over more than a factor of 50."""
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
-    return values.size > 1 and values.min() > 0 and values.max() > 50 * values.min()
+    return bool(values.size > 1 and values.min() > 0 and values.max() > 50 * values.min())
 
 
 def thin(xs, ys):

@@ -159,6 +159,14 @@ class Report(unittest.TestCase):
         self.assertAlmostEqual(page.numbers_after("Calibration error (ECE)"), ece, places=4)
         self.assertIn("<b>two", page.text)  # a name of a feature, as text
 
+    def test_steps_of_a_timed_run(self):
+        report_runs.run_lockstep(PROGRAM, self.folder, "train", "table.yaml", "name=timed", "--timing", "train.steps=40")
+        page = self.page("runs/timed")
+        with h5py.File(self.folder / "runs/timed/timing.h5") as file:
+            seconds, forward = file["seconds"][:], file["seconds_forward"][:]
+        self.assertAlmostEqual(page.numbers_after("Median") / (1000 * np.median(seconds)), 1, delta=1e-3)
+        self.assertIn(f"forward {forward.sum() / seconds.sum():.1%}", page.text)
+
     def test_the_best_epoch_is_that_of_the_history(self):
         page, history = self.page("runs/table"), self.history("table")
         best = np.argmin(history["valid_loss"])
