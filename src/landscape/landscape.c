@@ -29,7 +29,7 @@ typedef struct {
   run_lock_t *lock;   /* on rank 0 */
   double next;        /* on rank 0: when to publish again */
   stop_watch_t watch;
-} filling_t;
+} painting_t;
 
 /* ---- points ---- */
 
@@ -58,7 +58,7 @@ static bool has_figure(const objective_t *objective, figure_t figure) {
   return objective->n == 1 && is_classification == (figure == FIGURE_ACCURACY);
 }
 
-static ls_status take_memory(filling_t *work, ls_error *error) {
+static ls_status take_memory(painting_t *work, ls_error *error) {
   landscape_t *landscape = work->landscape;
   const objective_t *objective = point_training(work->point)->objective;
   work->parameters = arena_new(&landscape->arena, point_size(work->point), sizeof *work->parameters);
@@ -78,7 +78,7 @@ static ls_status take_memory(filling_t *work, ls_error *error) {
   return LS_OK;
 }
 
-static ls_status measure(filling_t *work, int64_t i, point_rows_t rows, ls_error *error) {
+static ls_status measure(painting_t *work, int64_t i, point_rows_t rows, ls_error *error) {
   metrics_t metrics = {0};
   double *const *figures = work->landscape->figures[rows];
   if (figures[FIGURE_LOSS] == NULL) return LS_OK;
@@ -91,7 +91,7 @@ static ls_status measure(filling_t *work, int64_t i, point_rows_t rows, ls_error
 }
 
 /* Collective, unless the point is alone. */
-static ls_status compute(filling_t *work, int64_t i, ls_error *error) {
+static ls_status compute(painting_t *work, int64_t i, ls_error *error) {
   double x = 0, y = 0;
   landscape_at(work->landscape, i, &x, &y);
   plane_at(&work->landscape->plane, x, y, work->parameters);
@@ -103,12 +103,12 @@ static ls_status compute(filling_t *work, int64_t i, ls_error *error) {
 /* ---- rounds: the ranks compute points of their own, and then exchange the figures ---- */
 
 /* Point k of rank r in a round that begins at `begin`. */
-static int64_t round_point(const filling_t *work, int64_t begin, int r, int64_t k) {
+static int64_t round_point(const painting_t *work, int64_t begin, int r, int64_t k) {
   return begin + k * world_size(work->world) + r;
 }
 
 /* Copies the figures of rank r's n points from the landscape to `values` (n, columns), or back. */
-static void copy_figures(const filling_t *work, int64_t begin, int r, int64_t n, double *values, bool back) {
+static void copy_figures(const painting_t *work, int64_t begin, int r, int64_t n, double *values, bool back) {
   const landscape_t *landscape = work->landscape;
   for (int64_t k = 0; k < n; k++)
     for (int c = 0; c < POINT_ROWS * FIGURES; c++, values++) {
@@ -123,7 +123,7 @@ static void copy_figures(const filling_t *work, int64_t begin, int r, int64_t n,
 }
 
 /* n points for each rank, from the first that is not done. Collective. */
-static ls_status compute_apart(filling_t *work, int64_t n, ls_error *error) {
+static ls_status compute_apart(painting_t *work, int64_t n, ls_error *error) {
   landscape_t *landscape = work->landscape;
   const int rank = world_rank(work->world), ranks = world_size(work->world);
   const int64_t begin = landscape->done, width = n * POINT_ROWS * FIGURES, end = begin + n * ranks;
@@ -141,7 +141,7 @@ static ls_status compute_apart(filling_t *work, int64_t n, ls_error *error) {
 }
 
 /* n points, one after the other, by all ranks. Collective. */
-static ls_status compute_together(filling_t *work, int64_t n, ls_error *error) {
+static ls_status compute_together(painting_t *work, int64_t n, ls_error *error) {
   landscape_t *landscape = work->landscape;
   for (int64_t k = 0; k < n && landscape->done < landscape->points; k++) {
     TRY(compute(work, landscape->done, error));
@@ -154,7 +154,7 @@ static ls_status compute_together(filling_t *work, int64_t n, ls_error *error) {
 /* ---- the file ---- */
 
 /* On rank 0. */
-static ls_status publish(filling_t *work, ls_error *error) {
+static ls_status publish(painting_t *work, ls_error *error) {
   const double began = clock_seconds();
   TRY(run_lock_check(work->lock, error));
   TRY(landscape_write(work->landscape, work->point, work->options->out, error));
@@ -164,7 +164,7 @@ static ls_status publish(filling_t *work, ls_error *error) {
 }
 
 /* Publishes if it is time, or at once. Collective. */
-static ls_status save(filling_t *work, bool at_once, ls_error *error) {
+static ls_status save(painting_t *work, bool at_once, ls_error *error) {
   const bool is_root = world_rank(work->world) == 0;
   return world_agree(work->world,
                      is_root && (at_once || clock_seconds() >= work->next) ? publish(work, error) : LS_OK,
@@ -173,7 +173,7 @@ static ls_status save(filling_t *work, bool at_once, ls_error *error) {
 
 /* The checksum of all that decides the numbers: the plane, its coordinates, the rows and their data. On rank
  * 0. */
-static ls_status identify(filling_t *work, ls_error *error) {
+static ls_status identify(painting_t *work, ls_error *error) {
   const training_t *training = point_training(work->point);
   landscape_t *landscape = work->landscape;
   const plane_t *plane = &landscape->plane;
@@ -200,7 +200,7 @@ static ls_status identify(filling_t *work, ls_error *error) {
 }
 
 /* The loss at the point's start. Collective. */
-static ls_status measure_start(filling_t *work, ls_error *error) {
+static ls_status measure_start(painting_t *work, ls_error *error) {
   metrics_t metrics = {0};
   TRY(point_set(work->point, work->landscape->plane.centre, error));
   TRY(point_metrics(work->point, POINT_TRAIN, &metrics, error));
@@ -211,7 +211,7 @@ static ls_status measure_start(filling_t *work, ls_error *error) {
 
 /* Computes the first point again, which must have the figures that the file has: then the loss is the same,
  * and the rows. Collective. */
-static ls_status check_first(filling_t *work, ls_error *error) {
+static ls_status check_first(painting_t *work, ls_error *error) {
   landscape_t *landscape = work->landscape;
   double before[POINT_ROWS][FIGURES] = {{0}};
   bool is_same = true;
@@ -234,7 +234,7 @@ static ls_status check_first(filling_t *work, ls_error *error) {
 }
 
 /* Takes over what an earlier start has computed, and tells all ranks where to go on. Collective. */
-static ls_status begin(filling_t *work, ls_error *error) {
+static ls_status begin(painting_t *work, ls_error *error) {
   landscape_t *landscape = work->landscape;
   const bool is_root = world_rank(work->world) == 0;
   ls_status status = is_root ? identify(work, error) : LS_OK;
@@ -251,7 +251,7 @@ static ls_status begin(filling_t *work, ls_error *error) {
   return LS_OK;
 }
 
-static ls_status stopped(filling_t *work, stop_reason_t reason, ls_error *error) {
+static ls_status stopped(painting_t *work, stop_reason_t reason, ls_error *error) {
   char why[256];
   stop_watch_text(&work->watch, reason, why, sizeof why);
   return error_set(error, LS_STOPPED, "stopped after %" PRId64 " of %" PRId64 " points: %s; --resume goes on",
@@ -259,7 +259,7 @@ static ls_status stopped(filling_t *work, stop_reason_t reason, ls_error *error)
 }
 
 /* Collective. */
-static ls_status compute_all(filling_t *work, ls_error *error) {
+static ls_status compute_all(painting_t *work, ls_error *error) {
   const landscape_t *landscape = work->landscape;
   stop_reason_t reason = STOP_NOT;
   stop_watch_begin(&work->watch, work->world, clock_seconds(), 0, work->options->job_end, 0);
@@ -288,12 +288,12 @@ static void choose_axes(const landscape_options_t *options, landscape_t *landsca
   }
 }
 
-static ls_status run_locked(filling_t *work, ls_error *error) {
+static ls_status run_locked(painting_t *work, ls_error *error) {
   TRY(begin(work, error));
   return compute_all(work, error);
 }
 
-static ls_status check_test(const filling_t *work, ls_error *error) {
+static ls_status check_test(const painting_t *work, ls_error *error) {
   if (!work->options->with_test || point_rows(work->point, POINT_TEST) > 0) return LS_OK;
   return error_set(error, LS_BAD_DATA, "--test: there are neither test rows nor validation rows");
 }
@@ -301,7 +301,7 @@ static ls_status check_test(const filling_t *work, ls_error *error) {
 ls_status landscape_run(point_t *point, const landscape_options_t *options, landscape_t *out,
                         ls_error *error) {
   landscape_t landscape = {.done = 0};
-  filling_t work = {
+  painting_t work = {
       .point = point, .world = point_training(point)->world, .options = options, .landscape = &landscape};
   activity_set("computing a landscape");
   ls_status status = check_test(&work, error); /* the same on every rank */
