@@ -88,6 +88,10 @@ lockstep sweep throws.yaml 'optimizer.learning_rate=log(1e-4,1e-1)' 'train.globa
 scripts/python.sh scripts/plot_sweep.py runs/random-sweep/sweep.h5 --out sweep.svg
 COMMANDS
 
+picture connect.svg <<'COMMANDS'
+from_page docs/guide/connect.md 'plot_connect[.]py'
+COMMANDS
+
 picture fit.svg <<'COMMANDS'
 from_page docs/guide/pictures.md 'fit[.]svg'
 COMMANDS
