@@ -124,6 +124,26 @@ picture activations.svg <<'COMMANDS'
 from_page docs/guide/pictures.md 'activations[.]svg'
 COMMANDS
 
+picture landscape-bowl.png <<'COMMANDS'
+from_page docs/guide/landscape.md 'line[.]csv' 'bowl[.]h5'
+scripts/python.sh scripts/plot_landscape.py bowl.h5 --out landscape-bowl.png
+COMMANDS
+
+picture landscape-way.png <<'COMMANDS'
+from_page docs/guide/landscape.md 'line[.]csv' 'way[.]h5'
+scripts/python.sh scripts/plot_landscape.py way.h5 --out landscape-way.png
+COMMANDS
+
+picture landscape-random.svg <<'COMMANDS'
+from_page docs/guide/landscape.md 'moons[.]yaml'
+mv moons.svg landscape-random.svg
+COMMANDS
+
+picture landscape-between.svg <<'COMMANDS'
+from_page docs/guide/landscape.md 'moons[.]yaml' 'between[.]h5'
+mv between.svg landscape-between.svg
+COMMANDS
+
 picture approximation-width.svg <<'COMMANDS'
 scripts/python.sh scripts/approximation.py width
 mv approximation/width.svg approximation-width.svg
