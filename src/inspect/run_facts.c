@@ -113,16 +113,16 @@ const char *run_facts_reason(const run_facts_t *facts) {
   return run_state_meaning(facts->state);
 }
 
-static ls_status find_state(run_facts_t *facts, arena_t *arena, ls_error *error) {
+static ls_status find_state(run_facts_t *facts, const char *owner, arena_t *arena, ls_error *error) {
   char who[512];
   if (facts->summary != NULL && is_outdated(facts)) facts->summary = NULL;
   const char *status = document_text(facts->summary, "status");
   facts->reason = document_text(facts->summary, "reason");
-  if (run_lock_is_held(facts->path, who, sizeof who)) {
+  if (owner != NULL || run_lock_is_held(facts->path, who, sizeof who)) {
     facts->state = RUN_RUNNING;
     facts->reason = NULL;
     facts->summary = NULL; /* of an earlier process, or about to be written */
-    return put(&facts->owner, arena, error, "%s", who);
+    return put(&facts->owner, arena, error, "%s", owner != NULL ? owner : who);
   }
   facts->state = RUN_INTERRUPTED;
   if (status != NULL && strcmp(status, "done") == 0)
@@ -134,7 +134,7 @@ static ls_status find_state(run_facts_t *facts, arena_t *arena, ls_error *error)
   return put(&facts->reason, arena, error, "%s", facts->log.reason);
 }
 
-/* ---- figures ---- */
+/* ---- figures, layout, checksum ---- */
 
 size_t run_facts_best(const run_facts_t *facts, const epochs_t *epochs) {
   const double *steps = epochs_column(epochs, "step");
@@ -198,8 +198,6 @@ static void find_figures(run_facts_t *facts, const epochs_t *epochs) {
   figures[FIGURE_ENDED] = find_end(facts);
 }
 
-/* ---- layout and checksum ---- */
-
 static ls_status find_layout(run_facts_t *facts, arena_t *arena, ls_error *error) {
   int nodes = 0, ranks = 0, threads = 0;
   if (sscanf(facts->log.layout, "%d node%*[s ]x %d rank%*[s ]x %d thread", &nodes, &ranks, &threads) == 3)
@@ -220,6 +218,8 @@ ls_status run_facts_read(const char *directory, bool with_times, arena_t *arena,
                          epochs_t *epochs, ls_error *error) {
   const char *slash = strrchr(directory, '/');
   run_facts_t facts = {0};
+  char owner[512]; /* asked for before files are read: a run that ends meanwhile is still called running */
+  const bool is_held = run_lock_is_held(directory, owner, sizeof owner);
   *epochs = (epochs_t){0};
   facts.path = arena_text(arena, directory);
   facts.name = arena_text(arena, slash == NULL ? directory : slash + 1);
@@ -227,7 +227,7 @@ ls_status run_facts_read(const char *directory, bool with_times, arena_t *arena,
                          ? error_set(error, LS_NO_MEMORY, "no memory for a run")
                          : LS_OK;
   if (status == LS_OK) status = read_files(&facts, with_times, arena, epochs, error);
-  if (status == LS_OK) status = find_state(&facts, arena, error);
+  if (status == LS_OK) status = find_state(&facts, is_held ? owner : NULL, arena, error);
   if (status == LS_OK) find_figures(&facts, epochs);
   if (status == LS_OK) status = find_layout(&facts, arena, error);
   if (status == LS_OK) status = find_checksum(&facts, arena, epochs, error);
