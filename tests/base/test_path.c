@@ -1,6 +1,8 @@
 /* What is said of a path that is not there. */
 #include "base/path.h"
 
+#include "store/descriptors.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,4 +81,15 @@ Test(path, advice_by_the_end_of_a_name) {
   cr_expect_not_null(strstr(path_advice("net.yaml"), "settings"));
   cr_expect_str_eq(path_advice("a.h5"), "");
   cr_expect_str_eq(path_advice(".csv"), "");
+}
+
+Test(path, no_descriptor_stays_open) {
+  char hint[PATH_HINT_SIZE];
+  int before = open_descriptors();
+  for (int i = 0; i < 3; i++) {
+    path_hint("moon.h5", ".h5", hint);
+    path_hint("runs/moon/model.h5", ".h5", hint);
+    path_hint("nothing/like/this", ".h5", hint);
+  }
+  cr_assert_eq(open_descriptors(), before, "%d descriptors before, %d after", before, open_descriptors());
 }

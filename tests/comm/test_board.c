@@ -3,6 +3,7 @@
 #include "comm/board.h"
 
 #include "base/clock.h"
+#include "store/descriptors.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -146,4 +147,29 @@ Test(board, finds_the_children_of_its_parent) {
   }
   end(&child);
   cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+Test(board, no_descriptor_stays_open) {
+  char text[512];
+  child_t child = begin();
+  tell(&child, 'a');
+  int before = open_descriptors();
+  for (int i = 0; i < 3; i++) {
+    look_t look = board_look(&child.peer, 60);
+    board_describe(&look, "here", text, sizeof text);
+    board_survey(&child.peer, 1, 60);
+  }
+  cr_assert_eq(open_descriptors(), before, "%d descriptors before, %d after", before, open_descriptors());
+  end(&child);
+}
+
+/* This process works itself, and nobody else does. */
+Test(board, a_survey_is_of_the_others) {
+  child_t child = begin();
+  const peer_t peers[] = {{.process = (int)getpid(), .page = activity_begin(), .rank = 0}, child.peer};
+  activity_beat();
+  tell(&child, 'w');
+  survey_t survey = board_survey(peers, 2, 60);
+  cr_assert(survey.waits == 1 && survey.works == 0, "%d wait, %d work", survey.waits, survey.works);
+  end(&child);
 }

@@ -180,26 +180,40 @@ Test(loss, of_equal_logits_is_the_logarithm_of_the_classes) {
   for (int i = 0; i < 10; i++) cr_assert_float_eq(delta[i], i == label ? -0.9 : 0.1, 1e-7);
 }
 
-Test(loss, agrees_with_its_definition_on_many_rows) {
-  enum { ROWS = 37, WIDTH = 12, N = ROWS * WIDTH };
+/* Of so many rows of so many outputs, of every loss. */
+static void agree_with_definition(int64_t rows, int64_t width) {
+  const size_t n = (size_t)(rows * width);
+  double *drawn = malloc(n * sizeof *drawn);
+  float *z = malloc(n * sizeof *z), *delta = malloc(n * sizeof *delta);
   choice_t row;
   for (size_t i = 0; loss_choice(i / 2, &row); i++) {
     const loss_t *loss = loss_find(row.name);
     loss_params_t params = any_params;
     params.label_smoothing = i % 2 == 0 ? 0 : 0.2;
-    if (loss_check(loss, &params, WIDTH, NULL) != LS_OK) continue; /* is not smoothed */
-    targets_t t = targets_create(loss, ROWS, WIDTH);
-    double drawn[N], expected = 0;
-    float z[N], delta[N];
-    random_normal(&(random_stream_t){.seed = 1, .purpose = RANDOM_INIT}, N, drawn);
-    for (int k = 0; k < N; k++) drawn[k] = (double)(z[k] = (float)(3 * drawn[k]));
-    for (int r = 0; r < ROWS; r++)
-      expected += loss->reference(&params, WIDTH, drawn + r * WIDTH, t.plain + r * t.width);
-    double value = loss->evaluate(&params, ROWS, WIDTH, z, targets_from(&t, 0), delta);
+    if (loss_check(loss, &params, width, NULL) != LS_OK) continue; /* is not smoothed */
+    targets_t t = targets_create(loss, rows, width);
+    double expected = 0;
+    random_normal(&(random_stream_t){.seed = 1, .purpose = RANDOM_INIT}, n, drawn);
+    for (size_t k = 0; k < n; k++) drawn[k] = (double)(z[k] = (float)(3 * drawn[k]));
+    for (int64_t r = 0; r < rows; r++)
+      expected += loss->reference(&params, width, drawn + r * width, t.plain + r * t.width);
+    double value = loss->evaluate(&params, rows, width, z, targets_from(&t, 0), delta);
     cr_expect_float_eq(value, expected, 1e-6 * expected, "%s: %.9g, not %.9g", row.name, value, expected);
-    cr_expect_eq(loss->evaluate(&params, ROWS, WIDTH, z, targets_from(&t, 0), NULL), value);
+    cr_expect_eq(loss->evaluate(&params, rows, width, z, targets_from(&t, 0), NULL), value);
     targets_destroy(&t);
   }
+  free(drawn);
+  free(z);
+  free(delta);
+}
+
+Test(loss, agrees_with_its_definition_on_many_rows) {
+  agree_with_definition(37, 12);
+}
+
+/* Outputs are taken 64 at a time: two whole blocks and an incomplete one of each of two kinds. */
+Test(loss, agrees_with_its_definition_on_many_outputs) {
+  agree_with_definition(3, 300);
 }
 
 Test(loss, of_huge_logits_is_finite) {
@@ -253,6 +267,15 @@ Test(loss, predictions_are_probabilities_deviations_and_rates) {
   predict("poisson_nll", 1, 2, p);
   cr_assert(p[0] == 1.0F && fabsf(p[1] - 3.0F) < 1e-6F);
   cr_assert_null(loss_find("mse")->predict); /* outputs as they are */
+}
+
+Test(loss, predictions_of_many_outputs_are_those_of_each) {
+  enum { N = 150 };
+  float z[N], expected[N];
+  for (int i = 0; i < N; i++) z[i] = (float)(i - 70) / 16;
+  for (int i = 0; i < N; i++) expected[i] = 1 / (1 + expf(-z[i]));
+  predict("binary_cross_entropy", 1, N, z);
+  for (int i = 0; i < N; i++) cr_expect_float_eq(z[i], expected[i], 1e-6, "output %d: %g", i, (double)z[i]);
 }
 
 Test(loss, of_every_row_names_its_predictions) {
