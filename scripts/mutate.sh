@@ -79,7 +79,7 @@ mkdir -p "$work"
 state=$(git stash create)
 git worktree prune
 [[ -e $tree/.git ]] || git worktree add --quiet --force --detach "$tree"
-git -C "$tree" checkout --quiet --force --detach "${state:-HEAD}"
+git -C "$tree" checkout --quiet --force --detach "${state:-$(git rev-parse HEAD)}"
 launcher=()
 if command -v ccache >/dev/null; then launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache); fi
 if ! cmake -G Ninja -S "$tree" -B "$binaries" -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" >"$work/log" 2>&1; then
