@@ -13,20 +13,21 @@ static float value(int k, int64_t i) {
   return (float)(10000 * (k + 1) + i);
 }
 
-/* Part 1 holds two ranges, in another order than the vector's. */
-static const part_range_t ranges[] = {{1, 600, 150}, {1, 0, 100}, {2, 100, 500}, {3, 750, 250}};
+/* Part 1 holds three ranges, in another order than the vector's. */
+static const part_range_t ranges[] = {{1, 600, 150}, {1, 0, 100}, {2, 100, 500}, {1, 750, 50}, {3, 800, 200}};
+enum { RANGES = sizeof ranges / sizeof ranges[0] };
 
 static part_list_t write_parts(void) {
   part_list_t list = {0};
   const optimizer_t *adam = optimizer_find("adam");
-  OK(part_list_create(PARTS, 4, &list, error));
+  OK(part_list_create(PARTS, RANGES, &list, error));
   memcpy(list.ranges, ranges, sizeof ranges);
   for (int64_t part = 1; part <= PARTS; part++) {
     static float values[2][FLOATS];
     const float *const states[] = {values[0], values[1]};
     char path[64];
     int64_t n = 0;
-    for (int r = 0; r < 4; r++)
+    for (int r = 0; r < RANGES; r++)
       for (int64_t i = 0; ranges[r].part == part && i < ranges[r].count; i++, n++)
         for (int k = 0; k < 2; k++) values[k][n] = value(k, ranges[r].first + i);
     part_path(checkpoint, part, PARTS, path, sizeof path);
