@@ -98,16 +98,18 @@ Test(scaler, standard_is_exact_for_huge_offsets_and_constant_columns) {
   fill(x);
   cr_assert_float_eq(deviation, sqrt(((double)N * N - 1) / 12), 1e-9);
   columns_view_t table = {x, ELEMENT_F64, N, C, 0, C, false};
-  scaler_t s = fit("standard", 0, 1, &table, 64);
-  cr_assert_float_eq(s.shift[0], 1e9 + (N - 1) / 2.0 / 1024, 2e-7);
-  cr_assert_float_eq(s.scale[0] * deviation / 1024, 1, 1e-10);
-  cr_assert(s.shift[1] == 0.1 && s.scale[1] == 1 && s.offset[1] == 0);
-  double half = (double)(N / 2) / N; /* of the k are odd */
-  cr_assert_float_eq(s.shift[2], half, 1e-12);
-  cr_assert_float_eq(s.scale[2], 1 / sqrt(half * (1 - half)), 1e-12);
-  cr_assert_float_eq(s.shift[3] / 1e100, 0, 1e-9);
-  cr_assert_float_eq(s.scale[3] * 1e100 * deviation, 1, 1e-12);
-  cr_assert_float_eq(s.scale[4] * 1e-100 * deviation, 1, 1e-12);
+  for (int shards = 8; shards <= 64; shards *= 8) { /* of several blocks of rows, and of less than one */
+    scaler_t s = fit("standard", 0, 1, &table, shards);
+    cr_assert_float_eq(s.shift[0], 1e9 + (N - 1) / 2.0 / 1024, 2e-7);
+    cr_assert_float_eq(s.scale[0] * deviation / 1024, 1, 1e-10);
+    cr_assert(s.shift[1] == 0.1 && s.scale[1] == 1 && s.offset[1] == 0);
+    double half = (double)(N / 2) / N; /* of the k are odd */
+    cr_assert_float_eq(s.shift[2], half, 1e-12);
+    cr_assert_float_eq(s.scale[2], 1 / sqrt(half * (1 - half)), 1e-12);
+    cr_assert_float_eq(s.shift[3] / 1e100, 0, 1e-9);
+    cr_assert_float_eq(s.scale[3] * 1e100 * deviation, 1, 1e-12);
+    cr_assert_float_eq(s.scale[4] * 1e-100 * deviation, 1, 1e-12);
+  }
 }
 
 Test(scaler, minmax_reaches_both_ends) {
