@@ -552,6 +552,18 @@ Test(import, shuffle_deals_every_row_once_and_by_its_seed) {
   cr_assert(memcmp(a, c, sizeof a) != 0);
 }
 
+Test(import, shares_are_rounded_to_the_nearest_row) {
+  static const import_share_t shares[] = {{"train", 0.55}, {"test", 0.45}}; /* 5.5 rows of 10 */
+  import_input_t input = {.x = "t.csv"};
+  write_text("t.csv", "a,b\n1,2\n2,3\n3,4\n4,5\n5,6\n6,7\n7,8\n8,9\n9,10\n10,11\n");
+  cr_assert(
+      run((import_options_t){
+          .inputs = &input, .n_inputs = 1, .shares = shares, .n_shares = 2, .table.cells.header = -1}) ==
+          LS_OK,
+      "%s", error.message);
+  cr_assert(rows_of("train/x") == 6 && rows_of("test/x") == 4, "%d rows", (int)rows_of("train/x"));
+}
+
 /* Rows of a megabyte are written five at a time: two whole blocks, and one row. */
 enum { LONG_ROW = 1 << 18, LONG_ROWS = 11 };
 
