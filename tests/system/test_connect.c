@@ -90,7 +90,8 @@ Test(connect, finds_a_path_where_the_straight_line_has_a_barrier) {
   cr_expect_eq(line[POINTS - 1], path[POINTS - 1]);
   for (int i = 0; i < 2; i++) { /* the ends are the networks */
     run_well(ALONE, "eval %s --split test --json eval.json", i == 0 ? "a" : "b");
-    cr_expect_float_eq(json_double(file_text("eval.json"), "accuracy"), accuracy[i * (POINTS - 1)] / 100, 1e-12);
+    cr_expect_float_eq(json_double(file_text("eval.json"), "accuracy"), accuracy[i * (POINTS - 1)] / 100,
+                       1e-12);
     run_well(ALONE, "eval %s --split train --json eval.json", i == 0 ? "a" : "b");
     cr_expect_float_eq(json_double(file_text("eval.json"), "loss"), line[i * (POINTS - 1)], 1e-8);
   }
