@@ -39,21 +39,6 @@ void connect_settle(settings_t *settings) {
 
 /* ---- the two models ---- */
 
-static bool is_same_name(const char *a, const char *b) {
-  return strcmp(a != NULL ? a : "identity", b != NULL ? b : "identity") == 0;
-}
-
-/* Whether networks compute the same of the same parameters. Rates of dropout may differ, because dropout is
- * off. */
-static bool are_same_layers(const layer_settings_t *a, size_t n_a, const layer_settings_t *b, size_t n_b) {
-  bool is_same = n_a == n_b;
-  for (size_t i = 0; i < n_a && is_same; i++)
-    is_same = a[i].kind == b[i].kind && a[i].units == b[i].units && a[i].bias == b[i].bias &&
-              is_same_name(a[i].activation, b[i].activation) && a[i].epsilon == b[i].epsilon &&
-              are_same_layers(a[i].layers, a[i].n_layers, b[i].layers, b[i].n_layers);
-  return is_same;
-}
-
 /* Warns if the models were trained on different rows. */
 static ls_status compare_data(const connect_options_t *options, ls_error *error) {
   const char *const paths[] = {options->first, options->second};
@@ -78,8 +63,7 @@ static ls_status compare_data(const connect_options_t *options, ls_error *error)
 
 static ls_status compare_models(connect_t *connect, const model_t *a, const model_t *b, ls_error *error) {
   const connect_options_t *options = connect->options;
-  const model_settings_t *ours = &a->settings->model, *theirs = &b->settings->model;
-  if (!are_same_layers(ours->layers, ours->n_layers, theirs->layers, theirs->n_layers))
+  if (!point_is_same_network(&a->settings->model, &b->settings->model))
     return error_set(error, LS_BAD_DATA,
                      "%s and %s have different layers, so no curve of networks leads from one to the other "
                      "(`lockstep diff` shows the difference)",

@@ -286,6 +286,23 @@ static ls_status compare_scaling(const char *a, const char *b, ls_error *error) 
   return status;
 }
 
+static bool is_same_name(const char *a, const char *b) {
+  return strcmp(a != NULL ? a : "identity", b != NULL ? b : "identity") == 0;
+}
+
+static bool are_same_layers(const layer_settings_t *a, size_t n_a, const layer_settings_t *b, size_t n_b) {
+  bool is_same = n_a == n_b;
+  for (size_t i = 0; i < n_a && is_same; i++)
+    is_same = a[i].kind == b[i].kind && a[i].units == b[i].units && a[i].bias == b[i].bias &&
+              is_same_name(a[i].activation, b[i].activation) && a[i].epsilon == b[i].epsilon &&
+              are_same_layers(a[i].layers, a[i].n_layers, b[i].layers, b[i].n_layers);
+  return is_same;
+}
+
+bool point_is_same_network(const model_settings_t *a, const model_settings_t *b) {
+  return are_same_layers(a->layers, a->n_layers, b->layers, b->n_layers);
+}
+
 static ls_status compare_network(const graph_t *here, const graph_t *there, const char *path,
                                  ls_error *error) {
   const size_t n = graph_parameter_count(here);
@@ -314,6 +331,11 @@ static ls_status read_model(const point_t *point, const char *path, float *out, 
                        "%s is an ensemble of %" PRId64 " networks: name the model of one of them", path,
                        model->n_members);
   if (status == LS_OK) status = compare_network(point->training.graph, model->graph, path, error);
+  if (status == LS_OK && !point_is_same_network(&point->settings.model, &model->settings->model))
+    status = error_set(error, LS_BAD_DATA,
+                       "%s is another network: its layers have other activations or options "
+                       "(`lockstep diff` shows the difference)",
+                       path);
   if (status == LS_OK && point->inputs.model != NULL)
     status = compare_scaling(point->inputs.model, path, error);
   if (status == LS_OK) unpack(point, model->graph, model->parameters, out);

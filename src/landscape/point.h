@@ -32,6 +32,10 @@ typedef struct point point_t;
 ls_status point_settings(const char *model, char *const *overrides, size_t n_overrides,
                          const char *const *uses, settings_t **out, ls_error *error);
 
+/* Whether two networks compute the same of the same parameters. Rates of dropout may differ, because dropout
+ * is off. Pure. */
+bool point_is_same_network(const model_settings_t *a, const model_settings_t *b);
+
 /* Changes the settings of a training to those of a point: one network, in fp32, without dropout. Call it
  * before training_crew; point_settings has done it already. */
 void point_settle(settings_t *settings);

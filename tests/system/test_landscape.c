@@ -284,6 +284,7 @@ Test(landscape, mistakes_are_answered_with_what_is_right) {
       {"line --trajectory", 3, "a plane needs 3"},
       {"line --towards wide", 3, "is another network"},
       {"line --towards scaled", 3, "scales or encodes"},
+      {"line --towards bent", 3, "bent/model.h5 is another network: its layers have other activations"},
       {"line --towards nosuch", 3, "nosuch"},
       {"line data.file=two.h5 --random 1", 3, "13 features"},
       {"many --random 1", 2, "ensemble"},
@@ -294,6 +295,7 @@ Test(landscape, mistakes_are_answered_with_what_is_right) {
   write_line(1.5F);
   run_well(ALONE, "train line.yaml");
   run_well(ALONE, "train line.yaml name=wide 'model.layers=[dense: 3, dense: 1]'");
+  run_well(ALONE, "train line.yaml name=bent 'model.layers=[dense: {units: 1, activation: softplus}]'");
   run_well(ALONE, "train line.yaml name=scaled data.scaling=standard");
   run_well(ALONE, "train line.yaml name=many train.members=2");
   run_well(ALONE, "landscape line --weight dense1.bias --x=0:1:3 --out l.h5");
