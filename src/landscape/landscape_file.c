@@ -41,7 +41,7 @@ static ls_status write_trajectory(const trajectory_t *trajectory, store_t *store
   TRY(store_write(store, "proj_xcoord", STORE_F64, 1, &trajectory->n, trajectory->x, error));
   TRY(store_write(store, "proj_ycoord", STORE_F64, 1, &trajectory->n, trajectory->y, error));
   TRY(store_write(store, "proj_step", STORE_I64, 1, &trajectory->n, trajectory->step, error));
-  return store_write(store, "explained_variance_ratio", STORE_F64, 1, &two, trajectory->explained, error);
+  return store_write(store, "explained_variance_ratio_", STORE_F64, 1, &two, trajectory->explained, error);
 }
 
 static ls_status write_facts(const landscape_t *landscape, const point_t *point, store_t *store,

@@ -131,7 +131,7 @@ static bool has_layer(const graph_t *graph, const char *layer) {
   return false;
 }
 
-/* Notes a layer that the network does not have, once. */
+/* Notes a layer that the network does not have, once. Its name is not empty. */
 static void note_other(char list[200], const char *layer) {
   const char *found = strstr(list, layer);
   const size_t used = strlen(list), length = strlen(layer);
@@ -155,6 +155,7 @@ static ls_status take_fields(weights_reader_t *reader, char *const fields[FIELDS
   weight_name_t name = {0};
   float value = 0;
   const bool is_matrix = fields[FIELD_COLUMN][0] != '\0';
+  if (fields[FIELD_LAYER][0] == '\0') return refuse(reader, line, "the name of a layer is missing", error);
   if (reader->may_have_others && !has_layer(reader->graph, fields[FIELD_LAYER])) {
     note_other(reader->given.others, fields[FIELD_LAYER]);
     return LS_OK;

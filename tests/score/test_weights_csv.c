@@ -128,6 +128,10 @@ Test(weights_csv, what_is_no_weight_is_refused_with_its_line) {
   weights_given_t given = {0};
   cr_expect_eq(weights_csv_read("w.csv", graph, false, NULL, &given, &error), LS_BAD_DATA);
   cr_expect_not_null(strstr(error.message, "the first line of a table of weights"), "%s", error.message);
+  write_table("layer,parameter,row,column,value\ndense9,weight,0,0,1\n,weight,0,0,1\n");
+  cr_expect_eq(weights_csv_read("w.csv", graph, true, NULL, &given, &error), LS_BAD_DATA, "layers of others");
+  cr_expect_not_null(strstr(error.message, "w.csv:3: ',weight,0,0,1': the name of a layer is missing"), "%s",
+                     error.message);
   write_table("");
   cr_expect_eq(weights_csv_read("w.csv", graph, false, NULL, &given, &error), LS_BAD_DATA);
   cr_expect_not_null(strstr(error.message, "is empty"), "%s", error.message);

@@ -27,7 +27,7 @@ _, sizes, directions = np.linalg.svd(matrix - matrix.mean(axis=0), full_matrices
 with h5py.File(way) as file:
     found = np.array([file["proj_xcoord"][:], file["proj_ycoord"][:]])
     assert list(file["proj_step"][:-1]) == [step for step, _ in points], file["proj_step"][:]
-    assert np.allclose(file["explained_variance_ratio"][:], (sizes ** 2 / (sizes ** 2).sum())[:2], rtol=1e-6)
+    assert np.allclose(file["explained_variance_ratio_"][:], (sizes ** 2 / (sizes ** 2).sum())[:2], rtol=1e-6)
     assert (found[:, -1] == 0).all(), "the final model is not at (0, 0)"
     for axis in range(2):
         expected = matrix @ directions[axis]
