@@ -134,7 +134,7 @@ ls_status search_step(curve_search_t *search, ls_error *error) {
   return LS_OK;
 }
 
-/* ---- what comes of it ---- */
+/* ---- the check at the end ---- */
 
 ls_status search_loss(curve_search_t *search, double *out, ls_error *error) {
   engine_t *engine = point_engine(search->point);
