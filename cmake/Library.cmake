@@ -14,7 +14,7 @@ endif()
 target_include_directories(liblockstep INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
 # The static form is one object in an archive, so that hidden symbols become local.
-set(rooms library score optim features model data store layout comm config math base)
+set(rooms library score optim features model loss data store layout comm config math base)
 list(TRANSFORM rooms REPLACE "(.+)" "$<TARGET_FILE:lockstep_\\1>" OUTPUT_VARIABLE archives)
 set(object ${CMAKE_CURRENT_BINARY_DIR}/liblockstep.o)
 set(archive ${CMAKE_CURRENT_BINARY_DIR}/liblockstep.a)

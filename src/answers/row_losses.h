@@ -3,7 +3,7 @@
 #define ANSWERS_ROW_LOSSES_H
 
 #include "data/window.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 
 #include <stdio.h>
 

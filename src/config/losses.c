@@ -1,5 +1,5 @@
 /* loss: a loss with its keys, or a list of losses with one per head. In both cases the settings hold a list.
- * model/objective.c checks which outputs and targets the heads take, because only there are their numbers
+ * loss/objective.c checks which outputs and targets the heads take, because only there are their numbers
  * known. */
 #include "config/keys.h"
 

@@ -9,7 +9,7 @@
 #include "features/encoding.h"
 #include "features/landmarks.h"
 #include "features/missing.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -14,7 +14,7 @@
 #include "comm/world.h"
 #include "config/settings.h"
 #include "data/dataset.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 
 /* Whether they suit the losses and the network: LS_BAD_SETTINGS. */
 ls_status class_weights_check(const settings_t *settings, const objective_t *objective, ls_error *error);

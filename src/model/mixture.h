@@ -4,7 +4,7 @@
 #ifndef MODEL_MIXTURE_H
 #define MODEL_MIXTURE_H
 
-#include "model/objective.h"
+#include "loss/objective.h"
 
 /* out (rows, outputs) = the outputs of the mixture of n networks with outputs z (n, rows, outputs), head by
  * head. For classes: logits of the mean probability. gaussian_nll: mean and log of the total variance.

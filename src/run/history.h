@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "store/store.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 #include "step/engine.h"
 
 #include <stdio.h>

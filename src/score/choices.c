@@ -5,7 +5,7 @@
 #include "math/activation.h"
 #include "math/precision.h"
 #include "model/init.h"
-#include "model/loss.h"
+#include "loss/loss.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 

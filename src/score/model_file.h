@@ -10,7 +10,7 @@
 #include "data/identity.h"
 #include "features/features.h"
 #include "model/graph.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 #include "model/posterior.h"
 #include "store/store.h"
 

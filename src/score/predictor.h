@@ -8,7 +8,7 @@
 
 #include "features/gather.h"
 #include "model/graph.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 #include "model/posterior.h"
 
 enum { PREDICT_ROWS = 128 }; /* rows of one call at most */

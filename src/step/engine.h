@@ -22,7 +22,7 @@
 #include "features/gather.h"
 #include "data/stream.h"
 #include "model/graph.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "layout/layout.h"

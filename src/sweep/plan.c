@@ -7,7 +7,7 @@
 #include "data/dataset.h"
 #include "layout/layout.h"
 #include "layout/validation.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 #include "run/predecessor.h"
 #include "store/store.h"
 #include "train/choices.h"

@@ -6,7 +6,7 @@
 #include "base/progress.h"
 #include "data/dataset.h"
 #include "layout/groups.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 #include "run/run_lock.h"
 #include "sweep/halving.h"
 #include "train/trainer.h"

@@ -7,7 +7,7 @@
 #include "comm/world.h"
 #include "config/settings.h"
 #include "data/dataset.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 #include "run/history.h"
 
 /* Warns if

@@ -1,4 +1,4 @@
-"""A network of three heads by PyTorch in float64: makes heads.h, the figures that tests/model/test_objective.c compares
+"""A network of three heads by PyTorch in float64: makes heads.h, the figures that tests/loss/test_objective.c compares
 lockstep with. Outputs 0 to 3 are logits of classes, 4 and 5 a mean and the logarithm of a variance, 6 and 7 values.
 Run by hand: heads.py"""
 import pathlib

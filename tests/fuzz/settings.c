@@ -3,7 +3,7 @@
 #include "config/settings.h"
 #include "fuzz/fuzz.h"
 #include "model/graph.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 #include "train/choices.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
 
 #include "base/random.h"
 #include "model/graph.h"
-#include "model/loss.h"
+#include "loss/loss.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #include "fixture.h"
 
 #include "figures/losses.h"
-#include "model/objective.h"
+#include "loss/objective.h"
 
 Test(loss, has_its_closed_form_value_and_gradient) {
   const float z[] = {1.0F, -1.0F, 0.25F, 3.0F}, t[] = {0.0F, 1.0F, 0.0F, 3.0F};

@@ -1,5 +1,5 @@
 /* Several heads against PyTorch's figures, and what heads may not ask for. */
-#include "model/objective.h"
+#include "loss/objective.h"
 
 #include "figures/heads.h"
 

@@ -1,8 +1,8 @@
 /* Private to the losses: the functions that the table in loss.c refers to. */
-#ifndef MODEL_LOSS_IMPL_H
-#define MODEL_LOSS_IMPL_H
+#ifndef LOSS_LOSS_IMPL_H
+#define LOSS_LOSS_IMPL_H
 
-#include "model/loss.h"
+#include "loss/loss.h"
 
 #define LOSS(name)                                                                                           \
   double loss_##name(const loss_params_t *params, int64_t rows, int64_t width, const float *z,               \

@@ -5,11 +5,11 @@
  *
  * so the delta of each output is that of its head's loss times the head's weight. A single loss is a list of
  * one head that takes all outputs. Losses of heads are reported without their weights. */
-#ifndef MODEL_OBJECTIVE_H
-#define MODEL_OBJECTIVE_H
+#ifndef LOSS_OBJECTIVE_H
+#define LOSS_OBJECTIVE_H
 
 #include "base/arena.h"
-#include "model/loss.h"
+#include "loss/loss.h"
 
 typedef struct {
   char name[64]; /* of files and reports: head1, head2, … where the settings give none */

@@ -1,4 +1,4 @@
-#include "model/objective.h"
+#include "loss/objective.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Losses for classes: cross-entropy of probabilities, and margins between scores. */
-#include "model/loss_impl.h"
+#include "loss/loss_impl.h"
 
 #include "math/functions.h"
 

@@ -1,8 +1,8 @@
 /* The table of losses, and functions for all of them. Each loss has a fast form in float, with terms summed
  * in double, and a definition in double for one row (loss_values.c, loss_classes.c). */
-#include "model/loss.h"
+#include "loss/loss.h"
 
-#include "model/loss_impl.h"
+#include "loss/loss_impl.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Losses for values: regression, counts, and yes/no for each output. Losses that compare value by value share
  * one loop, which takes the term as an argument. */
-#include "model/loss_impl.h"
+#include "loss/loss_impl.h"
 
 #include "math/functions.h"
 

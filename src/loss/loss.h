@@ -1,7 +1,7 @@
 /* Loss functions: a table. Each computes the sum of the loss over rows, and the gradient of this sum with
  * respect to the network's outputs. The division by the global number of rows is done once, later. */
-#ifndef MODEL_LOSS_H
-#define MODEL_LOSS_H
+#ifndef LOSS_LOSS_H
+#define LOSS_LOSS_H
 
 #include "base/error.h"
 #include "base/target.h"
@@ -19,7 +19,7 @@ typedef struct {
 
 /* Returns the sum of the loss over rows. z (rows, width): the network's outputs. delta (rows, width) = dL/dz,
  * unless NULL. For targets that are values, the loss of a row is the mean over its targets (as in PyTorch).
- * All rows count the same; row weights are applied in model/objective.h. */
+ * All rows count the same; row weights are applied in loss/objective.h. */
 typedef double (*loss_function_t)(const loss_params_t *params, int64_t rows, int64_t width, const float *z,
                                   target_t target, float *delta);
 /* The definition for one row, in double. target: its values, or target[0] = label. */
