@@ -37,6 +37,8 @@ INLINE void tiles_begin(tiles_t *tiles) {
     shape.bytes[t] = PRODUCT_TILE * sizeof(float);
     shape.rows[t] = PRODUCT_TILE;
   }
+  /* gcc 12 takes it that _tile_loadconfig reads eight bytes, and drops what sets the others. */
+  __asm__ volatile("" : : "m"(shape));
   _tile_loadconfig(&shape);
   configured = true;
 }
