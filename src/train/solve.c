@@ -2,7 +2,7 @@
  * many there are, because embeddings have no closed form. Its set-up and its end are those of a
  * training run. In between, it sums the normal equations of the training rows, solves them on rank 0, and
  * copies the solution into the parameter vector that all ranks share. */
-#include "train/normal.h"
+#include "sums/normal.h"
 #include "train/trainer_impl.h"
 
 #include "base/activity.h"

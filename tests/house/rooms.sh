@@ -18,7 +18,7 @@ floor() {
     layout | pages | loss) echo 3 ;;
     model | data) echo 4 ;;
     features | import) echo 5 ;;
-    step | score) echo 6 ;;
+    step | score | sums) echo 6 ;;
     run | health | answers) echo 7 ;;
     train) echo 8 ;;
     study | sweep | library) echo 9 ;;
@@ -38,7 +38,7 @@ lapacke          math/*.c
 yaml.h           config/*.c
 xxhash.h         base/*.c
 zlib.h           table/*.c
-omp.h            layout/*.c step/*.c score/*.c run/*.c train/*.c comm/*.c study/*.c
+omp.h            layout/*.c step/*.c sums/*.c score/*.c run/*.c train/*.c comm/*.c study/*.c
 Random123/       base/*.c
 argp.h           cli/* request/* pages/*
 '

@@ -1,6 +1,6 @@
 /* The normal equations of a split: products of its columns, summed over all rows by the tree over shards. */
-#ifndef TRAIN_NORMAL_H
-#define TRAIN_NORMAL_H
+#ifndef SUMS_NORMAL_H
+#define SUMS_NORMAL_H
 
 #include "comm/world.h"
 #include "features/gather.h"

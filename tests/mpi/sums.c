@@ -1,0 +1,127 @@
+/* Sums over rows against the same sums from the definition: leaves in the order of their rows, added by the
+ * tree; for all ways to divide the work. */
+#include "sums/sums.h"
+#include "math/tree.h"
+
+#include "mpi/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS = 3, ELEMENTS = COLUMNS + 1 };
+
+/* Column c of row r, and the weight of row r: numbers whose sums depend on the order of additions. */
+static float value(int64_t r, int64_t c) {
+  return (float)((r * 7919 + c * 104729) % 10007) / 1009.0F;
+}
+
+static float weight(int64_t r) {
+  return 0.1F + (float)(r % 13);
+}
+
+static void add_row(const float *x, float w, double *leaf) {
+  for (int c = 0; c < COLUMNS; c++) leaf[c] += (double)w * (double)x[c];
+  leaf[COLUMNS] += (double)w;
+}
+
+typedef struct {
+  int threads;
+  int64_t *seen; /* (rows of the rank): the number of each row */
+} context_t;
+
+static void add_apart(void *context, const sums_block_t *block, double *leaf) {
+  int64_t *seen = ((const context_t *)context)->seen;
+  for (int64_t r = 0; r < block->rows; r++) {
+    add_row(block->x + r * COLUMNS, block->weights[r], leaf);
+    seen[block->row + r] = block->number + r;
+  }
+}
+
+/* Each thread adds up some elements. */
+static void add_together(void *context, const sums_block_t *block, double *leaf) {
+  const context_t *own = context;
+  for (int e = block->thread; e < ELEMENTS; e += own->threads)
+    for (int64_t r = 0; r < block->rows; r++) {
+      double row[ELEMENTS] = {0};
+      add_row(block->x + r * COLUMNS, block->weights[r], row);
+      leaf[e] += row[e];
+      if (e == 0) own->seen[block->row + r] = block->number + r;
+    }
+}
+
+static void define(int64_t rows, int shards, double total[ELEMENTS]) {
+  const partition_t partition = {rows, shards};
+  double *leaves = calloc((size_t)shards, ELEMENTS * sizeof *leaves);
+  for (int s = 0; s < shards; s++)
+    for (int64_t r = shard_first(partition, s); r < shard_first(partition, s + 1); r++) {
+      float x[COLUMNS];
+      for (int c = 0; c < COLUMNS; c++) x[c] = value(r, c);
+      add_row(x, weight(r), leaves + s * ELEMENTS);
+    }
+  tree_sum_vectors(leaves, shards, ELEMENTS);
+  memcpy(total, leaves, ELEMENTS * sizeof *total);
+  free(leaves);
+}
+
+static void check(world_t *world, int64_t rows, int shards, int threads, bool together) {
+  static const float one = 1;
+  ls_error error = {0};
+  const int rank = world_rank(world), ranks = world_size(world);
+  split_t split = {.partition = {rows, shards},
+                   .first_shard = rank_first_shard(shards, ranks, rank),
+                   .shards = rank_shards(shards, ranks, rank),
+                   .features = COLUMNS,
+                   .type = ELEMENT_F32,
+                   .factors = &one};
+  const int64_t first = shard_first(split.partition, split.first_shard);
+  split.rows = shard_first(split.partition, split.first_shard + split.shards) - first;
+  float *x = malloc((size_t)split.rows * COLUMNS * sizeof *x + 1);
+  int64_t *seen = calloc((size_t)split.rows + 1, sizeof *seen);
+  split.x = x;
+  split.weights = malloc((size_t)split.rows * sizeof *x + 1);
+  for (int64_t r = 0; r < split.rows; r++) {
+    for (int c = 0; c < COLUMNS; c++) x[r * COLUMNS + c] = value(first + r, c);
+    split.weights[r] = weight(first + r);
+  }
+  const features_t features = {.columns = COLUMNS, .encoded = COLUMNS, .inputs = COLUMNS};
+  gather_t gather = {0};
+  sums_t *sums = NULL;
+  context_t context = {threads, seen};
+  double found[ELEMENTS] = {0}, expected[ELEMENTS];
+  CHECK_OK(gather_create(&split, &features, &gather, &error));
+  const sums_inputs_t inputs = {.world = world,
+                                .gather = &gather,
+                                .threads = threads,
+                                .elements = ELEMENTS,
+                                .together = together,
+                                .everywhere = true};
+  CHECK_OK(sums_create(&inputs, &sums, &error));
+  define(rows, shards, expected);
+  for (int pass = 0; pass < 2 && sums != NULL; pass++) {
+    CHECK_OK(sums_run(sums, together ? add_together : add_apart, &context, found, &error));
+    CHECK(memcmp(found, expected, sizeof found) == 0, "%ld rows, %d shards, %d threads: %.17g, not %.17g",
+          (long)rows, shards, threads, found[0], expected[0]);
+  }
+  for (int64_t r = 0; r < split.rows; r++) CHECK(seen[r] == first + r, "row %ld", (long)r);
+  sums_destroy(&sums);
+  gather_free(&gather);
+  free(seen);
+  free(split.weights);
+  free(x);
+}
+
+int main(int argc, char **argv) {
+  static const struct {
+    int64_t rows;
+    int shards;
+  } cases[] = {{5, 5}, {700, 6}, {5000, 7}, {3000, 200}, {20, 64}, {1001, 333}};
+  world_t *world = NULL;
+  ls_error error = {0};
+  CHECK_OK(world_create(&argc, &argv, &world, &error));
+  for (size_t i = 0; world != NULL && i < sizeof cases / sizeof cases[0]; i++)
+    for (int threads = 1; threads <= 3; threads++)
+      for (int together = 0; together < 2; together++)
+        check(world, cases[i].rows, cases[i].shards, threads, together != 0);
+  world_destroy(&world);
+  return failures;
+}
