@@ -39,7 +39,7 @@ static ls_status choose_numbers(const settings_t *settings, const uint16_t *fold
     if (k < rows) found[k] = i;
     k++;
   }
-  if (k != rows) status = error_set(error, LS_FAILED, "--rows: the rows of the split could not be numbered");
+  if (k != rows) status = error_set(error, LS_FAILED, "the rows of the split could not be numbered");
 done:
   free(chosen);
   if (status == LS_OK)
@@ -57,8 +57,7 @@ ls_status row_losses_number(world_t *world, const settings_t *settings, const ob
   *numbers = NULL;
   if (data->dropped > 0)
     return error_set(error, LS_USAGE,
-                     "--rows: %" PRId64
-                     " rows were left out for missing values (data.missing: drop), so the others "
+                     "%" PRId64 " rows were left out for missing values (data.missing: drop), so the others "
                      "have no numbers",
                      data->dropped);
   if (split->windows != NULL || split == &data->test || !validation_splits_training(settings)) return LS_OK;
