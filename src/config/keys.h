@@ -47,9 +47,10 @@ typedef struct {
 typedef struct {
   const char *source;
   const settings_choices_t *choices;
-  arena_t *arena;   /* owns the settings */
-  arena_t *scratch; /* owns the YAML tree */
-  bool is_stored;   /* resolved settings in a model: keys without effect are accepted */
+  arena_t *arena;              /* owns the settings */
+  arena_t *scratch;            /* owns the YAML tree */
+  bool is_stored;              /* resolved settings in a model: keys without effect are accepted */
+  const char *const *defaults; /* as settings_load takes them, or NULL */
   ls_error *error;
 } reading_t;
 

@@ -117,6 +117,17 @@ ls_status settings_place(const settings_t *settings, ls_status status, ls_error 
 
 /* ---- reading and writing ---- */
 
+/* Adds what a command sets unless the file or an override does. */
+static ls_status add_defaults(const reading_t *reading, yaml_value_t *tree) {
+  for (size_t i = 0; reading->defaults != NULL && reading->defaults[i] != NULL; i++) {
+    const yaml_value_t *nearest = NULL;
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(reading->defaults[i], "="), reading->defaults[i]);
+    if (keys_find(tree, path, &nearest) == NULL) TRY(override_apply(reading, reading->defaults[i], tree));
+  }
+  return LS_OK;
+}
+
 static ls_status read_tree(const reading_t *reading, const char *text, size_t length, char *const *overrides,
                            size_t n_overrides, settings_t *settings) {
   yaml_value_t *tree = NULL;
@@ -124,6 +135,7 @@ static ls_status read_tree(const reading_t *reading, const char *text, size_t le
   if (tree->kind != YAML_TABLE)
     return setting_refuse(reading, tree, "", "settings are keys with values, as in `train: {epochs: 10}`");
   for (size_t i = 0; i < n_overrides; i++) TRY(override_apply(reading, overrides[i], tree));
+  TRY(add_defaults(reading, tree));
   TRY(name_by_file(reading, tree));
   TRY(keys_read(reading, settings_keys, "", tree, settings));
   TRY(note_place(reading, NULL, "", settings)); /* the file itself: the place of the top level */
@@ -203,14 +215,15 @@ static ls_status read_file(const char *path, char *bytes, size_t size, size_t *l
   return status;
 }
 
-ls_status settings_load(const char *path, char *const *overrides, size_t n_overrides,
-                        const settings_choices_t *choices, settings_t **out, ls_error *error) {
+ls_status settings_load(const char *path, const char *const *defaults, char *const *overrides,
+                        size_t n_overrides, const settings_choices_t *choices, settings_t **out,
+                        ls_error *error) {
+  const reading_t reading = {.source = path, .choices = choices, .error = error, .defaults = defaults};
   size_t length = 0;
   char *bytes = malloc(MOST_BYTES + 1);
   if (bytes == NULL) return error_set(error, LS_NO_MEMORY, "no memory to read %s", path);
   ls_status status = read_file(path, bytes, MOST_BYTES + 1, &length, error);
-  if (status == LS_OK)
-    status = settings_parse(bytes, length, path, overrides, n_overrides, choices, out, error);
+  if (status == LS_OK) status = parse(reading, bytes, length, overrides, n_overrides, out);
   free(bytes);
   return status;
 }

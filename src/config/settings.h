@@ -290,11 +290,13 @@ typedef struct {
 } settings_choices_t;
 
 /* Reads the YAML file at `path`, applies overrides ("section.key=value", value in YAML syntax), fills in
- * defaults and checks everything. *out is caller-owned (settings_destroy). Errors (LS_BAD_SETTINGS) name the
- * file, line and key, and suggest the nearest known key or name. Not collective: rank 0 reads the file, the
- * others use settings_parse. */
-ls_status settings_load(const char *path, char *const *overrides, size_t n_overrides,
-                        const settings_choices_t *choices, settings_t **out, ls_error *error);
+ * defaults and checks everything. `defaults`, a list that ends in NULL, or NULL: more overrides, of keys that
+ * neither the file nor another override sets; for commands that need less than training. *out is caller-owned
+ * (settings_destroy). Errors (LS_BAD_SETTINGS) name the file, line and key, and suggest the nearest known key
+ * or name. Not collective: rank 0 reads the file, the others use settings_parse. */
+ls_status settings_load(const char *path, const char *const *defaults, char *const *overrides,
+                        size_t n_overrides, const settings_choices_t *choices, settings_t **out,
+                        ls_error *error);
 
 /* Like settings_load, but from YAML text; `source` names the text in messages. */
 ls_status settings_parse(const char *text, size_t length, const char *source, char *const *overrides,

@@ -47,6 +47,8 @@ typedef struct command {
   bool is_parallel;            /* runs collectively; otherwise rank 0 works alone */
   bool shows_settings;         /* takes settings: --help says how to see them */
   bool fills_job;              /* requires that all tasks of the job are ranks */
+  const char *const *defaults; /* settings that the command makes itself: overrides of keys that are not
+                                  given, NULL at the end; or NULL */
   bool (*may_repeat)(int key); /* options that may be given several times; NULL: none */
   choice_list_t (*choices)(
       int key);       /* the names that an option's value may be, or NULL; NULL: none has any */

@@ -14,8 +14,8 @@ static ls_status read_at_root(const session_t *session, const arguments_t *argum
                               char **text, ls_error *error) {
   ls_status status = LS_OK;
   if (session->is_root) {
-    status = settings_load(arguments->words[0], arguments->words + 1, arguments->n - 1, settings_choices(),
-                           settings, error);
+    status = settings_load(arguments->words[0], arguments->command->defaults, arguments->words + 1,
+                           arguments->n - 1, settings_choices(), settings, error);
     if (status == LS_OK)
       status = unused_check(arguments->command, arguments->words + 1, arguments->n - 1, error);
     if (status == LS_OK) status = settings_dump(*settings, text, error);

@@ -247,10 +247,10 @@ Test(errors, depth_and_size_are_bounded) {
 Test(errors, a_file_that_cannot_be_read_says_what_to_do) {
   ls_error error = {0};
   settings_t *s = NULL;
-  cr_assert_eq(settings_load("/nowhere/a.yaml", NULL, 0, &test_choices, &s, &error), LS_BAD_SETTINGS);
+  cr_assert_eq(settings_load("/nowhere/a.yaml", NULL, NULL, 0, &test_choices, &s, &error), LS_BAD_SETTINGS);
   cr_assert_not_null(strstr(error.message, "/nowhere/a.yaml: cannot be opened"));
   cr_assert_not_null(strstr(error.message, "give the path"));
-  cr_assert_eq(settings_load("/tmp", NULL, 0, &test_choices, &s, &error), LS_BAD_SETTINGS);
+  cr_assert_eq(settings_load("/tmp", NULL, NULL, 0, &test_choices, &s, &error), LS_BAD_SETTINGS);
   cr_assert_not_null(strstr(error.message, "/tmp: cannot be read"), "%s", error.message);
   cr_assert_null(s);
 }

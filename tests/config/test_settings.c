@@ -236,11 +236,30 @@ Test(settings, a_file_is_read_and_gives_the_run_its_name) {
   close(descriptor);
   ls_error error = {0};
   settings_t *s = NULL;
-  ls_status status = settings_load(path, NULL, 0, &test_choices, &s, &error);
+  ls_status status = settings_load(path, NULL, NULL, 0, &test_choices, &s, &error);
   unlink(path);
   cr_assert_eq(status, LS_OK, "%s", error.message);
   snprintf(name, sizeof name, "%.20s", path + strlen("/tmp/"));
   cr_assert_str_eq(s->name, name);
+  settings_destroy(&s);
+}
+
+Test(settings, defaults_of_a_command_stand_where_nothing_is_given) {
+  static const char text[] = "name: a\ndata: {file: a.h5}\nmodel: {layers: [dense: 3]}\n";
+  static const char *const defaults[] = {"model.layers=[dense: 1]", "loss=mse", "train.epochs=7", NULL};
+  char path[] = "/tmp/lockstep-test-XXXXXX.yaml", override[] = "train.epochs=2";
+  int descriptor = mkstemps(path, 5);
+  cr_assert_geq(descriptor, 0);
+  cr_assert_eq(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
+  close(descriptor);
+  ls_error error = {0};
+  settings_t *s = NULL;
+  ls_status status = settings_load(path, defaults, (char *[]){override}, 1, &test_choices, &s, &error);
+  unlink(path);
+  cr_assert_eq(status, LS_OK, "%s", error.message);
+  cr_expect_eq(s->model.layers->units, 3);
+  cr_expect_str_eq(s->losses->name, "mse");
+  cr_expect_eq(s->train.epochs, 2);
   settings_destroy(&s);
 }
 
