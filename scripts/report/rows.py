@@ -169,7 +169,8 @@ def read_rows(run, data, limit):
         total = len(x)
         every = every_row(x, limit)
         features = x[::every]
-        y = file[y_path][::every] if y_path in file else None
+        of_x = run.setting("data", "targets", otherwise="y") == "x"
+        y = features.reshape(len(features), -1) if of_x else file[y_path][::every] if y_path in file else None
         feature_names = file.attrs.get("feature_names")
         with tempfile.TemporaryDirectory() as folder:
             place, path = data, x_path
@@ -181,6 +182,9 @@ def read_rows(run, data, limit):
             found, _ = predict(run, place, path)
         if y is None or len(y) != len(features):
             raise RowsError(sentence("The file has no labels or targets for {}.", x_path))
+        if of_x and (sum(main_array(values).shape[1] for values, _ in found) != y.shape[1] or np.isnan(y.astype(float)).any()):
+            raise RowsError(sentence("The targets are features with categories or gaps, as the network sees them: the file does not "
+                                     "hold them in this form."))
         return Rows(split, x_path, total, np.arange(0, total, every), features, answers_of(run.heads, found, y),
                     None if feature_names is None else [text(name) for name in feature_names], "categories" in file)
 

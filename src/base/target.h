@@ -33,6 +33,7 @@ typedef struct {
   double low, high;
   const target_column_t *columns; /* (width): the columns of y with the values; NULL: all, in order */
   bool all_columns;               /* y has no other columns */
+  bool of_x;                      /* values: those of x as the network sees them; no y is read */
   int64_t strata;                 /* STRATA_…, or a column */
 } target_request_t;
 

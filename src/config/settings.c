@@ -242,6 +242,10 @@ ls_status settings_compare(const settings_t *stored, const settings_t *now, cons
   return LS_OK;
 }
 
+bool settings_targets_are_x(const settings_t *settings) {
+  return settings->data.targets != NULL && strcmp(settings->data.targets, "x") == 0;
+}
+
 static bool is_among(const char *const *paths, const char *path) {
   while (*paths != NULL && strcmp(*paths, path) != 0) paths++;
   return *paths != NULL;

@@ -128,6 +128,7 @@ typedef struct {
   const char *x, *y;             /* paths of the training rows, default train/x and train/y */
   const char *valid_x, *valid_y; /* default valid/x and valid/y, used if present and validation is 0 */
   const char *test_x, *test_y;   /* default test/x and test/y, used if present */
+  const char *targets;           /* what a loss compares with: y, x */
   const char *weights, *valid_weights, *test_weights; /* paths of the row weights, or "none" */
   validation_settings_t validation;
   const char *shuffle;  /* full, blocks, none */
@@ -308,6 +309,9 @@ ls_status settings_parse(const char *text, size_t length, const char *source, ch
 ls_status settings_restore(const char *text, size_t length, const char *source, char *const *overrides,
                            size_t n_overrides, const settings_choices_t *choices, settings_t **out,
                            ls_error *error);
+
+/* Whether a loss compares outputs with the features (data.targets: x). */
+bool settings_targets_are_x(const settings_t *settings);
 
 /* Finds the first key whose value differs between the settings of a run and those that it is resumed with,
  * although the value decides what the stored state means. *path is NULL if there is none; static otherwise.

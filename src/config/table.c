@@ -66,6 +66,17 @@ static bool window_targets_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool targets_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"y", "the labels or targets in y"},
+      {"x", "the features themselves, scaled and encoded, without basis functions: for an autoencoder; no y "
+            "is read"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 static bool missing_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
       {"error", "stop with an error that names row and column"},
@@ -100,15 +111,18 @@ static const key_row_t rows[] = {
     {"data.file", &type_text, FIELD(data.file), NULL, .may_change = true, .meaning = "HDF5 dataset file",
      .example = "data/net.h5"},
     {"data.x", &type_text, FIELD(data.x), "train/x", .meaning = "training rows: features"},
-    {"data.y", &type_text, FIELD(data.y), "train/y", .meaning = "training rows: labels or targets"},
+    {"data.targets", &type_choice, FIELD(data.targets), "y",
+     .meaning = "what the loss compares the outputs with", .list = targets_choice},
+    {"data.y", &type_text, FIELD(data.y), "train/y", .used_with = "data.targets", .used_by = "y",
+     .meaning = "training rows: labels or targets"},
     {"data.valid_x", &type_text, FIELD(data.valid_x), "valid/x",
      .meaning = "validation rows: features, used if present and data.validation is 0"},
-    {"data.valid_y", &type_text, FIELD(data.valid_y), "valid/y",
+    {"data.valid_y", &type_text, FIELD(data.valid_y), "valid/y", .used_with = "data.targets", .used_by = "y",
      .meaning = "validation rows: labels or targets"},
     {"data.test_x", &type_text, FIELD(data.test_x), "test/x", .may_change = true,
      .meaning = "test rows: features, used if present"},
-    {"data.test_y", &type_text, FIELD(data.test_y), "test/y", .may_change = true,
-     .meaning = "test rows: labels or targets"},
+    {"data.test_y", &type_text, FIELD(data.test_y), "test/y", .may_change = true, .used_with = "data.targets",
+     .used_by = "y", .meaning = "test rows: labels or targets"},
     {"data.weights", &type_text, FIELD(data.weights), "none",
      .meaning = "training rows: array with the weight of each row in the loss, or none",
      .example = "train/weights"},
@@ -139,7 +153,8 @@ static const key_row_t rows[] = {
      .meaning =
          "read arrays that the dataset file keeps in other files: external storage, and links to other "
          "HDF5 files"},
-    {"data.window.length", &type_integer, FIELD(data.window.length), "0",
+    {"data.window.length", &type_integer, FIELD(data.window.length), "0", .used_with = "data.targets",
+     .used_by = "y",
      .meaning = "forecasting: x is a time series with one time step per row, and this many steps are the "
                 "inputs of a forecast; 0: rows are not a time series",
      .range = {.low = 0, .high = INT32_MAX}},
@@ -170,7 +185,8 @@ static const key_row_t rows[] = {
     {"data.scaling.columns", &type_columns, 0, "{}",
      .meaning = "columns with another scaling, by name, index or FIRST-LAST: `{age: robust, 3-5: one_hot}`"},
     {"data.target_scaling.name", &type_choice, FIELD(data.target_scaling.name), "none",
-     .meaning = "scaling of targets, undone in predictions", CHOICES(scaling)},
+     .used_with = "data.targets", .used_by = "y", .meaning = "scaling of targets, undone in predictions",
+     CHOICES(scaling)},
     {"data.target_scaling.range", &type_range, FIELD(data.target_scaling), "[0, 1]",
      .used_with = "data.target_scaling.name", .used_by = "minmax",
      .meaning = "the values that the smallest and the largest value are mapped to"},

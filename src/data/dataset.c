@@ -144,6 +144,7 @@ static size_t row_bytes(const loading_t *load, const source_t *source) {
   const target_request_t *targets = &load->request->targets;
   size_t y = 0, weight = source->has_weights ? sizeof(float) : 0;
   bool is_window = load->window->length > 0;
+  if (targets->of_x) return (size_t)source->features * element_size(source->type) + weight;
   if (targets->kind == TARGET_LABELS) y = sizeof(int32_t);
   if (targets->kind == TARGET_VALUES && is_window) y = (size_t)source->y_width * element_size(source->y_type);
   if (targets->kind == TARGET_VALUES && !is_window)
@@ -184,7 +185,11 @@ static ls_status load_split(const loading_t *load, const split_names_t *names, i
   row_format_t formats[ARRAYS] = {[ARRAY_X] = features_format(names->x, source)};
   target_kind_t kind = load->request->targets.kind;
   if (kind == TARGET_LABELS) formats[ARRAY_Y] = labels_format(names->y, source, load->request->targets.width);
-  if (kind == TARGET_VALUES) {
+  split->y_is_x = load->request->targets.of_x;
+  if (split->y_is_x) {
+    split->width = load->request->targets.width;
+    split->y_type = source->type == ELEMENT_F64 ? ELEMENT_F64 : ELEMENT_F32;
+  } else if (kind == TARGET_VALUES) {
     split->width = target_width(&load->request->targets, source);
     split->y_type = source->y_type;
     formats[ARRAY_Y] = targets_format(names->y, source, load->request->targets);

@@ -83,13 +83,13 @@ static ls_status describe_weights(const store_t *store, const split_names_t *nam
                    store_path(store), names->weights, source->rows, names->x);
 }
 
-static ls_status describe_split(const store_t *store, const split_names_t *names, source_t *out,
+static ls_status describe_split(const store_t *store, const split_names_t *names, bool has_y, source_t *out,
                                 ls_error *error) {
   source_t source = {0};
   if (names->x_explicit || store_has(store, names->x)) {
     ls_status status = source_describe(store, names->x, &source, error);
     if (status != LS_OK) return error_prefix(error, status, "%s", names->x_key);
-    TRY(describe_y(store, names, &source, error));
+    if (has_y) TRY(describe_y(store, names, &source, error));
     TRY(describe_weights(store, names, &source, error));
   }
   *out = source;
@@ -133,14 +133,14 @@ ls_status plan_make(const store_t *store, const settings_t *settings, dataset_pl
                     series_t series[SPLITS], ls_error *error) {
   dataset_plan_t plan;
   memset(&plan, 0, sizeof plan); /* padding too: it travels as bytes */
-  bool by_share = validation_splits_training(settings);
+  bool by_share = validation_splits_training(settings), has_y = !settings_targets_are_x(settings);
   split_names_t names;
   TRY(validation_check_folds(settings, error));
   for (int s = 0; s < SPLITS; s++) {
     source_t *source = &plan.split[s];
     if (s == VALID && by_share) continue;
     split_names(settings, s, &names);
-    TRY(describe_split(store, &names, source, error));
+    TRY(describe_split(store, &names, has_y, source, error));
     source->has_missing = strcmp(settings->data.missing, "error") != 0;
     if (source->there && source->rows == 0)
       return error_set(error, LS_BAD_DATA, "%s: %s has no rows", store_path(store), names.x);
@@ -200,7 +200,7 @@ ls_status dataset_check_width(const char *file, const char *y, int64_t width, co
 
 ls_status plan_check(const store_t *store, const settings_t *settings, const dataset_plan_t *plan, int splits,
                      target_request_t targets, ls_error *error) {
-  if (targets.kind == TARGET_NONE) return LS_OK;
+  if (targets.kind == TARGET_NONE || targets.of_x) return LS_OK;
   for (int s = 0; s < SPLITS; s++) {
     const source_t *source = &plan->split[s];
     split_names_t names;

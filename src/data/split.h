@@ -32,6 +32,7 @@ typedef struct {
   void *y;                   /* (rows, width), TARGET_VALUES: as in the file; else NULL */
   element_t y_type;          /* of y: ELEMENT_F32 where that holds all values of the file, else ELEMENT_F64 */
   int64_t width;             /* of y, and of the targets */
+  bool y_is_x;               /* there is no y: the gather makes targets of x */
   const scaler_t *scaled_by; /* borrowed; NULL: split_scale_targets has not been called */
   float *targets; /* (rows, width): y as a loss takes it, or y itself where these are the same. NULL with
                      windows or a stream, and before split_scale_targets: then the gather scales */

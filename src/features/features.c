@@ -33,6 +33,41 @@ int64_t features_file_columns(const features_t *features) {
   return features->columns / (features->steps > 1 ? features->steps : 1);
 }
 
+/* ---- features as targets ---- */
+
+ls_status features_check_targets(const features_t *features, int64_t targets, ls_error *error) {
+  if (features->n_lookups > 0)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "data.targets: x compares outputs with numbers, and column %" PRId64
+                     " (counted from 0) becomes a vector that is trained: model.embeddings.above=none makes "
+                     "it 0 and 1 for each category",
+                     features->lookups[0].column);
+  if (features->encoded == targets) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "model.layers: data.targets: x needs a target for each of the %" PRId64
+                   " values that the features of a row become, but the network and its loss are for %" PRId64
+                   ": change the width of the last layer",
+                   features->encoded, targets);
+}
+
+ls_status features_target_scaler(const features_t *features, bool is_double, scaler_t *out, ls_error *error) {
+  const scaler_t *scaler = &features->scaler;
+  scaler_t found = {0};
+  const char *name = scaler->name != NULL ? scaler->name : "none";
+  TRY(scaler_new(name, scaler->n > 0 ? features->encoded : 0, &found, error));
+  found.is_double = is_double;
+  for (int64_t i = 0; i < found.n; i++) {
+    const int64_t c = features->source != NULL ? features->source[i] : i;
+    scaler_leave(&found, i);
+    if (features->kind != NULL && features->kind[i] != VALUE_NUMBER) continue;
+    found.shift[i] = scaler->shift[c];
+    found.scale[i] = scaler->scale[c];
+    found.offset[i] = scaler->offset[c];
+  }
+  *out = found;
+  return LS_OK;
+}
+
 /* ---- columns in another order ---- */
 
 static ls_status reorder_codes(features_t *features, const int64_t *at, ls_error *error) {

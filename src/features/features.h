@@ -79,6 +79,15 @@ ls_status features_rename(features_t *features, const category_names_t *names, l
  * the model does not know. x itself in a column of numbers, and when it is NaN. */
 double features_meaning(const features_t *features, int64_t c, double x);
 
+/* ---- features as targets (data.targets: x) ---- */
+
+/* LS_BAD_SETTINGS unless a row, once scaled and encoded, is `targets` numbers that a loss can compare. */
+ls_status features_check_targets(const features_t *features, int64_t targets, ls_error *error);
+
+/* How these targets are scaled: each as the column that it comes from, 0 and 1 of categories not at all. *out
+ * is caller-owned (scaler_free). */
+ls_status features_target_scaler(const features_t *features, bool is_double, scaler_t *out, ls_error *error);
+
 void features_free(features_t *features);
 
 /* ---- features_file.c: the group scaling/features ---- */

@@ -82,19 +82,30 @@ static bool has_names(const features_t *features, int64_t column) {
   return features->codes != NULL && features->codes[column % features_file_columns(features)].names.n > 0;
 }
 
-/* A value of an encoded row, made of the meaning x of its column's value. A category is 1 in the rows that
- * hold it; where a category is missing or not known, all are 0. A number that stands for a category which the
- * model does not know is missing. */
-static float encode(const features_t *features, int64_t value, int64_t column, double x) {
-  const scaler_t *scaler = &features->scaler;
-  const value_kind_t kind = features->kind != NULL ? features->kind[value] : VALUE_NUMBER;
-  if (kind == VALUE_MISSING) return isnan(x) ? 1.0F : 0.0F;
+static value_kind_t kind_of(const features_t *features, int64_t value) {
+  return features->kind != NULL ? features->kind[value] : VALUE_NUMBER;
+}
+
+/* A value of an encoded row before it is scaled, made of the meaning x of its column's value. A category is 1
+ * in the rows that hold it; where a category is missing or not known, all are 0. A number that stands for a
+ * category which the model does not know is missing. */
+static double decode(const features_t *features, int64_t value, int64_t column, double x) {
+  const value_kind_t kind = kind_of(features, value);
+  if (kind == VALUE_MISSING) return isnan(x) ? 1 : 0;
   if (kind == VALUE_NUMBER && x < 0 && has_names(features, column)) x = NAN;
   if (isnan(x) && features->fill != NULL) x = features->fill[column];
-  if (kind == VALUE_CATEGORY) return x == features->category[value] ? 1.0F : 0.0F;
+  if (kind == VALUE_CATEGORY) return x == features->category[value] ? 1 : 0;
   if (kind == VALUE_VECTOR)
-    return find_vector(&features->lookups[value - features->encoded + (int64_t)features->n_lookups], x);
-  if (scaler->n == 0) return (float)x;
+    return (double)find_vector(&features->lookups[value - features->encoded + (int64_t)features->n_lookups],
+                               x);
+  return x;
+}
+
+/* The same once it is scaled. */
+static float encode(const features_t *features, int64_t value, int64_t column, double x) {
+  const scaler_t *scaler = &features->scaler;
+  x = decode(features, value, column, x);
+  if (scaler->n == 0 || kind_of(features, value) != VALUE_NUMBER) return (float)x;
   return (float)((x - scaler->shift[column]) * scaler->scale[column] + scaler->offset[column]);
 }
 
@@ -105,6 +116,11 @@ ENCODE_ROW(double, encode_doubles)
 typedef void (*row_function_t)(const gather_t *gather, int64_t row, int64_t first, int64_t n,
                                float *restrict out);
 
+/* Whether more is done to a row than to scale its columns. */
+static bool is_encoded(const features_t *features) {
+  return features->source != NULL || features->fill != NULL || features->codes != NULL;
+}
+
 static row_function_t row_function(const gather_t *gather) {
   enum { CONVERT, SCALE, ENCODE };
   static const row_function_t functions[][3] = {
@@ -112,8 +128,7 @@ static row_function_t row_function(const gather_t *gather) {
       [ELEMENT_F32] = {convert_floats, scale_floats, encode_floats},
       [ELEMENT_F64] = {convert_doubles, scale_doubles, encode_doubles},
   };
-  const features_t *features = gather->features;
-  bool encodes = features->source != NULL || features->fill != NULL || features->codes != NULL;
+  bool encodes = is_encoded(gather->features);
   return functions[gather->split->type][encodes ? ENCODE : gather->scale != NULL ? SCALE : CONVERT];
 }
 
@@ -185,6 +200,21 @@ void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out) 
 
 /* ---- targets ---- */
 
+/* The values of a row that are targets, in their own units (split->width). */
+static void originals_of_x(const gather_t *gather, int64_t row, double *out) {
+  const split_t *split = gather->split;
+  const features_t *features = gather->features;
+  const int64_t begin = row_begin(gather, row);
+  if (!is_encoded(features)) {
+    elements_read(split->x, split->type, begin, split->width, out);
+    return;
+  }
+  for (int64_t i = 0; i < split->width; i++) {
+    int64_t c = features->source != NULL ? features->source[i] : i;
+    out[i] = decode(features, i, c, find_meaning(features, c, element_at(split->x, split->type, begin + c)));
+  }
+}
+
 void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int32_t *out) {
   const int32_t *labels = gather->split->labels;
   if (gather->split->windows != NULL) {
@@ -201,6 +231,11 @@ void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, flo
     windows_targets(split, rows, n, out);
     return;
   }
+  if (split->y_is_x) {
+    row_function_t fill = row_function(gather);
+    for (int64_t i = 0; i < n; i++) fill(gather, rows[i], 0, width, out + i * width);
+    return;
+  }
   for (int64_t i = 0; i < n && split->targets != NULL; i++)
     memcpy(out + i * width, split->targets + rows[i] * width, (size_t)width * sizeof *out);
   for (int64_t i = 0; i < n && split->targets == NULL; i++) split_targets(split, rows[i], out + i * width);
@@ -212,7 +247,13 @@ void gather_originals(const gather_t *gather, const uint32_t *rows, int64_t n, d
     windows_originals(split, WINDOW_TARGETS, rows, n, out);
     return;
   }
-  for (int64_t i = 0; i < n; i++) split_originals(split, rows[i], out + i * split->width);
+  for (int64_t i = 0; i < n; i++) {
+    double *own = out + i * split->width;
+    if (split->y_is_x)
+      originals_of_x(gather, rows[i], own);
+    else
+      split_originals(split, rows[i], own);
+  }
 }
 
 float row_weight(const split_t *split, int64_t row) {
@@ -253,6 +294,7 @@ ls_status gather_create(const split_t *split, const features_t *features, gather
   if (features->columns != split->features)
     return error_set(error, LS_BAD_DATA, "the model is for %" PRId64 " features, but the rows have %" PRId64,
                      features->columns, split->features);
+  if (split->y_is_x) TRY(features_check_targets(features, split->width, error));
   if (n > 0) {
     gather.shift = arena_new(&gather.arena, n, sizeof(float));
     gather.scale = arena_new(&gather.arena, n, sizeof(float));

@@ -24,7 +24,8 @@ void gather_features(const gather_t *gather, const uint32_t *rows, int64_t n, fl
 /* The same for resident rows [first, first + n). */
 void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out);
 
-/* labels (n), or targets (n, width) as a loss takes them. */
+/* labels (n), or targets (n, width) as a loss takes them: where they are the features, the network's inputs
+ * before basis functions. */
 void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int32_t *out);
 void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, float *out);
 /* y (n, width) as the file has it. */

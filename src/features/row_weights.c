@@ -71,7 +71,7 @@ static void read_block(tally_t *tally, int64_t first, int64_t n) {
   for (int64_t i = 0; i < n; i++) tally->rows[i] = (uint32_t)(first + i);
   if (tally->objective->has_labels)
     gather_labels(&tally->gather, tally->rows, n, tally->labels);
-  else
+  else if (!tally->objective->of_x) /* which tell no classes apart */
     gather_targets(&tally->gather, tally->rows, n, tally->values);
   if (tally->gather.split->weights != NULL)
     gather_weights(&tally->gather, tally->rows, n, tally->weights);

@@ -143,6 +143,27 @@ int64_t objective_strata(const settings_t *settings) {
   return STRATA_NONE;
 }
 
+/* data.targets: x asks for numbers of any size, all of them, in the order of the features. */
+static ls_status check_features(const settings_t *settings, const objective_t *objective, ls_error *error) {
+  for (size_t h = 0; h < objective->n; h++) {
+    const loss_t *loss = objective->heads[h].loss;
+    char key[HEAD_KEY_SIZE];
+    head_key(objective, h, key);
+    if (!loss_is_regression(loss) || loss->fixed_units)
+      return error_set(error, LS_BAD_SETTINGS,
+                       "%s: %s compares with %s, and with data.targets: x the targets are the features: take "
+                       "a loss of numbers, as mse",
+                       key, loss->name, loss->is_classification ? "classes" : "counts");
+    if (names_targets(&settings->losses[h]))
+      return error_set(
+          error, LS_BAD_SETTINGS,
+          "%s.targets names columns of y, and with data.targets: x the targets are all features: "
+          "leave it out",
+          key);
+  }
+  return LS_OK;
+}
+
 static ls_status make(const settings_t *settings, objective_t *objective, ls_error *error) {
   int64_t next = 0;
   head_t *heads = arena_new(&objective->arena, objective->n, sizeof *heads);
@@ -150,13 +171,17 @@ static ls_status make(const settings_t *settings, objective_t *objective, ls_err
   objective->heads = heads;
   for (size_t i = 0; i < objective->n; i++) TRY(fill_head(objective, settings, i, &next, &heads[i], error));
   TRY(check_rest(objective, next, error));
+  if (objective->of_x) TRY(check_features(settings, objective, error));
   bool is_plain = objective->n == 1 && !names_targets(settings->losses);
   objective->has_labels = is_plain && heads->loss->target == TARGET_LABELS;
   return is_plain ? LS_OK : choose_columns(objective, settings, error);
 }
 
 ls_status objective_create(const settings_t *settings, int64_t outputs, objective_t *out, ls_error *error) {
-  objective_t objective = {.n = settings->n_losses, .outputs = outputs, .strata = objective_strata(settings)};
+  objective_t objective = {.n = settings->n_losses,
+                           .outputs = outputs,
+                           .strata = objective_strata(settings),
+                           .of_x = settings_targets_are_x(settings)};
   ls_status status = make(settings, &objective, error);
   if (status == LS_OK)
     *out = objective;
@@ -200,6 +225,8 @@ target_request_t objective_request(const objective_t *objective) {
   const head_t *head = objective->heads;
   target_request_t request = loss_request(head->loss, &head->params, head->outputs);
   request.strata = objective->strata;
+  if (objective->of_x)
+    return (target_request_t){.kind = TARGET_VALUES, .width = objective->targets, .of_x = true};
   if (objective->columns == NULL) return request;
   return (target_request_t){.kind = TARGET_VALUES,
                             .strata = objective->strata,

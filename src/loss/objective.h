@@ -32,6 +32,7 @@ typedef struct {
   /* (targets): which columns of y they are; NULL: all, as one loss without loss.targets takes them */
   const target_column_t *columns;
   bool all_columns; /* y has no others */
+  bool of_x;        /* targets are the features (data.targets: x) */
   arena_t arena;    /* owns the above */
 } objective_t;
 

@@ -226,6 +226,10 @@ static ls_status check_rows(const split_t *split, ls_error *error) {
         error, LS_USAGE,
         "--importance needs all rows in memory, but they are more than data.memory_limit: raise it, "
         "or take more ranks");
+  if (split->y_is_x)
+    return error_set(error, LS_USAGE,
+                     "--importance permutes columns of x and compares with targets, and with data.targets: x "
+                     "these are the same columns: eval --rows says how well each row is reproduced");
   if (split->partition.rows >= UINT32_MAX)
     return error_set(error, LS_USAGE, "--importance: %" PRId64 " rows are too many to be permuted",
                      split->partition.rows);

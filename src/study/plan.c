@@ -43,8 +43,9 @@ static double split_bytes(const run_plan_t *plan, const layout_t *layout, int64_
   if (shape->step_columns > 0) return steps_bytes(plan, rows, steps, own, has_weights);
   double row = (double)shape->features * (double)element_size(shape->type);
   bool is_scaled = strcmp(plan->settings.data.target_scaling.name, "none") != 0;
-  row += plan->training.objective->has_labels
-             ? sizeof(int32_t)
+  row += plan->training.objective->has_labels ? sizeof(int32_t)
+         : plan->training.objective->of_x
+             ? 0
              : (double)targets_bytes(plan->training.objective->targets, shape->y_type, is_scaled);
   row += has_weights ? sizeof(float) : 0;
   return row * (double)own;

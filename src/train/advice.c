@@ -55,10 +55,10 @@ typedef struct {
 } finding_t;
 
 /* The losses of outputs 0 on the first rows of this rank. */
-static ls_status sum_losses(const objective_t *objective, const split_t *train, finding_t *finding,
+static ls_status sum_losses(const objective_t *objective, const gather_t *gather, finding_t *finding,
                             ls_error *error) {
   arena_t arena = {0};
-  const gather_t gather = {.split = train};
+  const split_t *train = gather->split;
   part_t part = {0};
   int32_t labels[BLOCK_ROWS];
   uint32_t rows[BLOCK_ROWS];
@@ -77,10 +77,10 @@ static ls_status sum_losses(const objective_t *objective, const split_t *train, 
     target_t target = {.factors = train->factors};
     for (int64_t i = 0; i < n; i++) rows[i] = (uint32_t)(part.resident + at + i);
     if (objective->has_labels)
-      gather_labels(&gather, rows, n, labels);
+      gather_labels(gather, rows, n, labels);
     else
-      gather_targets(&gather, rows, n, values);
-    if (train->weights != NULL) gather_weights(&gather, rows, n, weights);
+      gather_targets(gather, rows, n, values);
+    if (train->weights != NULL) gather_weights(gather, rows, n, weights);
     target.labels = objective->has_labels ? labels : NULL;
     target.values = objective->has_labels ? NULL : values;
     target.weights = train->weights != NULL ? weights : NULL;
@@ -153,7 +153,8 @@ static ls_status advise_of_targets(world_t *world, const settings_t *settings, c
   const reach_t *range = last_range(settings);
   bool may_miss = range != NULL && head->loss->predict == NULL; /* outputs are predictions */
   bool may_round = strcmp(settings->data.target_scaling.name, "none") == 0 && !head->loss->fixed_units;
-  if (!loss_is_regression(head->loss) || train->windows != NULL || train->stream != NULL) return LS_OK;
+  if (!loss_is_regression(head->loss) || train->windows != NULL || train->stream != NULL || train->y_is_x)
+    return LS_OK;
   for (int64_t c = 0; c < head->targets && (may_miss || may_round); c++) {
     finding_t finding = {0};
     find_range(train, head->first_target + c, may_round, &finding); /* not scaled: rounding alone differs */
@@ -184,17 +185,17 @@ static void advise_of_copies(const world_t *world, const settings_t *settings, c
 }
 
 ls_status advise(world_t *world, const settings_t *settings, const objective_t *objective,
-                 const split_t *train, const log_t *log, double *zero_loss, ls_error *error) {
+                 const gather_t *train, const log_t *log, double *zero_loss, ls_error *error) {
   finding_t finding = {0};
   const reach_t *range = last_range(settings);
-  advise_of_steps(&settings->train, train->partition, log);
+  advise_of_steps(&settings->train, train->split->partition, log);
   advise_of_copies(world, settings, log);
   TRY(world_agree(world, sum_losses(objective, train, &finding, error), error));
   TRY(share(world, &finding, error));
   *zero_loss = objective_total(objective, finding.losses) / finding.rows;
   for (size_t h = 0; h < objective->n; h++) {
     if (range != NULL) advise_of_logits(&objective->heads[h], range, log);
-    TRY(advise_of_targets(world, settings, &objective->heads[h], train, log, error));
+    TRY(advise_of_targets(world, settings, &objective->heads[h], train->split, log, error));
   }
   return LS_OK;
 }

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "comm/world.h"
 #include "config/settings.h"
-#include "data/dataset.h"
+#include "features/gather.h"
 #include "loss/objective.h"
 #include "run/history.h"
 
@@ -19,7 +19,7 @@
  * *zero_loss is the loss that a network of outputs 0 has on the first rows of each rank, by which later
  * losses are judged. Targets of the training rows are scaled. Collective. */
 ls_status advise(world_t *world, const settings_t *settings, const objective_t *objective,
-                 const split_t *train, const log_t *log, double *zero_loss, ls_error *error);
+                 const gather_t *train, const log_t *log, double *zero_loss, ls_error *error);
 
 /* Whether the last epoch of the history is the first, from the third on, whose training loss is more than
  * 1000 times zero_loss. A zero_loss that is not positive tells nothing. Pure. */

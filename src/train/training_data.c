@@ -15,13 +15,19 @@
 static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
   const settings_t *settings = trainer->settings;
   const objective_t *objective = &trainer->objective;
-  const bool regression = objective_is_scaled(objective);
+  const split_t *train = &trainer->data.dataset->train;
+  const bool regression = objective_is_scaled(objective), is_double = train->type == ELEMENT_F64;
   if (!trainer->data.has_features)
     TRY(features_fit(trainer->world, settings, trainer->data.dataset, &trainer->data.features, error));
   trainer->data.has_features = true;
   if (!regression || trainer->resumed || origin_takes_all(settings)) return LS_OK;
-  TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, &trainer->data.dataset->train,
-                         &trainer->data.targets, error));
+  if (objective->of_x) {
+    ls_status status =
+        features_target_scaler(&trainer->data.features, is_double, &trainer->data.targets, error);
+    return trainer_agree(trainer, status, error);
+  }
+  TRY(scaler_fit_targets(trainer->world, &settings->data.target_scaling, train, &trainer->data.targets,
+                         error));
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     for (int64_t c = 0; c < head->targets && !head_is_scaled(head); c++)
@@ -95,8 +101,14 @@ ls_status trainer_load_data(trainer_t *trainer, ls_error *error) {
 }
 
 ls_status trainer_advise(trainer_t *trainer, const log_t *log, ls_error *error) {
-  return advise(trainer->world, trainer->settings, &trainer->objective, &trainer->data.dataset->train, log,
-                &trainer->record.zero_loss, error);
+  gather_t gather = {0};
+  ls_status status = gather_create(&trainer->data.dataset->train, &trainer->data.features, &gather, error);
+  status = trainer_agree(trainer, status, error);
+  if (status == LS_OK)
+    status = advise(trainer->world, trainer->settings, &trainer->objective, &gather, log,
+                    &trainer->record.zero_loss, error);
+  gather_free(&gather);
+  return status;
 }
 
 /* ---- rows that are not in memory ---- */

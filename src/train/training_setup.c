@@ -114,14 +114,18 @@ static ls_status find_inputs(trainer_t *trainer, const dataset_shape_t *shape, f
   return basis_check(&settings->data.basis, out->encoded, shape->train_rows, error);
 }
 
-/* What the losses and the rules ask of the data, as far as its headers tell. */
-static ls_status check_objective(const trainer_t *trainer, const dataset_shape_t *shape, ls_error *error) {
+/* What the losses and the rules ask of the data, as far as its headers tell. encoded: the values that the
+ * features of a row become, 0 where only the rows can say. */
+static ls_status check_objective(const trainer_t *trainer, const dataset_shape_t *shape, int64_t encoded,
+                                 ls_error *error) {
   const settings_t *settings = trainer->settings;
   const objective_t *objective = &trainer->objective;
   TRY(class_weights_check(settings, objective, error));
   TRY(objective_check_classes(objective, settings->data.file, shape->class_names, error));
   TRY(objective_check_top_k(objective, settings->train.top_k, error));
   TRY(dataset_check_choice(settings, error));
+  if (objective->of_x && encoded > 0)
+    TRY(features_check_targets(&(features_t){.encoded = encoded}, objective->targets, error));
   if (!objective_is_scaled(objective) && strcmp(settings->data.target_scaling.name, "none") != 0)
     return error_set(
         error, LS_BAD_SETTINGS, "data.target_scaling is for regression; %s takes %s: leave it out",
@@ -137,13 +141,13 @@ static ls_status check_frozen(const trainer_t *trainer, ls_error *error) {
   return status;
 }
 
-static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, int64_t inputs,
+static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, const features_width_t *width,
                               ls_error *error) {
   const features_t *features = &trainer->data.features; /* empty unless they say how many inputs there are */
   const settings_t *settings = trainer->settings;
   trainer->optimizer = optimizer_find(settings->optimizer.name);
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).call_rows;
-  ls_status status = graph_create_with_tables(settings->model.layers, settings->model.n_layers, inputs,
+  ls_status status = graph_create_with_tables(settings->model.layers, settings->model.n_layers, width->inputs,
                                               features->tables, features->n_lookups, &trainer->graph, error);
   TRY(trainer_agree(trainer, status, error));
   TRY(trainer_agree(trainer, graph_choose_precision(trainer->graph, settings->train.precision, error),
@@ -151,7 +155,7 @@ static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, 
   status = graph_check_rows(trainer->graph, rows, error);
   if (status == LS_OK)
     status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);
-  if (status == LS_OK) status = check_objective(trainer, shape, error);
+  if (status == LS_OK) status = check_objective(trainer, shape, width->encoded, error);
   trainer->record.history.objective = &trainer->objective;
   if (status == LS_OK) status = check_frozen(trainer, error);
   TRY(trainer_agree(trainer, status, error));
@@ -261,7 +265,7 @@ static ls_status plan(trainer_t *trainer, features_width_t *width, ls_error *err
   TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
   TRY(layout_plan(trainer->world, settings, trainer->position.shards, &trainer->layout, error));
   TRY(find_inputs(trainer, &trainer->shape, width, error));
-  return make_network(trainer, &trainer->shape, width->inputs, error);
+  return make_network(trainer, &trainer->shape, width, error);
 }
 
 /* The same on every rank. */

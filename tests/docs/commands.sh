@@ -18,6 +18,7 @@ parts=(
   'regression: regression:'
   'basis: basis:'
   'forecasting: forecasting:'
+  'autoencoders: autoencoders:'
   'uncertainty: uncertainty: regression'
   'training: training: first-steps data model regression'
   'approximation: approximation:'

@@ -250,3 +250,42 @@ Test(gather, rows_labels_targets_and_weights_come_from_memory) {
   cr_expect_eq(split_from_memory(&arrays, &split, &error), LS_BAD_DATA);
   cr_expect_eq(split.rows, 3, "untouched");
 }
+
+/* Row 1 has gaps. Values: a number that is scaled, a category of two, whether the first is missing. */
+Test(gather, targets_that_are_features_are_the_inputs_and_originals_are_not_scaled) {
+  const double x[2][2] = {{1.6e9 + 3, 1}, {NAN, NAN}};
+  double fill[] = {1.6e9, NAN}, s[] = {1.6e9 - 1, 0}, k[] = {0.5, 1}, o[] = {0, 0};
+  int64_t source[] = {0, 1, 1, 0};
+  uint8_t kind[] = {VALUE_NUMBER, VALUE_CATEGORY, VALUE_CATEGORY, VALUE_MISSING};
+  double category[] = {0, 0, 1, 0};
+  const uint32_t rows[] = {1, 0};
+  float inputs[8], targets[8];
+  double originals[8], back[4];
+  split_t split = {.rows = 2, .features = 2, .type = ELEMENT_F64, .x = (void *)x, .width = 4, .y_is_x = true};
+  features_t features = {.columns = 2,
+                         .encoded = 4,
+                         .inputs = 4,
+                         .scaler = {.name = "standard", .n = 2, .shift = s, .scale = k, .offset = o},
+                         .fill = fill,
+                         .source = source,
+                         .kind = kind,
+                         .category = category};
+  const double expected[] = {1.6e9, 0, 0, 1, 1.6e9 + 3, 0, 1, 0};
+  gather_t gather;
+  scaler_t scaler;
+  ls_error error = {0};
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK);
+  gather_features(&gather, rows, 2, inputs);
+  gather_targets(&gather, rows, 2, targets);
+  gather_originals(&gather, rows, 2, originals);
+  cr_expect_eq(memcmp(inputs, targets, sizeof inputs), 0);
+  cr_expect_eq(memcmp(originals, expected, sizeof expected), 0);
+  cr_assert_eq(features_target_scaler(&features, true, &scaler, &error), LS_OK);
+  for (int i = 0; i < 4; i++) back[i] = (double)targets[4 + i];
+  scaler_invert(&scaler, 0, 4, back);
+  cr_expect_eq(memcmp(back, expected + 4, sizeof back), 0, "scaled back");
+  scaler_free(&scaler);
+  gather_free(&gather);
+  split.width = 3;
+  cr_expect_eq(gather_create(&split, &features, &gather, &error), LS_BAD_SETTINGS, "another width");
+}
