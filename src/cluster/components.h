@@ -1,0 +1,35 @@
+/* The loops of Gaussian mixtures over rows of doubles. Rows are `width` doubles, a multiple of 8, aligned to
+ * 64 bytes. Each element of a result is one chain in a fixed order: the same bits on every CPU. Pure;
+ * thread-safe. */
+#ifndef CLUSTER_COMPONENTS_H
+#define CLUSTER_COMPONENTS_H
+
+#include <stdint.h>
+
+/* z[r stride] = sum over columns c of ((x_rc - m_c) u_c)², for rows x (rows, width). The sum has eight lanes,
+ * c mod 8, which are added in pairs. */
+void component_squares(int64_t width, int64_t rows, const double *x, const double *m, const double *u,
+                       int64_t stride, double *z);
+
+/* y (rows, width) = (x - m) Uᵀ for a lower-triangular U in panels (gaussians_t.factor). differences (rows,
+ * width) receives x - m, and may be y where there is one row. */
+void component_turn(int64_t width, const double *u, int64_t rows, const double *x, const double *m,
+                    double *differences, double *y);
+
+/* One row's part in the sums of a component. */
+typedef struct {
+  int64_t row;
+  double share, root; /* responsibility times the row's weight; its square root */
+} share_t;
+
+/* For n shares of rows of x: sums (width) += share (x - m), squares (width) += share (x - m)². */
+void component_share(int64_t width, int64_t n, const share_t *shares, const double *x, const double *m,
+                     double *sums, double *squares);
+
+/* The same sums, and rows (n, width) = root (x - m), whose products with each other are shares of a
+ * covariance.
+ */
+void component_scale(int64_t width, int64_t n, const share_t *shares, const double *x, const double *m,
+                     double *sums, double *rows);
+
+#endif
