@@ -18,6 +18,10 @@ typedef struct {
   void (*halves)(int64_t n, const float *x, half_t *out);
 } loops_t;
 
+/* Sums of outer products (product_outer.c), as outer_add of panels.h. */
+typedef void outer_add_t(int64_t n, const double *a, int64_t tiles, const double *b, int64_t stride,
+                         double *g);
+
 /* Peak loops, one for each arithmetic (peak.h). NULL: the instruction set has no such instruction. */
 typedef struct {
   double (*of[ARITHMETICS])(int64_t rounds);
@@ -28,6 +32,7 @@ typedef struct {
   const loops_t *loops;
   const activation_t *activations; /* terminated by a row without a name */
   const peaks_t *peaks;
+  outer_add_t *outer_add;
 } kernels_t;
 
 /* The kernels of an instruction set. This machine must support it. */

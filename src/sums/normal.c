@@ -5,7 +5,7 @@
 #include "base/activity.h"
 #include "base/progress.h"
 #include "features/row_weights.h"
-#include "math/gram.h"
+#include "math/panels.h"
 #include "sums/sums.h"
 
 #include <math.h>
@@ -17,8 +17,8 @@ typedef struct {
   int threads;
   int64_t features, targets, columns; /* columns: of both */
   int64_t width;                      /* columns, padded */
-  double *z;                          /* (SUMS_BLOCK, width): rows, features before targets; padding zero */
-  double *mean;                       /* (columns), initially zero */
+  double *z;        /* rows in panels (math/panels.h), features before targets; padding zero */
+  double *mean;     /* (columns), initially zero */
   bool takes_roots; /* multiply rows by the square roots of their weights, for sums of products */
 } normal_t;
 
@@ -31,12 +31,13 @@ static void fill_block(const normal_t *normal, const sums_block_t *block) {
 #pragma omp for schedule(static)
   for (int64_t r = 0; r < block->rows; r++) {
     const float *x = block->x + r * features, *y = block->targets + r * targets;
-    double *z = normal->z + r * normal->width;
     double factor = block->weights != NULL ? (double)block->weights[r] : 1;
     if (normal->takes_roots) factor = sqrt(factor);
-    for (int64_t c = 0; c < features; c++) z[c] = factor * ((double)x[c] - normal->mean[c]);
+    for (int64_t c = 0; c < features; c++)
+      normal->z[panels_at(SUMS_BLOCK, r, c)] = factor * ((double)x[c] - normal->mean[c]);
     for (int64_t c = 0; c < targets; c++)
-      z[features + c] = factor * ((double)y[c] - normal->mean[features + c]);
+      normal->z[panels_at(SUMS_BLOCK, r, features + c)] =
+          factor * ((double)y[c] - normal->mean[features + c]);
   }
 }
 
@@ -44,11 +45,11 @@ static void add_columns(void *context, const sums_block_t *block, double *leaf) 
   const normal_t *normal = context;
   fill_block(normal, block);
 #pragma omp for schedule(static)
-  for (int64_t first = 0; first < normal->width; first += GRAM_TILE) {
-    double sum[GRAM_TILE] = {0};
+  for (int64_t first = 0; first < normal->width; first += PANEL_SIDE) {
+    double sum[PANEL_SIDE] = {0};
     for (int64_t r = 0; r < block->rows; r++)
-      for (int c = 0; c < GRAM_TILE; c++) sum[c] += normal->z[r * normal->width + first + c];
-    for (int c = 0; c < GRAM_TILE; c++) leaf[first + c] += sum[c];
+      for (int c = 0; c < PANEL_SIDE; c++) sum[c] += normal->z[first * SUMS_BLOCK + r * PANEL_SIDE + c];
+    for (int c = 0; c < PANEL_SIDE; c++) leaf[first + c] += sum[c];
   }
 }
 
@@ -56,8 +57,8 @@ static void add_products(void *context, const sums_block_t *block, double *leaf)
   const normal_t *normal = context;
   fill_block(normal, block);
 #pragma omp for schedule(dynamic, 1)
-  for (int64_t tile = normal->width / GRAM_TILE - 1; tile >= 0; tile--) /* longest first */
-    gram_add(block->rows, normal->width, normal->z, tile, leaf);
+  for (int64_t tile = normal->width / PANEL_SIDE - 1; tile >= 0; tile--) /* longest first */
+    triangle_add(block->rows, SUMS_BLOCK, normal->z, tile, leaf);
 }
 
 /* Computes total (elements, on rank 0) = sum over all rows of what `add` adds. Collective. */
@@ -108,13 +109,17 @@ static ls_status find_mean(normal_t *normal, double weight, double *sums, ls_err
   return world_broadcast(normal->world, normal->mean, (size_t)normal->columns * sizeof(double), 0, error);
 }
 
-static ls_status make_buffers(normal_t *normal, arena_t *arena, double **products, ls_error *error) {
+/* sums: tiles of products, on rank 0. */
+static ls_status make_buffers(normal_t *normal, arena_t *arena, double **sums, double **products,
+                              ls_error *error) {
   size_t width = (size_t)normal->width;
   bool is_root = world_rank(normal->world) == 0;
   normal->z = arena_new(arena, SUMS_BLOCK * width, sizeof(double));
   normal->mean = arena_new(arena, width, sizeof(double));
+  *sums = is_root ? arena_new(arena, triangle_elements(normal->width), sizeof(double)) : NULL;
   *products = is_root ? arena_new(arena, width * width, sizeof(double)) : NULL;
-  if (normal->z != NULL && normal->mean != NULL && (*products != NULL || !is_root)) return LS_OK;
+  const bool is_there = *sums != NULL && *products != NULL;
+  if (normal->z != NULL && normal->mean != NULL && (is_there || !is_root)) return LS_OK;
   return error_set(error, LS_NO_MEMORY, "no memory for the normal equations (%.1f MB)",
                    (double)(width * width) * sizeof(double) / 1e6);
 }
@@ -130,16 +135,17 @@ ls_status normal_equations(world_t *world, const gather_t *gather, int threads, 
                      .features = features,
                      .targets = split->width,
                      .columns = columns,
-                     .width = gram_width(columns)};
-  double *products = NULL;
+                     .width = panels_width(columns)};
+  double *sums = NULL, *products = NULL;
   normal_equations_t equations = {
       .inputs = features, .outputs = split->width, .has_bias = has_bias, .width = normal.width};
-  TRY(world_agree(world, make_buffers(&normal, arena, &products, error), error));
+  TRY(world_agree(world, make_buffers(&normal, arena, &sums, &products, error), error));
   TRY(sum_weights(&normal, &equations, error));
   progress_begin((has_bias ? 2 : 1) * split->rows, NULL, "adding up products of columns");
-  if (has_bias) TRY(find_mean(&normal, equations.weight, products, error));
+  if (has_bias) TRY(find_mean(&normal, equations.weight, sums, error));
   normal.takes_roots = true;
-  TRY(sum_rows(&normal, add_products, (size_t)(normal.width * normal.width), products, error));
+  TRY(sum_rows(&normal, add_products, triangle_elements(normal.width), sums, error));
+  if (products != NULL) triangle_unpack(normal.width, sums, products);
   progress_end();
   equations.mean = normal.mean;
   equations.products = products;
