@@ -17,7 +17,18 @@ static int64_t number_of(const row_losses_t *rows, int64_t row) {
 }
 
 static double loss_of(const row_losses_t *rows, int64_t row) {
-  return objective_total(rows->objective, rows->losses + row * (int64_t)rows->objective->n);
+  return rows->objective == NULL
+             ? rows->losses[row]
+             : objective_total(rows->objective, rows->losses + row * (int64_t)rows->objective->n);
+}
+
+/* Heads that have numbers of their own. */
+static size_t heads_of(const row_losses_t *rows) {
+  return rows->objective != NULL && rows->objective->n > 1 ? rows->objective->n : 0;
+}
+
+static const char *name_of(const row_losses_t *rows) {
+  return rows->name != NULL ? rows->name : "loss";
 }
 
 /* ---- numbers of rows ---- */
@@ -75,21 +86,25 @@ ls_status row_losses_number(world_t *world, const settings_t *settings, const ob
 static void put_header(const row_losses_t *rows, FILE *out) {
   fputs("row", out);
   if (rows->windows != NULL) fputs(window_has_series(rows->windows) ? ",series,time" : ",time", out);
-  fputs(",loss", out);
-  for (size_t h = 0; h < rows->objective->n && rows->objective->n > 1; h++)
-    fprintf(out, ",%s_loss", rows->objective->heads[h].name);
+  fprintf(out, ",%s", name_of(rows));
+  for (size_t h = 0; h < heads_of(rows); h++)
+    fprintf(out, ",%s_%s", rows->objective->heads[h].name, name_of(rows));
+  if (rows->is_anomaly != NULL) fputs(",anomaly", out);
+  if (rows->labels != NULL) fputs(",label", out);
   fputc('\n', out);
 }
 
 static void put_row(const row_losses_t *rows, int64_t row, FILE *out) {
-  const size_t n = rows->objective->n;
+  const size_t n = heads_of(rows);
   fprintf(out, "%" PRId64, number_of(rows, row));
   if (rows->windows != NULL && window_has_series(rows->windows))
     fprintf(out, ",%" PRId64, window_series(rows->windows, row));
   if (rows->windows != NULL) fprintf(out, ",%" PRId64, window_time(rows->windows, row));
   fprintf(out, ",%.*g", DBL_DECIMAL_DIG, loss_of(rows, row));
-  for (size_t h = 0; h < n && n > 1; h++)
+  for (size_t h = 0; h < n; h++)
     fprintf(out, ",%.*g", DBL_DECIMAL_DIG, rows->losses[row * (int64_t)n + (int64_t)h]);
+  if (rows->is_anomaly != NULL) fprintf(out, ",%d", rows->is_anomaly[row]);
+  if (rows->labels != NULL) fprintf(out, ",%d", rows->labels[row]);
   fputc('\n', out);
 }
 
@@ -104,9 +119,9 @@ static ls_status write_csv(const char *path, const row_losses_t *rows, ls_error 
     if (row % ROWS_OF_A_BEAT == 0) activity_beat();
     put_row(rows, row, out);
   }
-  ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
-                                      : error_set(error, LS_NO_MEMORY,
-                                                  "no memory for %s; HDF5 (--rows FILE.h5) takes less", path);
+  ls_status status =
+      fclose(out) == 0 ? store_write_file(path, text, error)
+                       : error_set(error, LS_NO_MEMORY, "no memory for %s; HDF5 (FILE.h5) takes less", path);
   free(text);
   return status;
 }
@@ -124,11 +139,14 @@ static ls_status write_numbers(store_t *store, const char *name, const row_losse
   return status;
 }
 
-/* The losses of head h, or with all of them their weighted sum. */
+/* The losses of head h, or with h beyond all of them their weighted sum. */
 static ls_status write_losses(store_t *store, const row_losses_t *rows, size_t h, ls_error *error) {
-  const size_t n = rows->objective->n;
-  char name[80] = "loss";
-  if (h < n) snprintf(name, sizeof name, "%s/loss", rows->objective->heads[h].name);
+  const size_t n = heads_of(rows);
+  char name[112];
+  if (h < n)
+    snprintf(name, sizeof name, "%s/%.32s", rows->objective->heads[h].name, name_of(rows));
+  else
+    snprintf(name, sizeof name, "%.32s", name_of(rows));
   double *losses = malloc((size_t)rows->rows * sizeof *losses);
   if (losses == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " losses", rows->rows);
   for (int64_t row = 0; row < rows->rows; row++)
@@ -138,14 +156,28 @@ static ls_status write_losses(store_t *store, const row_losses_t *rows, size_t h
   return status;
 }
 
+/* An array of 0 and 1. */
+static ls_status write_flags(store_t *store, const char *name, const row_losses_t *rows, const bool *flags,
+                             ls_error *error) {
+  uint8_t *values = malloc((size_t)rows->rows * sizeof *values);
+  if (values == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " flags", rows->rows);
+  for (int64_t row = 0; row < rows->rows; row++) values[row] = flags[row];
+  ls_status status = store_write(store, name, STORE_U8, 1, &rows->rows, values, error);
+  free(values);
+  return status;
+}
+
 static ls_status write_arrays(store_t *store, const row_losses_t *rows, ls_error *error) {
-  const size_t n = rows->objective->n;
+  const size_t n = heads_of(rows);
   TRY(write_numbers(store, "row", rows, NULL, error));
   if (rows->windows != NULL) TRY(write_numbers(store, "time", rows, window_time, error));
   if (rows->windows != NULL && window_has_series(rows->windows))
     TRY(write_numbers(store, "series", rows, window_series, error));
   TRY(write_losses(store, rows, n, error));
-  for (size_t h = 0; h < n && n > 1; h++) TRY(write_losses(store, rows, h, error));
+  for (size_t h = 0; h < n; h++) TRY(write_losses(store, rows, h, error));
+  if (rows->is_anomaly != NULL) TRY(write_flags(store, "anomaly", rows, rows->is_anomaly, error));
+  if (rows->labels != NULL) TRY(write_flags(store, "label", rows, rows->labels, error));
+  if (rows->threshold != NULL) TRY(store_write_double(store, "/", "threshold", *rows->threshold, error));
   return LS_OK;
 }
 
@@ -178,7 +210,7 @@ void row_losses_print(const row_losses_t *rows, FILE *out) {
     memmove(worst + at + 1, worst + at, (size_t)(n - 1 - at) * sizeof *worst);
     worst[at] = row;
   }
-  fputs("largest losses:", out);
+  fprintf(out, "largest %s%s:", name_of(rows), rows->name != NULL ? "s" : "es");
   for (int i = 0; i < n; i++)
     fprintf(out, "%s row %" PRId64 " (%.6g)", i > 0 ? "," : "", number_of(rows, worst[i]),
             loss_of(rows, worst[i]));

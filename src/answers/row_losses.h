@@ -1,4 +1,5 @@
-/* The file of `lockstep eval --rows`: the loss of each evaluated row. */
+/* A number for each row of a split: the losses of `lockstep eval --rows`, and the scores of `lockstep
+ * anomalies`, with what was made of them. */
 #ifndef ANSWERS_ROW_LOSSES_H
 #define ANSWERS_ROW_LOSSES_H
 
@@ -9,11 +10,15 @@
 
 /* What is written; all borrowed. */
 typedef struct {
-  const objective_t *objective;
+  const objective_t *objective; /* NULL: losses has one number for each row */
   int64_t rows;
   const double *losses;     /* (rows, heads), as evaluator_keep_losses fills them */
   const int64_t *numbers;   /* (rows): the number of each row in its array; NULL: from 0 on */
   const windows_t *windows; /* NULL unless rows are windows */
+  const char *name;         /* of the number in files and messages; NULL: "loss" */
+  const bool *is_anomaly;   /* (rows): the column "anomaly" of 0 and 1; NULL: there is none */
+  const bool *labels;       /* (rows): the same for "label", what is known of the row */
+  const double *threshold;  /* of the scores, an attribute of FILE.h5; NULL: there is none */
 } row_losses_t;
 
 /* Finds the numbers that the rows of a split have in their array, on every rank: with data.validation or
@@ -26,7 +31,7 @@ ls_status row_losses_number(world_t *world, const settings_t *settings, const ob
 /* Writes FILE.csv or FILE.h5. On rank 0. */
 ls_status row_losses_write(const char *path, const row_losses_t *rows, ls_error *error);
 
-/* Prints the rows with the largest losses in one line. */
+/* Prints the rows with the largest losses in one line; NaN counts as the largest. */
 void row_losses_print(const row_losses_t *rows, FILE *out);
 
 #endif

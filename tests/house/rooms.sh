@@ -20,7 +20,7 @@ floor() {
     features | import) echo 5 ;;
     step | score | sums) echo 6 ;;
     run | health | answers | quality | cluster) echo 7 ;;
-    train) echo 8 ;;
+    train | anomaly) echo 8 ;;
     study | sweep | library) echo 9 ;;
     inspect | landscape) echo 10 ;;
     request) echo 11 ;;

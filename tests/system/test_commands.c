@@ -246,8 +246,8 @@ Test(commands, diff_tells_whether_and_where_runs_part) {
 }
 
 Test(commands, help_and_version_answer_without_work) {
-  static const char *const commands[] = {"import", "check",     "train",   "eval",  "predict",  "info",
-                                         "diff",   "gradcheck", "lr-find", "adopt", "reference"};
+  static const char *const commands[] = {"import", "check",     "train",   "eval",  "predict",   "info",
+                                         "diff",   "gradcheck", "lr-find", "adopt", "reference", "anomalies"};
   result_t result = run_well(ALONE, "--help");
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
     cr_expect_not_null(strstr(result.out, commands[i]), "no %s in\n%s", commands[i], result.out);
