@@ -28,6 +28,7 @@ typedef enum {
   RANDOM_CONNECT = 13,    /* points of a curve between two networks: time = step, shard = curve */
   RANDOM_IMPORTANCE = 14, /* permutations of a column: time = repeat, shard = column */
   RANDOM_SILHOUETTE = 15, /* rows whose silhouette is found: position = row */
+  RANDOM_CLUSTER = 16,    /* first centres: time = start, shard = draw, position = row */
 } random_purpose_t;
 
 /* Identifies a stream of numbers. The caller chooses the position in it. */

@@ -246,6 +246,18 @@ typedef struct {
   double lambda;      /* ridge: penalty lambda w^2 added to the sum of squared errors */
 } solve_settings_t;
 
+/* Section cluster, for `lockstep cluster`. */
+typedef struct {
+  const char *method; /* a row of the table in src/cluster/fit.c */
+  int64_t k;          /* number of clusters, or of components of a mixture; 0: nothing is clustered */
+  int64_t starts;     /* fits with random numbers of their own, of which the best is kept, >= 1 */
+  const char *init;   /* a row of the table in src/cluster/seeding.c */
+  double tolerance;   /* a start ends when the objective has decreased by less than this; see the method */
+  const char *covariance; /* mixture: full, tied, diagonal, spherical */
+  double regularization;  /* mixture: added to the variances */
+  int64_t batch;          /* minibatch: rows of an update, over all ranks together */
+} cluster_settings_t;
+
 /* Section parallel: how work is divided. */
 typedef struct {
   int64_t threads;        /* per rank, or SETTINGS_AUTO */
@@ -277,6 +289,7 @@ typedef struct {
   train_settings_t train;
   stop_settings_t stop;
   solve_settings_t solve;
+  cluster_settings_t cluster;
   parallel_settings_t parallel;
   checkpoint_settings_t checkpoint;
   const char *runs;     /* directory of run directories, default "runs" */
@@ -287,7 +300,7 @@ typedef struct {
 /* The lists of names that the rooms above provide. */
 typedef struct {
   choice_list_t basis, activation, loss, optimizer, schedule, init, scaling, rate_scaling, stop_metric, solve,
-      precision;
+      precision, cluster, cluster_init;
 } settings_choices_t;
 
 /* Reads the YAML file at `path`, applies overrides ("section.key=value", value in YAML syntax), fills in

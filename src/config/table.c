@@ -56,6 +56,18 @@ static bool on_nan_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool covariance_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"full", "each component has a covariance matrix of its own"},
+      {"tied", "all components share one covariance matrix"},
+      {"diagonal", "each component has a variance for every input"},
+      {"spherical", "each component has one variance"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 static bool window_targets_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
       {"x", "all columns of x"},
@@ -379,6 +391,32 @@ static const key_row_t rows[] = {
     {"solve.lambda", &type_number, FIELD(solve.lambda), "1", .may_change = true, .used_with = "solve.method",
      .used_by = "ridge", .meaning = "penalty lambda w^2 on weights, added to the sum of squared errors",
      NOT_NEGATIVE},
+    {"cluster.method", &type_choice, FIELD(cluster.method), "kmeans",
+     .meaning = "`lockstep cluster`: how clusters are found", CHOICES(cluster)},
+    {"cluster.k", &type_integer, FIELD(cluster.k), "0",
+     .meaning =
+         "number of clusters, or of components of a mixture; the settings of the network, its loss and "
+         "`train` then follow, where they are not given; 0: nothing is clustered",
+     .range = {.low = 0, .high = 1000000}, .example = "10"},
+    {"cluster.starts", &type_integer, FIELD(cluster.starts), "4", .may_change = true,
+     .meaning = "fits with other random numbers, one after the other, of which the one with the lowest "
+                "objective is kept",
+     .range = {.low = 1, .high = INT32_MAX}},
+    {"cluster.init", &type_choice, FIELD(cluster.init), "k-means++", .meaning = "the centres to begin with",
+     CHOICES(cluster_init)},
+    {"cluster.tolerance", &type_number, FIELD(cluster.tolerance), "1e-5", .may_change = true,
+     .meaning = "a start ends when an epoch lowers the objective per row by no more than this: as a share of "
+                "it, for a mixture as a number",
+     NOT_NEGATIVE},
+    {"cluster.covariance", &type_choice, FIELD(cluster.covariance), "full", .used_with = "cluster.method",
+     .used_by = "mixture", .meaning = "form of the covariances", .list = covariance_choice},
+    {"cluster.regularization", &type_number, FIELD(cluster.regularization), "1e-6",
+     .used_with = "cluster.method", .used_by = "mixture",
+     .meaning = "added to the variance of each input in each component, so that none becomes 0",
+     NOT_NEGATIVE},
+    {"cluster.batch", &type_integer, FIELD(cluster.batch), "1024", .used_with = "cluster.method",
+     .used_by = "minibatch", .meaning = "rows of an update, over all ranks together",
+     .range = {.low = 1, .high = INT32_MAX}},
     {"parallel.threads", &type_integer, FIELD(parallel.threads), "auto", .may_change = true,
      .meaning = "threads per rank; auto: OMP_NUM_THREADS, or the CPUs of a SLURM task, or the node's cores "
                 "divided among its ranks",
