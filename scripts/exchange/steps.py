@@ -225,6 +225,9 @@ class _Member:
         rate = float(keys["rate"] if isinstance(keys, dict) else keys)
         return self.steps.add("dropout", [x], rate=rate) if rate > 0 else x
 
+    def noise(self, x, keys):
+        return x  # of training alone
+
     def residual(self, x, keys):
         return self.steps.add("add", [x, self.run(keys, x)])
 

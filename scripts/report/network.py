@@ -41,6 +41,8 @@ def words_of(kind, keys, names):
         return str(keys.get("name", "activation") if isinstance(keys, dict) else keys)
     if kind == "dropout":
         return f"dropout {keys.get('rate') if isinstance(keys, dict) else keys}"
+    if kind == "noise" and keys:
+        return "noise " + str(keys.get("deviation", 0) if isinstance(keys, dict) else keys)
     return kind
 
 

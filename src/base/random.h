@@ -16,7 +16,7 @@ typedef enum {
   RANDOM_INIT = 1,       /* initial weights: time 0, shard = parameter array */
   RANDOM_SHUFFLE = 2,    /* row order: time = epoch */
   RANDOM_VALIDATION = 3, /* choice of the validation rows: position = row */
-  RANDOM_DROPOUT = 4,    /* dropout masks: time = step */
+  RANDOM_LAYER = 4,      /* layers that draw, as dropout: time = step */
   RANDOM_IMPORT = 5,     /* shuffle at import */
   RANDOM_SYNTHETIC = 6,  /* synthetic data: shard = row, time = kind of draw */
   RANDOM_GRADCHECK = 7,  /* choice of the parameters whose gradient is checked: shard = parameter array */

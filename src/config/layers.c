@@ -3,6 +3,7 @@
  * lists. A kind without required settings may be written alone: `- softmax`. */
 #include "config/keys.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,12 @@ static const key_row_t activation_keys[] = {
 };
 static const key_row_t dropout_keys[] = {
     {"rate", &type_number, FIELD(rate), NULL, .meaning = "share of the values that training sets to zero",
+     .range = {0, 1, .high_open = true}},
+};
+static const key_row_t noise_keys[] = {
+    {"deviation", &type_number, FIELD(deviation), "0",
+     .meaning = "standard deviation of the normal numbers that are added", .range = {0, .high = INFINITY}},
+    {"mask", &type_number, FIELD(rate), "0", .meaning = "share of the values that become zero",
      .range = {0, 1, .high_open = true}},
 };
 
@@ -58,6 +65,9 @@ static const layer_row_t layer_table[] = {
      KEYS(batch_norm_keys)},
     {"dropout", LAYER_DROPOUT,
      "sets values to zero at random in training, and scales the others up to compensate", KEYS(dropout_keys)},
+    {"noise", LAYER_NOISE,
+     "adds normal numbers and sets values to zero at random, in training alone; for denoising autoencoders",
+     KEYS(noise_keys)},
     {"residual",
      LAYER_RESIDUAL,
      "y = x + layers(x), where layers is a list of layers that keeps the width",

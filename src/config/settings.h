@@ -25,6 +25,7 @@ typedef enum {
   LAYER_LAYER_NORM,
   LAYER_BATCH_NORM,
   LAYER_DROPOUT,
+  LAYER_NOISE,
   LAYER_RESIDUAL,
   LAYER_BRANCHES,
   LAYER_BRANCH /* one list of a LAYER_BRANCHES; not a kind in YAML */
@@ -38,7 +39,8 @@ typedef struct layer_settings {
   const char *activation;        /* dense (default identity), activation */
   const char *init;              /* dense: weight initialisation; "auto": chosen by the activation */
   bool bias;                     /* dense, default true */
-  double rate;                   /* dropout: share of values set to zero, in [0, 1) */
+  double rate;                   /* dropout, noise: share of values set to zero, in [0, 1) */
+  double deviation;              /* noise: of the normal numbers that are added, >= 0 */
   double epsilon;                /* layer_norm, batch_norm: added to the variance, > 0 */
   double momentum;               /* batch_norm: weight of a step in the running statistics, in (0, 1] */
   struct layer_settings *layers; /* residual: y = x + layers(x); branch: its layers; branches: the branches */

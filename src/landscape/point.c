@@ -39,17 +39,17 @@ static ls_status no_memory(ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for a network and its rows");
 }
 
-static void stop_dropout(layer_settings_t *layers, size_t n) {
+static void stop_draws(layer_settings_t *layers, size_t n) {
   for (size_t i = 0; i < n; i++) {
-    if (layers[i].kind == LAYER_DROPOUT) layers[i].rate = 0;
-    stop_dropout(layers[i].layers, layers[i].n_layers);
+    layers[i].rate = layers[i].deviation = 0; /* of dropout and noise */
+    stop_draws(layers[i].layers, layers[i].n_layers);
   }
 }
 
 void point_settle(settings_t *settings) {
   settings->train.precision = "fp32";
   settings->train.members = 1;
-  stop_dropout(settings->model.layers, settings->model.n_layers);
+  stop_draws(settings->model.layers, settings->model.n_layers);
 }
 
 /* The settings in a model file, and the same with overrides. */

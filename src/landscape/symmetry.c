@@ -153,9 +153,9 @@ static ls_status walk_branches(grouping_t *walk, const layer_settings_t *layer) 
 typedef ls_status (*walk_layer_t)(grouping_t *walk, const layer_settings_t *layer);
 
 static const walk_layer_t walk_table[LAYER_KINDS] = {
-    [LAYER_DENSE] = walk_dense,       [LAYER_ACTIVATION] = walk_plain, [LAYER_SOFTMAX] = walk_plain,
-    [LAYER_LAYER_NORM] = walk_norm,   [LAYER_BATCH_NORM] = walk_norm,  [LAYER_DROPOUT] = walk_plain,
-    [LAYER_RESIDUAL] = walk_residual, [LAYER_BRANCHES] = walk_branches};
+    [LAYER_DENSE] = walk_dense,       [LAYER_ACTIVATION] = walk_plain,  [LAYER_SOFTMAX] = walk_plain,
+    [LAYER_LAYER_NORM] = walk_norm,   [LAYER_BATCH_NORM] = walk_norm,   [LAYER_DROPOUT] = walk_plain,
+    [LAYER_RESIDUAL] = walk_residual, [LAYER_BRANCHES] = walk_branches, [LAYER_NOISE] = walk_plain};
 
 static ls_status walk_layers(grouping_t *walk, const layer_settings_t *layers, size_t n) {
   for (size_t i = 0; i < n; i++) {

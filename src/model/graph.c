@@ -193,6 +193,17 @@ static ls_status append_dropout(builder_t *b, const layer_settings_t *layer, boo
   return LS_OK;
 }
 
+static ls_status append_noise(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  (void)has_next;
+  if (!(layer->rate >= 0 && layer->rate < 1 && layer->deviation >= 0))
+    return bad_layer(layer, b->error, "noise: mask must be in [0, 1), deviation at least 0");
+  node_t *node = append_node(b->graph, &op_noise, *value, b->graph->nodes[*value].width);
+  node->rate = layer->rate;
+  node->deviation = layer->deviation;
+  *value = node->number;
+  return LS_OK;
+}
+
 static ls_status append_residual(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
   (void)has_next;
   if (layer->n_layers == 0) return bad_layer(layer, b->error, "residual: needs at least one layer");
@@ -242,6 +253,7 @@ static const append_t append_table[] = {
     [LAYER_SOFTMAX] = append_softmax,       [LAYER_LAYER_NORM] = append_layer_norm,
     [LAYER_BATCH_NORM] = append_batch_norm, [LAYER_DROPOUT] = append_dropout,
     [LAYER_RESIDUAL] = append_residual,     [LAYER_BRANCHES] = append_branches,
+    [LAYER_NOISE] = append_noise,
 };
 
 static ls_status append_layers(builder_t *b, const layer_settings_t *layers, size_t n, size_t *value) {
@@ -417,6 +429,12 @@ bool graph_has_dropout(const graph_t *graph) {
   return false;
 }
 
+bool graph_is_random(const graph_t *graph) {
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    if (graph->nodes[i].op == &op_noise && graph->nodes[i].rate + graph->nodes[i].deviation > 0) return true;
+  return graph_has_dropout(graph);
+}
+
 double graph_flops_per_row(const graph_t *graph) {
   double flops = 0;
   for (size_t i = 0; i < graph->n_nodes; i++) flops += node_flops_per_row(graph, &graph->nodes[i]);
@@ -433,6 +451,8 @@ void graph_print(const graph_t *graph, FILE *out) {
     char function[32] = "";
     if (node->activation != NULL) snprintf(function, sizeof function, "%s", node->activation->name);
     if (node->op == &op_dropout) snprintf(function, sizeof function, "rate %g", node->rate);
+    if (node->op == &op_noise)
+      snprintf(function, sizeof function, "%.4g, mask %.4g", node->deviation, node->rate);
     if (node->op == &op_add)
       snprintf(function, sizeof function, "+ %.20s", graph->nodes[node->inputs[0]].name);
     fprintf(out, "%-16s %9" PRId64 "  %-15s %12" PRId64 " %14.0f\n", node->name, node->width, function,

@@ -1,11 +1,11 @@
 /* The network as a graph of primitive ops, with reverse-mode differentiation.
  *
- * An op is a row of functions (op.c, op_row.c, op_batch.c, op_table.c): dense (with its activation fused),
- * activation, softmax, layer_norm, batch_norm, dropout, add, join, take, embedding. Forward visits the nodes
- * in order, backward in reverse. Each op turns the delta of its output (dL/dy) into the deltas of its inputs.
- * If a value is used more than once, the deltas are added. Weight gradients are computed afterwards, tile by
- * tile, from the values and deltas on the tape. So threads can first share the rows and then the blocks of
- * weights, and a tile is summed over shards while it is in cache.
+ * An op is a row of functions (op.c, op_random.c, op_row.c, op_batch.c, op_table.c): dense (with its
+ * activation fused), activation, softmax, layer_norm, batch_norm, dropout, noise, add, join, take, embedding.
+ * Forward visits the nodes in order, backward in reverse. Each op turns the delta of its output (dL/dy) into
+ * the deltas of its inputs. If a value is used more than once, the deltas are added. Weight gradients are
+ * computed afterwards, tile by tile, from the values and deltas on the tape. So threads can first share the
+ * rows and then the blocks of weights, and a tile is summed over shards while it is in cache.
  *
  * The graph is constant after creation and shared by all threads. A graph_worker_t holds the scratch memory
  * of one thread. The parameter vector is one flat buffer. Each region is padded with zeros to whole blocks of
@@ -75,6 +75,7 @@ size_t graph_buffer_floats(const graph_t *graph); /* the vector and the copies a
  * graph_step_statistics replaces the optimiser there. */
 size_t graph_trained_floats(const graph_t *graph);
 bool graph_has_dropout(const graph_t *graph);    /* with a rate above 0 */
+bool graph_is_random(const graph_t *graph);      /* in training: with dropout or noise */
 int64_t graph_parameters(const graph_t *graph);  /* trained parameters, without padding */
 size_t graph_plain_floats(const graph_t *graph); /* all plain arrays together, statistics last */
 /* 2 x weights for each pass: forward, backward-weights and, if anything before the layer is trained,
@@ -151,7 +152,7 @@ const float *tape_values(const tape_t *tape, size_t node, int64_t row); /* (·, 
 
 /* Options of a forward pass. */
 typedef struct {
-  bool training;       /* dropout on, batch_norm uses the rows of the call */
+  bool training;       /* dropout and noise on, batch_norm uses the rows of the call */
   bool sampling;       /* dropout on, everything else as in inference: Monte-Carlo dropout */
   uint64_t seed, step; /* for the dropout stream */
   uint64_t shard;

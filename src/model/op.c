@@ -1,4 +1,4 @@
-/* The ops input, dense, activation, dropout and add. Each has forward, backward and a reference in double. */
+/* The ops input, dense, activation and add. Each has forward, backward and a reference in double. */
 #include "model/op.h"
 
 #include <string.h>
@@ -104,86 +104,6 @@ const op_t op_activation = {.name = "activation",
                             .forward = activation_forward,
                             .backward = activation_backward,
                             .reference = activation_reference};
-
-/* ---- dropout: y = m x, with m = 0 with probability p, otherwise 1/(1 - p) (Srivastava et al. 2014; scaled
- * in training, so inference needs no scaling) ---- */
-
-enum { DROPOUT_CHUNK = 256 }; /* a multiple of the eight words of a random block */
-
-/* The random words for columns [first, first + n) of a row. Each row starts with a new block, so a word
- * depends only on (op, row, column), and rows can be computed in any order and grouping. */
-static void dropout_words(const node_t *node, const pass_t *pass, int64_t row, int64_t first, size_t n,
-                          uint32_t *words) {
-  random_stream_t stream = {
-      .seed = pass->seed, .purpose = RANDOM_DROPOUT, .time = pass->step, .shard = pass->shard};
-  uint64_t blocks_per_row = (uint64_t)(node->width + 7) / 8;
-  uint64_t block = ((uint64_t)node->number << 40) + (uint64_t)row * blocks_per_row + (uint64_t)first / 8;
-  random_u32(&stream, block, n, words);
-}
-
-/* A value is dropped if its word is below this. */
-static uint32_t dropout_threshold(const node_t *node) {
-  return (uint32_t)(node->rate * 0x1p32);
-}
-
-static void dropout_row(const call_t *call, int64_t r) {
-  const node_t *node = call->node;
-  const uint32_t threshold = dropout_threshold(node);
-  const float kept = (float)(1.0 / (1.0 - node->rate));
-  uint32_t words[DROPOUT_CHUNK];
-  float factors[DROPOUT_CHUNK];
-  for (int64_t first = 0; first < node->width; first += DROPOUT_CHUNK) {
-    int64_t left = node->width - first;
-    size_t n = (size_t)(left < DROPOUT_CHUNK ? left : DROPOUT_CHUNK);
-    const float *x = call->x[0] + r * node->width + first;
-    float *y = call->y + r * node->width + first;
-    dropout_words(node, call->pass, call->pass->row + r, first, n, words);
-    for (size_t i = 0; i < n; i++) factors[i] = words[i] >= threshold ? kept : 0.0F;
-    for (size_t i = 0; i < n; i++) y[i] = x[i] * factors[i];
-    if (call->factors != NULL) memcpy(call->factors + r * node->width + first, factors, n * sizeof *factors);
-  }
-}
-
-static void dropout_forward(const call_t *call) {
-  if ((call->pass->training || call->pass->sampling) && call->node->rate > 0) {
-    for (int64_t r = 0; r < call->rows; r++) dropout_row(call, r);
-    return;
-  }
-  size_t n = call_floats(call);
-  memcpy(call->y, call->x[0], n * sizeof(float));
-  if (call->factors != NULL)
-    for (size_t i = 0; i < n; i++) call->factors[i] = 1.0F;
-}
-
-static void dropout_backward(const call_t *call, int input, float *dx) {
-  (void)input;
-  size_t n = call_floats(call);
-  for (size_t i = 0; i < n; i++) dx[i] = call->dy[i] * call->factors[i];
-}
-
-static void dropout_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
-                              const double *const *x, double *y) {
-  (void)plain;
-  if (!pass->training && !pass->sampling) {
-    memcpy(y, x[0], (size_t)node->width * sizeof(double));
-    return;
-  }
-  uint32_t words[8];
-  for (int64_t i = 0; i < node->width; i++) {
-    if (i % 8 == 0) dropout_words(node, pass, row, i, 8, words);
-    y[i] = words[i % 8] >= dropout_threshold(node) ? x[0][i] / (1.0 - node->rate) : 0.0;
-  }
-}
-
-const op_t op_dropout = {.name = "dropout",
-                         .formula = "y = m x, m = 0 with probability rate, else 1/(1 - rate)",
-                         .derivative = "dx = m dy",
-                         .n_inputs = 1,
-                         .keeps_factors = true,
-                         .in_place = 0,
-                         .forward = dropout_forward,
-                         .backward = dropout_backward,
-                         .reference = dropout_reference};
 
 /* ---- add: y = x + f(x), inputs x and f(x) ---- */
 

@@ -1,8 +1,8 @@
 /* Private to the model room: nodes of the graph, and the functions of an op.
  *
  * A node is a value (rows, width) and the op that computes it from earlier values. An op is a row of
- * functions, in op.c, op_row.c, op_batch.c or op_table.c. An op always overwrites its results. If a value is
- * used more than once, worker.c lets the op write to scratch memory and adds. */
+ * functions, in op.c, op_random.c, op_row.c, op_batch.c or op_table.c. An op always overwrites its results.
+ * If a value is used more than once, worker.c lets the op write to scratch memory and adds. */
 #ifndef MODEL_OP_H
 #define MODEL_OP_H
 
@@ -54,7 +54,8 @@ typedef struct {
   int64_t width;
 
   const activation_t *activation; /* dense (fused) and activation; otherwise NULL */
-  double rate;                    /* dropout */
+  double rate;                    /* dropout; noise: of masks */
+  double deviation;               /* noise */
   int64_t joined;                 /* join: width of the first input */
   double epsilon, momentum;       /* layer_norm, batch_norm */
 
@@ -116,14 +117,19 @@ struct op {
                          const double *x, double *y);
 };
 
-extern const op_t op_input, op_dense, op_activation, op_dropout, op_add; /* op.c */
-extern const op_t op_join;                                               /* op_row.c */
-extern const op_t op_softmax, op_layer_norm;                             /* op_row.c */
-extern const op_t op_batch_norm;                                         /* op_batch.c */
-extern const op_t op_take, op_embedding;                                 /* op_table.c */
+extern const op_t op_input, op_dense, op_activation, op_add; /* op.c */
+extern const op_t op_dropout, op_noise;                      /* op_random.c */
+extern const op_t op_join;                                   /* op_row.c */
+extern const op_t op_softmax, op_layer_norm;                 /* op_row.c */
+extern const op_t op_batch_norm;                             /* op_batch.c */
+extern const op_t op_take, op_embedding;                     /* op_table.c */
 
 /* Whether a dense layer can apply this function itself. The output must determine f'. */
 bool op_dense_fuses(const activation_t *activation);
+
+/* Standard normal numbers for columns [first, first + n) of a row of a slice; first is a multiple of 8, and n
+ * at most 256. */
+void op_normals(const node_t *node, const pass_t *pass, int64_t row, int64_t first, size_t n, float *out);
 
 /* The number of the vector that an embedding takes for a row x of the input; -1: none. */
 int64_t op_embedding_vector(const node_t *node, const float *x);

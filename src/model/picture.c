@@ -12,6 +12,7 @@ static void detail_text(const node_t *node, char *out, size_t size) {
   out[0] = '\0';
   if (node->activation != NULL) snprintf(out, size, "f = %s", node->activation->name);
   if (node->op == &op_dropout) snprintf(out, size, "rate %g", node->rate);
+  if (node->op == &op_noise) snprintf(out, size, "deviation %g, mask %g", node->deviation, node->rate);
   if (node->op == &op_embedding) snprintf(out, size, "k = x_%" PRId64, node->table.column + 1);
 }
 

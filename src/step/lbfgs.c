@@ -37,8 +37,8 @@ static ls_status check_settings(const engine_t *engine, ls_error *error) {
       {strcmp(settings->train.precision, "fp32") != 0,
        "train.precision: the optimiser lbfgs compares losses closer to each other than bf16 can tell: leave "
        "it at fp32"},
-      {graph_has_dropout(engine->in.graph),
-       "model.layers: the optimiser lbfgs needs the same loss at every evaluation: leave dropout out"},
+      {graph_is_random(engine->in.graph),
+       "model.layers: the optimiser lbfgs needs the same loss every time: leave dropout and noise out"},
       {engine->plan.trained_blocks < engine->plan.blocks,
        "model.layers: the optimiser lbfgs has no steps over which running statistics could be kept: leave "
        "batch_norm out"},

@@ -48,7 +48,7 @@ Test(random, the_reference_here_gives_the_known_answers) {
 
 Test(random, words_are_philox_of_seed_purpose_time_shard_and_position) {
   random_stream_t streams[] = {{1, RANDOM_INIT, 0, 0},
-                               {UINT64_MAX, RANDOM_DROPOUT, 123456789, 63},
+                               {UINT64_MAX, RANDOM_LAYER, 123456789, 63},
                                {0x0123456789abcdefu, RANDOM_SHUFFLE, 7, 1ull << 40}};
   uint64_t blocks[] = {0, 1, 99, 1ull << 33};
   for (size_t i = 0; i < 3; i++)

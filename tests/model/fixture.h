@@ -26,6 +26,8 @@
   { .kind = LAYER_BATCH_NORM, .epsilon = 1e-5, .momentum = 0.1 }
 #define DROPOUT(p)                                                                                           \
   { .kind = LAYER_DROPOUT, .rate = (p) }
+#define NOISE(d, p)                                                                                          \
+  { .kind = LAYER_NOISE, .deviation = (d), .rate = (p) }
 #define RESIDUAL(list)                                                                                       \
   { .kind = LAYER_RESIDUAL, .layers = (list), .n_layers = sizeof(list) / sizeof((list)[0]) }
 #define BRANCH(list)                                                                                         \
