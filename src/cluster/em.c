@@ -3,6 +3,7 @@
 #include "cluster/maximize.h"
 #include "sums/sums.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,35 +143,53 @@ static ls_status maximize(em_t *em, const gaussians_t *before, gaussians_floats_
   return gaussians_maximize(&inputs, out, error);
 }
 
-/* Sums all rows' moments around `before`, and fills the parameters on every rank. */
-static ls_status run_pass(em_t *em, const gaussians_t *before, bool is_hard, gaussians_floats_t *out,
-                          double *log_density, ls_error *error) {
-  const em_inputs_t *in = &em->in;
+/* Sums all rows' moments around `before`. */
+static ls_status run_pass(em_t *em, const gaussians_t *before, bool is_hard, ls_error *error) {
   em_pass_t pass = {
       .em = em,
       .pass = {
-          .gaussians = before, .covariance = in->covariance, .is_hard = is_hard, .most_rows = SUMS_BLOCK}};
+          .gaussians = before, .covariance = em->in.covariance, .is_hard = is_hard, .most_rows = SUMS_BLOCK}};
+  return sums_run(em->sums, add_moments, &pass, em->total, error);
+}
+
+/* Fills the parameters on every rank, from the sums of a pass around `before`. */
+static ls_status share_parameters(em_t *em, const gaussians_t *before, gaussians_floats_t *out,
+                                  ls_error *error) {
+  const em_inputs_t *in = &em->in;
   const size_t rows = (size_t)in->components, floats = rows * (size_t)em->d;
   const size_t factor = (size_t)gaussians_factor_values(in->covariance, in->components, em->d);
-  double found = 0;
-  TRY(sums_run(em->sums, add_moments, &pass, em->total, error));
   TRY(world_agree(in->world, maximize(em, before, out, error), error));
-  if (is_root(em)) found = em->total[0] / em->total[1];
-  TRY(world_broadcast(in->world, &found, sizeof found, 0, error));
   TRY(world_broadcast(in->world, out->mean, floats * sizeof(float), 0, error));
   TRY(world_broadcast(in->world, out->factor, factor * sizeof(float), 0, error));
-  TRY(world_broadcast(in->world, out->offset, rows * sizeof(float), 0, error));
+  return world_broadcast(in->world, out->offset, rows * sizeof(float), 0, error);
+}
+
+ls_status em_start(em_t *em, const float *centres, gaussians_floats_t *out, ls_error *error) {
+  gaussians_take_centres(&em->centres, centres);
+  TRY(run_pass(em, &em->centres, true, error));
+  return share_parameters(em, &em->centres, out, error);
+}
+
+ls_status em_look(em_t *em, const gaussians_floats_t *parameters, double *log_density, ls_error *error) {
+  double found = 0;
+  gaussians_read(&em->present, parameters);
+  TRY(run_pass(em, &em->present, false, error));
+  if (is_root(em)) found = em->total[0];
+  TRY(world_broadcast(em->in.world, &found, sizeof found, 0, error));
   *log_density = found;
   return LS_OK;
 }
 
-ls_status em_start(em_t *em, const float *centres, gaussians_floats_t *out, ls_error *error) {
-  double none;
-  gaussians_take_centres(&em->centres, centres);
-  return run_pass(em, &em->centres, true, out, &none, error);
+ls_status em_improve(em_t *em, gaussians_floats_t *parameters, ls_error *error) {
+  return share_parameters(em, &em->present, parameters, error);
 }
 
-ls_status em_iterate(em_t *em, gaussians_floats_t *parameters, double *log_density, ls_error *error) {
-  gaussians_read(&em->present, parameters);
-  return run_pass(em, &em->present, false, parameters, log_density, error);
+void em_shares(const em_t *em, double *least, double *most) {
+  const component_sums_t sums = moments_of(em->in.covariance, em->in.components, em->d, em->total);
+  *least = INFINITY;
+  *most = 0;
+  for (int64_t k = 0; k < em->in.components; k++) {
+    *least = fmin(*least, sums.shares[k] / *sums.weight);
+    *most = fmax(*most, sums.shares[k] / *sums.weight);
+  }
 }

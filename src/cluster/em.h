@@ -1,4 +1,4 @@
-/* Fitting a Gaussian mixture by EM: iterations over all rows of a split, by all ranks. The same bits on any
+/* Fitting a Gaussian mixture by EM: passes over all rows of a split, by all ranks. The same bits on any
  * layout. What an iteration needs from the one before are three arrays of floats. */
 #ifndef CLUSTER_EM_H
 #define CLUSTER_EM_H
@@ -28,9 +28,15 @@ void em_destroy(em_t **em);
  * the parameters on every rank. LS_BAD_DATA if a covariance is singular. Collective. */
 ls_status em_start(em_t *em, const float *centres, gaussians_floats_t *out, ls_error *error);
 
-/* One iteration: parameters, the same on every rank, become those of the next iteration. *log_density: the
- * mean log-density of a row, by the parameters before. LS_BAD_DATA if a covariance is singular; then
- * parameters are untouched. Collective. */
-ls_status em_iterate(em_t *em, gaussians_floats_t *parameters, double *log_density, ls_error *error);
+/* A pass over the rows with these parameters, the same on every rank: keeps the sums. *log_density: the sum
+ * over rows of weight times log-density. Collective. */
+ls_status em_look(em_t *em, const gaussians_floats_t *parameters, double *log_density, ls_error *error);
+
+/* Replaces the parameters that were looked at last by those that follow from the sums. LS_BAD_DATA if a
+ * covariance is singular; then parameters are untouched. Collective. */
+ls_status em_improve(em_t *em, gaussians_floats_t *parameters, ls_error *error);
+
+/* The least and the largest share of the rows that a component had in the last look. On rank 0. */
+void em_shares(const em_t *em, double *least, double *most);
 
 #endif
