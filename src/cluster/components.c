@@ -4,6 +4,7 @@
 #include "cluster/components.h"
 
 #include "cluster/gaussians.h"
+#include "math/panels.h"
 
 #include <string.h>
 
@@ -63,44 +64,45 @@ void component_squares(int64_t width, int64_t rows, const double *x, const doubl
 
 /* ---- products with a triangle ---- */
 
-/* y_p = sum over j < depth of x_j u_pj, for the eight outputs of a panel and four rows. */
-static void turn_four(int64_t width, int64_t depth, const double *panel, const double *x, double *y) {
-  vector_t sum0 = {0}, sum1 = {0}, sum2 = {0}, sum3 = {0};
-  for (int64_t j = 0; j < depth; j++) {
-    const vector_t column = VECTOR(panel + j * GAUSSIANS_PANEL);
-    sum0 += x[j] * column;
-    sum1 += x[width + j] * column;
-    sum2 += x[2 * width + j] * column;
-    sum3 += x[3 * width + j] * column;
-  }
-  *(vector_t *)y = sum0;
-  *(vector_t *)(y + width) = sum1;
-  *(vector_t *)(y + 2 * width) = sum2;
-  *(vector_t *)(y + 3 * width) = sum3;
+enum { SIDE = PANEL_SIDE, TILE = SIDE * SIDE, PANELS_AT_ONCE = 2 };
+
+_Static_assert((int)PANEL_SIDE == (int)GAUSSIANS_PANEL, "rows are padded for both");
+
+static int64_t groups_of(int64_t rows) {
+  return (rows + SIDE - 1) / SIDE;
 }
 
-static void turn_one(int64_t depth, const double *panel, const double *x, double *y) {
-  vector_t sum = {0};
-  for (int64_t j = 0; j < depth; j++) sum += x[j] * VECTOR(panel + j * GAUSSIANS_PANEL);
-  *(vector_t *)y = sum;
+int64_t component_turn_scratch(int64_t width, int64_t rows) {
+  return groups_of(rows) * SIDE * width;
 }
 
-static void turn_panel(int64_t width, int64_t first, const double *panel, int64_t rows, const double *x,
-                       double *y) {
-  const int64_t depth = first + GAUSSIANS_PANEL; /* what is right of the diagonal is zero */
-  int64_t r = 0;
-  for (; r + ROWS_AT_ONCE <= rows; r += ROWS_AT_ONCE)
-    turn_four(width, depth, panel, x + r * width, y + r * width + first);
-  for (; r < rows; r++) turn_one(depth, panel, x + r * width, y + r * width + first);
+/* Eight rows side by side: differences (width, 8). Rows that are not there are zero. */
+static void difference_of(int64_t width, int64_t rows, const double *x, const double *m, double *out) {
+  for (int64_t c = 0; c < width; c++)
+    for (int64_t r = 0; r < SIDE; r++) out[c * SIDE + r] = r < rows ? x[r * width + c] - m[c] : 0;
 }
 
-/* Panels from the last to the first: a panel reads columns up to its own, so y may overwrite x. */
+/* Outputs [first, first + 8 panels) of a group of rows: what is right of the diagonal of U is zero. */
+static void turn_group(int64_t width, int64_t first, int64_t panels, const double *u, int64_t rows,
+                       const double *differences, double *y) {
+  _Alignas(64) double tiles[PANELS_AT_ONCE * TILE] = {0};
+  outer_add(first + panels * SIDE, differences, panels, u + first * width, width * SIDE, tiles);
+  for (int64_t p = 0; p < panels; p++)
+    for (int64_t r = 0; r < rows; r++)
+      memcpy(y + r * width + first + p * SIDE, tiles + p * TILE + r * SIDE, SIDE * sizeof *y);
+}
+
+/* Panels of U are read once for all rows. */
 void component_turn(int64_t width, const double *u, int64_t rows, const double *x, const double *m,
                     double *differences, double *y) {
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t c = 0; c < width; c++) differences[r * width + c] = x[r * width + c] - m[c];
-  for (int64_t first = width - GAUSSIANS_PANEL; first >= 0; first -= GAUSSIANS_PANEL)
-    turn_panel(width, first, u + first * width, rows, differences, y);
+  for (int64_t r = 0; r < rows; r += SIDE)
+    difference_of(width, rows - r, x + r * width, m, differences + r * width);
+  for (int64_t first = 0; first < width; first += PANELS_AT_ONCE * SIDE) {
+    const int64_t left = (width - first) / SIDE, panels = left < PANELS_AT_ONCE ? left : PANELS_AT_ONCE;
+    for (int64_t r = 0; r < rows; r += SIDE)
+      turn_group(width, first, panels, u, rows - r < SIDE ? rows - r : SIDE, differences + r * width,
+                 y + r * width);
+  }
 }
 
 /* ---- sums of a component ---- */
@@ -120,15 +122,15 @@ void component_share(int64_t width, int64_t n, const share_t *shares, const doub
   }
 }
 
-void component_scale(int64_t width, int64_t n, const share_t *shares, const double *x, const double *m,
-                     double *sums, double *rows) {
+void component_scale(int64_t width, int64_t n, int64_t capacity, const share_t *shares, const double *x,
+                     const double *m, double *sums, double *rows) {
   for (int64_t c = 0; c < width; c += GAUSSIANS_PANEL) {
     const vector_t mean = VECTOR(m + c);
     vector_t sum = {0};
     for (int64_t i = 0; i < n; i++) {
       const vector_t difference = VECTOR(x + shares[i].row * width + c) - mean;
       sum += difference * shares[i].share;
-      *(vector_t *)(rows + i * width + c) = difference * shares[i].root;
+      *(vector_t *)(rows + c * capacity + i * GAUSSIANS_PANEL) = difference * shares[i].root;
     }
     *(vector_t *)(sums + c) += sum;
   }

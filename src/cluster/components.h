@@ -11,10 +11,11 @@
 void component_squares(int64_t width, int64_t rows, const double *x, const double *m, const double *u,
                        int64_t stride, double *z);
 
-/* y (rows, width) = (x - m) Uᵀ for a lower-triangular U in panels (gaussians_t.factor). differences (rows,
- * width) receives x - m, and may be y where there is one row. */
+/* y (rows, width) = (x - m) Uᵀ for a lower-triangular U in panels (gaussians_t.factor). differences: scratch
+ * memory of component_turn_scratch doubles. y may be x. */
 void component_turn(int64_t width, const double *u, int64_t rows, const double *x, const double *m,
                     double *differences, double *y);
+int64_t component_turn_scratch(int64_t width, int64_t rows);
 
 /* One row's part in the sums of a component. */
 typedef struct {
@@ -26,10 +27,9 @@ typedef struct {
 void component_share(int64_t width, int64_t n, const share_t *shares, const double *x, const double *m,
                      double *sums, double *squares);
 
-/* The same sums, and rows (n, width) = root (x - m), whose products with each other are shares of a
- * covariance.
- */
-void component_scale(int64_t width, int64_t n, const share_t *shares, const double *x, const double *m,
-                     double *sums, double *rows);
+/* The same sums, and rows root (x - m), whose products with each other are shares of a covariance: panels of
+ * `capacity` >= n rows (math/panels.h). */
+void component_scale(int64_t width, int64_t n, int64_t capacity, const share_t *shares, const double *x,
+                     const double *m, double *sums, double *rows);
 
 #endif

@@ -48,9 +48,11 @@ ls_status gaussians_create(covariance_form_t covariance, int64_t k, int64_t d, a
   made.offset = arena_new(arena, (size_t)k, sizeof(double));
   made.centre = arena_new(arena, (size_t)width, sizeof(double));
   made.turned = arena_new(arena, rows, sizeof(double));
+  const bool is_tied = covariance == COVARIANCE_TIED;
+  made.work = arena_new(arena, is_tied ? (size_t)component_turn_scratch(width, k) : 0, sizeof(double));
   made.ones = arena_new(arena, (size_t)width, sizeof(double));
   if (made.mean == NULL || made.factor == NULL || made.offset == NULL || made.centre == NULL ||
-      made.turned == NULL || made.ones == NULL)
+      made.turned == NULL || made.work == NULL || made.ones == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for a mixture of %lld components of %lld columns",
                      (long long)k, (long long)d);
   for (int64_t c = 0; c < width; c++) made.ones[c] = 1;
@@ -96,9 +98,8 @@ static void turn_means(gaussians_t *gaussians) {
     for (int64_t i = 0; i < k; i++) sum += gaussians->mean[i * width + c];
     gaussians->centre[c] = sum / (double)k;
   }
-  for (int64_t i = 0; i < k; i++)
-    component_turn(width, gaussians->factor, 1, gaussians->mean + i * width, gaussians->centre,
-                   gaussians->turned + i * width, gaussians->turned + i * width);
+  component_turn(width, gaussians->factor, k, gaussians->mean, gaussians->centre, gaussians->work,
+                 gaussians->turned);
 }
 
 static void read_means(gaussians_t *gaussians, const float *mean) {
@@ -126,7 +127,8 @@ void gaussians_take_centres(gaussians_t *gaussians, const float *centres) {
 /* ---- log-densities ---- */
 
 int64_t gaussians_scratch(const gaussians_t *gaussians, int64_t rows) {
-  return gaussians->covariance <= COVARIANCE_TIED ? 2 * rows * gaussians->width : 0;
+  const int64_t width = gaussians->width;
+  return gaussians->covariance <= COVARIANCE_TIED ? rows * width + component_turn_scratch(width, rows) : 0;
 }
 
 static void finish_logs(const gaussians_t *gaussians, int64_t rows, int64_t component, double *z) {
@@ -138,7 +140,7 @@ static void finish_logs(const gaussians_t *gaussians, int64_t rows, int64_t comp
 
 void gaussians_logs(const gaussians_t *gaussians, int64_t rows, const double *x, double *scratch, double *z) {
   const int64_t k = gaussians->k, width = gaussians->width;
-  double *differences = scratch, *turned = scratch + rows * width;
+  double *turned = scratch, *differences = scratch + rows * width;
   if (gaussians->covariance == COVARIANCE_TIED)
     component_turn(width, gaussians->factor, rows, x, gaussians->centre, differences, turned);
   for (int64_t i = 0; i < k; i++) {

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum {
@@ -45,6 +46,7 @@ typedef struct {
   double *offset; /* (k) */
   double *centre; /* (width): the mean of the means, from which `tied` measures */
   double *turned; /* (k, width): U (m_k - centre), of `tied` */
+  double *work;   /* scratch memory of gaussians_read */
   double *ones;   /* (width) */
 } gaussians_t;
 

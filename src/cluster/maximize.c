@@ -1,6 +1,7 @@
 #include "cluster/maximize.h"
 
 #include "math/cholesky.h"
+#include "math/panels.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -16,6 +17,7 @@ typedef struct {
   double *step;     /* (k, d): m' - m */
   double *factor;   /* as in gaussians_floats_t */
   double *log_root; /* (k): log |det U| */
+  double *moments;  /* (width, width): scratch of one sum of products */
   double *square;   /* (d, d): scratch of one covariance */
   double *inverse;  /* (d, d): scratch of one U */
   arena_t arena;
@@ -24,6 +26,7 @@ typedef struct {
 static ls_status result_create(const maximize_t *in, result_t *out, ls_error *error) {
   const bool is_square = in->covariance <= COVARIANCE_TIED;
   const size_t k = (size_t)in->k, d = (size_t)in->d, area = is_square ? d * d : 0;
+  const size_t width = is_square ? (size_t)gaussians_width(in->d) : 0;
   arena_t *arena = &out->arena;
   out->weight = arena_new(arena, k, sizeof(double));
   out->mean = arena_new(arena, k * d, sizeof(double));
@@ -31,10 +34,11 @@ static ls_status result_create(const maximize_t *in, result_t *out, ls_error *er
   out->factor =
       arena_new(arena, (size_t)gaussians_factor_values(in->covariance, in->k, in->d), sizeof(double));
   out->log_root = arena_new(arena, k, sizeof(double));
+  out->moments = arena_new(arena, width * width, sizeof(double));
   out->square = arena_new(arena, area, sizeof(double));
   out->inverse = arena_new(arena, area, sizeof(double));
   bool all = out->weight != NULL && out->mean != NULL && out->step != NULL && out->factor != NULL &&
-             out->log_root != NULL && out->square != NULL && out->inverse != NULL;
+             out->log_root != NULL && out->moments != NULL && out->square != NULL && out->inverse != NULL;
   return all ? LS_OK : error_set(error, LS_NO_MEMORY, "no memory for the covariances of a mixture");
 }
 
@@ -74,17 +78,19 @@ static ls_status singular(const maximize_t *in, int64_t component, ls_error *err
 /* square (d, d) = Q_k / N_k - step stepᵀ + e I, on and below the diagonal */
 static void full_covariance(const maximize_t *in, int64_t component, result_t *result) {
   const int64_t d = in->d, width = gaussians_width(d);
-  const double *squares = in->moments->squares + component * width * width;
   const double *step = result->step + component * d, rows = rows_of(in, component);
+  triangle_unpack(width, in->moments->squares + (size_t)component * triangle_elements(width),
+                  result->moments);
   for (int64_t i = 0; i < d; i++)
     for (int64_t j = 0; j <= i; j++)
       result->square[i * d + j] =
-          squares[i * width + j] / rows - step[i] * step[j] + (i == j ? in->regularization : 0);
+          result->moments[i * width + j] / rows - step[i] * step[j] + (i == j ? in->regularization : 0);
 }
 
 static void tied_covariance(const maximize_t *in, result_t *result) {
   const int64_t d = in->d, width = gaussians_width(d);
   const double rows = *in->moments->weight;
+  triangle_unpack(width, in->scatter->scatter, result->moments);
   for (int64_t i = 0; i < d; i++)
     for (int64_t j = 0; j <= i; j++) {
       double between = 0;
@@ -92,7 +98,7 @@ static void tied_covariance(const maximize_t *in, result_t *result) {
         between += result->weight[k] * (result->mean[k * d + i] - in->scatter->centre[i]) *
                    (result->mean[k * d + j] - in->scatter->centre[j]);
       result->square[i * d + j] =
-          in->scatter->scatter[i * width + j] / rows - between + (i == j ? in->regularization : 0);
+          result->moments[i * width + j] / rows - between + (i == j ? in->regularization : 0);
     }
 }
 

@@ -15,7 +15,7 @@
 /* What the tied covariance needs of all rows; else NULL. */
 typedef struct {
   const double *centre;  /* (d) */
-  const double *scatter; /* (width, width), on and below the diagonal */
+  const double *scatter; /* scatter_elements(d) */
 } scatter_t;
 
 /* What the moments are of. */

@@ -1,11 +1,9 @@
 #include "cluster/moments.h"
 
-#include "math/gram.h"
+#include "math/panels.h"
 
 #include <math.h>
 #include <string.h>
-
-_Static_assert((int)GRAM_TILE == (int)GAUSSIANS_PANEL, "rows are padded for both");
 
 enum { HEAD = 8 }; /* doubles in front of the shares: a cache line */
 
@@ -19,7 +17,7 @@ static size_t padded(int64_t n) {
 
 static size_t square_elements(covariance_form_t covariance, int64_t k, int64_t width) {
   if (covariance == COVARIANCE_TIED) return 0;
-  return (size_t)(covariance == COVARIANCE_FULL ? k * width * width : k * width);
+  return (size_t)k * (covariance == COVARIANCE_FULL ? triangle_elements(width) : (size_t)width);
 }
 
 size_t moments_elements(covariance_form_t covariance, int64_t k, int64_t d) {
@@ -40,8 +38,10 @@ component_sums_t moments_of(covariance_form_t covariance, int64_t k, int64_t d, 
 ls_status moments_worker_create(const gaussians_t *gaussians, int64_t rows, arena_t *arena,
                                 moments_worker_t *out, ls_error *error) {
   const size_t n = (size_t)rows, k = (size_t)gaussians->k, width = (size_t)gaussians->width;
+  const size_t of_logs = (size_t)gaussians_scratch(gaussians, rows);
+  const size_t scratch = of_logs > n * width ? of_logs : n * width;
   moments_worker_t worker = {.x = arena_new(arena, n * width, sizeof(double)),
-                             .scratch = arena_new(arena, 2 * n * width, sizeof(double)),
+                             .scratch = arena_new(arena, scratch, sizeof(double)),
                              .z = arena_new(arena, n * k, sizeof(double)),
                              .shares = arena_new(arena, n * k, sizeof(share_t)),
                              .counts = arena_new(arena, k, sizeof(int64_t))};
@@ -99,6 +99,10 @@ static void share_rows(const moments_pass_t *pass, moments_worker_t *worker, int
 
 /* ---- moments ---- */
 
+static void add_products(int64_t width, int64_t n, int64_t capacity, const double *rows, double *tiles) {
+  for (int64_t tile = 0; tile < width / PANEL_SIDE; tile++) triangle_add(n, capacity, rows, tile, tiles);
+}
+
 static void add_component(const moments_pass_t *pass, moments_worker_t *worker, int64_t component,
                           component_sums_t *moments) {
   const gaussians_t *gaussians = pass->gaussians;
@@ -110,16 +114,16 @@ static void add_component(const moments_pass_t *pass, moments_worker_t *worker, 
   for (int64_t i = 0; i < n; i++) moments->shares[component] += shares[i].share;
   switch (pass->covariance) {
   case COVARIANCE_TIED:
-    component_scale(width, n, shares, worker->x, mean, sums, worker->scratch);
+    component_scale(width, n, pass->most_rows, shares, worker->x, mean, sums, worker->scratch);
     return;
   case COVARIANCE_DIAGONAL:
   case COVARIANCE_SPHERICAL:
     component_share(width, n, shares, worker->x, mean, sums, moments->squares + component * width);
     return;
   case COVARIANCE_FULL:
-    component_scale(width, n, shares, worker->x, mean, sums, worker->scratch);
-    for (int64_t tile = 0; tile < width / GRAM_TILE; tile++)
-      gram_add(n, width, worker->scratch, tile, moments->squares + component * width * width);
+    component_scale(width, n, pass->most_rows, shares, worker->x, mean, sums, worker->scratch);
+    add_products(width, n, pass->most_rows, worker->scratch,
+                 moments->squares + (size_t)component * triangle_elements(width));
   }
 }
 
@@ -142,15 +146,17 @@ void moments_add(const moments_pass_t *pass, moments_worker_t *worker, int64_t n
 /* ---- scatter of all rows ---- */
 
 size_t scatter_elements(int64_t d) {
-  return (size_t)(gaussians_width(d) * gaussians_width(d));
+  return triangle_elements(gaussians_width(d));
 }
 
 void scatter_add(int64_t d, moments_worker_t *worker, int64_t n, const float *x, const float *weights,
                  const double *centre, double *leaf) {
   const int64_t width = gaussians_width(d);
+  memset(worker->scratch, 0, (size_t)(n * width) * sizeof *worker->scratch);
   for (int64_t r = 0; r < n; r++) {
     const double root = weights == NULL ? 1 : sqrt((double)weights[r]);
-    for (int64_t c = 0; c < d; c++) worker->x[r * width + c] = root * ((double)x[r * d + c] - centre[c]);
+    for (int64_t c = 0; c < d; c++)
+      worker->scratch[panels_at(n, r, c)] = root * ((double)x[r * d + c] - centre[c]);
   }
-  for (int64_t tile = 0; tile < width / GRAM_TILE; tile++) gram_add(n, width, worker->x, tile, leaf);
+  add_products(width, n, n, worker->scratch, leaf);
 }

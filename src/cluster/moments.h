@@ -23,8 +23,8 @@ typedef struct {
   double *weight;      /* (1): sum of the rows' weights */
   double *shares;      /* (k): N */
   double *sums;        /* (k, width): S */
-  double *squares;     /* Q: full (k, width, width), on and below the diagonal; tied: none, the scatter of all
-                        * rows stands for it; diagonal and spherical (k, width), the diagonals */
+  double *squares;     /* Q: full (k, triangle_elements(width)), tiles of math/panels.h; tied: none, the
+                        * scatter of all rows stands for it; diagonal and spherical (k, width), the diagonals */
 } component_sums_t;
 
 /* Doubles of a leaf, a multiple of 8, and its parts. Leaves are aligned to 64 bytes. */
@@ -57,7 +57,7 @@ typedef struct {
 void moments_add(const moments_pass_t *pass, moments_worker_t *worker, int64_t n, const float *x,
                  const float *weights, double *leaf);
 
-/* The scatter of all rows around a point: leaf (1 + width²) padded to 8: see scatter_of. */
+/* The scatter of all rows around a point, sum of (x - c)(x - c)ᵀ: a leaf is the tiles of math/panels.h. */
 size_t scatter_elements(int64_t d);
 void scatter_add(int64_t d, moments_worker_t *worker, int64_t n, const float *x, const float *weights,
                  const double *centre, double *leaf);

@@ -234,6 +234,53 @@ Test(gaussians, one_component_is_the_mean_and_covariance) {
   arena_free(&arena);
 }
 
+/* offset - ½ |U (x - m)|², from the floats */
+static double log_density_of(covariance_form_t form, int64_t d, const gaussians_floats_t *floats, int64_t k,
+                             const double *x) {
+  double sum = 0;
+  for (int64_t i = 0; i < d; i++) {
+    double turned = 0;
+    for (int64_t j = 0; j < d; j++) {
+      const double u = (double)(form == COVARIANCE_FULL       ? floats->factor[(k * d + i) * d + j]
+                                : form == COVARIANCE_TIED     ? floats->factor[i * d + j]
+                                : form == COVARIANCE_DIAGONAL ? floats->factor[k * d + i]
+                                                              : floats->factor[k]);
+      if (form <= COVARIANCE_TIED || i == j) turned += u * (x[j] - (double)floats->mean[k * d + j]);
+    }
+    sum += turned * turned;
+  }
+  return (double)floats->offset[k] - 0.5 * sum;
+}
+
+/* More columns than a panel, more rows than a group, and neither a multiple. */
+Test(gaussians, log_densities_are_their_definition) {
+  enum { WIDE = 35, SOME = 21, TWO = 2, PADDED = 40 };
+  static float mean[TWO * WIDE], factor[TWO * WIDE * WIDE], offset[TWO] = {-1.5F, 2};
+  static double z[SOME * TWO];
+  const gaussians_floats_t floats = {mean, factor, offset};
+  for (int i = 0; i < TWO * WIDE; i++) mean[i] = (float)(i * 37 % 11) / 7;
+  for (int i = 0; i < TWO * WIDE * WIDE; i++)
+    factor[i] = i % WIDE <= i / WIDE % WIDE ? (float)(i % 13) / 5 : 0;
+  for (covariance_form_t form = COVARIANCE_FULL; form <= COVARIANCE_SPHERICAL; form++) {
+    arena_t arena = {0};
+    gaussians_t gaussians;
+    cr_assert_eq(gaussians_create(form, TWO, WIDE, &arena, &gaussians, NULL), LS_OK);
+    cr_assert_eq(gaussians.width, PADDED);
+    double *x = arena_new(&arena, SOME * PADDED, sizeof *x);
+    double *scratch = arena_new(&arena, (size_t)gaussians_scratch(&gaussians, SOME), sizeof *scratch);
+    for (int r = 0; r < SOME; r++)
+      for (int c = 0; c < WIDE; c++) x[r * PADDED + c] = (r * 17 + c * 5) % 23 / 9.0;
+    gaussians_read(&gaussians, &floats);
+    gaussians_logs(&gaussians, SOME, x, scratch, z);
+    for (int i = 0; i < SOME * TWO; i++) {
+      const double expected = log_density_of(form, WIDE, &floats, i % TWO, x + i / TWO * PADDED);
+      cr_expect_float_eq(z[i], expected, 1e-12 * fabs(expected), "form %d: %.17g, not %.17g", (int)form, z[i],
+                         expected);
+    }
+    arena_free(&arena);
+  }
+}
+
 Test(cholesky, factors_multiply_to_the_matrix) {
   enum { N = 21 };
   static double a[N * N], l[N * N], u[N * N];
