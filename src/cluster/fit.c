@@ -1,10 +1,11 @@
 #include "cluster/fit.h"
 
+#include "cluster/gaussian_fit.h"
 #include "cluster/kmeans.h"
 
 #include <string.h>
 
-static const fit_method_t *const methods[] = {&kmeans_method};
+static const fit_method_t *const methods[] = {&kmeans_method, &mixture_method};
 
 enum { METHODS = sizeof methods / sizeof methods[0] };
 
