@@ -109,9 +109,12 @@ static int64_t place_of(const predictions_t *all, const answer_t *answer, int64_
   return row * all->columns + answer->first;
 }
 
-/* The predicted class: the first of the largest values, or the sign of a single score. */
+/* The predicted class: the first of the largest values, or the sign of a single score. A description of the
+ * row begins with its cluster. */
 static int32_t class_of(const predictions_t *all, const answer_t *answer, int64_t row) {
   int64_t first = place_of(all, answer, row), best = 0;
+  if (answer->head != NULL && answer->head->loss->describe != NULL)
+    return (int32_t)element_at(all->mean, all->type, first);
   if (answer->width == 1) return element_at(all->mean, all->type, first) > 0;
   for (int64_t c = 1; c < answer->width; c++)
     if (element_at(all->mean, all->type, first + c) > element_at(all->mean, all->type, first + best))
@@ -247,13 +250,14 @@ static void array_name(const answer_t *answer, const char *what, char out[ARRAY_
            answer->name != NULL ? "/" : "", what);
 }
 
+/* Writes the class of each row, or its cluster, under the name `what`. */
 static ls_status write_classes(store_t *store, const predictions_t *all, const answer_t *answer,
-                               ls_error *error) {
+                               const char *what, ls_error *error) {
   char name[ARRAY_SIZE];
   int32_t *classes = malloc((size_t)all->rows * sizeof *classes);
   if (classes == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " classes", all->rows);
   for (int64_t row = 0; row < all->rows; row++) classes[row] = class_of(all, answer, row);
-  array_name(answer, "class", name);
+  array_name(answer, what, name);
   ls_status status = store_write(store, name, STORE_I32, 1, &all->rows, classes, error);
   free(classes);
   return status;
@@ -269,6 +273,7 @@ typedef struct {
 static ls_status write_columns(store_t *store, const predictions_t *all, const answer_t *answer,
                                const answer_columns_t *range, ls_error *error) {
   const int64_t shape[] = {all->rows, range->width}, n = shape[0] * shape[1];
+  if (range->width == 0) return LS_OK;
   bool is_double = answer->type == ELEMENT_F64;
   char name[ARRAY_SIZE];
   array_name(answer, range->name, name);
@@ -296,14 +301,15 @@ static ls_status write_answer(store_t *store, const answers_t *answers, const an
   loss_part_t part;
   for (size_t i = 0; value_part(answer, i, &part); i++) {
     const answer_columns_t range = {part.name, NULL, part.first, part.width};
-    TRY(write_columns(store, answers->all, answer, &range, error));
+    TRY(part.is_cluster ? write_classes(store, answers->all, answer, part.name, error)
+                        : write_columns(store, answers->all, answer, &range, error));
   }
   for (int d = 0; d < DEVIATIONS; d++) {
     const answer_columns_t range = {deviations[d].name, &deviations[d], 0, answer->width};
     if (is_known(answer, &deviations[d])) TRY(write_columns(store, answers->all, answer, &range, error));
   }
   if (!answer->is_classes) return LS_OK;
-  TRY(write_classes(store, answers->all, answer, error));
+  TRY(write_classes(store, answers->all, answer, "class", error));
   if (answer->names == NULL) return LS_OK;
   return store_write_texts(store, group, "class_names", (const char *const *)answer->names,
                            (size_t)answer->head->classes, error);

@@ -52,6 +52,30 @@ static const key_row_t batch_norm_keys[] = {
     EPSILON,
 };
 
+static const key_row_t centres_keys[] = {
+    {"units", &type_integer, FIELD(units), NULL, .meaning = "number of centres",
+     .range = {.low = 1, .high = INT32_MAX}},
+};
+
+static bool covariance_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"full", "each component has a covariance matrix of its own"},
+      {"tied", "all components share one covariance matrix"},
+      {"diagonal", "each component has a variance for every value"},
+      {"spherical", "each component has one variance"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
+static const key_row_t gaussians_keys[] = {
+    {"units", &type_integer, FIELD(units), NULL, .meaning = "number of components",
+     .range = {.low = 1, .high = INT32_MAX}},
+    {"covariance", &type_choice, FIELD(covariance), "full", .meaning = "form of the covariances",
+     .list = covariance_choice},
+};
+
 static const layer_row_t layer_table[] = {
     {"dense", LAYER_DENSE, "y = activation(W x + b)", KEYS(dense_keys)},
     {"activation", LAYER_ACTIVATION, "y = f(x), element by element", KEYS(activation_keys)},
@@ -76,6 +100,14 @@ static const layer_row_t layer_table[] = {
      LAYER_BRANCHES,
      "y = (layers1(x), layers2(x), ...), lists of layers side by side; for heads with layers of their own",
      {NULL, 0}},
+    {"centres", LAYER_CENTRES,
+     "z_k = -|x - c_k|^2 / 2 for centres c_k of clusters; fitted, not trained, and last in a network",
+     KEYS(centres_keys)},
+    {"gaussians", LAYER_GAUSSIANS,
+     "z_k = log w_k + log N(x; m_k, C_k), the components of a Gaussian mixture; fitted, not trained, and "
+     "last "
+     "in a network",
+     KEYS(gaussians_keys)},
 };
 
 enum { LAYER_KINDS = sizeof layer_table / sizeof layer_table[0] };

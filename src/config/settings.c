@@ -243,6 +243,11 @@ ls_status settings_compare(const settings_t *stored, const settings_t *now, cons
   return LS_OK;
 }
 
+bool settings_use_y(const settings_t *settings) {
+  const char *loss = settings->n_losses == 1 ? settings->losses[0].name : "";
+  return !settings_targets_are_x(settings) && strcmp(loss, "distortion") != 0 && strcmp(loss, "density") != 0;
+}
+
 bool settings_targets_are_x(const settings_t *settings) {
   return settings->data.targets != NULL && strcmp(settings->data.targets, "x") == 0;
 }

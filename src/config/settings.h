@@ -28,6 +28,8 @@ typedef enum {
   LAYER_NOISE,
   LAYER_RESIDUAL,
   LAYER_BRANCHES,
+  LAYER_CENTRES,
+  LAYER_GAUSSIANS,
   LAYER_BRANCH /* one list of a LAYER_BRANCHES; not a kind in YAML */
 } layer_kind_t;
 
@@ -35,7 +37,8 @@ typedef enum {
 typedef struct layer_settings {
   layer_kind_t kind;
   const char *where;             /* "net.yaml:7", for messages; NULL: not read from a file */
-  int64_t units;                 /* dense: outputs, >= 1 */
+  int64_t units;                 /* dense: outputs, >= 1; centres, gaussians: how many */
+  const char *covariance;        /* gaussians: full, tied, diagonal, spherical */
   const char *activation;        /* dense (default identity), activation */
   const char *init;              /* dense: weight initialisation; "auto": chosen by the activation */
   bool bias;                     /* dense, default true */
@@ -327,6 +330,10 @@ ls_status settings_restore(const char *text, size_t length, const char *source, 
 
 /* Whether a loss compares outputs with the features (data.targets: x). */
 bool settings_targets_are_x(const settings_t *settings);
+
+/* Whether the loss compares outputs with y: not if targets are x, nor for distortion and density, which need
+ * no targets. */
+bool settings_use_y(const settings_t *settings);
 
 /* Finds the first key whose value differs between the settings of a run and those that it is resumed with,
  * although the value decides what the stored state means. *path is NULL if there is none; static otherwise.

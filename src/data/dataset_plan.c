@@ -133,7 +133,7 @@ ls_status plan_make(const store_t *store, const settings_t *settings, dataset_pl
                     series_t series[SPLITS], ls_error *error) {
   dataset_plan_t plan;
   memset(&plan, 0, sizeof plan); /* padding too: it travels as bytes */
-  bool by_share = validation_splits_training(settings), has_y = !settings_targets_are_x(settings);
+  bool by_share = validation_splits_training(settings), has_y = settings_use_y(settings);
   split_names_t names;
   TRY(validation_check_folds(settings, error));
   for (int s = 0; s < SPLITS; s++) {

@@ -185,6 +185,7 @@ static ls_status make_engine(point_t *point, ls_error *error) {
                                   .features = training->features};
   if (!point->inputs.wants_gradient) return LS_OK;
   TRY(shards_check(batch, shards, error));
+  TRY(graph_check_trained(training->graph, error));
   TRY(graph_check_rows(training->graph, slice_shape(batch, shards).call_rows, error));
   return engine_create(&inputs, &point->engine, error);
 }

@@ -130,9 +130,11 @@ static ls_status check_outputs(const ls_predictor *predictor, const ls_predictio
   return check_output(&out->epistemic, "epistemic", predictor->uncertainty.epistemic, error);
 }
 
-/* The first of the largest probabilities, or the sign of a single score. row: the head's predictions. */
+/* The first of the largest probabilities, the sign of a single score, or the cluster. row: the head's
+ * predictions. */
 static int32_t class_of(const head_t *head, const double *row) {
   int32_t best = 0;
+  if (head->loss->describe != NULL) return (int32_t)row[0];
   if (head->loss->target != TARGET_LABELS) return -1;
   if (head->outputs == 1) return row[0] > 0;
   for (int32_t c = 1; c < head->outputs; c++)

@@ -156,7 +156,7 @@ static void start(const ls_predictor *predictor, int64_t k, int64_t n) {
     }
     memcpy(s->p, z + r * width + head->first, (size_t)head->outputs * sizeof *s->p);
     for (int64_t j = 0; j < head->outputs && temperature > 0; j++) s->p[j] /= (float)temperature;
-    head->loss->predict(&head->params, head->outputs, s->p);
+    if (head->loss->predict != NULL) head->loss->predict(&head->params, head->outputs, s->p);
     head->loss->slope(head->outputs, s->p, within, s->slopes);
     for (int64_t j = 0; j < head->outputs; j++)
       d[j] = s->slopes[j] * unit / (temperature > 0 ? (float)temperature : 1.0F);

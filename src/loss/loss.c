@@ -1,5 +1,5 @@
 /* The table of losses, and functions for all of them. Each loss has a fast form in float, with terms summed
- * in double, and a definition in double for one row (loss_values.c, loss_classes.c). */
+ * in double, and a definition in double for one row (loss_values.c, loss_classes.c, loss_fitted.c). */
 #include "loss/loss.h"
 
 #include "loss/loss_impl.h"
@@ -15,6 +15,9 @@
   TARGET_VALUES, loss_##name, loss_##name##_reference, false, .prediction = (called)
 #define LABELS_AS(name, called)                                                                              \
   TARGET_LABELS, loss_##name, loss_##name##_reference, true, .prediction = (called)
+#define SCORES_AS(name, called)                                                                              \
+  TARGET_NONE, loss_##name, loss_##name##_reference, false,                                                  \
+      .describe = loss_##name##_describe, .slope = loss_##name##_slope, .prediction = (called)
 #define VALUES(name) VALUES_AS(name, "prediction")
 #define LABELS(name) LABELS_AS(name, "score")
 
@@ -39,6 +42,10 @@ static const loss_t loss_table[] = {
      LABELS(hinge), .one_output = true},
     {"perceptron", "max(0, -lead); with sgd on single rows the rule of Rosenblatt 1958", LABELS(perceptron),
      .one_output = true},
+    {"distortion", "min_k |x - c_k|^2 = -2 max_k z_k of the layer centres; needs no targets",
+     SCORES_AS(distortion, "distance"), .layer = LAYER_CENTRES},
+    {"density", "-log sum_k exp(z_k) of the layer gaussians, the negative log-density; needs no targets",
+     SCORES_AS(density, "log_density"), .layer = LAYER_GAUSSIANS},
 };
 
 bool loss_choice(size_t i, choice_t *out) {
@@ -80,7 +87,7 @@ int64_t loss_classes(const loss_t *loss, int64_t outputs) {
 }
 
 int64_t loss_targets(const loss_t *loss, const loss_params_t *params, int64_t outputs) {
-  return outputs / outputs_per_target(loss, params);
+  return loss->target == TARGET_NONE ? 0 : outputs / outputs_per_target(loss, params);
 }
 
 int64_t loss_row_classes(const loss_t *loss, int64_t outputs) {
@@ -130,11 +137,28 @@ ls_status loss_check(const loss_t *loss, const loss_params_t *params, int64_t ou
 
 /* ---- predictions ---- */
 
+int64_t loss_columns(const loss_t *loss, int64_t outputs) {
+  if (loss->describe == NULL) return outputs;
+  const bool all = loss->evaluate == loss_density && outputs <= LOSS_MOST_RESPONSIBILITIES;
+  return 2 + (all ? outputs : 0);
+}
+
+/* The cluster, what the row's loss follows from, and of a density the responsibilities. */
+static loss_part_t described_part(const loss_t *loss, int64_t outputs, size_t i) {
+  const char *const names[] = {"cluster", loss->prediction, "responsibility"};
+  loss_part_t part = {.first = (int64_t)i, .width = i < 2 ? 1 : loss_columns(loss, outputs) - 2};
+  part.is_cluster = i == 0;
+  snprintf(part.name, sizeof part.name, "%s", names[i]);
+  return part;
+}
+
 size_t loss_parts(const loss_t *loss, const loss_params_t *params) {
+  if (loss->describe != NULL) return loss->evaluate == loss_density ? 3 : 2;
   return (size_t)outputs_per_target(loss, params);
 }
 
 loss_part_t loss_part(const loss_t *loss, const loss_params_t *params, int64_t outputs, size_t i) {
+  if (loss->describe != NULL) return described_part(loss, outputs, i);
   int64_t width = loss_targets(loss, params, outputs);
   loss_part_t part = {.first = (int64_t)i * width, .width = width};
   part.is_deviation = loss->evaluate == loss_gaussian && i == 1;

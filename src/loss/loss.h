@@ -29,8 +29,13 @@ typedef double (*loss_reference_t)(const loss_params_t *params, int64_t width, c
  * deviations. */
 typedef void (*loss_predict_t)(const loss_params_t *params, int64_t width, float *z);
 
-/* slopes (width) = d p_k / d z for one row with predictions p (width). */
+/* slopes (width) = d p_k / d z for one row with predictions p (width); of a loss that describes rows, from z
+ * instead of p, for column k of the description. */
 typedef void (*loss_slope_t)(int64_t width, const float *p, int64_t k, float *slopes);
+
+/* What users see of a row's scores z (width) where they see something else than `width` values: out
+ * (loss_columns). */
+typedef void (*loss_describe_t)(int64_t width, const float *z, double *out);
 
 typedef struct {
   const char *name;
@@ -38,13 +43,15 @@ typedef struct {
   target_kind_t target;
   loss_function_t evaluate;
   loss_reference_t reference;
-  bool is_classification; /* accuracy makes sense; the target may still be values (binary_cross_entropy) */
-  bool one_output;        /* labels: a single output can separate two classes by its sign */
-  bool fixed_units;       /* values that must not be scaled, such as counts */
-  double low, high;       /* values lie in [low, high] unless both are 0 */
-  loss_predict_t predict; /* NULL: outputs are the predictions */
-  loss_slope_t slope;     /* of predict; NULL: 1, for the means of a network with deviations too */
-  const char *prediction; /* the name of a prediction */
+  bool is_classification;   /* accuracy makes sense; the target may still be values (binary_cross_entropy) */
+  bool one_output;          /* labels: a single output can separate two classes by its sign */
+  bool fixed_units;         /* values that must not be scaled, such as counts */
+  double low, high;         /* values lie in [low, high] unless both are 0 */
+  layer_kind_t layer;       /* TARGET_NONE: the layer whose scores it takes, and no other */
+  loss_predict_t predict;   /* NULL: outputs are the predictions */
+  loss_slope_t slope;       /* of predict; NULL: 1, for the means of a network with deviations too */
+  loss_describe_t describe; /* NULL: predictions are the outputs, by `predict` */
+  const char *prediction;   /* the name of a prediction */
 } loss_t;
 
 const loss_t *loss_find(const char *name);
@@ -70,11 +77,19 @@ int64_t loss_row_classes(const loss_t *loss, int64_t outputs);
 /* The targets that the data must provide. */
 target_request_t loss_request(const loss_t *loss, const loss_params_t *params, int64_t outputs);
 
+/* Columns of a row's predictions, deviations included: as many as outputs, unless the loss describes rows. */
+int64_t loss_columns(const loss_t *loss, int64_t outputs);
+
+/* A density of more components says nothing of their responsibilities. */
+enum { LOSS_MOST_RESPONSIBILITIES = 1000 };
+
 /* Predictions consist of parts, which are consecutive columns. There is one part, except for gaussian_nll
- * (prediction, aleatoric_std) and quantile (one part per level). */
+ * (prediction, aleatoric_std), quantile (one part per level), distortion (cluster, distance) and density
+ * (cluster, log_density, responsibility, of width 0 where there are too many). */
 typedef struct {
   char name[32]; /* probability, score, prediction, aleatoric_std, quantile_0.1 */
   int64_t first, width;
+  bool is_cluster;   /* the number of a cluster, from 0 */
   bool is_deviation; /* in units of the target, scaled but not shifted */
 } loss_part_t;
 size_t loss_parts(const loss_t *loss, const loss_params_t *params);

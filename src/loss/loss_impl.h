@@ -31,6 +31,14 @@ LOSS(perceptron)
 void loss_cross_entropy_predict(const loss_params_t *params, int64_t width, float *z);
 void loss_cross_entropy_slope(int64_t width, const float *p, int64_t k, float *slopes);
 
+/* loss_fitted.c */
+LOSS(distortion)
+LOSS(density)
+void loss_distortion_describe(int64_t width, const float *z, double *out);
+void loss_density_describe(int64_t width, const float *z, double *out);
+void loss_distortion_slope(int64_t width, const float *z, int64_t column, float *slopes);
+void loss_density_slope(int64_t width, const float *z, int64_t column, float *slopes);
+
 #undef LOSS
 
 #endif

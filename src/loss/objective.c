@@ -77,6 +77,29 @@ static ls_status check_columns(const settings_t *all, size_t i, const head_t *he
                    all->data.window.length > 0 ? "those that are forecast" : "y", head->targets / each);
 }
 
+static const char *layer_name(layer_kind_t kind) {
+  return kind == LAYER_CENTRES ? "centres" : kind == LAYER_GAUSSIANS ? "gaussians" : "another one";
+}
+
+/* Scores of a fitted layer mean something to its own loss only, and that loss to no other outputs. */
+static ls_status check_scores(const settings_t *all, size_t i, const head_t *head, ls_error *error) {
+  const layer_kind_t last =
+      all->model.n_layers > 0 ? all->model.layers[all->model.n_layers - 1].kind : LAYER_DENSE;
+  const bool is_fitted = last == LAYER_CENTRES || last == LAYER_GAUSSIANS;
+  if (head->loss->target == TARGET_NONE && last != head->loss->layer)
+    return error_set(error, LS_BAD_SETTINGS, "loss: %s is the loss of the layer %s, and the last layer is %s",
+                     head->loss->name, layer_name(head->loss->layer), layer_name(last));
+  if (head->loss->target != TARGET_NONE && is_fitted)
+    return error_set(error, LS_BAD_SETTINGS, "loss: the last layer is %s, whose loss is %s, not %s",
+                     layer_name(last), last == LAYER_CENTRES ? "distortion" : "density", head->loss->name);
+  if (head->loss->target != TARGET_NONE) return LS_OK;
+  if (all->n_losses > 1)
+    return error_set(error, LS_BAD_SETTINGS, "loss: %s stands alone, without other heads", head->loss->name);
+  if (names_targets(&all->losses[i]))
+    return error_set(error, LS_BAD_SETTINGS, "loss.targets: %s has none: leave it out", head->loss->name);
+  return LS_OK;
+}
+
 static ls_status fill_head(objective_t *objective, const settings_t *all, size_t i, int64_t *next,
                            head_t *head, ls_error *error) {
   const loss_settings_t *settings = &all->losses[i];
@@ -90,6 +113,7 @@ static ls_status fill_head(objective_t *objective, const settings_t *all, size_t
   bool is_label = head->loss->target == TARGET_LABELS;
   head->first_target = objective->targets;
   head->targets = is_label ? 1 : loss_targets(head->loss, &head->params, head->outputs);
+  TRY(check_scores(all, i, head, error));
   objective->targets += head->targets;
   head->first_factor = objective->factors;
   head->classes = loss_row_classes(head->loss, head->outputs);
@@ -277,7 +301,7 @@ static double head_evaluate(const objective_t *objective, const head_t *head, in
     int32_t label = 0;
     if (objective->has_labels)
       label = target.labels[r];
-    else
+    else if (head->targets > 0)
       values = target.values + r * objective->targets + head->first_target;
     if (values != NULL && head->loss->target == TARGET_LABELS) label = (int32_t)*values;
     float weight = (float)factor_of(head, target.factors, values != NULL ? (double)*values : label);
@@ -313,7 +337,8 @@ double objective_reference(const objective_t *objective, const double *z, const 
   double total = 0;
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
-    double weight = head->weight * factor_of(head, factors, target[head->first_target]);
+    double first = head->targets > 0 ? target[head->first_target] : 0;
+    double weight = head->weight * factor_of(head, factors, first);
     total += weight * head->loss->reference(&head->params, head->outputs, z + head->first,
                                             target + head->first_target);
   }

@@ -47,6 +47,10 @@ typedef struct {
 } dense_layout_t;
 
 dense_layout_t dense_layout(int64_t in, int64_t out); /* in, out >= 1 */
+/* Where the weight of an output and an input is in the buffer. */
+static inline size_t dense_position(const dense_layout_t *layout, int64_t output, int64_t input) {
+  return (size_t)((output / DENSE_PANEL * layout->padded_in + input) * DENSE_PANEL + output % DENSE_PANEL);
+}
 
 /* Converts plain row-major (out, in) weights to the layout and back. Not for the step loop. */
 void dense_pack(const dense_layout_t *layout, const float *plain, float *packed);

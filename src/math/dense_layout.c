@@ -23,20 +23,16 @@ dense_layout_t dense_layout(int64_t in, int64_t out) {
   return layout;
 }
 
-static size_t position(const dense_layout_t *layout, int64_t output, int64_t input) {
-  return (size_t)((output / DENSE_PANEL * layout->padded_in + input) * DENSE_PANEL + output % DENSE_PANEL);
-}
-
 void dense_pack(const dense_layout_t *layout, const float *plain, float *packed) {
   memset(packed, 0, (size_t)layout->elements * sizeof *packed);
   for (int64_t o = 0; o < layout->out; o++)
-    for (int64_t i = 0; i < layout->in; i++) packed[position(layout, o, i)] = plain[o * layout->in + i];
+    for (int64_t i = 0; i < layout->in; i++) packed[dense_position(layout, o, i)] = plain[o * layout->in + i];
 }
 
 void dense_unpack_rows(const dense_layout_t *layout, const float *packed, int64_t first, int64_t count,
                        float *plain) {
   for (int64_t o = 0; o < count; o++) {
-    const float *from = packed + position(layout, first + o, 0);
+    const float *from = packed + dense_position(layout, first + o, 0);
     for (int64_t i = 0; i < layout->in; i++) plain[o * layout->in + i] = from[i * DENSE_PANEL];
   }
 }
@@ -102,7 +98,7 @@ dense_tile_t dense_tile(const dense_layout_t *layout, int64_t i) {
       .panels = divide_up(outputs, DENSE_PANEL),
       .first_input = first_input,
       .inputs = smaller(end_input, layout->in) - first_input,
-      .offset = (int64_t)position(layout, first_output, first_input),
+      .offset = (int64_t)dense_position(layout, first_output, first_input),
       .elements = (end_input - first_input) * DENSE_PANEL,
       .stride = layout->padded_in * DENSE_PANEL,
   };

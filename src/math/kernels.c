@@ -10,6 +10,7 @@
 /* ---- the table ---- */
 
 extern const product_kernels_t product_fp32_baseline, product_pairs_baseline, product_dot_baseline;
+extern const product_kernels_t product_squares_baseline, product_squares_emulated;
 extern const product_kernels_t product_fp32_emulated, product_tiles_emulated, product_dot_emulated;
 extern const loops_t loops_baseline, loops_emulated;
 extern const activation_t activation_table_baseline[], activation_table_emulated[];
@@ -17,6 +18,7 @@ extern const peaks_t peaks_baseline;
 extern outer_add_t outer_add_baseline, outer_add_emulated;
 #ifdef __x86_64__
 extern const product_kernels_t product_fp32_avx512, product_pairs_avx512, product_dot_avx512;
+extern const product_kernels_t product_squares_avx512;
 extern const product_kernels_t product_dot_avx512_bf16, product_tiles_amx;
 extern const loops_t loops_avx512;
 extern const activation_t activation_table_avx512[];
@@ -26,28 +28,33 @@ extern outer_add_t outer_add_avx512;
 
 static const kernels_t table[ISAS] = {
     [ISA_BASELINE] = {{&product_fp32_baseline, &product_pairs_baseline, &product_dot_baseline},
+                      &product_squares_baseline,
                       &loops_baseline,
                       activation_table_baseline,
                       &peaks_baseline,
                       outer_add_baseline},
 #ifdef __x86_64__
     [ISA_AVX512] = {{&product_fp32_avx512, &product_pairs_avx512, &product_dot_avx512},
+                    &product_squares_avx512,
                     &loops_avx512,
                     activation_table_avx512,
                     &peaks_avx512,
                     outer_add_avx512},
     [ISA_AVX512_BF16] = {{&product_fp32_avx512, &product_pairs_avx512, &product_dot_avx512_bf16},
+                         &product_squares_avx512,
                          &loops_avx512,
                          activation_table_avx512,
                          &peaks_avx512_bf16,
                          outer_add_avx512},
     [ISA_AMX] = {{&product_fp32_avx512, &product_tiles_amx, &product_dot_avx512_bf16},
+                 &product_squares_avx512,
                  &loops_avx512,
                  activation_table_avx512,
                  &peaks_amx,
                  outer_add_avx512},
 #endif
     [ISA_EMULATED] = {{&product_fp32_emulated, &product_tiles_emulated, &product_dot_emulated},
+                      &product_squares_emulated,
                       &loops_emulated,
                       activation_table_emulated,
                       &peaks_baseline,

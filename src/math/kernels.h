@@ -29,6 +29,7 @@ typedef struct {
 
 typedef struct {
   const product_kernels_t *products[ARITHMETICS];
+  const product_kernels_t *squares; /* of differences instead of products (squares.h) */
   const loops_t *loops;
   const activation_t *activations; /* terminated by a row without a name */
   const peaks_t *peaks;

@@ -43,7 +43,8 @@ typedef struct {
   int64_t a_stride;
   const float *b; /* panels of (depth, PRODUCT_PANEL), b_panel words apart */
   int64_t b_panel;
-  float *c; /* rows are c_stride floats apart, panels c_panel floats apart */
+  const float *scales; /* panels like b's, for squares (squares.h); NULL: none */
+  float *c;            /* rows are c_stride floats apart, panels c_panel floats apart */
   int64_t c_stride, c_panel;
   /* a and b of the next call, to prefetch. NULL: prefetches the next panels of this call instead. */
   const float *next_a, *next_b;

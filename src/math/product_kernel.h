@@ -1,5 +1,5 @@
-/* The product of rows with panels of columns, in registers: shared source of product_fp32.c, product_pairs.c
- * and product_dot.c. Each defines `multiply`, which computes the sums of a block.
+/* The product of rows with panels of columns, in registers: shared source of product_fp32.c, product_pairs.c,
+ * product_dot.c and product_squares.c. Each defines `multiply`, which computes the sums of a block.
  *
  * For each step of depth, the factors of a few rows are multiplied with the vectors of the panels. All sums
  * stay in registers until the depth is done. One load of a panel serves many rows and one broadcast factor
@@ -37,7 +37,7 @@ _Static_assert(PRODUCT_PANEL == PRODUCT_TILE, "a panel is as wide as a tile");
 /* A block of rows and panels. Its members are in registers after inlining. */
 typedef struct {
   int64_t depth, a_stride, b_panel, c_stride, c_panel;
-  const float *a, *b;
+  const float *a, *b, *scales;
   const float *fetch; /* what this block prefetches: `lines` cache lines per STRETCH of depth */
   int64_t lines;
   float *c;
@@ -180,6 +180,7 @@ static void walk_group(const product_t *group, int panels, const float *fetch, i
                            .c_panel = group->c_panel,
                            .a = group->a,
                            .b = group->b,
+                           .scales = group->scales,
                            .fetch = fetch,
                            .lines = (floats + shares - 1) / shares,
                            .c = group->c},
@@ -217,6 +218,7 @@ static void store(const product_t *product, const float *start, float slope) {
   ending_t ending = {.activates = start != NULL || slope != 1.0F, .slope = slope};
   for (int64_t p = 0, n = 0; p < panels;
        p += n, group.b += n * product->b_panel, group.c += n * product->c_panel) {
+    if (product->scales != NULL) group.scales = product->scales + p * product->b_panel;
     const int64_t left = product->columns - p * PRODUCT_PANEL, full = left / PRODUCT_PANEL;
     n = full == 0 ? 1 : full < GROUP ? 1 : GROUP;
     float padded[GROUP * PRODUCT_PANEL] = {0};

@@ -244,6 +244,45 @@ static ls_status append_branches(builder_t *b, const layer_settings_t *layer, bo
   return LS_OK;
 }
 
+static node_t *append_points(builder_t *b, const layer_settings_t *layer, const op_t *op, size_t *value) {
+  node_t *node = append_node(b->graph, op, *value, layer->units);
+  node->dense.layout = dense_layout(b->graph->nodes[*value].width, layer->units);
+  *value = node->number;
+  return node;
+}
+
+static ls_status check_points(builder_t *b, const layer_settings_t *layer, const char *name, int64_t in) {
+  if (layer->units < 1)
+    return bad_layer(layer, b->error, "%s: units is %" PRId64 ", must be at least 1", name, layer->units);
+  if (layer->units <= largest_layer / in) return LS_OK;
+  return bad_layer(layer, b->error, "%s: %" PRId64 " x %" PRId64 " numbers are too many", name, layer->units,
+                   in);
+}
+
+static ls_status append_centres(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  (void)has_next;
+  TRY(check_points(b, layer, "centres", b->graph->nodes[*value].width));
+  append_points(b, layer, &op_centres, value);
+  return LS_OK;
+}
+
+static ls_status append_gaussians(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  (void)has_next;
+  const char *name = layer->covariance != NULL ? layer->covariance : "full";
+  const covariance_t *covariance = covariance_find(name);
+  const int64_t in = b->graph->nodes[*value].width;
+  if (covariance == NULL) return bad_layer(layer, b->error, "gaussians: unknown covariance '%.60s'", name);
+  TRY(check_points(b, layer, "gaussians", in));
+  if (in > largest_layer / in / layer->units && strcmp(name, "full") == 0)
+    return bad_layer(layer, b->error,
+                     "gaussians: %" PRId64 " full covariances of %" PRId64 " values are too many",
+                     layer->units, in);
+  node_t *node = append_points(b, layer, &op_gaussians, value);
+  node->fitted.covariance = covariance;
+  covariance_shape(node);
+  return LS_OK;
+}
+
 /* Appends the ops of a layer whose input is node *value, and sets *value to its output node. has_next:
  * layer[1] exists and is the next layer of the same list. */
 typedef ls_status (*append_t)(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value);
@@ -253,7 +292,8 @@ static const append_t append_table[] = {
     [LAYER_SOFTMAX] = append_softmax,       [LAYER_LAYER_NORM] = append_layer_norm,
     [LAYER_BATCH_NORM] = append_batch_norm, [LAYER_DROPOUT] = append_dropout,
     [LAYER_RESIDUAL] = append_residual,     [LAYER_BRANCHES] = append_branches,
-    [LAYER_NOISE] = append_noise,
+    [LAYER_NOISE] = append_noise,           [LAYER_CENTRES] = append_centres,
+    [LAYER_GAUSSIANS] = append_gaussians,
 };
 
 static ls_status append_layers(builder_t *b, const layer_settings_t *layers, size_t n, size_t *value) {
@@ -337,6 +377,27 @@ static ls_status plan_deltas(graph_t *graph, ls_error *error) {
 static const int64_t most_inputs = INT32_MAX;
 static const size_t most_floats = (size_t)1 << 44;
 
+/* A fitted layer scores the whole row, so nothing comes after it or lies beside it. */
+static ls_status check_fitted(const graph_t *graph, ls_error *error) {
+  for (size_t i = 0; i + 1 < graph->n_nodes; i++)
+    if (graph->nodes[i].op->is_fitted)
+      return error_set(error, LS_BAD_SETTINGS,
+                       "model.layers: %s is not the last layer, and a fitted layer can be nothing else",
+                       graph->nodes[i].name);
+  return LS_OK;
+}
+
+const char *graph_fitted_layer(const graph_t *graph) {
+  return graph_output_node(graph)->op->is_fitted ? graph_output_node(graph)->name : NULL;
+}
+
+ls_status graph_check_trained(const graph_t *graph, ls_error *error) {
+  const char *layer = graph_fitted_layer(graph);
+  if (layer == NULL) return LS_OK;
+  return error_set(error, LS_BAD_SETTINGS,
+                   "model.layers: layer %s is fitted, not trained: use `lockstep cluster`", layer);
+}
+
 static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_layers, int64_t inputs,
                        const graph_table_t *tables, size_t n_tables, ls_error *error) {
   builder_t builder = {.graph = graph, .error = error};
@@ -351,6 +412,7 @@ static ls_status build(graph_t *graph, const layer_settings_t *layers, size_t n_
   if (n_tables > 0) TRY(append_tables(&builder, tables, n_tables, &value));
   TRY(append_layers(&builder, layers, n_layers, &value));
   mark_needed_deltas(graph);
+  TRY(check_fitted(graph, error));
   if (graph_flops_per_row(graph) == 0)
     return error_set(error, LS_BAD_SETTINGS, "model.layers has no dense layer: there is nothing to train");
   TRY(plan_deltas(graph, error));
@@ -418,6 +480,7 @@ int64_t graph_outputs(const graph_t *graph) {
 /* Two passes (forward, backward-weights), or three with backward-data if the input of the node needs a
  * delta. */
 double node_flops_per_row(const graph_t *graph, const node_t *node) {
+  if (node->op->is_fitted) return op_fitted_flops(node);
   if (node->op != &op_dense) return 0;
   int passes = graph->nodes[node->inputs[0]].backward.needs_delta ? 3 : 2;
   return 2.0 * passes * (double)node->dense.layout.in * (double)node->dense.layout.out;
@@ -439,27 +502,6 @@ double graph_flops_per_row(const graph_t *graph) {
   double flops = 0;
   for (size_t i = 0; i < graph->n_nodes; i++) flops += node_flops_per_row(graph, &graph->nodes[i]);
   return flops;
-}
-
-/* Prints a table with a line per node. */
-void graph_print(const graph_t *graph, FILE *out) {
-  fprintf(out, "%-16s %9s  %-15s %12s %14s\n", "layer", "outputs", "function", "parameters", "FLOPs per row");
-  for (size_t i = 0; i < graph->n_nodes; i++) {
-    const node_t *node = &graph->nodes[i];
-    int64_t parameters = node->op->has_weight ? node->dense.layout.in * node->dense.layout.out : 0;
-    parameters += (node->dense.has_bias ? node->width : 0) + (node->op->has_scale ? 2 * node->width : 0);
-    char function[32] = "";
-    if (node->activation != NULL) snprintf(function, sizeof function, "%s", node->activation->name);
-    if (node->op == &op_dropout) snprintf(function, sizeof function, "rate %g", node->rate);
-    if (node->op == &op_noise)
-      snprintf(function, sizeof function, "%.4g, mask %.4g", node->deviation, node->rate);
-    if (node->op == &op_add)
-      snprintf(function, sizeof function, "+ %.20s", graph->nodes[node->inputs[0]].name);
-    fprintf(out, "%-16s %9" PRId64 "  %-15s %12" PRId64 " %14.0f\n", node->name, node->width, function,
-            parameters, node_flops_per_row(graph, node));
-  }
-  fprintf(out, "%-16s %9" PRId64 "  %-15s %12" PRId64 " %14.0f\n", "total", graph_outputs(graph), "",
-          graph->parameters, graph_flops_per_row(graph));
 }
 
 ls_status graph_check_rows(const graph_t *graph, int64_t rows, ls_error *error) {

@@ -1,11 +1,12 @@
 /* The network as a graph of primitive ops, with reverse-mode differentiation.
  *
- * An op is a row of functions (op.c, op_random.c, op_row.c, op_batch.c, op_table.c): dense (with its
- * activation fused), activation, softmax, layer_norm, batch_norm, dropout, noise, add, join, take, embedding.
- * Forward visits the nodes in order, backward in reverse. Each op turns the delta of its output (dL/dy) into
- * the deltas of its inputs. If a value is used more than once, the deltas are added. Weight gradients are
- * computed afterwards, tile by tile, from the values and deltas on the tape. So threads can first share the
- * rows and then the blocks of weights, and a tile is summed over shards while it is in cache.
+ * An op is a row of functions (op.c, op_random.c, op_row.c, op_batch.c, op_table.c, op_fitted.c): dense (with
+ * its activation fused), activation, softmax, layer_norm, batch_norm, dropout, noise, add, join, take,
+ * embedding, centres, gaussians. Forward visits the nodes in order, backward in reverse. Each op turns the
+ * delta of its output (dL/dy) into the deltas of its inputs. If a value is used more than once, the deltas
+ * are added. Weight gradients are computed afterwards, tile by tile, from the values and deltas on the tape.
+ * So threads can first share the rows and then the blocks of weights, and a tile is summed over shards while
+ * it is in cache.
  *
  * The graph is constant after creation and shared by all threads. A graph_worker_t holds the scratch memory
  * of one thread. The parameter vector is one flat buffer. Each region is padded with zeros to whole blocks of
@@ -74,6 +75,11 @@ size_t graph_buffer_floats(const graph_t *graph); /* the vector and the copies a
  * batch_norm. Their part of the gradient vector holds the sums from which they are updated, and
  * graph_step_statistics replaces the optimiser there. */
 size_t graph_trained_floats(const graph_t *graph);
+/* The name of a last layer whose parameters are fitted, not trained by gradients: centres1, gaussians1; else
+ * NULL. */
+const char *graph_fitted_layer(const graph_t *graph);
+/* LS_BAD_SETTINGS for a network with a fitted layer: an engine cannot train it. */
+ls_status graph_check_trained(const graph_t *graph, ls_error *error);
 bool graph_has_dropout(const graph_t *graph);    /* with a rate above 0 */
 bool graph_is_random(const graph_t *graph);      /* in training: with dropout or noise */
 int64_t graph_parameters(const graph_t *graph);  /* trained parameters, without padding */
@@ -113,6 +119,9 @@ void graph_unpack(const graph_t *graph, size_t i, const float *vector, float *pl
 void graph_unpack_rows(const graph_t *graph, size_t i, const float *vector, int64_t first, int64_t count,
                        float *plain);
 void graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector);
+
+/* LS_BAD_DATA unless the factors of full and tied gaussians are lower triangular: the kernels count on it. */
+ls_status graph_check_factors(const graph_t *graph, const float *vector, ls_error *error);
 
 /* Updates the copies of the weights from floats [first, first + count) of the vector, whole blocks or tiles.
  * Call it after every change of weights and before the next forward or backward pass of training. Thread-safe

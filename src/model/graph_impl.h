@@ -11,6 +11,9 @@ typedef struct {
   size_t node;
   size_t offset; /* in the vector */
   size_t count;  /* elements of the plain array */
+  /* of matrices: `blocks` of them lie one after the other, each in this layout (in the node); else NULL */
+  const dense_layout_t *layout;
+  int64_t blocks;
 } array_t;
 
 /* A tile of the gradient, and how to compute it. */
@@ -69,7 +72,7 @@ void parameters_place_copies(graph_t *graph); /* after the vector, for the graph
 /* Cuts the placed vector into tiles (tiles.c). */
 ls_status tiles_cut(graph_t *graph, ls_error *error);
 
-/* 2 x weights for each training pass of this node; 0 unless dense. */
+/* 2 x weights for each training pass of this node; for a fitted layer the operations of forward; else 0. */
 double node_flops_per_row(const graph_t *graph, const node_t *node);
 
 static inline const node_t *graph_output_node(const graph_t *graph) {

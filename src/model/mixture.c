@@ -97,10 +97,9 @@ static const struct {
   const char *loss;
   mix_t mix;
 } mixture_table[] = {
-    {"cross_entropy", mix_softmax},
-    {"binary_cross_entropy", mix_logistic},
-    {"poisson_nll", mix_rate},
-    {"gaussian_nll", mix_normal},
+    {"cross_entropy", mix_softmax}, {"binary_cross_entropy", mix_logistic},
+    {"poisson_nll", mix_rate},      {"gaussian_nll", mix_normal},
+    {"density", mix_rate}, /* the mean of densities, component by component */
 };
 
 static mix_t mix_of(const loss_t *loss) {

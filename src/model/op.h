@@ -1,8 +1,8 @@
 /* Private to the model room: nodes of the graph, and the functions of an op.
  *
  * A node is a value (rows, width) and the op that computes it from earlier values. An op is a row of
- * functions, in op.c, op_random.c, op_row.c, op_batch.c or op_table.c. An op always overwrites its results.
- * If a value is used more than once, worker.c lets the op write to scratch memory and adds. */
+ * functions, in op.c, op_random.c, op_row.c, op_batch.c, op_table.c or op_fitted.c. An op always overwrites
+ * its results. If a value is used more than once, worker.c lets the op write to scratch memory and adds. */
 #ifndef MODEL_OP_H
 #define MODEL_OP_H
 
@@ -33,6 +33,18 @@ typedef struct {
   size_t plain_scale, plain_shift, plain_mean, plain_variance;
 } norm_parameters_t;
 
+typedef struct covariance covariance_t;
+
+/* The parameters of gaussians besides the means, which are in dense, as the centres of centres are. Offsets
+ * as above. `layout` is that of one block of the factors: (d, d) of one component (full) or of all (tied),
+ * (K, d) (diagonal). Spherical factors have none: they are K numbers. */
+typedef struct {
+  const covariance_t *covariance;
+  dense_layout_t layout;
+  int64_t blocks;
+  size_t factor, offset, plain_factor, plain_offset;
+} fitted_parameters_t;
+
 /* What take and embedding read of the input. */
 typedef struct {
   int64_t column; /* embedding: the value that is the number of a vector */
@@ -61,6 +73,7 @@ typedef struct {
 
   dense_parameters_t dense;
   norm_parameters_t norm;
+  fitted_parameters_t fitted;
   table_source_t table;
   backward_plan_t backward;
 } node_t;
@@ -71,6 +84,7 @@ typedef struct {
   int64_t rows;
   const precision_t *precision;    /* of products: the graph's in training, otherwise fp32 */
   float *words;                    /* scratch of the thread: the factors of one product */
+  float *work;                     /* scratch of the thread: op->work floats, at least */
   const float *parameters;         /* the whole vector */
   const pass_t *pass;              /* for finish, and for forward of an op that does not span */
   const float *x[NODE_MAX_INPUTS]; /* (rows, width of that input) */
@@ -100,8 +114,11 @@ struct op {
   bool has_scale;     /* has the parameters scale and shift; scale multiplies the factors */
   bool keeps_record;  /* keeps a record of each call, and running statistics in the vector */
   bool keeps_factors; /* keeps (rows, width) floats on the tape between forward and backward */
+  bool is_fitted;     /* its parameters are fitted, not trained: centres, gaussians */
   int in_place;       /* the input that may share the buffer of this op's delta; -1: none */
   bool spans;         /* forward and backward accept several calls at once: rows are independent */
+  /* floats of call->work that forward and backward need for a call of so many rows; NULL: none */
+  size_t (*work)(const node_t *node, int64_t rows);
   void (*forward)(const call_t *call);
   /* the rest of forward, call by call, after a forward that spans; NULL: nothing */
   void (*finish)(const call_t *call);
@@ -123,6 +140,7 @@ extern const op_t op_join;                                   /* op_row.c */
 extern const op_t op_softmax, op_layer_norm;                 /* op_row.c */
 extern const op_t op_batch_norm;                             /* op_batch.c */
 extern const op_t op_take, op_embedding;                     /* op_table.c */
+extern const op_t op_centres, op_gaussians;                  /* op_fitted.c */
 
 /* Whether a dense layer can apply this function itself. The output must determine f'. */
 bool op_dense_fuses(const activation_t *activation);
@@ -130,6 +148,17 @@ bool op_dense_fuses(const activation_t *activation);
 /* Standard normal numbers for columns [first, first + n) of a row of a slice; first is a multiple of 8, and n
  * at most 256. */
 void op_normals(const node_t *node, const pass_t *pass, int64_t row, int64_t first, size_t n, float *out);
+
+/* full, tied, diagonal or spherical; NULL: no such name. */
+const covariance_t *covariance_find(const char *name);
+const char *covariance_name(const covariance_t *covariance);
+/* Whether the factors of a node are lower triangular matrices: full and tied gaussians. */
+bool covariance_is_triangular(const node_t *node);
+/* The factors of one covariance as blocks of matrices: fills layout and blocks, 0 blocks for spherical. */
+void covariance_shape(node_t *node);
+
+/* Operations of forward for one row: a difference, a product and a sum are one each. */
+double op_fitted_flops(const node_t *node);
 
 /* The number of the vector that an embedding takes for a row x of the input; -1: none. */
 int64_t op_embedding_vector(const node_t *node, const float *x);

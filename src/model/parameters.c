@@ -4,6 +4,7 @@
 #include "base/checksum.h"
 #include "model/graph_impl.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ static size_t round_up(size_t n, size_t unit) {
 static array_t *add_array(graph_t *graph, const node_t *node, const char *name, size_t offset,
                           int64_t columns) {
   array_t *array = &graph->arrays[graph->n_arrays++];
+  if (columns > 0) array->layout = &node->dense.layout;
+  array->blocks = 1;
   parameter_t *about = &array->about;
   snprintf(about->name, sizeof about->name, "%s/%s", node->name, name);
   about->dims = columns > 0 ? 2 : 1;
@@ -45,17 +48,34 @@ static size_t place(size_t *next, int64_t n, size_t unit) {
   return at;
 }
 
+/* The parameters of a fitted layer lie among the others, though no gradient reaches them. */
+static void place_fitted(node_t *node, size_t *next) {
+  node->dense.weight = place(next, node->dense.layout.elements, WEIGHT_START);
+  if (node->op != &op_gaussians) return;
+  const int64_t factors = node->fitted.blocks * node->fitted.layout.elements;
+  if (factors > 0) node->fitted.factor = place(next, factors, WEIGHT_START);
+}
+
+static void place_numbers(node_t *node, size_t *next) {
+  if (node->op != &op_gaussians) return;
+  if (node->fitted.blocks == 0) node->fitted.factor = place(next, node->width, BIAS_START);
+  node->fitted.offset = place(next, node->width, BIAS_START);
+}
+
 /* The vector's three regions: weights, in their kernels' layout; biases, scales and shifts; statistics. */
 static void place_regions(graph_t *graph) {
   size_t next = 0, n = graph->n_nodes;
   node_t *node = graph->nodes;
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     if (node[i].op->has_weight)
       node[i].dense.weight = place(&next, node[i].dense.layout.elements, WEIGHT_START);
+    if (node[i].op->is_fitted) place_fitted(&node[i], &next);
+  }
   graph->weight_floats = next = round_up(next, GRAPH_BLOCK);
   for (size_t i = 0; i < n; i++) {
     if (node[i].op == &op_dense && node[i].dense.has_bias)
       node[i].dense.bias = place(&next, node[i].width, BIAS_START);
+    place_numbers(&node[i], &next);
     if (!node[i].op->has_scale) continue;
     node[i].norm.scale = place(&next, node[i].width, BIAS_START);
     node[i].norm.shift = place(&next, node[i].width, BIAS_START);
@@ -91,7 +111,25 @@ static size_t add_plain(size_t *plain, const array_t *array) {
   return at;
 }
 
+/* Centres, or means, factors and offsets. */
+static void list_fitted(graph_t *graph, node_t *node, size_t *plain) {
+  const int64_t d = node->dense.layout.in;
+  const char *name = node->op == &op_centres ? "centre" : "mean";
+  node->dense.plain_weight = add_plain(plain, add_array(graph, node, name, node->dense.weight, d));
+  if (node->op == &op_centres) return;
+  array_t *factor = add_array(graph, node, "factor", node->fitted.factor, node->fitted.blocks > 0 ? d : 0);
+  if (node->fitted.blocks > 0) {
+    factor->layout = &node->fitted.layout;
+    factor->blocks = node->fitted.blocks;
+    factor->about.shape[0] = factor->blocks * factor->layout->out;
+    factor->count = (size_t)(factor->about.shape[0] * d);
+  }
+  node->fitted.plain_factor = add_plain(plain, factor);
+  node->fitted.plain_offset = add_plain(plain, add_array(graph, node, "offset", node->fitted.offset, 0));
+}
+
 static void list_trained(graph_t *graph, node_t *node, size_t *plain) {
+  if (node->op->is_fitted) list_fitted(graph, node, plain);
   if (node->op->has_weight) {
     array_t *weight = add_array(graph, node, "weight", node->dense.weight, node->dense.layout.in);
     weight->about.init = node->dense.init;
@@ -167,8 +205,7 @@ size_t parameter_values(const parameter_t *parameter) {
 
 extent_t graph_extent(const graph_t *graph, size_t i) {
   const array_t *array = &graph->arrays[i];
-  const node_t *node = &graph->nodes[array->node];
-  size_t floats = array->about.is_weight ? (size_t)node->dense.layout.elements : array->count;
+  size_t floats = array->layout != NULL ? (size_t)(array->blocks * array->layout->elements) : array->count;
   return (extent_t){array->offset, round_up(floats, BIAS_START)};
 }
 
@@ -176,10 +213,17 @@ void graph_unpack_rows(const graph_t *graph, size_t i, const float *vector, int6
                        float *plain) {
   const array_t *array = &graph->arrays[i];
   const size_t row = array->count / (size_t)array->about.shape[0];
-  if (array->about.is_weight)
-    dense_unpack_rows(&graph->nodes[array->node].dense.layout, vector + array->offset, first, count, plain);
-  else
+  const dense_layout_t *layout = array->layout;
+  if (layout == NULL) {
     memcpy(plain, vector + array->offset + (size_t)first * row, (size_t)count * row * sizeof *plain);
+    return;
+  }
+  for (int64_t done = 0, n; done < count; done += n) { /* block by block */
+    const int64_t block = (first + done) / layout->out, from = (first + done) % layout->out;
+    n = layout->out - from < count - done ? layout->out - from : count - done;
+    dense_unpack_rows(layout, vector + array->offset + block * layout->elements, from, n,
+                      plain + (size_t)done * row);
+  }
 }
 
 void graph_unpack(const graph_t *graph, size_t i, const float *vector, float *plain) {
@@ -188,10 +232,29 @@ void graph_unpack(const graph_t *graph, size_t i, const float *vector, float *pl
 
 void graph_pack(const graph_t *graph, size_t i, const float *plain, float *vector) {
   const array_t *array = &graph->arrays[i];
-  if (array->about.is_weight)
-    dense_pack(&graph->nodes[array->node].dense.layout, plain, vector + array->offset);
-  else
-    memcpy(vector + array->offset, plain, array->count * sizeof *plain);
+  const dense_layout_t *layout = array->layout;
+  if (layout == NULL) memcpy(vector + array->offset, plain, array->count * sizeof *plain);
+  for (int64_t k = 0; k < array->blocks && layout != NULL; k++)
+    dense_pack(layout, plain + k * layout->out * layout->in, vector + array->offset + k * layout->elements);
+}
+
+ls_status graph_check_factors(const graph_t *graph, const float *vector, ls_error *error) {
+  for (size_t i = 0; i < graph->n_arrays; i++) {
+    const array_t *array = &graph->arrays[i];
+    const dense_layout_t *layout = array->layout;
+    const node_t *node = &graph->nodes[array->node];
+    if (layout == NULL || array->offset != node->fitted.factor || !covariance_is_triangular(node)) continue;
+    for (int64_t k = 0; k < array->about.shape[0]; k++) {
+      const float *block = vector + array->offset + k / layout->out * layout->elements;
+      for (int64_t j = k % layout->out + 1; j < layout->in; j++)
+        if (block[dense_position(layout, k % layout->out, j)] != 0)
+          return error_set(error, LS_BAD_DATA,
+                           "parameters/%s: row %" PRId64 ", column %" PRId64
+                           " is not 0, but each matrix of factors is lower triangular",
+                           array->about.name, k, j);
+    }
+  }
+  return LS_OK;
 }
 
 /* Floats [begin, begin + count) of a layer's weights into its copies. */

@@ -7,12 +7,41 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Prints a table with a line per node. */
+void graph_print(const graph_t *graph, FILE *out) {
+  fprintf(out, "%-16s %9s  %-15s %12s %14s\n", "layer", "outputs", "function", "parameters", "FLOPs per row");
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    int64_t parameters = 0;
+    for (size_t k = 0; k < graph->n_arrays; k++)
+      if (graph->arrays[k].node == i && !graph->arrays[k].about.is_statistic)
+        parameters += (int64_t)graph->arrays[k].count;
+    char function[32] = "";
+    if (node->activation != NULL) snprintf(function, sizeof function, "%s", node->activation->name);
+    if (node->op == &op_dropout) snprintf(function, sizeof function, "rate %g", node->rate);
+    if (node->op == &op_noise)
+      snprintf(function, sizeof function, "%.4g, mask %.4g", node->deviation, node->rate);
+    if (node->op == &op_gaussians)
+      snprintf(function, sizeof function, "%s", covariance_name(node->fitted.covariance));
+    if (node->op == &op_add)
+      snprintf(function, sizeof function, "+ %.20s", graph->nodes[node->inputs[0]].name);
+    fprintf(out, "%-16s %9" PRId64 "  %-15s %12" PRId64 " %14.0f\n", node->name, node->width, function,
+            parameters, node_flops_per_row(graph, node));
+  }
+  fprintf(out, "%-16s %9" PRId64 "  %-15s %12" PRId64 " %14.0f\n", "total", graph_outputs(graph), "",
+          graph->parameters, graph_flops_per_row(graph));
+}
+
+/* ---- passes ---- */
+
 /* Writes "f = relu", "rate 0.2" or nothing. */
 static void detail_text(const node_t *node, char *out, size_t size) {
   out[0] = '\0';
   if (node->activation != NULL) snprintf(out, size, "f = %s", node->activation->name);
   if (node->op == &op_dropout) snprintf(out, size, "rate %g", node->rate);
   if (node->op == &op_noise) snprintf(out, size, "deviation %g, mask %g", node->deviation, node->rate);
+  if (node->op == &op_gaussians)
+    snprintf(out, size, "%s covariance", covariance_name(node->fitted.covariance));
   if (node->op == &op_embedding) snprintf(out, size, "k = x_%" PRId64, node->table.column + 1);
 }
 

@@ -14,6 +14,7 @@ struct graph_worker {
   float *scratch; /* (most_calls, rows, widest delta that is added to) */
   float *bias;    /* (largest tile): sums over rows that are still to be added */
   float *words;   /* (most_calls, rows, most words of a row): factors other than floats */
+  float *work;    /* the most that an op needs for a call */
   arena_t arena;
 };
 
@@ -44,6 +45,17 @@ static int64_t most_words(const graph_t *graph) {
   return most;
 }
 
+/* The most floats that an op needs besides the tape. */
+static size_t most_work(const graph_t *graph, int64_t rows) {
+  size_t most = 0;
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i];
+    const size_t own = node->op->work != NULL ? node->op->work(node, rows) : 0;
+    if (own > most) most = own;
+  }
+  return most;
+}
+
 ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t most_calls, bool train,
                               graph_worker_t **out, ls_error *error) {
   graph_worker_t *worker = calloc(1, sizeof *worker);
@@ -56,7 +68,9 @@ ls_status graph_worker_create(const graph_t *graph, int64_t rows, int64_t most_c
   worker->bias = arena_new(&worker->arena, train ? graph_largest_tile(graph) : 0, sizeof(float));
   size_t words = train ? (size_t)most_words(graph) : 0;
   worker->words = arena_new(&worker->arena, (size_t)(most_calls * rows), words * sizeof(float));
-  if (worker->scratch == NULL || worker->bias == NULL || worker->words == NULL) goto no_memory;
+  worker->work = arena_new(&worker->arena, most_work(graph, rows), sizeof(float));
+  if (worker->scratch == NULL || worker->bias == NULL || worker->words == NULL || worker->work == NULL)
+    goto no_memory;
   *out = worker;
   return LS_OK;
 no_memory:
@@ -100,6 +114,7 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
                  .rows = worker->rows,
                  .precision = &precisions[PRECISION_FP32],
                  .words = worker->words,
+                 .work = worker->work,
                  .parameters = parameters,
                  .to = node->width,
                  .y = at_row(tape->values, node, row),

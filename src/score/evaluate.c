@@ -20,7 +20,8 @@ static ls_status scorer_create(evaluator_t *evaluator, scorer_t *scorer, ls_erro
   scorer->values = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(float));
   scorer->originals = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(double));
   scorer->baseline = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(double));
-  scorer->predictions = arena_new(&evaluator->arena, PREDICT_ROWS * outputs, sizeof(double));
+  scorer->predictions =
+      arena_new(&evaluator->arena, PREDICT_ROWS * (targets > 0 ? outputs : 0), sizeof(double));
   scorer->deviations = arena_new(&evaluator->arena, 2 * PREDICT_ROWS * targets, sizeof(double));
   scorer->counts = arena_new(&evaluator->arena, heads, sizeof *scorer->counts);
   bool all = scorer->values != NULL && scorer->originals != NULL && scorer->baseline != NULL &&

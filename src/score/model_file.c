@@ -211,6 +211,7 @@ static ls_status read_members(const store_t *store, model_t *model, ls_error *er
                        (double)bytes / 1e6);
     memset(model->members[m], 0, bytes);
     TRY(vector_read(store, model->graph, folder, model->members[m], error));
+    TRY(graph_check_factors(model->graph, model->members[m], error));
   }
   model->parameters = model->members[0];
   return LS_OK;

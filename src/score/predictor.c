@@ -28,9 +28,15 @@ static ls_status no_memory(ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for predictions");
 }
 
+/* Whether predictions describe rows instead of giving a value for each output. */
+static bool describes(const objective_t *objective) {
+  return objective->heads[0].loss->describe != NULL; /* such a head stands alone */
+}
+
 static ls_status make(predictor_t *predictor, ls_error *error) {
   size_t rows = (size_t)predictor->rows, inputs = (size_t)graph_inputs(predictor->graph),
          outputs = (size_t)graph_outputs(predictor->graph);
+  if (describes(predictor->objective)) outputs = 0; /* descriptions of rows need no room of their own */
   predictor->values = arena_new(&predictor->arena, rows * outputs, sizeof(double));
   predictor->spread = arena_new(&predictor->arena, rows * outputs, sizeof(double));
   predictor->row = arena_new(&predictor->arena, outputs, sizeof(float));
@@ -186,13 +192,13 @@ static void find_spread(const predictor_t *predictor, int64_t n, double *spread)
 }
 
 bool head_has_deviations(const head_t *head) {
-  return loss_parts(head->loss, &head->params) == 2 &&
+  return head->targets > 0 && loss_parts(head->loss, &head->params) == 2 &&
          loss_part(head->loss, &head->params, head->outputs, 1).is_deviation;
 }
 
 /* Columns of a head's predictions: its outputs but for deviations, which have an array of their own. */
 static int64_t kept_columns(const head_t *head) {
-  return head_has_deviations(head) ? head->targets : head->outputs;
+  return head_has_deviations(head) ? head->targets : loss_columns(head->loss, head->outputs);
 }
 
 int64_t predictions_first(const objective_t *objective, size_t h) {
@@ -207,9 +213,10 @@ static bool has_posterior(const mixture_t *mixture) {
 
 uncertainty_t predictor_uncertainty(const objective_t *objective, const mixture_t *mixture) {
   bool bayesian = has_posterior(mixture);
-  return (uncertainty_t){.aleatoric =
-                             bayesian || predictions_first(objective, objective->n) < objective->outputs,
-                         .epistemic = bayesian || mixture_parts(mixture) > 1};
+  bool has_deviations = false;
+  for (size_t h = 0; h < objective->n; h++) has_deviations |= head_has_deviations(&objective->heads[h]);
+  return (uncertainty_t){.aleatoric = bayesian || has_deviations,
+                         .epistemic = bayesian || (mixture_parts(mixture) > 1 && !describes(objective))};
 }
 
 /* One row of a head whose outputs are means and deviations: the latter become the aleatoric part, once the
@@ -258,6 +265,13 @@ void predictor_predict(predictor_t *predictor, const gather_t *gather, int64_t f
                        row_place_t place, const prediction_rows_t *out) {
   bool is_mixture = mixture_parts(&predictor->mixture) > 1;
   const float *z = predictor_outputs(predictor, gather, first, n, place);
+  const head_t *head = predictor->objective->heads;
+  if (describes(predictor->objective)) {
+    const int64_t columns = loss_columns(head->loss, head->outputs);
+    for (int64_t r = 0; r < n; r++)
+      head->loss->describe(head->outputs, z + r * head->outputs, out->mean + r * columns);
+    return;
+  }
   for (size_t h = 0; h < predictor->objective->n; h++)
     predictor_values(predictor, h, n, z, predictor->values);
   if (is_mixture) find_spread(predictor, n, predictor->spread);

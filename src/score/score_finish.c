@@ -85,6 +85,7 @@ static void regression_metrics(const head_t *head, const double *sums, metrics_t
   int64_t width = head->targets;
   double n = (double)metrics->rows;
   metrics->targets = width;
+  if (width == 0) return; /* a loss without targets is all there is */
   for (int64_t k = 0; k < width; k++, sums += TARGET_SUMS) {
     double total = sums[SUM_DISTANCE_SQUARE] - sums[SUM_DISTANCE] * sums[SUM_DISTANCE] / n;
     metrics->mae += sums[SUM_ABSOLUTE] / n / (double)width;

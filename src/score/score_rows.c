@@ -213,7 +213,7 @@ static void score_head(const evaluation_t *evaluation, scorer_t *scorer, size_t 
     count_labels(score, counts, block, sums);
   } else if (score->classes > 0) {
     count_binary(score, counts, block, sums);
-  } else {
+  } else if (score->head->targets > 0) {
     sum_errors(evaluation, score, block, sums);
     if (coverage->is_quantile)
       count_quantiles(score, counts, block, coverage->n);
@@ -244,7 +244,7 @@ void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *
   if (objective->has_labels) {
     gather_labels(&evaluation->gather, scorer->rows, n, scorer->labels);
     target.labels = scorer->labels;
-  } else {
+  } else if (objective->targets > 0) {
     gather_targets(&evaluation->gather, scorer->rows, n, scorer->values);
     gather_originals(&evaluation->gather, scorer->rows, n, scorer->originals);
     target.values = scorer->values;
@@ -267,7 +267,8 @@ void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *
         .labels = target.labels,
         .outputs = objective->outputs,
         .targets = objective->targets};
-    if (score->classes == 0) predictor_values(scorer->predictor, h, n, z, scorer->predictions);
+    if (score->classes == 0 && score->head->targets > 0)
+      predictor_values(scorer->predictor, h, n, z, scorer->predictions);
     score_head(evaluation, scorer, h, &blocks[h], sums + score->first_sum);
   }
   if (evaluation->split->windows != NULL) sum_baselines(evaluation, scorer, blocks, sums + evaluator->n_sums);

@@ -181,6 +181,7 @@ static ls_status make_engines(trainer_t *trainer, ls_error *error) {
                             .train = &trainer->data.dataset->train,
                             .features = &trainer->data.features,
                             .timed_steps = trainer->options->timing ? steps_left(trainer) : 0};
+  TRY(graph_check_trained(trainer->graph, error));
   TRY(engine_create(&inputs, &trainer->engine, error));
   TRY(trainer_agree(trainer,
                     evaluator_create(trainer->graph, &trainer->objective, &trainer->data.features,

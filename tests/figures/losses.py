@@ -58,6 +58,8 @@ CASES = {
     "huber": by_value(F.huber_loss, delta=0.5),
     "hinge": margin(1),
     "perceptron": margin(0),
+    "distortion": lambda z: -2 * z.max(dim=1).values,
+    "density": lambda z: -z.logsumexp(dim=1),
     "gaussian_nll": gaussian,
     "poisson_nll": lambda z: F.poisson_nll_loss(z, torch.tensor(counts).double(), reduction="none").mean(dim=1),
     "quantile": quantile,

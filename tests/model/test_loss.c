@@ -60,6 +60,8 @@ static const figures_t all_figures[] = {
      smooth_binary_cross_entropy_slope, 0.1, NULL},
     {"hinge", NULL, 0, hinge_value, hinge_slope, 0, NULL},
     {"perceptron", NULL, 0, perceptron_value, perceptron_slope, 0, NULL},
+    {"distortion", NULL, 0, distortion_value, distortion_slope, 0, NULL},
+    {"density", NULL, 0, density_value, density_slope, 0, NULL},
 };
 
 /* The first `columns` columns of a table of figures. */
@@ -198,7 +200,8 @@ static void agree_with_definition(int64_t rows, int64_t width) {
     for (int64_t r = 0; r < rows; r++)
       expected += loss->reference(&params, width, drawn + r * width, t.plain + r * t.width);
     double value = loss->evaluate(&params, rows, width, z, targets_from(&t, 0), delta);
-    cr_expect_float_eq(value, expected, 1e-6 * expected, "%s: %.9g, not %.9g", row.name, value, expected);
+    cr_expect_float_eq(value, expected, 1e-6 * fabs(expected), "%s: %.9g, not %.9g", row.name, value,
+                       expected);
     cr_expect_eq(loss->evaluate(&params, rows, width, z, targets_from(&t, 0), NULL), value);
     targets_destroy(&t);
   }

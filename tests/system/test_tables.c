@@ -42,7 +42,7 @@ static int names_of(const char *table, char names[MOST_NAMES][NAME_SIZE]) {
   return n;
 }
 
-/* What a name wants beside itself; NULL for the others. */
+/* What a name wants beside itself; NULL for the others, and NULL words for a name that training refuses. */
 typedef struct {
   const char *name, *words;
 } special_t;
@@ -61,6 +61,7 @@ static int train_all(const char *table, const char *key, const special_t *specia
   FILE *script = fopen("script", "w");
   cr_assert_not_null(script);
   for (int i = 0; i < n; i++) {
+    if (words_of(special, names[i]) == NULL) continue;
     snprintf(setting, sizeof setting, key, names[i]);
     fprintf(script, "%s " TRAIN "name=%s '%s' %s >%s.log 2>&1 || cat %s.log &\n", run_launcher(ALONE),
             names[i], setting, words_of(special, names[i]), names[i], names[i]);
@@ -77,6 +78,7 @@ static void expect_all_to_learn(const char *table, const char *key, const specia
   char names[MOST_NAMES][NAME_SIZE];
   int n = train_all(table, key, special, names);
   for (int i = 0; i < n; i++) {
+    if (words_of(special, names[i]) == NULL) continue;
     outcome_t outcome = outcome_of(names[i]);
     cr_expect_eq(outcome.epochs, 3);
     cr_expect_lt(outcome.train_loss[2], outcome.train_loss[0], "%s: the loss went from %g to %g", names[i],
@@ -114,6 +116,8 @@ Test(tables, every_loss_falls) {
                                       {"binary_cross_entropy", "data.file=one_hot.h5 " OUTPUTS("5")},
                                       {"hinge", OUTPUTS("5")},
                                       {"perceptron", OUTPUTS("5")},
+                                      {"distortion", NULL},
+                                      {"density", NULL},
                                       {NULL, VALUES OUTPUTS("3")}};
   expect_all_to_learn("loss", "loss=%s", special);
 }
