@@ -33,7 +33,7 @@ typedef struct {
   _Atomic double ran;   /* the same for the processor time of the main thread */
   _Atomic double seen;  /* when the main thread last looked for what it waits for */
   atomic_int lost;      /* whether it has given up waiting: a lost_t */
-  atomic_bool told;     /* valid when lost: a rank on another host has said that it reports */
+  atomic_bool told;     /* another rank has said that it reports which ranks are lost */
   _Atomic double since; /* when the activity began */
   atomic_uint turn;     /* text[turn % 2] is the present activity */
   char text[2][ACTIVITY_TEXT];

@@ -125,8 +125,8 @@ survey_t board_survey(const peer_t *peers, int n, double patience) {
       survey.still += look.state != PEER_STUCK || look.idle >= patience;
       continue;
     }
-    if (look.lost == LOST_NOT) continue;
     survey.told |= look.told;
+    if (look.lost == LOST_NOT) continue;
     survey.is_claimed |= look.lost == LOST_REPORTS;
     if (look.rank < atomic_load(&own->rank)) survey.leads = false;
   }

@@ -48,7 +48,7 @@ typedef struct {
   int waits, works; /* how many wait for others; how many work */
   double rest;      /* the shortest time until one that works is stuck */
   look_t first;     /* of those found, the one of the lowest rank */
-  bool told;        /* a rank that is lost has heard of a reporting rank on another host */
+  bool told;        /* a rank of this host has heard of another that reports */
   bool leads;       /* of the ranks that are lost, this process has the lowest rank */
   bool is_claimed;  /* another rank reports */
 } survey_t;

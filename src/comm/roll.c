@@ -9,9 +9,9 @@
 enum { MOST_SIBLINGS = 4096, ROLL_TAG = 1, ON_THEIR_WAY = 1024 };
 
 typedef struct {
-  int round; /* of the asking rank */
-  int is_question;
-  int found, works; /* of an answer */
+  int round;                /* of the asking rank */
+  int is_question, is_news; /* news: the sender reports that ranks are lost */
+  int found, works;         /* of an answer */
 } roll_message_t;
 
 survey_t roll_survey(const world_t *world, double patience) {
@@ -23,14 +23,18 @@ survey_t roll_survey(const world_t *world, double patience) {
   return survey;
 }
 
+/* News goes on the page, for the ranks of this host. */
 static bool receive(world_t *world, roll_message_t *message, int *from) {
   int there = 0;
   MPI_Status status;
   if (MPI_Iprobe(MPI_ANY_SOURCE, ROLL_TAG, world->all, &there, &status) != MPI_SUCCESS || !there)
     return false;
   *from = status.MPI_SOURCE;
-  return MPI_Recv(message, sizeof *message, MPI_BYTE, *from, ROLL_TAG, world->all, MPI_STATUS_IGNORE) ==
-         MPI_SUCCESS;
+  if (MPI_Recv(message, sizeof *message, MPI_BYTE, *from, ROLL_TAG, world->all, MPI_STATUS_IGNORE) !=
+      MPI_SUCCESS)
+    return false;
+  if (message->is_news) atomic_store(&activity_page()->told, true);
+  return true;
 }
 
 /* The message stays where it is until it has been sent, which this does not wait for: the receiver may be cut
@@ -45,16 +49,20 @@ static void send(world_t *world, int rank, roll_message_t message) {
     MPI_Request_free(&request);
 }
 
+static bool can_send(const world_t *world) {
+  return world->node_of != NULL && world->all != MPI_COMM_NULL && !world->lost;
+}
+
 static bool has_nodes(const world_t *world) {
-  return world->nodes > 1 && world->all != MPI_COMM_NULL && !world->lost;
+  return world->nodes > 1 && can_send(world);
 }
 
 static bool answer(world_t *world, bool works) {
   roll_message_t message;
   int from = 0;
   bool found = false;
-  while (has_nodes(world) && receive(world, &message, &from)) {
-    if (!message.is_question) continue; /* the answer to an earlier question */
+  while (can_send(world) && receive(world, &message, &from)) {
+    if (!message.is_question) continue; /* news, or the answer to an earlier question */
     survey_t survey = {.works = 1};
     if (!works) survey = roll_survey(world, world_patience(world));
     found |= survey.found > 0;
@@ -79,7 +87,7 @@ static int listen(world_t *world, int round, roll_t *roll) {
     if (message.is_question) { /* a rank that asks is alive */
       send(world, from,
            (roll_message_t){.round = message.round, .found = survey->found > 0, .works = survey->works > 0});
-    } else if (message.round == round) {
+    } else if (message.round == round && !message.is_news) {
       roll->works |= message.works != 0;
       roll->found |= message.found != 0;
       bool *answer = &roll->answers[world->node_of[from]];
@@ -101,6 +109,16 @@ static bool is_asked_first(const world_t *world, int r) {
   for (int q = r; q > 0 && world->node_of[q - 1] == world->node_of[r]; q--) place++;
   bool is_last = r + 1 == world->size || world->node_of[r + 1] != world->node_of[r];
   return place == world->place || (place < world->place && is_last);
+}
+
+void roll_tell(world_t *world) {
+  while (world->whole != NULL) world = world->whole;
+  if (!can_send(world)) return;
+  for (int r = 0; r < world->size; r++) {
+    bool is_near = world->node_of[r] == world->node_index;
+    if (r != world->rank && (is_near || is_asked_first(world, r)))
+      send(world, r, (roll_message_t){.is_news = 1});
+  }
 }
 
 /* Asks the ranks of the nodes that have not answered: one of each, or all others. */

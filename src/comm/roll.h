@@ -39,4 +39,8 @@ void roll_call(world_t *world, MPI_Request *request, roll_t *roll);
  * rank does not wait but works. */
 bool roll_answer(world_t *world, bool works);
 
+/* Tells a rank of each other node that this rank reports which ranks are lost. A rank that gives up later,
+ * when this rank has gone, would otherwise take this node for silent and report that. Waits for nothing. */
+void roll_tell(world_t *world);
+
 #endif

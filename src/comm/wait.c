@@ -18,7 +18,8 @@
  *
  * Exactly one rank reports: in the claim, ranks that have given up show it on their pages; the lowest of the
  * host of the stuck rank reports, and without such a host, the lowest of the first host that is left. While
- * it prints, the others wait before they end the job. */
+ * it prints, the others wait before they end the job. On a busy machine ranks notice at different times: the
+ * reporting rank tells the others, so a rank that gives up later does not report too. */
 #include "base/clock.h"
 #include "base/progress.h"
 #include "comm/idle.h"
@@ -36,11 +37,13 @@ enum {
   ABORT_SECONDS = 1,
   QUICK_LOOKS = 100, /* polls before yielding the core: polling MPI takes longer than polling memory */
   YIELDS = 2000,
+  POLLS_TO_SIGN = 64, /* polls between two signs of life: on a busy machine a yield takes milliseconds */
   MOST_ROLLS = 3,
   MOST_TIMEOUTS = 100, /* how long ranks wait for one that works, in timeouts */
 };
 
 static const double LOOK_SECONDS = 0.25, FIRST_SURVEY_SECONDS = 1;
+static const double NEWS_SECONDS = 0.02; /* in which MPI sends what roll_tell has given it */
 
 bool world_reports(const world_t *world) {
   return world->lost ? world->reports : world->rank == 0;
@@ -76,6 +79,7 @@ void world_tell(const world_t *world) {
  * cannot reach the launcher and MPICH keeps trying; there the alarm signal ends the process. */
 void world_end_job(world_t *world) {
   if (!world->reports) pass_seconds(world, world_part_of_timeout(world));
+  watch_lost(world->why.message, false, world_part_of_timeout(world)); /* the report has been printed */
   alarm(ABORT_SECONDS);
   MPI_Abort(MPI_COMM_WORLD, ls_status_exit_code(LS_COMM));
 }
@@ -152,15 +156,18 @@ static void lose(world_t *world, const char *why, roll_t *roll) {
   int first = 0;
   explain(world, why, roll);
   if (watch_was_stopped() || roll->survey.gone > 0) pass_seconds(world, WATCH_SECONDS_FOR_OTHERS);
-  atomic_store(&page->told, roll->found && roll->survey.found == 0);
+  if (roll->found && roll->survey.found == 0) atomic_store(&page->told, true);
   atomic_store(&page->lost, LOST);
   pass_seconds(world, world_part_of_timeout(world));
   survey_t claims = roll_survey(world, world_patience(world));
   while (first < world->nodes && !roll->answers[first]) first++;
-  bool is_host =
-      roll->survey.found > 0 || (!claims.told && (world->nodes == 0 || first == world->node_index));
-  world->reports = claims.leads && !claims.is_claimed && is_host;
-  if (world->reports) atomic_store(&page->lost, LOST_REPORTS);
+  bool is_host = roll->survey.found > 0 || world->nodes == 0 || first == world->node_index;
+  world->reports = claims.leads && !claims.is_claimed && !claims.told && is_host;
+  if (world->reports) {
+    atomic_store(&page->lost, LOST_REPORTS);
+    roll_tell(world);
+    pass_seconds(world, NEWS_SECONDS);
+  }
   watch_lost(world->why.message, world->reports, world_part_of_timeout(world));
   world->lost = true;
 }
@@ -280,6 +287,7 @@ ls_status world_await(world_t *world, int code, MPI_Request *request, const char
       if (wait.time.last > 0) activity_beat(); /* it does not wait any more */
       return LS_OK;
     }
+    if (tries % POLLS_TO_SIGN == POLLS_TO_SIGN - 1) activity_waits(clock_seconds());
     if (code == MPI_SUCCESS && idle_between(tries)) verdict = look_around(world, &wait);
   }
   if (verdict == WAIT_DONE) {
