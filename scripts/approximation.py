@@ -29,6 +29,7 @@ except ImportError as error:
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402 (the backend comes first)
+from pictures.style import indexed  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLOURS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7"]  # Okabe and Ito 2008
@@ -143,7 +144,7 @@ def curve(axes, found, x, y, colour, label):
 
 
 def draw_width(result):
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.4), layout="constrained")
     for i, dimensions in enumerate(sorted({point["dimensions"] for point in result["points"]})):
         found = [point for point in result["points"] if point["dimensions"] == dimensions]
         widths = np.array(curve(left, found, "width", "test", COLOURS[i], f"d = {dimensions}"))
@@ -176,7 +177,7 @@ def study_rows(lockstep, size):
 
 
 def draw_rows(result):
-    figure, both = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained", sharey=True)
+    figure, both = plt.subplots(1, 2, figsize=(7.4, 3.4), layout="constrained", sharey=True)
     for axes, key, x in zip(both, ("by_rows", "by_width"), ("rows", "width")):
         curve(axes, result[key], x, "train", COLOURS[0], "training rows, with their noise")
         curve(axes, result[key], x, "test", COLOURS[3], "test rows, without noise")
@@ -224,7 +225,7 @@ def study_depth(lockstep, size):
 
 def draw_depth(result):
     names = list(dict.fromkeys(point["set"] for point in result))
-    figure, grid = plt.subplots(len(LAYERS), len(names), figsize=(2.1 * len(names), 6.4), layout="constrained",
+    figure, grid = plt.subplots(len(LAYERS), len(names), figsize=(1.5 * len(names), 5.4), layout="constrained",
                                 squeeze=False)
     for point in result:
         axes = grid[point["layers"] - 1][names.index(point["set"])]
@@ -234,8 +235,8 @@ def draw_depth(result):
         axes.contourf(across, up, point["chance"], levels=[0, 0.1, 0.3, 0.5, 0.7, 0.9, 1], cmap="PuOr", alpha=0.35)
         axes.contour(across, up, point["chance"], levels=[0.5], colors="black", linewidths=1)
         axes.scatter(*x.T, c=np.where(y > 0, "#542788", "#b35806"), s=7, edgecolor="white", linewidth=0.3)
-        axes.set_title(f"{point['set']}, {point['layers']} layer{'s' * (point['layers'] > 1)}: "
-                       f"{100 * point['accuracy']:.1f} %", fontsize=8)
+        axes.set_title(f"{point['set']}, {point['layers']} layer{'s' * (point['layers'] > 1)}\n"
+                       f"{100 * point['accuracy']:.1f} %", fontsize=9)
         axes.set(xticks=[], yticks=[])
     return figure, []
 
@@ -250,9 +251,8 @@ def save(folder, name, figure, curves):
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
-    for suffix in (".png", ".svg"):
-        metadata = {"Date": None} if suffix == ".svg" else None  # same figures, same file
-        figure.savefig(folder / (name + suffix), dpi=110, metadata=metadata)
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})  # same figures, same file
+    indexed(figure, 120).save(folder / f"{name}.png", optimize=True)
     plt.close(figure)
     print(folder / f"{name}.png")
 
