@@ -79,15 +79,16 @@ LS_API int ls_model_fills_missing(const ls_model *model);
 /* A head: outputs of a network that have a loss of their own. A network has one head, unless its settings
  * list several. */
 typedef struct {
-  const char *name;     /* "head1" where the settings give none */
-  const char *loss;     /* "cross_entropy" */
-  const char *kind;     /* of its predictions: "probability", "score", "prediction" */
+  const char *name; /* "head1" where the settings give none */
+  const char *loss; /* "cross_entropy" */
+  const char *kind; /* of its predictions: "probability", "score", "prediction"; "distance", "log_density" */
   int64_t first, width; /* its columns of the predictions */
-  int64_t classes;      /* the number of classes; 0: the head predicts values */
+  int64_t classes;      /* the number of classes or clusters; 0: the head predicts values */
 } ls_head;
 
 LS_API int64_t ls_model_heads(const ls_model *model);
-/* Describes head h. */
+/* Describes head h. Predictions of kind "distance" have the columns cluster and distance; those of kind
+ * "log_density" cluster, log-density and, for up to 1,000 components, the responsibility of each. */
 LS_API void ls_model_head(const ls_model *model, int64_t h, ls_head *out);
 /* The name of class i of head h; NULL if the training file named none. */
 LS_API const char *ls_model_class_name(const ls_model *model, int64_t h, int64_t i);
@@ -139,10 +140,10 @@ typedef struct {
 
 /* Where predictions go. Every array is optional. */
 typedef struct {
-  ls_output mean;      /* (rows, outputs): probabilities, or values in original units */
+  ls_output mean;      /* (rows, outputs): probabilities, values in original units, what ls_model_head says */
   ls_output aleatoric; /* (rows, outputs): standard deviation of the noise in the data */
   ls_output epistemic; /* (rows, outputs): standard deviation of what the model does not know */
-  int32_t *classes;    /* (rows, heads): the predicted class, -1 for a head that predicts values */
+  int32_t *classes;    /* (rows, heads): the predicted class or cluster, -1 for a head that predicts values */
 } ls_predictions;
 
 /* Predicts `rows` rows of raw features: scaling, encoding and basis functions are applied here. x has

@@ -111,9 +111,10 @@ class Contents:
 
     # ---- as one text, for files that hold parameters in their own way ----
 
-    def to_text(self):
-        """Everything but parameters, in letters."""
-        rest = Contents({k: v for k, v in self.arrays.items() if not is_parameter(k)}, self.attributes)
+    def to_text(self, keep=()):
+        """Everything but parameters, in letters; those of layers whose name begins with a word of `keep` stay."""
+        kept = lambda name: not is_parameter(name) or name.split("/")[-2].startswith(tuple(keep))
+        rest = Contents({k: v for k, v in self.arrays.items() if kept(k)}, self.attributes)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **rest.to_arrays())
         return base64.b64encode(buffer.getvalue()).decode()
@@ -157,9 +158,9 @@ def parameter_order(settings, tables=0):
             elif kind == "branches":
                 for branch in keys:
                     visit(branch)
-            elif kind in ("dense", "layer_norm", "batch_norm"):
+            elif kind in ("dense", "layer_norm", "batch_norm", "centres", "gaussians"):
                 counts[kind] = counts.get(kind, 0) + 1
-                keys = keys if isinstance(keys, dict) else {"units": keys} if kind == "dense" else {}
+                keys = keys if isinstance(keys, dict) else {"units": keys} if keys is not None else {}
                 found.append((f"{kind}{counts[kind]}", kind, keys))
 
     for t in range(tables):

@@ -53,6 +53,26 @@ def _dense(steps, step, x):
     return y + steps.parameter(step["layer"], "bias") if steps.has_parameter(step["layer"], "bias") else y
 
 
+def _centres(steps, step, x):
+    return x.dtype.type(-0.5) * ((x[:, None] - steps.parameter(step["layer"], "centre")[None]) ** 2).sum(axis=2)
+
+
+def _gaussians(steps, step, x):
+    mean, factor, offset = (steps.parameter(step["layer"], name) for name in ("mean", "factor", "offset"))
+    apart, d = x[None] - mean[:, None], x.shape[1]  # (K, rows, d)
+    if step["covariance"] in ("full", "tied"):
+        factor = factor.reshape(-1, d, d)
+        apart = apart @ factor.transpose(0, 2, 1)
+    else:
+        apart = apart * factor.reshape(len(mean), 1, -1)
+    return (offset[:, None] - x.dtype.type(0.5) * (apart ** 2).sum(axis=2)).T
+
+
+def _logsumexp(x):
+    most = x.max(axis=1, keepdims=True)
+    return most + np.log(np.exp(x - most).sum(axis=1, keepdims=True))
+
+
 RULES = {
     "columns": lambda s, a, x: x[:, s["array"]],
     "missing": lambda s, a, x: np.isnan(x) * 1.0,
@@ -77,6 +97,11 @@ RULES = {
     "activation": lambda s, a, x: ACTIVATIONS[s["name"]](x).astype(x.dtype),
     "embedding": lambda s, a, x: x @ a.parameter(s["layer"], "weight").T,
     "dense": lambda s, a, x: _dense(a, s, x),
+    "centres": lambda s, a, x: _centres(a, s, x),
+    "gaussians": lambda s, a, x: _gaussians(a, s, x),
+    "argmax": lambda s, a, x: x.argmax(axis=1)[:, None],
+    "largest": lambda s, a, x: x.max(axis=1, keepdims=True),
+    "logsumexp": lambda s, a, x: _logsumexp(x),
     "layer_norm": lambda s, a, x: _layer_norm(a, s, x),
     "batch_norm": lambda s, a, x: _batch_norm(a, s, x),
 }

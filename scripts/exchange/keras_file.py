@@ -11,6 +11,7 @@ from . import Refused
 from .contents import Contents, parameter_order
 
 _ABOUT = "lockstep.txt"
+_CONSTANT = ("centres", "gaussians")  # layers that Keras does not have: their parameters are constants, and in _ABOUT
 
 
 def _keras():
@@ -85,6 +86,25 @@ class _Builder:
                                                name=_layer_name(step["layer"]))
         return self.norm(step, x, layer, ("scale", "shift", "mean", "variance"))
 
+    def centres(self, step, x):
+        centre = np.asarray(self.steps.parameter(step["layer"], "centre"), np.float32)
+        return self.ops.sum(self.ops.square(self.ops.expand_dims(x, 1) - centre), axis=2) * np.float32(-0.5)
+
+    def gaussians(self, step, x):
+        mean, factor, offset = (np.asarray(self.steps.parameter(step["layer"], name), np.float32)
+                                for name in ("mean", "factor", "offset"))
+        d = mean.shape[1]
+        apart = self.ops.expand_dims(x, 0) - mean[:, None]
+        if step["covariance"] in ("full", "tied"):
+            moved = self.ops.matmul(apart, factor.reshape(-1, d, d).transpose(0, 2, 1))
+        else:
+            moved = apart * factor.reshape(len(mean), 1, -1)
+        square = self.ops.sum(self.ops.square(moved), axis=2)
+        return self.ops.transpose(offset[:, None] - square * np.float32(0.5))
+
+    def logsumexp(self, step, x):
+        return self.ops.logsumexp(x, axis=1, keepdims=True)
+
     def function(self, step, x):
         return getattr(self.ops, step["name"])(x)
 
@@ -106,6 +126,8 @@ class _Builder:
             "constant": lambda: x[0] * np.float32(step["scale"]) + np.float32(step["offset"]),
             "power": lambda: x[0] ** step["exponent"],
             "dropout": lambda: self.layers.Dropout(step["rate"])(x[0]),
+            "argmax": lambda: ops.expand_dims(ops.argmax(x[0], axis=1), 1),
+            "largest": lambda: ops.max(x[0], axis=1, keepdims=True),
             "softmax": lambda: self.layers.Softmax()(x[0]),
             "embedding": lambda: self.dense(step, x[0]),
         }
@@ -128,7 +150,7 @@ def write(steps, path, source="a model"):
         raise Refused(f"{path}: Keras asks for a name that ends in .keras")
     _Builder(steps).run().save(path)
     with zipfile.ZipFile(path, "a") as file:
-        file.writestr(_ABOUT, steps.contents.to_text())
+        file.writestr(_ABOUT, steps.contents.to_text(keep=_CONSTANT))
     return [path]
 
 
@@ -153,6 +175,6 @@ def read(path, settings=None):
     for folder in contents.members():
         prefix = "" if folder == "parameters" else f"member{folder.split('/')[1]}_"
         for layer, kind, _ in parameter_order(contents.settings, tables):
-            for name, value in zip(_NAMES[kind], model.get_layer(prefix + layer).get_weights()):
+            for name, value in zip(_NAMES.get(kind, ()), () if kind in _CONSTANT else model.get_layer(prefix + layer).get_weights()):
                 contents.arrays[f"{folder}/{layer}/{name}"] = value.T if name == "weight" else value
     return contents

@@ -11,7 +11,7 @@ _ACTIVATIONS = {"sigmoid": ("Sigmoid", {}), "tanh": ("Tanh", {}), "relu": ("Relu
                 "gelu": ("Gelu", {}), "softplus": ("Softplus", {}), "mish": ("Mish", {}),
                 "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}), "hard_swish": ("HardSwish", {})}
 _FUNCTIONS = {"cos": "Cos", "exp": "Exp", "log": "Log", "sqrt": "Sqrt"}
-_TYPES = {"float32": 1, "float64": 11}
+_TYPES = {"float32": 1, "int64": 7, "float64": 11}
 
 
 class _Builder:
@@ -146,6 +146,47 @@ class _Builder:
         return self.node("Gemm", inputs, out, transB=1)
 
     embedding = dense
+
+    def centres(self, step, x, out):
+        last = self.constant(out + "/last", np.array([2], np.int64))
+        wide = self.node("Unsqueeze", [x, self.constant(out + "/axis", np.array([1], np.int64))], out + "/wide")
+        apart = self.node("Sub", [wide, self.parameter(step, "centre")], out + "/apart")
+        square = self.node("ReduceSum", [self.node("Mul", [apart, apart], out + "/squares"), last], out + "/square", keepdims=0)
+        return self.node("Mul", [square, self.number(step, "half", -0.5)], out)
+
+    def gaussians(self, step, x, out):
+        axes = {i: self.constant(f"{out}/axis{i}", np.array([i], np.int64)) for i in (0, 1, 2)}
+        mean, factor, offset = (self.parameter(step, name) for name in ("mean", "factor", "offset"))
+        units, d = self.steps.parameter(step["layer"], "mean").shape
+        apart = self.node("Sub", [self.node("Unsqueeze", [x, axes[0]], out + "/rows"),
+                                  self.node("Unsqueeze", [mean, axes[1]], out + "/means")], out + "/apart")
+        shape = {"full": [units, d, d], "tied": [1, d, d], "diagonal": [units, 1, d], "spherical": [units, 1, 1]}
+        shape = self.constant(out + "/shape", np.array(shape[step["covariance"]], np.int64))
+        factor = self.node("Reshape", [factor, shape], out + "/factors")
+        if step["covariance"] in ("full", "tied"):
+            factor = self.node("Transpose", [factor], out + "/transposed", perm=[0, 2, 1])
+            moved = self.node("MatMul", [apart, factor], out + "/moved")
+        else:
+            moved = self.node("Mul", [apart, factor], out + "/moved")
+        square = self.node("ReduceSum", [self.node("Mul", [moved, moved], out + "/squares"), axes[2]], out + "/square",
+                           keepdims=0)
+        z = self.node("Sub", [self.node("Unsqueeze", [offset, axes[1]], out + "/offsets"),
+                              self.node("Mul", [square, self.number(step, "half", 0.5)], out + "/halves")], out + "/z")
+        return self.node("Transpose", [z], out, perm=[1, 0])
+
+    def argmax(self, step, x, out):
+        self.types[out] = np.dtype("int64")
+        return self.node("ArgMax", [x], out, axis=1, keepdims=1)
+
+    def largest(self, step, x, out):
+        return self.node("ReduceMax", [x, self.constant(out + "/axis", np.array([1], np.int64))], out, keepdims=1)
+
+    def logsumexp(self, step, x, out):
+        axis = self.constant(out + "/axis", np.array([1], np.int64))
+        most = self.node("ReduceMax", [x, axis], out + "/most", keepdims=1)
+        terms = self.node("Exp", [self.node("Sub", [x, most], out + "/less")], out + "/terms")
+        sums = self.node("Log", [self.node("ReduceSum", [terms, axis], out + "/sum", keepdims=1)], out + "/log")
+        return self.node("Add", [most, sums], out)
 
     def layer_norm(self, step, x, out):
         return self.node("LayerNormalization", [x, self.parameter(step, "scale"), self.parameter(step, "shift")], out,

@@ -21,7 +21,12 @@ embedding are those of `layer` ("dense1", in an ensemble "member2.dense1").
     constant   scale, offset    x scale + offset, two numbers
     power      exponent         x multiplied by itself
     function   name             cos, exp, log, sqrt, square
+    argmax                      the column of the largest value of a row, the first of equal ones, int64: (rows, 1)
+    largest                     that value: (rows, 1)
+    logsumexp                   log of the sum of exp, over a row: (rows, 1)
     dense, embedding, layer_norm, batch_norm, dropout, softmax, activation
+    centres                     -1/2 of the squared distances of a row from the rows of `centre`
+    gaussians  covariance       offset_k - 1/2 |U_k (x - mean_k)|^2, U_k from `factor` (docs/guide/model.md)
     output     name             x is a prediction
 """
 import numpy as np
@@ -225,6 +230,13 @@ class _Member:
         rate = float(keys["rate"] if isinstance(keys, dict) else keys)
         return self.steps.add("dropout", [x], rate=rate) if rate > 0 else x
 
+    def centres(self, x, keys):
+        return self.steps.add("centres", [x], layer=self.name("centres"))
+
+    def gaussians(self, x, keys):
+        covariance = keys.get("covariance", "full") if isinstance(keys, dict) else "full"
+        return self.steps.add("gaussians", [x], layer=self.name("gaussians"), covariance=covariance)
+
     def noise(self, x, keys):
         return x  # of training alone
 
@@ -252,7 +264,7 @@ def _width(steps, settings):
     def width(layers, inputs):
         for item in layers:
             (kind, keys), = item.items() if isinstance(item, dict) else ((item, None),)
-            if kind == "dense":
+            if kind in ("dense", "centres", "gaussians"):
                 inputs = int(keys["units"] if isinstance(keys, dict) else keys)
             elif kind == "branches":
                 inputs = sum(width(branch, inputs) for branch in keys)
@@ -287,6 +299,8 @@ def _head_targets(head):
     """Columns of targets: classes have one."""
     if head["loss"] in ("cross_entropy", "hinge", "perceptron"):
         return 1
+    if head["loss"] in ("distortion", "density"):
+        return 0
     share = {"gaussian_nll": 2, "quantile": len(head["levels"])}.get(head["loss"], 1)
     return head["count"] // share
 
@@ -358,8 +372,27 @@ def _gaussian(steps, head, z):
     _output(steps, head, "std", _unscaled(steps, head, deviation, width=True))
 
 
+_MOST_RESPONSIBILITIES = 1000  # as lockstep predict
+
+
+def _clusters(steps, head, z):
+    """The cluster of a row, and its distance; or the log-density, and the components' shares in it."""
+    _output(steps, head, "cluster", steps.add("argmax", [z]))
+    if head["loss"] == "distortion":
+        square = steps.add("constant", [steps.add("largest", [z])], scale=-2.0, offset=0.0)
+        return _output(steps, head, "distance", steps.add("function", [square], name="sqrt"))
+    _output(steps, head, "log_density", steps.add("logsumexp", [z]))
+    if head["count"] <= _MOST_RESPONSIBILITIES:
+        _output(steps, head, "responsibility", steps.add("softmax", [z]))
+    return None
+
+
 def _head(steps, head, z):
     loss = head["loss"]
+    if loss in ("distortion", "density"):
+        if len(z) > 1:
+            raise Refused("an ensemble of clusterings cannot be expressed: write its members one by one")
+        return _clusters(steps, head, z[0])
     if loss in ("cross_entropy", "binary_cross_entropy"):
         return _output(steps, head, "probability", _probabilities(steps, head, z))
     if loss in ("hinge", "perceptron"):

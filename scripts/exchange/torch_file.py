@@ -44,7 +44,40 @@ _LINES = {
     "softmax": "torch.softmax({x}, dim=1)",
     "dense": "self.{layer}({x})", "embedding": "self.{layer}({x})", "layer_norm": "self.{layer}({x})",
     "batch_norm": "self.{layer}({x})", "dropout": "self.{out}({x})",
+    "centres": "self.{layer}({x})", "gaussians": "self.{layer}({x})",
+    "argmax": "{x}.argmax(dim=1, keepdim=True)", "largest": "{x}.max(dim=1, keepdim=True).values",
+    "logsumexp": "{x}.logsumexp(dim=1, keepdim=True)",
 }
+
+# Modules that PyTorch does not have, for networks that use them.
+_MODULES = {"centres": '''
+
+class Centres(nn.Module):
+    """-1/2 of the squared distances of a row from the centres."""
+
+    def __init__(self, units, inputs):
+        super().__init__()
+        self.centre = nn.Parameter(torch.zeros(units, inputs))
+
+    def forward(self, x):
+        return -0.5 * ((x[:, None] - self.centre) ** 2).sum(dim=2)
+''', "gaussians": '''
+
+class Gaussians(nn.Module):
+    """log w_k + log N(x; m_k, C_k) = offset_k - 1/2 |U_k (x - m_k)|^2, with C_k^-1 = U_k' U_k."""
+
+    def __init__(self, units, inputs, factors, shape):
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(units, inputs))
+        self.factor = nn.Parameter(torch.zeros(factors))
+        self.offset = nn.Parameter(torch.zeros(units))
+        self.shape = shape
+
+    def forward(self, x):
+        apart, factor = x[None] - self.mean[:, None], self.factor.reshape(self.shape)
+        moved = apart @ factor.transpose(1, 2) if self.shape[1] > 1 else apart * factor
+        return (self.offset[:, None] - 0.5 * (moved ** 2).sum(dim=2)).T
+'''}
 
 _HEAD = '''"""The network of {source}, written by lockstep's scripts/export_model.py. Needs PyTorch alone."""
 import pathlib
@@ -52,7 +85,7 @@ import pathlib
 import torch
 from torch import nn
 from torch.nn import functional as F
-
+{modules}
 
 class Network(nn.Module):
     """Rows of x (rows, {columns}) as float64 to a dict of predictions: {outputs}."""
@@ -92,6 +125,7 @@ if __name__ == "__main__":
 # lockstep's name of an array, and PyTorch's
 _NAMES = {"dense": {"weight": "weight", "bias": "bias"}, "embedding": {"weight": "weight"},
           "layer_norm": {"scale": "weight", "shift": "bias"},
+          "centres": {"centre": "centre"}, "gaussians": {"mean": "mean", "factor": "factor", "offset": "offset"},
           "batch_norm": {"scale": "weight", "shift": "bias", "mean": "running_mean", "variance": "running_var"}}
 
 
@@ -104,6 +138,12 @@ def _module(steps, step):
     if step["op"] in ("dense", "embedding"):
         out, inputs = get("weight").shape
         return f"nn.Linear({inputs}, {out}, bias={steps.has_parameter(step['layer'], 'bias')})"
+    if step["op"] == "centres":
+        return f"Centres{get('centre').shape}"
+    if step["op"] == "gaussians":
+        (units, d), factors = get("mean").shape, get("factor").shape
+        shape = {"full": (units, d, d), "tied": (1, d, d), "diagonal": (units, 1, d), "spherical": (units, 1, 1)}
+        return f"Gaussians({units}, {d}, {factors}, {shape[step['covariance']]})"
     width = len(get("scale"))
     if step["op"] == "layer_norm":
         return f"nn.LayerNorm({width}, eps={step['epsilon']!r})"
@@ -131,7 +171,8 @@ def _source(steps, source):
             line = _ACTIVATIONS[step["name"]] if op == "activation" else _LINES[op]
             forward.append(f"{step['out']} = {line.format(**fields)}")
     indent = "\n".join
-    return _HEAD.format(source=os.path.basename(source), columns=steps.columns,
+    modules = "".join(text for op, text in _MODULES.items() if any(step["op"] == op for step in steps.list))
+    return _HEAD.format(modules=modules, source=os.path.basename(source), columns=steps.columns,
                         outputs=", ".join(output["name"] for output in steps.outputs),
                         init=indent(" " * 8 + line for line in init), forward=indent(" " * 8 + line for line in forward),
                         result=", ".join(result))
@@ -221,13 +262,16 @@ def _read_foreign(path, state, settings):
                           f"{', '.join(names.values())}")
         for ours, theirs in names.items():
             value = tensors[theirs]
-            if value.ndim != (2 if kind == "dense" and ours == "weight" else 1):
+            if kind not in _MODULES and value.ndim != (2 if kind == "dense" and ours == "weight" else 1):
                 raise Refused(f"{path}: {module}.{theirs} has the shape {value.shape}, which no {kind} has")
             parameters[f"{layer}/{ours}"] = value
         if kind == "dense" and len(tensors["weight"]) != int(keys["units"]):
             raise Refused(f"{path}: {module} has {len(tensors['weight'])} outputs, but {layer} of the settings has "
                           f"{keys['units']}")
         if inputs is None:
-            first = tensors["weight"]
+            first = tensors.get("weight", tensors.get("centre", tensors.get("mean")))
+            if kind in _MODULES:
+                inputs = first.shape[1]
+                continue
             inputs = first.shape[1] if kind == "dense" else first.shape[0]
     return plain_contents(settings, int(inputs), parameters)

@@ -156,7 +156,8 @@ void ls_model_head(const ls_model *model, int64_t h, ls_head *out) {
                    .loss = head->loss->name,
                    .kind = head->loss->prediction,
                    .first = predictions_first(objective, (size_t)h),
-                   .classes = loss_row_classes(head->loss, head->outputs)};
+                   .classes = head->loss->describe != NULL ? head->outputs
+                                                           : loss_row_classes(head->loss, head->outputs)};
   out->width = predictions_first(objective, (size_t)h + 1) - out->first;
 }
 

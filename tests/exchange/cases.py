@@ -84,10 +84,12 @@ def cases(program):
     inner = {
         "dense": {"dense": {"units": 9, "bias": False}}, "activation": {"activation": "silu"}, "softmax": {"softmax": {}},
         "layer_norm": {"layer_norm": {"epsilon": 0.01}}, "batch_norm": {"batch_norm": {"epsilon": 0.001, "momentum": 0.3}},
-        "dropout": {"dropout": 0.3}, "residual": {"residual": [hidden(12), {"layer_norm": {}}, {"dense": 12}]},
+        "dropout": {"dropout": 0.3}, "noise": {"noise": 0.1}, "residual": {"residual": [hidden(12), {"layer_norm": {}}, {"dense": 12}]},
         "branches": {"branches": [[hidden(5)], [{"dense": 3}, {"batch_norm": {}}, {"residual": [{"dense": 3}]}], [hidden(2)]]},
     }
     for name in names(program, "layer"):
+        if name in FITTED:
+            continue
         found[f"layer-{name}"] = case(layers=[hidden(), inner[name], {"dense": 3}])
     losses = {
         "cross_entropy": classes, "hinge": dict(classes, loss="hinge"), "perceptron": dict(classes, loss="perceptron"),
@@ -97,6 +99,8 @@ def cases(program):
         "quantile": dict(loss={"name": "quantile", "quantiles": [0.1, 0.5, 0.9]}, outputs=9),
     }
     for name in names(program, "loss"):
+        if name in FITTED.values():
+            continue
         found[f"loss-{name}"] = case(**losses.get(name, dict(loss=name)))
         if name in ("cross_entropy", "binary_cross_entropy", "poisson_nll", "gaussian_nll", "mse", "quantile", "hinge"):
             found[f"ensemble-{name}"] = case(**losses.get(name, dict(loss=name)), train={"members": 3})
@@ -136,7 +140,65 @@ def cases(program):
     return found
 
 
+# ---- layers that are fitted, not trained ----
+
+FITTED = {"centres": "distortion", "gaussians": "density"}
+UNITS = 7
+
+
+def fitted_cases():
+    """name: the last layer, and whether it stands behind a dense one."""
+    found = {"layer-centres": ({"centres": UNITS}, False), "loss-distortion": ({"centres": UNITS}, True),
+             "layer-gaussians": ({"gaussians": UNITS}, False), "loss-density": ({"gaussians": UNITS}, True)}
+    for form in ("tied", "diagonal", "spherical"):
+        found[f"gaussians-{form}"] = ({"gaussians": {"units": UNITS, "covariance": form}}, False)
+    return found
+
+
+def parameters_of(layer, width):
+    """Random centres, or means and factors, by the names of files."""
+    (kind, keys), = layer.items()
+    points = random.normal(size=(UNITS, width))
+    if kind == "centres":
+        return {"centres1/centre": points}
+    form = keys["covariance"] if isinstance(keys, dict) else "full"
+    factor = 0.1 * random.normal(size=(UNITS, width, width)) + 0.5 * np.eye(width)
+    factor = np.tril(factor)
+    factor[:, range(width), range(width)] = np.abs(factor[:, range(width), range(width)]) + 0.2
+    scales = {"full": factor.diagonal(axis1=1, axis2=2), "tied": factor[:1].diagonal(axis1=1, axis2=2),
+              "diagonal": factor[:, 0, :1] + random.random((UNITS, width)),
+              "spherical": np.tile(0.3 + random.random((UNITS, 1)), width)}[form]
+    factor = {"full": factor.reshape(-1, width), "tied": factor[0], "diagonal": scales, "spherical": scales[:, 0]}[form]
+    offset = np.log(random.dirichlet(np.ones(UNITS))) + np.log(scales).sum(axis=1) - width / 2 * np.log(2 * np.pi)
+    return {"gaussians1/mean": points, "gaussians1/factor": factor, "gaussians1/offset": offset}
+
+
+def make_fitted(program, name, base):
+    """A model like `base`, with its dense layer or without, and a fitted layer at the end."""
+    from exchange.contents import Contents
+    layer, is_behind = fitted_cases()[name]
+    contents, width = Contents.read(f"{base}/model.h5"), COLUMNS
+    settings = contents.settings
+    first = settings["model"]["layers"][0]
+    contents.arrays = {key: value for key, value in contents.arrays.items()
+                       if not key.startswith("parameters/") or is_behind and "/dense1/" in key}
+    contents.arrays = {key: value for key, value in contents.arrays.items() if not key.startswith("scaling/targets")}
+    contents.attributes = {key: value for key, value in contents.attributes.items() if not key.startswith("scaling/targets")}
+    contents.attributes["scaling/targets@name"] = "none"
+    if is_behind:
+        width = int(first["dense"]["units"])
+    settings["model"]["layers"] = ([first] if is_behind else []) + [layer]
+    settings["data"]["target_scaling"] = "none"
+    settings["loss"] = FITTED[next(iter(layer))]
+    contents.attributes["@settings"] = yaml.safe_dump(settings, sort_keys=False)
+    for key, value in parameters_of(layer, width).items():
+        contents.arrays[f"parameters/{key}"] = np.ascontiguousarray(value, np.float32)
+    os.makedirs(name, exist_ok=True)
+    contents.write_model(f"{name}/model.h5", program)
+
+
 def main():
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
     program, place = os.path.abspath(sys.argv[1]), sys.argv[2]
     os.makedirs(place, exist_ok=True)
     os.chdir(place)
@@ -166,7 +228,12 @@ def main():
         if temperature is not None:
             with open(f"{name}/temperature", "w", encoding="utf-8") as file:
                 file.write(str(temperature))
-    print(f"{len(cases(program))} models")
+    for name in fitted_cases():
+        make_fitted(program, name, "loss-mse")
+        run("predict", f"{name}/model.h5", "data.h5", "--x", "x", "--out", f"{name}/predictions.h5")
+        with h5py.File("data.h5") as file:
+            np.save(f"{name}/x.npy", file["x"][...])
+    print(f"{len(cases(program)) + len(fitted_cases())} models")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,11 @@ def expected(path, heads):
         for head in heads:
             group = file if len(heads) == 1 else file[head.name]
             names = [head.kind] if head.kind in group else [n for n in group if n.startswith("quantile")]
-            parts = [group[name][...].reshape(len(group[name]), -1) for name in sorted(names)]
+            if head.kind in ("distance", "log_density"):
+                names = [name for name in ("cluster", head.kind, "responsibility") if name in group]
+            else:
+                names = sorted(names)
+            parts = [group[name][...].reshape(len(group[name]), -1) for name in names]
             columns.append(np.concatenate(parts, axis=1))
         deviations = {}
         for name in ("aleatoric_std", "epistemic_std"):
