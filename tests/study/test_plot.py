@@ -77,6 +77,12 @@ def make_all():
         file["column"] = np.array([b"speed", b"angle"])
         file["loss"] = np.array([[0.5, 0.7], [0.2, 0.1]])
         file["loss"].attrs["base"] = 0.1
+    with h5py.File("scores.h5", "w") as file:
+        file["score"] = np.array([0.1, 0.2, 0.4, 0.8, 3.0, 9.0])
+        file["anomaly"] = np.array([0, 0, 0, 0, 1, 1], np.uint8)
+        file["label"] = np.array([0, 1, 0, 0, 0, 1], np.uint8)
+        file.attrs["threshold"] = 1.0
+    pathlib.Path("plain.csv").write_text("row,score,anomaly\n0,0.5,0\n1,-2,0\n2,nan,1\n3,4,1\n")
 
 
 def setUpModule():
@@ -118,6 +124,8 @@ PICTURES = {
     "quantiles levels": ["level of the quantile", "share of rows below it", "from 0.1 to 0.9"],
     "reliability classes --temperature 2": ["confidence of the decision", "accuracy", "decisions"],
     "regions classes --frames 2": ["epoch 1, step 3", "epoch 3, step 9", "x1", "x2"],
+    "anomalies scores.h5": ["anomalous rows above", "normal", "threshold", "scores: AUC 0.625"],
+    "anomalies plain.csv": ["rows", "threshold", "score"],
     "importance importance.h5": ["rise of the loss", "column that is permuted", "speed"],
 }
 UNFIT = {
@@ -134,6 +142,8 @@ UNFIT = {
     "regions bayes": "1 features",
     "importance line.h5": "is no result of `lockstep eval --importance",
     "importance importance.h5 --figure rmse": "has loss",
+    "anomalies importance.h5": "has no scores",
+    "anomalies nowhere.csv": "nowhere.csv cannot be read",
     "scaling nowhere": "nowhere",
     "regoins classes": "did you mean regions?",
 }
