@@ -29,6 +29,8 @@ typedef enum {
   RANDOM_IMPORTANCE = 14, /* permutations of a column: time = repeat, shard = column */
   RANDOM_SILHOUETTE = 15, /* rows whose silhouette is found: position = row */
   RANDOM_CLUSTER = 16,    /* first centres: time = start, shard = draw, position = row */
+  RANDOM_KERNELS = 17,    /* rows that a kernel density is made of: position = row */
+  RANDOM_SAMPLE = 18,     /* rows drawn from a model: shard = row, time = kind of draw */
 } random_purpose_t;
 
 /* Identifies a stream of numbers. The caller chooses the position in it. */
