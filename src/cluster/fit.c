@@ -1,11 +1,12 @@
 #include "cluster/fit.h"
 
 #include "cluster/gaussian_fit.h"
+#include "cluster/kernel_density.h"
 #include "cluster/kmeans.h"
 
 #include <string.h>
 
-static const fit_method_t *const methods[] = {&kmeans_method, &mixture_method};
+static const fit_method_t *const methods[] = {&kmeans_method, &mixture_method, &kernels_method};
 
 enum { METHODS = sizeof methods / sizeof methods[0] };
 

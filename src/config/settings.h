@@ -251,6 +251,12 @@ typedef struct {
   double lambda;      /* ridge: penalty lambda w^2 added to the sum of squared errors */
 } solve_settings_t;
 
+/* Section density, for `lockstep density`. */
+typedef struct {
+  numbers_t bandwidth; /* silverman, scott, cross_validated, or numbers to choose from */
+  int64_t rows;        /* training rows that become kernels, or SETTINGS_ALL */
+} density_settings_t;
+
 /* Section cluster, for `lockstep cluster`. */
 typedef struct {
   const char *method; /* a row of the table in src/cluster/fit.c */
@@ -295,6 +301,7 @@ typedef struct {
   stop_settings_t stop;
   solve_settings_t solve;
   cluster_settings_t cluster;
+  density_settings_t density;
   parallel_settings_t parallel;
   checkpoint_settings_t checkpoint;
   const char *runs;     /* directory of run directories, default "runs" */

@@ -78,6 +78,19 @@ static bool window_targets_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool bandwidth_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"silverman", "(n (d + 2) / 4)^(-1 / (d + 4)) deviations, for n rows of d inputs"},
+      {"scott", "n^(-1 / (d + 4)) deviations"},
+      {"cross_validated",
+       "of 20 from a tenth of Silverman's to twice that, the one under which rows are most likely by the "
+       "others"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 static bool targets_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
       {"y", "the labels or targets in y"},
@@ -417,6 +430,13 @@ static const key_row_t rows[] = {
     {"cluster.batch", &type_integer, FIELD(cluster.batch), "1024", .used_with = "cluster.method",
      .used_by = "minibatch", .meaning = "rows of an update, over all ranks together",
      .range = {.low = 1, .high = INT32_MAX}},
+    {"density.bandwidth", &type_numbers, FIELD(density.bandwidth), "silverman",
+     .meaning = "`lockstep density`: standard deviation of the Gaussian around each row, in units of the "
+                "scaled features: a rule, a number, or numbers of which cross-validation takes one",
+     .list = bandwidth_choice, POSITIVE},
+    {"density.rows", &type_batch, FIELD(density.rows), "all",
+     .meaning = "training rows that become kernels, chosen at random; all: every row",
+     .range = {.low = 1, .high = 1000000}},
     {"parallel.threads", &type_integer, FIELD(parallel.threads), "auto", .may_change = true,
      .meaning = "threads per rank; auto: OMP_NUM_THREADS, or the CPUs of a SLURM task, or the node's cores "
                 "divided among its ranks",

@@ -340,17 +340,21 @@ const value_type_t type_range = {"[low, high]", read_range, write_range, "[-1, 1
 static ls_status read_numbers(const setting_t *setting, void *field) {
   const yaml_value_t *list = setting->value;
   numbers_t numbers = {.n = list->n};
-  if (list->kind == YAML_TEXT && setting->row->list != NULL) {
+  double number = 0;
+  if (list->kind == YAML_TEXT && setting->row->list != NULL && !text_double(list->text, &number)) {
     TRY(read_choice(setting, &numbers.word));
     *(numbers_t *)field = (numbers_t){.word = numbers.word};
     return LS_OK;
   }
-  if (list->kind != YAML_LIST || list->n == 0) return value_refuse(setting, setting->row->type->name);
-  double *values = arena_new(setting->reading->arena, list->n, sizeof *values);
+  const bool is_number = list->kind == YAML_TEXT && text_double(list->text, &number); /* a list of one */
+  if (is_number) numbers.n = 1;
+  if (!is_number && (list->kind != YAML_LIST || list->n == 0))
+    return value_refuse(setting, setting->row->type->name);
+  double *values = arena_new(setting->reading->arena, numbers.n, sizeof *values);
   if (values == NULL) return setting_no_memory(setting->reading);
   setting_t one = *setting;
-  one.value = list->first;
-  for (size_t i = 0; i < list->n; i++, one.value = one.value->next) {
+  one.value = is_number ? list : list->first;
+  for (size_t i = 0; i < numbers.n; i++, one.value = one.value->next) {
     TRY(parse_number(&one, one.value, &values[i]));
     TRY(check_range(&one, values[i]));
   }

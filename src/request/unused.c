@@ -32,6 +32,15 @@ static const unused_t table[] = {
      "the closed form takes no steps"},
     {"solve", "checkpoint", "the solution is in model.h5, and no checkpoint is written"},
     {"solve", "train.l1 train.l2", "the closed form has a penalty with solve.method=ridge, solve.lambda"},
+    {"train check sweep solve lr-find gradcheck bench landscape", "density",
+     "it belongs to `lockstep density`"},
+    {"density", "cluster model.layers loss",
+     "the network and its fit follow from the rows and from `density`"},
+    {"density",
+     "optimizer schedule stop solve train.epochs train.steps train.global_batch_size train.clip_norm "
+     "train.on_nan train.max_skips train.verify_every train.log_every train.members train.l1 train.l2 "
+     "train.precision",
+     "kernels are not trained: each bandwidth is an epoch"},
     {"info", "name runs loss optimizer schedule train stop solve checkpoint",
      "the graph follows from data and model alone"},
     {"info --row",
