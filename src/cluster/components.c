@@ -20,46 +20,24 @@ static double add_lanes(const vector_t *sum) {
   return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
 }
 
+/* Eight floats as doubles. */
+static inline void widen(const float *x, vector_t *out) {
+  double *to = (double *)out;
+  for (int i = 0; i < GAUSSIANS_PANEL; i++) to[i] = (double)x[i];
+}
+
 /* ---- squares of differences ---- */
 
-/* Four rows share the loads of m and u. */
-static void add_four(int64_t width, const double *x, const double *m, const double *u, double out[4]) {
-  vector_t sum0 = {0}, sum1 = {0}, sum2 = {0}, sum3 = {0};
-  for (int64_t c = 0; c < width; c += GAUSSIANS_PANEL) {
-    const vector_t mean = VECTOR(m + c), factor = VECTOR(u + c);
-    const vector_t t0 = (VECTOR(x + c) - mean) * factor;
-    const vector_t t1 = (VECTOR(x + width + c) - mean) * factor;
-    const vector_t t2 = (VECTOR(x + 2 * width + c) - mean) * factor;
-    const vector_t t3 = (VECTOR(x + 3 * width + c) - mean) * factor;
-    sum0 += t0 * t0;
-    sum1 += t1 * t1;
-    sum2 += t2 * t2;
-    sum3 += t3 * t3;
+void component_distances(int64_t width, int64_t rows, const double *y, const double *m, int64_t stride,
+                         double *z) {
+  for (int64_t r = 0; r < rows; r++, y += width) {
+    vector_t sum = {0};
+    for (int64_t c = 0; c < width; c += GAUSSIANS_PANEL) {
+      const vector_t t = VECTOR(y + c) - VECTOR(m + c);
+      sum += t * t;
+    }
+    z[r * stride] = add_lanes(&sum);
   }
-  out[0] = add_lanes(&sum0);
-  out[1] = add_lanes(&sum1);
-  out[2] = add_lanes(&sum2);
-  out[3] = add_lanes(&sum3);
-}
-
-static double add_one(int64_t width, const double *x, const double *m, const double *u) {
-  vector_t sum = {0};
-  for (int64_t c = 0; c < width; c += GAUSSIANS_PANEL) {
-    const vector_t t = (VECTOR(x + c) - VECTOR(m + c)) * VECTOR(u + c);
-    sum += t * t;
-  }
-  return add_lanes(&sum);
-}
-
-void component_squares(int64_t width, int64_t rows, const double *x, const double *m, const double *u,
-                       int64_t stride, double *z) {
-  int64_t r = 0;
-  for (; r + ROWS_AT_ONCE <= rows; r += ROWS_AT_ONCE) {
-    double four[ROWS_AT_ONCE];
-    add_four(width, x + r * width, m, u, four);
-    for (int64_t i = 0; i < ROWS_AT_ONCE; i++) z[(r + i) * stride] = four[i];
-  }
-  for (; r < rows; r++) z[r * stride] = add_one(width, x + r * width, m, u);
 }
 
 /* ---- products with a triangle ---- */
@@ -77,9 +55,9 @@ int64_t component_turn_scratch(int64_t width, int64_t rows) {
 }
 
 /* Eight rows side by side: differences (width, 8). Rows that are not there are zero. */
-static void difference_of(int64_t width, int64_t rows, const double *x, const double *m, double *out) {
+static void difference_of(int64_t width, int64_t rows, const float *x, const double *m, double *out) {
   for (int64_t c = 0; c < width; c++)
-    for (int64_t r = 0; r < SIDE; r++) out[c * SIDE + r] = r < rows ? x[r * width + c] - m[c] : 0;
+    for (int64_t r = 0; r < SIDE; r++) out[c * SIDE + r] = r < rows ? (double)x[r * width + c] - m[c] : 0;
 }
 
 /* Outputs [first, first + 8 panels) of a group of rows: what is right of the diagonal of U is zero. */
@@ -93,7 +71,7 @@ static void turn_group(int64_t width, int64_t first, int64_t panels, const doubl
 }
 
 /* Panels of U are read once for all rows. */
-void component_turn(int64_t width, const double *u, int64_t rows, const double *x, const double *m,
+void component_turn(int64_t width, const double *u, int64_t rows, const float *x, const double *m,
                     double *differences, double *y) {
   for (int64_t r = 0; r < rows; r += SIDE)
     difference_of(width, rows - r, x + r * width, m, differences + r * width);
@@ -107,31 +85,40 @@ void component_turn(int64_t width, const double *u, int64_t rows, const double *
 
 /* ---- sums of a component ---- */
 
-void component_share(int64_t width, int64_t n, const share_t *shares, const double *x, const double *m,
-                     double *sums, double *squares) {
+/* Some rows share the loads and stores of the sums. The rows still come one after the other. */
+static void share_some(int64_t width, int64_t n, const share_t *shares, const float *x, const double *m,
+                       double *sums, double *squares) {
   for (int64_t c = 0; c < width; c += GAUSSIANS_PANEL) {
     const vector_t mean = VECTOR(m + c);
-    vector_t sum = {0}, square = {0};
+    vector_t sum = VECTOR(sums + c), square = VECTOR(squares + c);
     for (int64_t i = 0; i < n; i++) {
-      const vector_t difference = VECTOR(x + shares[i].row * width + c) - mean;
+      vector_t difference;
+      widen(x + shares[i].row * width + c, &difference);
+      difference -= mean;
       sum += difference * shares[i].share;
       square += difference * difference * shares[i].share;
     }
-    *(vector_t *)(sums + c) += sum;
-    *(vector_t *)(squares + c) += square;
+    *(vector_t *)(sums + c) = sum;
+    *(vector_t *)(squares + c) = square;
   }
 }
 
-void component_scale(int64_t width, int64_t n, int64_t capacity, const share_t *shares, const double *x,
+void component_share(int64_t width, int64_t n, const share_t *shares, const float *x, const double *m,
+                     double *sums, double *squares) {
+  int64_t i = 0;
+  for (; i + ROWS_AT_ONCE <= n; i += ROWS_AT_ONCE)
+    share_some(width, ROWS_AT_ONCE, shares + i, x, m, sums, squares);
+  if (i < n) share_some(width, n - i, shares + i, x, m, sums, squares);
+}
+
+void component_scale(int64_t width, int64_t n, int64_t capacity, const share_t *shares, const float *x,
                      const double *m, double *sums, double *rows) {
-  for (int64_t c = 0; c < width; c += GAUSSIANS_PANEL) {
-    const vector_t mean = VECTOR(m + c);
-    vector_t sum = {0};
-    for (int64_t i = 0; i < n; i++) {
-      const vector_t difference = VECTOR(x + shares[i].row * width + c) - mean;
-      sum += difference * shares[i].share;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t c = 0; c < width; c += GAUSSIANS_PANEL) {
+      vector_t difference;
+      widen(x + shares[i].row * width + c, &difference);
+      difference -= VECTOR(m + c);
+      *(vector_t *)(sums + c) += difference * shares[i].share;
       *(vector_t *)(rows + c * capacity + i * GAUSSIANS_PANEL) = difference * shares[i].root;
     }
-    *(vector_t *)(sums + c) += sum;
-  }
 }

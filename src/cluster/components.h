@@ -6,14 +6,14 @@
 
 #include <stdint.h>
 
-/* z[r stride] = sum over columns c of ((x_rc - m_c) u_c)², for rows x (rows, width). The sum has eight lanes,
- * c mod 8, which are added in pairs. */
-void component_squares(int64_t width, int64_t rows, const double *x, const double *m, const double *u,
-                       int64_t stride, double *z);
+/* z[r stride] = |y_r - m|², for y (rows, width). The sum has eight lanes, column mod 8, which are added in
+ * pairs. */
+void component_distances(int64_t width, int64_t rows, const double *y, const double *m, int64_t stride,
+                         double *z);
 
 /* y (rows, width) = (x - m) Uᵀ for a lower-triangular U in panels (gaussians_t.factor). differences: scratch
- * memory of component_turn_scratch doubles. y may be x. */
-void component_turn(int64_t width, const double *u, int64_t rows, const double *x, const double *m,
+ * memory of component_turn_scratch doubles. */
+void component_turn(int64_t width, const double *u, int64_t rows, const float *x, const double *m,
                     double *differences, double *y);
 int64_t component_turn_scratch(int64_t width, int64_t rows);
 
@@ -24,12 +24,12 @@ typedef struct {
 } share_t;
 
 /* For n shares of rows of x: sums (width) += share (x - m), squares (width) += share (x - m)². */
-void component_share(int64_t width, int64_t n, const share_t *shares, const double *x, const double *m,
+void component_share(int64_t width, int64_t n, const share_t *shares, const float *x, const double *m,
                      double *sums, double *squares);
 
 /* The same sums, and rows root (x - m), whose products with each other are shares of a covariance: panels of
  * `capacity` >= n rows (math/panels.h). */
-void component_scale(int64_t width, int64_t n, int64_t capacity, const share_t *shares, const double *x,
+void component_scale(int64_t width, int64_t n, int64_t capacity, const share_t *shares, const float *x,
                      const double *m, double *sums, double *rows);
 
 #endif

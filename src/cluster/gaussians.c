@@ -1,10 +1,16 @@
 /* Squares of differences are summed as they are, not as |x|² - 2 x·m + |m|². That form would make a product
  * of matrices of the diagonal case, but its terms are far larger than their sum where a component is narrow
  * beside its distance to the origin: a pixel of variance 1e-6 and mean 0.5 contributes terms of 1e5, from
- * which a float keeps two digits behind the point. */
+ * which a float keeps two digits behind the point.
+ *
+ * Diagonal and spherical: the sum is one of positive floats, each of them right to seven digits, so it is
+ * right to six; the mean over many rows, whose errors have no direction, to more. These are the kernels of
+ * the layer, at their speed (math/squares.h). Full and tied: elements of U(x - m) are sums of terms of both
+ * signs, which may cancel if the covariance is nearly singular. They are computed in double. */
 #include "cluster/gaussians.h"
 
 #include "cluster/components.h"
+#include "math/squares.h"
 
 #include <string.h>
 
@@ -42,7 +48,12 @@ ls_status gaussians_create(covariance_form_t covariance, int64_t k, int64_t d, a
                          : covariance == COVARIANCE_TIED ? width * width
                                                          : k * width;
   const size_t rows = (size_t)(k * width);
-  gaussians_t made = {.covariance = covariance, .k = k, .d = d, .width = width};
+  gaussians_t made = {
+      .covariance = covariance, .k = k, .d = d, .width = width, .layout = dense_layout(width, k)};
+  const bool is_matrix = covariance <= COVARIANCE_TIED;
+  const size_t packed = is_matrix ? 0 : (size_t)made.layout.elements;
+  made.points = arena_new(arena, packed, sizeof(float));
+  made.scales = arena_new(arena, packed, sizeof(float));
   made.mean = arena_new(arena, rows, sizeof(double));
   made.factor = arena_new(arena, (size_t)factor, sizeof(double));
   made.offset = arena_new(arena, (size_t)k, sizeof(double));
@@ -50,12 +61,12 @@ ls_status gaussians_create(covariance_form_t covariance, int64_t k, int64_t d, a
   made.turned = arena_new(arena, rows, sizeof(double));
   const bool is_tied = covariance == COVARIANCE_TIED;
   made.work = arena_new(arena, is_tied ? (size_t)component_turn_scratch(width, k) : 0, sizeof(double));
-  made.ones = arena_new(arena, (size_t)width, sizeof(double));
+  made.rounded = arena_new(arena, rows, sizeof(float));
   if (made.mean == NULL || made.factor == NULL || made.offset == NULL || made.centre == NULL ||
-      made.turned == NULL || made.work == NULL || made.ones == NULL)
+      made.turned == NULL || made.work == NULL || made.rounded == NULL || made.points == NULL ||
+      made.scales == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for a mixture of %lld components of %lld columns",
                      (long long)k, (long long)d);
-  for (int64_t c = 0; c < width; c++) made.ones[c] = 1;
   *out = made;
   return LS_OK;
 }
@@ -89,16 +100,22 @@ static void read_factor(gaussians_t *gaussians, const float *factor) {
   }
 }
 
+static void round_rows(gaussians_t *gaussians, const double *rows) {
+  for (int64_t i = 0; i < gaussians->k * gaussians->width; i++) gaussians->rounded[i] = (float)rows[i];
+}
+
 /* turned_k = U (m_k - centre): then |U (x - m_k)|² is the distance of U (x - centre) to turned_k, one product
  * with U for all components. The centre keeps both terms small. */
 static void turn_means(gaussians_t *gaussians) {
   const int64_t k = gaussians->k, width = gaussians->width;
+  for (int64_t i = 0; i < k * width; i++)
+    gaussians->rounded[i] = (float)gaussians->mean[i]; /* as they were */
   for (int64_t c = 0; c < width; c++) {
     double sum = 0;
     for (int64_t i = 0; i < k; i++) sum += gaussians->mean[i * width + c];
     gaussians->centre[c] = sum / (double)k;
   }
-  component_turn(width, gaussians->factor, k, gaussians->mean, gaussians->centre, gaussians->work,
+  component_turn(width, gaussians->factor, k, gaussians->rounded, gaussians->centre, gaussians->work,
                  gaussians->turned);
 }
 
@@ -108,11 +125,20 @@ static void read_means(gaussians_t *gaussians, const float *mean) {
       gaussians->mean[i * gaussians->width + c] = (double)mean[i * gaussians->d + c];
 }
 
+/* Means and factors, which were floats, as the kernels take them. */
+static void pack(gaussians_t *gaussians) {
+  round_rows(gaussians, gaussians->mean);
+  dense_pack(&gaussians->layout, gaussians->rounded, gaussians->points);
+  round_rows(gaussians, gaussians->factor);
+  dense_pack(&gaussians->layout, gaussians->rounded, gaussians->scales);
+}
+
 void gaussians_read(gaussians_t *gaussians, const gaussians_floats_t *floats) {
   read_means(gaussians, floats->mean);
   read_factor(gaussians, floats->factor);
   for (int64_t i = 0; i < gaussians->k; i++) gaussians->offset[i] = (double)floats->offset[i];
   if (gaussians->covariance == COVARIANCE_TIED) turn_means(gaussians);
+  if (gaussians->covariance >= COVARIANCE_DIAGONAL) pack(gaussians);
 }
 
 void gaussians_take_centres(gaussians_t *gaussians, const float *centres) {
@@ -122,42 +148,53 @@ void gaussians_take_centres(gaussians_t *gaussians, const float *centres) {
     gaussians->offset[i] = 0;
     for (int64_t c = 0; c < d; c++) gaussians->factor[i * width + c] = 1;
   }
+  pack(gaussians);
 }
 
 /* ---- log-densities ---- */
 
 int64_t gaussians_scratch(const gaussians_t *gaussians, int64_t rows) {
   const int64_t width = gaussians->width;
-  return gaussians->covariance <= COVARIANCE_TIED ? rows * width + component_turn_scratch(width, rows) : 0;
+  return gaussians->covariance <= COVARIANCE_TIED ? rows * width + component_turn_scratch(width, rows)
+                                                  : rows * gaussians->k;
 }
 
-static void finish_logs(const gaussians_t *gaussians, int64_t rows, int64_t component, double *z) {
-  for (int64_t r = 0; r < rows; r++) {
-    double *at = z + r * gaussians->k + component;
-    *at = gaussians->offset[component] - 0.5 * *at;
-  }
-}
-
-void gaussians_logs(const gaussians_t *gaussians, int64_t rows, const double *x, double *scratch, double *z) {
+/* z = |U_k (x - m_k)|² */
+static void full_squares(const gaussians_t *gaussians, int64_t rows, const float *x, double *scratch,
+                         double *z) {
   const int64_t k = gaussians->k, width = gaussians->width;
   double *turned = scratch, *differences = scratch + rows * width;
-  if (gaussians->covariance == COVARIANCE_TIED)
-    component_turn(width, gaussians->factor, rows, x, gaussians->centre, differences, turned);
   for (int64_t i = 0; i < k; i++) {
-    const int64_t at = i * width;
-    switch (gaussians->covariance) {
-    case COVARIANCE_FULL:
-      component_turn(width, gaussians->factor + at * width, rows, x, gaussians->mean + at, differences,
-                     turned);
-      component_squares(width, rows, turned, gaussians->turned + at, gaussians->ones, k, z + i);
-      break;
-    case COVARIANCE_TIED:
-      component_squares(width, rows, turned, gaussians->turned + at, gaussians->ones, k, z + i);
-      break;
-    case COVARIANCE_DIAGONAL:
-    case COVARIANCE_SPHERICAL:
-      component_squares(width, rows, x, gaussians->mean + at, gaussians->factor + at, k, z + i);
-    }
-    finish_logs(gaussians, rows, i, z);
+    component_turn(width, gaussians->factor + i * width * width, rows, x, gaussians->mean + i * width,
+                   differences, turned);
+    component_distances(width, rows, turned, gaussians->turned + i * width, k, z + i);
   }
+}
+
+static void tied_squares(const gaussians_t *gaussians, int64_t rows, const float *x, double *scratch,
+                         double *z) {
+  const int64_t k = gaussians->k, width = gaussians->width;
+  double *turned = scratch, *differences = scratch + rows * width;
+  component_turn(width, gaussians->factor, rows, x, gaussians->centre, differences, turned);
+  for (int64_t i = 0; i < k; i++)
+    component_distances(width, rows, turned, gaussians->turned + i * width, k, z + i);
+}
+
+static void diagonal_squares(const gaussians_t *gaussians, int64_t rows, const float *x, double *scratch,
+                             double *z) {
+  float *floats = (float *)scratch;
+  squares_from_points(&gaussians->layout, rows, x, gaussians->points, gaussians->scales, floats);
+  for (int64_t i = 0; i < rows * gaussians->k; i++) z[i] = (double)floats[i];
+}
+
+void gaussians_logs(const gaussians_t *gaussians, int64_t rows, const float *x, double *scratch, double *z) {
+  static void (*const squares[])(const gaussians_t *, int64_t, const float *, double *,
+                                 double *) = {[COVARIANCE_FULL] = full_squares,
+                                              [COVARIANCE_TIED] = tied_squares,
+                                              [COVARIANCE_DIAGONAL] = diagonal_squares,
+                                              [COVARIANCE_SPHERICAL] = diagonal_squares};
+  const int64_t k = gaussians->k;
+  squares[gaussians->covariance](gaussians, rows, x, scratch, z);
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < k; i++) z[r * k + i] = gaussians->offset[i] - 0.5 * z[r * k + i];
 }

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "math/dense.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,11 +44,13 @@ typedef struct {
   /* full (k, panels, width, 8) and tied (panels, width, 8): row j of panel p holds column j of rows 8 p … of
    * U; diagonal and spherical (k, width) */
   double *factor;
-  double *offset; /* (k) */
-  double *centre; /* (width): the mean of the means, from which `tied` measures */
-  double *turned; /* (k, width): U (m_k - centre), of `tied` */
-  double *work;   /* scratch memory of gaussians_read */
-  double *ones;   /* (width) */
+  double *offset;         /* (k) */
+  double *centre;         /* (width): the mean of the means, from which `tied` measures */
+  double *turned;         /* (k, width): U (m_k - centre), of `tied` */
+  double *work;           /* scratch memory of gaussians_read */
+  float *rounded;         /* (k, width): the same */
+  dense_layout_t layout;  /* diagonal and spherical: (width, k) of the following */
+  float *points, *scales; /* means and factors in panels */
 } gaussians_t;
 
 int64_t gaussians_width(int64_t d);
@@ -68,7 +71,8 @@ void gaussians_take_centres(gaussians_t *gaussians, const float *centres);
 /* Doubles of scratch memory that gaussians_logs needs for `rows` rows. */
 int64_t gaussians_scratch(const gaussians_t *gaussians, int64_t rows);
 
-/* z (rows, k) of rows x (rows, width). Every element of z is computed alone, in a fixed order. */
-void gaussians_logs(const gaussians_t *gaussians, int64_t rows, const double *x, double *scratch, double *z);
+/* z (rows, k) of rows x (rows, width), whose padding is zero. Every element of z is computed alone, in a
+ * fixed order. */
+void gaussians_logs(const gaussians_t *gaussians, int64_t rows, const float *x, double *scratch, double *z);
 
 #endif

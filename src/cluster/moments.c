@@ -40,7 +40,7 @@ ls_status moments_worker_create(const gaussians_t *gaussians, int64_t rows, aren
   const size_t n = (size_t)rows, k = (size_t)gaussians->k, width = (size_t)gaussians->width;
   const size_t of_logs = (size_t)gaussians_scratch(gaussians, rows);
   const size_t scratch = of_logs > n * width ? of_logs : n * width;
-  moments_worker_t worker = {.x = arena_new(arena, n * width, sizeof(double)),
+  moments_worker_t worker = {.x = arena_new(arena, n * width, sizeof(float)),
                              .scratch = arena_new(arena, scratch, sizeof(double)),
                              .z = arena_new(arena, n * k, sizeof(double)),
                              .shares = arena_new(arena, n * k, sizeof(share_t)),
@@ -103,8 +103,8 @@ static void add_products(int64_t width, int64_t n, int64_t capacity, const doubl
   for (int64_t tile = 0; tile < width / PANEL_SIDE; tile++) triangle_add(n, capacity, rows, tile, tiles);
 }
 
-static void add_component(const moments_pass_t *pass, moments_worker_t *worker, int64_t component,
-                          component_sums_t *moments) {
+static void add_component(const moments_pass_t *pass, moments_worker_t *worker, const float *x,
+                          int64_t component, component_sums_t *moments) {
   const gaussians_t *gaussians = pass->gaussians;
   const int64_t width = gaussians->width, n = worker->counts[component];
   const share_t *shares = worker->shares + component * pass->most_rows;
@@ -114,33 +114,34 @@ static void add_component(const moments_pass_t *pass, moments_worker_t *worker, 
   for (int64_t i = 0; i < n; i++) moments->shares[component] += shares[i].share;
   switch (pass->covariance) {
   case COVARIANCE_TIED:
-    component_scale(width, n, pass->most_rows, shares, worker->x, mean, sums, worker->scratch);
+    component_scale(width, n, pass->most_rows, shares, x, mean, sums, worker->scratch);
     return;
   case COVARIANCE_DIAGONAL:
   case COVARIANCE_SPHERICAL:
-    component_share(width, n, shares, worker->x, mean, sums, moments->squares + component * width);
+    component_share(width, n, shares, x, mean, sums, moments->squares + component * width);
     return;
   case COVARIANCE_FULL:
-    component_scale(width, n, pass->most_rows, shares, worker->x, mean, sums, worker->scratch);
+    component_scale(width, n, pass->most_rows, shares, x, mean, sums, worker->scratch);
     add_products(width, n, pass->most_rows, worker->scratch,
                  moments->squares + (size_t)component * triangle_elements(width));
   }
 }
 
-/* Rows of doubles; the padding of a row stays zero. */
-static void widen(int64_t d, int64_t width, int64_t n, const float *x, double *out) {
-  for (int64_t r = 0; r < n; r++)
-    for (int64_t c = 0; c < d; c++) out[r * width + c] = (double)x[r * d + c];
+/* Rows whose padding is zero: x itself if no column is missing. */
+static const float *pad(int64_t d, int64_t width, int64_t n, const float *x, float *padded) {
+  if (d == width) return x;
+  for (int64_t r = 0; r < n; r++) memcpy(padded + r * width, x + r * d, (size_t)d * sizeof *x);
+  return padded;
 }
 
 void moments_add(const moments_pass_t *pass, moments_worker_t *worker, int64_t n, const float *x,
                  const float *weights, double *leaf) {
   const gaussians_t *gaussians = pass->gaussians;
   component_sums_t moments = moments_of(pass->covariance, gaussians->k, gaussians->d, leaf);
-  widen(gaussians->d, gaussians->width, n, x, worker->x);
-  gaussians_logs(gaussians, n, worker->x, worker->scratch, worker->z);
+  const float *rows = pad(gaussians->d, gaussians->width, n, x, worker->x);
+  gaussians_logs(gaussians, n, rows, worker->scratch, worker->z);
   share_rows(pass, worker, n, weights, &moments);
-  for (int64_t i = 0; i < gaussians->k; i++) add_component(pass, worker, i, &moments);
+  for (int64_t i = 0; i < gaussians->k; i++) add_component(pass, worker, rows, i, &moments);
 }
 
 /* ---- scatter of all rows ---- */

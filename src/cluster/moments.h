@@ -33,7 +33,7 @@ component_sums_t moments_of(covariance_form_t covariance, int64_t k, int64_t d, 
 
 /* The memory of a thread. */
 typedef struct {
-  double *x;       /* (rows, width) */
+  float *x;        /* (rows, width): for columns that need padding */
   double *scratch; /* of gaussians_logs, and the rows of a component */
   double *z;       /* (rows, k) */
   share_t *shares; /* (k, rows) */
