@@ -179,7 +179,7 @@ static ls_status find_threshold(const session_t *session, ready_t *ready, double
   dataset_t *data = NULL;
   metrics_t metrics = {0};
   double *own = NULL;
-  ls_status status = asked_rows_load(session, ready, SPLIT_TRAIN, &data, error);
+  ls_status status = asked_rows_load(session, ready, SPLIT_TRAIN, LABELS_NONE, &data, error);
   if (status == LS_OK)
     status = asked_rows_measure(session, ready, &data->train, &mixture, &metrics, &own, error);
   if (status == LS_OK) {
@@ -234,7 +234,7 @@ static ls_status score_rows(const session_t *session, const anomaly_arguments_t 
   metrics_t metrics = {0};
   double *own = NULL, *all = NULL;
   int64_t *numbers = NULL;
-  ls_status status = asked_rows_load(session, ready, place->bit, &data, error);
+  ls_status status = asked_rows_load(session, ready, place->bit, place->labels, &data, error);
   if (status != LS_OK) return status;
   split_t *split = asked_rows_split(data, place->bit);
   status = row_losses_number(session->world, ready->settings, objective, data, split, &numbers, error);

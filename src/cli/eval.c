@@ -2,9 +2,10 @@
 #include "cli/command.h"
 #include "answers/row_losses.h"
 #include "request/asked_rows.h"
+#include "request/clusters.h"
+#include "request/evaluation.h"
 #include "request/table_input.h"
 
-#include "inspect/evaluation.h"
 #include "inspect/importance_table.h"
 #include "inspect/names.h"
 
@@ -20,6 +21,7 @@ enum {
   KEY_JSON,
   KEY_TEMPERATURE,
   KEY_LABEL,
+  KEY_LABELS,
   KEY_ROWS,
   KEY_IMPORTANCE,
   KEY_OUT
@@ -34,6 +36,7 @@ typedef struct {
   const char *out;         /* file for it, or NULL */
   const char *temperature; /* as for temperatures_parse, or "fit": fitted on the validation rows */
   const char *label;       /* of a table */
+  const char *labels;      /* array to compare clusters with, "none", or NULL */
   const char *table;       /* the table that the rows came from, for messages; NULL: a dataset file */
 } eval_arguments_t;
 
@@ -43,6 +46,10 @@ static const struct argp_option options[] = {
     {"y", KEY_Y, "PATH", 0, "array of labels or targets for --x; data.weights=PATH names weights, if any", 0},
     {"label", KEY_LABEL, "COLUMNS", 0,
      "DATA is a table: the column of labels, or of targets, by name or index", 0},
+    {"labels", KEY_LABELS, "PATH", 0,
+     "model of clusters: array of labels to compare them with; default: whole numbers in the y of the split; "
+     "none: no comparison",
+     0},
     {"json", KEY_JSON, "FILE", 0, "also write the figures to FILE as JSON", 0},
     {"rows", KEY_ROWS, "FILE", 0, "also write the loss of each row to FILE.csv or FILE.h5", 0},
     {"importance", KEY_IMPORTANCE, "R", OPTION_ARG_OPTIONAL,
@@ -112,7 +119,7 @@ static error_t parse_importance(eval_arguments_t *a, const char *repeats) {
 }
 
 static error_t check_end(eval_arguments_t *a) {
-  if ((a->asked.x == NULL) != (a->asked.y == NULL))
+  if (a->asked.x == NULL && a->asked.y != NULL)
     return arguments_refuse(&a->arguments, "--x and --y go together");
   if (a->asked.x != NULL && a->asked.split != NULL)
     return arguments_refuse(&a->arguments, "--split and --x exclude each other");
@@ -147,6 +154,9 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_LABEL:
     a->label = arg;
     return 0;
+  case KEY_LABELS:
+    a->labels = arg;
+    return 0;
   case KEY_TEMPERATURE:
     a->temperature = arg;
     return 0;
@@ -170,26 +180,29 @@ static void print_temperatures(const objective_t *objective, const double *tempe
 
 /* What was found, on rank 0. */
 typedef struct {
-  const char *place; /* name of the rows */
+  asked_place_t place;
   const double *temperatures;
   metrics_t metrics;
+  quality_t quality;       /* clusters 0: the model has none */
   importance_t importance; /* columns 0: not asked for */
   row_losses_t losses;     /* losses NULL: not asked for */
 } findings_t;
 
 static ls_status write_findings(const eval_arguments_t *a, const ready_t *ready, const dataset_t *data,
                                 const findings_t *found, ls_error *error) {
-  const bool has_importance = found->importance.columns > 0;
+  const bool has_importance = found->importance.columns > 0, has_clusters = found->quality.clusters > 0;
   const evaluation_facts_t facts = {.file = a->table != NULL ? a->table : ready->settings->data.file,
-                                    .rows = found->place,
+                                    .rows = found->place.name,
                                     .class_names = ready->model->class_names,
                                     .temperatures = found->temperatures,
                                     .metrics = &found->metrics,
+                                    .quality = has_clusters ? &found->quality : NULL,
                                     .importance = has_importance ? &found->importance : NULL,
                                     .columns = data->feature_names};
   print_temperatures(&ready->model->objective, found->temperatures);
   printf("%s, %s: ", facts.file, facts.rows);
   metrics_print(&found->metrics, facts.class_names, stdout);
+  if (has_clusters) quality_print(&found->quality, stdout);
   if (has_importance) TRY(importance_print(facts.importance, facts.columns, stdout, error));
   if (a->rows != NULL) row_losses_print(&found->losses, stdout);
   if (a->rows != NULL) TRY(row_losses_write(a->rows, &found->losses, error));
@@ -205,7 +218,7 @@ static ls_status fit_temperatures(const session_t *session, const ready_t *ready
                                   double temperatures[MOST_HEADS], ls_error *error) {
   dataset_t *data = NULL;
   const objective_t *objective = &ready->model->objective;
-  ls_status status = asked_rows_load(session, ready, SPLIT_VALID, &data, error);
+  ls_status status = asked_rows_load(session, ready, SPLIT_VALID, LABELS_NONE, &data, error);
   if (status != LS_OK) error_prefix(error, status, "--temperature fit needs validation rows");
   for (size_t h = 0; h < objective->n && status == LS_OK; h++)
     if (loss_gives_probabilities(objective->heads[h].loss))
@@ -258,6 +271,8 @@ static ls_status find_all(const session_t *session, const ready_t *ready, const 
                           ls_error *error) {
   const importance_options_t permutations = {a->importance, ready->settings->train.seed};
   TRY(find_losses(session, ready, a, data, split, mixture, found, error));
+  if (clusters_are_known(ready->model))
+    TRY(clusters_judge(session, ready, split, &found->place, found->metrics.loss, &found->quality, error));
   if (a->importance > 0)
     TRY(importance_run(ready->evaluator, session->world, split,
                        features_file_columns(&ready->model->features), mixture, &permutations,
@@ -294,7 +309,6 @@ static ls_status check_places(const session_t *session, const eval_arguments_t *
 
 static ls_status evaluate_rows(const session_t *session, ready_t *ready, const eval_arguments_t *a,
                                ls_error *error) {
-  asked_place_t place = {0};
   dataset_t *data = NULL;
   const model_t *model = ready->model;
   mixture_t mixture = asked_rows_mixture(model);
@@ -306,20 +320,23 @@ static ls_status evaluate_rows(const session_t *session, ready_t *ready, const e
     TRY(objective_check_top_k(&model->objective, ready->settings->train.top_k, error));
   TRY(find_temperatures(session, a, ready, &mixture, temperatures, error));
   mixture.temperatures = temperatures;
-  ls_status status =
-      world_agree(session->world, asked_rows_choose(&a->arguments, &a->asked, ready, &place, error), error);
-  if (status == LS_OK) status = asked_rows_load(session, ready, place.bit, &data, error);
-  found.place = place.name;
+  const char *labels = a->labels == NULL && clusters_are_known(model) ? a->asked.y : a->labels;
+  ls_status status = asked_rows_choose(&a->arguments, &a->asked, ready, &found.place, error);
+  if (status == LS_OK) status = clusters_choose_labels(labels, ready, &found.place, error);
+  status = world_agree(session->world, status, error);
+  const asked_place_t *place = &found.place;
+  if (status == LS_OK) status = asked_rows_load(session, ready, place->bit, place->labels, &data, error);
   if (status == LS_OK)
-    status = find_all(session, ready, a, data, asked_rows_split(data, place.bit), &mixture, &found, error);
+    status = find_all(session, ready, a, data, asked_rows_split(data, place->bit), &mixture, &found, error);
   findings_free(&found);
   dataset_destroy(&data);
   return status;
 }
 
-static ls_status check_label(const eval_arguments_t *a, const table_input_t *input, ls_error *error) {
+static ls_status check_label(const ready_t *ready, const eval_arguments_t *a, const table_input_t *input,
+                             ls_error *error) {
   bool is_table = input->folder[0] != '\0';
-  if (is_table && a->label == NULL)
+  if (is_table && a->label == NULL && !clusters_are_known(ready->model))
     return error_set(error, LS_USAGE, "%s is a table: name its column of labels or targets with --label",
                      a->asked.data);
   if (!is_table && a->label != NULL)
@@ -327,13 +344,22 @@ static ls_status check_label(const eval_arguments_t *a, const table_input_t *inp
   return LS_OK;
 }
 
+/* Rows of --x alone suffice for a model that needs no targets. */
+static ls_status check_targets(const ready_t *ready, eval_arguments_t *a, ls_error *error) {
+  if (a->asked.x == NULL || a->asked.y != NULL) return LS_OK;
+  if (!clusters_are_known(ready->model)) return error_set(error, LS_USAGE, "--x and --y go together");
+  a->asked.y = a->asked.x; /* not read */
+  if (a->labels == NULL) a->labels = "none";
+  return LS_OK;
+}
+
 static ls_status evaluate(const session_t *session, ready_t *ready, void *context, ls_error *error) {
   eval_arguments_t a = *(const eval_arguments_t *)context;
   table_input_t input = {0};
-  ls_status status = LS_OK;
-  if (a.asked.data != NULL)
+  ls_status status = check_targets(ready, &a, error); /* the same on all ranks */
+  if (status == LS_OK && a.asked.data != NULL)
     status = table_input_open(session, ready->model, a.asked.data, a.label, &input, error);
-  if (status == LS_OK) status = check_label(&a, &input, error); /* the same on all ranks */
+  if (status == LS_OK) status = check_label(ready, &a, &input, error); /* the same on all ranks */
   if (input.folder[0] != '\0') a.table = a.asked.data;
   if (a.asked.data != NULL) a.asked.data = input.path;
   if (status == LS_OK) status = evaluate_rows(session, ready, &a, error);

@@ -244,6 +244,7 @@ ls_status settings_compare(const settings_t *stored, const settings_t *now, cons
 }
 
 bool settings_use_y(const settings_t *settings) {
+  if (settings->reads_labels) return true;
   const char *loss = settings->n_losses == 1 ? settings->losses[0].name : "";
   return !settings_targets_are_x(settings) && strcmp(loss, "distortion") != 0 && strcmp(loss, "density") != 0;
 }

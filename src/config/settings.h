@@ -307,6 +307,7 @@ typedef struct {
   const char *runs;     /* directory of run directories, default "runs" */
   struct place *places; /* for settings_where */
   arena_t arena;        /* owns all text and layers above */
+  bool reads_labels;    /* no key: a command reads y as labels for a loss that has no targets */
 } settings_t;
 
 /* The lists of names that the rooms above provide. */

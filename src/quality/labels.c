@@ -27,11 +27,11 @@ static ls_status too_many(ls_error *error) {
       QUALITY_MOST_CLASSES);
 }
 
-/* own (own rows): a copy of the labels. */
-static ls_status own_classes(const walked_t *walked, int64_t rows, float *own, int64_t *n, ls_error *error) {
+/* own (own rows): a copy of the labels. Returns the number of classes, at most one more than there may be. */
+static int64_t own_classes(const walked_t *walked, int64_t rows, float *own) {
   memcpy(own, walked->labels, (size_t)rows * sizeof *own);
-  *n = make_different(own, rows);
-  return *n > QUALITY_MOST_CLASSES ? too_many(error) : LS_OK;
+  const int64_t n = make_different(own, rows);
+  return n > QUALITY_MOST_CLASSES ? QUALITY_MOST_CLASSES + 1 : n;
 }
 
 /* *all: the classes of all ranks, malloc'd. */
@@ -49,7 +49,6 @@ static ls_status gather_classes(world_t *world, const float *own, int64_t n_own,
   TRY_OR_DONE(world_agree(world, status, error));
   TRY_OR_DONE(world_gather_pieces(world, own, sizes, found, -1, error));
   *n = make_different(found, (int64_t)(total / sizeof *found));
-  if (*n > QUALITY_MOST_CLASSES) TRY_OR_DONE(too_many(error)); /* the same on every rank */
   *all = found;
   found = NULL;
 done:
@@ -81,12 +80,16 @@ ls_status labels_compare(const quality_inputs_t *inputs, const walked_t *walked,
                          agreement_t *agreement, ls_error *error) {
   const int64_t rows = inputs->gather->split->rows;
   float *own = malloc((size_t)rows * sizeof *own + 1), *all = NULL;
-  int64_t n_own = 0;
-  ls_status status = own == NULL ? error_set(error, LS_NO_MEMORY, "no memory for labels")
-                                 : own_classes(walked, rows, own, &n_own, error);
+  int64_t n = 0;
+  ls_status status = own == NULL ? error_set(error, LS_NO_MEMORY, "no memory for labels") : LS_OK;
   TRY_OR_DONE(world_agree(inputs->world, status, error));
-  TRY_OR_DONE(gather_classes(inputs->world, own, n_own, &all, classes, error));
-  status = count(inputs, walked, all, *classes, agreement, error);
+  TRY_OR_DONE(gather_classes(inputs->world, own, own_classes(walked, rows, own), &all, &n, error));
+  if (n > QUALITY_MOST_CLASSES) { /* on every rank */
+    if (inputs->labels_are_named) status = too_many(error);
+    goto done;
+  }
+  *classes = n;
+  status = count(inputs, walked, all, n, agreement, error);
 done:
   free(own);
   free(all);

@@ -37,12 +37,13 @@ typedef struct {
   int threads;
   uint64_t seed;           /* of the sample */
   bool has_labels;         /* the split has one target: the label of a row */
+  bool labels_are_named;   /* by the user: too many different ones are an error, else no labels */
   const char *covariance;  /* of the last layer, a mixture; NULL: it has no density */
   double mean_log_density; /* of the rows, for a mixture */
 } quality_inputs_t;
 
-/* LS_BAD_DATA if labels have more than QUALITY_MOST_CLASSES different values. The same figures on every rank.
- * *out is untouched on failure. Collective. */
+/* LS_BAD_DATA if labels that the user named have more than QUALITY_MOST_CLASSES different values. The same
+ * figures on every rank. *out is untouched on failure. Collective. */
 ls_status quality_find(const quality_inputs_t *inputs, quality_t *out, ls_error *error);
 
 /* A line for each kind of figure, and members of JSON with a comma in front. */

@@ -138,13 +138,14 @@ split_t *asked_rows_split(dataset_t *data, int bit) {
   return bit == SPLIT_TRAIN ? &data->train : bit == SPLIT_VALID ? &data->valid : &data->test;
 }
 
-ls_status asked_rows_load(const session_t *session, const ready_t *ready, int bit, dataset_t **data,
-                          ls_error *error) {
+ls_status asked_rows_load(const session_t *session, const ready_t *ready, int bit, labels_t labels,
+                          dataset_t **data, ls_error *error) {
   const model_t *model = ready->model;
   const char *file = ready->settings->data.file;
+  target_request_t request = objective_request(&model->objective);
+  if (labels != LABELS_NONE) request = (target_request_t){.kind = TARGET_VALUES, .width = 1};
   progress_begin(0, NULL, "reading the rows of %s", file);
-  TRY(dataset_load(session->world, ready->settings, bit, objective_request(&model->objective),
-                   ready->layout.shards, data, error));
+  TRY(dataset_load(session->world, ready->settings, bit, request, ready->layout.shards, data, error));
   progress_end();
   TRY(ready_check_features(ready, file, (*data)->features, error)); /* same result on all ranks */
   ls_status status = match_features(ready->model, file, *data, error);

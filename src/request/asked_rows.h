@@ -20,12 +20,17 @@ typedef struct {
 
 enum { ASKED_NAME_SIZE = 512 };
 
+/* Labels of rows for a model that needs no targets, to compare its clusters with: none, the place's own y, or
+ * an array that the command line names (request/clusters.h). */
+typedef enum { LABELS_NONE, LABELS_FOUND, LABELS_NAMED } labels_t;
+
 /* Rows that were chosen. */
 typedef struct {
   const char *name;                            /* of the split or the array, for messages */
   int bit;                                     /* SPLIT_: which split of the dataset holds the rows */
   char x[ASKED_NAME_SIZE], y[ASKED_NAME_SIZE]; /* arrays of the split, which the settings may borrow */
   const char *weights;
+  labels_t labels; /* data.y names them; LABELS_NONE unless the command asks for them */
 } asked_place_t;
 
 /* For parsers: if the second word is no override, takes it out of the words as the name of a dataset file. */
@@ -45,10 +50,11 @@ ls_status asked_rows_choose(const arguments_t *arguments, const asked_rows_t *as
 /* LS_BAD_SETTINGS if missing values are to be filled in by a model that has no values for them. */
 ls_status asked_rows_check_missing(const ready_t *ready, ls_error *error);
 
-/* Reads the splits of `bit` (SPLIT_), checks that they fit the model, scales their targets and applies
- * weights of rows and classes. *out is caller-owned (dataset_destroy), also on failure. Collective. */
-ls_status asked_rows_load(const session_t *session, const ready_t *ready, int bit, dataset_t **out,
-                          ls_error *error);
+/* Reads the splits of `bit` (SPLIT_), with labels as their targets if there are some, checks that they fit
+ * the model, scales their targets and applies weights of rows and classes. *out is caller-owned
+ * (dataset_destroy), also on failure. Collective. */
+ls_status asked_rows_load(const session_t *session, const ready_t *ready, int bit, labels_t labels,
+                          dataset_t **out, ls_error *error);
 
 /* The split of the dataset with this SPLIT_ bit. */
 split_t *asked_rows_split(dataset_t *dataset, int bit);

@@ -1,5 +1,5 @@
 /* What `lockstep eval` has found, as JSON. */
-#include "inspect/evaluation.h"
+#include "request/evaluation.h"
 
 #include "base/json.h"
 #include "inspect/importance_table.h"
@@ -98,6 +98,7 @@ ls_status evaluation_write_json(const char *path, const evaluation_facts_t *fact
     json_heads(metrics, facts->class_names, facts->temperatures, out);
   else
     json_figures(metrics, facts->class_names[0], out);
+  if (facts->quality != NULL) quality_json(facts->quality, out);
   if (facts->importance != NULL) importance_json(facts->importance, facts->columns, out);
   fputs("}\n", out);
   ls_status status = fclose(out) == 0 ? store_write_file(path, text, error)
