@@ -240,6 +240,25 @@ class _Member:
     def noise(self, x, keys):
         return x  # of training alone
 
+    def penalty(self, x, keys):
+        return x
+
+    def sample(self, x, keys):
+        """The means, which come before as many logarithms of variances."""
+        return self.steps.add("slice", [x], first=0, count=self.width(x) // 2)
+
+    def width(self, value):
+        """The columns of a value of the network."""
+        step = next(step for step in self.steps.list if step["out"] == value)
+        if step["op"] in ("dense", "slice"):
+            return step["units" if step["op"] == "dense" else "count"]
+        if step["op"] in ("input", "columns"):
+            return self.steps.columns if step["op"] == "input" else len(self.steps.arrays[step["array"]])
+        if step["op"] == "embedding":
+            return np.shape(self.steps.parameter(step["layer"], "weight"))[0]
+        widths = [self.width(x) for x in step["in"]]
+        return sum(widths) if step["op"] == "concat" else widths[0]
+
     def residual(self, x, keys):
         return self.steps.add("add", [x, self.run(keys, x)])
 
@@ -266,6 +285,8 @@ def _width(steps, settings):
             (kind, keys), = item.items() if isinstance(item, dict) else ((item, None),)
             if kind in ("dense", "centres", "gaussians"):
                 inputs = int(keys["units"] if isinstance(keys, dict) else keys)
+            elif kind == "sample":
+                inputs //= 2
             elif kind == "branches":
                 inputs = sum(width(branch, inputs) for branch in keys)
         return inputs

@@ -38,8 +38,8 @@ static const struct argp_option options[] = {
      0},
     {"layer", KEY_LAYER, "NAME", 0,
      "write the values of this layer instead of predictions, by the names that `info --graph` shows", 0},
-    {"samples", KEY_SAMPLES, "N", 0, "Monte-Carlo dropout: mean and spread of N predictions with dropout on",
-     0},
+    {"samples", KEY_SAMPLES, "N", 0,
+     "Monte-Carlo dropout: mean and spread of N predictions with dropout, and the layer sample, on", 0},
     {"temperature", KEY_TEMPERATURE, "T", 0,
      "divide logits by T, such as the T that `eval --temperature fit` reports; several heads: also "
      "HEAD=T,HEAD=T",

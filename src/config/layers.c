@@ -36,6 +36,18 @@ static const key_row_t noise_keys[] = {
     {"mask", &type_number, FIELD(rate), "0", .meaning = "share of the values that become zero",
      .range = {0, 1, .high_open = true}},
 };
+static const key_row_t sample_keys[] = {
+    {"beta", &type_number, FIELD(beta), "1",
+     .meaning = "factor of the divergence from a standard normal distribution, which is added to the loss of "
+                "a row",
+     .range = {0, .high = INFINITY}},
+};
+static const key_row_t penalty_keys[] = {
+    {"l1", &type_number, FIELD(l1), "0", .meaning = "factor of the sum of |x| that is added to a row's loss",
+     .range = {0, .high = INFINITY}},
+    {"l2", &type_number, FIELD(l2), "0", .meaning = "factor of the sum of squares, the same",
+     .range = {0, .high = INFINITY}},
+};
 
 #define EPSILON                                                                                              \
   {                                                                                                          \
@@ -92,6 +104,12 @@ static const layer_row_t layer_table[] = {
     {"noise", LAYER_NOISE,
      "adds normal numbers and sets values to zero at random, in training alone; for denoising autoencoders",
      KEYS(noise_keys)},
+    {"sample", LAYER_SAMPLE,
+     "2 K values are K means and K logarithms of variances; draws K normal numbers in training, else gives "
+     "the means; for variational autoencoders",
+     KEYS(sample_keys)},
+    {"penalty", LAYER_PENALTY, "y = x, and adds a penalty on x to the loss of a row; for sparse codes",
+     KEYS(penalty_keys)},
     {"residual",
      LAYER_RESIDUAL,
      "y = x + layers(x), where layers is a list of layers that keeps the width",

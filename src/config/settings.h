@@ -26,6 +26,8 @@ typedef enum {
   LAYER_BATCH_NORM,
   LAYER_DROPOUT,
   LAYER_NOISE,
+  LAYER_SAMPLE,
+  LAYER_PENALTY,
   LAYER_RESIDUAL,
   LAYER_BRANCHES,
   LAYER_CENTRES,
@@ -44,6 +46,9 @@ typedef struct layer_settings {
   bool bias;                     /* dense, default true */
   double rate;                   /* dropout, noise: share of values set to zero, in [0, 1) */
   double deviation;              /* noise: of the normal numbers that are added, >= 0 */
+  double beta;                   /* sample: weight of the divergence, >= 0 */
+  bool is_still;                 /* sample: draws nothing, for landscapes; no key */
+  double l1, l2;                 /* penalty: factors of |x| and x^2, >= 0 */
   double epsilon;                /* layer_norm, batch_norm: added to the variance, > 0 */
   double momentum;               /* batch_norm: weight of a step in the running statistics, in (0, 1] */
   struct layer_settings *layers; /* residual: y = x + layers(x); branch: its layers; branches: the branches */

@@ -264,6 +264,22 @@ void gather_weights(const gather_t *gather, const uint32_t *rows, int64_t n, flo
   for (int64_t i = 0; i < n; i++) out[i] = row_weight(gather->split, rows[i]);
 }
 
+target_t gather_target(const gather_t *gather, bool has_labels, const uint32_t *rows, int64_t n,
+                       const target_room_t *room) {
+  target_t target = {.factors = gather->split->factors};
+  if (has_labels) {
+    gather_labels(gather, rows, n, room->labels);
+    target.labels = room->labels;
+  } else if (gather->split->width > 0) {
+    gather_targets(gather, rows, n, room->values);
+    target.values = room->values;
+  }
+  if (gather->split->weights == NULL) return target;
+  gather_weights(gather, rows, n, room->weights);
+  target.weights = room->weights;
+  return target;
+}
+
 /* ---- set-up ---- */
 
 /* With s the shift rounded to float, (x - shift) scale + offset = (x - s) scale + (offset + (s - shift)

@@ -28,6 +28,16 @@ void gather_range(const gather_t *gather, int64_t first, int64_t n, float *out);
  * before basis functions. */
 void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int32_t *out);
 void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, float *out);
+/* Room for what a loss takes of some rows. */
+typedef struct {
+  int32_t *labels; /* (rows) */
+  float *values;   /* (rows, width) */
+  float *weights;  /* (rows) */
+} target_room_t;
+
+/* Labels or targets, and weights where there are some. */
+target_t gather_target(const gather_t *gather, bool has_labels, const uint32_t *rows, int64_t n,
+                       const target_room_t *room);
 /* y (n, width) as the file has it. */
 void gather_originals(const gather_t *gather, const uint32_t *rows, int64_t n, double *out);
 /* weights (n), for a split with weights; and the weight of one resident row. */

@@ -42,6 +42,7 @@ static ls_status no_memory(ls_error *error) {
 static void stop_draws(layer_settings_t *layers, size_t n) {
   for (size_t i = 0; i < n; i++) {
     layers[i].rate = layers[i].deviation = 0; /* of dropout and noise */
+    layers[i].is_still = true;
     stop_draws(layers[i].layers, layers[i].n_layers);
   }
 }

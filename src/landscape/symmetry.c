@@ -149,13 +149,23 @@ static ls_status walk_branches(grouping_t *walk, const layer_settings_t *layer) 
   return LS_OK;
 }
 
+/* Means and variances belong together, and their halves do not move. */
+static ls_status walk_sample(grouping_t *walk, const layer_settings_t *layer) {
+  size_t units = 0;
+  (void)layer;
+  fix(walk, walk->value);
+  for (size_t i = 0; i < walk->value.n; i++) units += walk->value.spans[i].units;
+  return one_span(walk, FIXED, units / 2, &walk->value);
+}
+
 /* Notes the units of a layer's arrays, and sets walk->value to its output. */
 typedef ls_status (*walk_layer_t)(grouping_t *walk, const layer_settings_t *layer);
 
 static const walk_layer_t walk_table[LAYER_KINDS] = {
     [LAYER_DENSE] = walk_dense,       [LAYER_ACTIVATION] = walk_plain,  [LAYER_SOFTMAX] = walk_plain,
     [LAYER_LAYER_NORM] = walk_norm,   [LAYER_BATCH_NORM] = walk_norm,   [LAYER_DROPOUT] = walk_plain,
-    [LAYER_RESIDUAL] = walk_residual, [LAYER_BRANCHES] = walk_branches, [LAYER_NOISE] = walk_plain};
+    [LAYER_RESIDUAL] = walk_residual, [LAYER_BRANCHES] = walk_branches, [LAYER_NOISE] = walk_plain,
+    [LAYER_SAMPLE] = walk_sample,     [LAYER_PENALTY] = walk_plain};
 
 static ls_status walk_layers(grouping_t *walk, const layer_settings_t *layers, size_t n) {
   for (size_t i = 0; i < n; i++) {

@@ -20,8 +20,9 @@ static ls_status check_options(const model_t *model, const ls_predictor_options 
   if (options->samples < 0 || options->samples > 100000)
     return error_set(error, LS_USAGE, "samples is %" PRId64 ", but must be from 0 to 100000",
                      options->samples);
-  if (options->samples > 0 && !graph_has_dropout(model->graph))
-    return error_set(error, LS_USAGE, "this network has no dropout, so all samples would be the same");
+  if (options->samples > 0 && !graph_has_samples(model->graph))
+    return error_set(error, LS_USAGE,
+                     "this network has no dropout and no layer sample, so all samples would be the same");
   for (size_t h = 0; options->temperatures != NULL && h < model->objective.n; h++)
     if (!(options->temperatures[h] >= 0 && isfinite(options->temperatures[h])))
       return error_set(error, LS_USAGE, "temperature %g of head %zu is not a positive number",

@@ -326,6 +326,19 @@ void objective_evaluate(const objective_t *objective, int64_t rows, const float 
       sums[h] = head_evaluate(objective, &objective->heads[h], rows, z, target, delta);
 }
 
+double objective_factor(const objective_t *objective, const float *factors, double target) {
+  return factor_of(objective->heads, factors, target);
+}
+
+float objective_row_weight(const objective_t *objective, target_t target, int64_t r) {
+  const head_t *head = objective->heads;
+  double value = 0;
+  if (objective->has_labels && target.factors != NULL) value = target.labels[r];
+  if (target.values != NULL) value = (double)target.values[r * objective->targets + head->first_target];
+  float weight = (float)factor_of(head, target.factors, value);
+  return target.weights != NULL ? weight * target.weights[r] : weight;
+}
+
 double objective_total(const objective_t *objective, const double *losses) {
   double total = 0;
   for (size_t h = 0; h < objective->n; h++) total += objective->heads[h].weight * losses[h];

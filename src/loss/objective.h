@@ -86,6 +86,12 @@ int64_t head_class(const head_t *head, double target);
 void objective_evaluate(const objective_t *objective, int64_t rows, const float *z, target_t target,
                         float *delta, double *sums);
 
+/* How much row r counts: its weight, times the factor of its class for the first head. */
+float objective_row_weight(const objective_t *objective, target_t target, int64_t r);
+
+/* That factor: of a row whose first target, or label, this is. */
+double objective_factor(const objective_t *objective, const float *factors, double target);
+
 /* L from the heads' losses, or from their sums over the same rows. */
 double objective_total(const objective_t *objective, const double *losses);
 

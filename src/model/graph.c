@@ -204,6 +204,31 @@ static ls_status append_noise(builder_t *b, const layer_settings_t *layer, bool 
   return LS_OK;
 }
 
+/* The first half of the values are means, the second half logarithms of variances. */
+static ls_status append_sample(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  (void)has_next;
+  const int64_t in = b->graph->nodes[*value].width;
+  if (in % 2 != 0)
+    return bad_layer(layer, b->error,
+                     "sample: takes means and as many logarithms of variances, and %" PRId64
+                     " values come to it: give the layer before it an even number of units",
+                     in);
+  node_t *node = append_node(b->graph, &op_sample, *value, in / 2);
+  node->beta = layer->beta;
+  node->deviation = layer->is_still ? 0 : 1;
+  *value = node->number;
+  return LS_OK;
+}
+
+static ls_status append_penalty(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  (void)has_next;
+  node_t *node = append_node(b->graph, &op_penalty, *value, b->graph->nodes[*value].width);
+  node->l1 = layer->l1;
+  node->l2 = layer->l2;
+  *value = node->number;
+  return LS_OK;
+}
+
 static ls_status append_residual(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
   (void)has_next;
   if (layer->n_layers == 0) return bad_layer(layer, b->error, "residual: needs at least one layer");
@@ -292,7 +317,8 @@ static const append_t append_table[] = {
     [LAYER_SOFTMAX] = append_softmax,       [LAYER_LAYER_NORM] = append_layer_norm,
     [LAYER_BATCH_NORM] = append_batch_norm, [LAYER_DROPOUT] = append_dropout,
     [LAYER_RESIDUAL] = append_residual,     [LAYER_BRANCHES] = append_branches,
-    [LAYER_NOISE] = append_noise,           [LAYER_CENTRES] = append_centres,
+    [LAYER_NOISE] = append_noise,           [LAYER_SAMPLE] = append_sample,
+    [LAYER_PENALTY] = append_penalty,       [LAYER_CENTRES] = append_centres,
     [LAYER_GAUSSIANS] = append_gaussians,
 };
 
@@ -486,16 +512,28 @@ double node_flops_per_row(const graph_t *graph, const node_t *node) {
   return 2.0 * passes * (double)node->dense.layout.in * (double)node->dense.layout.out;
 }
 
-bool graph_has_dropout(const graph_t *graph) {
+bool graph_has_samples(const graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++)
-    if (graph->nodes[i].op == &op_dropout && graph->nodes[i].rate > 0) return true;
+    if ((graph->nodes[i].op == &op_dropout && graph->nodes[i].rate > 0) || graph->nodes[i].op == &op_sample)
+      return true;
   return false;
 }
 
 bool graph_is_random(const graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++)
-    if (graph->nodes[i].op == &op_noise && graph->nodes[i].rate + graph->nodes[i].deviation > 0) return true;
-  return graph_has_dropout(graph);
+    if (graph->nodes[i].rate + graph->nodes[i].deviation > 0) return true;
+  return false;
+}
+
+ls_status graph_check_cut(const graph_t *graph, size_t node, ls_error *error) {
+  for (size_t i = node + 1; i < graph->n_nodes; i++)
+    for (int k = 0; k < graph->nodes[i].op->n_inputs; k++)
+      if (graph->nodes[i].inputs[k] < node)
+        return error_set(error, LS_USAGE,
+                         "the network cannot begin with the values of %s, because %s also takes those of %s",
+                         graph->nodes[node].name, graph->nodes[i].name,
+                         graph->nodes[graph->nodes[i].inputs[k]].name);
+  return LS_OK;
 }
 
 double graph_flops_per_row(const graph_t *graph) {

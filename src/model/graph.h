@@ -1,12 +1,12 @@
 /* The network as a graph of primitive ops, with reverse-mode differentiation.
  *
- * An op is a row of functions (op.c, op_random.c, op_row.c, op_batch.c, op_table.c, op_fitted.c): dense (with
- * its activation fused), activation, softmax, layer_norm, batch_norm, dropout, noise, add, join, take,
- * embedding, centres, gaussians. Forward visits the nodes in order, backward in reverse. Each op turns the
- * delta of its output (dL/dy) into the deltas of its inputs. If a value is used more than once, the deltas
- * are added. Weight gradients are computed afterwards, tile by tile, from the values and deltas on the tape.
- * So threads can first share the rows and then the blocks of weights, and a tile is summed over shards while
- * it is in cache.
+ * An op is a row of functions (op.c, op_random.c, op_penalty.c, op_row.c, op_batch.c, op_table.c,
+ * op_fitted.c): dense (with its activation fused), activation, softmax, layer_norm, batch_norm, dropout,
+ * noise, sample, penalty, add, join, take, embedding, centres, gaussians. Forward visits the nodes in order,
+ * backward in reverse. Each op turns the delta of its output (dL/dy) into the deltas of its inputs. If a
+ * value is used more than once, the deltas are added. Weight gradients are computed afterwards, tile by tile,
+ * from the values and deltas on the tape. So threads can first share the rows and then the blocks of weights,
+ * and a tile is summed over shards while it is in cache.
  *
  * The graph is constant after creation and shared by all threads. A graph_worker_t holds the scratch memory
  * of one thread. The parameter vector is one flat buffer. Each region is padded with zeros to whole blocks of
@@ -80,8 +80,9 @@ size_t graph_trained_floats(const graph_t *graph);
 const char *graph_fitted_layer(const graph_t *graph);
 /* LS_BAD_SETTINGS for a network with a fitted layer: an engine cannot train it. */
 ls_status graph_check_trained(const graph_t *graph, ls_error *error);
-bool graph_has_dropout(const graph_t *graph);    /* with a rate above 0 */
-bool graph_is_random(const graph_t *graph);      /* in training: with dropout or noise */
+bool graph_has_samples(const graph_t *graph);    /* sampling has an effect: a layer dropout or sample */
+bool graph_is_random(const graph_t *graph);      /* in training: these, or noise */
+bool graph_has_penalty(const graph_t *graph);    /* layers that add to the loss of a row */
 int64_t graph_parameters(const graph_t *graph);  /* trained parameters, without padding */
 size_t graph_plain_floats(const graph_t *graph); /* all plain arrays together, statistics last */
 /* 2 x weights for each pass: forward, backward-weights and, if anything before the layer is trained,
@@ -161,9 +162,9 @@ const float *tape_values(const tape_t *tape, size_t node, int64_t row); /* (·, 
 
 /* Options of a forward pass. */
 typedef struct {
-  bool training;       /* dropout and noise on, batch_norm uses the rows of the call */
-  bool sampling;       /* dropout on, everything else as in inference: Monte-Carlo dropout */
-  uint64_t seed, step; /* for the dropout stream */
+  bool training;       /* layers draw random numbers, batch_norm uses the rows of the call */
+  bool sampling;       /* dropout and sample draw, all else is as in inference */
+  uint64_t seed, step; /* of what layers draw */
   uint64_t shard;
   int64_t row;     /* index of the first row within the slice of its shard */
   int64_t padding; /* rows at the end of the call that do not count; batch_norm ignores them */
@@ -187,6 +188,23 @@ void graph_forward(graph_worker_t *worker, const float *parameters, tape_t *tape
  * whole buffer, with the copies. */
 void graph_backward(graph_worker_t *worker, const float *parameters, tape_t *tape, int64_t row,
                     int64_t calls);
+
+/* The part of the network behind a node: forward from the values of the node, which the caller has put on the
+ * tape (tape_node), to tape_output, as in inference. graph_check_cut: LS_USAGE if a later node also takes a
+ * value from before it. */
+ls_status graph_check_cut(const graph_t *graph, size_t node, ls_error *error);
+void graph_forward_from(graph_worker_t *worker, size_t node, const float *parameters, tape_t *tape,
+                        int64_t row);
+float *tape_node(tape_t *tape, size_t node, int64_t row); /* (·, width of the node) */
+
+/* ---- penalties: what layers add to the loss of a row (model/penalty.h) ---- */
+
+/* out[r] = the sum of the penalties of row `row` + r after a forward pass, r < n. */
+void graph_penalties(const graph_t *graph, const tape_t *tape, int64_t row, int64_t n, double *out);
+
+/* How much the penalties of rows count in backward: (·), to be filled in before backward. NULL on a tape of a
+ * network without penalties. */
+float *tape_weights(tape_t *tape, int64_t row);
 
 /* ---- forward and backward by sections, when parameters arrive and gradients leave piece by piece ---- */
 
@@ -250,9 +268,9 @@ ls_status graph_check_rows(const graph_t *graph, int64_t rows, ls_error *error);
 /* ---- reference ---- */
 
 /* The same network in double, without optimisations, for tests and gradient checks. plain: all parameter
- * arrays in graph order, as graph_unpack gives them. x (rows, inputs), y (rows, outputs). Dropout as in
- * `pass`; batch_norm takes all rows as one call. */
+ * arrays in graph order, as graph_unpack gives them. x (rows, inputs), y (rows, outputs), penalties
+ * (rows) or NULL. Random numbers as in `pass`; batch_norm takes all rows as one call. */
 ls_status graph_reference(const graph_t *graph, const double *plain, int64_t rows, const double *x,
-                          const pass_t *pass, double *y, ls_error *error);
+                          const pass_t *pass, double *y, double *penalties, ls_error *error);
 
 #endif

@@ -55,6 +55,7 @@ struct tape {
   float **records; /* by node, slice after slice; NULL where not kept */
   /* by node, NULL unless dense: operands of the weight gradient, slice after slice */
   float **columns, **panels;
+  float *weights;           /* (rows): how much the penalties of rows count; NULL where there are none */
   int64_t rows, slice_rows; /* slice_rows 0: no training */
   int64_t slice_words;      /* words per slice along the depth of the weight gradient */
   arena_t arena;

@@ -67,7 +67,9 @@ typedef struct {
 
   const activation_t *activation; /* dense (fused) and activation; otherwise NULL */
   double rate;                    /* dropout; noise: of masks */
-  double deviation;               /* noise */
+  double deviation;               /* noise, sample: of the numbers that are added */
+  double beta;                    /* sample: weight of the divergence */
+  double l1, l2;                  /* penalty */
   int64_t joined;                 /* join: width of the first input */
   double epsilon, momentum;       /* layer_norm, batch_norm */
 
@@ -95,8 +97,9 @@ typedef struct {
    * the rows are in that slice (dense.h); otherwise NULL */
   float *columns, *panels;
   int64_t slice_rows, slice_row;
-  int64_t from, to; /* dense and embedding, forward: the outputs to compute */
-  float *dy;        /* (rows, width): backward only */
+  int64_t from, to;     /* dense and embedding, forward: the outputs to compute */
+  float *dy;            /* (rows, width): backward only */
+  const float *weights; /* (rows): how much the penalties of rows count, in backward; NULL: not at all */
 } call_t;
 
 /* A record holds what batch_norm keeps of a call. The first float is the number of rows that count. After
@@ -126,6 +129,10 @@ struct op {
   void (*settle)(const call_t *call);
   /* dx (rows, width of that input) = dL/d that input through this op only; after settle */
   void (*backward)(const call_t *call, int input, float *dx);
+  /* out[r] += what the node adds to the loss of row r, from its input x and its output y; NULL: nothing. Its
+   * gradient is part of backward. */
+  void (*penalty)(const node_t *node, int64_t rows, const float *x, const float *y, double *out);
+  double (*penalty_reference)(const node_t *node, const double *x, const double *y); /* of one row */
   /* computes one row in double; plain: all parameters; row: within the shard's slice */
   void (*reference)(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
                     const double *const *x, double *y);
@@ -135,7 +142,8 @@ struct op {
 };
 
 extern const op_t op_input, op_dense, op_activation, op_add; /* op.c */
-extern const op_t op_dropout, op_noise;                      /* op_random.c */
+extern const op_t op_dropout, op_noise, op_sample;           /* op_random.c */
+extern const op_t op_penalty;                                /* op_penalty.c */
 extern const op_t op_join;                                   /* op_row.c */
 extern const op_t op_softmax, op_layer_norm;                 /* op_row.c */
 extern const op_t op_batch_norm;                             /* op_batch.c */

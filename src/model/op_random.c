@@ -1,5 +1,5 @@
-/* Ops that draw random numbers in training: dropout and noise. A number depends on the seed, the step, the
- * shard, the row within the shard's slice, the op and the column, never on who computes it. */
+/* Ops that draw random numbers in training: dropout, noise and sample. A number depends on the seed, the
+ * step, the shard, the row within the shard's slice, the op and the column, never on who computes it. */
 #include "model/op.h"
 
 #include "math/functions.h"
@@ -174,3 +174,104 @@ const op_t op_noise = {.name = "noise",
                        .forward = noise_forward,
                        .backward = masked_backward,
                        .reference = noise_reference};
+
+/* ---- sample (Kingma and Welling 2014): x holds means m, then logarithms s of variances; y = m + exp(s/2) e
+ * in training and for samples, with e standard normal, and y = m in inference. The divergence of this normal
+ * distribution from the standard one, (1/2) sum (m^2 + exp(s) - 1 - s), times beta is a penalty of the row:
+ * appendix B there. ---- */
+
+static bool draws(const node_t *node, const pass_t *pass) {
+  return (pass->training || pass->sampling) && node->deviation > 0;
+}
+
+static void sample_row(const call_t *call, int64_t r) {
+  const int64_t width = call->node->width;
+  float normal[CHUNK], deviation[CHUNK];
+  for (int64_t first = 0; first < width; first += CHUNK) {
+    int64_t left = width - first;
+    size_t n = (size_t)(left < CHUNK ? left : CHUNK);
+    const float *m = call->x[0] + r * 2 * width + first, *s = m + width;
+    float *y = call->y + r * width + first;
+    op_normals(call->node, call->pass, call->pass->row + r, first, n, normal);
+    for (size_t i = 0; i < n; i++) deviation[i] = 0.5F * s[i];
+    floats_exp(n, deviation, deviation);
+    for (size_t i = 0; i < n; i++) y[i] = m[i] + deviation[i] * normal[i];
+  }
+}
+
+static void sample_forward(const call_t *call) {
+  const int64_t width = call->node->width;
+  const bool is_random = draws(call->node, call->pass);
+  for (int64_t r = 0; r < call->rows; r++) {
+    if (is_random)
+      sample_row(call, r);
+    else
+      memcpy(call->y + r * width, call->x[0] + r * 2 * width, (size_t)width * sizeof *call->y);
+  }
+}
+
+/* dm = dy + w beta m, ds = dy (y - m) / 2 + w beta (exp(s) - 1) / 2, where w is how much the row counts. */
+static void sample_backward(const call_t *call, int input, float *dx) {
+  const int64_t width = call->node->width;
+  float variance[CHUNK];
+  (void)input;
+  for (int64_t r = 0; r < call->rows; r++) {
+    const float beta = call->weights != NULL ? call->weights[r] * (float)call->node->beta : 0.0F;
+    for (int64_t first = 0; first < width; first += CHUNK) {
+      int64_t left = width - first;
+      size_t n = (size_t)(left < CHUNK ? left : CHUNK);
+      const float *m = call->x[0] + r * 2 * width + first, *s = m + width;
+      const float *y = call->y + r * width + first, *dy = call->dy + r * width + first;
+      float *dm = dx + r * 2 * width + first, *ds = dm + width;
+      floats_exp(n, s, variance);
+      for (size_t i = 0; i < n; i++) dm[i] = dy[i] + beta * m[i];
+      for (size_t i = 0; i < n; i++) ds[i] = 0.5F * (dy[i] * (y[i] - m[i]) + beta * (variance[i] - 1.0F));
+    }
+  }
+}
+
+static void sample_penalty(const node_t *node, int64_t rows, const float *x, const float *y, double *out) {
+  float variance[CHUNK];
+  (void)y;
+  for (int64_t r = 0; r < rows; r++) {
+    double sum = 0;
+    for (int64_t first = 0; first < node->width; first += CHUNK) {
+      int64_t left = node->width - first;
+      size_t n = (size_t)(left < CHUNK ? left : CHUNK);
+      const float *m = x + r * 2 * node->width + first, *s = m + node->width;
+      floats_exp(n, s, variance);
+      for (size_t i = 0; i < n; i++)
+        sum += (double)m[i] * (double)m[i] + ((double)variance[i] - 1) - (double)s[i];
+    }
+    out[r] += 0.5 * node->beta * sum;
+  }
+}
+
+static double sample_penalty_reference(const node_t *node, const double *x, const double *y) {
+  double sum = 0;
+  (void)y;
+  for (int64_t i = 0; i < node->width; i++)
+    sum += x[i] * x[i] + exp(x[node->width + i]) - 1 - x[node->width + i];
+  return node->beta * sum / 2;
+}
+
+static void sample_reference(const node_t *node, const double *plain, const pass_t *pass, int64_t row,
+                             const double *const *x, double *y) {
+  (void)plain;
+  float normal[8] = {0};
+  for (int64_t i = 0; i < node->width; i++) {
+    if (i % 8 == 0 && draws(node, pass)) op_normals(node, pass, row, i, 8, normal);
+    y[i] = x[0][i] + exp(x[0][node->width + i] / 2) * (double)normal[i % 8];
+  }
+}
+
+const op_t op_sample = {.name = "sample",
+                        .formula = "x = (m, s): y = m + exp(s/2) e, e normal",
+                        .derivative = "dm = dy + beta m, ds = dy (y - m) / 2 + beta (exp(s) - 1) / 2",
+                        .n_inputs = 1,
+                        .in_place = -1,
+                        .forward = sample_forward,
+                        .backward = sample_backward,
+                        .penalty = sample_penalty,
+                        .penalty_reference = sample_penalty_reference,
+                        .reference = sample_reference};

@@ -21,6 +21,8 @@ void graph_print(const graph_t *graph, FILE *out) {
     if (node->op == &op_dropout) snprintf(function, sizeof function, "rate %g", node->rate);
     if (node->op == &op_noise)
       snprintf(function, sizeof function, "%.4g, mask %.4g", node->deviation, node->rate);
+    if (node->op == &op_sample) snprintf(function, sizeof function, "beta %.6g", node->beta);
+    if (node->op == &op_penalty) snprintf(function, sizeof function, "l1 %.4g, l2 %.4g", node->l1, node->l2);
     if (node->op == &op_gaussians)
       snprintf(function, sizeof function, "%s", covariance_name(node->fitted.covariance));
     if (node->op == &op_add)
@@ -42,6 +44,8 @@ static void detail_text(const node_t *node, char *out, size_t size) {
   if (node->op == &op_noise) snprintf(out, size, "deviation %g, mask %g", node->deviation, node->rate);
   if (node->op == &op_gaussians)
     snprintf(out, size, "%s covariance", covariance_name(node->fitted.covariance));
+  if (node->op == &op_sample) snprintf(out, size, "beta %g", node->beta);
+  if (node->op == &op_penalty) snprintf(out, size, "l1 %g, l2 %g", node->l1, node->l2);
   if (node->op == &op_embedding) snprintf(out, size, "k = x_%" PRId64, node->table.column + 1);
 }
 

@@ -23,8 +23,22 @@ static void reference_node(const graph_t *graph, const node_t *node, const doubl
   }
 }
 
+/* penalties (rows) = the sums over nodes. */
+static void add_penalties(const graph_t *graph, int64_t rows, double *const *values, double *penalties) {
+  for (int64_t r = 0; r < rows; r++) {
+    penalties[r] = 0;
+    for (size_t i = 1; i < graph->n_nodes; i++) {
+      const node_t *node = &graph->nodes[i];
+      const int64_t in = graph->nodes[node->inputs[0]].width;
+      if (node->op->penalty_reference == NULL) continue;
+      penalties[r] +=
+          node->op->penalty_reference(node, values[node->inputs[0]] + r * in, values[i] + r * node->width);
+    }
+  }
+}
+
 ls_status graph_reference(const graph_t *graph, const double *plain, int64_t rows, const double *x,
-                          const pass_t *pass, double *y, ls_error *error) {
+                          const pass_t *pass, double *y, double *penalties, ls_error *error) {
   arena_t arena = {0};
   ls_status status = LS_OK;
   size_t n = graph->n_nodes;
@@ -38,6 +52,7 @@ ls_status graph_reference(const graph_t *graph, const double *plain, int64_t row
   memcpy(values[0], x, (size_t)(rows * graph_inputs(graph)) * sizeof *x);
   for (size_t i = 1; i < n; i++) reference_node(graph, &graph->nodes[i], plain, pass, rows, values);
   memcpy(y, values[n - 1], (size_t)(rows * graph_outputs(graph)) * sizeof *y);
+  if (penalties != NULL) add_penalties(graph, rows, values, penalties);
 done:
   arena_free(&arena);
   return status;

@@ -47,6 +47,8 @@ static bool take_buffers(tape_t *tape, int64_t rows) {
       tape->panels[i] = buffer(tape, words, node->dense.layout.padded_out);
       if (tape->columns[i] == NULL || tape->panels[i] == NULL) return false;
     }
+    if (node->op->penalty != NULL && tape->weights == NULL && (tape->weights = buffer(tape, rows, 1)) == NULL)
+      return false;
     if (!node->backward.needs_delta) continue;
     tape->deltas[i] = owns_delta(node) ? buffer(tape, rows, node->width) : tape->deltas[node->backward.delta];
     if (tape->deltas[i] == NULL) return false;
@@ -95,6 +97,14 @@ float *tape_input(tape_t *tape, int64_t row) {
 float *tape_output(tape_t *tape, int64_t row) {
   const node_t *node = graph_output_node(tape->graph);
   return tape->values[node->number] + row * node->width;
+}
+
+float *tape_weights(tape_t *tape, int64_t row) {
+  return tape->weights != NULL ? tape->weights + row : NULL;
+}
+
+float *tape_node(tape_t *tape, size_t node, int64_t row) {
+  return tape->values[node] + row * tape->graph->nodes[node].width;
 }
 
 const float *tape_values(const tape_t *tape, size_t node, int64_t row) {

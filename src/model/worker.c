@@ -119,6 +119,7 @@ static call_t prepare(const graph_worker_t *worker, const node_t *node, const fl
                  .to = node->width,
                  .y = at_row(tape->values, node, row),
                  .factors = at_row(tape->factors, node, row),
+                 .weights = tape->weights != NULL ? tape->weights + row : NULL,
                  .dy = at_row(tape->deltas, node, row)};
   for (int k = 0; k < node->op->n_inputs; k++)
     call.x[k] = at_row(tape->values, &worker->graph->nodes[node->inputs[k]], row);
@@ -170,6 +171,13 @@ void graph_forward_section(graph_worker_t *worker, const section_t *section, con
       each(&call);
     }
   }
+}
+
+void graph_forward_from(graph_worker_t *worker, size_t node, const float *parameters, tape_t *tape,
+                        int64_t row) {
+  static const pass_t inference;
+  const section_t rest = {.first = node + 1, .end = worker->graph->n_nodes};
+  graph_forward_section(worker, &rest, parameters, tape, row, 1, &inference);
 }
 
 static void add_to(float *restrict sum, const float *restrict share, size_t n) {

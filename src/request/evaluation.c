@@ -94,6 +94,7 @@ ls_status evaluation_write_json(const char *path, const evaluation_facts_t *fact
   if (metrics->n_heads == 0 && facts->temperatures[0] > 0)
     json_number(out, false, "temperature", facts->temperatures[0]);
   json_number(out, false, "loss", metrics->loss);
+  if (metrics->has_penalty) json_number(out, false, "penalty", metrics->penalty);
   if (metrics->n_heads > 0)
     json_heads(metrics, facts->class_names, facts->temperatures, out);
   else

@@ -17,6 +17,7 @@
   X(VALID_MAE, "valid_mae")                                                                                  \
   X(VALID_RMSE, "valid_rmse")                                                                                \
   X(VALID_R2, "valid_r2")                                                                                    \
+  X(VALID_PENALTY, "valid_penalty")                     /* part of valid_loss: what layers add */            \
   X(PERSISTENCE_ACCURACY, "valid_persistence_accuracy") /* forecasts without a model */                      \
   X(PERSISTENCE_MAE, "valid_persistence_mae")                                                                \
   X(PERSISTENCE_RMSE, "valid_persistence_rmse")                                                              \

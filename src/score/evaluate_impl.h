@@ -48,8 +48,8 @@ struct evaluator {
   int threads;
   bool is_part;        /* of other work, which shows its own progress */
   head_score_t *heads; /* (heads) */
-  int64_t n_sums;      /* of a block: the losses of heads, and then for each TARGET_SUMS for every target of a
-                        * regression, or the confidences of classes */
+  int64_t n_sums;      /* of a block: the losses of heads, penalties, and then for each TARGET_SUMS for every
+                        * target of a      regression, or the confidences of classes */
   scorer_t *scorers;   /* (threads) */
   double *losses;      /* (own rows, heads) of evaluator_keep_losses, or NULL */
   arena_t arena;

@@ -44,6 +44,7 @@ static double without_sign(double value) {
 
 void metrics_print_line(const metrics_t *metrics, FILE *out) {
   fprintf(out, "loss %.6g", without_sign(metrics->loss));
+  if (metrics->has_penalty) fprintf(out, " (penalty %.6g)", metrics->penalty);
   if (metrics->classes > 0) fprintf(out, "  accuracy %.4f", metrics_accuracy(metrics));
   if (metrics->top_k > 0) fprintf(out, "  top-%" PRId64 " %.4f", metrics->top_k, metrics_top_k(metrics));
   if (metrics->targets > 0)

@@ -32,6 +32,8 @@ const char *baseline_name(int baseline);
 typedef struct metrics {
   int64_t rows;
   double loss; /* mean over rows; of several heads their weighted sum */
+  bool has_penalty;
+  double penalty; /* mean over rows of what layers add to the loss, which contains it */
   /* several heads: the metrics of each, malloc'd, and the network as a whole has its loss alone */
   size_t n_heads; /* 0: one head */
   struct metrics *heads;

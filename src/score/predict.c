@@ -164,9 +164,10 @@ ls_status predictions_make(const model_t *model, const split_t *split, int threa
                              .seed = settings->train.seed,
                              .posterior = &model->posterior};
   predicting_t predicting = {.model = model, .mixture = &mixture, .predictions = &predictions};
-  if (asking->samples > 0 && !graph_has_dropout(model->graph))
-    return error_set(error, LS_USAGE,
-                     "--samples: this network has no dropout, so all samples would be the same");
+  if (asking->samples > 0 && !graph_has_samples(model->graph))
+    return error_set(
+        error, LS_USAGE,
+        "--samples: this network has no dropout and no layer sample, so all samples would be the same");
   uncertainty_t uncertainty = predictor_uncertainty(&model->objective, &mixture);
   if (asking->layer != NULL) {
     TRY(find_node(model, asking, &predicting.node, error));

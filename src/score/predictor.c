@@ -14,11 +14,12 @@ struct predictor {
   mixture_t mixture;
   graph_worker_t *kernels;
   tape_t *tape;
-  float *parts;               /* (parts, n, outputs) of the last n rows, of several parts */
-  int64_t has_parts;          /* that there is room for */
-  double *values, *spread;    /* (rows, outputs) */
-  float *row;                 /* (outputs) */
-  double *scratch, *variance; /* (inputs), (outputs): of a posterior */
+  float *parts;                       /* (parts, n, outputs) of the last n rows, of several parts */
+  int64_t has_parts;                  /* that there is room for */
+  double *values, *spread;            /* (rows, outputs) */
+  float *row;                         /* (outputs) */
+  double *scratch, *variance;         /* (inputs), (outputs): of a posterior */
+  double *penalties, *part_penalties; /* (rows) */
   arena_t arena;
 };
 
@@ -42,8 +43,11 @@ static ls_status make(predictor_t *predictor, ls_error *error) {
   predictor->row = arena_new(&predictor->arena, outputs, sizeof(float));
   predictor->scratch = arena_new(&predictor->arena, inputs, sizeof(double));
   predictor->variance = arena_new(&predictor->arena, outputs, sizeof(double));
-  if (predictor->values == NULL || predictor->spread == NULL || predictor->row == NULL ||
-      predictor->scratch == NULL || predictor->variance == NULL)
+  predictor->penalties = arena_new(&predictor->arena, rows, sizeof(double));
+  predictor->part_penalties = arena_new(&predictor->arena, rows, sizeof(double));
+  if (predictor->penalties == NULL || predictor->part_penalties == NULL || predictor->values == NULL ||
+      predictor->spread == NULL || predictor->row == NULL || predictor->scratch == NULL ||
+      predictor->variance == NULL)
     return no_memory(error);
   TRY(tape_create(predictor->graph, predictor->rows, 0, &predictor->tape, error));
   return graph_worker_create(predictor->graph, predictor->rows, 1, false, &predictor->kernels, error);
@@ -129,14 +133,26 @@ static void temper(const predictor_t *predictor, int64_t n, float *out) {
   }
 }
 
+/* Adds the share of the part that is on the tape. */
+static void add_penalties(predictor_t *predictor, int64_t n, int64_t parts) {
+  graph_penalties(predictor->graph, predictor->tape, 0, n, predictor->part_penalties);
+  for (int64_t r = 0; r < n; r++) predictor->penalties[r] += predictor->part_penalties[r] / (double)parts;
+}
+
+const double *predictor_penalties(const predictor_t *predictor) {
+  return graph_has_penalty(predictor->graph) ? predictor->penalties : NULL;
+}
+
 float *predictor_outputs(predictor_t *predictor, const gather_t *gather, int64_t first, int64_t n,
                          row_place_t place) {
   int64_t parts = mixture_parts(&predictor->mixture), values = n * graph_outputs(predictor->graph);
   float *x = tape_input(predictor->tape, 0), *out = tape_output(predictor->tape, 0);
   gather_range(gather, first, n, x);
   graph_worker_rows(predictor->kernels, n);
+  memset(predictor->penalties, 0, (size_t)n * sizeof *predictor->penalties);
   for (int64_t p = 0; p < parts; p++) {
     const float *z = part_outputs(predictor, p, place);
+    if (graph_has_penalty(predictor->graph)) add_penalties(predictor, n, parts);
     if (parts > 1) memcpy(predictor->parts + p * values, z, (size_t)values * sizeof *z);
   }
   if (parts > 1) mixture_outputs(predictor->objective, parts, n, predictor->parts, out);

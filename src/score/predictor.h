@@ -53,6 +53,9 @@ float *predictor_outputs(predictor_t *predictor, const gather_t *gather, int64_t
                          row_place_t place);
 
 /* The network's inputs for the same rows, (n, inputs). */
+/* The penalties of these rows (model/graph.h), of several parts their mean: valid until the next rows. NULL
+ * for a network without penalties. */
+const double *predictor_penalties(const predictor_t *predictor);
 const float *predictor_inputs(const predictor_t *predictor);
 
 /* What a node of the graph computed for the same rows, (n, graph_node_width): of a mixture's last part. */

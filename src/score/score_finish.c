@@ -141,6 +141,8 @@ static ls_status finish_heads(const evaluation_t *evaluation, world_t *world, co
 ls_status score_finish(const evaluation_t *evaluation, world_t *world, const double *sums, metrics_t *metrics,
                        ls_error *error) {
   const objective_t *objective = evaluation->evaluator->objective;
+  metrics->has_penalty = graph_has_penalty(evaluation->evaluator->graph);
+  metrics->penalty = sums[objective->n] / (double)metrics->rows;
   if (objective->n > 1) return finish_heads(evaluation, world, sums, metrics, error);
   TRY(finish_head(evaluation, 0, world, sums, metrics, error));
   metrics->loss = objective_total(objective, &metrics->loss);

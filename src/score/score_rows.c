@@ -2,6 +2,8 @@
  * needs no order; sums belong to a block of rows. */
 #include "score/evaluate_impl.h"
 
+#include "model/penalty.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -226,37 +228,30 @@ static void score_head(const evaluation_t *evaluation, scorer_t *scorer, size_t 
 
 /* The losses of rows one by one: losses (n, heads). */
 static void keep_losses(const objective_t *objective, int64_t n, const float *z, target_t target,
-                        double *losses) {
+                        const double *penalties, double *losses) {
   for (int64_t i = 0; i < n; i++) {
     const target_t row = {.labels = target.labels != NULL ? target.labels + i : NULL,
                           .values = target.values != NULL ? target.values + i * objective->targets : NULL,
                           .weights = target.weights != NULL ? target.weights + i : NULL,
                           .factors = target.factors};
-    objective_evaluate(objective, 1, z + i * objective->outputs, row, NULL,
-                       losses + i * (int64_t)objective->n);
+    double *own = losses + i * (int64_t)objective->n;
+    objective_evaluate(objective, 1, z + i * objective->outputs, row, NULL, own);
+    if (penalties != NULL) penalties_add(objective, row, 1, penalties + i, own);
   }
 }
 
 void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *z, int64_t n, double *sums) {
   const evaluator_t *evaluator = evaluation->evaluator;
   const objective_t *objective = evaluator->objective;
-  target_t target = {0};
-  if (objective->has_labels) {
-    gather_labels(&evaluation->gather, scorer->rows, n, scorer->labels);
-    target.labels = scorer->labels;
-  } else if (objective->targets > 0) {
-    gather_targets(&evaluation->gather, scorer->rows, n, scorer->values);
+  const target_room_t room = {scorer->labels, scorer->values, scorer->weights};
+  const target_t target = gather_target(&evaluation->gather, objective->has_labels, scorer->rows, n, &room);
+  const double *penalties = predictor_penalties(scorer->predictor);
+  if (!objective->has_labels && objective->targets > 0)
     gather_originals(&evaluation->gather, scorer->rows, n, scorer->originals);
-    target.values = scorer->values;
-  }
-  if (evaluation->split->weights != NULL) {
-    gather_weights(&evaluation->gather, scorer->rows, n, scorer->weights);
-    target.weights = scorer->weights;
-  }
-  target.factors = evaluation->split->factors;
   head_rows_t blocks[MOST_HEADS];
   objective_evaluate(objective, n, z, target, NULL, sums);
-  if (scorer->losses != NULL) keep_losses(objective, n, z, target, scorer->losses);
+  if (penalties != NULL) sums[objective->n] = penalties_add(objective, target, n, penalties, sums);
+  if (scorer->losses != NULL) keep_losses(objective, n, z, target, penalties, scorer->losses);
   for (size_t h = 0; h < objective->n; h++) {
     const head_score_t *score = &evaluator->heads[h];
     blocks[h] = (head_rows_t){
@@ -276,7 +271,7 @@ void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *
 
 void scores_make(evaluator_t *evaluator, int64_t top_k) {
   const objective_t *objective = evaluator->objective;
-  evaluator->n_sums = (int64_t)objective->n;
+  evaluator->n_sums = (int64_t)objective->n + 1; /* losses of heads, and penalties */
   for (size_t h = 0; h < objective->n; h++) {
     const head_t *head = &objective->heads[h];
     head_score_t *score = &evaluator->heads[h];

@@ -38,17 +38,17 @@ static ls_status create_buffers(engine_t *engine, thread_t *thread, ls_error *er
   size_t rows = (size_t)engine->rows.shape.call_rows;
   row_buffers_t *buffers = &thread->buffers;
   waiter_t *waiter = &thread->waiter;
-  buffers->labels = arena_new(arena, rows, sizeof *buffers->labels);
+  buffers->targets.labels = arena_new(arena, rows, sizeof *buffers->targets.labels);
   buffers->resident = arena_new(arena, rows, sizeof *buffers->resident);
-  buffers->values = arena_new(arena, rows * (size_t)in->objective->targets, sizeof(float));
-  buffers->weights = arena_new(arena, rows, sizeof *buffers->weights);
+  buffers->targets.values = arena_new(arena, rows * (size_t)in->objective->targets, sizeof(float));
+  buffers->targets.weights = arena_new(arena, rows, sizeof *buffers->targets.weights);
   waiter->timeline = arena_new(arena, (size_t)in->timed_steps * PHASES, sizeof(double));
   thread->levels =
       arena_new(arena, (size_t)(engine->fold.depth - 1) * graph_largest_tile(in->graph), sizeof(float));
   thread->gradient = arena_new(arena, GRAPH_BLOCK, sizeof(float));
   thread->stack = arena_new(arena, (size_t)(engine->state.depth + 1) * GRAPH_BLOCK, sizeof(float));
-  if (buffers->labels == NULL || buffers->resident == NULL || buffers->values == NULL ||
-      buffers->weights == NULL || waiter->timeline == NULL || thread->levels == NULL ||
+  if (buffers->targets.labels == NULL || buffers->resident == NULL || buffers->targets.values == NULL ||
+      buffers->targets.weights == NULL || waiter->timeline == NULL || thread->levels == NULL ||
       thread->gradient == NULL || thread->stack == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for a thread's buffers");
   return LS_OK;

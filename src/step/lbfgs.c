@@ -38,7 +38,7 @@ static ls_status check_settings(const engine_t *engine, ls_error *error) {
        "train.precision: the optimiser lbfgs compares losses closer to each other than bf16 can tell: leave "
        "it at fp32"},
       {graph_is_random(engine->in.graph),
-       "model.layers: the optimiser lbfgs needs the same loss every time: leave dropout and noise out"},
+       "model.layers: the optimiser lbfgs needs the same loss every time: leave out layers that draw"},
       {engine->plan.trained_blocks < engine->plan.blocks,
        "model.layers: the optimiser lbfgs has no steps over which running statistics could be kept: leave "
        "batch_norm out"},

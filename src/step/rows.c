@@ -1,5 +1,6 @@
 #include "step/rows.h"
 
+#include "model/penalty.h"
 #include "step/step.h"
 
 #include <math.h>
@@ -164,24 +165,14 @@ static void gather_call(thread_t *thread, const row_call_t *call) {
 static void call_losses(thread_t *thread, const row_call_t *call, double *sums) {
   const rank_rows_t *rows = thread->rows;
   const engine_inputs_t *job = thread->job;
-  const row_buffers_t *buffers = &thread->buffers;
   int64_t width = graph_outputs(job->graph), n = call->n;
   const uint32_t *resident = resident_rows(thread, call);
-  target_t target = {.factors = job->train->factors};
-  if (job->objective->has_labels) {
-    gather_labels(&rows->gather, resident, n, buffers->labels);
-    target.labels = buffers->labels;
-  } else {
-    gather_targets(&rows->gather, resident, n, buffers->values);
-    target.values = buffers->values;
-  }
-  if (job->train->weights != NULL) {
-    gather_weights(&rows->gather, resident, n, buffers->weights);
-    target.weights = buffers->weights;
-  }
+  const target_t target =
+      gather_target(&rows->gather, job->objective->has_labels, resident, n, &thread->buffers.targets);
   float *delta = tape_output_delta(rows->tape, call->at);
   memset(delta + n * width, 0, (size_t)((rows->shape.call_rows - n) * width) * sizeof *delta);
   objective_evaluate(job->objective, n, tape_output(rows->tape, call->at), target, delta, sums);
+  penalties_train(job->objective, target, rows->tape, call->at, n, rows->shape.call_rows - n, sums);
 }
 
 /* ---- passes over rows ---- */

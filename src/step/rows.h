@@ -40,10 +40,8 @@ typedef struct {
 
 /* A thread's buffers for the targets of a call. */
 typedef struct {
-  int32_t *labels;    /* (call_rows) */
-  uint32_t *resident; /* (call_rows): slots of streamed rows */
-  float *values;      /* (call_rows, targets) */
-  float *weights;     /* (call_rows) */
+  target_room_t targets; /* (call_rows) */
+  uint32_t *resident;    /* (call_rows): slots of streamed rows */
 } row_buffers_t;
 
 /* The job is borrowed. Memory comes from the arena. Not collective. Call rows_free also after a failure. */

@@ -55,7 +55,7 @@ typedef struct {
   size_t n_plain;
   double *parameters, *gradient; /* (n_plain): the arrays one after the other */
   double **moved;                /* (threads, n_plain): parameters with one of them moved */
-  double **outputs;              /* (threads, most rows of a shard, outputs) */
+  double **outputs;              /* (threads): (most rows of a shard, outputs), and a penalty for each row */
   probe_t *probes;               /* ordered by block */
   size_t n_probes;
   double *sums; /* (own shards, points): losses at w, then at w_k + h and at w_k - h for each probe */
@@ -139,12 +139,15 @@ static ls_status shard_loss(const gradient_check_t *check, int s, const double *
                        .seed = training->settings->train.seed,
                        .shard = (uint64_t)(training->layout->first_shard + s)};
   int64_t width = graph_outputs(training->graph);
-  TRY(graph_reference(training->graph, parameters, batch->rows, batch->x, &pass, outputs, error));
+  double *penalties = outputs + batch->rows * width;
+  TRY(graph_reference(training->graph, parameters, batch->rows, batch->x, &pass, outputs, penalties, error));
   *sum = 0;
   for (int64_t r = 0; r < batch->rows; r++)
-    *sum +=
-        (double)batch->weights[r] * objective_reference(training->objective, outputs + r * width,
-                                                        batch->targets + r * check->width, training->factors);
+    *sum += (double)batch->weights[r] *
+            (objective_reference(training->objective, outputs + r * width, batch->targets + r * check->width,
+                                 training->factors) +
+             objective_factor(training->objective, training->factors, batch->targets[r * check->width]) *
+                 penalties[r]);
   return LS_OK;
 }
 
@@ -369,7 +372,8 @@ static ls_status make_buffers(gradient_check_t *check, ls_error *error) {
     return no_memory(error);
   for (size_t t = 0; t < threads; t++) {
     check->moved[t] = arena_new(arena, check->n_plain, sizeof(double));
-    check->outputs[t] = arena_new(arena, (size_t)(rows * graph_outputs(training->graph)), sizeof(double));
+    check->outputs[t] =
+        arena_new(arena, (size_t)(rows * (graph_outputs(training->graph) + 1)), sizeof(double));
     if (check->moved[t] == NULL || check->outputs[t] == NULL) return no_memory(error);
   }
   return LS_OK;

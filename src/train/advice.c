@@ -65,6 +65,7 @@ static ls_status sum_losses(const objective_t *objective, const gather_t *gather
   float weights[BLOCK_ROWS];
   float *values = arena_new(&arena, (size_t)(BLOCK_ROWS * objective->targets), sizeof *values);
   float *zeros = arena_new(&arena, (size_t)(BLOCK_ROWS * objective->outputs), sizeof *zeros);
+  const target_room_t room = {labels, values, weights};
   ls_status status = LS_OK;
   if (values == NULL || zeros == NULL)
     status = error_set(error, LS_NO_MEMORY, "no memory to look at targets");
@@ -74,16 +75,8 @@ static ls_status sum_losses(const objective_t *objective, const gather_t *gather
   for (int64_t at = 0; at < most && status == LS_OK; at += BLOCK_ROWS) {
     int64_t n = most - at < BLOCK_ROWS ? most - at : BLOCK_ROWS;
     double sums[MOST_HEADS];
-    target_t target = {.factors = train->factors};
     for (int64_t i = 0; i < n; i++) rows[i] = (uint32_t)(part.resident + at + i);
-    if (objective->has_labels)
-      gather_labels(gather, rows, n, labels);
-    else
-      gather_targets(gather, rows, n, values);
-    if (train->weights != NULL) gather_weights(gather, rows, n, weights);
-    target.labels = objective->has_labels ? labels : NULL;
-    target.values = objective->has_labels ? NULL : values;
-    target.weights = train->weights != NULL ? weights : NULL;
+    const target_t target = gather_target(gather, objective->has_labels, rows, n, &room);
     objective_evaluate(objective, n, zeros, target, NULL, sums);
     for (size_t h = 0; h < objective->n; h++) finding->losses[h] += sums[h];
     finding->rows += (double)n;

@@ -218,6 +218,7 @@ static void fill_figures(const metrics_t *valid, double *figures) {
     figures[HEAD_VALID_RMSE] = valid->rmse;
     figures[HEAD_VALID_R2] = valid->r2;
   }
+  if (valid->has_penalty) figures[HEAD_VALID_PENALTY] = valid->penalty;
   for (int b = 0; b < BASELINES; b++) {
     const baseline_t *baseline = &valid->baselines[b];
     const int next = (HEAD_SEASONAL_MAE - HEAD_PERSISTENCE_MAE) * b;

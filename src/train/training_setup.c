@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "layout/shard.h"
+#include "model/penalty.h"
 #include "data/window.h"
 #include "features/features_fit.h"
 #include "features/scaling.h"
@@ -156,6 +157,7 @@ static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, 
   if (status == LS_OK)
     status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);
   if (status == LS_OK) status = check_objective(trainer, shape, width->encoded, error);
+  if (status == LS_OK) status = penalties_check(&trainer->objective, trainer->graph, error);
   trainer->record.history.objective = &trainer->objective;
   if (status == LS_OK) status = check_frozen(trainer, error);
   TRY(trainer_agree(trainer, status, error));

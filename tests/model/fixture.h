@@ -28,6 +28,10 @@
   { .kind = LAYER_DROPOUT, .rate = (p) }
 #define NOISE(d, p)                                                                                          \
   { .kind = LAYER_NOISE, .deviation = (d), .rate = (p) }
+#define SAMPLE(b)                                                                                            \
+  { .kind = LAYER_SAMPLE, .beta = (b) }
+#define PENALTY(a, b)                                                                                        \
+  { .kind = LAYER_PENALTY, .l1 = (a), .l2 = (b) }
 #define RESIDUAL(list)                                                                                       \
   { .kind = LAYER_RESIDUAL, .layers = (list), .n_layers = sizeof(list) / sizeof((list)[0]) }
 #define BRANCH(list)                                                                                         \
@@ -168,15 +172,36 @@ static inline void targets_destroy(targets_t *t) {
   free(t->plain);
 }
 
-/* Sum of the loss over rows by the definitions in double. */
+/* How much the penalties of a row count. */
+static inline double fixture_count(int64_t row) {
+  return 0.5 * (double)(row % 4);
+}
+
+/* The sum of the penalties of all rows, after forward and before backward. */
+static inline double network_penalize(network_t *net) {
+  double *penalties = calloc((size_t)net->rows, sizeof *penalties), sum = 0;
+  float *weights = tape_weights(net->tape, 0);
+  graph_penalties(net->graph, net->tape, 0, net->rows, penalties);
+  for (int64_t r = 0; r < net->rows && weights != NULL; r++) {
+    weights[r] = (float)fixture_count(r);
+    sum += fixture_count(r) * penalties[r];
+  }
+  free(penalties);
+  return sum;
+}
+
+/* Sum of the loss over rows, and of penalties, by the definitions in double. */
 static inline double network_reference_loss(const network_t *net, const loss_t *loss,
                                             const loss_params_t *params, const targets_t *t) {
   double *y = calloc((size_t)(net->rows * net->outputs), sizeof *y);
-  CHECK(graph_reference(net->graph, net->plain, net->rows, net->x, &net->pass, y, error));
+  double *penalties = calloc((size_t)net->rows, sizeof *penalties);
+  CHECK(graph_reference(net->graph, net->plain, net->rows, net->x, &net->pass, y, penalties, error));
   double sum = 0;
   for (int64_t r = 0; r < net->rows; r++)
-    sum += loss->reference(params, net->outputs, y + r * net->outputs, t->plain + r * t->width);
+    sum += loss->reference(params, net->outputs, y + r * net->outputs, t->plain + r * t->width) +
+           fixture_count(r) * penalties[r];
   free(y);
+  free(penalties);
   return sum;
 }
 
@@ -196,6 +221,7 @@ static inline double network_gradient(network_t *net, const loss_t *loss, const 
   graph_forward(net->worker, net->vector, net->tape, 0, 1, &net->pass);
   double sum = loss->evaluate(params, net->rows, net->outputs, tape_output(net->tape, 0), targets_from(t, 0),
                               tape_output_delta(net->tape, 0));
+  sum += network_penalize(net);
   graph_backward(net->worker, net->vector, net->tape, 0, 1);
   slice_gradient(net->graph, net->worker, net->tape, 0, gradient);
   return sum;

@@ -55,7 +55,7 @@ static void expect_scores(network_t *net, const char *what, double tolerance) {
   size_t n = (size_t)(net->rows * net->outputs);
   double *expected = calloc(n, sizeof *expected);
   graph_forward(net->worker, net->vector, net->tape, 0, 1, &net->pass);
-  CHECK(graph_reference(net->graph, net->plain, net->rows, net->x, &net->pass, expected, error));
+  CHECK(graph_reference(net->graph, net->plain, net->rows, net->x, &net->pass, expected, NULL, error));
   for (size_t i = 0; i < n; i++) {
     double found = (double)tape_output(net->tape, 0)[i];
     cr_assert(fabs(found - expected[i]) <= tolerance * (1 + fabs(expected[i])), "%s (%d, %d): %.9g, not %.9g",
@@ -123,7 +123,7 @@ Test(fitted, a_density_is_that_of_the_normal_distribution) {
 static double loss_at(const graph_t *graph, const double *plain, const double *x, const loss_t *loss) {
   double z[8];
   const pass_t pass = {0};
-  CHECK(graph_reference(graph, plain, 1, x, &pass, z, error));
+  CHECK(graph_reference(graph, plain, 1, x, &pass, z, NULL, error));
   return loss->reference(&any_params, graph_outputs(graph), z, NULL);
 }
 
