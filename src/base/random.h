@@ -31,6 +31,7 @@ typedef enum {
   RANDOM_CLUSTER = 16,    /* first centres: time = start, shard = draw, position = row */
   RANDOM_KERNELS = 17,    /* rows that a kernel density is made of: position = row */
   RANDOM_SAMPLE = 18,     /* rows drawn from a model: shard = row, time = kind of draw */
+  RANDOM_COMPONENTS = 21, /* the first directions of randomized components: shard = direction */
 } random_purpose_t;
 
 /* Identifies a stream of numbers. The caller chooses the position in it. */

@@ -274,6 +274,16 @@ typedef struct {
   int64_t batch;          /* minibatch: rows of an update, over all ranks together */
 } cluster_settings_t;
 
+/* Section components, for `lockstep components`. */
+typedef struct {
+  double n;             /* number of components, or below 1 the share of the variance that they explain */
+  const char *method;   /* auto, exact, randomized */
+  bool whiten;          /* scores have variance 1 */
+  int64_t oversampling; /* randomized: more directions than components, >= 0 */
+  int64_t iterations;   /* randomized: passes over the rows after the first, >= 0 */
+  int64_t seed;         /* randomized: of the first directions, or SETTINGS_AUTO: train.seed */
+} components_settings_t;
+
 /* Section parallel: how work is divided. */
 typedef struct {
   int64_t threads;        /* per rank, or SETTINGS_AUTO */
@@ -307,6 +317,7 @@ typedef struct {
   solve_settings_t solve;
   cluster_settings_t cluster;
   density_settings_t density;
+  components_settings_t components;
   parallel_settings_t parallel;
   checkpoint_settings_t checkpoint;
   const char *runs;     /* directory of run directories, default "runs" */

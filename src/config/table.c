@@ -116,6 +116,17 @@ static bool missing_choice(size_t i, choice_t *out) {
   return true;
 }
 
+static bool components_choice(size_t i, choice_t *out) {
+  static const choice_t rows[] = {
+      {"auto", "exact or randomized, whichever needs fewer products"},
+      {"exact", "eigenvectors of the covariance of all features"},
+      {"randomized", "a few random directions are turned towards the components by passes over the rows"},
+  };
+  if (i >= sizeof rows / sizeof rows[0]) return false;
+  *out = rows[i];
+  return true;
+}
+
 static bool init_layers_choice(size_t i, choice_t *out) {
   static const choice_t rows[] = {
       {"all", "all layers, which must have the same shapes here, and how features are filled in, scaled and "
@@ -437,6 +448,25 @@ static const key_row_t rows[] = {
     {"density.rows", &type_batch, FIELD(density.rows), "all",
      .meaning = "training rows that become kernels, chosen at random; all: every row",
      .range = {.low = 1, .high = 1000000}},
+    {"components.n", &type_number, FIELD(components.n), "0.95", .may_change = true,
+     .meaning = "`lockstep components`: number of components; below 1: as many as explain more than this "
+                "share of the variance",
+     POSITIVE},
+    {"components.method", &type_choice, FIELD(components.method), "auto", .may_change = true,
+     .meaning = "how components are found", .list = components_choice},
+    {"components.whiten", &type_bool, FIELD(components.whiten), "false", .may_change = true,
+     .meaning = "scale scores to variance 1"},
+    {"components.oversampling", &type_integer, FIELD(components.oversampling), "10", .may_change = true,
+     .used_with = "components.method", .used_by = "auto, randomized",
+     .meaning = "random directions beyond the number of components", .range = {.low = 0, .high = 65536}},
+    {"components.iterations", &type_integer, FIELD(components.iterations), "4", .may_change = true,
+     .used_with = "components.method", .used_by = "auto, randomized",
+     .meaning = "passes over the rows that turn the directions, after the first pass",
+     .range = {.low = 0, .high = 1000}},
+    {"components.seed", &type_integer, FIELD(components.seed), "auto", .may_change = true,
+     .used_with = "components.method", .used_by = "auto, randomized",
+     .meaning = "seed of the random directions; auto: train.seed",
+     .range = {.low = 0, .high = 9007199254740991.0}, .or_auto = true},
     {"parallel.threads", &type_integer, FIELD(parallel.threads), "auto", .may_change = true,
      .meaning = "threads per rank; auto: OMP_NUM_THREADS, or the CPUs of a SLURM task, or the node's cores "
                 "divided among its ranks",

@@ -156,7 +156,7 @@ static ls_status print_model(const store_t *store, ls_error *error) {
   putchar('\n');
   graph_print(model->graph, stdout);
   model_destroy(&model);
-  return status;
+  return status == LS_OK ? components_print_file(store, stdout, error) : status;
 }
 
 static ls_status print_settings(const store_t *store, ls_error *error) {

@@ -248,7 +248,7 @@ static void sort_values(int64_t n, const double *values, int64_t *order) {
   }
 }
 
-static void fix_sign(int64_t n, double *x) {
+void largest_positive(int64_t n, double *x) {
   int64_t most = 0;
   for (int64_t i = 1; i < n; i++)
     if (fabs(x[i]) > fabs(x[most])) most = i;
@@ -263,7 +263,7 @@ static void take_vectors(const tridiagonal_t *t, const rotations_t *rotations, c
     double *x = vectors + i * n;
     for (int64_t k = 0; k < n; k++) x[k] = rotations->vectors[(k / CHUNK * n + order[i]) * CHUNK + k % CHUNK];
     reflect_back(t, x);
-    fix_sign(n, x);
+    largest_positive(n, x);
   }
 }
 

@@ -20,6 +20,9 @@
 ls_status symmetric_eigen(int64_t n, double *a, int64_t wanted, double *vectors, double *values,
                           ls_error *error);
 
+/* Turns x (n) round, to -x, if its largest component by size (the first of equal ones) is negative. */
+void largest_positive(int64_t n, double *x);
+
 /* Makes the rows of q (n, length) orthonormal, one after the other, by two passes of Gram and Schmidt's
  * method ("twice is enough": Giraud, Langou, Rozložník and van den Eshof 2005). A row that the rows before it
  * span, but for rounding, becomes zero. Returns the number of rows that are not zero. Thread-safe. */

@@ -12,6 +12,7 @@ typedef struct {
 
 static const unused_t table[] = {
     {"train check sweep", "solve", "it belongs to `lockstep solve`"},
+    {"train check sweep solve lr-find gradcheck bench", "components", "it belongs to `lockstep components`"},
     {"lr-find gradcheck bench", "name runs checkpoint", "no run is kept"},
     {"lr-find gradcheck bench", "solve", "it belongs to `lockstep solve`"},
     {"lr-find gradcheck bench",
@@ -24,7 +25,8 @@ static const unused_t table[] = {
      "model.freeze",
      "the gradient of all parameters is compared in fp32, without penalties and without an update"},
     {"landscape",
-     "name runs checkpoint stop schedule solve train.epochs train.steps train.time_limit train.members",
+     "name runs checkpoint stop schedule solve components train.epochs train.steps train.time_limit "
+     "train.members",
      "nothing is trained"},
     {"solve",
      "optimizer schedule stop train.epochs train.steps train.clip_norm train.on_nan train.max_skips "
@@ -41,10 +43,16 @@ static const unused_t table[] = {
      "train.on_nan train.max_skips train.verify_every train.log_every train.members train.l1 train.l2 "
      "train.precision",
      "kernels are not trained: each bandwidth is an epoch"},
-    {"info", "name runs loss optimizer schedule train stop solve checkpoint",
+    {"components", "model loss data.targets data.target_scaling data.y data.valid_y data.test_y",
+     "the network of components follows from the features, which are its targets"},
+    {"components",
+     "optimizer schedule stop solve checkpoint train.epochs train.steps train.clip_norm train.on_nan "
+     "train.max_skips train.verify_every train.log_every train.time_limit train.l1 train.l2 train.members",
+     "components take no steps of training"},
+    {"info", "name runs loss optimizer schedule train stop solve components checkpoint",
      "the graph follows from data and model alone"},
     {"info --row",
-     "name runs schedule stop solve checkpoint train.epochs train.steps train.global_batch_size "
+     "name runs schedule stop solve components checkpoint train.epochs train.steps train.global_batch_size "
      "train.members "
      "train.l1 train.l2 train.clip_norm train.precision",
      "one step of plain gradient descent is shown"},

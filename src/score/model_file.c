@@ -234,6 +234,7 @@ static ls_status write_model(store_t *store, const model_parts_t *parts, ls_erro
   if (parts->members != NULL) TRY(write_members(store, parts, error));
   if (parts->posterior != NULL && parts->posterior->inputs > 0)
     TRY(posterior_write(store, parts->posterior, error));
+  if (parts->components != NULL) TRY(components_write(store, parts->components, error));
   if (parts->data != NULL) TRY(identity_write(parts->data, store, error));
   TRY(features_write(parts->features, store, error));
   return scaler_write(parts->targets, store, "scaling/targets", error);

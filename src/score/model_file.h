@@ -12,6 +12,7 @@
 #include "model/graph.h"
 #include "loss/objective.h"
 #include "model/posterior.h"
+#include "score/components_file.h"
 #include "store/store.h"
 
 /* The attribute `format` of files. */
@@ -86,9 +87,10 @@ typedef struct {
   const float *const
       *members; /* (n_members): of an ensemble, members[0] == parameters; NULL when it is none */
   int64_t n_members;
-  const posterior_t *posterior; /* NULL, or empty, when there is none */
-  const data_identity_t *data;  /* that it was trained on; NULL: not known */
-  const char *origin;           /* checksum of the model that training began with; NULL or "": none */
+  const posterior_t *posterior;   /* NULL, or empty, when there is none */
+  const components_t *components; /* of `lockstep components`; NULL, or empty, when there are none */
+  const data_identity_t *data;    /* that it was trained on; NULL: not known */
+  const char *origin;             /* checksum of the model that training began with; NULL or "": none */
 } model_parts_t;
 
 /* The parts of a model that was read, borrowed from it; `libraries` and `cpu` are left to the caller. */

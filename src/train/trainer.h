@@ -36,6 +36,13 @@ ls_status train_check_name(const settings_t *settings, ls_error *error);
 ls_status train_run(world_t *world, const settings_t *settings, const train_options_t *options,
                     ls_error *error);
 
+/* Finds the principal components of the features (components/components.h), as a network of two dense layers:
+ * the first computes the scores, the second the row that they stand for. settings->components says how many;
+ * the layers, the loss and the targets of the settings are not used. Writes a run directory as train_run
+ * does. Collective. */
+ls_status components_run(world_t *world, const settings_t *settings, const train_options_t *options,
+                         ls_error *error);
+
 /* Like train_run for a network of one linear layer with squared error, but computes the best weights in
  * closed form instead of training; settings->solve selects the method. LS_BAD_SETTINGS for any other network
  * or loss. Collective. */

@@ -19,10 +19,18 @@
 #include "train/trainer.h"
 #include "train/training.h"
 
+struct trainer;
+
 /* The result of a run that does not train itself: a closed form, or a collected ensemble. */
 typedef struct {
   regression_t fit;              /* rank 0, `lockstep solve` only; weights are NULL otherwise */
   double train_loss, valid_loss; /* NaN if there are no such rows */
+  components_t components;       /* `lockstep components` only; n is 0 otherwise */
+  layer_settings_t layers[2];    /* of its network */
+  /* The set-up calls these where they are not NULL: the first when the widths of a row are known, to complete
+   * the layers; the second when the rows are there, after which the network is made again. Collective. */
+  ls_status (*plan_layers)(struct trainer *trainer, const features_width_t *width, ls_error *error);
+  ls_status (*fit_rows)(struct trainer *trainer, ls_error *error);
 } solution_t;
 
 /* The rows of a run, and what was fitted to them. */
@@ -154,6 +162,12 @@ ls_status trainer_judge(trainer_t *trainer, ls_error *error);
 
 /* The parts of a model file with the current parameters. Borrowed from the trainer. */
 model_parts_t trainer_model(const trainer_t *trainer);
+
+/* LS_BAD_SETTINGS if the settings ask for something that only training can do. */
+ls_status solution_check(const settings_t *settings, ls_error *error);
+
+/* Writes what follows from trainer->solution as members of a summary. */
+void solution_summary(FILE *out, const trainer_t *trainer);
 
 /* Allocates the parameter vector on ranks that lack one. */
 ls_status trainer_make_vector(trainer_t *trainer, ls_error *error);

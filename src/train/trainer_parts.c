@@ -45,6 +45,7 @@ model_parts_t trainer_model(const trainer_t *trainer) {
                          .members = (const float *const *)trainer->members,
                          .n_members = trainer->settings->train.members,
                          .posterior = trainer->solution != NULL ? &trainer->solution->fit.posterior : NULL,
+                         .components = trainer->solution != NULL ? &trainer->solution->components : NULL,
                          .origin = trainer->origin,
                          .data = trainer->data.dataset != NULL ? &trainer->data.dataset->identity : NULL,
                          .parameters = engine_parameters(trainer->engine)};

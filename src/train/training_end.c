@@ -96,26 +96,8 @@ static void summary_heads(FILE *out, const trainer_t *trainer, const metrics_t *
   fputc(']', out);
 }
 
-static void summary_solution(FILE *out, const trainer_t *trainer) {
-  const solution_t *solution = trainer->solution;
-  const regression_t *fit = &solution->fit;
-  if (trainer->members != NULL) json_integer(out, false, "members", trainer->settings->train.members);
-  if (fit->weights != NULL) {
-    json_text(out, false, "method", trainer->settings->solve.method);
-    json_integer(out, false, "rank", fit->rank);
-  }
-  if (fit->weights != NULL && isfinite(fit->condition)) json_number(out, false, "condition", fit->condition);
-  if (fit->evidence != NULL) {
-    double evidence = 0;
-    for (int64_t k = 0; k < graph_outputs(trainer->graph); k++) evidence += fit->evidence[k];
-    json_number(out, false, "log_evidence", evidence);
-  }
-  json_number(out, false, "train_loss", solution->train_loss);
-  if (!isnan(solution->valid_loss)) json_number(out, false, "valid_loss", solution->valid_loss);
-}
-
 static void summary_losses(FILE *out, const trainer_t *trainer) {
-  if (trainer->solution != NULL) summary_solution(out, trainer);
+  if (trainer->solution != NULL) solution_summary(out, trainer);
   if (trainer->record.history.n == 0) return;
   const history_row_t *last = &trainer->record.history.rows[trainer->record.history.n - 1];
   json_number(out, false, "train_loss", last->values[HISTORY_TRAIN_LOSS]);

@@ -142,18 +142,23 @@ static ls_status check_frozen(const trainer_t *trainer, ls_error *error) {
   return status;
 }
 
+static ls_status make_graph(trainer_t *trainer, int64_t inputs, ls_error *error) {
+  const features_t *features = &trainer->data.features; /* empty unless they say how many inputs there are */
+  const settings_t *settings = trainer->settings;
+  ls_status status = graph_create_with_tables(settings->model.layers, settings->model.n_layers, inputs,
+                                              features->tables, features->n_lookups, &trainer->graph, error);
+  TRY(trainer_agree(trainer, status, error));
+  return trainer_agree(trainer, graph_choose_precision(trainer->graph, settings->train.precision, error),
+                       error);
+}
+
 static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, const features_width_t *width,
                               ls_error *error) {
-  const features_t *features = &trainer->data.features; /* empty unless they say how many inputs there are */
   const settings_t *settings = trainer->settings;
   trainer->optimizer = optimizer_find(settings->optimizer.name);
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).call_rows;
-  ls_status status = graph_create_with_tables(settings->model.layers, settings->model.n_layers, width->inputs,
-                                              features->tables, features->n_lookups, &trainer->graph, error);
-  TRY(trainer_agree(trainer, status, error));
-  TRY(trainer_agree(trainer, graph_choose_precision(trainer->graph, settings->train.precision, error),
-                    error));
-  status = graph_check_rows(trainer->graph, rows, error);
+  TRY(make_graph(trainer, width->inputs, error));
+  ls_status status = graph_check_rows(trainer->graph, rows, error);
   if (status == LS_OK)
     status = objective_create(settings, graph_outputs(trainer->graph), &trainer->objective, error);
   if (status == LS_OK) status = check_objective(trainer, shape, width->encoded, error);
@@ -268,6 +273,8 @@ static ls_status plan(trainer_t *trainer, features_width_t *width, ls_error *err
   TRY(world_group(trainer->world, ranks_per_node == SETTINGS_AUTO ? 0 : (int)ranks_per_node, error));
   TRY(layout_plan(trainer->world, settings, trainer->position.shards, &trainer->layout, error));
   TRY(find_inputs(trainer, &trainer->shape, width, error));
+  if (trainer->solution != NULL && trainer->solution->plan_layers != NULL)
+    TRY(trainer->solution->plan_layers(trainer, width, error));
   return make_network(trainer, &trainer->shape, width, error);
 }
 
@@ -279,9 +286,18 @@ static ls_status check_position_in_data(const trainer_t *trainer, ls_error *erro
                              trainer->settings->train.global_batch_size, path, error);
 }
 
+/* What a closed form finds in the rows may decide how many units its layers have. */
+static ls_status fit_rows(trainer_t *trainer, ls_error *error) {
+  if (trainer->solution == NULL || trainer->solution->fit_rows == NULL) return LS_OK;
+  TRY(trainer->solution->fit_rows(trainer, error));
+  graph_destroy(&trainer->graph);
+  return make_graph(trainer, trainer->data.features.inputs, error);
+}
+
 /* All else that comes before the first step, but for the run directory. */
 static ls_status load(trainer_t *trainer, ls_error *error) {
   TRY(trainer_load_data(trainer, error));
+  TRY(fit_rows(trainer, error));
   if (trainer->resumed) TRY(check_position_in_data(trainer, error));
   TRY(make_engines(trainer, error));
   return trainer_load(trainer, error);

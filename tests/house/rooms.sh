@@ -19,7 +19,7 @@ floor() {
     model | data) echo 4 ;;
     features | import) echo 5 ;;
     step | score | sums) echo 6 ;;
-    run | health | answers | quality | cluster | density) echo 7 ;;
+    run | health | components | answers | quality | cluster | density) echo 7 ;;
     train | anomaly) echo 8 ;;
     study | sweep | library) echo 9 ;;
     inspect | landscape) echo 10 ;;
