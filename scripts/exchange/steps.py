@@ -153,6 +153,12 @@ def _basis(steps, x):
     if name == "polynomial":
         return _polynomial(steps, x, contents.arrays["basis/parent"], contents.arrays["basis/factor"])
     centres = steps.array("centres", contents.arrays["basis/centres"], np.float32)
+    if name == "pca":
+        origin = contents.arrays["basis/origin"]
+        ones = np.ones(len(origin), np.float32)
+        x = steps.add("affine", [x], shift=steps.array("shift", origin, np.float32),
+                      scale=steps.array("scale", ones), offset=steps.array("offset", 0 * ones))
+        return steps.add("product", [x], array=centres)
     gamma, size = np.float32(attribute("gamma")), len(steps.arrays[centres])
     if name == "rbf":
         z = steps.add("distances", [x], array=centres)

@@ -8,10 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-double block_factor(const sums_block_t *block, int64_t row) {
-  return block->weights == NULL ? 1 : sqrt((double)block->weights[row]);
-}
-
 /* ---- what the settings ask for ---- */
 
 static bool is_share(const components_settings_t *settings) {
@@ -130,9 +126,9 @@ static ls_status check_whitening(const fitting_t *fitting, const components_t *c
   for (int64_t i = 0; i < components->n; i++)
     if (!(components->variance[i] > negligible * components->total))
       return error_set(error, LS_BAD_SETTINGS,
-                       "components.whiten: component %" PRId64
-                       " has no variance that could become 1: take components.n=%" PRId64 " or fewer",
-                       i + 1, i);
+                       "%s: component %" PRId64 " has no variance that could become 1: take %s=%" PRId64
+                       " or fewer",
+                       fitting->in->whiten_key, i + 1, fitting->in->count_key, i);
   return LS_OK;
 }
 
@@ -159,7 +155,8 @@ static ls_status make_arrays(components_t *out, ls_error *error) {
 }
 
 /* Brings what rank 0 found to all ranks. */
-static ls_status share(const fitting_t *fitting, const found_t *found, components_t *out, ls_error *error) {
+static ls_status share(const fitting_t *fitting, const directions_t *found, components_t *out,
+                       ls_error *error) {
   world_t *world = fitting->in->world;
   out->n = found->n;
   TRY(world_broadcast(world, &out->n, sizeof out->n, 0, error));
@@ -181,7 +178,7 @@ static ls_status fit(fitting_t *fitting, arena_t *arena, components_t *out, ls_e
   const components_settings_t *settings = fitting->in->settings;
   const size_t inputs = (size_t)fitting->inputs;
   double *mean = arena_new(arena, inputs, sizeof *mean), *work = arena_new(arena, inputs, sizeof *work);
-  found_t found = {0};
+  directions_t found = {0};
   ls_status status = LS_OK;
   if (mean == NULL || work == NULL)
     status = error_set(error, LS_NO_MEMORY, "no memory for the means of %zu features", inputs);
@@ -199,7 +196,10 @@ static ls_status fit(fitting_t *fitting, arena_t *arena, components_t *out, ls_e
 }
 
 ls_status components_fit(const components_inputs_t *inputs, components_t *out, ls_error *error) {
-  fitting_t fitting = {.in = inputs, .inputs = inputs->gather->features->inputs};
+  components_inputs_t in = *inputs;
+  if (in.count_key == NULL) in.count_key = "components.n";
+  if (in.whiten_key == NULL) in.whiten_key = "components.whiten";
+  fitting_t fitting = {.in = &in, .inputs = in.gather->features->inputs};
   components_t components = {.inputs = fitting.inputs};
   arena_t arena = {0};
   ls_status status = fit(&fitting, &arena, &components, error);

@@ -23,7 +23,8 @@ typedef struct {
   const gather_t *gather; /* of the rows that are looked at */
   int threads;
   const components_settings_t *settings;
-  uint64_t seed; /* of random directions, where settings->seed is SETTINGS_AUTO */
+  uint64_t seed;                      /* of random directions, where settings->seed is SETTINGS_AUTO */
+  const char *count_key, *whiten_key; /* that messages name; NULL: those of the section components */
 } components_inputs_t;
 
 /* LS_BAD_SETTINGS for a number of components that is neither whole nor a share, or more than there can be for
@@ -43,5 +44,10 @@ bool components_exact(const components_settings_t *settings, int64_t inputs, int
  * differs from another; LS_DIVERGED if rows are not finite. *out is filled on every rank and caller-owned
  * (components_free). Collective. */
 ls_status components_fit(const components_inputs_t *inputs, components_t *out, ls_error *error);
+
+/* Completes features whose basis functions are principal components (basis_needs_components): those of the
+ * scaled and encoded training rows, which all count the same. Collective. */
+ls_status components_fit_basis(world_t *world, const settings_t *settings, const split_t *train, int threads,
+                               features_t *features, ls_error *error);
 
 #endif

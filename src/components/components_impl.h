@@ -5,6 +5,8 @@
 #include "components/components.h"
 #include "sums/sums.h"
 
+#include <math.h>
+
 /* What both methods need. */
 typedef struct {
   const components_inputs_t *in;
@@ -20,13 +22,15 @@ typedef struct {
 typedef struct {
   int64_t n;
   double *vectors, *squares;
-} found_t;
+} directions_t;
 
 /* Both collective. */
-ls_status covariance_fit(const fitting_t *fitting, arena_t *arena, found_t *out, ls_error *error);
-ls_status randomized_fit(const fitting_t *fitting, arena_t *arena, found_t *out, ls_error *error);
+ls_status covariance_fit(const fitting_t *fitting, arena_t *arena, directions_t *out, ls_error *error);
+ls_status randomized_fit(const fitting_t *fitting, arena_t *arena, directions_t *out, ls_error *error);
 
 /* The factor of a row in z, of which products are added: the root of its weight. */
-double block_factor(const sums_block_t *block, int64_t row);
+static inline double block_factor(const sums_block_t *block, int64_t row) {
+  return block->weights == NULL ? 1 : sqrt((double)block->weights[row]);
+}
 
 #endif

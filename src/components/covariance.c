@@ -75,12 +75,12 @@ static int64_t enough(const fitting_t *fitting, const double *squares) {
 
 /* On rank 0. Rounding makes squares of directions without variance as small as that, of either sign. */
 static ls_status find_vectors(const fitting_t *fitting, arena_t *arena, const double *total, double *matrix,
-                              found_t *out, ls_error *error) {
+                              directions_t *out, ls_error *error) {
   const int64_t inputs = fitting->inputs, width = panels_width(inputs);
   const size_t wanted = (size_t)(fitting->n > 0 ? fitting->n : inputs);
-  found_t found = {.n = fitting->n,
-                   .vectors = arena_new(arena, wanted * (size_t)inputs, sizeof *found.vectors),
-                   .squares = arena_new(arena, (size_t)inputs, sizeof *found.squares)};
+  directions_t found = {.n = fitting->n,
+                        .vectors = arena_new(arena, wanted * (size_t)inputs, sizeof *found.vectors),
+                        .squares = arena_new(arena, (size_t)inputs, sizeof *found.squares)};
   if (found.vectors == NULL || found.squares == NULL) return no_memory(inputs, error);
   activity_set("finding the eigenvectors of the covariance");
   triangle_unpack(width, total, matrix);
@@ -94,7 +94,7 @@ static ls_status find_vectors(const fitting_t *fitting, arena_t *arena, const do
   return LS_OK;
 }
 
-ls_status covariance_fit(const fitting_t *fitting, arena_t *arena, found_t *out, ls_error *error) {
+ls_status covariance_fit(const fitting_t *fitting, arena_t *arena, directions_t *out, ls_error *error) {
   const size_t width = (size_t)panels_width(fitting->inputs);
   const bool is_root = world_rank(fitting->in->world) == 0;
   double *total = is_root ? arena_new(arena, triangle_elements((int64_t)width), sizeof *total) : NULL;

@@ -127,8 +127,8 @@ typedef struct {
 /* vectors (l, inputs) with squares (l), from G. With eigenvalues mu_i and eigenvectors w_i of G Pᵀ, the rows
  * f_i = w_i G / sqrt(mu_i) have F ᵀF = Gᵀ (G Pᵀ)⁻¹ G; eigenvalues that are nothing but rounding are left out.
  * The components are combinations of the f_i, with the eigenvectors of F Fᵀ. */
-static ls_status find_components(const subspace_t *s, const double *g, const small_t *small, found_t *found,
-                                 ls_error *error) {
+static ls_status find_components(const subspace_t *s, const double *g, const small_t *small,
+                                 directions_t *found, ls_error *error) {
   const int64_t l = s->l, length = s->inputs;
   int64_t rank = 0;
   multiply_rows(l, length, g, s->p, small->square);
@@ -144,9 +144,9 @@ static ls_status find_components(const subspace_t *s, const double *g, const sma
   rank = orthonormal_rows(rank, length, found->vectors);
   if (rank < found->n)
     return error_set(error, LS_BAD_SETTINGS,
-                     "components.n: the rows vary in %" PRId64 " directions, so there are no %" PRId64
+                     "%s: the rows vary in %" PRId64 " directions, so there are no %" PRId64
                      " components: take at most that many",
-                     rank, found->n);
+                     s->fitting->in->count_key, rank, found->n);
   for (int64_t i = 0; i < found->n; i++) largest_positive(length, found->vectors + i * length);
   return LS_OK;
 }
@@ -171,7 +171,7 @@ static ls_status make_buffers(subspace_t *s, arena_t *arena, ls_error *error) {
 
 /* On rank 0: what follows the passes, and the total of a pass. */
 static ls_status make_results(const subspace_t *s, arena_t *arena, double **total, double **g, small_t *small,
-                              found_t *found, ls_error *error) {
+                              directions_t *found, ls_error *error) {
   const size_t l = (size_t)s->l, inputs = (size_t)s->inputs;
   double **const arrays[] = {
       total,          g, &small->square, &small->vectors, &small->values, &small->half, &found->vectors,
@@ -196,7 +196,7 @@ static ls_status pass(subspace_t *s, sums_t *sums, bool is_last, double *total, 
   return world_broadcast(s->fitting->in->world, s->p, (size_t)(s->l * s->inputs) * sizeof *s->p, 0, error);
 }
 
-ls_status randomized_fit(const fitting_t *fitting, arena_t *arena, found_t *out, ls_error *error) {
+ls_status randomized_fit(const fitting_t *fitting, arena_t *arena, directions_t *out, ls_error *error) {
   const components_inputs_t *in = fitting->in;
   const int64_t most = fitting->inputs < fitting->rows ? fitting->inputs : fitting->rows;
   const int64_t l = fitting->n + in->settings->oversampling, passes = in->settings->iterations + 1;
@@ -211,7 +211,7 @@ ls_status randomized_fit(const fitting_t *fitting, arena_t *arena, found_t *out,
   const bool is_root = world_rank(in->world) == 0;
   double *total = NULL, *g = NULL;
   small_t small;
-  found_t found = {.n = fitting->n};
+  directions_t found = {.n = fitting->n};
   sums_t *sums = NULL;
   ls_status status = make_buffers(&s, arena, error);
   if (status == LS_OK && is_root) status = make_results(&s, arena, &total, &g, &small, &found, error);

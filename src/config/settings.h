@@ -114,13 +114,15 @@ typedef struct {
 } window_settings_t;
 
 typedef struct {
-  const char *name;  /* none, polynomial, fourier, rbf, polynomial_kernel, linear_kernel */
+  const char *name;  /* none, polynomial, fourier, rbf, polynomial_kernel, linear_kernel, pca */
   int64_t degree;    /* polynomials: highest power, >= 1 */
   bool interactions; /* polynomial: include products of different features */
-  int64_t size;      /* number of functions of the other kinds, or SETTINGS_AUTO: one per training row */
+  int64_t size;      /* number of functions of the other kinds, or SETTINGS_AUTO: one per training row; of
+                        pca, as many as there can be */
+  bool whiten;       /* pca: scores have variance 1 */
   double gamma;      /* kernels; 0: 1 / features */
   double coef0;      /* polynomial_kernel */
-  int64_t seed;      /* of frequencies and landmarks, or SETTINGS_AUTO: train.seed */
+  int64_t seed;      /* of frequencies, landmarks and first directions, or SETTINGS_AUTO: train.seed */
 } basis_settings_t;
 
 /* Which rows are for validation, if they have no arrays of their own. */

@@ -14,9 +14,10 @@ enum { MOST_FUNCTIONS = 1 << 20, MOST_DEGREE = 64 };
 
 struct basis_kind {
   choice_t choice;
-  bool is_polynomial; /* else a function of sums with centres */
-  bool has_landmarks; /* centres are training rows; else drawn at random */
-  bool is_distance;   /* sums are of (x - c)^2, else of x c */
+  bool is_polynomial;  /* else a function of sums with centres */
+  bool has_landmarks;  /* centres are training rows; else drawn at random, or found of the rows */
+  bool has_components; /* centres are principal components; sums are of (x - mean) c */
+  bool is_distance;    /* sums are of (x - c)^2, else of x c */
   void (*finish)(const basis_t *basis, int64_t n, float *phi);
   void (*slope)(const basis_t *basis, int64_t n, float *z); /* z becomes d phi / d z */
 };
@@ -84,37 +85,31 @@ static void slope_linear_kernel(const basis_t *basis, int64_t n, float *z) {
 }
 
 static const basis_kind_t kinds[] = {
-    {{"none", "the features themselves"}, false, false, false, NULL, NULL},
-    {{"polynomial", "products of up to `degree` features, or powers of each without `interactions`"},
-     true,
-     false,
-     false,
-     NULL,
-     NULL},
-    {{"fourier", "sqrt(2/D) cos(w.x + b), D = `size` random frequencies: like the rbf kernel"},
-     false,
-     false,
-     false,
-     finish_fourier,
-     slope_fourier},
-    {{"rbf", "exp(-gamma |x - c|^2), Gaussians at `size` training rows c"},
-     false,
-     true,
-     true,
-     finish_rbf,
-     slope_rbf},
-    {{"polynomial_kernel", "(gamma x.c + coef0)^degree at `size` training rows c"},
-     false,
-     true,
-     false,
-     finish_polynomial_kernel,
-     slope_polynomial_kernel},
-    {{"linear_kernel", "x.c at `size` training rows c"},
-     false,
-     true,
-     false,
-     finish_linear_kernel,
-     slope_linear_kernel},
+    {.choice = {"none", "the features themselves"}},
+    {.choice = {"polynomial",
+                "products of up to `degree` features, or powers of each without `interactions`"},
+     .is_polynomial = true},
+    {.choice = {"fourier", "sqrt(2/D) cos(w.x + b), D = `size` random frequencies: like the rbf kernel"},
+     .finish = finish_fourier,
+     .slope = slope_fourier},
+    {.choice = {"rbf", "exp(-gamma |x - c|^2), Gaussians at `size` training rows c"},
+     .has_landmarks = true,
+     .is_distance = true,
+     .finish = finish_rbf,
+     .slope = slope_rbf},
+    {.choice = {"polynomial_kernel", "(gamma x.c + coef0)^degree at `size` training rows c"},
+     .has_landmarks = true,
+     .finish = finish_polynomial_kernel,
+     .slope = slope_polynomial_kernel},
+    {.choice = {"linear_kernel", "x.c at `size` training rows c"},
+     .has_landmarks = true,
+     .finish = finish_linear_kernel,
+     .slope = slope_linear_kernel},
+    {.choice = {"pca",
+                "the first `size` principal components of the training rows; with `whiten` of variance 1"},
+     .has_components = true,
+     .finish = finish_linear_kernel,
+     .slope = slope_linear_kernel},
 };
 
 bool basis_choice(size_t i, choice_t *out) {
@@ -147,7 +142,8 @@ int64_t basis_width(const basis_settings_t *settings, int64_t inputs, int64_t ro
   const basis_kind_t *kind = find_kind(settings->name);
   if (kind->is_polynomial) return count_terms(settings, inputs);
   if (kind->finish == NULL) return inputs;
-  int64_t size = settings->size == SETTINGS_AUTO ? rows : settings->size;
+  const int64_t most = kind->has_components && inputs < rows ? inputs : rows;
+  int64_t size = settings->size == SETTINGS_AUTO ? most : settings->size;
   return size <= MOST_FUNCTIONS ? size : 0;
 }
 
@@ -160,7 +156,8 @@ double basis_bytes(const basis_settings_t *settings, int64_t inputs, int64_t out
 
 bool basis_is_same(const basis_settings_t *a, const basis_settings_t *b) {
   return strcmp(a->name, b->name) == 0 && a->degree == b->degree && a->interactions == b->interactions &&
-         a->size == b->size && a->gamma == b->gamma && a->coef0 == b->coef0 && a->seed == b->seed;
+         a->size == b->size && a->whiten == b->whiten && a->gamma == b->gamma && a->coef0 == b->coef0 &&
+         a->seed == b->seed;
 }
 
 /* ---- making ---- */
@@ -221,7 +218,13 @@ ls_status basis_check(const basis_settings_t *settings, int64_t inputs, int64_t 
         "data.basis: %s would have more than %d functions: take a smaller degree or size, or polynomials "
         "without interactions",
         settings->name, MOST_FUNCTIONS);
-  if (find_kind(settings->name)->has_landmarks && outputs > rows)
+  const basis_kind_t *kind = find_kind(settings->name);
+  if (kind->has_components && outputs > (inputs < rows ? inputs : rows))
+    return error_set(error, LS_BAD_SETTINGS,
+                     "data.basis.size: %" PRId64 " components of %" PRId64 " training rows with %" PRId64
+                     " features; there are at most %" PRId64,
+                     outputs, rows, inputs, inputs < rows ? inputs : rows);
+  if (kind->has_landmarks && outputs > rows)
     return error_set(error, LS_BAD_SETTINGS,
                      "data.basis.size: %" PRId64 " landmark rows of %" PRId64
                      " training rows; auto takes all",
@@ -234,6 +237,10 @@ static ls_status make(const basis_settings_t *settings, uint64_t seed, basis_t *
   size_t size = (size_t)basis->inputs * (size_t)basis->outputs;
   basis->centres = arena_new(&basis->arena, size, sizeof *basis->centres);
   if (basis->centres == NULL) return no_memory(basis, error);
+  if (basis->kind->has_components) {
+    basis->origin = arena_new(&basis->arena, (size_t)basis->inputs, sizeof *basis->origin);
+    return basis->origin == NULL ? no_memory(basis, error) : LS_OK;
+  }
   return basis->kind->has_landmarks ? LS_OK : draw_frequencies(basis, seed, error);
 }
 
@@ -265,6 +272,19 @@ void basis_set_centres(basis_t *basis, const float *rows) {
   for (int64_t p = 0; p < basis->outputs; p++)
     for (int64_t e = 0; e < basis->inputs; e++)
       basis->centres[e * basis->outputs + p] = rows[p * basis->inputs + e];
+}
+
+bool basis_needs_components(const basis_t *basis) {
+  return basis->kind != NULL && basis->kind->has_components && !basis->is_fitted;
+}
+
+void basis_set_components(basis_t *basis, const double *mean, const double *vectors, const double *divisors) {
+  for (int64_t e = 0; e < basis->inputs; e++) basis->origin[e] = (float)mean[e];
+  for (int64_t p = 0; p < basis->outputs; p++)
+    for (int64_t e = 0; e < basis->inputs; e++)
+      basis->centres[e * basis->outputs + p] =
+          (float)(vectors[p * basis->inputs + e] / (divisors != NULL ? divisors[p] : 1));
+  basis->is_fitted = true;
 }
 
 void basis_free(basis_t *basis) {
@@ -302,11 +322,12 @@ void basis_add(const basis_t *basis, int64_t n, int64_t first, int64_t count, co
     int64_t m = width - p < TILE ? width - p : TILE;
     for (int64_t e = 0; e < count; e++) {
       const float *c = basis->centres + (first + e) * width + p;
+      const float origin = basis->origin != NULL ? basis->origin[first + e] : 0;
       for (int64_t r = 0; r < n; r++) {
         if (basis->kind->is_distance)
           add_distances(m, x[r * stride + e], c, phi + r * width + p);
         else
-          add_products(m, x[r * stride + e], c, phi + r * width + p);
+          add_products(m, x[r * stride + e] - origin, c, phi + r * width + p);
       }
     }
   }
@@ -376,6 +397,8 @@ ls_status basis_write(const basis_t *basis, store_t *store, ls_error *error) {
     TRY(store_write(store, "basis/parent", STORE_I64, 1, &basis->outputs, basis->parent, error));
     return store_write(store, "basis/factor", STORE_I64, 1, &basis->outputs, basis->factor, error);
   }
+  if (basis->origin != NULL)
+    TRY(store_write(store, "basis/origin", STORE_F32, 1, &basis->inputs, basis->origin, error));
   if (basis->phases != NULL)
     TRY(store_write(store, "basis/phases", STORE_F32, 1, &basis->outputs, basis->phases, error));
   return write_centres(basis, store, error);
@@ -412,12 +435,25 @@ static ls_status read_terms(const store_t *store, basis_t *basis, ls_error *erro
                    store_path(store));
 }
 
+static ls_status read_origin(const store_t *store, basis_t *basis, ls_error *error) {
+  store_array_t array = {0};
+  TRY(store_describe(store, "basis/origin", &array, error));
+  if (array.dims != 1 || array.shape[0] != basis->inputs)
+    return error_set(error, LS_BAD_DATA, "%s: basis/origin does not belong to %" PRId64 " features",
+                     store_path(store), basis->inputs);
+  basis->origin = arena_new(&basis->arena, (size_t)basis->inputs, sizeof *basis->origin);
+  if (basis->origin == NULL) return no_memory(basis, error);
+  basis->is_fitted = true;
+  return store_read_rows(store, "basis/origin", 0, basis->inputs, STORE_F32, basis->origin, error);
+}
+
 static ls_status read_centres(const store_t *store, basis_t *basis, ls_error *error) {
   float *rows = NULL;
   TRY(read_array(store, "basis/centres", STORE_F32, basis->inputs, basis, &rows, error));
   basis->centres = arena_new(&basis->arena, (size_t)(basis->inputs * basis->outputs), sizeof *basis->centres);
   if (basis->centres == NULL) return no_memory(basis, error);
   basis_set_centres(basis, rows);
+  if (basis->kind->has_components) return read_origin(store, basis, error);
   if (basis->kind->has_landmarks) return LS_OK;
   return read_array(store, "basis/phases", STORE_F32, 0, basis, &basis->phases, error);
 }

@@ -1,6 +1,7 @@
 /* Basis functions: phi(x), computed from the scaled features x of a row, replaces x as the network's input.
  * With one dense layer, this gives linear models of curves: polynomial regression, radial basis functions,
- * random Fourier features, and kernel machines, y = sum_i w_i k(c_i, x) over landmark rows c_i.
+ * random Fourier features, and kernel machines, y = sum_i w_i k(c_i, x) over landmark rows c_i. Principal
+ * components come before a network of any kind.
  *
  * A kind of basis is a row of a table (basis.c). It computes in float. Every value depends only on its row
  * and the basis, so the layout does not change it. */
@@ -22,6 +23,8 @@ typedef struct {
   float *centres;  /* (inputs, outputs): column p is the centre or the frequency of function p; NULL for
                       polynomials */
   float *phases;   /* (outputs): fourier */
+  float *origin;   /* (inputs): pca, the means that are subtracted; NULL: none are */
+  bool is_fitted;  /* pca: centres and origin are there */
   int64_t *parent; /* (outputs), polynomials: function p is function parent[p] times feature factor[p], */
   int64_t *factor; /* or that feature alone where parent[p] is -1 */
   arena_t arena;
@@ -52,6 +55,10 @@ ls_status basis_create(const basis_settings_t *settings, uint64_t seed, int64_t 
 bool basis_has_landmarks(const basis_t *basis);
 /* rows (outputs, inputs): scaled features of the landmarks. */
 void basis_set_centres(basis_t *basis, const float *rows);
+/* Whether it consists of principal components that are still to be found of the training rows. */
+bool basis_needs_components(const basis_t *basis);
+/* mean (inputs); vectors (outputs, inputs), of which vector p is divided by divisors[p]; NULL: by 1. */
+void basis_set_components(basis_t *basis, const double *mean, const double *vectors, const double *divisors);
 void basis_free(basis_t *basis);
 
 /* ---- computing: phi is built in place, from pieces of the features ---- */

@@ -23,25 +23,16 @@ bool origin_takes_all(const settings_t *settings) {
 /* ---- features ---- */
 
 /* Keys that say what becomes of a row before the network sees it. */
-static const char *const feature_keys[] = {"data.scaling.name",
-                                           "data.scaling.range",
-                                           "data.scaling.columns",
-                                           "data.target_scaling.name",
-                                           "data.target_scaling.range",
-                                           "data.missing",
-                                           "data.missing_value",
-                                           "data.missing_indicator",
-                                           "data.window.length",
-                                           "data.basis.name",
-                                           "data.basis.degree",
-                                           "data.basis.interactions",
-                                           "data.basis.size",
-                                           "data.basis.gamma",
-                                           "data.basis.coef0",
-                                           "model.embeddings.above",
-                                           "model.embeddings.width",
-                                           "model.embeddings.columns",
-                                           NULL};
+static const char *const feature_keys[] = {"data.scaling.name",         "data.scaling.range",
+                                           "data.scaling.columns",      "data.target_scaling.name",
+                                           "data.target_scaling.range", "data.missing",
+                                           "data.missing_value",        "data.missing_indicator",
+                                           "data.window.length",        "data.basis.name",
+                                           "data.basis.degree",         "data.basis.interactions",
+                                           "data.basis.size",           "data.basis.whiten",
+                                           "data.basis.gamma",          "data.basis.coef0",
+                                           "model.embeddings.above",    "model.embeddings.width",
+                                           "model.embeddings.columns",  NULL};
 
 static ls_status compare_features(const settings_t *settings, const settings_t *stored,
                                   const dataset_shape_t *shape, const features_t *features, ls_error *error) {

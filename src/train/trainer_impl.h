@@ -1,7 +1,7 @@
 /* Internal to a run: shared by its files. training_setup.c prepares a run with training_columns.c and
  * training_load.c, trainer.c trains it epoch by epoch, save.c saves it, training_end.c ends it;
- * trainer_parts.c has the functions that all of them use. ensemble.c contains train_run, insitu.c the same in
- * pieces. */
+ * trainer_parts.c has the functions that all of them use, solution.c what runs in closed form share.
+ * ensemble.c contains train_run, insitu.c the same in pieces. */
 #ifndef TRAIN_TRAINER_IMPL_H
 #define TRAIN_TRAINER_IMPL_H
 

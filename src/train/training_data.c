@@ -3,6 +3,7 @@
 #include "train/trainer_impl.h"
 
 #include "base/progress.h"
+#include "components/components.h"
 #include "data/split_walk.h"
 #include "data/stream.h"
 #include "features/features_fit.h"
@@ -20,6 +21,9 @@ static ls_status make_scalers(trainer_t *trainer, ls_error *error) {
   if (!trainer->data.has_features)
     TRY(features_fit(trainer->world, settings, trainer->data.dataset, &trainer->data.features, error));
   trainer->data.has_features = true;
+  if (basis_needs_components(&trainer->data.features.basis))
+    TRY(components_fit_basis(trainer->world, settings, train, trainer->layout.threads,
+                             &trainer->data.features, error));
   if (!regression || trainer->resumed || origin_takes_all(settings)) return LS_OK;
   if (objective->of_x) {
     ls_status status =

@@ -124,6 +124,8 @@ def cases(program):
             basis = {"name": name}
             if name in ("rbf", "fourier", "polynomial_kernel", "linear_kernel"):
                 basis["size"] = 20
+            if name == "pca":
+                basis.update(size=3, whiten=True)
             if name in ("polynomial", "polynomial_kernel"):
                 basis["degree"] = 3
             found[f"basis-{name}"] = case(layers=[{"dense": 3}], data={"basis": basis})

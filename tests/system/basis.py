@@ -8,6 +8,7 @@ import sys
 
 import h5py
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import linear_kernel, polynomial_kernel, rbf_kernel
 from sklearn.preprocessing import PolynomialFeatures
@@ -33,6 +34,12 @@ def functions(model, x):
         error = np.abs(phi[:300] @ phi[:300].T - rbf_kernel(x[:300], gamma=gamma)).max()
         assert error < 6 / np.sqrt(len(centres)), f"far from the kernel: {error}"
         assert abs(centres.std() / np.sqrt(2 * gamma) - 1) < 0.1, centres.std()
+        return phi
+    if name == "pca":
+        phi = (x - basis["origin"][:].astype(float)) @ centres.T
+        expected = PCA(len(centres), whiten=True, svd_solver="full").fit_transform(x)
+        sign = np.sign((phi * expected).sum(0))
+        assert np.abs(phi * sign - expected).max() < 1e-5, np.abs(phi * sign - expected).max()
         return phi
     apart = np.abs(x[:, None, :] - centres[None, :, :]).max(axis=2)
     rows = apart.argmin(axis=0)

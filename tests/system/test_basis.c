@@ -43,7 +43,8 @@ Test(basis, of_every_kind_is_that_of_scikit_learn_on_any_layout) {
       "{name: fourier, size: 700, gamma: 0.1}",
       "{name: rbf, size: 40}",
       "{name: polynomial_kernel, size: 30, degree: 3, gamma: 0.3, coef0: 0.5}",
-      "{name: linear_kernel, size: 20}"};
+      "{name: linear_kernel, size: 20}",
+      "{name: pca, size: 4, whiten: true}"};
   char words[WORDS_SIZE] = "", name[16] = "", first[64], again[64];
   run_well(ALONE, "import --overwrite --make friedman friedman.h5 --rows 3000 --features 7");
   write_text("friedman.yaml", "data: {file: friedman.h5, scaling: standard}\n"

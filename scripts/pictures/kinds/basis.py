@@ -33,6 +33,8 @@ def phi(model, x):
             columns.append(x[:, factor] if parent < 0 else columns[parent] * x[:, factor])
         return np.stack(columns, axis=1)
     centres = basis["centres"][:].astype(float)
+    if name == "pca":
+        return (x - basis["origin"][:]) @ centres.T
     products = x @ centres.T
     if name == "fourier":
         return np.sqrt(2 / len(centres)) * np.cos(products + basis["phases"][:])
@@ -63,7 +65,7 @@ def parts(path, x):
         unit = targets["scale"][0] if "scale" in targets else 1.0
         basis = model["basis"]
         name = basis.attrs["name"]
-        if name != "polynomial" and name != "linear_kernel":
+        if name not in ("polynomial", "linear_kernel", "pca"):
             name += f", γ = {float(basis.attrs['gamma']):g}"
         return name, functions, functions * weights[0] / unit
 
