@@ -100,7 +100,7 @@ class _Builder:
         else:
             moved = apart * factor.reshape(len(mean), 1, -1)
         square = self.ops.sum(self.ops.square(moved), axis=2)
-        return self.ops.transpose(offset[:, None] - square * np.float32(0.5))
+        return self.ops.transpose(square * np.float32(-0.5) + offset[:, None])
 
     def logsumexp(self, step, x):
         return self.ops.logsumexp(x, axis=1, keepdims=True)
