@@ -14,7 +14,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
     endif()
   endif()
   file(CONFIGURE OUTPUT "${OUT}" CONTENT [[
-#include "train/host.h"
+#include "host/host.h"
 
 const char host_commit[] = "@commit@";
 const char host_flags[] = "@FLAGS@";

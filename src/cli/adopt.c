@@ -5,7 +5,7 @@
 
 #include "math/finite.h"
 #include "train/choices.h"
-#include "train/host.h"
+#include "host/host.h"
 
 #include <inttypes.h>
 #include <stdio.h>

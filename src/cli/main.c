@@ -14,18 +14,18 @@
 #include "comm/watch.h"
 #include "pages/pages.h"
 #include "train/choices.h"
-#include "train/host.h"
+#include "host/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const command_t *const commands[] = {
-    &command_import,     &command_check,   &command_train,     &command_sweep,     &command_solve,
-    &command_components, &command_eval,    &command_predict,   &command_anomalies, &command_sample,
-    &command_gradcheck,  &command_lr_find, &command_landscape, &command_connect,   &command_bench,
-    &command_runs,       &command_info,    &command_history,   &command_watch,     &command_weights,
-    &command_diff,       &command_adopt,   &command_reference,
+    &command_import,  &command_check,      &command_train,   &command_sweep,     &command_cluster,
+    &command_solve,   &command_components, &command_eval,    &command_predict,   &command_anomalies,
+    &command_sample,  &command_gradcheck,  &command_lr_find, &command_landscape, &command_connect,
+    &command_bench,   &command_runs,       &command_info,    &command_history,   &command_watch,
+    &command_weights, &command_diff,       &command_adopt,   &command_reference,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -6,7 +6,7 @@
 #include "inspect/weights.h"
 #include "score/weights_csv.h"
 #include "train/choices.h"
-#include "train/host.h"
+#include "host/host.h"
 
 #include <inttypes.h>
 #include <stdio.h>

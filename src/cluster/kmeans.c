@@ -29,14 +29,16 @@ typedef struct {
   sums_t *sums;     /* of leaves as above */
   sums_t *scan;     /* passes that only look at rows */
   double *total;    /* a leaf: of the last pass */
-  int32_t *cluster; /* (rows of this rank): the centre that each row belongs to; -1: not known */
+  int32_t *cluster; /* (rows of this rank): the centre that each row belongs to */
   float *norms;     /* (rows of this rank) */
   bool has_norms;
-  double squares; /* Σ w ‖x‖² */
-  int64_t empty;  /* centres without rows in the last pass */
-  picks_t *picks; /* room for k rows */
-  float *rows;    /* (k, inputs) */
-  float *before;  /* (k, inputs): the centres of the last pass */
+  bool has_clusters,
+      knows_moved; /* of the present start: clusters of rows; those of the pass before the last */
+  double squares;  /* Σ w ‖x‖² */
+  int64_t empty;   /* centres without rows in the last pass */
+  picks_t *picks;  /* room for k rows */
+  float *rows;     /* (k, inputs) */
+  float *before;   /* (k, inputs): the centres of the last pass */
   seeding_t seeding;
   arena_t arena;
 } kmeans_t;
@@ -103,6 +105,8 @@ static ls_status look(void *own, const float *values, double *objective, ls_erro
   TRY(sums_run(kmeans->sums, add_block, kmeans, kmeans->total, error));
   if (!kmeans->has_norms) kmeans->squares = kmeans->total[SUM_SQUARES];
   kmeans->has_norms = true;
+  kmeans->knows_moved = kmeans->has_clusters;
+  kmeans->has_clusters = true;
   kmeans->empty = 0;
   for (int64_t k = 0; k < kmeans->k; k++) kmeans->empty += !(kmeans->total[SUM_WEIGHTS + k] > 0);
   *objective = find_objective(kmeans, values);
@@ -155,6 +159,7 @@ static ls_status improve(void *own, int64_t epoch, float *values, ls_error *erro
 
 static ls_status seed(void *own, int64_t start, float *values, ls_error *error) {
   kmeans_t *kmeans = own;
+  kmeans->has_clusters = false;
   return seeding_run(&kmeans->seeding, start, values, error);
 }
 
@@ -164,12 +169,15 @@ static bool has_settled(const settings_t *settings, double before, double now) {
 
 static void describe(const void *own, char *text, size_t size) {
   const kmeans_t *kmeans = own;
-  char moved[32], empty[64] = "";
-  text_write_grouped(kmeans->total[SUM_MOVED], moved, sizeof moved);
+  const double rows = kmeans->total[SUM_MOVED];
+  char number[32], moved[64] = "", empty[64] = "";
+  snprintf(number, sizeof number, "%.0f", rows);
+  if (rows >= 1000) text_write_grouped(rows, number, sizeof number);
+  if (kmeans->knows_moved) snprintf(moved, sizeof moved, "%s row%s moved", number, rows == 1 ? "" : "s");
   if (kmeans->empty > 0)
-    snprintf(empty, sizeof empty, ", %" PRId64 " cluster%s without rows", kmeans->empty,
-             kmeans->empty == 1 ? "" : "s");
-  snprintf(text, size, "%s rows moved%s", moved, empty);
+    snprintf(empty, sizeof empty, "%s%" PRId64 " cluster%s without rows", moved[0] != '\0' ? ", " : "",
+             kmeans->empty, kmeans->empty == 1 ? "" : "s");
+  snprintf(text, size, "%s%s", moved, empty);
 }
 
 /* ---- set-up ---- */
@@ -185,7 +193,6 @@ static ls_status make_arrays(kmeans_t *kmeans, ls_error *error) {
   if (kmeans->total == NULL || kmeans->cluster == NULL || kmeans->norms == NULL || kmeans->rows == NULL ||
       kmeans->before == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for the clusters of %zu rows", rows);
-  for (size_t r = 0; r < rows; r++) kmeans->cluster[r] = -1;
   return nearest_create(kmeans->k, kmeans->inputs, kmeans->in.threads, arena, &kmeans->nearest, error);
 }
 

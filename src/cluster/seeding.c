@@ -18,6 +18,11 @@
 enum { ROUNDS = 5 }; /* of k-means||, after the first row */
 
 ls_status seeding_too_few(const fit_inputs_t *inputs, int64_t n, ls_error *error) {
+  if (inputs->gather->split->partition.rows < inputs->settings->cluster.k)
+    return error_set(
+        error, LS_BAD_DATA,
+        "%s: there are %" PRId64 " training rows, fewer than cluster.k=%" PRId64 ": ask for fewer clusters",
+        inputs->settings->data.file, inputs->gather->split->partition.rows, inputs->settings->cluster.k);
   return error_set(error, LS_BAD_DATA,
                    "%s: only %" PRId64 " training row%s differ%s from each other (rows with weight 0 do not "
                    "count), too few for cluster.k=%" PRId64 ": ask for fewer clusters",

@@ -135,8 +135,8 @@ static ls_status read_tree(const reading_t *reading, const char *text, size_t le
   if (tree->kind != YAML_TABLE)
     return setting_refuse(reading, tree, "", "settings are keys with values, as in `train: {epochs: 10}`");
   for (size_t i = 0; i < n_overrides; i++) TRY(override_apply(reading, overrides[i], tree));
-  TRY(add_defaults(reading, tree));
   TRY(cluster_complete(reading, tree));
+  TRY(add_defaults(reading, tree));
   TRY(name_by_file(reading, tree));
   TRY(keys_read(reading, settings_keys, "", tree, settings));
   TRY(note_place(reading, NULL, "", settings)); /* the file itself: the place of the top level */

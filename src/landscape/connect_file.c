@@ -5,7 +5,7 @@
 #include "score/model_file.h"
 #include "store/store.h"
 #include "train/choices.h"
-#include "train/host.h"
+#include "host/host.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -4,7 +4,7 @@
 #include "request/request.h"
 
 #include "base/checksum.h"
-#include "train/host.h"
+#include "host/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>

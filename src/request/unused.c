@@ -49,6 +49,12 @@ static const unused_t table[] = {
      "optimizer schedule stop solve checkpoint train.epochs train.steps train.clip_norm train.on_nan "
      "train.max_skips train.verify_every train.log_every train.time_limit train.l1 train.l2 train.members",
      "components take no steps of training"},
+    {"cluster",
+     "optimizer schedule solve components train.steps train.members train.precision train.l1 train.l2 "
+     "train.clip_norm train.on_nan train.max_skips train.verify_every train.log_every stop.gradient_norm "
+     "model.freeze checkpoint.parts data.shuffle",
+     "a fit takes no steps along a gradient"},
+    {"solve lr-find gradcheck bench landscape", "cluster", "it belongs to `lockstep cluster`"},
     {"info", "name runs loss optimizer schedule train stop solve components checkpoint",
      "the graph follows from data and model alone"},
     {"info --row",

@@ -9,7 +9,7 @@
 #include "run/saver.h"
 #include "score/evaluate.h"
 #include "step/engine.h"
-#include "train/host.h"
+#include "host/host.h"
 #include "train/trainer.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "study/plan_limits.h"
-#include "train/preflight.h"
+#include "host/preflight.h"
 #include "train/training.h"
 
 /* Ranks that are planned; ranks 0: those of this job. */

@@ -164,8 +164,11 @@ ls_status components_run(world_t *world, const settings_t *settings, const train
   solution_t solution = {.plan_layers = plan_layers, .fit_rows = fit_rows};
   loss_settings_t loss;
   const settings_t own = make_settings(settings, solution.layers, &loss);
-  trainer_t trainer = {
-      .world = world, .settings = &own, .options = options, .solution = &solution, .began = clock_seconds()};
+  trainer_t trainer = {.world = world,
+                       .settings = &own,
+                       .options = options,
+                       .solution = &solution,
+                       .record = {.began = clock_seconds()}};
   run_lock_t *lock = NULL;
   TRY(check_settings(settings, error));
   TRY(training_lock(world, settings, options->log, &lock, error));

@@ -29,7 +29,8 @@ static ls_status train(trainer_t *trainer, ls_status status, ls_error *error) {
 
 static ls_status train_network(world_t *world, const settings_t *settings, const train_options_t *options,
                                ls_error *error) {
-  trainer_t trainer = {.world = world, .settings = settings, .options = options, .began = clock_seconds()};
+  trainer_t trainer = {
+      .world = world, .settings = settings, .options = options, .record = {.began = clock_seconds()}};
   run_lock_t *lock = NULL;
   TRY(training_lock(world, settings, options->log, &lock, error));
   trainer.run.lock = lock;
@@ -145,7 +146,7 @@ static ls_status load_members(trainer_t *trainer, ls_error *error) {
   trainer->members = members;
   TRY(trainer_agree(trainer, status, error));
   for (int64_t m = 0; m < n; m++) TRY(load_member(trainer, m, error));
-  return engine_set_parameters(trainer->engine, members[0], error);
+  return trainer_set_parameters(trainer, members[0], error);
 }
 
 static void free_members(trainer_t *trainer) {
@@ -173,7 +174,7 @@ static ls_status collect_members(world_t *world, const settings_t *settings, con
                        .options = &options,
                        .run = {.lock = lock},
                        .solution = &solution,
-                       .began = clock_seconds()};
+                       .record = {.began = clock_seconds()}};
   ls_status status = training_run(&trainer, collect, error);
   free_members(&trainer);
   return status;

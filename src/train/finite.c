@@ -3,6 +3,7 @@
 #include "health/numbers.h"
 #include "health/rows.h"
 #include "run/run_directory.h"
+#include "train/fitting.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -133,6 +134,7 @@ static ls_status check_state(trainer_t *trainer, char text[TEXT], ls_error *erro
 
 ls_status finite_check(trainer_t *trainer, double loss, ls_error *error) {
   char text[TEXT];
+  if (trainer->fitting != NULL) return fitting_check_finite(trainer, loss, error);
   TRY(check_state(trainer, text, error));
   if (text[0] == '\0' && isfinite(loss)) return LS_OK;
   if (text[0] == '\0' && isnan(loss))
@@ -146,6 +148,7 @@ ls_status finite_check(trainer_t *trainer, double loss, ls_error *error) {
 
 ls_status finite_check_result(trainer_t *trainer, const char *what, ls_error *error) {
   char text[TEXT];
+  if (trainer->fitting != NULL) return fitting_check_finite(trainer, 0, error);
   TRY(check_state(trainer, text, error));
   if (text[0] == '\0') return LS_OK;
   return error_set(error, LS_DIVERGED, "%s cannot be used: %s; scale the data (data.scaling)", what, text);
@@ -166,7 +169,8 @@ void finite_warn(trainer_t *trainer, const char *rows, const metrics_t *metrics)
 ls_status finite_try_last(trainer_t *trainer, bool is_known, ls_error *error) {
   const position_t *position = &trainer->position;
   double *sums = trainer->copies.sums;
-  if (is_known || position->step == 0 || trainer->optimizer->update == NULL || !finite_stops(trainer))
+  if (is_known || position->step == 0 || trainer->engine == NULL || trainer->optimizer->update == NULL ||
+      !finite_stops(trainer))
     return LS_OK;
   TRY(engine_try(trainer->engine, 0, position->step, error));
   TRY(engine_step_loss(trainer->engine, sums, error));

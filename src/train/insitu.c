@@ -56,8 +56,8 @@ ls_status insitu_create(world_t *world, const settings_t *settings, const train_
   }
   own->world = world;
   own->options = *options;
-  own->trainer =
-      (trainer_t){.world = world, .settings = settings, .options = &own->options, .began = clock_seconds()};
+  own->trainer = (trainer_t){
+      .world = world, .settings = settings, .options = &own->options, .record = {.began = clock_seconds()}};
   status = open_crew(own, error);
   if (status == LS_OK)
     *out = own;

@@ -111,7 +111,7 @@ static void print_head_losses(const history_t *history, const history_row_t *row
 }
 
 void report_epoch(report_t *report, const history_t *history, const history_row_t *row,
-                  const metrics_t *valid) {
+                  const metrics_t *valid, const char *note) {
   FILE *line = log_file_begin(&report->lines);
   if (line != NULL) history_log_row(line, history, row);
   if (line != NULL) log_file_end(&report->lines);
@@ -129,6 +129,6 @@ void report_epoch(report_t *report, const history_t *history, const history_row_
   char rate[32];
   double seconds = values[HISTORY_SECONDS];
   text_write_grouped(seconds > 0 ? values[HISTORY_ROWS] / seconds : 0, rate, sizeof rate);
-  fprintf(out, "  %s rows/s\n", rate);
+  fprintf(out, "%s%s  %s rows/s\n", note[0] != '\0' ? "  " : "", note, rate);
   fflush(out);
 }

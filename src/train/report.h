@@ -46,8 +46,10 @@ void report_stop(report_t *report, int64_t step, const char *reason);
 void report_saved(report_t *report, int64_t step, double pause, const background_cost_t *cost);
 void report_save_failed(report_t *report, int64_t step, const char *reason);
 
-/* Logs the end of an epoch; `valid` may be NULL. */
+enum { REPORT_NOTE = 160 };
+
+/* Logs the end of an epoch; `valid` may be NULL, and `note`, for users, empty. */
 void report_epoch(report_t *report, const history_t *history, const history_row_t *row,
-                  const metrics_t *valid);
+                  const metrics_t *valid, const char *note);
 
 #endif

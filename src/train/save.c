@@ -39,7 +39,7 @@ ls_status trainer_save(trainer_t *trainer, ls_error *error) {
   const partition_t partition = trainer->data.dataset->train.partition;
   const bool in_memory = best >= 0 && best != position->step && best == trainer->copies.vector_step;
   if (!trainer_has_files(trainer)) return LS_OK;
-  TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
+  if (trainer->engine != NULL) TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   const save_state_t state = {.is_last = trainer->stop != STOP_NOT,
                               .position = position,
                               .model = trainer_model(trainer),
@@ -54,7 +54,6 @@ ls_status trainer_save(trainer_t *trainer, ls_error *error) {
 
 void trainer_keep_best(trainer_t *trainer) {
   saver_release_best(&trainer->copies.saver);
-  memcpy(trainer->copies.vector, engine_parameters(trainer->engine),
-         graph_floats(trainer->graph) * sizeof(float));
+  memcpy(trainer->copies.vector, trainer_parameters(trainer), graph_floats(trainer->graph) * sizeof(float));
   trainer->copies.vector_step = trainer->position.step;
 }

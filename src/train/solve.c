@@ -109,7 +109,7 @@ static ls_status solve(trainer_t *trainer, ls_error *error) {
   arena_free(&arena);
   TRY(status);
   TRY(trainer_share(trainer, trainer->copies.vector, error));
-  return engine_set_parameters(trainer->engine, trainer->copies.vector, error);
+  return trainer_set_parameters(trainer, trainer->copies.vector, error);
 }
 
 static ls_status solve_and_judge(trainer_t *trainer, ls_status status, ls_error *error) {
@@ -128,7 +128,7 @@ ls_status solve_run(world_t *world, const settings_t *settings, const train_opti
                        .settings = &linear,
                        .options = options,
                        .solution = &solution,
-                       .began = clock_seconds()};
+                       .record = {.began = clock_seconds()}};
   run_lock_t *lock = NULL;
   TRY(check_network(settings, error));
   TRY(training_lock(world, settings, options->log, &lock, error));

@@ -8,6 +8,7 @@
  * requests arrive at the same time, the last one in this list is reported. */
 #define STOP_REASONS(X)                                                                                      \
   X(STOP_EPOCHS, "epochs", LS_OK, "all epochs are done")                                                     \
+  X(STOP_SETTLED, "settled", LS_OK, "every start of the fit has settled (cluster.tolerance)")                \
   X(STOP_STEPS, "steps", LS_OK, "train.steps updates are done")                                              \
   X(STOP_TARGET, "target", LS_OK, "the figure stop.metric has reached stop.target")                          \
   X(STOP_GRADIENT_NORM, "gradient_norm", LS_OK, "the gradient's norm is below stop.gradient_norm")           \

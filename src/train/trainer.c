@@ -11,6 +11,7 @@
 #include "optim/schedule.h"
 #include "train/advice.h"
 #include "train/finite.h"
+#include "train/fitting.h"
 #include "train/verify.h"
 
 #include <inttypes.h>
@@ -19,8 +20,13 @@
 
 /* ---- an epoch ---- */
 
+static double total_loss(const trainer_t *trainer) {
+  const double *sums = trainer->copies.sums;
+  return trainer->fitting != NULL ? sums[0] : engine_total_loss(trainer->engine, sums);
+}
+
 static double mean_loss(const trainer_t *trainer, int64_t rows) {
-  return engine_total_loss(trainer->engine, trainer->copies.sums) / (double)rows;
+  return total_loss(trainer) / (double)rows;
 }
 
 /* Whether the run has done train.steps updates. */
@@ -242,14 +248,15 @@ static void fill_row(const trainer_t *trainer, double loss, const metrics_t *val
   row->values[HISTORY_EPOCH] = (double)trainer->position.epoch;
   row->values[HISTORY_STEP] = (double)trainer->position.step;
   row->values[HISTORY_TRAIN_LOSS] = loss;
-  row->values[HISTORY_LEARNING_RATE] = engine_learning_rate(trainer->engine, trainer->position.step - 1);
-  row->values[HISTORY_GRADIENT_NORM] = engine_norm(trainer->engine);
   row->values[HISTORY_ROWS] = rows;
   row->values[HISTORY_SECONDS] = seconds;
+  if (valid != NULL) fill_figures(valid, row->values + HISTORY_TRAIN_LOSS);
+  if (trainer->engine == NULL) return;
+  row->values[HISTORY_LEARNING_RATE] = engine_learning_rate(trainer->engine, trainer->position.step - 1);
+  row->values[HISTORY_GRADIENT_NORM] = engine_norm(trainer->engine);
   engine_seconds(trainer->engine, phases);
   for (int p = 0; p < PHASES; p++)
     row->values[HISTORY_PHASES + p] = phases[p] - trainer->record.seconds_before[p];
-  if (valid != NULL) fill_figures(valid, row->values + HISTORY_TRAIN_LOSS);
   for (size_t h = 0; h < history_heads(&trainer->record.history); h++) {
     for (int c = 0; c < HEAD_WIDTH; c++) row->heads[h][c] = NAN;
     row->heads[h][HEAD_TRAIN_LOSS] = engine_head_loss(trainer->engine, trainer->copies.sums, h) / rows;
@@ -298,11 +305,13 @@ ls_status trainer_finish(trainer_t *trainer, ls_status status, ls_error *error) 
 static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *valid, double seconds,
                               ls_error *error) {
   history_row_t row;
+  char note[REPORT_NOTE] = "";
   if (!is_root(trainer)) return LS_OK;
   fill_row(trainer, loss, valid, seconds, &row);
-  TRY(graph_checksum(trainer->graph, engine_parameters(trainer->engine), &row.checksum, error));
+  TRY(graph_checksum(trainer->graph, trainer_parameters(trainer), &row.checksum, error));
   TRY(history_add(&trainer->record.history, &row, error));
-  report_epoch(&trainer->record.report, &trainer->record.history, &row, valid);
+  if (trainer->fitting != NULL) fitting_describe(trainer, note, sizeof note);
+  report_epoch(&trainer->record.report, &trainer->record.history, &row, valid, note);
   if (advice_diverges(&trainer->record.history, trainer->record.zero_loss))
     advise_of_divergence(&trainer->record.history, trainer->record.zero_loss, trainer->options->log);
   save_history_so_far(trainer);
@@ -312,6 +321,7 @@ static ls_status record_epoch(trainer_t *trainer, double loss, const metrics_t *
 /* Decides whether training ends, by the rules or because all epochs are done. Rank 0 has the history. */
 static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
   stop_reason_t reason = stop_judge(trainer->settings, &trainer->record.history, &trainer->position.window);
+  if (reason == STOP_NOT && trainer->fitting != NULL && fitting_is_over(trainer)) reason = STOP_SETTLED;
   if (reason == STOP_NOT && trainer->position.epoch >= trainer->settings->train.epochs) reason = STOP_EPOCHS;
   if (reason == STOP_NOT && is_cut_off(trainer)) reason = STOP_STEPS;
   const int64_t pause = trainer->options->pause_epoch;
@@ -330,7 +340,7 @@ static ls_status judge_epochs(trainer_t *trainer, ls_error *error) {
 static ls_status judge_best(trainer_t *trainer, bool *due, ls_error *error) {
   position_t *position = &trainer->position;
   double told[] = {NAN, 0};
-  if (!saver_keeps(trainer->settings)) return LS_OK;
+  if (!saver_keeps(trainer->settings) && trainer->fitting == NULL) return LS_OK;
   if (is_root(trainer)) {
     told[0] = best_figure(trainer->settings, &trainer->record.history);
     told[1] = save_pace_due(&trainer->watch.pace, clock_seconds(), true);
@@ -351,10 +361,10 @@ static ls_status end_epoch(trainer_t *trainer, double seconds, ls_error *error) 
   metrics_t valid = {0};
   bool has_valid = valid_split->partition.rows > 0, by_clock = false;
   TRY(saver_look(&trainer->copies.saver, error));
-  TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
+  if (trainer->engine != NULL) TRY(engine_epoch_loss(trainer->engine, trainer->copies.sums, error));
   double loss = mean_loss(trainer, trained_rows(trainer));
   TRY(finite_check(trainer, loss_to_check(trainer, trained_rows(trainer)), error));
-  loss_window_epoch(&position->window, engine_total_loss(trainer->engine, trainer->copies.sums));
+  loss_window_epoch(&position->window, total_loss(trainer));
   if (has_valid) TRY(trainer_evaluate(trainer, valid_split, &valid, error));
   if (has_valid) finite_warn(trainer, "validation", &valid);
   bool is_known = has_valid && isfinite(valid.loss);
@@ -400,6 +410,10 @@ ls_status trainer_epoch(trainer_t *trainer, ls_error *error) {
   int64_t steps =
       epoch_steps(trainer->data.dataset->train.partition, trainer->settings->train.global_batch_size);
   double before = position->seconds;
+  if (trainer->fitting != NULL) {
+    TRY(fitting_epoch(trainer, error));
+    return end_epoch(trainer, position->seconds - before, error);
+  }
   TRY(watch_loss(trainer, error));
   if (position->step_in_epoch == 0) position->skips.rows = 0;
   engine_begin_epoch(trainer->engine, position->epoch);
@@ -418,7 +432,7 @@ ls_status trainer_epoch(trainer_t *trainer, ls_error *error) {
 
 ls_status trainer_begin(trainer_t *trainer, ls_error *error) {
   trainer->copies.vector_step = -1;
-  engine_set_halt(trainer->engine, wants_look, trainer);
+  if (trainer->engine != NULL) engine_set_halt(trainer->engine, wants_look, trainer);
   return judge_epochs(trainer, error);
 }
 

@@ -9,7 +9,7 @@
 #include "step/engine.h"
 #include "score/evaluate.h"
 #include "score/origin.h"
-#include "train/host.h"
+#include "host/host.h"
 #include "train/report.h"
 #include "run/run_lock.h"
 #include "run/saver.h"
@@ -52,8 +52,10 @@ typedef struct {
   saver_t saver;
 } trainer_copies_t;
 
-/* What is recorded of a run while it goes on. On rank 0, except seconds_before and zero_loss. */
+/* What is recorded of a run while it goes on. On rank 0, except began, seconds_before
+ * and zero_loss. */
 typedef struct {
+  double began; /* when this process began to work on the run, by clock_seconds; on every rank */
   history_t history;
   size_t history_rows; /* rows that history.h5 already holds */
   double history_time; /* time at which history.h5 was written, or should have been */
@@ -89,7 +91,8 @@ typedef struct trainer {
   const optimizer_t *optimizer;
   graph_t *graph;
   trainer_data_t data;
-  engine_t *engine;
+  engine_t *engine;        /* NULL if the run fits */
+  struct fitting *fitting; /* NULL if the run takes steps (fitting.h) */
   evaluator_t *evaluator;
   trainer_copies_t copies;
   solution_t *solution; /* NULL if the run trains */
@@ -98,7 +101,6 @@ typedef struct trainer {
   stop_reason_t stop;
   stop_watch_t watch;
   guard_t guard;
-  double began;
   char origin[17]; /* checksum of the model that training began with (score/origin.h); "": none */
 } trainer_t;
 
@@ -159,6 +161,11 @@ bool trainer_is_requested(const trainer_t *trainer);
 
 /* Computes the losses of trainer->solution and prints a line for each split. Collective. */
 ls_status trainer_judge(trainer_t *trainer, ls_error *error);
+
+/* The parameter vector of the engine or the fit, borrowed; and setting it: every rank passes the same whole
+ * vector. The second is collective. */
+const float *trainer_parameters(const trainer_t *trainer);
+ls_status trainer_set_parameters(trainer_t *trainer, const float *vector, ls_error *error);
 
 /* The parts of a model file with the current parameters. Borrowed from the trainer. */
 model_parts_t trainer_model(const trainer_t *trainer);

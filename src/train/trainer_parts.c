@@ -1,5 +1,8 @@
 /* What all parts of a run use. */
+#include "train/fitting.h"
 #include "train/trainer_impl.h"
+
+#include <string.h>
 
 const log_t *trainer_results(const trainer_t *trainer) {
   return trainer->options->results != NULL ? trainer->options->results : trainer->options->log;
@@ -17,8 +20,19 @@ ls_status trainer_agree(trainer_t *trainer, ls_status status, ls_error *error) {
   return world_agree(trainer->world, status, error);
 }
 
+const float *trainer_parameters(const trainer_t *trainer) {
+  return trainer->fitting != NULL ? trainer->fitting->vector : engine_parameters(trainer->engine);
+}
+
+ls_status trainer_set_parameters(trainer_t *trainer, const float *vector, ls_error *error) {
+  if (trainer->fitting == NULL) return engine_set_parameters(trainer->engine, vector, error);
+  memcpy(trainer->fitting->vector, vector, graph_floats(trainer->graph) * sizeof *vector);
+  trainer->fitting->fit.has_sums = false;
+  return LS_OK;
+}
+
 ls_status trainer_evaluate(trainer_t *trainer, const split_t *split, metrics_t *metrics, ls_error *error) {
-  const float *parameters = engine_parameters(trainer->engine);
+  const float *parameters = trainer_parameters(trainer);
   mixture_t mixture = {.members = &parameters, .n_members = 1};
   if (trainer->members != NULL)
     mixture = (mixture_t){.members = (const float *const *)trainer->members,
@@ -48,7 +62,7 @@ model_parts_t trainer_model(const trainer_t *trainer) {
                          .components = trainer->solution != NULL ? &trainer->solution->components : NULL,
                          .origin = trainer->origin,
                          .data = trainer->data.dataset != NULL ? &trainer->data.dataset->identity : NULL,
-                         .parameters = engine_parameters(trainer->engine)};
+                         .parameters = trainer_parameters(trainer)};
 }
 
 bool trainer_is_requested(const trainer_t *trainer) {

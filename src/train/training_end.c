@@ -11,7 +11,7 @@
 #include "run/timing.h"
 #include "store/store.h"
 #include "train/finite.h"
-#include "train/host.h"
+#include "host/host.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -32,7 +32,7 @@ static ls_status restore_best(trainer_t *trainer, ls_error *error) {
   if (position->best_step < 0 || position->best_step == position->step) return LS_OK;
   TRY(trainer_agree(trainer, read_best(trainer, error), error));
   TRY(trainer_share(trainer, trainer->copies.vector, error));
-  return engine_set_parameters(trainer->engine, trainer->copies.vector, error);
+  return trainer_set_parameters(trainer, trainer->copies.vector, error);
 }
 
 static void summary_baseline(FILE *out, const metrics_t *test, int b) {
@@ -136,7 +136,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   json_text(out, false, "isa", isa_name(isa_selected()));
   if (trainer->record.memory_bytes > 0)
     json_integer(out, false, "memory_bytes", trainer->record.memory_bytes);
-  json_number(out, false, "seconds", clock_seconds() - trainer->began);
+  json_number(out, false, "seconds", clock_seconds() - trainer->record.began);
   json_text(out, false, "ended", now);
   if (position->seconds > 0)
     json_number(out, false, "rows_per_second", (double)position->rows / position->seconds);

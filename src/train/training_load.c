@@ -4,6 +4,7 @@
 #include "model/init.h"
 #include "train/choices.h"
 #include "train/finite.h"
+#include "train/fitting.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -147,7 +148,11 @@ ls_status trainer_take_origin(trainer_t *trainer, float *vector, ls_error *error
 
 /* What a run that is not resumed begins with. Collective. */
 static ls_status make_start(trainer_t *trainer, float *vector, ls_error *error) {
-  uint64_t seed = trainer->settings->train.seed;
+  const uint64_t seed = trainer->settings->train.seed;
+  if (trainer->fitting != NULL) {
+    TRY(fitting_start(trainer, vector, error));
+    return trainer_take_origin(trainer, vector, error);
+  }
   TRY(trainer_agree(trainer, init_parameters(trainer->graph, seed, vector, error), error));
   return trainer_take_origin(trainer, vector, error);
 }
@@ -163,7 +168,7 @@ ls_status trainer_load(trainer_t *trainer, ls_error *error) {
   } else {
     TRY(make_start(trainer, trainer->copies.vector, error));
   }
-  TRY(engine_set_parameters(trainer->engine, trainer->copies.vector, error));
+  TRY(trainer_set_parameters(trainer, trainer->copies.vector, error));
   if (!is_root(trainer)) trainer_free_vector(trainer);
   begin_window(trainer);
   if (!trainer->resumed && !origin_is_set(trainer->settings)) return LS_OK;

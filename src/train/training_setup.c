@@ -11,11 +11,12 @@
 #include "features/scaling.h"
 #include "train/choices.h"
 #include "train/finite.h"
+#include "train/fitting.h"
 #include "run/data_check.h"
 #include "run/partner.h"
 #include "run/position.h"
 #include "run/predecessor.h"
-#include "train/preflight.h"
+#include "host/preflight.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -155,7 +156,8 @@ static ls_status make_graph(trainer_t *trainer, int64_t inputs, ls_error *error)
 static ls_status make_network(trainer_t *trainer, const dataset_shape_t *shape, const features_width_t *width,
                               ls_error *error) {
   const settings_t *settings = trainer->settings;
-  trainer->optimizer = optimizer_find(settings->optimizer.name);
+  const bool fits = fitting_is_wanted(settings) && trainer->solution == NULL;
+  trainer->optimizer = fits ? fitting_optimizer() : optimizer_find(settings->optimizer.name);
   int64_t rows = slice_shape(settings->train.global_batch_size, trainer->layout.shards).call_rows;
   TRY(make_graph(trainer, width->inputs, error));
   ls_status status = graph_check_rows(trainer->graph, rows, error);
@@ -188,8 +190,12 @@ static ls_status make_engines(trainer_t *trainer, ls_error *error) {
                             .train = &trainer->data.dataset->train,
                             .features = &trainer->data.features,
                             .timed_steps = trainer->options->timing ? steps_left(trainer) : 0};
-  TRY(graph_check_trained(trainer->graph, error));
-  TRY(engine_create(&inputs, &trainer->engine, error));
+  if (trainer->optimizer == fitting_optimizer()) {
+    TRY(fitting_open(trainer, error));
+  } else {
+    TRY(graph_check_trained(trainer->graph, error));
+    TRY(engine_create(&inputs, &trainer->engine, error));
+  }
   TRY(trainer_agree(trainer,
                     evaluator_create(trainer->graph, &trainer->objective, &trainer->data.features,
                                      &trainer->data.targets, trainer->layout.threads, settings->train.top_k,
@@ -260,7 +266,9 @@ static ls_status look_at_hosts(trainer_t *trainer, ls_error *error) {
 /* What must be known before it is clear which ranks have work: the rows, and from them the shards. */
 static ls_status find_shards(trainer_t *trainer, ls_error *error) {
   TRY(dataset_describe(trainer->world, trainer->settings, &trainer->shape, error));
-  trainer->own = settings_for_rows(trainer->settings, trainer->shape.train_rows);
+  const settings_t settings = fitting_settings(trainer->settings);
+  if (fitting_is_wanted(&settings)) TRY(trainer_agree(trainer, fitting_check(&settings, error), error));
+  trainer->own = settings_for_rows(&settings, trainer->shape.train_rows);
   trainer->settings = &trainer->own;
   return layout_shards(trainer->settings, trainer->position.shards, trainer->shape.train_rows,
                        &trainer->position.shards, error);
@@ -321,6 +329,7 @@ void training_teardown(trainer_t *trainer) {
   trainer_free_vector(trainer);
   free(trainer->copies.sums);
   evaluator_destroy(&trainer->evaluator);
+  fitting_close(trainer);
   engine_destroy(&trainer->engine);
   features_free(&trainer->data.features);
   scaler_free(&trainer->data.targets);
@@ -338,9 +347,10 @@ ls_status training_setup(trainer_t *trainer, ls_error *error) {
   TRY(look_at_hosts(trainer, error));
   TRY(trainer_agree(trainer, open_run(trainer, error), error));
   if (trainer->solution == NULL && trainer_has_files(trainer)) TRY(trainer_open_saver(trainer, error));
-  if (trainer->settings->train.members == 1) /* members have been advised one by one */
+  if (trainer->settings->train.members == 1 &&
+      trainer->fitting == NULL) /* members have been advised one by one */
     TRY(trainer_advise(trainer, trainer->options->log, error));
-  const double began = trainer->options->began > 0 ? trainer->options->began : trainer->began;
+  const double began = trainer->options->began > 0 ? trainer->options->began : trainer->record.began;
   stop_watch_begin(&trainer->watch, trainer->world, began, trainer->settings->train.time_limit,
                    trainer->options->job_end, checkpoint_bytes(trainer));
   if (is_root(trainer))

@@ -16,7 +16,7 @@ floor() {
     base) echo 1 ;;
     math | comm | store | config | optim | table) echo 2 ;;
     layout | pages | loss) echo 3 ;;
-    model | data) echo 4 ;;
+    model | data | host) echo 4 ;;
     features | import) echo 5 ;;
     step | score | sums) echo 6 ;;
     run | health | components | answers | quality | cluster | density) echo 7 ;;

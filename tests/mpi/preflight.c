@@ -1,8 +1,8 @@
 /* What the ranks of a host need is their sum, whichever rank needs the most. */
-#include "train/preflight.h"
+#include "host/preflight.h"
 
 #include "mpi/check.h"
-#include "train/host.h"
+#include "host/host.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Checks the hosts before training: reports each kind of host, and warns of what may disappoint. */
-#ifndef TRAIN_PREFLIGHT_H
-#define TRAIN_PREFLIGHT_H
+#ifndef HOST_PREFLIGHT_H
+#define HOST_PREFLIGHT_H
 
 #include "base/log.h"
 #include "comm/world.h"

@@ -1,4 +1,4 @@
-#include "train/host.h"
+#include "host/host.h"
 
 #include "comm/world.h"
 #include "math/functions.h"

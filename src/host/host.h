@@ -1,7 +1,7 @@
 /* Facts about the machine and the program: what determines the bits besides the settings (recorded in every
  * checkpoint), and the memory in use. */
-#ifndef TRAIN_HOST_H
-#define TRAIN_HOST_H
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
 
 #include <stddef.h>
 

@@ -1,8 +1,8 @@
-#include "train/preflight.h"
+#include "host/preflight.h"
 
 #include "base/isa.h"
 #include "math/precision.h"
-#include "train/host.h"
+#include "host/host.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,230 @@
+/* k-means on any number of ranks against the definition, bit for bit: nearest centres in double, sums of a
+ * shard's rows in order, shards by the tree. Also what it begins with, empty clusters and too few rows. */
+#include "cluster/fit.h"
+#include "math/tree.h"
+
+#include "mpi/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 2000, SHARDS = 37, COLUMNS = 5, K = 7 };
+
+typedef struct {
+  settings_t settings;
+  split_t split;
+  features_t features;
+  gather_t gather;
+  cluster_fit_t fit;
+  const float *all; /* (rows, COLUMNS), of all ranks */
+} problem_t;
+
+static void deal(const world_t *world, const float *rows, int64_t n, int shards, int64_t k, const char *init,
+                 int threads, problem_t *out) {
+  ls_error error = {0};
+  *out = (problem_t){.all = rows};
+  out->settings.cluster = (cluster_settings_t){.method = "kmeans",
+                                               .k = k,
+                                               .starts = 1,
+                                               .init = init,
+                                               .tolerance = 0,
+                                               .covariance = "full",
+                                               .batch = 64};
+  out->settings.train.seed = 3;
+  out->settings.data.file = "rows.h5";
+  split_t *split = &out->split;
+  *split = (split_t){.partition = {n, shards},
+                     .first_shard = rank_first_shard(shards, world_size(world), world_rank(world)),
+                     .shards = rank_shards(shards, world_size(world), world_rank(world)),
+                     .features = COLUMNS,
+                     .type = ELEMENT_F32};
+  const int64_t first = shard_first(split->partition, split->first_shard);
+  split->rows = shard_first(split->partition, split->first_shard + split->shards) - first;
+  split->x = (void *)(uintptr_t)(rows + first * COLUMNS);
+  out->features = (features_t){.columns = COLUMNS, .encoded = COLUMNS, .inputs = COLUMNS};
+  CHECK_OK(gather_create(split, &out->features, &out->gather, &error));
+  const fit_inputs_t inputs = {.world = (world_t *)(uintptr_t)world,
+                               .settings = &out->settings,
+                               .gather = &out->gather,
+                               .threads = threads};
+  CHECK_OK(fit_create(&inputs, &out->fit, &error));
+}
+
+static void end(problem_t *problem) {
+  fit_destroy(&problem->fit);
+  gather_free(&problem->gather);
+}
+
+static double distance(const float *x, const float *c) {
+  double sum = 0;
+  for (int i = 0; i < COLUMNS; i++) sum += ((double)x[i] - (double)c[i]) * ((double)x[i] - (double)c[i]);
+  return sum;
+}
+
+static int64_t nearest(const float *x, const float *centres, int64_t k) {
+  int64_t best = 0;
+  for (int64_t j = 1; j < k; j++)
+    if (distance(x, centres + j * COLUMNS) < distance(x, centres + best * COLUMNS)) best = j;
+  return best;
+}
+
+/* One iteration by the definition: the objective of the centres, and the next ones. */
+static double iterate(const float *rows, float *centres) {
+  enum { ELEMENTS = K * (COLUMNS + 1) };
+  const partition_t partition = {ROWS, SHARDS};
+  double *leaves = calloc(SHARDS * ELEMENTS, sizeof *leaves), objective = 0;
+  for (int s = 0; s < SHARDS; s++)
+    for (int64_t r = shard_first(partition, s); r < shard_first(partition, s + 1); r++) {
+      const int64_t j = nearest(rows + r * COLUMNS, centres, K);
+      objective += distance(rows + r * COLUMNS, centres + j * COLUMNS);
+      leaves[s * ELEMENTS + j] += 1;
+      for (int i = 0; i < COLUMNS; i++)
+        leaves[s * ELEMENTS + K + j * COLUMNS + i] += (double)rows[r * COLUMNS + i];
+    }
+  tree_sum_vectors(leaves, SHARDS, ELEMENTS);
+  for (int64_t j = 0; j < K; j++)
+    for (int i = 0; i < COLUMNS && leaves[j] > 0; i++)
+      centres[j * COLUMNS + i] = (float)(leaves[K + j * COLUMNS + i] / leaves[j]);
+  free(leaves);
+  return objective;
+}
+
+/* `groups` clouds, some way off 0. */
+static float *clouds(int64_t n, int groups) {
+  float *rows = malloc((size_t)(n * COLUMNS) * sizeof *rows);
+  const random_stream_t stream = {.seed = 1, .purpose = RANDOM_SYNTHETIC};
+  double *normal = malloc((size_t)(n * COLUMNS) * sizeof *normal);
+  random_normal(&stream, (size_t)(n * COLUMNS), normal);
+  for (int64_t r = 0; r < n; r++)
+    for (int c = 0; c < COLUMNS; c++)
+      rows[r * COLUMNS + c] =
+          (float)(30 + 3 * (double)((r % groups * (c + 2) * 7) % 11) + normal[r * COLUMNS + c]);
+  free(normal);
+  return rows;
+}
+
+static void check_iterations(world_t *world, const float *rows, const char *init, int threads) {
+  problem_t problem;
+  ls_error error = {0};
+  float values[K * COLUMNS], expected[K * COLUMNS];
+  deal(world, rows, ROWS, SHARDS, K, init, threads, &problem);
+  CHECK_OK(problem.fit.method->seed(problem.fit.own, 0, values, &error));
+  memcpy(expected, values, sizeof expected);
+  for (int64_t epoch = 0; epoch < 12 && failures == 0; epoch++) {
+    float before[K * COLUMNS];
+    double objective = 0;
+    memcpy(before, expected, sizeof before);
+    CHECK_OK(fit_epoch(&problem.fit, (fit_place_t){0, epoch}, epoch, values, &objective, &error));
+    CHECK(memcmp(values, expected, sizeof values) == 0, "%s, %d threads, epoch %d", init, threads,
+          (int)epoch);
+    const double defined = iterate(rows, expected);
+    CHECK(fabs(objective - defined) < 1e-9 * defined, "%s: %.12g, not %.12g", init, objective, defined);
+  }
+  end(&problem);
+}
+
+/* Every draw takes rows of the data, all different, the same on every rank. */
+static void check_seeds(world_t *world, const float *rows, const char *init) {
+  problem_t problem;
+  ls_error error = {0};
+  float values[2][K * COLUMNS], theirs[K * COLUMNS];
+  deal(world, rows, ROWS, SHARDS, K, init, 2, &problem);
+  for (int start = 0; start < 2; start++) {
+    CHECK_OK(problem.fit.method->seed(problem.fit.own, start, values[start], &error));
+    memcpy(theirs, values[start], sizeof theirs);
+    CHECK_OK(world_broadcast(world, theirs, sizeof theirs, 0, &error));
+    CHECK(memcmp(theirs, values[start], sizeof theirs) == 0, "%s differs between ranks", init);
+    for (int j = 0; j < K; j++) {
+      bool found = false;
+      for (int64_t r = 0; r < ROWS && !found; r++)
+        found = memcmp(rows + r * COLUMNS, values[start] + j * COLUMNS, COLUMNS * sizeof *rows) == 0;
+      CHECK(found, "%s: centre %d is no row", init, j);
+      for (int i = 0; i < j; i++)
+        CHECK(memcmp(values[start] + i * COLUMNS, values[start] + j * COLUMNS, COLUMNS * sizeof *rows) != 0,
+              "%s: centres %d and %d", init, i, j);
+    }
+  }
+  CHECK((memcmp(values[0], values[1], sizeof values[0]) == 0) == (strcmp(init, "rows") == 0),
+        "%s: two starts", init);
+  end(&problem);
+}
+
+/* Far from each other, the clouds get a centre each from the draws that look at distances. */
+static void check_spread(world_t *world, const char *init) {
+  problem_t problem;
+  ls_error error = {0};
+  float values[K * COLUMNS], *rows = clouds(ROWS, K);
+  bool has[K] = {0};
+  for (int64_t r = 0; r < ROWS; r++) rows[r * COLUMNS] += 1000.0F * (float)(r % K);
+  deal(world, rows, ROWS, SHARDS, K, init, 2, &problem);
+  CHECK_OK(problem.fit.method->seed(problem.fit.own, 0, values, &error));
+  for (int j = 0; j < K; j++) has[((int)values[j * COLUMNS] + 300) / 1000 % K] = true;
+  for (int j = 0; j < K; j++) CHECK(has[j], "%s: no centre in cloud %d", init, j);
+  end(&problem);
+  free(rows);
+}
+
+/* A centre far from all rows has none: it moves to the row farthest from the others. */
+static void check_empty(world_t *world, const float *rows) {
+  problem_t problem;
+  ls_error error = {0};
+  float values[K * COLUMNS];
+  double objective = 0;
+  deal(world, rows, ROWS, SHARDS, K, "random", 2, &problem);
+  CHECK_OK(problem.fit.method->seed(problem.fit.own, 0, values, &error));
+  for (int j = 5; j < K; j++) values[j * COLUMNS] = 1e6F;
+  int64_t farthest = 0;
+  double most = 0;
+  for (int64_t r = 0; r < ROWS; r++) {
+    const double own =
+        distance(rows + r * COLUMNS, values + nearest(rows + r * COLUMNS, values, K) * COLUMNS);
+    if (own > most) farthest = r;
+    if (own > most) most = own;
+  }
+  CHECK_OK(fit_epoch(&problem.fit, (fit_place_t){0, 1}, 1, values, &objective, &error));
+  CHECK(memcmp(values + 5 * COLUMNS, rows + farthest * COLUMNS, COLUMNS * sizeof *rows) == 0,
+        "the farthest row");
+  CHECK(memcmp(values + 5 * COLUMNS, values + 6 * COLUMNS, COLUMNS * sizeof *rows) != 0, "the next one");
+  end(&problem);
+}
+
+/* Six different rows, each many times, cannot be seven clusters. */
+static void check_too_few(world_t *world, const char *init) {
+  problem_t problem;
+  ls_error error = {0};
+  float values[K * COLUMNS], *rows = malloc(ROWS * COLUMNS * sizeof *rows);
+  double objective = 0;
+  for (int64_t i = 0; i < ROWS * COLUMNS; i++) rows[i] = (float)(i / COLUMNS % 6);
+  deal(world, rows, ROWS, SHARDS, K, init, 2, &problem);
+  ls_status status = problem.fit.method->seed(problem.fit.own, 0, values, &error);
+  for (int64_t epoch = 0; epoch < 9 && status == LS_OK; epoch++)
+    status = fit_epoch(&problem.fit, (fit_place_t){0, epoch}, epoch, values, &objective, &error);
+  CHECK(status == LS_BAD_DATA, "%s: status %d", init, (int)status);
+  CHECK(strstr(error.message, "only 6 training rows differ") != NULL, "%s: %s", init, error.message);
+  end(&problem);
+  deal(world, rows, 5, 5, K, init, 1, &problem);
+  status = problem.fit.method->seed(problem.fit.own, 0, values, &error);
+  CHECK(status == LS_BAD_DATA, "%s: status %d of 5 rows", init, (int)status);
+  end(&problem);
+  free(rows);
+}
+
+int main(int argc, char **argv) {
+  static const char *const inits[] = {"k-means++", "k-means||", "random", "rows"};
+  world_t *world = NULL;
+  ls_error error = {0};
+  CHECK_OK(world_create(&argc, &argv, &world, &error));
+  float *rows = clouds(ROWS, 9);
+  for (int i = 0; i < 4; i++) {
+    check_seeds(world, rows, inits[i]);
+    check_iterations(world, rows, inits[i], 1 + i % 3);
+    check_too_few(world, inits[i]);
+  }
+  check_spread(world, "k-means++");
+  check_spread(world, "k-means||");
+  check_empty(world, rows);
+  free(rows);
+  world_destroy(&world);
+  return failures;
+}
