@@ -58,19 +58,32 @@ make_picture() {
 S=/usr/lib/python3/dist-packages/sklearn/datasets/data # Debian: python3-sklearn
 export S
 
-# The run of the quickstart.
-train_fashion_mnist() {
+import_fashion_mnist() {
   local images
   images=$(dirname "$(dpkg -L dataset-fashion-mnist | grep '/train-images-idx3-ubyte.gz$')")
   lockstep import --train "$images"/train-{images-idx3,labels-idx1}-ubyte.gz \
     --test "$images"/t10k-{images-idx3,labels-idx1}-ubyte.gz data/fashion-mnist.h5
+}
+
+# The run of the quickstart.
+train_fashion_mnist() {
+  import_fashion_mnist
   lockstep train configs/fashion-mnist.yaml
 }
-export -f train_fashion_mnist
+export -f import_fashion_mnist train_fashion_mnist
 
 picture fashion-mnist.svg <<'COMMANDS'
 train_fashion_mnist
 scripts/python.sh scripts/plot_history.py runs/fashion-mnist --out fashion-mnist.svg
+COMMANDS
+
+picture components.png <<'COMMANDS'
+from_page docs/guide/components.md 'configs/digits-components' 'components[.]png'
+COMMANDS
+
+picture components-images.png <<'COMMANDS'
+import_fashion_mnist
+from_page docs/guide/components.md 'components-images'
 COMMANDS
 
 picture report.png <<'COMMANDS'

@@ -34,21 +34,31 @@ typedef struct {
   double *tiles;         /* (threads, height / 8, 8, 8) */
 } subspace_t;
 
-/* Rows [8 group, 8 group + 8) of a block; those beyond it are zero. */
+/* Columns [first, first + n) of rows [8 group, 8 group + 8) of a block, laid out in both ways. */
+static void fill_tile(const subspace_t *s, const float *const x[TILE], const double factor[TILE],
+                      int64_t group, int64_t first, int64_t n) {
+  const double *mean = s->fitting->mean + first;
+  double *side = s->rows + (group * s->inputs + first) * TILE;
+  double *columns = s->columns + panels_at(SUMS_BLOCK, group * TILE, first);
+  for (int64_t c = 0; c < n; c++)
+    for (int64_t i = 0; i < TILE; i++) {
+      const double z = factor[i] * ((double)x[i][first + c] - mean[c]);
+      side[c * TILE + i] = z;
+      columns[i * TILE + c] = z;
+    }
+}
+
+/* Rows [8 group, 8 group + 8) of a block; those beyond it count 0. */
 static void fill_group(const subspace_t *s, const sums_block_t *block, int64_t group) {
-  const double *mean = s->fitting->mean;
-  double *side = s->rows + group * s->inputs * TILE;
+  const float *x[TILE];
+  double factor[TILE];
   for (int64_t i = 0; i < TILE; i++) {
     const int64_t r = group * TILE + i;
-    const bool is_there = r < block->rows;
-    const double factor = is_there ? block_factor(block, r) : 0;
-    const float *x = block->x + (is_there ? r : 0) * s->inputs;
-    for (int64_t c = 0; c < s->inputs; c++) {
-      const double z = is_there ? factor * ((double)x[c] - mean[c]) : 0;
-      side[c * TILE + i] = z;
-      s->columns[panels_at(SUMS_BLOCK, r, c)] = z;
-    }
+    factor[i] = r < block->rows ? block_factor(block, r) : 0;
+    x[i] = block->x + (r < block->rows ? r : 0) * s->inputs;
   }
+  for (int64_t first = 0; first < s->inputs; first += TILE)
+    fill_tile(s, x, factor, group, first, first + TILE <= s->inputs ? TILE : s->inputs - first);
 }
 
 /* t of the rows of a group. */

@@ -83,9 +83,11 @@ static ls_status fit_rows(trainer_t *trainer, ls_error *error) {
                                       .threads = trainer->layout.threads,
                                       .settings = &trainer->settings->components,
                                       .seed = trainer->settings->train.seed};
+  const double began = clock_seconds();
   if (status == LS_OK) status = components_fit(&inputs, components, error);
   gather_free(&gather);
   TRY(status);
+  log_info(trainer->options->log, "components found in %.2f s", clock_seconds() - began);
   trainer->solution->layers[0].units = components->n;
   return LS_OK;
 }

@@ -18,6 +18,7 @@ parts=(
   'regression: regression:'
   'basis: basis:'
   'forecasting: forecasting:'
+  'components: components:'
   'autoencoders: autoencoders:'
   'uncertainty: uncertainty: regression'
   'training: training: first-steps data model regression'

@@ -76,6 +76,7 @@ def make_all():
              f"train: {{epochs: 2}}\n{NONE}")
     make_run("train", "inverse", "{file: images.h5}", "[dense: 4]", "mse", f"train: {{epochs: 2}}\n{NONE}")
     make_run("train", "labels", "{file: steps.h5}", "[dense: 6]", "binary_cross_entropy", f"train: {{epochs: 2}}\n{NONE}")
+    make_run("components", "directions", "{file: images.h5}", "[dense: 1]", "mse", "components: {n: 3}")
     with h5py.File("bowl.h5", "w") as file:  # as `lockstep landscape` writes a plane of two weights
         file.attrs["directions"] = "weights"
         file.attrs["xdirection"], file.attrs["ydirection"] = "dense1.weight[0,0]", "dense1.bias[0]"
@@ -119,6 +120,8 @@ PICTURES = {
     "starts linear-plane deep-plane --near 10": ["as good as the best (2 of 2)", "epoch"],
     "grid linear-plane deep-plane": ["linear", "deep", "plane", "test accuracy"],
     "images inverse --rows 3 --input before": ["before", "network", "truth"],
+    "components directions": ["explained variance", "all up to it", "component 2", "scores of 12 rows"],
+    "components directions --images 2x2": ["mean", "1:", "3:"],
     "sequences labels --rows 2": ["observed", "truth: label 1", "step"],
 }
 UNFIT = {
@@ -135,6 +138,9 @@ UNFIT = {
     "grid powers": "not of the form MODEL-DATA",
     "grid linear-plane --figure test_mae": "has no test_mae",
     "images inverse --shape 3x3": "not images of 3 x 3",
+    "components inverse": "has no components",
+    "components directions --images 3x3": "not images of 3 x 3",
+    "components directions --pair 1 4": "has 3 components",
     "sequences linear-plane": "a run with binary_cross_entropy",
 }
 

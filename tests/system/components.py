@@ -2,6 +2,7 @@
 
 components.py make             writes rows.h5 (train, test), rows that vary little in most directions, weights, a constant
                                column and a copy of another; and narrow.h5, nine rows of twelve features
+components.py span ONE TWO     the second layer of the network ONE spans what the first of the components TWO spans
 components.py check NAME ...   compares runs/NAME with NumPy: figures in the file to 1e-6, NAME-scores.h5 and
                                NAME-rows.h5, predictions of the test rows
 """
@@ -64,7 +65,17 @@ def check(name, weighted, whiten):
         same("rows", file["prediction"][:], mean + scores @ (sign * vectors[:n] * scale), 3e-6)
 
 
+def span(network, components):
+    with h5py.File(f"runs/{network}/model.h5") as file:
+        decoder = np.linalg.qr(file["parameters/dense2/weight"][:].astype(float))[0]
+    with h5py.File(f"runs/{components}/model.h5") as file:
+        cosines = np.linalg.svd(file["parameters/dense1/weight"][:].astype(float) @ decoder)[1]
+    assert cosines.min() > 0.9999, f"cosines of the angles between the subspaces: {cosines}"
+
+
 if sys.argv[1] == "make":
     make()
+elif sys.argv[1] == "span":
+    span(*sys.argv[2:])
 else:
     check(sys.argv[2], "weighted" in sys.argv, "whiten" in sys.argv)

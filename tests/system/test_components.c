@@ -37,6 +37,23 @@ Test(components, are_those_of_numpy) {
   cr_expect(strstr(result.out, "components           4, exact, of 1000 rows") != NULL, "%s", result.out);
 }
 
+/* Two components are far from equal to the third, so descent comes near them in seconds. */
+Test(components, span_what_a_linear_autoencoder_learns) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  write_text("code.yaml", "data: {file: rows.h5, targets: x, scaling: standard}\n"
+                          "model: {layers: [dense: 2, dense: 22]}\n"
+                          "loss: mse\noptimizer: {name: adam, learning_rate: 0.01}\nschedule: cosine\n"
+                          "train: {epochs: 150, global_batch_size: 50}\n"
+                          "checkpoint: {every: never}\nparallel: {threads: 1}\n");
+  run_well(ALONE, "train code.yaml");
+  run_well(ALONE, "components pca.yaml components.n=2 data.scaling=standard");
+  python("span code pca");
+  const double trained = json_double(file_text("runs/code/summary.json"), "train_loss");
+  const double least = json_double(file_text("runs/pca/summary.json"), "train_loss");
+  cr_expect_lt(trained, 1.002 * least);
+  cr_expect_gt(trained, 0.999999 * least, "no two directions lose less");
+}
+
 static void checksum_of_run(const char *words, int ranks, char out[64]) {
   run_well(ranks, "components pca.yaml name=run %s", words);
   json_value(file_text("runs/run/summary.json"), "parameters_checksum", out);
