@@ -69,8 +69,9 @@ static ls_status singular(const maximize_t *in, int64_t component, ls_error *err
       error, LS_BAD_DATA,
       "%s is singular: its rows have columns that are constant or linear combinations of others, "
       "or they are too few different rows. Add more to the diagonal (cluster.regularization=%g), "
-      "take fewer components (cluster.k) or a simpler covariance (cluster.covariance=diagonal)",
-      which, in->regularization > 0 ? 100 * in->regularization : 1e-6);
+      "take fewer components (cluster.k)%s",
+      which, in->regularization > 0 ? 100 * in->regularization : 1e-6,
+      in->covariance <= COVARIANCE_TIED ? " or a simpler covariance (cluster.covariance=diagonal)" : "");
 }
 
 /* ---- covariances that are matrices ---- */

@@ -185,6 +185,19 @@ void fitting_describe(const trainer_t *trainer, char *text, size_t size) {
     snprintf(text, size, "%s", found);
 }
 
+ls_status fitting_judge(trainer_t *trainer, double objective, quality_t *out, ls_error *error) {
+  const layer_settings_t *last = &trainer->settings->model.layers[trainer->settings->model.n_layers - 1];
+  const quality_inputs_t inputs = {.world = trainer->world,
+                                   .graph = trainer->graph,
+                                   .parameters = trainer->fitting->vector,
+                                   .gather = &trainer->fitting->gather,
+                                   .threads = trainer->layout.threads,
+                                   .seed = (uint64_t)trainer->settings->train.seed,
+                                   .covariance = last->kind == LAYER_GAUSSIANS ? last->covariance : NULL,
+                                   .mean_log_density = -objective};
+  return quality_find(&inputs, out, error);
+}
+
 /* ---- numbers ---- */
 
 ls_status fitting_check_finite(trainer_t *trainer, double objective, ls_error *error) {

@@ -5,6 +5,7 @@
 #define TRAIN_FITTING_H
 
 #include "cluster/fit.h"
+#include "quality/quality.h"
 #include "train/trainer_impl.h"
 
 struct fitting {
@@ -39,6 +40,10 @@ ls_status fitting_epoch(trainer_t *trainer, ls_error *error);
 /* On rank 0: whether every start has ended, by the history; and a few words about the last epoch. */
 bool fitting_is_over(const trainer_t *trainer);
 void fitting_describe(const trainer_t *trainer, char *text, size_t size);
+
+/* The figures of the clusters on the training rows, by the present parameters, whose objective per row was
+ * `objective`. Without labels: no run looks at them. Collective. */
+ls_status fitting_judge(trainer_t *trainer, double objective, quality_t *out, ls_error *error);
 
 /* LS_DIVERGED if a parameter or the objective is not finite. Collective. */
 ls_status fitting_check_finite(trainer_t *trainer, double objective, ls_error *error);

@@ -6,6 +6,7 @@
 #define TRAIN_TRAINER_IMPL_H
 
 #include "model/regression.h"
+#include "quality/quality.h"
 #include "step/engine.h"
 #include "score/evaluate.h"
 #include "score/origin.h"
@@ -65,6 +66,7 @@ typedef struct {
   double zero_loss;              /* of outputs that are all 0; 0: not known (train/advice.h) */
   int64_t memory_bytes;          /* peak memory of all ranks, known at the end */
   double test_loss;              /* known at the end, if there are test rows */
+  quality_t quality;             /* of a fit, known at the end; clusters 0: not known */
 } trainer_record_t;
 
 /* What is known of the health of the numbers (finite.h, verify.h). The same on every rank. */

@@ -11,6 +11,7 @@
 #include "run/timing.h"
 #include "store/store.h"
 #include "train/finite.h"
+#include "train/fitting.h"
 #include "host/host.h"
 
 #include <inttypes.h>
@@ -100,6 +101,7 @@ static void summary_losses(FILE *out, const trainer_t *trainer) {
   if (trainer->solution != NULL) solution_summary(out, trainer);
   if (trainer->record.history.n == 0) return;
   const history_row_t *last = &trainer->record.history.rows[trainer->record.history.n - 1];
+  if (trainer->fitting != NULL) last = best_epoch(trainer); /* the last start need not be the best */
   json_number(out, false, "train_loss", last->values[HISTORY_TRAIN_LOSS]);
   double valid = best_epoch(trainer)->values[HISTORY_VALID_LOSS];
   if (!isnan(valid)) json_number(out, false, "valid_loss", valid);
@@ -144,6 +146,7 @@ static ls_status summary_body(FILE *out, const trainer_t *trainer, const metrics
   summary_losses(out, trainer);
   if (test != NULL) summary_test(out, test);
   summary_heads(out, trainer, test);
+  if (trainer->record.quality.clusters > 0) quality_json(&trainer->record.quality, out);
   if (position->skips.steps > 0) json_integer(out, false, "skipped_steps", position->skips.steps);
   if (is_done)
     json_integer(out, false, "model_step", position->best_step >= 0 ? position->best_step : position->step);
@@ -222,6 +225,8 @@ static ls_status write_results(trainer_t *trainer, const metrics_t *test, ls_err
   if (trainer_has_files(trainer)) TRY(write_files(trainer, test, error));
   TRY(model_checksum(&parts, checksum, error));
   if (trainer->solution == NULL) print_choice(trainer);
+  if (trainer->record.quality.clusters > 0 && trainer_results(trainer)->out != NULL)
+    quality_print(&trainer->record.quality, trainer_results(trainer)->out);
   if (test != NULL) print_metrics(trainer, "test", test);
   if (!trainer_has_files(trainer)) return LS_OK;
   log_info(trainer_results(trainer), "parameters checksum: %s", checksum);
@@ -249,6 +254,15 @@ ls_status trainer_judge(trainer_t *trainer, ls_error *error) {
   return judge_split(trainer, "valid", &dataset->valid, &trainer->solution->valid_loss, error);
 }
 
+/* The figures of a fit, by the objective of its best epoch, which rank 0 has. */
+static ls_status judge_fit(trainer_t *trainer, ls_error *error) {
+  double objective = NAN;
+  if (trainer->fitting == NULL) return LS_OK;
+  if (is_root(trainer) && trainer->record.history.n > 0)
+    objective = best_epoch(trainer)->values[HISTORY_TRAIN_LOSS];
+  return fitting_judge(trainer, objective, &trainer->record.quality, error);
+}
+
 /* Sums the peak memory of all ranks. All ranks measure at the same time, so that the kernel divides shared
  * pages among all of them. */
 static ls_status measure_memory(trainer_t *trainer, ls_error *error) {
@@ -270,6 +284,7 @@ ls_status training_end(trainer_t *trainer, ls_error *error) {
   TRY(finite_check_result(trainer, trainer->solution != NULL ? "the solution" : "the best model", error));
   if (has_test) TRY(trainer_evaluate(trainer, split, &test, error));
   if (has_test) finite_warn(trainer, "test", &test);
+  TRY(judge_fit(trainer, error));
   TRY(measure_memory(trainer, error));
   trainer->record.test_loss = has_test ? test.loss : NAN;
   ls_status status = write_results(trainer, has_test ? &test : NULL, error);

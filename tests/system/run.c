@@ -336,6 +336,8 @@ outcome_t outcome_of(const char *name) {
   json_value(json, "test_loss", outcome.test_loss);
   json_value(json, "test_accuracy", outcome.test_metric);
   if (outcome.test_metric[0] == '\0') json_value(json, "test_rmse", outcome.test_metric);
+  if (outcome.test_metric[0] == '\0')
+    json_value(json, "silhouette", outcome.test_metric); /* of a clustering */
   cr_assert_eq(strlen(outcome.checksum), 16, "%s: %s", path, json);
   cr_assert(outcome.test_loss[0] != '\0' && outcome.test_metric[0] != '\0', "%s: %s", path, json);
   snprintf(path, sizeof path, "runs/%s/history.h5", name);

@@ -1,0 +1,107 @@
+/* Gaussian mixtures and the figures of clusters as users meet them: runs of `lockstep cluster`, `lockstep
+ * eval` with labels, and data for which no mixture can be fitted. */
+#include "system/run.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void set_up(void) {
+  place_make();
+  run_well(ALONE, "import --make moons --rows 375 --noise 0.1 --split train=0.8,test=0.2 moons.h5");
+  write_text("moons.yaml", "data: {file: moons.h5}\n"
+                           "cluster: {method: mixture, k: 4, starts: 1, tolerance: 0}\n"
+                           "train: {epochs: 6}\n"
+                           "parallel: {shards: 5, threads: 1}\n");
+}
+
+TestSuite(mixture, .init = set_up, .fini = place_remove);
+
+Test(mixture, has_the_same_bits_on_any_layout) {
+  static const char *const covariances[] = {"full", "tied", "diagonal", "spherical"};
+  for (size_t i = 0; i < sizeof covariances / sizeof covariances[0]; i++) {
+    const char *covariance = covariances[i];
+    run_well(ALONE, "cluster moons.yaml name=one cluster.covariance=%s", covariance);
+    const outcome_t one = outcome_of("one");
+    run_well(i < 2 ? 3 : ALONE, "cluster moons.yaml name=three cluster.covariance=%s parallel.threads=2",
+             covariance);
+    const outcome_t three = outcome_of("three");
+    cr_expect_eq(one.epochs, 6);
+    outcome_expect_same(&one, &three, covariance);
+  }
+}
+
+Test(mixture, goes_on_after_a_pause_as_if_there_was_none) {
+  run_well(ALONE, "cluster moons.yaml name=whole");
+  run_well(ALONE, "cluster moons.yaml name=parts train.epochs=2");
+  run_well(2, "cluster moons.yaml name=parts --resume");
+  const outcome_t whole = outcome_of("whole"), parts = outcome_of("parts");
+  outcome_expect_same(&whole, &parts, "resumed");
+}
+
+/* Every iteration of EM makes the rows more likely, but for rounding (Dempster, Laird and Rubin 1977). */
+Test(mixture, never_gets_less_likely) {
+  run_well(ALONE, "cluster moons.yaml name=long train.epochs=40");
+  const outcome_t found = outcome_of("long");
+  for (int64_t e = 1; e < found.epochs; e++)
+    cr_expect_leq(found.train_loss[e], found.train_loss[e - 1] + 1e-6, "epoch %ld", (long)e);
+}
+
+/* The loss of eval is computed by the layer, in float; the objective of the fit from sums in double. */
+Test(mixture, summary_and_eval_agree) {
+  run_well(ALONE, "cluster moons.yaml name=fit cluster.covariance=tied");
+  run_well(3, "eval runs/fit --split train --json found.json");
+  const char *summary = file_text("runs/fit/summary.json");
+  const double loss = json_double(summary, "train_loss"), bic = json_double(summary, "bic");
+  const double silhouette = json_double(summary, "silhouette"), aic = json_double(summary, "aic");
+  const double parameters = json_double(summary, "density_parameters");
+  cr_expect_eq(parameters, 3 + 4 * 2 + 3);
+  cr_expect_float_eq(bic, parameters * log(300) + 2 * 300 * loss, 1e-9 * bic);
+  cr_expect_float_eq(aic, 2 * parameters + 2 * 300 * loss, 1e-9 * aic);
+  const char *found = file_text("found.json");
+  cr_expect_float_eq(json_double(found, "loss"), loss, 1e-5);
+  cr_expect_float_eq(json_double(found, "bic"), bic, 1e-2);
+  cr_expect_eq(json_double(found, "silhouette"), silhouette, "the same bits");
+  cr_expect_eq(json_double(found, "label_classes"), 2, "the y of the split");
+  cr_expect(json_double(found, "adjusted_rand") > 0.1, "%s", found);
+}
+
+static void expect_refusal(int code, const char *words, const char *text) {
+  const result_t result = run(ALONE, "%s", words);
+  cr_expect_eq(result.code, code, "%s: %d, %s", words, result.code, result.err);
+  cr_expect_not_null(strstr(result.err, text), "%s: no '%s' in: %s", words, text, result.err);
+}
+
+Test(mixture, labels_are_chosen_by_name) {
+  run_well(ALONE, "cluster moons.yaml name=fit cluster.method=kmeans");
+  const result_t none = run_well(ALONE, "eval runs/fit --labels none");
+  cr_expect_null(strstr(none.out, "against"), "%s", none.out);
+  cr_expect_null(strstr(none.out, "BIC"), "k-means has no density: %s", none.out);
+  const result_t named = run_well(ALONE, "eval runs/fit --x train/x --labels train/y");
+  cr_expect_not_null(strstr(named.out, "against 2 classes"), "%s", named.out);
+  const result_t alone = run_well(ALONE, "eval runs/fit --x train/x");
+  cr_expect_null(strstr(alone.out, "against"), "%s", alone.out);
+  expect_refusal(3, "eval runs/fit --labels train/z", "train/z");
+  expect_refusal(3, "eval runs/fit --labels train/x", "one label for each row");
+  run_well(ALONE, "train moons.yaml name=network cluster.k=0 cluster.method=kmeans model.layers='[dense: 2]' "
+                  "loss=cross_entropy train.epochs=1");
+  expect_refusal(2, "eval runs/network --labels train/y", "models of clusters");
+  expect_refusal(2, "eval runs/network --x train/x", "--x and --y go together");
+}
+
+Test(mixture, singular_covariances_are_refused) {
+  run_well(ALONE, "import --make blobs --rows 90 --classes 3 --noise 0 --features 2 points.h5");
+  const char *const covariances[] = {"full", "tied", "diagonal", "spherical"};
+  for (size_t i = 0; i < sizeof covariances / sizeof covariances[0]; i++) {
+    char words[256];
+    snprintf(
+        words, sizeof words,
+        "cluster moons.yaml data.file=points.h5 cluster.k=3 cluster.regularization=0 cluster.covariance=%s",
+        covariances[i]);
+    expect_refusal(3, words, "is singular");
+  }
+  run_well(ALONE, "cluster moons.yaml data.file=points.h5 cluster.k=3");
+  expect_refusal(3, "cluster moons.yaml data.file=points.h5 cluster.k=4", "cluster.k=4");
+  expect_refusal(3, "cluster moons.yaml cluster.k=301", "cluster.k=301");
+}
