@@ -101,6 +101,26 @@ lockstep sweep throws.yaml 'optimizer.learning_rate=log(1e-4,1e-1)' 'train.globa
 scripts/python.sh scripts/plot_sweep.py runs/random-sweep/sweep.h5 --out sweep.svg
 COMMANDS
 
+picture clusters-blobs.png <<'COMMANDS'
+from_page docs/guide/clusters.md 'blobs[.]png' 'name=blobs-mixture'
+mv blobs.png clusters-blobs.png
+COMMANDS
+
+picture clusters-moons.png <<'COMMANDS'
+from_page docs/guide/clusters.md 'name=blobs-mixture' 'moons[.]png'
+mv moons.png clusters-moons.png
+COMMANDS
+
+picture clusters-counts.svg <<'COMMANDS'
+from_page docs/guide/clusters.md 'name=blobs-mixture' 'counts[.]svg'
+mv counts.svg clusters-counts.svg
+COMMANDS
+
+picture clusters-digits.png <<'COMMANDS'
+from_page docs/guide/clusters.md 'name=blobs-mixture' 'centres[.]png'
+mv centres.png clusters-digits.png
+COMMANDS
+
 picture connect.svg <<'COMMANDS'
 from_page docs/guide/connect.md 'plot_connect[.]py'
 COMMANDS

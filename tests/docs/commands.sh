@@ -20,6 +20,7 @@ parts=(
   'forecasting: forecasting:'
   'components: components:'
   'autoencoders: autoencoders:'
+  'clusters: clusters:'
   'uncertainty: uncertainty: regression'
   'training: training: first-steps data model regression'
   'approximation: approximation:'

@@ -25,8 +25,8 @@ from PIL import Image  # noqa: E402
 
 import plot  # noqa: E402
 import plot_history  # noqa: E402
-from pictures import intervals, style  # noqa: E402
-from pictures.kinds import activations, reliability  # noqa: E402
+from pictures import intervals, sources, style  # noqa: E402
+from pictures.kinds import activations, clusters, reliability  # noqa: E402
 
 SOLVE = "solve: {method: bayesian}\ntrain: {global_batch_size: 10}\ncheckpoint: {every: never}"
 TRAIN = "optimizer: {name: adam, learning_rate: 0.01}\ntrain: {epochs: 3, global_batch_size: 16}"
@@ -72,6 +72,11 @@ def make_all():
     make_run("train", "levels", "line.h5", "[dense: 3]", "{name: quantile, quantiles: [0.1, 0.5, 0.9]}", TRAIN)
     make_run("train", "classes", "plane.h5", "[dense: {units: 4, activation: tanh}, dense: 2]", "cross_entropy",
              TRAIN + "\ncheckpoint: {every: 1 epochs, keep: 9}")
+    for name, k in (("groups", 2), ("more", 3)):
+        pathlib.Path("run.yaml").write_text(f"data: {{file: plane.h5, scaling: standard}}\nparallel: {{threads: 1}}\n"
+                                            f"cluster: {{k: {k}, method: mixture, starts: 1, covariance: tied}}\n")
+        lockstep("cluster", "run.yaml", f"name={name}")
+    lockstep("cluster", "run.yaml", "name=centres", "cluster={k: 2, starts: 1}")
     with h5py.File("importance.h5", "w") as file:
         file.attrs["format"] = "lockstep importance 1"
         file["column"] = np.array([b"speed", b"angle"])
@@ -126,6 +131,10 @@ PICTURES = {
     "regions classes --frames 2": ["epoch 1, step 3", "epoch 3, step 9", "x1", "x2"],
     "anomalies scores.h5": ["anomalous rows above", "normal", "threshold", "scores: AUC 0.625"],
     "anomalies plain.csv": ["rows", "threshold", "score"],
+    "clusters groups centres": ["groups", "centres", "x1", "x2"],
+    "centres more --shape 1x2": ["2:"],
+    "cluster-counts groups more": ["objective per row", "silhouette", "BIC", "k"],
+    "cluster-counts groups more --figures aic": ["AIC"],
     "importance importance.h5": ["rise of the loss", "column that is permuted", "speed"],
 }
 UNFIT = {
@@ -140,6 +149,10 @@ UNFIT = {
     "quantiles bayes": "predicts no quantiles",
     "reliability bayes": "no probabilities",
     "regions bayes": "1 features",
+    "clusters classes": "for centres or gaussians alone",
+    "centres groups": "are not images",
+    "cluster-counts groups": "two or more numbers of clusters",
+    "cluster-counts bayes": "has no cluster.k",
     "importance line.h5": "is no result of `lockstep eval --importance",
     "importance importance.h5 --figure rmse": "has loss",
     "anomalies importance.h5": "has no scores",
@@ -246,6 +259,27 @@ class Figures(unittest.TestCase):
         draw("reliability classes", "reliability.svg")
         shown = re.search(r"ECE ([0-9.]+)", " ".join(texts_of("reliability.svg")))
         self.assertAlmostEqual(float(found.group(1)), float(shown.group(1)), places=3)
+
+
+class Clusters(unittest.TestCase):
+    def test_covariances_are_those_of_their_factors(self):
+        random = np.random.default_rng(3)
+        for kind, factor in (("full", random.normal(size=(6, 2))), ("tied", random.normal(size=(2, 2))),
+                             ("diagonal", random.uniform(1, 2, size=(3, 2))), ("spherical", random.uniform(1, 2, size=3))):
+            found = clusters.covariances_of(kind, factor, 3, 2)
+            for k in range(3):
+                factor_k = {"full": lambda: factor[2 * k:2 * k + 2], "tied": lambda: factor,
+                            "diagonal": lambda: np.diag(factor[k]), "spherical": lambda: factor[k] * np.eye(2)}[kind]()
+                np.testing.assert_allclose(found[k] @ factor_k.T @ factor_k, np.eye(2), atol=1e-9)
+
+    def test_components_are_in_the_units_of_the_data(self):
+        means, covariances = clusters.parameters("groups")
+        with h5py.File("plane.h5") as file:
+            x = file["train/x"][:]
+        answers = sources.Program().predict(sources.model_file("groups"), data="plane.h5", x="train/x")
+        share = answers["responsibility"] / answers["responsibility"].sum(axis=0)
+        np.testing.assert_allclose(means, share.T @ x, atol=0.05)  # the next iteration would hardly move them
+        self.assertEqual(covariances.shape, (2, 2, 2))
 
 
 class History(unittest.TestCase):
