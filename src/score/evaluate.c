@@ -14,9 +14,14 @@
 
 /* ---- set-up ---- */
 
+/* Targets of a row that there is room for. Rows may bring a label for a loss that has no targets. */
+static size_t targets_of(const evaluator_t *evaluator) {
+  return evaluator->objective->targets > 0 ? (size_t)evaluator->objective->targets : 1;
+}
+
 static ls_status scorer_create(evaluator_t *evaluator, scorer_t *scorer, ls_error *error) {
   size_t outputs = (size_t)graph_outputs(evaluator->graph), heads = evaluator->objective->n;
-  size_t targets = (size_t)evaluator->objective->targets;
+  size_t targets = targets_of(evaluator);
   scorer->values = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(float));
   scorer->originals = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(double));
   scorer->baseline = arena_new(&evaluator->arena, PREDICT_ROWS * targets, sizeof(double));
@@ -167,7 +172,7 @@ ls_status evaluator_run(evaluator_t *evaluator, world_t *world, const split_t *s
   if (evaluator->targets->n > 0 && split->scaled_by != evaluator->targets) /* the same on every rank */
     return error_set(error, LS_FAILED,
                      "rows were to be evaluated whose targets are not scaled as the model's");
-  double *shift = arena_new(&arena, (size_t)evaluator->objective->targets, sizeof *shift);
+  double *shift = arena_new(&arena, targets_of(evaluator), sizeof *shift);
   evaluation.coverage = arena_new(&arena, evaluator->objective->n, sizeof *evaluation.coverage);
   ls_status status = shift == NULL || evaluation.coverage == NULL
                          ? error_set(error, LS_NO_MEMORY, "no memory for evaluation")
