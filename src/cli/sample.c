@@ -86,13 +86,14 @@ static const struct argp argp = {
     .options = options,
     .parser = parse_key,
     .args_doc = "MODEL --out FILE [SECTION.KEY=VALUE...]",
-    .doc =
-        "Draws rows from the density that a model describes, a Gaussian mixture or a kernel density, in the "
-        "units of the file that the model was fitted to.\vMODEL is a model file, a checkpoint or a run "
-        "directory. A CSV file has the names of the model's columns. An HDF5 file is a dataset with the "
-        "arrays `x` and `component`, the number of the component that a row was drawn from. Row i depends "
-        "on the seed and on i alone: any number of ranks and threads draws the same rows, and more rows "
-        "begin with those of fewer."};
+    .doc = "Draws rows from the density that a model describes, a Gaussian mixture, a kernel density or a "
+           "variational autoencoder, in the "
+           "units of the file that the model was fitted to.\vMODEL is a model file, a checkpoint or a run "
+           "directory. A CSV file has the names of the model's columns. An HDF5 file is a dataset with the "
+           "arrays `x` and `component`, the number of the component that a row was drawn from, if there are "
+           "any. Row i depends "
+           "on the seed and on i alone: any number of ranks and threads draws the same rows, and more rows "
+           "begin with those of fewer."};
 
 const command_t command_sample = {
     .name = "sample",

@@ -10,9 +10,16 @@
 /* Kinds of draws: `time` of the streams. */
 enum { DRAW_COMPONENT, DRAW_NORMALS };
 
+struct draw_thread {
+  double *values;         /* (codes + values of an encoded row) */
+  graph_worker_t *worker; /* of a decoder */
+  tape_t *tape;
+};
+
 struct draw {
   const model_t *model;
   restore_t restore;
+  size_t decoder; /* the node whose values are the code, or 0: the last layer is gaussians */
   int64_t components, inputs;
   int64_t factor_step, row_step; /* floats from the factor of a component to the next, and of a column */
   bool is_triangular;            /* a factor is a matrix (inputs, inputs) */
@@ -39,7 +46,7 @@ static const parameter_t *find_array(const graph_t *graph, const char *name, siz
 static ls_status refuse(const model_t *model, ls_error *error) {
   return error_set(error, LS_BAD_SETTINGS,
                    "the model (loss %s) has no density to draw rows from: take a Gaussian mixture (`lockstep "
-                   "cluster`) or a kernel density (`lockstep density`)",
+                   "cluster`), a kernel density (`lockstep density`) or a variational autoencoder",
                    model->objective.heads[0].loss->name);
 }
 
@@ -91,7 +98,7 @@ static void find_ends(row_draw_t *draw) {
   }
 }
 
-static ls_status make(row_draw_t *draw, ls_error *error) {
+static ls_status make_components(row_draw_t *draw, ls_error *error) {
   const model_t *model = draw->model;
   size_t values = 0;
   TRY(read_array(draw, "offset", &draw->offset, &values, error));
@@ -103,12 +110,29 @@ static ls_status make(row_draw_t *draw, ls_error *error) {
     return error_set(error, LS_BAD_SETTINGS,
                      "the density is one of the values of another layer, from which there is no way back to "
                      "rows: rows are drawn from a density of the features themselves");
-  if (model->features.steps > 1)
-    return error_set(error, LS_BAD_SETTINGS, "rows of the model are windows: they are not drawn");
   set_steps(draw);
   draw->ends = arena_new(&draw->arena, (size_t)draw->components, sizeof *draw->ends);
   if (draw->ends == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the weights of components");
   find_ends(draw);
+  return LS_OK;
+}
+
+/* The last layer `sample` of a network whose targets are its features; 0: there is none. */
+static size_t find_decoder(const model_t *model) {
+  for (size_t node = graph_nodes(model->graph); model->objective.of_x && node > 1; node--)
+    if (strncmp(graph_node_name(model->graph, node - 1), "sample", strlen("sample")) == 0) return node - 1;
+  return 0;
+}
+
+static ls_status make(row_draw_t *draw, ls_error *error) {
+  const model_t *model = draw->model;
+  draw->decoder = model->n_members == 1 ? find_decoder(model) : 0;
+  if (draw->decoder > 0)
+    TRY(graph_check_cut(model->graph, draw->decoder, error));
+  else
+    TRY(make_components(draw, error));
+  if (model->features.steps > 1)
+    return error_set(error, LS_BAD_SETTINGS, "rows of the model are windows: they are not drawn");
   return restore_create(&model->features, &draw->restore, error);
 }
 
@@ -138,8 +162,39 @@ int64_t draw_columns(const row_draw_t *draw) {
   return draw->model->features.columns;
 }
 
-int64_t draw_scratch(const row_draw_t *draw) {
-  return draw->inputs;
+bool draw_has_components(const row_draw_t *draw) {
+  return draw->decoder == 0;
+}
+
+static ls_status make_thread(const row_draw_t *draw, draw_thread_t *thread, ls_error *error) {
+  const graph_t *graph = draw->model->graph;
+  const size_t codes = (size_t)graph_node_width(graph, draw->decoder);
+  const size_t encoded = (size_t)draw->model->features.encoded;
+  thread->values = malloc((codes + encoded) * sizeof *thread->values);
+  if (thread->values == NULL) return error_set(error, LS_NO_MEMORY, "no memory to draw rows");
+  if (draw->decoder == 0) return LS_OK;
+  TRY(graph_worker_create(graph, 1, 1, false, &thread->worker, error));
+  return tape_create(graph, 1, 1, &thread->tape, error);
+}
+
+ls_status draw_thread_create(const row_draw_t *draw, draw_thread_t **out, ls_error *error) {
+  draw_thread_t *thread = calloc(1, sizeof *thread);
+  if (thread == NULL) return error_set(error, LS_NO_MEMORY, "no memory to draw rows");
+  ls_status status = make_thread(draw, thread, error);
+  if (status == LS_OK)
+    *out = thread;
+  else
+    draw_thread_destroy(&thread);
+  return status;
+}
+
+void draw_thread_destroy(draw_thread_t **thread) {
+  if (thread == NULL || *thread == NULL) return;
+  tape_destroy(&(*thread)->tape);
+  graph_worker_destroy(&(*thread)->worker);
+  free((*thread)->values);
+  free(*thread);
+  *thread = NULL;
 }
 
 /* The first component whose end is beyond u times the sum of all weights. */
@@ -167,15 +222,36 @@ static void shape(const row_draw_t *draw, int64_t k, double *x) {
   for (int64_t i = 0; i < draw->inputs; i++) x[i] += (double)mean[i];
 }
 
-int64_t draw_row(const row_draw_t *draw, uint64_t seed, int64_t row, double *scratch, double *out) {
+/* What the decoder makes of a standard normal code. */
+static void decode(const row_draw_t *draw, draw_thread_t *thread, const random_stream_t *stream) {
+  const graph_t *graph = draw->model->graph;
+  const int64_t codes = graph_node_width(graph, draw->decoder);
+  random_normal(stream, (size_t)codes, thread->values);
+  float *code = tape_node(thread->tape, draw->decoder, 0);
+  for (int64_t i = 0; i < codes; i++) code[i] = (float)thread->values[i];
+  graph_forward_from(thread->worker, draw->decoder, draw->model->parameters, thread->tape, 0);
+  const head_t *head = draw->model->objective.heads; /* one loss: its first part is a value for each target */
+  const loss_part_t point =
+      loss_part(head->loss, &head->params, head->outputs, loss_point(head->loss, &head->params));
+  const float *z = tape_output(thread->tape, 0) + point.first;
+  for (int64_t i = 0; i < draw->model->features.encoded; i++) thread->values[i] = (double)z[i];
+}
+
+int64_t draw_row(const row_draw_t *draw, draw_thread_t *thread, uint64_t seed, int64_t row, double *out) {
   random_stream_t stream = {
-      .seed = seed, .purpose = RANDOM_SAMPLE, .time = DRAW_COMPONENT, .shard = (uint64_t)row};
-  double u = 0;
-  random_uniform(&stream, 1, &u);
-  const int64_t component = find_component(draw, u);
-  stream.time = DRAW_NORMALS;
-  random_normal(&stream, (size_t)draw->inputs, scratch);
-  shape(draw, component, scratch);
-  restore_row(&draw->restore, scratch, out);
+      .seed = seed, .purpose = RANDOM_SAMPLE, .time = DRAW_NORMALS, .shard = (uint64_t)row};
+  int64_t component = -1;
+  if (draw->decoder > 0) {
+    decode(draw, thread, &stream);
+  } else {
+    double u = 0;
+    stream.time = DRAW_COMPONENT;
+    random_uniform(&stream, 1, &u);
+    component = find_component(draw, u);
+    stream.time = DRAW_NORMALS;
+    random_normal(&stream, (size_t)draw->inputs, thread->values);
+    shape(draw, component, thread->values);
+  }
+  restore_row(&draw->restore, thread->values, out);
   return component;
 }

@@ -1,5 +1,6 @@
-/* Rows drawn from the density of a model, for a model whose last layer is `gaussians`: a component by the
- * weights of all, then a normal row around its mean.
+/* Rows drawn from a model. Of a model whose last layer is `gaussians`: a component by the weights of all,
+ * then a normal row around its mean. Of a variational autoencoder: a standard normal code, and what the
+ * decoder makes of it, without the noise that its loss supposes around that.
  *
  * Each row has random numbers of its own (base/random.h: RANDOM_SAMPLE), so it depends on the seed and its
  * number alone, not on which rank or thread draws it. */
@@ -19,11 +20,17 @@ void draw_destroy(row_draw_t **draw);
 /* Columns of a row of the file. */
 int64_t draw_columns(const row_draw_t *draw);
 
-/* Doubles of scratch memory for draw_row. */
-int64_t draw_scratch(const row_draw_t *draw);
+/* Whether rows belong to components. */
+bool draw_has_components(const row_draw_t *draw);
+
+/* The memory of a thread. Call it in the thread that will use it. *out is caller-owned (draw_thread_destroy),
+ * untouched on failure. */
+typedef struct draw_thread draw_thread_t;
+ls_status draw_thread_create(const row_draw_t *draw, draw_thread_t **out, ls_error *error);
+void draw_thread_destroy(draw_thread_t **thread);
 
 /* Row number `row` of those that belong to the seed: out (columns of the file), in original units; returns
- * the number of its component. Thread-safe with scratch memory of the thread's own. */
-int64_t draw_row(const row_draw_t *draw, uint64_t seed, int64_t row, double *scratch, double *out);
+ * the number of its component, or -1. Thread-safe for different threads. */
+int64_t draw_row(const row_draw_t *draw, draw_thread_t *thread, uint64_t seed, int64_t row, double *out);
 
 #endif

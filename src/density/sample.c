@@ -13,23 +13,41 @@
 
 /* ---- drawing ---- */
 
+typedef struct {
+  ls_status status;
+  ls_error error;
+} draw_failure_t;
+
 /* The rows of this rank. */
 typedef struct {
   const row_draw_t *draw;
   uint64_t seed;
   int threads;
   int64_t first, rows, columns;
-  double *x, *scratch; /* scratch: of all threads */
+  double *x;
   int64_t *component;
+  draw_failure_t *failures; /* (threads) */
 } part_of_sample_t;
 
 static void draw_part(void *context, int thread) {
   const part_of_sample_t *part = context;
-  double *scratch = part->scratch + (size_t)thread * (size_t)draw_scratch(part->draw);
+  draw_failure_t *failure = &part->failures[thread];
+  draw_thread_t *own = NULL;
   const int64_t begin = part->rows * thread / part->threads, end = part->rows * (thread + 1) / part->threads;
-  for (int64_t r = begin; r < end; r++)
-    part->component[r] =
-        draw_row(part->draw, part->seed, part->first + r, scratch, part->x + r * part->columns);
+  failure->status = draw_thread_create(part->draw, &own, &failure->error);
+  for (int64_t r = begin; r < end && failure->status == LS_OK; r++)
+    part->component[r] = draw_row(part->draw, own, part->seed, part->first + r, part->x + r * part->columns);
+  draw_thread_destroy(&own);
+}
+
+static ls_status draw_all(part_of_sample_t *part, ls_error *error) {
+  threads_run(part->threads, draw_part, part);
+  for (int t = 0; t < part->threads; t++)
+    if (part->failures[t].status != LS_OK) {
+      if (error != NULL) *error = part->failures[t].error;
+      return part->failures[t].status;
+    }
+  return LS_OK;
 }
 
 /* The first row of a rank. */
@@ -41,11 +59,10 @@ static ls_status take_memory(part_of_sample_t *part, drawn_rows_t *all, bool is_
   const size_t rows = (size_t)part->rows, columns = (size_t)part->columns;
   part->x = malloc(rows * columns * sizeof *part->x + 1);
   part->component = malloc(rows * sizeof *part->component + 1);
-  part->scratch =
-      malloc((size_t)part->threads * (size_t)draw_scratch(part->draw) * sizeof *part->scratch + 1);
+  part->failures = calloc((size_t)part->threads, sizeof *part->failures);
   all->x = malloc(is_root ? (size_t)all->rows * columns * sizeof *all->x + 1 : 1);
   all->component = malloc(is_root ? (size_t)all->rows * sizeof *all->component + 1 : 1);
-  if (part->x != NULL && part->component != NULL && part->scratch != NULL && all->x != NULL &&
+  if (part->x != NULL && part->component != NULL && part->failures != NULL && all->x != NULL &&
       all->component != NULL)
     return LS_OK;
   return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " rows", all->rows);
@@ -69,7 +86,7 @@ ls_status sample_run(world_t *world, const row_draw_t *draw, int threads, int64_
                      drawn_rows_t *out, ls_error *error) {
   const int ranks = world_size(world), rank = world_rank(world);
   const int64_t first = first_of(rows, ranks, rank), columns = draw_columns(draw);
-  drawn_rows_t all = {.rows = rows, .columns = columns};
+  drawn_rows_t all = {.rows = rows, .columns = columns, .has_components = draw_has_components(draw)};
   part_of_sample_t part = {.draw = draw,
                            .seed = seed,
                            .threads = threads,
@@ -78,15 +95,13 @@ ls_status sample_run(world_t *world, const row_draw_t *draw, int threads, int64_
                            .columns = columns};
   activity_set("drawing %" PRId64 " rows", rows);
   ls_status status = world_agree(world, take_memory(&part, &all, rank == 0, error), error);
-  if (status == LS_OK) {
-    threads_run(threads, draw_part, &part);
-    status = gather(world, rows, (size_t)columns * sizeof *part.x, part.x, all.x, error);
-  }
+  if (status == LS_OK) status = world_agree(world, draw_all(&part, error), error);
+  if (status == LS_OK) status = gather(world, rows, (size_t)columns * sizeof *part.x, part.x, all.x, error);
   if (status == LS_OK)
     status = gather(world, rows, sizeof *part.component, part.component, all.component, error);
   free(part.x);
   free(part.component);
-  free(part.scratch);
+  free(part.failures);
   if (status == LS_OK)
     *out = all;
   else
@@ -185,7 +200,8 @@ static ls_status write_arrays(store_t *store, const model_t *model, const drawn_
   TRY(write_names(store, model, sample, error));
   TRY(store_declare(store, "x", is_double ? STORE_F64 : STORE_F32, 2, shape, error));
   TRY(store_write_rows(store, "x", 0, sample->rows, STORE_F64, sample->x, error));
-  TRY(store_write(store, "component", STORE_I64, 1, shape, sample->component, error));
+  if (sample->has_components)
+    TRY(store_write(store, "component", STORE_I64, 1, shape, sample->component, error));
   return store_write_text(store, "/", "parameters_checksum", model->checksum, error);
 }
 

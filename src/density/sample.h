@@ -8,8 +8,9 @@
 /* Rows on rank 0; malloc'd. */
 typedef struct {
   int64_t rows, columns;
-  double *x;          /* (rows, columns) */
-  int64_t *component; /* (rows) */
+  double *x; /* (rows, columns) */
+  bool has_components;
+  int64_t *component; /* (rows); without components -1 */
 } drawn_rows_t;
 
 /* Draws rows 0 .. rows - 1 of the seed. Each rank draws a part; *out is filled on rank 0 and caller-owned

@@ -1,0 +1,87 @@
+"""Densities as NumPy computes them, in double.
+
+density.py logs MODEL ROWS.h5 ARRAY FOUND.h5     compares log_density of `lockstep predict` with the definition
+density.py moments MODEL DRAWN.h5                compares mean and covariance of drawn rows with those of the model
+density.py decoded MODEL DRAWN.h5                the same for a decoder of two dense layers, tanh between them
+"""
+import sys
+
+import h5py
+import numpy as np
+
+
+def read(path):
+    """Means (k, d), factors U (k, d, d), offsets (k) of the last layer; shift, scale, offset of the features."""
+    with h5py.File(path) as file:
+        layer = next(iter(file["parameters"].values()))
+        mean, factor, offset = (layer[name][:].astype(float) for name in ("mean", "factor", "offset"))
+        scaling = [file["scaling/features/" + name][:] for name in ("shift", "scale", "offset")]
+    k, d = mean.shape
+    if factor.ndim == 1:
+        factor = factor[:, None, None] * np.eye(d)
+    elif factor.shape == (d, d) and k * d != d:
+        factor = np.broadcast_to(factor, (k, d, d))
+    elif factor.shape == (k * d, d):
+        factor = factor.reshape(k, d, d)
+    else:
+        factor = factor[:, :, None] * np.eye(d)
+    return mean, factor, offset, scaling
+
+
+def check(found, expected, tolerance, what):
+    worst = np.max(np.abs(found - expected) / tolerance)
+    print(f"{what}: {worst:.3g} tolerances")
+    if not worst < 1:
+        sys.exit(f"{what}: {found} is not {expected}")
+
+
+def logs(model, rows, array, found):
+    mean, factor, offset, (shift, scale, zero) = read(model)
+    with h5py.File(rows) as file:
+        x = (file[array][:].astype(float) - shift) * scale + zero
+    with h5py.File(found) as file:
+        log_density = file["log_density"][:].ravel()
+    z = np.array([offset - 0.5 * ((factor @ (row - mean)[:, :, None]) ** 2).sum(axis=(1, 2)) for row in x])
+    top = z.max(axis=1)
+    check(log_density, top + np.log(np.exp(z - top[:, None]).sum(axis=1)), 2e-6 * np.maximum(1, np.abs(top)), "log-density")
+
+
+def moments(model, drawn):
+    """The mean of the components' means, and their covariances plus that of their means, in original units."""
+    mean, factor, offset, (shift, scale, zero) = read(model)
+    weight = np.exp(offset - np.log(np.linalg.det(factor)))
+    weight /= weight.sum()
+    inverse = np.linalg.inv(factor)
+    middle = weight @ mean
+    between = (mean - middle) * weight[:, None]
+    covariance = np.einsum("k,kij,klj->il", weight, inverse, inverse) + between.T @ (mean - middle)
+    with h5py.File(drawn) as file:
+        x, component = file["x"][:].astype(float), file["component"][:]
+    n = len(x)
+    x = (x - shift) * scale + zero
+    deviation = np.sqrt(np.diag(covariance))
+    check(x.mean(axis=0), middle, 5 * deviation / np.sqrt(n), "mean")
+    check(np.cov(x.T), covariance, 8 * np.outer(deviation, deviation) / np.sqrt(n), "covariance")
+    share = np.bincount(component, minlength=len(weight)) / n
+    check(share, weight, 6 * np.sqrt(weight / n) + 6 / n, "weights")
+    own = (factor[component] @ (x - mean[component])[:, :, None])[:, :, 0]  # normal numbers
+    check(own.mean(axis=0), 0, 5 / np.sqrt(n), "mean of normal numbers")
+    check(own.T @ own / n, np.eye(x.shape[1]), 8 / np.sqrt(n), "covariance of normal numbers")
+
+
+def decoded(model, drawn):
+    """Means, and means of products, of what the decoder makes of standard normal codes."""
+    with h5py.File(model) as file:
+        hidden, last = ([file[f"parameters/{name}/{kind}"][:].astype(float) for kind in ("weight", "bias")]
+                        for name in ("dense2", "dense3"))
+        shift, scale, zero = (file["scaling/features/" + name][:] for name in ("shift", "scale", "offset"))
+    with h5py.File(drawn) as file:
+        assert "component" not in file
+        x = (file["x"][:].astype(float) - shift) * scale + zero
+    code = np.random.default_rng(1).normal(size=(len(x), hidden[0].shape[1]))
+    y = np.tanh(code @ hidden[0].T + hidden[1]) @ last[0].T + last[1]
+    check(x.mean(axis=0), y.mean(axis=0), 7 * y.std(axis=0) / np.sqrt(len(x)), "mean")
+    check(x.T @ x / len(x), y.T @ y / len(y), 12 * (y * y).mean() / np.sqrt(len(x)), "products")
+
+
+{"logs": logs, "moments": moments, "decoded": decoded}[sys.argv[1]](*sys.argv[2:])
