@@ -42,8 +42,8 @@ void anomaly_print(const anomaly_report_t *report, FILE *out) {
   if (isnan(report->quantile))
     fprintf(out, "threshold %.9g\n", report->threshold);
   else
-    fprintf(out, "threshold %.9g, the quantile %g of %" PRId64 " training rows\n", report->threshold,
-            report->quantile, report->train_rows);
+    fprintf(out, "threshold %.9g, the quantile %g of %" PRId64 " %s rows\n", report->threshold,
+            report->quantile, report->calibration_rows, report->calibration);
   fprintf(out, "%s, %s: %" PRId64 " of %" PRId64 " rows above the threshold (%.4g %%)\n", report->file,
           report->rows_name, report->verdict->above, rows, 100 * share(report->verdict->above, rows));
   row_losses_print(report->rows, out);
@@ -77,7 +77,8 @@ ls_status anomaly_write_json(const char *path, const anomaly_report_t *report, l
   json_text(out, false, "score", report->meaning);
   json_number(out, false, "threshold", report->threshold);
   if (!isnan(report->quantile)) json_number(out, false, "quantile", report->quantile);
-  if (!isnan(report->quantile)) json_integer(out, false, "train_rows", report->train_rows);
+  if (!isnan(report->quantile)) json_text(out, false, "calibration", report->calibration);
+  if (!isnan(report->quantile)) json_integer(out, false, "calibration_rows", report->calibration_rows);
   json_integer(out, false, "above", report->verdict->above);
   if (report->verdict->detection.rows > 0) json_detection(&report->verdict->detection, out);
   fputs("}\n", out);

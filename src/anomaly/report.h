@@ -12,7 +12,8 @@ typedef struct {
   const char *file, *rows_name; /* of the rows: the file, and the split or array */
   const char *meaning;          /* of the scores */
   double threshold, quantile;   /* quantile NaN: the threshold was given */
-  int64_t train_rows;           /* whose quantile the threshold is */
+  const char *calibration;      /* whose quantile the threshold is: "training" or "validation" */
+  int64_t calibration_rows;     /* their number */
   const row_losses_t *rows;
   const verdicts_t *verdict;
   const char *labels, *positive; /* where that came from: the array, and the values that are anomalous */

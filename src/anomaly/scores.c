@@ -7,6 +7,18 @@ bool scores_reconstruct(const settings_t *settings) {
   return settings_targets_are_x(settings) || strcmp(settings->data.y, settings->data.x) == 0;
 }
 
+/* What the loss of a row is where there are no targets. */
+static const struct {
+  const char *loss, *meaning;
+} meanings[] = {{"density", "negative log-density of the scaled features"},
+                {"distortion", "squared distance to the nearest centre"}};
+
+static const char *meaning_of(const objective_t *objective, bool is_own) {
+  for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+    if (strcmp(objective->heads->loss->name, meanings[i].loss) == 0) return meanings[i].meaning;
+  return is_own ? "reconstruction error" : "error of predictions";
+}
+
 ls_status scores_describe(const model_t *model, char out[SCORE_MEANING_SIZE], ls_error *error) {
   const objective_t *objective = &model->objective;
   const bool is_own = scores_reconstruct(model->settings);
@@ -21,7 +33,7 @@ ls_status scores_describe(const model_t *model, char out[SCORE_MEANING_SIZE], ls
                        "finds wrong",
                        loss->name);
   }
-  snprintf(out, SCORE_MEANING_SIZE, "%s (%s)", is_own ? "reconstruction error" : "error of predictions",
+  snprintf(out, SCORE_MEANING_SIZE, "%s (%s)", meaning_of(objective, is_own),
            objective_name(objective, name));
   return LS_OK;
 }

@@ -23,6 +23,7 @@ enum {
   KEY_Y,
   KEY_QUANTILE,
   KEY_THRESHOLD,
+  KEY_CALIBRATE,
   KEY_LABELS,
   KEY_ANOMALOUS,
   KEY_K,
@@ -35,6 +36,7 @@ typedef struct {
   asked_rows_t asked;
   bool has_threshold;
   double threshold, quantile;
+  const char *calibrate;   /* train, valid: whose quantile; NULL: train */
   labels_request_t labels; /* path NULL: nothing is known of the rows */
   int64_t k;               /* 0: as many as rows are anomalous */
   const char *out, *json;
@@ -47,6 +49,8 @@ static const struct argp_option options[] = {
     {"y", KEY_Y, "PATH", 0, "array of targets for --x, if the model predicts targets", 0},
     {"quantile", KEY_QUANTILE, "Q", 0,
      "the threshold is this quantile of the scores of the training rows, 0 to 1; default 0.99", 0},
+    {"calibrate", KEY_CALIBRATE, "NAME", 0,
+     "train or valid: the rows whose quantile is the threshold; default train", 0},
     {"threshold", KEY_THRESHOLD, "T", 0, "the threshold itself, so no training rows are read", 0},
     {"labels", KEY_LABELS, "PATH", 0,
      "compare with what is known of the rows: an array beside the rows' array, or a column of a table", 0},
@@ -99,6 +103,12 @@ static error_t parse_threshold(anomaly_arguments_t *a, const char *text) {
   return arguments_refuse(&a->arguments, "--threshold: '%.60s' is not a number", text);
 }
 
+static error_t parse_calibrate(anomaly_arguments_t *a, const char *text) {
+  a->calibrate = text;
+  if (strcmp(text, "train") == 0 || strcmp(text, "valid") == 0) return 0;
+  return arguments_refuse(&a->arguments, "--calibrate: '%.60s' is neither train nor valid", text);
+}
+
 static error_t check_output(anomaly_arguments_t *a) {
   const char *dot = a->out != NULL ? strrchr(a->out, '.') : NULL;
   if (a->out == NULL ||
@@ -112,8 +122,9 @@ static error_t check_end(anomaly_arguments_t *a) {
     return arguments_refuse(&a->arguments, "--y holds the targets for the rows of --x: add --x");
   if (a->asked.x != NULL && a->asked.split != NULL)
     return arguments_refuse(&a->arguments, "--split and --x exclude each other");
-  if (a->has_threshold && a->quantile >= 0)
-    return arguments_refuse(&a->arguments, "--quantile and --threshold exclude each other");
+  if (a->has_threshold && (a->quantile >= 0 || a->calibrate != NULL))
+    return arguments_refuse(&a->arguments, "--%s and --threshold exclude each other",
+                            a->calibrate != NULL ? "calibrate" : "quantile");
   if (a->labels.path == NULL && (a->labels.anomalous != NULL || a->k > 0))
     return arguments_refuse(&a->arguments, "--%s is for known labels: name them with --labels",
                             a->k > 0 ? "k" : "anomalous");
@@ -142,6 +153,8 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
     return parse_quantile(a, arg);
   case KEY_THRESHOLD:
     return parse_threshold(a, arg);
+  case KEY_CALIBRATE:
+    return parse_calibrate(a, arg);
   case KEY_LABELS:
     a->labels.path = arg;
     return 0;
@@ -170,25 +183,27 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
 static void settle(settings_t *settings, bool is_own) {
   settings->data.weights = settings->data.valid_weights = settings->data.test_weights = "none";
   if (is_own) settings->data.y = settings->data.x;
+  if (is_own) settings->data.valid_y = settings->data.valid_x;
 }
 
-/* The threshold, from the scores of the training rows. Collective. */
-static ls_status find_threshold(const session_t *session, ready_t *ready, double quantile, double *threshold,
-                                int64_t *rows, ls_error *error) {
+/* The threshold, from the scores of the rows that `bit` (SPLIT_) names. Collective. */
+static ls_status find_threshold(const session_t *session, ready_t *ready, int bit, double quantile,
+                                anomaly_report_t *report, ls_error *error) {
   const mixture_t mixture = asked_rows_mixture(ready->model);
   dataset_t *data = NULL;
   metrics_t metrics = {0};
   double *own = NULL;
-  ls_status status = asked_rows_load(session, ready, SPLIT_TRAIN, LABELS_NONE, &data, error);
-  if (status == LS_OK)
-    status = asked_rows_measure(session, ready, &data->train, &mixture, &metrics, &own, error);
+  ls_status status = asked_rows_load(session, ready, bit, LABELS_NONE, &data, error);
+  const split_t *split = status == LS_OK ? asked_rows_split(data, bit) : NULL;
+  if (status == LS_OK) status = asked_rows_measure(session, ready, split, &mixture, &metrics, &own, error);
   if (status == LS_OK) {
-    scores_total(&ready->model->objective, data->train.rows, own);
-    status = quantile_find(session->world, own, data->train.rows, quantile, threshold, error);
+    scores_total(&ready->model->objective, split->rows, own);
+    status = quantile_find(session->world, own, split->rows, quantile, &report->threshold, error);
   }
-  if (status == LS_OK) *rows = data->train.partition.rows;
+  if (status == LS_OK) report->calibration_rows = split->partition.rows;
   if (status != LS_OK)
-    error_prefix(error, status, "the threshold comes from the training rows, or from --threshold");
+    error_prefix(error, status, "the threshold comes from the %s rows, or from --threshold",
+                 report->calibration);
   free(own);
   metrics_free(&metrics);
   dataset_destroy(&data);
@@ -291,7 +306,9 @@ static ls_status find_anomalies(const session_t *session, const anomaly_argument
   char meaning[SCORE_MEANING_SIZE];
   asked_place_t place = {0};
   known_t known = {0};
+  const bool is_valid = a->calibrate != NULL && strcmp(a->calibrate, "valid") == 0;
   anomaly_report_t report = {.meaning = meaning,
+                             .calibration = is_valid ? "validation" : "training",
                              .threshold = a->threshold,
                              .quantile = a->has_threshold ? NAN : a->quantile,
                              .labels = a->labels.path,
@@ -307,7 +324,8 @@ static ls_status find_anomalies(const session_t *session, const anomaly_argument
   report.rows_name = place.name;
   if (status == LS_OK && !a->has_threshold) {
     *ready->settings = training;
-    status = find_threshold(session, ready, a->quantile, &report.threshold, &report.train_rows, error);
+    status =
+        find_threshold(session, ready, is_valid ? SPLIT_VALID : SPLIT_TRAIN, a->quantile, &report, error);
     *ready->settings = chosen;
   }
   if (status == LS_OK) status = score_rows(session, a, ready, &place, &known, &report, error);

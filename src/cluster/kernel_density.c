@@ -55,6 +55,10 @@ static void destroy(void *own) {
 
 static ls_status make(density_fit_t *fit, ls_error *error) {
   const fit_inputs_t *in = &fit->in;
+  if (in->settings->train.epochs != fit->n)
+    return error_set(
+        error, LS_BAD_SETTINGS,
+        "cluster.method: kernels are found by `lockstep density`, with an epoch for each bandwidth");
   TRY(kernels_collect(in->world, in->gather, in->threads, in->settings->cluster.k, in->settings->train.seed,
                       &fit->kernels, error));
   TRY(find_bandwidths(fit, error));

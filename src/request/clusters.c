@@ -4,8 +4,9 @@
 
 #include <string.h>
 
+/* A component for each row, as a kernel density has, says nothing of clusters. */
 bool clusters_are_known(const model_t *model) {
-  return model->objective.targets == 0;
+  return model->objective.targets == 0 && strcmp(model->settings->cluster.method, "kernels") != 0;
 }
 
 /* Whether an array holds one whole number for each row. */

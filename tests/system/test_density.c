@@ -1,0 +1,160 @@
+/* `lockstep density` and `lockstep sample`: kernel densities and rows drawn from them and from mixtures, the
+ * same on any layout, and as NumPy has them. */
+#include "system/run.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void begin(void) {
+  place_make();
+  run_well(ALONE, "import --make moons --rows 300 --noise 0.1 --seed 3 --split train=0.8,test=0.2 moons.h5");
+  write_text("moons.yaml", "data: {file: moons.h5, scaling: standard, validation: 0.2}\n"
+                           "parallel: {shards: 6}\n");
+}
+
+TestSuite(density, .init = begin, .fini = place_remove);
+
+static double summary(const char *name, const char *key) {
+  char path[128];
+  snprintf(path, sizeof path, "runs/%s/summary.json", name);
+  return json_double(file_text(path), key);
+}
+
+static void expect_python(const char *words) {
+  if (run_python() == NULL) return;
+  const result_t result = run_command("%s %s/system/density.py %s", run_python(), TESTS_FOLDER, words);
+  cr_expect_eq(result.code, 0, "%s: %s%s", words, result.out, result.err);
+}
+
+static void expect_refused(int code, const char *words, const char *why) {
+  const result_t result = run(ALONE, "%s", words);
+  cr_expect_eq(result.code, code, "%s: %d %s", words, result.code, result.err);
+  cr_expect_not_null(strstr(result.err, why), "%s: %s", words, result.err);
+}
+
+enum { TRIED = 4 };
+
+/* The losses of the epochs of runs/NAME. */
+static void read_losses(const char *name, float losses[TRIED]) {
+  char path[128];
+  snprintf(path, sizeof path, "runs/%s/history.h5", name);
+  read_floats(path, "train_loss", TRIED, losses);
+}
+
+static void expect_same(const char *name, const float losses[TRIED]) {
+  float found[TRIED];
+  read_losses(name, found);
+  cr_expect_eq(memcmp(found, losses, sizeof found), 0, "%s", name);
+  cr_expect_eq(run(ALONE, "diff runs/one/model.h5 runs/%s/model.h5", name).code, 0, "%s", name);
+}
+
+/* Each bandwidth is an epoch; the best one becomes the model. A run that was stopped goes on elsewhere. */
+Test(density, the_best_bandwidth_is_the_same_on_any_layout) {
+  static const char *const tried = "density moons.yaml name=%s 'density.bandwidth=[1, 0.3, 0.1, 0.03]'";
+  char command[256];
+  float losses[TRIED];
+  snprintf(command, sizeof command, tried, "one");
+  run_well(ALONE, "%s", command);
+  read_losses("one", losses);
+  for (int epoch = 0; epoch < TRIED; epoch++) cr_expect_geq(losses[epoch], losses[2]);
+  cr_expect_eq(summary("one", "model_step"), 3);
+  for (int ranks = 2; ranks <= 3; ranks++) {
+    snprintf(command, sizeof command, tried, "more");
+    run_well(ranks, "%s --replace", command);
+    expect_same("more", losses);
+  }
+  snprintf(command, sizeof command, tried, "stopped");
+  cr_expect_eq(run(ALONE, "%s train.time_limit=0.001 'checkpoint.every=1 epochs'", command).code, 75);
+  run_well(2, "%s 'checkpoint.every=1 epochs' --resume", command);
+  expect_same("stopped", losses);
+}
+
+Test(density, log_densities_are_those_of_the_definition) {
+  run_well(ALONE, "density moons.yaml density.bandwidth=scott");
+  run_well(ALONE, "predict runs/moons moons.h5 --x train/x --out found.h5");
+  expect_python("logs runs/moons/model.h5 moons.h5 train/x found.h5");
+  run_well(ALONE, "density moons.yaml name=some density.rows=50 density.bandwidth=0.2");
+  cr_expect_eq(summary("some", "parameters"), 50 * (2 + 1 + 1));
+  run_well(ALONE, "predict runs/some moons.h5 --x train/x --out found.h5");
+  expect_python("logs runs/some/model.h5 moons.h5 train/x found.h5");
+}
+
+Test(density, drawn_rows_have_the_moments_of_the_model_and_the_same_bytes_on_any_layout) {
+  static const char *const forms[] = {"full", "tied", "diagonal", "spherical"};
+  run_well(ALONE, "density moons.yaml density.bandwidth=0.15");
+  for (int ranks = 1; ranks <= 3; ranks++)
+    run_well(ranks == 1 ? ALONE : ranks, "sample runs/moons --rows 20000 --seed 7 --out drawn%d.h5", ranks);
+  cr_expect_eq(run_command("cmp drawn1.h5 drawn2.h5").code, 0);
+  cr_expect_eq(run_command("cmp drawn1.h5 drawn3.h5").code, 0);
+  expect_python("moments runs/moons/model.h5 drawn1.h5");
+  for (int f = 0; f < 4; f++) {
+    run_well(ALONE,
+             "cluster moons.yaml --replace name=mixture cluster.method=mixture cluster.k=3 cluster.starts=1 "
+             "cluster.covariance=%s",
+             forms[f]);
+    run_well(ALONE, "sample runs/mixture --rows 20000 --out drawn.h5");
+    expect_python("moments runs/mixture/model.h5 drawn.h5");
+  }
+  /* more rows begin with those of fewer */
+  run_well(ALONE, "sample runs/moons --rows 5 --out few.csv");
+  run_well(ALONE, "sample runs/moons --rows 9 --out more.csv");
+  cr_expect_eq(run_command("sh -c 'head -n 6 more.csv | cmp - few.csv'").code, 0);
+}
+
+Test(density, the_decoder_of_a_variational_autoencoder_draws_rows) {
+  write_text("code.yaml", "data: {file: moons.h5, scaling: standard, targets: x}\n"
+                          "model:\n  layers:\n    - dense: 4\n    - sample: {beta: 0.1}\n"
+                          "    - dense: {units: 8, activation: tanh}\n    - dense: 2\n"
+                          "loss: mse\ntrain: {epochs: 3}\nparallel: {shards: 4}\n");
+  run_well(ALONE, "train code.yaml");
+  run_well(ALONE, "sample runs/code --rows 10000 --out drawn1.h5");
+  run_well(2, "sample runs/code --rows 10000 --out drawn2.h5");
+  cr_expect_eq(run_command("cmp drawn1.h5 drawn2.h5").code, 0);
+  expect_python("decoded runs/code/model.h5 drawn1.h5");
+}
+
+/* Categories come back as categories, numbers in their units. */
+Test(density, drawn_rows_are_a_table_like_the_one_that_was_imported) {
+  FILE *table = fopen("rows.csv", "w");
+  cr_assert_not_null(table);
+  fputs("size,colour\n", table);
+  for (int i = 0; i < 60; i++)
+    fprintf(table, "%.4f,%s\n", 1000 + (i % 2) * 50 + noise((uint64_t)i), i % 2 ? "red" : "\"blue, light\"");
+  fclose(table);
+  run_well(ALONE, "import --train rows.csv rows.h5");
+  write_text("rows.yaml", "data: {file: rows.h5, scaling: standard}\ndensity: {bandwidth: 0.05}\n");
+  run_well(ALONE, "density rows.yaml");
+  run_well(ALONE, "sample runs/rows --rows 200 --out drawn.csv");
+  int red = 0, rows = 0;
+  const char *text = file_text("drawn.csv");
+  cr_assert_eq(strncmp(text, "size,colour\n", 12), 0, "%s", text);
+  for (const char *line = text + 12; *line != '\0'; line = strchr(line, '\n') + 1, rows++) {
+    const bool is_red = strncmp(strchr(line, ','), ",red\n", 5) == 0;
+    const double size = strtod(line, NULL);
+    cr_expect(is_red || strncmp(strchr(line, ','), ",\"blue, light\"\n", 15) == 0, "%.40s", line);
+    cr_expect_float_eq(size, is_red ? 1050.5 : 1000.5, 10, "%.40s", line);
+    red += is_red;
+  }
+  cr_expect_eq(rows, 200);
+  cr_expect(red > 60 && red < 140, "%d", red);
+}
+
+Test(density, mistakes_have_messages) {
+  expect_refused(2, "density moons.yaml density.bandwidth=-1", "must be greater than 0");
+  expect_refused(2, "density moons.yaml density.bandwidth=silvermann", "silverman");
+  expect_refused(3, "density moons.yaml density.rows=1000", "there are only 192 training rows");
+  expect_refused(3, "density moons.yaml density.rows=1 density.bandwidth=cross_validated", "a single kernel");
+  expect_refused(2, "density moons.yaml optimizer=sgd", "each bandwidth is an epoch");
+  expect_refused(2, "cluster moons.yaml cluster.method=kernels cluster.k=5", "lockstep density");
+  write_text("net.yaml", "data: {file: moons.h5}\nmodel: {layers: [dense: 2]}\nloss: cross_entropy\n"
+                         "train: {epochs: 1}\n");
+  run_well(ALONE, "train net.yaml");
+  expect_refused(2, "sample runs/net --out drawn.csv", "no density to draw rows from");
+  expect_refused(2, "sample runs/net", "name the output file");
+  expect_refused(2, "sample runs/net --out drawn.txt", "ends neither in .csv nor in .h5");
+  const result_t result = run_well(ALONE, "density moons.yaml 'density.bandwidth=[0.01, 0.02]'");
+  cr_expect_not_null(strstr(result.err, "is the largest of those that were tried"), "%s", result.err);
+}
