@@ -149,6 +149,14 @@ picture regions.png <<'COMMANDS'
 from_page docs/guide/pictures.md 'regions[.]png'
 COMMANDS
 
+picture density.png <<'COMMANDS'
+from_page docs/guide/density.md 'moons[.]yaml' 'name=narrow' 'density[.]png'
+COMMANDS
+
+picture anomalies.svg <<'COMMANDS'
+from_page docs/guide/anomalies.md 'autoencoder[.]yaml' 'autoencoder[.]h5' 'anomalies[.]svg'
+COMMANDS
+
 picture importance.svg <<'COMMANDS'
 from_page docs/guide/pictures.md 'residuals[.]svg' 'importance[.]svg'
 COMMANDS

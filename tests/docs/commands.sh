@@ -21,6 +21,8 @@ parts=(
   'components: components:'
   'autoencoders: autoencoders:'
   'clusters: clusters:'
+  'density: density:'
+  'anomalies: anomalies:'
   'uncertainty: uncertainty: regression'
   'training: training: first-steps data model regression'
   'approximation: approximation:'

@@ -77,6 +77,9 @@ def make_all():
                                             f"cluster: {{k: {k}, method: mixture, starts: 1, covariance: tied}}\n")
         lockstep("cluster", "run.yaml", f"name={name}")
     lockstep("cluster", "run.yaml", "name=centres", "cluster={k: 2, starts: 1}")
+    pathlib.Path("kernels.yaml").write_text("data: {file: plane.h5, scaling: standard}\ndensity: {bandwidth: 0.4}\n")
+    lockstep("density", "kernels.yaml")
+    lockstep("sample", "kernels", "--rows", 20, "--out", "drawn.h5")
     with h5py.File("importance.h5", "w") as file:
         file.attrs["format"] = "lockstep importance 1"
         file["column"] = np.array([b"speed", b"angle"])
@@ -135,6 +138,7 @@ PICTURES = {
     "centres more --shape 1x2": ["2:"],
     "cluster-counts groups more": ["objective per row", "silhouette", "BIC", "k"],
     "cluster-counts groups more --figures aic": ["AIC"],
+    "density kernels --sample drawn.h5": ["kernels", "rows drawn", "x1", "x2"],
     "importance importance.h5": ["rise of the loss", "column that is permuted", "speed"],
 }
 UNFIT = {
@@ -155,6 +159,9 @@ UNFIT = {
     "cluster-counts bayes": "has no cluster.k",
     "importance line.h5": "is no result of `lockstep eval --importance",
     "importance importance.h5 --figure rmse": "has loss",
+    "density bayes": "1 features",
+    "density classes": "predicts no density",
+    "density kernels --sample scores.h5": "no array x",
     "anomalies importance.h5": "has no scores",
     "anomalies nowhere.csv": "nowhere.csv cannot be read",
     "scaling nowhere": "nowhere",
