@@ -1,5 +1,7 @@
 #include "loss/objective.h"
 
+#include "config/keys.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,7 +80,10 @@ static ls_status check_columns(const settings_t *all, size_t i, const head_t *he
 }
 
 static const char *layer_name(layer_kind_t kind) {
-  return kind == LAYER_CENTRES ? "centres" : kind == LAYER_GAUSSIANS ? "gaussians" : "another one";
+  layer_row_t row = {.name = "none"};
+  for (size_t i = 0; layer_row(i, &row) && row.kind != kind; i++) {
+  }
+  return row.name;
 }
 
 /* Scores of a fitted layer mean something to its own loss only, and that loss to no other outputs. */
@@ -173,6 +178,9 @@ static ls_status check_features(const settings_t *settings, const objective_t *o
     const loss_t *loss = objective->heads[h].loss;
     char key[HEAD_KEY_SIZE];
     head_key(objective, h, key);
+    if (loss->target == TARGET_NONE)
+      return error_set(error, LS_BAD_SETTINGS, "data.targets: the loss %s has no targets: leave it out",
+                       loss->name);
     if (!loss_is_regression(loss) || loss->fixed_units)
       return error_set(error, LS_BAD_SETTINGS,
                        "%s: %s compares with %s, and with data.targets: x the targets are the features: take "

@@ -116,6 +116,7 @@ static const metrics_t *head_metrics(const metrics_t *metrics, size_t h) {
 }
 
 static size_t metric_count(const metrics_t *metrics) {
+  if (metrics->n_heads == 0 && metrics->classes == 0 && metrics->targets == 0) return 1; /* the loss is all */
   return 1 + (metrics->n_heads > 0 ? metrics->n_heads : 1);
 }
 

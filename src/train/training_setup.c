@@ -129,9 +129,12 @@ static ls_status check_objective(const trainer_t *trainer, const dataset_shape_t
   if (objective->of_x && encoded > 0)
     TRY(features_check_targets(&(features_t){.encoded = encoded}, objective->targets, error));
   if (!objective_is_scaled(objective) && strcmp(settings->data.target_scaling.name, "none") != 0)
-    return error_set(
-        error, LS_BAD_SETTINGS, "data.target_scaling is for regression; %s takes %s: leave it out",
-        objective->heads->loss->name, objective->heads->loss->fixed_units ? "counts" : "classes");
+    return error_set(error, LS_BAD_SETTINGS,
+                     "data.target_scaling is for regression; %s takes %s: leave it out",
+                     objective->heads->loss->name,
+                     objective->targets == 0               ? "no targets"
+                     : objective->heads->loss->fixed_units ? "counts"
+                                                           : "classes");
   return stop_rules_check(settings, shape->valid_rows > 0, objective, error);
 }
 
