@@ -1,7 +1,7 @@
 """The page in its order. Several runs stand side by side: curves in one chart, everything else a column for each run."""
 import datetime
 
-from report import chart, classes, forecast, images, network, numbers, overview, page, training, weights
+from report import chart, classes, clusters, forecast, images, network, numbers, overview, page, training, weights
 from report.page import Html, escape, heading, sentence
 from report.run import Run
 from report.view import View
@@ -43,6 +43,8 @@ def side_by_side(views, panels_of):
 
 
 def head_panels(view, answer, figures):
+    if answer.head.is_cluster:
+        return clusters.panels(view, answer, figures)
     if answer.head.has_classes:
         return (forecast.class_baselines(figures) if view.rows.window else []) + classes.class_panels(view, answer, figures)
     if answer.head.is_binary:

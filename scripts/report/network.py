@@ -157,6 +157,11 @@ def embeddings(model):
     return [(name, group["weight"]) for name, group in model["parameters"].items() if name.startswith("embedding")]
 
 
+def is_statistic(name):
+    """Of batch_norm: not a parameter."""
+    return name.startswith("batch_norm") and name.endswith(("/mean", "/variance"))
+
+
 def counts(run):
     """Inputs and parameters, from the model; or what the summary says."""
     if run.model is None:
@@ -164,7 +169,7 @@ def counts(run):
     with h5py.File(run.model) as model:
         sizes = []
         model["parameters"].visititems(lambda name, item: sizes.append(
-            item.size if isinstance(item, h5py.Dataset) and not name.endswith(("/mean", "/variance")) else 0))
+            item.size if isinstance(item, h5py.Dataset) and not is_statistic(name) else 0))
         return int(model.attrs["inputs"]), sum(sizes)
 
 

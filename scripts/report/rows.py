@@ -180,6 +180,8 @@ def read_rows(run, data, limit):
                     copy["x"] = features
                     copy_names(file, copy)
             found, _ = predict(run, place, path)
+        if run.heads and run.heads[0].is_cluster:
+            y, of_x = np.zeros(len(features)), False
         if y is None or len(y) != len(features):
             raise RowsError(sentence("The file has no labels or targets for {}.", x_path))
         if of_x and (sum(main_array(values).shape[1] for values, _ in found) != y.shape[1] or np.isnan(y.astype(float)).any()):
@@ -191,7 +193,8 @@ def read_rows(run, data, limit):
 
 def answers_of(heads, found, y):
     """found: (values, class names) of each head; y: (n) or (n, k)."""
-    widths = [1 if head.has_classes else main_array(values).shape[1] for head, (values, _) in zip(heads, found)]
+    widths = [1 if head.has_classes or head.is_cluster else main_array(values).shape[1]
+              for head, (values, _) in zip(heads, found)]
     flat = y.reshape(len(y), -1)
     if len(heads) == 1 and heads[0].targets is None:
         truths = [labels(y) if heads[0].has_classes else flat.astype(float)]

@@ -28,6 +28,11 @@ class Head:
         return self.loss in CLASSES
 
     @property
+    def is_cluster(self):
+        """Its loss needs no targets."""
+        return self.loss in ("distortion", "density")
+
+    @property
     def is_binary(self):
         return self.loss == "binary_cross_entropy"
 
