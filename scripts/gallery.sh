@@ -227,6 +227,13 @@ slide far.png uncertainty 'far[.]png'
 slide images.svg tasks 'pixels[.]csv #' 'cat > code[.]yaml' 'images[.]svg'
 slide sequences.svg tasks 'pixels[.]csv #' 'cat > code[.]yaml' 'sequences[.]svg'
 
+G=docs/guide/autoencoders.md
+export G
+picture autoencoder-rebuilt.svg <<<'from_page $G "digits-grey[.]h5 --label" "autoencoder-rebuilt[.]svg"'
+picture autoencoder-noise.svg <<<'from_page $G "digits-grey[.]h5 --label" "autoencoder-noise[.]svg"'
+picture autoencoder-codes.png <<<'from_page $G "digits-grey[.]h5 --label" "autoencoder-codes[.]png"'
+picture autoencoder-samples.svg <<<'from_page $G "digits-grey[.]h5 --label" "autoencoder-samples[.]svg"'
+
 # ---- the whole ----
 
 [[ -z ${GALLERY_PICTURE-} ]] || exit 0

@@ -77,6 +77,8 @@ def make_all():
     make_run("train", "inverse", "{file: images.h5}", "[dense: 4]", "mse", f"train: {{epochs: 2}}\n{NONE}")
     make_run("train", "labels", "{file: steps.h5}", "[dense: 6]", "binary_cross_entropy", f"train: {{epochs: 2}}\n{NONE}")
     make_run("components", "directions", "{file: images.h5}", "[dense: 1]", "mse", "components: {n: 3}")
+    make_run("train", "code", "{file: images.h5, targets: x}", "[dense: 4, sample, dense: 4]", "mse", f"train: {{epochs: 2}}\n{NONE}")
+    lockstep("sample", "runs/code", "--rows", 4, "--out", "drawn.h5")
     with h5py.File("bowl.h5", "w") as file:  # as `lockstep landscape` writes a plane of two weights
         file.attrs["directions"] = "weights"
         file.attrs["xdirection"], file.attrs["ydirection"] = "dense1.weight[0,0]", "dense1.bias[0]"
@@ -122,9 +124,16 @@ PICTURES = {
     "images inverse --rows 3 --input before": ["before", "network", "truth"],
     "components directions": ["explained variance", "all up to it", "component 2", "scores of 12 rows"],
     "components directions --images 2x2": ["mean", "1:", "3:"],
+    "images code --rows 3": ["input", "network"],
+    "images code --rows 3 --noise 0.1 --input noisy --truth clean": ["noisy", "network", "clean"],
+    "codes code code --layer sample1 --titles one two": ["one", "two", "code 1", "code 2"],
+    "codes labels --layer dense1": ["component 1"],
+    "samples drawn.h5 --columns 2 --rows 3": [],
     "sequences labels --rows 2": ["observed", "truth: label 1", "step"],
 }
 UNFIT = {
+    "codes code --layer dense1 dense2": "one for each of the 1 runs",
+    "samples line.h5": "has no x",
     "paths descent": "begin with the file of `lockstep landscape`",
     "paths line.h5 descent": "line.h5 has no xcoordinates",
     "paths random.h5 descent": "its axes are directions",

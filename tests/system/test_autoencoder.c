@@ -81,3 +81,26 @@ Test(autoencoder, refuses_what_makes_no_sense_in_words) {
   result_t result = run(ALONE, "eval runs/code --importance");
   cr_expect(result.code == 2 && strstr(result.err, "same columns") != NULL, "%d %s", result.code, result.err);
 }
+
+Test(autoencoder, of_a_variational_kind_has_the_same_bits_and_the_same_samples_on_any_layout) {
+  char first[2048];
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  configure("checkpoint: {every: 7 steps}");
+  static const char layers[] = "'model.layers=[{dense: {units: 6, activation: tanh}}, dense: 4, sample: "
+                               "0.01, {dense: {units: 6, activation: tanh}}, penalty: 0.001, dense: 8]'";
+  run_well(ALONE, "train code.yaml %s name=alone", layers);
+  run_well(3, "train code.yaml %s name=three parallel.ranks_per_node=2 train.steps=60", layers);
+  run_well(2, "train code.yaml %s name=three --resume", layers);
+  const outcome_t alone = outcome_of("alone"), three = outcome_of("three");
+  outcome_expect_same(&alone, &three, "on three ranks, stopped and gone on with on two");
+  cr_expect(strstr(file_text("runs/alone/log.jsonl"), "\"valid_penalty\"") != NULL);
+  compare_with_numpy("alone");
+  cr_expect_gt(json_double(file_text("alone.json"), "penalty"), 0);
+  run_well(ALONE, "sample runs/alone --rows 7 --out one.csv");
+  run_well(3, "sample runs/alone --rows 9 --out two.csv");
+  snprintf(first, sizeof first, "%s", file_text("one.csv"));
+  cr_expect_eq(strncmp(file_text("two.csv"), first, strlen(first)), 0, "more rows begin with those of fewer");
+  run_well(ALONE, "train code.yaml name=plain");
+  result_t result = run(ALONE, "sample runs/plain --out three.csv");
+  cr_expect(result.code == 2 && strstr(result.err, "no density") != NULL, "%d %s", result.code, result.err);
+}

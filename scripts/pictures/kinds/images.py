@@ -2,7 +2,11 @@
 
     plot.py images RUN DATA.h5 [--shape 8x8]
 
+    plot.py images AUTOENCODER [--noise 5]
+
 DATA.h5 has the rows, as the test rows of the run: x and y are images with one value for each pixel. A column is a row of the data.
+Of an autoencoder (data.targets: x) x is also the truth; with --noise the network sees x with normal noise of this deviation, in the
+units of the file.
 """
 import numpy as np
 
@@ -15,9 +19,26 @@ def arguments(parser):
     parser.add_argument("--split", default="test", help="rows to draw from (default: %(default)s)")
     parser.add_argument("--shape", metavar="HxW", help="height and width of an image (default: a square)")
     parser.add_argument("--rows", type=int, default=10, metavar="N", help="how many, from the first on (default: %(default)s)")
-    parser.add_argument("--truth", default="truth", metavar="TEXT", help="what the third line is called (default: %(default)s)")
+    parser.add_argument("--truth", default="truth", metavar="TEXT", help="what the last of three lines is called (default: %(default)s)")
     parser.add_argument("--input", default="input", metavar="TEXT", help="what the first line is called (default: %(default)s)")
+    parser.add_argument("--noise", type=float, default=0.0, metavar="D", help="autoencoders: deviation of noise that is added to x")
     sources.add_program(parser)
+
+
+def lines_of(options, data, of_x):
+    """(name, images) of each line."""
+    x, y = sources.split(data, options.split)
+    program, model = sources.Program(options.lockstep), sources.model_file(options.run)
+    if not of_x and y is None:
+        raise style.Unfit(f"{data} has no {options.split}/y to compare with")
+    if of_x and options.noise > 0:
+        seen = x + options.noise * np.random.default_rng(1).normal(size=x.shape)
+        answer = program.predict(model, rows=seen.astype(np.float32))
+        return [(options.input, seen), ("network", answer["prediction"]), (options.truth, x)]
+    answer = program.predict(model, data=data, x=f"{options.split}/x")
+    made = answer["prediction"] if "prediction" in answer else answer["probability"]
+    lines = [(options.input, x), ("network", made)]
+    return lines if of_x else [*lines, (options.truth, y.reshape(len(y), -1))]
 
 
 def shape_of(options, pixels):
@@ -34,20 +55,16 @@ def shape_of(options, pixels):
 
 
 def draw(options):
-    data = options.data or sources.settings(options.run)["data"]["file"]
-    x, y = sources.split(data, options.split)
-    if y is None:
-        raise style.Unfit(f"{data} has no {options.split}/y to compare with")
-    answer = sources.Program(options.lockstep).predict(sources.model_file(options.run), data=data, x=f"{options.split}/x")
-    made = answer["prediction"] if "prediction" in answer else answer["probability"]
-    lines = [(options.input, x), ("network", made), (options.truth, y.reshape(len(y), -1))]
-    count = min(options.rows, len(x))
-    fig, grid = style.figure(3, count, height=0.62, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
+    settings = sources.settings(options.run)
+    lines = lines_of(options, options.data or settings["data"]["file"], settings["data"].get("targets") == "x")
+    count = min(options.rows, len(lines[0][1]))
+    fig, grid = style.figure(len(lines), count, height=0.62, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
     for line, (name, images) in enumerate(lines):
         height, width = shape_of(options, images.shape[1])
         low, high = np.nanmin(images[:count]), np.nanmax(images[:count])
         if line == 1:
-            low, high = (np.nanmin(lines[2][1][:count]), np.nanmax(lines[2][1][:count]))
+            low, high = (np.nanmin(lines[-1 if len(lines) == 3 else 0][1][:count]),
+                         np.nanmax(lines[-1 if len(lines) == 3 else 0][1][:count]))
         for axes, image in zip(grid[line], images):
             axes.imshow(image.reshape(height, width), cmap="gray_r", vmin=low, vmax=high)
             axes.set(xticks=[], yticks=[])
