@@ -246,6 +246,21 @@ class Report(unittest.TestCase):
         expected = [head["test_rmse"] for head in report_runs.summary(self.folder, "heads")["heads"] if "test_rmse" in head]
         np.testing.assert_allclose(said, expected, rtol=1e-3)
 
+    def test_clusters(self):
+        (self.folder / "clusters.yaml").write_text("data: {file: table.h5, scaling: standard}\ncluster: {method: kmeans, k: 3}\n"
+                                                   "parallel: {threads: 1}\n", encoding="utf-8")
+        report_runs.run_lockstep(PROGRAM, self.folder, "cluster", "clusters.yaml")
+        report_runs.run_lockstep(PROGRAM, self.folder, "cluster", "clusters.yaml", "name=mixture", "cluster.method=mixture")
+        page, found = self.page("runs/clusters"), self.predictions("clusters", "table.h5")
+        counts, distance = np.bincount(found["cluster"]), found["distance"].ravel()
+        largest, worst = np.argmax(counts), np.argmax(distance)
+        self.assertEqual(page.below("cluster", "rows", "share", "median distance")[:3],
+                         [str(largest), str(counts[largest]), f"{counts[largest] / len(distance):.1%}"])
+        self.assertEqual(page.below("row", "cluster", "distance"), [str(worst), str(found["cluster"][worst]), f"{distance[worst]:.4g}"])
+        page, found = self.page("runs/mixture"), self.predictions("mixture", "table.h5")
+        worst = np.argmin(found["log_density"])
+        self.assertEqual(page.below("row", "cluster", "log-density")[0], str(worst))
+
     def test_ensemble(self):
         page = self.page("runs/ensemble")
         self.assertIn("3 networks", page.text)
