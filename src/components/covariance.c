@@ -3,6 +3,7 @@
 #include "components/components_impl.h"
 
 #include "base/activity.h"
+#include "base/float_mode.h"
 #include "base/progress.h"
 #include "math/panels.h"
 #include "math/symmetric.h"
@@ -73,11 +74,21 @@ static int64_t enough(const fitting_t *fitting, const double *squares) {
   return n;
 }
 
+static void run_together(int threads, int64_t n, void (*work)(void *context, int64_t i), void *context) {
+#pragma omp parallel num_threads(threads)
+  {
+    float_mode_begin();
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t i = 0; i < n; i++) work(context, i);
+  }
+}
+
 /* On rank 0. Rounding makes squares of directions without variance as small as that, of either sign. */
 static ls_status find_vectors(const fitting_t *fitting, arena_t *arena, const double *total, double *matrix,
                               directions_t *out, ls_error *error) {
   const int64_t inputs = fitting->inputs, width = panels_width(inputs);
   const size_t wanted = (size_t)(fitting->n > 0 ? fitting->n : inputs);
+  const symmetric_team_t team = {run_together, fitting->in->threads};
   directions_t found = {.n = fitting->n,
                         .vectors = arena_new(arena, wanted * (size_t)inputs, sizeof *found.vectors),
                         .squares = arena_new(arena, (size_t)inputs, sizeof *found.squares)};
@@ -86,7 +97,7 @@ static ls_status find_vectors(const fitting_t *fitting, arena_t *arena, const do
   triangle_unpack(width, total, matrix);
   for (int64_t i = 1; i < inputs && inputs < width; i++) /* rows of `inputs` numbers */
     for (int64_t k = 0; k <= i; k++) matrix[i * inputs + k] = matrix[i * width + k];
-  TRY(symmetric_eigen(inputs, matrix, (int64_t)wanted, found.vectors, found.squares, error));
+  TRY(symmetric_eigen(inputs, matrix, (int64_t)wanted, &team, found.vectors, found.squares, error));
   for (int64_t i = 0; i < inputs; i++)
     if (found.squares[i] < 0) found.squares[i] = 0;
   if (found.n == 0) found.n = enough(fitting, found.squares);

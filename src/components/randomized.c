@@ -142,14 +142,14 @@ static ls_status find_components(const subspace_t *s, const double *g, const sma
   const int64_t l = s->l, length = s->inputs;
   int64_t rank = 0;
   multiply_rows(l, length, g, s->p, small->square);
-  TRY(symmetric_eigen(l, small->square, l, small->vectors, small->values, error));
+  TRY(symmetric_eigen(l, small->square, l, NULL, small->vectors, small->values, error));
   const double least = 1e-15 * (double)l * small->values[0];
   while (rank < l && small->values[rank] > least) rank++;
   multiply(rank, l, length, small->vectors, g, small->half);
   for (int64_t i = 0; i < rank; i++)
     for (int64_t c = 0; c < length; c++) small->half[i * length + c] /= sqrt(small->values[i]);
   multiply_rows(rank, length, small->half, small->half, small->square);
-  TRY(symmetric_eigen(rank, small->square, rank, small->vectors, found->squares, error));
+  TRY(symmetric_eigen(rank, small->square, rank, NULL, small->vectors, found->squares, error));
   multiply(rank, rank, length, small->vectors, small->half, found->vectors);
   rank = orthonormal_rows(rank, length, found->vectors);
   if (rank < found->n)

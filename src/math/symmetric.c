@@ -138,6 +138,7 @@ typedef struct {
 /* Rotations wait until there are many: then a chunk of columns stays in cache while all of them turn it. */
 typedef struct {
   int64_t n, chunks, waiting;
+  const symmetric_team_t *team; /* or NULL */
   chase_t chases[MOST_WAITING];
   double *turns;   /* (MOST_WAITING, 2 n) */
   double *vectors; /* (chunks, n, CHUNK): row i is the i-th vector of the tridiagonal matrix */
@@ -157,10 +158,23 @@ static void turn_chunk(const chase_t *chase, lanes_t (*rows)[CHUNK / LANE_COUNT]
   for (int p = 0; p < PARTS; p++) rows[chase->low][p] = high[p];
 }
 
+/* Does all waiting rotations of a chunk. */
+static void turn_columns(void *context, int64_t chunk) {
+  const rotations_t *rotations = context;
+  for (int64_t i = 0; i < rotations->waiting; i++)
+    turn_chunk(&rotations->chases[i], (void *)(rotations->vectors + chunk * rotations->n * CHUNK));
+}
+
+static void share(const symmetric_team_t *team, int64_t n, void (*work)(void *context, int64_t i),
+                  void *context) {
+  if (team != NULL)
+    team->run(team->threads, n, work, context);
+  else
+    for (int64_t i = 0; i < n; i++) work(context, i);
+}
+
 static void turn_all(rotations_t *rotations) {
-  for (int64_t chunk = 0; chunk < rotations->chunks; chunk++)
-    for (int64_t i = 0; i < rotations->waiting; i++)
-      turn_chunk(&rotations->chases[i], (void *)(rotations->vectors + chunk * rotations->n * CHUNK));
+  share(rotations->team, rotations->chunks, turn_columns, rotations);
   rotations->waiting = 0;
 }
 
@@ -256,15 +270,22 @@ void largest_positive(int64_t n, double *x) {
     for (int64_t i = 0; i < n; i++) x[i] = -x[i];
 }
 
-static void take_vectors(const tridiagonal_t *t, const rotations_t *rotations, const int64_t *order,
-                         int64_t wanted, double *vectors) {
-  const int64_t n = t->n;
-  for (int64_t i = 0; i < wanted; i++) {
-    double *x = vectors + i * n;
-    for (int64_t k = 0; k < n; k++) x[k] = rotations->vectors[(k / CHUNK * n + order[i]) * CHUNK + k % CHUNK];
-    reflect_back(t, x);
-    largest_positive(n, x);
-  }
+/* What becomes of the vectors of the tridiagonal matrix. */
+typedef struct {
+  const tridiagonal_t *t;
+  const rotations_t *rotations;
+  const int64_t *order;
+  double *vectors;
+} taking_t;
+
+static void take_vector(void *context, int64_t i) {
+  const taking_t *taking = context;
+  const int64_t n = taking->t->n, row = taking->order[i];
+  double *x = taking->vectors + i * n;
+  for (int64_t k = 0; k < n; k++)
+    x[k] = taking->rotations->vectors[(k / CHUNK * n + row) * CHUNK + k % CHUNK];
+  reflect_back(taking->t, x);
+  largest_positive(n, x);
 }
 
 /* A power of two near 1 / largest, so that scaling does not round. */
@@ -285,13 +306,13 @@ static ls_status eigen(const tridiagonal_t *t, rotations_t *rotations, int64_t *
   if (!make_diagonal(t, rotations))
     return error_set(error, LS_DIVERGED, "the eigenvalues of a matrix of %" PRId64 " rows were not found", n);
   sort_values(n, t->diagonal, order);
-  take_vectors(t, rotations, order, wanted, vectors);
+  share(rotations->team, wanted, take_vector, &(taking_t){t, rotations, order, vectors});
   for (int64_t i = 0; i < n; i++) values[i] = t->diagonal[order[i]] / scale;
   return LS_OK;
 }
 
-ls_status symmetric_eigen(int64_t n, double *a, int64_t wanted, double *vectors, double *values,
-                          ls_error *error) {
+ls_status symmetric_eigen(int64_t n, double *a, int64_t wanted, const symmetric_team_t *team, double *vectors,
+                          double *values, ls_error *error) {
   enum { WORK_VECTORS = 7 };
   const size_t size = (size_t)n;
   const int64_t chunks = (n + CHUNK - 1) / CHUNK;
@@ -315,7 +336,7 @@ ls_status symmetric_eigen(int64_t n, double *a, int64_t wanted, double *vectors,
                              .w = work + 5 * size,
                              .product = work + 6 * size};
     memset(rotated, 0, elements * sizeof *rotated);
-    *rotations = (rotations_t){.n = n, .chunks = chunks, .turns = turns, .vectors = rotated};
+    *rotations = (rotations_t){.n = n, .chunks = chunks, .team = team, .turns = turns, .vectors = rotated};
     status = eigen(&t, rotations, order, wanted, vectors, values, error);
   }
   free(order);

@@ -13,12 +13,19 @@
 
 #include <stdint.h>
 
+/* How a caller's threads share work: `run` calls work(context, i) once for each i < n, in any order. */
+typedef struct {
+  void (*run)(int threads, int64_t n, void (*work)(void *context, int64_t i), void *context);
+  int threads;
+} symmetric_team_t;
+
 /* a (n, n) = sum of values[i] v_i v_iᵀ with values (n) in descending order. Row i of vectors (wanted, n)
  * becomes v_i, of length 1, for i < wanted <= n; the largest component of v_i is positive (the first of equal
  * ones), so that its sign is no matter of chance. Reads the lower triangle of a and overwrites a. Work space
- * is another n² doubles. LS_NO_MEMORY; LS_DIVERGED if a holds numbers that are not finite. Thread-safe. */
-ls_status symmetric_eigen(int64_t n, double *a, int64_t wanted, double *vectors, double *values,
-                          ls_error *error);
+ * is another n² doubles. team: NULL for this thread alone; no bits depend on it. LS_NO_MEMORY; LS_DIVERGED if
+ * a holds numbers that are not finite. Thread-safe. */
+ls_status symmetric_eigen(int64_t n, double *a, int64_t wanted, const symmetric_team_t *team, double *vectors,
+                          double *values, ls_error *error);
 
 /* Turns x (n) round, to -x, if its largest component by size (the first of equal ones) is negative. */
 void largest_positive(int64_t n, double *x);

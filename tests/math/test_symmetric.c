@@ -16,7 +16,7 @@ Test(symmetric, eigenvalues_of_a_chain) {
   for (int n = 1; n <= MOST; n += n < 9 ? 1 : 22) {
     for (int i = 0; i < n; i++)
       for (int k = 0; k < n; k++) a[i * n + k] = i == k ? 2 : i == k + 1 || k == i + 1 ? -1 : 0;
-    cr_assert_eq(symmetric_eigen(n, a, n, vectors, values, &error), LS_OK, "%s", error.message);
+    cr_assert_eq(symmetric_eigen(n, a, n, NULL, vectors, values, &error), LS_OK, "%s", error.message);
     for (int k = 0; k < n; k++)
       cr_expect_float_eq(values[k], 2 - 2 * cos((n - k) * acos(-1) / (n + 1)), 1e-13, "%d of %d", k, n);
   }
@@ -39,7 +39,7 @@ Test(symmetric, eigenvectors_make_the_matrix) {
   for (int n = 1; n <= MOST; n += 37) {
     make_matrix(n, before);
     memcpy(a, before, sizeof a);
-    cr_assert_eq(symmetric_eigen(n, a, n, vectors, values, &error), LS_OK, "%s", error.message);
+    cr_assert_eq(symmetric_eigen(n, a, n, NULL, vectors, values, &error), LS_OK, "%s", error.message);
     memcpy(a, before, sizeof a);
     jacobi_eigen(n, a, others, jacobi);
     const double size = fabs(values[0]);
@@ -55,14 +55,22 @@ Test(symmetric, eigenvectors_make_the_matrix) {
   }
 }
 
+/* A team whose threads come to the work in another order. */
+static void run_backwards(int threads, int64_t n, void (*work)(void *context, int64_t i), void *context) {
+  cr_assert_eq(threads, 3);
+  while (n-- > 0) work(context, n);
+}
+
+static const symmetric_team_t backwards = {run_backwards, 3};
+
 Test(symmetric, some_vectors_are_the_first_ones_with_a_fixed_sign) {
   enum { N = 40, SOME = 3 };
   static double a[N * N], all[N * N], some[SOME * N], values[N];
   ls_error error = {0};
   make_matrix(N, a);
-  cr_assert_eq(symmetric_eigen(N, a, N, all, values, &error), LS_OK);
+  cr_assert_eq(symmetric_eigen(N, a, N, NULL, all, values, &error), LS_OK);
   make_matrix(N, a);
-  cr_assert_eq(symmetric_eigen(N, a, SOME, some, values, &error), LS_OK);
+  cr_assert_eq(symmetric_eigen(N, a, SOME, &backwards, some, values, &error), LS_OK);
   cr_expect_arr_eq(all, some, sizeof some);
   for (int i = 0; i < SOME; i++) {
     double least = 0, most = 0;
@@ -78,11 +86,11 @@ Test(symmetric, sizes_do_not_matter) {
   const double factors[] = {0x1p-600, 0x1p700};
   ls_error error = {0};
   make_matrix(N, a);
-  cr_assert_eq(symmetric_eigen(N, a, N, vectors, values, &error), LS_OK);
+  cr_assert_eq(symmetric_eigen(N, a, N, NULL, vectors, values, &error), LS_OK);
   for (int f = 0; f < 2; f++) {
     make_matrix(N, b);
     for (int i = 0; i < N * N; i++) b[i] *= factors[f];
-    cr_assert_eq(symmetric_eigen(N, b, N, scaled, sizes, &error), LS_OK);
+    cr_assert_eq(symmetric_eigen(N, b, N, NULL, scaled, sizes, &error), LS_OK);
     cr_expect_arr_eq(vectors, scaled, sizeof vectors);
     for (int i = 0; i < N; i++) cr_expect_eq(sizes[i], values[i] * factors[f], "value %d", i);
   }
@@ -91,7 +99,7 @@ Test(symmetric, sizes_do_not_matter) {
 Test(symmetric, refuses_numbers_that_are_not_finite) {
   double a[4] = {1, 0, NAN, 2}, vectors[4], values[2] = {7, 7};
   ls_error error = {0};
-  cr_expect_eq(symmetric_eigen(2, a, 2, vectors, values, &error), LS_DIVERGED);
+  cr_expect_eq(symmetric_eigen(2, a, 2, NULL, vectors, values, &error), LS_DIVERGED);
   cr_expect(strstr(error.message, "not finite") != NULL, "%s", error.message);
   cr_expect_eq(values[0], 7);
 }
