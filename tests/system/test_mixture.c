@@ -67,6 +67,17 @@ Test(mixture, summary_and_eval_agree) {
   cr_expect(json_double(found, "adjusted_rand") > 0.1, "%s", found);
 }
 
+/* The last of these starts is not the best. */
+Test(mixture, summary_is_that_of_the_best_start) {
+  run_well(ALONE, "cluster moons.yaml name=starts 'cluster={method: kmeans, k: 12, starts: 3, init: random}' "
+                  "train.epochs=60");
+  const outcome_t found = outcome_of("starts");
+  double least = found.train_loss[0];
+  for (int64_t e = 1; e < found.epochs; e++) least = fmin(least, found.train_loss[e]);
+  cr_expect_gt(found.train_loss[found.epochs - 1], least);
+  cr_expect_float_eq(json_double(file_text("runs/starts/summary.json"), "train_loss"), least, 1e-12);
+}
+
 static void expect_refusal(int code, const char *words, const char *text) {
   const result_t result = run(ALONE, "%s", words);
   cr_expect_eq(result.code, code, "%s: %d, %s", words, result.code, result.err);
