@@ -82,8 +82,16 @@ checkpoint: {every: 20 steps}
 parallel: {threads: 1, timeout: $timeout}
 CONFIG
 sed -e 's/data.h5/line.h5/; /units: 32/d; s/units: 2/units: 1/; s/cross_entropy/mse/' config.yaml >line.yaml
+cat >rows.yaml <<CONFIG
+data: {file: ../data.h5, scaling: standard}
+parallel: {threads: 1, timeout: $timeout}
+CONFIG
 mkdir model
-(cd model && "$program" train ../config.yaml name=model train.epochs=1 >../log 2>&1) || fail "the training of a model"
+{
+  cd model && "$program" train ../config.yaml name=model train.epochs=1 &&
+    "$program" train ../config.yaml name=other train.epochs=1 train.seed=1 &&
+    "$program" cluster ../rows.yaml cluster.method=mixture cluster.k=3 cluster.starts=1 name=clusters && cd ..
+} >log 2>&1 || fail "the models"
 
 commands=(
   "train ../config.yaml name=run"
@@ -97,13 +105,21 @@ commands=(
   "check ../config.yaml"
   "bench ../config.yaml --seconds 0.3"
   "import --make spirals other.h5 --rows 200000 --overwrite"
+  "cluster ../rows.yaml cluster.k=4 name=run"
+  "components ../rows.yaml name=run"
+  "density ../rows.yaml density.rows=500 name=run"
+  "anomalies ../model/runs/clusters --out scores.csv"
+  "sample ../model/runs/clusters --rows 20000 --out rows.csv"
+  "landscape ../model/runs/model --random 2 --x=-1:1:21 --out plane.h5"
+  "connect ../model/runs/model ../model/runs/other --epochs 2 --out path.h5"
+  "sweep ../config.yaml name=run train.seed=1,2 train.epochs=4"
   "info ../data.h5"
   "diff ../model/runs/model ../model/runs/model"
 )
 
 # the undisturbed run may be slow
 declare -A settings
-for command in train solve eval predict gradcheck lr-find check bench; do settings[$command]=parallel.timeout=60; done
+for command in train solve eval predict gradcheck lr-find check bench cluster components density anomalies sample; do settings[$command]=parallel.timeout=60; done
 
 # ---- a rank that is stopped or killed ----
 
@@ -188,7 +204,7 @@ suspend() {
 struck=0
 # at_once FUNCTION ARGUMENTS...: in a folder of its own, at the same time as others
 at_once() {
-  while [[ $(jobs -rp | wc -l) -ge ${JOBS:-6} ]]; do wait -n; done
+  while [[ $(jobs -rp | wc -l) -ge ${JOBS:-8} ]]; do wait -n; done
   mkdir "$((++struck))"
   (cd $struck && "$@") &
 }
