@@ -1,0 +1,144 @@
+/* lockstep cluster: one result on every layout, from memory or a stream, whole or resumed; and what it
+ * refuses.
+ */
+#include "system/run.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 2100 };
+
+static const char *const methods[] = {"kmeans", "mixture"};
+enum { METHODS = sizeof methods / sizeof methods[0] };
+
+static void configure_rows(int64_t rows, const char *more) {
+  write_dataset("data.h5", (spec_t){.rows = rows, .regression = true});
+  write_text("config.yaml",
+             "data: {file: data.h5, validation: 0.1, scaling: standard}\n"
+             "cluster: {k: 7, starts: 3, tolerance: 0.004}\n"
+             "train: {epochs: 60}\n"
+             "parallel: {shards: 11, threads: 1}\n%s",
+             more);
+}
+
+static void configure(const char *more) {
+  configure_rows(ROWS, more);
+}
+
+TestSuite(cluster, .init = place_make, .fini = place_remove);
+
+Test(cluster, the_same_bits_on_any_layout) {
+  static const struct {
+    int ranks;
+    const char *words;
+  } layouts[] = {{ALONE, "parallel.threads=3"}, {2, ""}, {3, "parallel.ranks_per_node=1 parallel.threads=2"}};
+  configure("");
+  for (int m = 0; m < METHODS; m++) {
+    run_well(ALONE, "cluster config.yaml name=one cluster.method=%s", methods[m]);
+    const outcome_t expected = outcome_of("one");
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+      run_well(layouts[i].ranks, "cluster config.yaml name=other cluster.method=%s %s", methods[m],
+               layouts[i].words);
+      const outcome_t outcome = outcome_of("other");
+      outcome_expect_same(&expected, &outcome, methods[m]);
+    }
+  }
+}
+
+/* 4410 training rows of some 120 bytes: eight times the limit, which holds two parts of 256 rows. */
+Test(cluster, data_larger_than_memory_gives_the_same_bits) {
+  static const char *const ways[] = {"k-means++", "k-means||", "random"};
+  configure_rows(4900, "");
+  for (int i = 0; i < 3; i++) {
+    run_well(ALONE, "cluster config.yaml name=memory cluster.init=%s", ways[i]);
+    const outcome_t expected = outcome_of("memory");
+    run_well(i == 0 ? 2 : ALONE,
+             "cluster config.yaml name=streamed cluster.init=%s data.memory_limit=64KB parallel.threads=2",
+             ways[i]);
+    const outcome_t outcome = outcome_of("streamed");
+    outcome_expect_same(&expected, &outcome, ways[i]);
+  }
+}
+
+Test(cluster, a_resumed_run_has_the_same_bits) {
+  configure("checkpoint: {every: 1 epochs}\n");
+  for (int m = 0; m < METHODS; m++) {
+    run_well(ALONE, "cluster config.yaml name=whole cluster.method=%s", methods[m]);
+    const outcome_t expected = outcome_of("whole");
+    for (int epochs = 1; epochs < 7; epochs += 3) {
+      run_well(ALONE, "cluster config.yaml name=parts cluster.method=%s train.epochs=%d", methods[m], epochs);
+      run_well(epochs == 4 ? 3 : ALONE, "cluster config.yaml name=parts cluster.method=%s --resume",
+               methods[m]);
+      const outcome_t outcome = outcome_of("parts");
+      outcome_expect_same(&expected, &outcome, methods[m]);
+    }
+  }
+}
+
+/* A time limit that is over before the first iteration is: one epoch is done, and the rest later. */
+Test(cluster, a_time_limit_saves_and_ends_with_75) {
+  configure("");
+  run_well(ALONE, "cluster config.yaml name=whole");
+  const outcome_t expected = outcome_of("whole");
+  result_t result = run(ALONE, "cluster config.yaml name=parts train.time_limit=0.001");
+  cr_expect_eq(result.code, 75, "%d: %s", result.code, result.err);
+  run_well(ALONE, "cluster config.yaml name=parts --resume");
+  const outcome_t outcome = outcome_of("parts");
+  outcome_expect_same(&expected, &outcome, "stopped by the clock");
+}
+
+/* The model has the lowest objective of all starts, also where no checkpoint is kept. */
+Test(cluster, the_best_start_is_kept) {
+  int earlier = 0;
+  configure("");
+  for (int seed = 1; seed <= 3; seed++) {
+    char step[64], text[4096];
+    run_well(ALONE, "cluster config.yaml name=kept cluster.starts=4 train.seed=%d", seed);
+    const outcome_t kept = outcome_of("kept");
+    snprintf(text, sizeof text, "%s", file_text("runs/kept/summary.json"));
+    json_value(text, "model_step", step);
+    double least = kept.train_loss[0];
+    for (int64_t i = 1; i < kept.epochs; i++)
+      if (kept.train_loss[i] < least) least = kept.train_loss[i];
+    cr_expect_eq(kept.train_loss[atoi(step) - 1], least, "seed %d: step %s", seed, step);
+    earlier += atoi(step) < kept.epochs;
+    run_well(ALONE, "cluster config.yaml name=not-kept cluster.starts=4 train.seed=%d checkpoint.every=never",
+             seed);
+    const outcome_t not_kept = outcome_of("not-kept");
+    cr_expect_str_eq(kept.checksum, not_kept.checksum, "seed %d", seed);
+  }
+  cr_expect_gt(earlier, 0, "the last start was always the best");
+}
+
+Test(cluster, mistakes_are_refused_in_words) {
+  static const struct {
+    const char *words, *message;
+    int code;
+  } cases[] = {
+      {"cluster.k=0", "cluster.k: say how many clusters", 2},
+      {"cluster.k=5000", "fewer than cluster.k=5000", 3},
+      {"cluster.method=mean", "cluster.method", 2},
+      {"cluster.covariance=tied", "cluster.covariance", 2},
+      {"optimizer.name=sgd", "has no effect in `lockstep cluster`", 2},
+      {"loss=mse", "loss: what cluster.method=kmeans makes small is distortion", 2},
+      {"model.layers='[dense: 7]'", "model.layers: with cluster.method=kmeans the network is one layer", 2},
+      {"model.layers='[centres: 6]'", "6 units, but cluster.k is 7", 2},
+      {"parallel.reduce=mpi", "parallel.reduce", 2},
+      {"train.precision=bf16", "train.precision", 2},
+  };
+  configure("");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const result_t result = run(i == 1 ? 2 : ALONE, "cluster config.yaml %s", cases[i].words);
+    cr_expect_eq(result.code, cases[i].code, "%s: %d: %s", cases[i].words, result.code, result.err);
+    cr_expect_not_null(strstr(result.err, cases[i].message), "%s: %s", cases[i].words, result.err);
+  }
+}
+
+/* A sweep over the number of clusters takes the network of each. */
+Test(cluster, a_sweep_varies_the_number) {
+  configure("");
+  const result_t result = run_well(ALONE, "sweep config.yaml cluster.k=2,5 --metric train_loss");
+  cr_expect_not_null(strstr(result.out, "5"), "%s", result.out);
+}
