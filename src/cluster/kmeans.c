@@ -1,13 +1,21 @@
-/* Lloyd's iteration. A pass gives each row to the nearest centre, and adds up in double, by the tree: the
- * weights of the rows of each centre, and their sums. From these follow the next centres, and the objective
- * without a further look at the rows: with S_k the sum of the rows of centre c_k and n_k their weight,
+/* Lloyd's iteration. A pass gives each row to the nearest centre, and adds up the rows of each cluster,
+ * exactly (exact.h). From the sums follow the next centres, and the objective without a further look at the
+ * rows: with m the mean of all rows, S_k the sum of x − m over the rows of centre c_k, and n_k their weight,
  *
- *   Σ w ‖x − c‖²  =  Σ w ‖x‖²  −  2 Σ_k c_k·S_k  +  Σ_k n_k ‖c_k‖².
+ *   Σ w ‖x − c‖²  =  Σ w ‖x − m‖²  −  2 Σ_k (c_k − m)·S_k  +  Σ_k n_k ‖c_k − m‖².
+ *
+ * Most rows stay where they are, and that can be known without looking at them (Hamerly: "Making k-means even
+ * faster", 2010). For each row there is an upper bound u of the distance to its centre, and a lower bound l
+ * of the distance to every other centre. When centres move, u grows by the way of the row's centre, and l
+ * shrinks by the longest way of another centre. While u < l nothing has changed for the row. Otherwise its
+ * distances are computed. Bounds allow for rounding, so the choice is always that of a pass over all
+ * distances, and a resumed run, which has no bounds at first, comes to the same bits.
  *
  * A centre without rows moves to the row that is farthest from its own centre; several such centres move to
  * the farthest rows. That lowers the objective, so no centre is lost. */
 #include "cluster/kmeans.h"
 
+#include "cluster/exact.h"
 #include "cluster/nearest.h"
 #include "cluster/picks.h"
 #include "cluster/seeding.h"
@@ -17,98 +25,294 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A leaf: these numbers, then the weight of each centre's rows, then the sums of each centre's rows. */
-enum { SUM_SQUARES, SUM_MOVED, SUM_WEIGHTS };
-
 enum { COLUMNS = 64 }; /* added for all rows of a block before the next columns: their sums stay in cache */
+
+/* What is known of a row: at most u from its centre, at least l from every other one. */
+typedef struct {
+  int32_t cluster;
+  float upper, lower;
+  float norm;     /* ‖x‖, rounded up */
+  double squares; /* ‖x − m‖² */
+} row_t;
+
+/* What a thread has of its own. */
+typedef struct {
+  float *x;          /* (SUMS_BLOCK, inputs): rows whose distances are computed */
+  int64_t moved;     /* rows that have changed their cluster in this pass */
+  float *most;       /* (inputs): the largest |x| of each column */
+  float most_weight; /* the largest weight; 0: all are 1 */
+} desk_t;
+
+/* How far the centres have moved since the last pass. */
+typedef struct {
+  float *of; /* (k) */
+  float longest, second;
+  int32_t farthest; /* the centre that has moved farthest; -1: none has moved */
+} ways_t;
 
 typedef struct {
   fit_inputs_t in;
   int64_t k, inputs;
   nearest_t nearest;
-  sums_t *sums;     /* of leaves as above */
-  sums_t *scan;     /* passes that only look at rows */
-  double *total;    /* a leaf: of the last pass */
-  int32_t *cluster; /* (rows of this rank): the centre that each row belongs to */
-  float *norms;     /* (rows of this rank) */
-  bool has_norms;
-  bool has_clusters,
-      knows_moved; /* of the present start: clusters of rows; those of the pass before the last */
-  double squares;  /* Σ w ‖x‖² */
-  int64_t empty;   /* centres without rows in the last pass */
-  picks_t *picks;  /* room for k rows */
-  float *rows;     /* (k, inputs) */
-  float *before;   /* (k, inputs): the centres of the last pass */
+  exact_t exact;
+  sums_t *pass;  /* a pass that gathers the rows that it needs */
+  sums_t *scan;  /* a pass over all rows */
+  row_t *rows;   /* (rows of this rank) */
+  desk_t *desks; /* (threads) */
+  float *values; /* (k, inputs): the centres of the last pass */
+  float *mean;   /* (inputs): m */
+  ways_t ways;
+  bool has_mean;   /* m and the units of sums are known */
+  bool has_bounds; /* the rows' clusters and bounds are those of the last pass */
+  double squares;  /* Σ w ‖x − m‖² */
+  int64_t moved;   /* rows, by all ranks */
+  bool knows_moved;
+  int64_t empty;  /* centres without rows in the last pass */
+  picks_t *picks; /* room for k rows */
+  float *far;     /* (k, inputs) */
   seeding_t seeding;
   arena_t arena;
 } kmeans_t;
 
-/* ---- a pass ---- */
-
-static void add_row(const kmeans_t *kmeans, const sums_block_t *block, int64_t r, int64_t first, int64_t n,
-                    double *sums) {
-  const float *x = block->x + r * kmeans->inputs + first;
-  double *restrict sum = sums + kmeans->cluster[block->row + r] * kmeans->inputs + first;
-  if (block->weights == NULL) {
-    for (int64_t c = 0; c < n; c++) sum[c] += (double)x[c];
-  } else {
-    const double weight = (double)block->weights[r];
-    for (int64_t c = 0; c < n; c++) sum[c] += weight * (double)x[c];
-  }
+static double weight_of(const sums_block_t *block, int64_t r) {
+  return block->weights != NULL ? (double)block->weights[r] : 1;
 }
 
-/* In the first pass: the norms of the rows, and their squares. */
-static void add_norms(const kmeans_t *kmeans, const sums_block_t *block, double *leaf) {
-  for (int64_t r = 0; r < block->rows; r++) {
-    const double squares = squared_norm(kmeans->inputs, block->x + r * kmeans->inputs);
-    kmeans->norms[block->row + r] = norm_of(squares);
-    leaf[SUM_SQUARES] += block->weights != NULL ? (double)block->weights[r] * squares : squares;
-  }
-}
+/* ---- the mean, and the largest numbers ---- */
 
-static void add_block(void *context, const sums_block_t *block, double *leaf) {
+static void survey(void *context, const sums_block_t *block, double *leaf) {
   const kmeans_t *kmeans = context;
-  int32_t found[SUMS_BLOCK], *cluster = kmeans->cluster + block->row;
-  double *weights = leaf + SUM_WEIGHTS, *sums = weights + kmeans->k;
-  if (!kmeans->has_norms) add_norms(kmeans, block, leaf);
-  nearest_find(&kmeans->nearest, block->thread, block->rows, block->x, kmeans->norms + block->row, found);
+  desk_t *desk = &kmeans->desks[block->thread];
+  float *most = desk->most;
   for (int64_t r = 0; r < block->rows; r++) {
-    leaf[SUM_MOVED] += found[r] != cluster[r];
-    weights[found[r]] += block->weights != NULL ? (double)block->weights[r] : 1;
-    cluster[r] = found[r];
+    const float *x = block->x + r * kmeans->inputs;
+    const double weight = weight_of(block, r);
+    leaf[kmeans->inputs] += weight;
+    if (block->weights != NULL && block->weights[r] > desk->most_weight)
+      desk->most_weight = block->weights[r];
+    for (int64_t c = 0; c < kmeans->inputs; c++) {
+      const float size = fabsf(x[c]);
+      leaf[c] += weight * (double)x[c];
+      most[c] = size > most[c] ? size : most[c];
+    }
   }
-  for (int64_t first = 0; first < kmeans->inputs; first += COLUMNS) {
-    const int64_t n = kmeans->inputs - first < COLUMNS ? kmeans->inputs - first : COLUMNS;
-    for (int64_t r = 0; r < block->rows; r++) add_row(kmeans, block, r, first, n, sums);
+}
+
+/* The largest of each column over all threads and ranks: floats that are not negative are in the order of
+ * their bits. */
+static ls_status find_most(kmeans_t *kmeans, int64_t *bits, ls_error *error) {
+  const int64_t n = kmeans->inputs + 1;
+  for (int64_t c = 0; c < n; c++) {
+    float most = 0;
+    for (int t = 0; t < kmeans->in.threads; t++) {
+      const desk_t *desk = &kmeans->desks[t];
+      const float own = c < kmeans->inputs ? desk->most[c] : desk->most_weight;
+      if (own > most) most = own;
+    }
+    uint32_t word;
+    memcpy(&word, &most, sizeof word);
+    bits[c] = word;
+  }
+  TRY(world_max_i64(kmeans->in.world, bits, (size_t)n, error));
+  for (int64_t c = 0; c < n; c++) {
+    const uint32_t word = (uint32_t)bits[c];
+    memcpy(c < kmeans->inputs ? &kmeans->desks->most[c] : &kmeans->desks->most_weight, &word, sizeof word);
+  }
+  return LS_OK;
+}
+
+static ls_status find_mean(kmeans_t *kmeans, ls_error *error) {
+  const size_t n = (size_t)kmeans->inputs + 1;
+  const sums_inputs_t inputs = {.world = kmeans->in.world,
+                                .gather = kmeans->in.gather,
+                                .threads = kmeans->in.threads,
+                                .elements = n,
+                                .everywhere = true};
+  sums_t *sums = NULL;
+  double *total = malloc(n * sizeof *total);
+  int64_t *bits = malloc(n * sizeof *bits);
+  ls_status status =
+      total == NULL || bits == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a mean") : LS_OK;
+  TRY_OR_DONE(world_agree(kmeans->in.world, status, error));
+  TRY_OR_DONE(sums_create(&inputs, &sums, error));
+  TRY_OR_DONE(sums_run(sums, survey, kmeans, total, error));
+  TRY_OR_DONE(find_most(kmeans, bits, error));
+  for (int64_t c = 0; c < kmeans->inputs; c++) total[c] = (double)(float)(total[c] / total[kmeans->inputs]);
+  exact_scale(&kmeans->exact, kmeans->in.gather->split->partition.rows, total, kmeans->desks->most,
+              kmeans->desks->most_weight);
+  kmeans->has_mean = true;
+done:
+  sums_destroy(&sums);
+  free(total);
+  free(bits);
+  return status;
+}
+
+/* ---- distances of some rows ---- */
+
+/* A little more, and less, than the square root of a number that may be negative by rounding. */
+static float root_above(double square) {
+  return square > 0 ? (float)(sqrt(square) * (1 + 0x1p-20)) : 0;
+}
+
+static float root_below(double square) {
+  return square > 0 ? (float)(sqrt(square) * (1 - 0x1p-20)) : 0;
+}
+
+/* With a score −½‖x − c‖² + ½‖x − m‖², ‖x − c‖² is ‖x − m‖² less twice the score. */
+static void set_bounds(row_t *row, const score_t *score) {
+  const double room = 4 * score->error + 0x1p-40 * row->squares;
+  row->upper = root_above(row->squares - 2 * score->best + room);
+  row->lower = root_below(row->squares - 2 * score->second - room);
+}
+
+/* Finds the clusters of n rows of the block, whose numbers in the block are in `which`; x (n, inputs). */
+static void find_rows(const kmeans_t *kmeans, const sums_block_t *block, const int32_t *which, int64_t n,
+                      const float *x, bool is_first) {
+  int32_t found[SUMS_BLOCK], before[SUMS_BLOCK];
+  float norms[SUMS_BLOCK] = {0};
+  score_t scores[SUMS_BLOCK];
+  row_t *rows = kmeans->rows + block->row;
+  for (int64_t i = 0; i < n; i++) norms[i] = rows[which[i]].norm;
+  nearest_find(&kmeans->nearest, block->thread, n, x, norms, found, scores);
+  for (int64_t i = 0; i < n; i++) {
+    row_t *row = &rows[which[i]];
+    before[i] = row->cluster;
+    row->cluster = found[i];
+    set_bounds(row, &scores[i]);
+    kmeans->desks[block->thread].moved += found[i] != before[i];
+  }
+  for (int64_t first = 0; first < kmeans->inputs && is_first; first += COLUMNS) {
+    const int64_t columns = kmeans->inputs - first < COLUMNS ? kmeans->inputs - first : COLUMNS;
+    for (int64_t i = 0; i < n; i++)
+      exact_add(&kmeans->exact, block->thread, found[i], x + i * kmeans->inputs, weight_of(block, which[i]),
+                first, columns);
+  }
+  for (int64_t i = 0; i < n && !is_first; i++) {
+    const float *row = x + i * kmeans->inputs;
+    const double weight = weight_of(block, which[i]);
+    if (found[i] == before[i]) continue;
+    exact_remove(&kmeans->exact, block->thread, before[i], row, weight);
+    exact_add(&kmeans->exact, block->thread, found[i], row, weight, 0, kmeans->inputs);
+  }
+}
+
+/* ---- passes ---- */
+
+/* In the first pass of all: the norms of the rows. */
+static void find_norms(const kmeans_t *kmeans, const sums_block_t *block, double *leaf) {
+  for (int64_t r = 0; r < block->rows; r++) {
+    const float *x = block->x + r * kmeans->inputs;
+    row_t *row = &kmeans->rows[block->row + r];
+    row->norm = norm_of(squared_norm(kmeans->inputs, x));
+    row->squares = squared_distance(kmeans->inputs, x, kmeans->mean);
+    *leaf += weight_of(block, r) * row->squares;
+  }
+}
+
+/* A pass over all distances. */
+static void look_at_all(void *context, const sums_block_t *block, double *leaf) {
+  const kmeans_t *kmeans = context;
+  int32_t which[SUMS_BLOCK];
+  find_norms(kmeans, block, leaf);
+  for (int64_t r = 0; r < block->rows; r++) which[r] = (int32_t)r;
+  find_rows(kmeans, block, which, block->rows, block->x, true);
+}
+
+/* Moves the bounds of a block's rows. Returns how many rows may have another centre now, and their numbers.
+ */
+static int64_t move_bounds(const kmeans_t *kmeans, const sums_block_t *block, int32_t *which) {
+  row_t *rows = kmeans->rows + block->row;
+  int64_t n = 0;
+  for (int64_t r = 0; r < block->rows; r++) {
+    const int32_t own = rows[r].cluster;
+    const float other = own == kmeans->ways.farthest ? kmeans->ways.second : kmeans->ways.longest;
+    const float upper = (rows[r].upper + kmeans->ways.of[own]) * (1 + 0x1p-20F);
+    const float lower = (rows[r].lower - other) * (1 - 0x1p-20F);
+    rows[r].upper = upper;
+    rows[r].lower = lower > 0 ? lower : 0;
+    if (!(upper * (1 + 0x1p-16F) < rows[r].lower)) which[n++] = (int32_t)r;
+  }
+  return n;
+}
+
+/* A pass over the distances that may have changed what a row belongs to. */
+static void look_at_some(void *context, const sums_block_t *block, double *leaf) {
+  const kmeans_t *kmeans = context;
+  float *x = kmeans->desks[block->thread].x;
+  int32_t which[SUMS_BLOCK];
+  uint32_t resident[SUMS_BLOCK];
+  (void)leaf;
+  const int64_t n = move_bounds(kmeans, block, which);
+  if (n == 0) return;
+  for (int64_t i = 0; i < n; i++) resident[i] = (uint32_t)(block->resident + which[i]);
+  gather_features(kmeans->in.gather, resident, n, x);
+  find_rows(kmeans, block, which, n, x, false);
+}
+
+static void find_ways(kmeans_t *kmeans, const float *values) {
+  ways_t *ways = &kmeans->ways;
+  ways->longest = ways->second = 0;
+  ways->farthest = -1;
+  for (int64_t k = 0; k < kmeans->k; k++) {
+    const float way = root_above(
+        squared_distance(kmeans->inputs, values + k * kmeans->inputs, kmeans->values + k * kmeans->inputs));
+    ways->of[k] = way;
+    if (way > ways->longest) {
+      ways->second = ways->longest;
+      ways->longest = way;
+      ways->farthest = (int32_t)k;
+    } else if (way > ways->second) {
+      ways->second = way;
+    }
   }
 }
 
 static double find_objective(const kmeans_t *kmeans, const float *values) {
-  const double *weights = kmeans->total + SUM_WEIGHTS, *sums = weights + kmeans->k;
   double objective = kmeans->squares;
   for (int64_t k = 0; k < kmeans->k; k++) {
-    const double *sum = sums + k * kmeans->inputs;
-    const float *centre = values + k * kmeans->inputs;
     double product = 0, squares = 0;
     for (int64_t c = 0; c < kmeans->inputs; c++) {
-      product += (double)centre[c] * sum[c];
-      squares += (double)centre[c] * (double)centre[c];
+      const double centre = (double)values[k * kmeans->inputs + c] - kmeans->exact.mean[c];
+      product += centre * exact_sum(&kmeans->exact, k, c);
+      squares += centre * centre;
     }
-    objective += weights[k] * squares - 2 * product;
+    objective += exact_weight(&kmeans->exact, k) * squares - 2 * product;
   }
   return fmax(0, objective);
 }
 
+static ls_status run_pass(kmeans_t *kmeans, ls_error *error) {
+  const bool is_first = !kmeans->has_bounds;
+  double squares = 0;
+  kmeans->moved = 0;
+  exact_begin(&kmeans->exact);
+  for (int t = 0; t < kmeans->in.threads; t++) kmeans->desks[t].moved = 0;
+  if (is_first)
+    TRY(sums_run(kmeans->scan, look_at_all, kmeans, &squares, error));
+  else
+    TRY(sums_run(kmeans->pass, look_at_some, kmeans, &squares, error));
+  TRY(exact_end(&kmeans->exact, kmeans->in.world, !is_first, error));
+  for (int t = 0; t < kmeans->in.threads; t++) kmeans->moved += kmeans->desks[t].moved;
+  TRY(world_sum_i64(kmeans->in.world, &kmeans->moved, 1, error));
+  if (is_first) kmeans->squares = squares;
+  kmeans->knows_moved = !is_first;
+  kmeans->has_bounds = true;
+  return LS_OK;
+}
+
 static ls_status look(void *own, const float *values, double *objective, ls_error *error) {
   kmeans_t *kmeans = own;
-  nearest_set(&kmeans->nearest, values, kmeans->k);
-  TRY(sums_run(kmeans->sums, add_block, kmeans, kmeans->total, error));
-  if (!kmeans->has_norms) kmeans->squares = kmeans->total[SUM_SQUARES];
-  kmeans->has_norms = true;
-  kmeans->knows_moved = kmeans->has_clusters;
-  kmeans->has_clusters = true;
+  if (!kmeans->has_mean) {
+    TRY(find_mean(kmeans, error));
+    for (int64_t c = 0; c < kmeans->inputs; c++) kmeans->mean[c] = (float)kmeans->exact.mean[c];
+  }
+  if (kmeans->has_bounds) find_ways(kmeans, values);
+  memcpy(kmeans->values, values, (size_t)(kmeans->k * kmeans->inputs) * sizeof *values);
+  nearest_set(&kmeans->nearest, kmeans->values, kmeans->k, kmeans->exact.mean);
+  TRY(run_pass(kmeans, error));
   kmeans->empty = 0;
-  for (int64_t k = 0; k < kmeans->k; k++) kmeans->empty += !(kmeans->total[SUM_WEIGHTS + k] > 0);
+  for (int64_t k = 0; k < kmeans->k; k++) kmeans->empty += !(exact_weight(&kmeans->exact, k) > 0);
   *objective = find_objective(kmeans, values);
   return LS_OK;
 }
@@ -120,9 +324,9 @@ static void offer_far_rows(void *context, const sums_block_t *block, double *lea
   (void)leaf;
   for (int64_t r = 0; r < block->rows; r++) {
     const float *x = block->x + r * kmeans->inputs;
-    const float *centre = kmeans->nearest.plain + kmeans->cluster[block->row + r] * kmeans->inputs;
+    const float *centre = kmeans->values + kmeans->rows[block->row + r].cluster * kmeans->inputs;
     const double distance = squared_distance(kmeans->inputs, x, centre);
-    if ((block->weights == NULL || block->weights[r] > 0) && distance > 0)
+    if (weight_of(block, r) > 0 && distance > 0)
       picks_offer(kmeans->picks, block->thread, -distance, block->number + r, x);
   }
 }
@@ -133,33 +337,31 @@ static ls_status fill_empty(kmeans_t *kmeans, float *values, ls_error *error) {
   double nothing = 0;
   picks_begin(kmeans->picks, kmeans->empty);
   TRY(sums_run(kmeans->scan, offer_far_rows, kmeans, &nothing, error));
-  TRY(picks_collect(kmeans->picks, kmeans->rows, NULL, &found, error));
+  TRY(picks_collect(kmeans->picks, kmeans->far, NULL, &found, error));
   if (found == 0) return seeding_too_few(&kmeans->in, kmeans->k - kmeans->empty, error);
   for (int64_t k = 0; k < kmeans->k && next < found; k++)
-    if (!(kmeans->total[SUM_WEIGHTS + k] > 0))
-      memcpy(values + k * kmeans->inputs, kmeans->rows + next++ * kmeans->inputs,
+    if (!(exact_weight(&kmeans->exact, k) > 0))
+      memcpy(values + k * kmeans->inputs, kmeans->far + next++ * kmeans->inputs,
              (size_t)kmeans->inputs * sizeof *values);
   return LS_OK;
 }
 
 static ls_status improve(void *own, int64_t epoch, float *values, ls_error *error) {
   kmeans_t *kmeans = own;
-  const double *weights = kmeans->total + SUM_WEIGHTS, *sums = weights + kmeans->k;
   (void)epoch;
-  if (kmeans->empty > 0) { /* which looks at the centres before they move */
-    memcpy(kmeans->before, values, (size_t)(kmeans->k * kmeans->inputs) * sizeof *values);
-    kmeans->nearest.plain = kmeans->before;
-    TRY(fill_empty(kmeans, values, error));
+  if (kmeans->empty > 0) TRY(fill_empty(kmeans, values, error));
+  for (int64_t k = 0; k < kmeans->k; k++) {
+    const double weight = exact_weight(&kmeans->exact, k);
+    for (int64_t c = 0; c < kmeans->inputs && weight > 0; c++)
+      values[k * kmeans->inputs + c] =
+          (float)(kmeans->exact.mean[c] + exact_sum(&kmeans->exact, k, c) / weight);
   }
-  for (int64_t k = 0; k < kmeans->k; k++)
-    for (int64_t c = 0; c < kmeans->inputs && weights[k] > 0; c++)
-      values[k * kmeans->inputs + c] = (float)(sums[k * kmeans->inputs + c] / weights[k]);
   return LS_OK;
 }
 
 static ls_status seed(void *own, int64_t start, float *values, ls_error *error) {
   kmeans_t *kmeans = own;
-  kmeans->has_clusters = false;
+  kmeans->has_bounds = false;
   return seeding_run(&kmeans->seeding, start, values, error);
 }
 
@@ -169,11 +371,11 @@ static bool has_settled(const settings_t *settings, double before, double now) {
 
 static void describe(const void *own, char *text, size_t size) {
   const kmeans_t *kmeans = own;
-  const double rows = kmeans->total[SUM_MOVED];
   char number[32], moved[64] = "", empty[64] = "";
-  snprintf(number, sizeof number, "%.0f", rows);
-  if (rows >= 1000) text_write_grouped(rows, number, sizeof number);
-  if (kmeans->knows_moved) snprintf(moved, sizeof moved, "%s row%s moved", number, rows == 1 ? "" : "s");
+  snprintf(number, sizeof number, "%" PRId64, kmeans->moved);
+  if (kmeans->moved >= 1000) text_write_grouped((double)kmeans->moved, number, sizeof number);
+  if (kmeans->knows_moved)
+    snprintf(moved, sizeof moved, "%s row%s moved", number, kmeans->moved == 1 ? "" : "s");
   if (kmeans->empty > 0)
     snprintf(empty, sizeof empty, "%s%" PRId64 " cluster%s without rows", moved[0] != '\0' ? ", " : "",
              kmeans->empty, kmeans->empty == 1 ? "" : "s");
@@ -184,15 +386,23 @@ static void describe(const void *own, char *text, size_t size) {
 
 static ls_status make_arrays(kmeans_t *kmeans, ls_error *error) {
   const size_t rows = (size_t)kmeans->in.gather->split->rows, values = (size_t)(kmeans->k * kmeans->inputs);
+  const size_t threads = (size_t)kmeans->in.threads, inputs = (size_t)kmeans->inputs;
   arena_t *arena = &kmeans->arena;
-  kmeans->total = arena_new(arena, SUM_WEIGHTS + (size_t)kmeans->k + values, sizeof *kmeans->total);
-  kmeans->cluster = arena_new(arena, rows, sizeof *kmeans->cluster);
-  kmeans->norms = arena_new(arena, rows, sizeof *kmeans->norms);
-  kmeans->rows = arena_new(arena, values, sizeof *kmeans->rows);
-  kmeans->before = arena_new(arena, values, sizeof *kmeans->before);
-  if (kmeans->total == NULL || kmeans->cluster == NULL || kmeans->norms == NULL || kmeans->rows == NULL ||
-      kmeans->before == NULL)
-    return error_set(error, LS_NO_MEMORY, "no memory for the clusters of %zu rows", rows);
+  kmeans->rows = arena_new(arena, rows, sizeof *kmeans->rows);
+  kmeans->desks = arena_new(arena, threads, sizeof *kmeans->desks);
+  kmeans->values = arena_new(arena, values, sizeof *kmeans->values);
+  kmeans->ways.of = arena_new(arena, (size_t)kmeans->k, sizeof *kmeans->ways.of);
+  kmeans->far = arena_new(arena, values, sizeof *kmeans->far);
+  kmeans->mean = arena_new(arena, inputs, sizeof *kmeans->mean);
+  bool is_there = kmeans->rows != NULL && kmeans->desks != NULL && kmeans->values != NULL &&
+                  kmeans->ways.of != NULL && kmeans->far != NULL && kmeans->mean != NULL;
+  for (size_t t = 0; t < threads && is_there; t++) {
+    kmeans->desks[t].x = arena_new(arena, SUMS_BLOCK * inputs, sizeof(float));
+    kmeans->desks[t].most = arena_new(arena, inputs, sizeof(float));
+    is_there = kmeans->desks[t].x != NULL && kmeans->desks[t].most != NULL;
+  }
+  if (!is_there) return error_set(error, LS_NO_MEMORY, "no memory for the clusters of %zu rows", rows);
+  TRY(exact_create(kmeans->k, kmeans->inputs, kmeans->in.threads, arena, &kmeans->exact, error));
   return nearest_create(kmeans->k, kmeans->inputs, kmeans->in.threads, arena, &kmeans->nearest, error);
 }
 
@@ -202,21 +412,18 @@ static void destroy(void *own) {
   seeding_free(&kmeans->seeding);
   picks_destroy(&kmeans->picks);
   sums_destroy(&kmeans->scan);
-  sums_destroy(&kmeans->sums);
+  sums_destroy(&kmeans->pass);
   arena_free(&kmeans->arena);
   free(kmeans);
 }
 
 static ls_status make_sums(kmeans_t *kmeans, ls_error *error) {
   const fit_inputs_t *in = &kmeans->in;
-  sums_inputs_t inputs = {.world = in->world,
-                          .gather = in->gather,
-                          .threads = in->threads,
-                          .elements = SUM_WEIGHTS + (size_t)(kmeans->k * (1 + kmeans->inputs)),
-                          .everywhere = true};
-  TRY(sums_create(&inputs, &kmeans->sums, error));
-  inputs.elements = 1;
+  sums_inputs_t inputs = {
+      .world = in->world, .gather = in->gather, .threads = in->threads, .elements = 1, .everywhere = true};
   TRY(sums_create(&inputs, &kmeans->scan, error));
+  inputs.gathers_some = true;
+  TRY(sums_create(&inputs, &kmeans->pass, error));
   TRY(picks_create(in->world, kmeans->k, kmeans->inputs, in->threads, &kmeans->picks, error));
   return seeding_create(in, kmeans->scan, kmeans->picks, &kmeans->seeding, error);
 }

@@ -73,13 +73,16 @@ static void find_mean(nearest_t *nearest) {
     nearest->mean[i] = (double)(float)(nearest->mean[i] / (double)nearest->centres);
 }
 
-void nearest_set(nearest_t *nearest, const float *centres, int64_t n) {
+void nearest_set(nearest_t *nearest, const float *centres, int64_t n, const double *mean) {
   const int64_t inputs = nearest->inputs;
   const size_t floats = (size_t)nearest->layout.out * (size_t)inputs;
   nearest->centres = n;
   nearest->plain = centres;
   nearest->norm = nearest->offset = 0;
-  find_mean(nearest);
+  if (mean != NULL)
+    memcpy(nearest->mean, mean, (size_t)inputs * sizeof *mean);
+  else
+    find_mean(nearest);
   memset(nearest->shifted, 0, floats * sizeof *nearest->shifted);
   for (int64_t k = 0; k < n; k++) {
     double squares = 0, product = 0;
@@ -142,7 +145,7 @@ static int32_t nearest_of_best(const nearest_t *nearest, const float *scores, do
 }
 
 void nearest_find(const nearest_t *nearest, int thread, int64_t rows, const float *x, const float *norms,
-                  int32_t *out) {
+                  int32_t *out, score_t *scores_out) {
   const int64_t outputs = nearest->layout.out;
   const double unit = 2.02 * (double)(nearest->inputs + 4) * 0x1p-24;
   float *scores = nearest->scores[thread];
@@ -153,6 +156,7 @@ void nearest_find(const nearest_t *nearest, int thread, int64_t rows, const floa
     const two_best_t two = two_best(outputs, row);
     const double bound = unit * ((double)norms[r] * nearest->norm + nearest->offset);
     out[r] = two.place;
+    if (scores_out != NULL) scores_out[r] = (score_t){(double)two.best, (double)two.second, bound};
     if (!((double)two.best - (double)two.second > bound))
       out[r] = nearest_of_best(nearest, row, (double)two.best - bound, x + r * nearest->inputs);
   }

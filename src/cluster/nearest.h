@@ -1,7 +1,7 @@
 /* The nearest of K centres for each row of a block.
  *
- * The score of centre c for row x is x·c' + s with c' = c − m, s = −½‖c'‖² − m·c', and m the mean of all
- * centres: up to a number that is the same for all centres, −½‖x − c‖². So all scores of a block are one
+ * The score of centre c for row x is x·c' + s with c' = c − m, s = −½‖c'‖² − m·c', and m a row amid all
+ * rows or centres: −½‖x − c‖² + ½‖x − m‖². So all scores of a block are one
  * product of matrices, in floats. Taking m off makes them more precise when rows are far from 0.
  *
  * Rounding could choose another centre than the nearest one if two are almost as near. The error of a score
@@ -33,13 +33,20 @@ typedef struct {
 ls_status nearest_create(int64_t centres, int64_t inputs, int threads, arena_t *arena, nearest_t *out,
                          ls_error *error);
 
-/* Takes n centres (n, inputs), at most those there is room for; borrowed until the next call. */
-void nearest_set(nearest_t *nearest, const float *centres, int64_t n);
+/* Takes n centres (n, inputs), at most those there is room for; borrowed until the next call. mean (inputs):
+ * m, of whole floats; NULL: the mean of the centres. */
+void nearest_set(nearest_t *nearest, const float *centres, int64_t n, const double *mean);
 
-/* out (rows): the number of the nearest centre. norms (rows): ‖x‖, not rounded down
+/* What is known of the best scores of a row: every other centre's score is at most second + error, that of
+ * the nearest centre at least best - error. */
+typedef struct {
+  double best, second, error;
+} score_t;
+
+/* out (rows): the number of the nearest centre. scores (rows), or NULL. norms (rows): ‖x‖, not rounded down
  * (norm_of). Thread-safe for different threads. */
 void nearest_find(const nearest_t *nearest, int thread, int64_t rows, const float *x, const float *norms,
-                  int32_t *out);
+                  int32_t *out, score_t *scores);
 
 /* ‖x − c‖² and ‖x‖² in double. Pure. */
 double squared_distance(int64_t n, const float *x, const float *c);

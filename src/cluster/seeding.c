@@ -50,7 +50,7 @@ static void draw_rows(void *context, const sums_block_t *block, double *leaf) {
   picks_uniform(&stream, block->number, block->rows, u);
   if (seeding->n_new > 1)
     nearest_find(&seeding->nearest, block->thread, block->rows, block->x, seeding->norms + block->row,
-                 nearest);
+                 nearest, NULL);
   for (int64_t r = 0; r < block->rows; r++) {
     const float *x = block->x + r * seeding->inputs;
     double weight = block->weights != NULL ? (double)block->weights[r] : 1;
@@ -78,7 +78,7 @@ static ls_status draw(seeding_t *seeding, int64_t n, float *rows, int64_t *found
 static void add_centres(seeding_t *seeding, const float *centres, int64_t n) {
   seeding->n_new = n;
   if (n > 1)
-    nearest_set(&seeding->nearest, centres, n);
+    nearest_set(&seeding->nearest, centres, n, NULL);
   else
     seeding->nearest.plain = centres;
 }
@@ -124,7 +124,8 @@ static ls_status draw_one_by_one(seeding_t *seeding, float *centres, ls_error *e
 static void count_rows(void *context, const sums_block_t *block, double *leaf) {
   const seeding_t *seeding = context;
   int32_t nearest[SUMS_BLOCK];
-  nearest_find(&seeding->nearest, block->thread, block->rows, block->x, seeding->norms + block->row, nearest);
+  nearest_find(&seeding->nearest, block->thread, block->rows, block->x, seeding->norms + block->row, nearest,
+               NULL);
   for (int64_t r = 0; r < block->rows; r++)
     leaf[nearest[r]] += block->weights != NULL ? (double)block->weights[r] : 1;
 }
@@ -176,7 +177,7 @@ static ls_status draw_many_at_once(seeding_t *seeding, float *centres, ls_error 
     n += found;
   }
   if (n < seeding->k) return seeding_too_few(&seeding->in, n, error);
-  nearest_set(&seeding->nearest, seeding->chosen, n);
+  nearest_set(&seeding->nearest, seeding->chosen, n, NULL);
   TRY(sums_run(seeding->counts, count_rows, seeding, seeding->weights, error));
   return choose_among(seeding, n, seeding->weights + 1 + ROUNDS * seeding->k, centres, error);
 }

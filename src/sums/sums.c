@@ -53,7 +53,8 @@ static void gather_block(const sums_t *sums, const duty_t *duty, int64_t residen
   const worker_t *worker = duty->worker;
   int64_t begin = (int64_t)share_begin((size_t)rows, duty, duty->thread);
   int64_t end = (int64_t)share_begin((size_t)rows, duty, duty->thread + 1);
-  gather_range(sums->in.gather, resident + begin, end - begin, worker->x + begin * sums->inputs);
+  if (!sums->in.gathers_some)
+    gather_range(sums->in.gather, resident + begin, end - begin, worker->x + begin * sums->inputs);
   for (int64_t r = begin; r < end && split->weights != NULL; r++)
     worker->weights[r] = row_weight(split, resident + r) * split->factors[0];
   for (int64_t r = begin; r < end && sums->in.wants_targets; r++) {
@@ -75,12 +76,13 @@ static void add_rows(const sums_t *sums, const duty_t *duty, const summand_t *su
   const int64_t before = shard_first(sums->split->partition, sums->split->first_shard);
   for (int64_t at = first; at < end; at += SUMS_BLOCK) {
     const int64_t rows = end - at < SUMS_BLOCK ? end - at : SUMS_BLOCK;
-    const sums_block_t block = {.x = worker->x,
+    const sums_block_t block = {.x = sums->in.gathers_some ? NULL : worker->x,
                                 .targets = sums->in.wants_targets ? worker->targets : NULL,
                                 .weights = sums->split->weights != NULL ? worker->weights : NULL,
                                 .rows = rows,
                                 .row = at,
                                 .number = before + at,
+                                .resident = resident + at,
                                 .thread = sums->in.together ? duty->thread : omp_get_thread_num()};
     gather_block(sums, duty, resident + at, rows);
     meet(duty);

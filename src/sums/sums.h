@@ -35,12 +35,13 @@ enum { SUMS_BLOCK = 128 }; /* most rows of a block */
 
 /* Consecutive rows of one shard. */
 typedef struct {
-  const float *x;       /* (rows, inputs): as the network sees them */
+  const float *x;       /* (rows, inputs): as the network sees them; NULL if the caller gathers */
   const float *targets; /* (rows, width of the split) as a loss takes them; NULL unless they are wanted */
   const float *weights; /* (rows): weights of mean 1; NULL: all 1 */
   int64_t rows;         /* 1 to SUMS_BLOCK */
   int64_t row;          /* the first one's number among this rank's rows, from 0 */
   int64_t number;       /* the first one's number among all rows of the split */
+  int64_t resident;     /* and in memory, for gather_features */
   int thread;           /* which calls, from 0: for memory of its own */
 } sums_block_t;
 
@@ -57,6 +58,7 @@ typedef struct {
   size_t elements;    /* of a leaf: at least 1 */
   bool together;      /* see above */
   bool wants_targets; /* of the split, which has some */
+  bool gathers_some;  /* blocks come without x, since `add` gathers only some rows by itself */
   bool everywhere;    /* the total is wanted on every rank, else only on rank 0 */
 } sums_inputs_t;
 
