@@ -166,8 +166,8 @@ Test(gaussians, rows_count_by_their_weights) {
     fit_begin(&fit, kind, 0);
     fit_begin(&twice, kind, 0);
     for (int r = 0; r < ROWS; r++) {
-      const int from = r < ROWS / 2 ? r : r - ROWS / 2;
-      weights[r] = r < ROWS / 2 ? 2 : 0;
+      const int third = ROWS / 3, from = r < third ? r : r - third; /* the first third is there twice */
+      weights[r] = r < third ? 2 : r < 2 * third ? 1 : 0;
       ones[r] = 1;
       memcpy(twice.x + r * D, fit.x + from * D, D * sizeof *fit.x);
     }
