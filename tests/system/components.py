@@ -3,6 +3,7 @@
 components.py make             writes rows.h5 (train, test), rows that vary little in most directions, weights, a constant
                                column and a copy of another; and narrow.h5, nine rows of twelve features
 components.py span ONE TWO     the second layer of the network ONE spans what the first of the components TWO spans
+components.py basis ONE TWO    the basis pca of the network ONE is what the components TWO are
 components.py check NAME ...   compares runs/NAME with NumPy: figures in the file to 1e-6, NAME-scores.h5 and
                                NAME-rows.h5, predictions of the test rows
 """
@@ -35,7 +36,7 @@ def same(what, found, wanted, tolerance=1e-6):
     assert error < tolerance, f"{what}: {error}"
 
 
-def check(name, weighted, whiten):
+def check(name, weighted, whiten, share):
     with h5py.File("rows.h5") as file:
         x, test = file["train/x"][:].astype(float), file["test/x"][:].astype(float)
         weight = file["train/weight"][:].astype(float) if weighted else np.ones(len(x))
@@ -47,6 +48,8 @@ def check(name, weighted, whiten):
     values, vectors = values[::-1], vectors[:, ::-1].T
     with h5py.File(f"runs/{name}/model.h5") as file:
         n = len(file["components/explained_variance"])
+        least = int((np.cumsum(values) / values.sum() <= share).sum()) + 1
+        assert share == 0 or n == least, f"{n} components, not {least}, explain more than {share}"
         weights = file["parameters/dense1/weight"][:]
         sign = np.sign((weights * vectors[:n]).sum(1))[:, None]
         scale = np.sqrt(values[:n])[:, None] if whiten else 1
@@ -73,9 +76,16 @@ def span(network, components):
     assert cosines.min() > 0.9999, f"cosines of the angles between the subspaces: {cosines}"
 
 
+def basis(network, components):
+    """The basis of a network holds what a run of components found, although it was fitted on its own."""
+    with h5py.File(f"runs/{network}/model.h5") as file, h5py.File(f"runs/{components}/model.h5") as other:
+        assert np.array_equal(file["basis/origin"][:], other["components/mean"][:].astype(np.float32))
+        assert np.array_equal(file["basis/centres"][:], other["parameters/dense1/weight"][:])
+
+
 if sys.argv[1] == "make":
     make()
-elif sys.argv[1] == "span":
-    span(*sys.argv[2:])
+elif sys.argv[1] in ("span", "basis"):
+    {"span": span, "basis": basis}[sys.argv[1]](*sys.argv[2:])
 else:
-    check(sys.argv[2], "weighted" in sys.argv, "whiten" in sys.argv)
+    check(sys.argv[2], "weighted" in sys.argv, "whiten" in sys.argv, float(sys.argv[-1]) if sys.argv[-1][0] == "0" else 0)

@@ -32,9 +32,20 @@ Test(components, are_those_of_numpy) {
   if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
   compare("exact", "components.method=exact", "");
   compare("random", "components.method=randomized components.iterations=6", "");
-  compare("share", "components.n=0.98 components.whiten=true data.weights=train/weight", "weighted whiten");
+  compare("share", "components.n=0.98 components.whiten=true data.weights=train/weight",
+          "weighted whiten 0.98");
   result_t result = run(ALONE, "info runs/exact/model.h5");
   cr_expect(strstr(result.out, "components           4, exact, of 1000 rows") != NULL, "%s", result.out);
+}
+
+Test(components, come_before_a_network) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  write_text("before.yaml", "data: {file: rows.h5, targets: x, basis: {name: pca, size: 4, whiten: true}}\n"
+                            "model: {layers: [dense: 22]}\nloss: mse\ntrain: {epochs: 1}\n"
+                            "checkpoint: {every: never}\nparallel: {shards: 5, threads: 1}\n");
+  run_well(ALONE, "train before.yaml");
+  run_well(ALONE, "components pca.yaml components.whiten=true");
+  python("basis before pca");
 }
 
 /* Two components are far from equal to the third, so descent comes near them in seconds. */
