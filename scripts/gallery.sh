@@ -229,6 +229,10 @@ slide sequences.svg tasks 'pixels[.]csv #' 'cat > code[.]yaml' 'sequences[.]svg'
 
 G=docs/guide/autoencoders.md
 export G
+picture labels.svg <<'COMMANDS'
+scripts/python.sh scripts/labels.py
+mv labels/labels.svg labels.svg
+COMMANDS
 picture autoencoder-rebuilt.svg <<<'from_page $G "digits-grey[.]h5 --label" "autoencoder-rebuilt[.]svg"'
 picture autoencoder-noise.svg <<<'from_page $G "digits-grey[.]h5 --label" "autoencoder-noise[.]svg"'
 picture autoencoder-codes.png <<<'from_page $G "digits-grey[.]h5 --label" "autoencoder-codes[.]png"'

@@ -30,10 +30,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DIGITS = pathlib.Path("/usr/lib/python3/dist-packages/sklearn/datasets/data/digits.csv.gz")  # Debian: python3-sklearn
 FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")                                   # Debian: dataset-fashion-mnist
 
-# Of each set: labelled rows, widths of the encoder, epochs of the autoencoder; then the same for --small.
-SETS = {"digits": (([20, 50, 100, 200, 500, 1000], [128, 64], 100), ([20, 100], [32], 5)),
-        "fashion-mnist": (([20, 50, 100, 200, 500, 1000, 5000, 20000], [256, 128], 20), ([20, 100], [32], 1))}
-SEEDS = (5, 2)
+# Of each set: labelled rows, widths of the encoder, epochs of the autoencoder, seeds; then the same for --small.
+SETS = {"digits": (([20, 50, 100, 200, 500, 1000], [128, 64], 100, 5), ([20, 100], [32], 5, 2)),
+        "fashion-mnist": (([20, 100, 500, 2000, 10000], [256, 128], 20, 3), ([20, 100], [32], 1, 2))}
 STEPS = (800, 100)  # of a classifier, at least
 BATCH = 64
 EPOCH_ROWS = 3200  # fewer labelled rows are repeated in the file, because an epoch costs more than its steps
@@ -97,7 +96,7 @@ class Study:
                 "train": {"epochs": epochs, "global_batch_size": BATCH}, "checkpoint": {"every": "never"}}
 
     def run(self, name):
-        counts, widths, epochs = SETS[name][self.small]
+        counts, widths, epochs, seeds = SETS[name][self.small]
         train, test = read_set(name)
         hidden = [{"dense": {"units": units, "activation": "relu"}} for units in widths]
         write(self.folder / f"{name}.h5", train, test)
@@ -106,7 +105,7 @@ class Study:
         self.train(f"{name}-autoencoder", self.settings(f"{name}.h5", layers, "mse", epochs, {"targets": "x"}))
         points = []
         for count in counts:
-            for seed in range(SEEDS[self.small]):
+            for seed in range(seeds):
                 rows = choose(train[1], count, seed)
                 data = f"{name}-few.h5"
                 rows = np.tile(rows, max(1, EPOCH_ROWS // len(rows)))
