@@ -197,7 +197,7 @@ static void log_heads(FILE *log, const history_t *history, const history_row_t *
   fputc('}', log);
 }
 
-void history_log_row(FILE *log, const history_t *history, const history_row_t *row) {
+void history_log_row(FILE *log, const history_t *history, const history_row_t *row, const char *note) {
   char name[HISTORY_NAME_SIZE];
   fputc('{', log);
   json_text(log, true, "event", "epoch");
@@ -209,6 +209,7 @@ void history_log_row(FILE *log, const history_t *history, const history_row_t *r
       json_number(log, false, name, row->values[c]);
   }
   log_heads(log, history, row);
+  if (note[0] != '\0') json_text(log, false, "note", note);
   json_number(log, false, "time", clock_time());
   fprintf(log, ", \"parameters_checksum\": \"%016" PRIx64 "\"}\n", row->checksum);
 }

@@ -82,7 +82,7 @@ ls_status history_write(const history_t *history, const char *path, ls_error *er
 ls_status history_save(const history_t *history, store_t *store, ls_error *error);
 ls_status history_load(history_t *history, const store_t *store, ls_error *error);
 
-/* Writes the row of an epoch as one line of log.jsonl. */
-void history_log_row(FILE *log, const history_t *history, const history_row_t *row);
+/* Writes the row of an epoch as one line of log.jsonl; `note` may be empty. */
+void history_log_row(FILE *log, const history_t *history, const history_row_t *row, const char *note);
 
 #endif

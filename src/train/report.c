@@ -113,7 +113,7 @@ static void print_head_losses(const history_t *history, const history_row_t *row
 void report_epoch(report_t *report, const history_t *history, const history_row_t *row,
                   const metrics_t *valid, const char *note) {
   FILE *line = log_file_begin(&report->lines);
-  if (line != NULL) history_log_row(line, history, row);
+  if (line != NULL) history_log_row(line, history, row, note);
   if (line != NULL) log_file_end(&report->lines);
   if (report->log == NULL || report->log->out == NULL) return;
   FILE *out = report->log->out;

@@ -69,7 +69,7 @@ recorded() {
 # ---- runs ----
 
 # A section of a closed form names the command.
-verb_of() { sed -nE 's/^(solve|components):.*/\1/p' "$1" | grep . || echo train; }
+verb_of() { sed -nE 's/^(solve|components|density):.*/\1/p' "$1" | grep . || echo train; }
 value() { sed -nE "s/.*\"$2\": \"?([-+.0-9a-z]+).*/\1/p" "runs/$1/summary.json"; }
 
 # trained NAME CONFIG WORDS...: what it prints goes to NAME.log.

@@ -134,7 +134,7 @@ Test(history, json_is_json_whatever_the_values) {
 
 static void epoch_row(FILE *out) {
   history_row_t row = row_of(3);
-  history_log_row(out, &(history_t){0}, &row);
+  history_log_row(out, &(history_t){0}, &row, "a note");
 }
 
 Test(history, an_epoch_is_one_line_without_what_does_not_apply) {
