@@ -273,7 +273,6 @@ typedef struct {
   double tolerance;   /* a start ends when the objective has decreased by less than this; see the method */
   const char *covariance; /* mixture: full, tied, diagonal, spherical */
   double regularization;  /* mixture: added to the variances */
-  int64_t batch;          /* minibatch: rows of an update, over all ranks together */
 } cluster_settings_t;
 
 /* Section components, for `lockstep components`. */

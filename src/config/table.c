@@ -442,9 +442,6 @@ static const key_row_t rows[] = {
      .used_with = "cluster.method", .used_by = "mixture",
      .meaning = "added to the variance of each input in each component, so that none becomes 0",
      NOT_NEGATIVE},
-    {"cluster.batch", &type_integer, FIELD(cluster.batch), "1024", .used_with = "cluster.method",
-     .used_by = "minibatch", .meaning = "rows of an update, over all ranks together",
-     .range = {.low = 1, .high = INT32_MAX}},
     {"density.bandwidth", &type_numbers, FIELD(density.bandwidth), "silverman",
      .meaning = "`lockstep density`: standard deviation of the Gaussian around each row, in units of the "
                 "scaled features: a rule, a number, or numbers of which cross-validation takes one",

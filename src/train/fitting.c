@@ -42,8 +42,7 @@ static ls_status refuse(const char *key, const char *why, ls_error *error) {
 
 ls_status fitting_check(const settings_t *settings, ls_error *error) {
   const layer_settings_t *last = settings->model.layers + settings->model.n_layers - 1;
-  const bool has_centres =
-      strcmp(settings->cluster.method, "kmeans") == 0 || strcmp(settings->cluster.method, "minibatch") == 0;
+  const bool has_centres = strcmp(settings->cluster.method, "kmeans") == 0;
   if (settings->model.n_layers != 1 || last->kind != (has_centres ? LAYER_CENTRES : LAYER_GAUSSIANS))
     return error_set(
         error, LS_BAD_SETTINGS,

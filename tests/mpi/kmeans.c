@@ -24,13 +24,8 @@ static void deal(const world_t *world, const float *rows, int64_t n, int shards,
                  int threads, problem_t *out) {
   ls_error error = {0};
   *out = (problem_t){.all = rows};
-  out->settings.cluster = (cluster_settings_t){.method = "kmeans",
-                                               .k = k,
-                                               .starts = 1,
-                                               .init = init,
-                                               .tolerance = 0,
-                                               .covariance = "full",
-                                               .batch = 64};
+  out->settings.cluster = (cluster_settings_t){
+      .method = "kmeans", .k = k, .starts = 1, .init = init, .tolerance = 0, .covariance = "full"};
   out->settings.train.seed = 3;
   out->settings.data.file = "rows.h5";
   split_t *split = &out->split;
