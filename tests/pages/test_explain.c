@@ -20,7 +20,7 @@ NAME_LIST(losses, "mse", "cross_entropy", "huber", "quantile")
 NAME_LIST(optimizers, "sgd", "adam", "adamw", "rmsprop", "lars")
 NAME_LIST(schedules, "constant", "cosine", "step", "polynomial", "one_cycle", "reduce_on_plateau")
 NAME_LIST(inits, "glorot_uniform", "he_normal")
-NAME_LIST(bases, "none", "polynomial", "polynomial_kernel", "fourier")
+NAME_LIST(bases, "none", "polynomial", "polynomial_kernel", "fourier", "pca")
 NAME_LIST(scalings, "none", "minmax", "standard", "robust")
 NAME_LIST(methods, "least_squares", "ridge")
 NAME_LIST(rate_scalings, "none", "linear", "sqrt")
@@ -94,6 +94,8 @@ Test(explain, examples_of_all_keys_are_taken) {
       snprintf(item, sizeof item, "%s: %s", layer.name,
                strcmp(layer.name, "dense") == 0        ? "10"
                : strcmp(layer.name, "dropout") == 0    ? "0.5"
+               : strcmp(layer.name, "centres") == 0    ? "3"
+               : strcmp(layer.name, "gaussians") == 0  ? "{units: 3}"
                : strcmp(layer.name, "activation") == 0 ? "identity"
                                                        : "{}");
       expect_taken(path, item);
