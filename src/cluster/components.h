@@ -1,6 +1,6 @@
-/* The loops of Gaussian mixtures over rows of doubles. Rows are `width` doubles, a multiple of 8, aligned to
- * 64 bytes. Each element of a result is one chain in a fixed order: the same bits on every CPU. Pure;
- * thread-safe. */
+/* The loops of Gaussian mixtures: rows are floats, sums are doubles. Rows have `width` numbers, a multiple of
+ * 8; arrays of doubles are aligned to 64 bytes. Each element of a result is one chain in a fixed order: the
+ * same bits on every CPU. Pure; thread-safe. */
 #ifndef CLUSTER_COMPONENTS_H
 #define CLUSTER_COMPONENTS_H
 

@@ -26,13 +26,12 @@ typedef enum {
 /* By its name in the settings. LS_BAD_SETTINGS. */
 ls_status covariance_form_find(const char *name, covariance_form_t *out, ls_error *error);
 
-/* The parameters as model files have them. Borrowed.
- *
- *   mean    (k, d)
- *   factor  full (k d, d), rows k d … k d + d - 1 the lower-triangular U_k; tied (d, d), one U; diagonal (k,
- * d) and spherical (k), 1 / standard deviation offset  (k) */
+/* The parameters as model files have them. Borrowed. */
 typedef struct {
-  float *mean, *factor, *offset;
+  float *mean;   /* (k, d) */
+  float *factor; /* full (k d, d): rows k d … k d + d - 1 are the lower-triangular U_k; tied (d, d): one U;
+                  * diagonal (k, d), spherical (k): 1 / standard deviation */
+  float *offset; /* (k) */
 } gaussians_floats_t;
 
 enum { GAUSSIANS_PANEL = 8 }; /* columns are padded with zeros to a multiple of it: a vector of doubles */
@@ -47,8 +46,8 @@ typedef struct {
   double *offset;         /* (k) */
   double *centre;         /* (width): the mean of the means, from which `tied` measures */
   double *turned;         /* (k, width): U (m_k - centre), of `tied` */
-  double *work;           /* scratch memory of gaussians_read */
-  float *rounded;         /* (k, width): the same */
+  double *work;           /* of `tied`: scratch memory of gaussians_read */
+  float *rounded;         /* (k, width): scratch memory of gaussians_read */
   dense_layout_t layout;  /* diagonal and spherical: (width, k) of the following */
   float *points, *scales; /* means and factors in panels */
 } gaussians_t;

@@ -1,5 +1,4 @@
 /* Solutions and eigenvalues against matrices whose answers are known; products against the plain sum. */
-#include "math/gram.h"
 #include "math/linear.h"
 
 #include <criterion/criterion.h>
@@ -81,23 +80,4 @@ Test(linear, eigenvalues_ascend_and_rows_are_vectors) {
       cr_expect_float_eq(av, values[i] * v[k], 1e-13);
     }
   }
-}
-
-Test(linear, products_are_added_tile_by_tile) {
-  enum { ROWS = 37, COLUMNS = 19, WIDTH = 24 };
-  cr_assert_eq(gram_width(COLUMNS), WIDTH);
-  cr_assert_eq(gram_width(WIDTH), WIDTH);
-  double *z = aligned_alloc(64, ROWS * WIDTH * sizeof *z), *g = aligned_alloc(64, WIDTH * WIDTH * sizeof *g);
-  for (int r = 0; r < ROWS; r++)
-    for (int c = 0; c < WIDTH; c++) z[r * WIDTH + c] = c < COLUMNS ? sin(r * 7.3 + c * c) : 0;
-  for (int i = 0; i < WIDTH * WIDTH; i++) g[i] = 1;
-  for (int tile = 0; tile < WIDTH / GRAM_TILE; tile++) gram_add(ROWS, WIDTH, z, tile, g);
-  for (int i = 0; i < WIDTH; i++)
-    for (int j = 0; j <= i; j++) {
-      double sum = 1;
-      for (int r = 0; r < ROWS; r++) sum += z[r * WIDTH + i] * z[r * WIDTH + j];
-      cr_expect_float_eq(g[i * WIDTH + j], sum, 1e-13, "(%d, %d)", i, j);
-    }
-  free(z);
-  free(g);
 }
