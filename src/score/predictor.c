@@ -286,6 +286,8 @@ void predictor_predict(predictor_t *predictor, const gather_t *gather, int64_t f
     const int64_t columns = loss_columns(head->loss, head->outputs);
     for (int64_t r = 0; r < n; r++)
       head->loss->describe(head->outputs, z + r * head->outputs, out->mean + r * columns);
+    for (int64_t i = 0; i < n * columns; i++)
+      out->mean[i] = (double)(float)out->mean[i]; /* as files have them */
     return;
   }
   for (size_t h = 0; h < predictor->objective->n; h++)
