@@ -3,7 +3,7 @@
 
 # The commands at the head of a file as far as the first that uses the data.
 data_commands() {
-  sed -n '/^#/!q; s/^#   //p' "$1" | awk '/^(lockstep (train|solve|predict|eval)|mpirun|scripts\/)/ { exit } { print }'
+  sed -n '/^#/!q; s/^#   //p' "$1" | awk '/^(lockstep (train|solve|components|cluster|density|predict|eval)|mpirun|scripts\/)/ { exit } { print }'
 }
 
 # make_data ROWS: small sets, of ROWS images, in the place of those that are large or that a study makes;
