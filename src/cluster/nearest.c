@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 8, SCORE_LANES = 16 };
+enum { LANES = 8, SCORE_LANES = NEAREST_GROUPS };
 
 /* ---- in double ---- */
 
@@ -109,7 +109,7 @@ typedef struct {
   int32_t place;
 } two_best_t;
 
-static two_best_t two_best(int64_t n, const float *scores) {
+static two_best_t two_best(int64_t n, const float *scores, float others[SCORE_LANES]) {
   float best[SCORE_LANES], second[SCORE_LANES];
   int32_t place[SCORE_LANES];
   for (int l = 0; l < SCORE_LANES; l++) best[l] = scores[l], second[l] = -FLT_MAX, place[l] = l;
@@ -128,6 +128,9 @@ static two_best_t two_best(int64_t n, const float *scores) {
     if (lower > two.second) two.second = lower;
     if (second[l] > two.second) two.second = second[l];
   }
+  if (others == NULL) return two;
+  memcpy(others, best, sizeof best);
+  others[two.place % SCORE_LANES] = second[two.place % SCORE_LANES];
   return two;
 }
 
@@ -153,11 +156,14 @@ void nearest_find(const nearest_t *nearest, int thread, int64_t rows, const floa
                 nearest->offsets, scores);
   for (int64_t r = 0; r < rows; r++) {
     const float *row = scores + r * outputs;
-    const two_best_t two = two_best(outputs, row);
+    score_t *score = scores_out != NULL ? &scores_out[r] : NULL;
+    const two_best_t two = two_best(outputs, row, score != NULL ? score->others : NULL);
     const double bound = unit * ((double)norms[r] * nearest->norm + nearest->offset);
     out[r] = two.place;
-    if (scores_out != NULL) scores_out[r] = (score_t){(double)two.best, (double)two.second, bound};
-    if (!((double)two.best - (double)two.second > bound))
-      out[r] = nearest_of_best(nearest, row, (double)two.best - bound, x + r * nearest->inputs);
+    if (score != NULL) score->best = (double)two.best;
+    if (score != NULL) score->error = bound;
+    if ((double)two.best - (double)two.second > bound) continue;
+    out[r] = nearest_of_best(nearest, row, (double)two.best - bound, x + r * nearest->inputs);
+    if (score != NULL) score->others[two.place % SCORE_LANES] = two.best;
   }
 }

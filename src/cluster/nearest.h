@@ -37,10 +37,14 @@ ls_status nearest_create(int64_t centres, int64_t inputs, int threads, arena_t *
  * m, of whole floats; NULL: the mean of the centres. */
 void nearest_set(nearest_t *nearest, const float *centres, int64_t n, const double *mean);
 
-/* What is known of the best scores of a row: every other centre's score is at most second + error, that of
- * the nearest centre at least best - error. */
+/* Centre k belongs to group k mod NEAREST_GROUPS. */
+enum { NEAREST_GROUPS = 16 };
+
+/* What is known of the scores of a row: that of the nearest centre is at least best - error, those of the
+ * other centres of group g are at most others[g] + error. */
 typedef struct {
-  double best, second, error;
+  double best, error;
+  float others[NEAREST_GROUPS];
 } score_t;
 
 /* out (rows): the number of the nearest centre. scores (rows), or NULL. norms (rows): ‖x‖, not rounded down
