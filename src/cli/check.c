@@ -85,8 +85,9 @@ static void print_word(const char *word) {
   putchar('\'');
 }
 
-static void print_launch(const check_t *check, const launch_line_t *line) {
-  printf("launch  %s %s train", line->text, program_invocation_name);
+static void print_launch(const check_t *check, const run_plan_t *plan, const launch_line_t *line) {
+  printf("launch  %s %s %s", line->text, program_invocation_name,
+         plan->settings.cluster.k > 0 ? "cluster" : "train");
   for (size_t i = 0; i < check->words.n; i++) print_word(check->words.words[i]);
   putchar('\n');
 }
@@ -101,7 +102,7 @@ static ls_status print_hosts(const check_t *check, const run_plan_t *plan, ls_er
   TRY(preflight_hosts(plan->job, layout, &needs, session->is_root ? stdout : NULL, &session->log, error));
   if (!session->is_root) return LS_OK;
   run_plan_launch_line(plan, &line);
-  print_launch(check, &line);
+  print_launch(check, plan, &line);
   printf("        uses %d of %d cores%s\n", line.cores_used, line.cores,
          world_hosts(plan->job) > 1 ? "; add the hosts that you gave now" : "");
   return LS_OK;
@@ -114,7 +115,7 @@ static ls_status print_all(const check_t *check, const run_plan_t *plan, ls_erro
     launch_line_t line;
     run_plan_print_limits(plan, stdout);
     run_plan_launch_line(plan, &line);
-    print_launch(check, &line);
+    print_launch(check, plan, &line);
   } else {
     TRY(print_hosts(check, plan, error));
   }
