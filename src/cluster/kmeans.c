@@ -20,6 +20,7 @@
 #include "cluster/nearest.h"
 #include "cluster/picks.h"
 #include "cluster/seeding.h"
+#include "cluster/survey.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -38,10 +39,8 @@ typedef struct {
 
 /* What a thread has of its own. */
 typedef struct {
-  float *x;          /* (SUMS_BLOCK, inputs): rows whose distances are computed */
-  int64_t moved;     /* rows that have changed their cluster in this pass */
-  float *most;       /* (inputs): the largest |x| of each column */
-  float most_weight; /* the largest weight; 0: all are 1 */
+  float *x;      /* (SUMS_BLOCK, inputs): rows whose distances are computed */
+  int64_t moved; /* rows that have changed their cluster in this pass */
 } desk_t;
 
 /* How far the centres have moved since the last pass. */
@@ -78,76 +77,6 @@ typedef struct {
 
 static double weight_of(const sums_block_t *block, int64_t r) {
   return block->weights != NULL ? (double)block->weights[r] : 1;
-}
-
-/* ---- the mean, and the largest numbers ---- */
-
-static void survey(void *context, const sums_block_t *block, double *leaf) {
-  const kmeans_t *kmeans = context;
-  desk_t *desk = &kmeans->desks[block->thread];
-  float *most = desk->most;
-  for (int64_t r = 0; r < block->rows; r++) {
-    const float *x = block->x + r * kmeans->inputs;
-    const double weight = weight_of(block, r);
-    leaf[kmeans->inputs] += weight;
-    if (block->weights != NULL && block->weights[r] > desk->most_weight)
-      desk->most_weight = block->weights[r];
-    for (int64_t c = 0; c < kmeans->inputs; c++) {
-      const float size = fabsf(x[c]);
-      leaf[c] += weight * (double)x[c];
-      most[c] = size > most[c] ? size : most[c];
-    }
-  }
-}
-
-/* The largest of each column over all threads and ranks: floats that are not negative are in the order of
- * their bits. */
-static ls_status find_most(kmeans_t *kmeans, int64_t *bits, ls_error *error) {
-  const int64_t n = kmeans->inputs + 1;
-  for (int64_t c = 0; c < n; c++) {
-    float most = 0;
-    for (int t = 0; t < kmeans->in.threads; t++) {
-      const desk_t *desk = &kmeans->desks[t];
-      const float own = c < kmeans->inputs ? desk->most[c] : desk->most_weight;
-      if (own > most) most = own;
-    }
-    uint32_t word;
-    memcpy(&word, &most, sizeof word);
-    bits[c] = word;
-  }
-  TRY(world_max_i64(kmeans->in.world, bits, (size_t)n, error));
-  for (int64_t c = 0; c < n; c++) {
-    const uint32_t word = (uint32_t)bits[c];
-    memcpy(c < kmeans->inputs ? &kmeans->desks->most[c] : &kmeans->desks->most_weight, &word, sizeof word);
-  }
-  return LS_OK;
-}
-
-static ls_status find_mean(kmeans_t *kmeans, ls_error *error) {
-  const size_t n = (size_t)kmeans->inputs + 1;
-  const sums_inputs_t inputs = {.world = kmeans->in.world,
-                                .gather = kmeans->in.gather,
-                                .threads = kmeans->in.threads,
-                                .elements = n,
-                                .everywhere = true};
-  sums_t *sums = NULL;
-  double *total = malloc(n * sizeof *total);
-  int64_t *bits = malloc(n * sizeof *bits);
-  ls_status status =
-      total == NULL || bits == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a mean") : LS_OK;
-  TRY_OR_DONE(world_agree(kmeans->in.world, status, error));
-  TRY_OR_DONE(sums_create(&inputs, &sums, error));
-  TRY_OR_DONE(sums_run(sums, survey, kmeans, total, error));
-  TRY_OR_DONE(find_most(kmeans, bits, error));
-  for (int64_t c = 0; c < kmeans->inputs; c++) total[c] = (double)(float)(total[c] / total[kmeans->inputs]);
-  exact_scale(&kmeans->exact, kmeans->in.gather->split->partition.rows, total, kmeans->desks->most,
-              kmeans->desks->most_weight);
-  kmeans->has_mean = true;
-done:
-  sums_destroy(&sums);
-  free(total);
-  free(bits);
-  return status;
 }
 
 /* ---- distances of some rows ---- */
@@ -314,7 +243,8 @@ static ls_status run_pass(kmeans_t *kmeans, ls_error *error) {
 static ls_status look(void *own, const float *values, double *objective, ls_error *error) {
   kmeans_t *kmeans = own;
   if (!kmeans->has_mean) {
-    TRY(find_mean(kmeans, error));
+    TRY(survey_rows(&kmeans->in, &kmeans->exact, error));
+    kmeans->has_mean = true;
     for (int64_t c = 0; c < kmeans->inputs; c++) kmeans->mean[c] = (float)kmeans->exact.mean[c];
   }
   if (kmeans->has_bounds) find_ways(kmeans, values);
@@ -410,8 +340,7 @@ static ls_status make_arrays(kmeans_t *kmeans, ls_error *error) {
                   kmeans->mean != NULL;
   for (size_t t = 0; t < threads && is_there; t++) {
     kmeans->desks[t].x = arena_new(arena, SUMS_BLOCK * inputs, sizeof(float));
-    kmeans->desks[t].most = arena_new(arena, inputs, sizeof(float));
-    is_there = kmeans->desks[t].x != NULL && kmeans->desks[t].most != NULL;
+    is_there = kmeans->desks[t].x != NULL;
   }
   if (!is_there) return error_set(error, LS_NO_MEMORY, "no memory for the clusters of %zu rows", rows);
   TRY(exact_create(kmeans->k, kmeans->inputs, kmeans->in.threads, arena, &kmeans->exact, error));
