@@ -59,7 +59,8 @@ static const struct argp argp = {
     .parser = parse_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
     .doc =
-        "Finds clusters in rows without labels: k-means or a Gaussian mixture, by the section `cluster` of a "
+        "Finds clusters in rows without labels: k-means, also with mini-batches, or a Gaussian mixture, by "
+        "the section `cluster` of a "
         "settings file. The model and its history are in runs/NAME, as after training; `predict` tells the "
         "cluster of a row.\vAn iteration is an epoch: a line of the output, a row of the history, and a "
         "place where a run can stop and be resumed. The result has the same bits on any number of nodes, "

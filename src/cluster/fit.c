@@ -3,10 +3,12 @@
 #include "cluster/gaussian_fit.h"
 #include "cluster/kernel_density.h"
 #include "cluster/kmeans.h"
+#include "cluster/minibatch.h"
 
 #include <string.h>
 
-static const fit_method_t *const methods[] = {&kmeans_method, &mixture_method, &kernels_method};
+static const fit_method_t *const methods[] = {&kmeans_method, &minibatch_method, &mixture_method,
+                                              &kernels_method};
 
 enum { METHODS = sizeof methods / sizeof methods[0] };
 
@@ -51,6 +53,7 @@ ls_status fit_epoch(cluster_fit_t *fit, fit_place_t place, int64_t epoch, float 
   const fit_method_t *method = fit->method;
   double unused = 0;
   if (place.epochs == 0 && place.start > 0) TRY(method->seed(fit->own, place.start, values, error));
+  if (method->pass != NULL) return method->pass(fit->own, place.epochs == 0, epoch, values, objective, error);
   if (place.epochs > 0 && !fit->has_sums) TRY(method->look(fit->own, values, &unused, error));
   if (place.epochs > 0) TRY(method->improve(fit->own, epoch, values, error));
   fit->has_sums = false;

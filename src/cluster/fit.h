@@ -12,6 +12,8 @@
  *   every other epoch     improve   new values, from the sums of the last pass
  *                         look      their sums and their objective
  *
+ * Mini-batches have a `pass` in place of both: values change while rows pass.
+ *
  * A start ends when the objective has settled from one epoch to the next. Then the next of cluster.starts
  * begins, with other random numbers. Where a fit stands follows from the objectives of its epochs
  * (fit_place). The epoch with the lowest objective of all starts becomes the model (checkpoint.best).
@@ -60,6 +62,11 @@ typedef struct {
 
   /* Replaces the values that were looked at last by better ones. `epoch`: epochs of the run so far. */
   ls_status (*improve)(void *own, int64_t epoch, float *values, ls_error *error);
+
+  /* In place of look and improve, for a method whose values change while rows pass: an epoch. *objective: of
+   * each row with the values that it met. `is_first`: of this start. NULL: look and improve. */
+  ls_status (*pass)(void *own, bool is_first, int64_t epoch, float *values, double *objective,
+                    ls_error *error);
 
   /* Whether a start ends when the mean objective per row was `before`, and is `now` an epoch later. Pure. */
   bool (*has_settled)(const settings_t *settings, double before, double now);

@@ -32,16 +32,18 @@ ls_status cluster_complete(const reading_t *reading, yaml_value_t *tree) {
   const char *k = text_of(tree, "cluster.k", "0"), *method = text_of(tree, "cluster.method", "kmeans");
   const bool is_kernels = strcmp(method, "kernels") == 0;
   const bool is_mixture = strcmp(method, "mixture") == 0 || is_kernels;
-  char layers[SET_SIZE];
+  const bool has_batches = strcmp(method, "minibatch") == 0;
+  char layers[SET_SIZE], batch[SET_SIZE];
   if (strcmp(k, "0") == 0) return LS_OK;
   if (is_mixture)
     snprintf(layers, sizeof layers, "model.layers=[gaussians: {units: %s, covariance: %.20s}]", number_of(k),
              is_kernels ? "spherical" : text_of(tree, "cluster.covariance", "full"));
   else
     snprintf(layers, sizeof layers, "model.layers=[centres: {units: %s}]", number_of(k));
-  const char *const words[] = {layers, is_mixture ? "loss=density" : "loss=distortion",
-                               "train.global_batch_size=all", "train.epochs=1000",
-                               "checkpoint.best=train_loss"};
+  snprintf(batch, sizeof batch, "train.global_batch_size=%.20s",
+           has_batches ? number_of(text_of(tree, "cluster.batch", "1024")) : "all");
+  const char *const words[] = {layers, is_mixture ? "loss=density" : "loss=distortion", batch,
+                               "train.epochs=1000", "checkpoint.best=train_loss"};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) TRY(set(reading, words[i], tree));
   return LS_OK;
 }

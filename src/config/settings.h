@@ -270,6 +270,7 @@ typedef struct {
   int64_t k;          /* number of clusters, or of components of a mixture; 0: nothing is clustered */
   int64_t starts;     /* fits with random numbers of their own, of which the best is kept, >= 1 */
   const char *init;   /* a row of the table in src/cluster/seeding.c */
+  int64_t batch;      /* minibatch: rows of a batch; train.global_batch_size is the same */
   double tolerance;   /* a start ends when the objective has decreased by less than this; see the method */
   const char *covariance; /* mixture: full, tied, diagonal, spherical */
   double regularization;  /* mixture: added to the variances */

@@ -432,6 +432,9 @@ static const key_row_t rows[] = {
      .range = {.low = 1, .high = INT32_MAX}},
     {"cluster.init", &type_choice, FIELD(cluster.init), "k-means++", .meaning = "the centres to begin with",
      CHOICES(cluster_init)},
+    {"cluster.batch", &type_integer, FIELD(cluster.batch), "1024", .used_with = "cluster.method",
+     .used_by = "minibatch", .meaning = "rows of a batch, over all ranks together; centres move after each",
+     .range = {.low = 1, .high = INT32_MAX}},
     {"cluster.tolerance", &type_number, FIELD(cluster.tolerance), "1e-5", .may_change = true,
      .meaning = "a start ends when an epoch lowers the objective per row by no more than this: as a share of "
                 "it, for a mixture as a number",

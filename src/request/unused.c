@@ -52,7 +52,7 @@ static const unused_t table[] = {
     {"cluster",
      "optimizer schedule solve components train.steps train.members train.precision train.l1 train.l2 "
      "train.clip_norm train.on_nan train.max_skips train.verify_every train.log_every stop.gradient_norm "
-     "model.freeze checkpoint.parts data.shuffle",
+     "model.freeze checkpoint.parts",
      "a fit takes no steps along a gradient"},
     {"solve lr-find gradcheck bench landscape", "cluster", "it belongs to `lockstep cluster`"},
     {"info", "name runs loss optimizer schedule train stop solve components checkpoint",

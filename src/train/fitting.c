@@ -40,9 +40,14 @@ static ls_status refuse(const char *key, const char *why, ls_error *error) {
   return error_set(error, LS_BAD_SETTINGS, "%s: %s", key, why);
 }
 
+static bool finds_centres(const settings_t *settings) {
+  const char *method = settings->cluster.method;
+  return strcmp(method, "kmeans") == 0 || strcmp(method, "minibatch") == 0;
+}
+
 ls_status fitting_check(const settings_t *settings, ls_error *error) {
   const layer_settings_t *last = settings->model.layers + settings->model.n_layers - 1;
-  const bool has_centres = strcmp(settings->cluster.method, "kmeans") == 0;
+  const bool has_centres = finds_centres(settings);
   if (settings->model.n_layers != 1 || last->kind != (has_centres ? LAYER_CENTRES : LAYER_GAUSSIANS))
     return error_set(
         error, LS_BAD_SETTINGS,
@@ -58,6 +63,13 @@ ls_status fitting_check(const settings_t *settings, ls_error *error) {
     return error_set(error, LS_BAD_SETTINGS,
                      "loss: what cluster.method=%s makes small is %s: leave loss out, and it follows",
                      settings->cluster.method, has_centres ? "distortion" : "density");
+  const bool has_batches = strcmp(settings->cluster.method, "minibatch") == 0;
+  const bool has_passes = !has_batches && strcmp(settings->cluster.method, "kernels") != 0;
+  if (has_passes && strcmp(settings->data.shuffle, "full") != 0)
+    return refuse("data.shuffle", "only cluster.method=minibatch takes rows in an order: leave it out",
+                  error);
+  if (has_batches && settings->train.global_batch_size != settings->cluster.batch)
+    return refuse("train.global_batch_size", "it follows from cluster.batch: leave it out", error);
   if (settings->train.members > 1)
     return refuse("train.members", "a clustering is one network: leave it out", error);
   if (settings->model.freeze.n > 0)

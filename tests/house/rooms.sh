@@ -38,7 +38,7 @@ lapacke          math/*.c
 yaml.h           config/*.c
 xxhash.h         base/*.c
 zlib.h           table/*.c
-omp.h            layout/*.c step/*.c sums/*.c score/*.c run/*.c train/*.c comm/*.c study/*.c
+omp.h            layout/*.c step/*.c sums/*.c cluster/*.c score/*.c run/*.c train/*.c comm/*.c study/*.c
 Random123/       base/*.c
 argp.h           cli/* request/* pages/*
 '

@@ -1,5 +1,6 @@
 /* k-means on any number of ranks against the definition, bit for bit: nearest centres in double, sums of a
- * shard's rows in order, shards by the tree. Also what it begins with, empty clusters and too few rows. */
+ * shard's rows in order, shards by the tree. Also what it begins with, empty clusters and too few rows.
+ * Mini-batches against Sculley's algorithm, row by row. */
 #include "cluster/fit.h"
 #include "math/tree.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 2000, SHARDS = 37, COLUMNS = 5, K = 7 };
+enum { ROWS = 2000, SHARDS = 37, COLUMNS = 5, K = 7, BATCH = 300 };
 
 typedef struct {
   settings_t settings;
@@ -20,14 +21,16 @@ typedef struct {
   const float *all; /* (rows, COLUMNS), of all ranks */
 } problem_t;
 
-static void deal(const world_t *world, const float *rows, int64_t n, int shards, int64_t k, const char *init,
-                 int threads, problem_t *out) {
+static void deal(const world_t *world, const float *rows, int64_t n, int shards, int64_t k,
+                 const char *method, const char *init, int threads, problem_t *out) {
   ls_error error = {0};
   *out = (problem_t){.all = rows};
   out->settings.cluster = (cluster_settings_t){
-      .method = "kmeans", .k = k, .starts = 1, .init = init, .tolerance = 0, .covariance = "full"};
+      .method = method, .k = k, .starts = 1, .init = init, .tolerance = 0, .covariance = "full"};
   out->settings.train.seed = 3;
+  out->settings.train.global_batch_size = BATCH;
   out->settings.data.file = "rows.h5";
+  out->settings.data.shuffle = "full";
   split_t *split = &out->split;
   *split = (split_t){.partition = {n, shards},
                      .first_shard = rank_first_shard(shards, world_size(world), world_rank(world)),
@@ -103,7 +106,7 @@ static void check_iterations(world_t *world, const float *rows, const char *init
   problem_t problem;
   ls_error error = {0};
   float values[K * COLUMNS], expected[K * COLUMNS];
-  deal(world, rows, ROWS, SHARDS, K, init, threads, &problem);
+  deal(world, rows, ROWS, SHARDS, K, "kmeans", init, threads, &problem);
   CHECK_OK(problem.fit.method->seed(problem.fit.own, 0, values, &error));
   memcpy(expected, values, sizeof expected);
   for (int64_t epoch = 0; epoch < 12 && failures == 0; epoch++) {
@@ -124,7 +127,7 @@ static void check_seeds(world_t *world, const float *rows, const char *init) {
   problem_t problem;
   ls_error error = {0};
   float values[2][K * COLUMNS], theirs[K * COLUMNS];
-  deal(world, rows, ROWS, SHARDS, K, init, 2, &problem);
+  deal(world, rows, ROWS, SHARDS, K, "kmeans", init, 2, &problem);
   for (int start = 0; start < 2; start++) {
     CHECK_OK(problem.fit.method->seed(problem.fit.own, start, values[start], &error));
     memcpy(theirs, values[start], sizeof theirs);
@@ -152,7 +155,7 @@ static void check_spread(world_t *world, const char *init) {
   float values[K * COLUMNS], *rows = clouds(ROWS, K);
   bool has[K] = {0};
   for (int64_t r = 0; r < ROWS; r++) rows[r * COLUMNS] += 1000.0F * (float)(r % K);
-  deal(world, rows, ROWS, SHARDS, K, init, 2, &problem);
+  deal(world, rows, ROWS, SHARDS, K, "kmeans", init, 2, &problem);
   CHECK_OK(problem.fit.method->seed(problem.fit.own, 0, values, &error));
   for (int j = 0; j < K; j++) has[((int)values[j * COLUMNS] + 300) / 1000 % K] = true;
   for (int j = 0; j < K; j++) CHECK(has[j], "%s: no centre in cloud %d", init, j);
@@ -166,7 +169,7 @@ static void check_empty(world_t *world, const float *rows) {
   ls_error error = {0};
   float values[K * COLUMNS];
   double objective = 0;
-  deal(world, rows, ROWS, SHARDS, K, "random", 2, &problem);
+  deal(world, rows, ROWS, SHARDS, K, "kmeans", "random", 2, &problem);
   CHECK_OK(problem.fit.method->seed(problem.fit.own, 0, values, &error));
   for (int j = 5; j < K; j++) values[j * COLUMNS] = 1e6F;
   int64_t farthest = 0;
@@ -191,18 +194,105 @@ static void check_too_few(world_t *world, const char *init) {
   float values[K * COLUMNS], *rows = malloc(ROWS * COLUMNS * sizeof *rows);
   double objective = 0;
   for (int64_t i = 0; i < ROWS * COLUMNS; i++) rows[i] = (float)(i / COLUMNS % 6);
-  deal(world, rows, ROWS, SHARDS, K, init, 2, &problem);
+  deal(world, rows, ROWS, SHARDS, K, "kmeans", init, 2, &problem);
   ls_status status = problem.fit.method->seed(problem.fit.own, 0, values, &error);
   for (int64_t epoch = 0; epoch < 9 && status == LS_OK; epoch++)
     status = fit_epoch(&problem.fit, (fit_place_t){0, epoch}, epoch, values, &objective, &error);
   CHECK(status == LS_BAD_DATA, "%s: status %d", init, (int)status);
   CHECK(strstr(error.message, "only 6 training rows differ") != NULL, "%s: %s", init, error.message);
   end(&problem);
-  deal(world, rows, 5, 5, K, init, 1, &problem);
+  deal(world, rows, 5, 5, K, "kmeans", init, 1, &problem);
   status = problem.fit.method->seed(problem.fit.own, 0, values, &error);
   CHECK(status == LS_BAD_DATA, "%s: status %d of 5 rows", init, (int)status);
   end(&problem);
   free(rows);
+}
+
+/* ---- mini-batches ---- */
+
+/* The rows of step `step` of an epoch: their number. */
+static int64_t rows_of_step(int64_t epoch, int64_t step, int64_t *rows) {
+  const partition_t partition = {ROWS, SHARDS};
+  uint32_t order[ROWS];
+  int64_t n = 0;
+  for (int s = 0; s < SHARDS; s++) {
+    order_fill(ORDER_FULL, 3, epoch, s, shard_rows(partition, s), order);
+    for (int64_t at = slice_begin(partition, BATCH, s, step); at < slice_begin(partition, BATCH, s, step + 1);
+         at++)
+      rows[n++] = shard_first(partition, s) + order[at];
+  }
+  return n;
+}
+
+/* A step by the definition (Sculley, 2010, algorithm 1): centres are kept for the batch, then each row takes
+ * its centre a part 1 / n of the way. Returns the sum of distances. */
+static double step_by_rows(const float *rows, const int64_t *batch, int64_t n, bool begins, bool is_first,
+                           double *counts, double *centres) {
+  float kept[K * COLUMNS];
+  int64_t own[BATCH], size[K] = {0};
+  double objective = 0;
+  for (int i = 0; i < K * COLUMNS; i++) kept[i] = (float)centres[i];
+  for (int64_t i = 0; i < n; i++) {
+    own[i] = nearest(rows + batch[i] * COLUMNS, kept, K);
+    size[own[i]]++;
+    objective += distance(rows + batch[i] * COLUMNS, kept + own[i] * COLUMNS);
+  }
+  for (int j = 0; j < K && begins; j++)
+    counts[j] = is_first ? 0 : (double)ROWS * (double)(size[j] + 1) / (double)(n + K);
+  for (int64_t i = 0; i < n; i++) {
+    double *centre = centres + own[i] * COLUMNS;
+    const double rate = 1 / ++counts[own[i]];
+    for (int c = 0; c < COLUMNS; c++) centre[c] += rate * ((double)rows[batch[i] * COLUMNS + c] - centre[c]);
+  }
+  return objective;
+}
+
+static void check_batches(world_t *world, const float *rows, int threads) {
+  problem_t problem;
+  ls_error error = {0};
+  float values[K * COLUMNS];
+  double centres[K * COLUMNS], counts[K], last = 0;
+  int64_t batch[BATCH];
+  deal(world, rows, ROWS, SHARDS, K, "minibatch", "k-means++", threads, &problem);
+  CHECK_OK(problem.fit.method->seed(problem.fit.own, 0, values, &error));
+  for (int i = 0; i < K * COLUMNS; i++) centres[i] = (double)values[i];
+  for (int64_t epoch = 0; epoch < 4; epoch++) {
+    double objective = 0, defined = 0;
+    for (int64_t step = 0; step < (ROWS + BATCH - 1) / BATCH; step++) {
+      const int64_t n = rows_of_step(epoch, step, batch);
+      defined += step_by_rows(rows, batch, n, step == 0, epoch == 0, counts, centres);
+    }
+    CHECK_OK(fit_epoch(&problem.fit, (fit_place_t){0, epoch}, epoch, values, &objective, &error));
+    CHECK(fabs(objective - defined) < 1e-6 * defined, "epoch %d: %.12g, not %.12g", (int)epoch, objective,
+          defined);
+    for (int i = 0; i < K * COLUMNS; i++) {
+      CHECK(fabs((double)values[i] - centres[i]) < 1e-5 * fabs(centres[i]), "epoch %d, number %d: %g, not %g",
+            (int)epoch, i, (double)values[i], centres[i]);
+      centres[i] = (double)values[i];
+    }
+    last = objective;
+  }
+  double lloyd = 0;
+  for (int i = 0; i < 30; i++) lloyd = iterate(rows, values);
+  CHECK(last < 1.02 * lloyd, "%.12g per row of batches, %.12g of Lloyd's", last / ROWS, lloyd / ROWS);
+  end(&problem);
+}
+
+/* A centre far from all rows has none in an epoch: it moves to a row. */
+static void check_empty_batches(world_t *world, const float *rows) {
+  problem_t problem;
+  ls_error error = {0};
+  float values[K * COLUMNS];
+  double objective = 0;
+  bool found = false;
+  deal(world, rows, ROWS, SHARDS, K, "minibatch", "random", 2, &problem);
+  CHECK_OK(problem.fit.method->seed(problem.fit.own, 0, values, &error));
+  values[5 * COLUMNS] = 1e6F;
+  CHECK_OK(fit_epoch(&problem.fit, (fit_place_t){0, 1}, 1, values, &objective, &error));
+  for (int64_t r = 0; r < ROWS && !found; r++)
+    found = memcmp(rows + r * COLUMNS, values + 5 * COLUMNS, COLUMNS * sizeof *rows) == 0;
+  CHECK(found, "the empty centre is no row");
+  end(&problem);
 }
 
 int main(int argc, char **argv) {
@@ -219,6 +309,9 @@ int main(int argc, char **argv) {
   check_spread(world, "k-means++");
   check_spread(world, "k-means||");
   check_empty(world, rows);
+  check_batches(world, rows, 1);
+  check_batches(world, rows, 3);
+  check_empty_batches(world, rows);
   free(rows);
   world_destroy(&world);
   return failures;
