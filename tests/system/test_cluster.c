@@ -3,14 +3,18 @@
  */
 #include "system/run.h"
 
+#include "base/clock.h"
+
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { ROWS = 2100 };
 
-static const char *const methods[] = {"kmeans", "mixture"};
+static const char *const methods[] = {"kmeans", "mixture", "minibatch cluster.batch=300"};
 enum { METHODS = sizeof methods / sizeof methods[0] };
 
 static void configure_rows(int64_t rows, const char *more) {
@@ -49,12 +53,14 @@ Test(cluster, the_same_bits_on_any_layout) {
 
 /* 4410 training rows of some 120 bytes: eight times the limit, which holds two parts of 256 rows. */
 Test(cluster, data_larger_than_memory_gives_the_same_bits) {
-  static const char *const ways[] = {"k-means++", "k-means||", "random"};
+  static const char *const ways[] = {
+      "k-means++", "k-means||", "random",
+      "k-means|| cluster.method=minibatch cluster.batch=200 data.shuffle=blocks"};
   configure_rows(4900, "");
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     run_well(ALONE, "cluster config.yaml name=memory cluster.init=%s", ways[i]);
     const outcome_t expected = outcome_of("memory");
-    run_well(i == 0 ? 2 : ALONE,
+    run_well(i % 3 == 0 ? 2 : ALONE,
              "cluster config.yaml name=streamed cluster.init=%s data.memory_limit=64KB parallel.threads=2",
              ways[i]);
     const outcome_t outcome = outcome_of("streamed");
@@ -89,6 +95,39 @@ Test(cluster, a_time_limit_saves_and_ends_with_75) {
   outcome_expect_same(&expected, &outcome, "stopped by the clock");
 }
 
+/* A signal ends a fit after the present epoch, and the rest comes later. */
+Test(cluster, a_signal_saves_and_ends_with_75) {
+  configure("");
+  for (int m = 0; m < METHODS; m += 2) {
+    char expected[64], found[64];
+    const pid_t pid = run_start(ALONE,
+                                "cluster config.yaml name=parts-%d cluster.method=%s cluster.starts=1000000 "
+                                "train.epochs=1000000",
+                                m, methods[m]);
+    const double began = clock_seconds();
+    snprintf(found, sizeof found, "runs/parts-%d/log.jsonl", m);
+    while (!file_exists(found) && clock_seconds() - began < LIMIT_SECONDS)
+      nanosleep(&(struct timespec){0, 2000000}, NULL);
+    cr_assert_gt(run_signal_ranks(pid, SIGTERM, ANY_RANKS), 0);
+    const result_t result = run_finish(pid, LIMIT_SECONDS);
+    cr_assert_eq(result.code, 75, "%s: %d: %s", methods[m], result.code, result.err);
+    snprintf(found, sizeof found, "runs/parts-%d/summary.json", m);
+    const int epochs = (int)json_double(file_text(found), "epochs") + 3;
+    run_well(ALONE,
+             "cluster config.yaml name=parts-%d cluster.method=%s cluster.starts=1000000 train.epochs=%d "
+             "--resume",
+             m, methods[m], epochs);
+    run_well(ALONE,
+             "cluster config.yaml name=whole-%d cluster.method=%s cluster.starts=1000000 train.epochs=%d", m,
+             methods[m], epochs);
+    json_value(file_text(found), "parameters_checksum", found);
+    snprintf(expected, sizeof expected, "runs/whole-%d/summary.json", m);
+    json_value(file_text(expected), "parameters_checksum", expected);
+    cr_expect_neq(expected[0], '\0');
+    cr_expect_str_eq(found, expected, "%s after %d epochs", methods[m], epochs);
+  }
+}
+
 /* The model has the lowest objective of all starts, also where no checkpoint is kept. */
 Test(cluster, the_best_start_is_kept) {
   int earlier = 0;
@@ -121,6 +160,10 @@ Test(cluster, mistakes_are_refused_in_words) {
       {"cluster.k=5000", "fewer than cluster.k=5000", 3},
       {"cluster.method=mean", "cluster.method", 2},
       {"cluster.covariance=tied", "cluster.covariance", 2},
+      {"cluster.batch=100", "cluster.batch", 2},
+      {"data.shuffle=blocks", "data.shuffle: only cluster.method=minibatch", 2},
+      {"cluster.method=minibatch train.global_batch_size=100", "it follows from cluster.batch", 2},
+      {"cluster.method=minibatch data.memory_limit=64KB", "data.memory_limit", 2},
       {"optimizer.name=sgd", "has no effect in `lockstep cluster`", 2},
       {"loss=mse", "loss: what cluster.method=kmeans makes small is distortion", 2},
       {"model.layers='[dense: 7]'", "model.layers: with cluster.method=kmeans the network is one layer", 2},
