@@ -12,6 +12,8 @@
 /* Approximate time between two looks: the longest delay of a request, apart from a step. */
 #define LOOK_SECONDS 0.25
 
+enum { MOST_STEPS_BETWEEN = 1 << 30 }; /* looks */
+
 /* Estimate until a checkpoint has been timed: a slow disk, plus the time to open and sync files. */
 #define GUESS_BYTES_PER_SECOND 100e6
 #define GUESS_SECONDS          0.1
@@ -81,10 +83,11 @@ bool stop_watch_wants_look(stop_watch_t *watch) {
 }
 
 /* Steps to the next look, from the time that the last ones took. Halved or doubled, because the measurement
- * is coarse. */
+ * is coarse. Epochs of a fit look more often than this asks for, so there is a limit. */
 static int64_t pace(const stop_watch_t *watch, double took) {
   if (took > LOOK_SECONDS) return watch->steps_between / 2 + 1;
-  return took < LOOK_SECONDS / 2 ? 2 * watch->steps_between : watch->steps_between;
+  const bool may_double = took < LOOK_SECONDS / 2 && watch->steps_between < MOST_STEPS_BETWEEN;
+  return may_double ? 2 * watch->steps_between : watch->steps_between;
 }
 
 /* Finds the first rank that received the signal, and which signal. */

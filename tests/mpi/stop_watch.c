@@ -47,6 +47,17 @@ static void check_time_to_save(world_t *world) {
   CHECK(look(world, &watch) == STOP_TIME_LIMIT, "a checkpoint of 61 s, and 100 s are left");
 }
 
+/* As after each epoch of a fit, whatever steps there are: the steps to the next look grow, but not for ever.
+ */
+static void check_many_looks(world_t *world) {
+  stop_watch_t watch;
+  stop_watch_begin(&watch, world, clock_seconds(), 0, 0, 0);
+  for (int i = 0; i < 100; i++) {
+    CHECK(look(world, &watch) == STOP_NOT, "look %d", i);
+    CHECK(watch.steps_left >= 1, "%lld steps to the next look", (long long)watch.steps_left);
+  }
+}
+
 static void check_each_rank(world_t *world) {
   for (int r = 0; r < world_size(world); r++) {
     const bool is_it = world_rank(world) == r;
@@ -78,6 +89,7 @@ int main(int argc, char **argv) {
   }
   signals_note();
   check_time_to_save(world);
+  check_many_looks(world);
   check_each_rank(world);
   world_destroy(&world);
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
