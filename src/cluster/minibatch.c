@@ -59,6 +59,7 @@ typedef struct {
   double *seen;        /* (k): weight of the epoch's rows */
   double *losses;      /* (own shards): of the epoch */
   double *all_losses;  /* (shards) */
+  int64_t *bits;       /* (shards): of all_losses */
   int64_t empty;       /* centres without rows in the last epoch */
   batch_desk_t *desks; /* (threads) */
   sums_t *scan;        /* a pass over all rows, for the seeding */
@@ -157,10 +158,10 @@ static ls_status run_batches(minibatch_t *fit, bool is_first, ls_error *error) {
 static ls_status add_losses(const minibatch_t *fit, double *objective, ls_error *error) {
   const split_t *split = fit->in.gather->split;
   const size_t shards = (size_t)split->partition.shards;
-  int64_t *bits = (int64_t *)(void *)fit->all_losses;
-  memset(fit->all_losses, 0, shards * sizeof *fit->all_losses);
-  memcpy(fit->all_losses + split->first_shard, fit->losses, (size_t)split->shards * sizeof *fit->losses);
-  TRY(world_sum_i64(fit->in.world, bits, shards, error));
+  memset(fit->bits, 0, shards * sizeof *fit->bits);
+  memcpy(fit->bits + split->first_shard, fit->losses, (size_t)split->shards * sizeof *fit->losses);
+  TRY(world_sum_i64(fit->in.world, fit->bits, shards, error));
+  memcpy(fit->all_losses, fit->bits, shards * sizeof *fit->all_losses);
   *objective = tree_sum(fit->all_losses, split->partition.shards, 1);
   return LS_OK;
 }
@@ -229,9 +230,11 @@ static ls_status make_arrays(minibatch_t *fit, ls_error *error) {
   fit->seen = arena_new(arena, k, sizeof *fit->seen);
   fit->losses = arena_new(arena, (size_t)split->shards, sizeof *fit->losses);
   fit->all_losses = arena_new(arena, (size_t)split->partition.shards, sizeof *fit->all_losses);
+  fit->bits = arena_new(arena, (size_t)split->partition.shards, sizeof *fit->bits);
   fit->desks = arena_new(arena, threads, sizeof *fit->desks);
   bool is_there = fit->centres != NULL && fit->rounded != NULL && fit->far != NULL && fit->counts != NULL &&
-                  fit->seen != NULL && fit->losses != NULL && fit->all_losses != NULL && fit->desks != NULL;
+                  fit->seen != NULL && fit->losses != NULL && fit->all_losses != NULL && fit->bits != NULL &&
+                  fit->desks != NULL;
   for (size_t t = 0; t < threads && is_there; t++) {
     fit->desks[t].x = arena_new(arena, SUMS_BLOCK * (size_t)fit->inputs, sizeof(float));
     fit->desks[t].resident = arena_new(arena, SUMS_BLOCK, sizeof(uint32_t));
