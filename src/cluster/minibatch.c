@@ -212,8 +212,9 @@ static bool has_settled(const settings_t *settings, double before, double now) {
 
 static void describe(const void *own, char *text, size_t size) {
   const minibatch_t *fit = own;
-  snprintf(text, size, fit->empty > 0 ? "%" PRId64 " cluster%s without rows" : "", fit->empty,
-           fit->empty == 1 ? "" : "s");
+  text[0] = '\0';
+  if (fit->empty > 0)
+    snprintf(text, size, "%" PRId64 " cluster%s without rows", fit->empty, fit->empty == 1 ? "" : "s");
 }
 
 /* ---- set-up ---- */
