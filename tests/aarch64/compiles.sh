@@ -33,7 +33,7 @@ compile() {
   case $1 in
     */product_tiles.c) kernel "$1" emulated 16 || status=1 ;;
     */product_pairs.c | */peak.c) kernel "$1" baseline 4 || status=1 ;;
-    */product_fp32.c | */product_dot.c | */product_squares.c | */activation.c | */loops.c)
+    */product_fp32.c | */product_dot.c | */product_squares.c | */product_outer.c | */activation.c | */loops.c)
       kernel "$1" baseline 4 || status=1
       kernel "$1" emulated 16 || status=1
       ;;
