@@ -84,12 +84,21 @@ static int is_part(const struct dirent *entry) {
   return step_of_part(entry->d_name) >= 0;
 }
 
-/* The number of a dead process may be that of another program by now, so a live one tells nothing about a
- * checkpoint. */
+/* Whether only the owner of the run writes this file: a checkpoint, or a result. */
+static bool is_of_owner(const char *name) {
+  static const char *const begins[] = {"checkpoint-", "best-",   "history.", "model.",
+                                       "summary.",    "config.", "timing."};
+  bool found = false;
+  for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+    found |= strncmp(name, begins[i], strlen(begins[i])) == 0;
+  return found;
+}
+
+/* The number of a dead process may be that of another program by now, or its exit code has not been fetched
+ * yet. So a live one tells nothing about a file of the owner. */
 static int is_left_over(const struct dirent *entry) {
   temporary_t kind = store_temporary(entry->d_name);
-  bool is_of_owner = strncmp(entry->d_name, "checkpoint-", 11) == 0;
-  return kind == TEMPORARY_LEFT || (kind != TEMPORARY_NOT && is_of_owner);
+  return kind == TEMPORARY_LEFT || (kind != TEMPORARY_NOT && is_of_owner(entry->d_name));
 }
 
 static int by_step(const struct dirent **a, const struct dirent **b) {
