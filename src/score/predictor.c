@@ -1,6 +1,6 @@
 #include "score/predictor.h"
 
-#include "model/mixture.h"
+#include "loss/mixture.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Mixtures against the means that they stand for. */
-#include "model/mixture.h"
+#include "loss/mixture.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Mixtures, one rule per loss. Sums over networks are in double, in the order of the networks. */
-#include "model/mixture.h"
+#include "loss/mixture.h"
 
 #include <math.h>
 #include <string.h>

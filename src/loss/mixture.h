@@ -1,8 +1,8 @@
 /* Combines several predictions into one: the mixture of the distributions from several networks, or from one
  * network with several dropout masks. The result is in the form of a network's outputs, as a single network
  * with the same prediction would give them. So losses, metrics and predictions need no special case. */
-#ifndef MODEL_MIXTURE_H
-#define MODEL_MIXTURE_H
+#ifndef LOSS_MIXTURE_H
+#define LOSS_MIXTURE_H
 
 #include "loss/objective.h"
 
