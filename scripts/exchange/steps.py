@@ -44,6 +44,7 @@ class Steps:
         self.columns = int(contents.attributes["scaling/features@columns"])
         self.temperatures = temperatures
         self._count = {}
+        self.tied = {}  # the layer whose weights a tied one has
         _features(self)
         _network(self)
 
@@ -64,6 +65,8 @@ class Steps:
 
     def parameter(self, layer, name):
         """The array of a layer, as lockstep has it."""
+        if name == "weight" and layer in self.tied:
+            return np.ascontiguousarray(np.transpose(self.parameter(self.tied[layer], name)))
         folder, _, layer = layer.rpartition(".")
         folder = f"members/{folder[len('member'):]}" if folder else "parameters"
         return self.contents.arrays[f"{folder}/{layer}/{name}"]
@@ -214,6 +217,14 @@ class _Member:
         x = self.steps.add("dense", [x], layer=self.name("dense"), units=int(keys["units"]))
         return self.activation(x, keys.get("activation", "identity"))
 
+    def tied(self, x, keys):
+        """A dense layer with the transpose of the weights of another."""
+        keys = keys if isinstance(keys, dict) else {"to": keys}
+        layer = self.name("tied")
+        self.steps.tied[layer] = self.prefix + keys["to"]
+        x = self.steps.add("dense", [x], layer=layer, units=len(self.steps.parameter(layer, "weight")))
+        return self.activation(x, keys.get("activation", "identity"))
+
     def activation(self, x, keys):
         name = keys["name"] if isinstance(keys, dict) else keys
         if name not in _ACTIVATIONS:
@@ -291,6 +302,8 @@ def _width(steps, settings):
             (kind, keys), = item.items() if isinstance(item, dict) else ((item, None),)
             if kind in ("dense", "centres", "gaussians"):
                 inputs = int(keys["units"] if isinstance(keys, dict) else keys)
+            elif kind == "tied":
+                inputs = np.shape(steps.parameter(keys["to"] if isinstance(keys, dict) else keys, "weight"))[1]
             elif kind == "sample":
                 inputs //= 2
             elif kind == "branches":

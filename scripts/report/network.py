@@ -26,8 +26,9 @@ def kind_of(layer):
     if isinstance(layer, str):
         return layer, {}
     (kind, keys), = layer.items()
-    if kind == "dense" and not isinstance(keys, dict):
-        keys = {"units": keys}
+    first = {"dense": "units", "tied": "to"}.get(kind)
+    if first and not isinstance(keys, dict):
+        keys = {first: keys}
     return kind, keys
 
 
@@ -35,6 +36,8 @@ def words_of(kind, keys, names):
     if kind == "dense":
         activation = keys.get("activation", "identity")
         return f"{names.next('dense')}: {keys.get('units')}" + (f", {activation}" if activation != "identity" else "")
+    if kind == "tied":
+        return f"{names.next('tied')}: {keys.get('to')} transposed"
     if kind in ("layer_norm", "batch_norm"):
         return names.next(kind)
     if kind == "activation":
@@ -77,7 +80,7 @@ class Drawing:
                 top = self.branches(keys if isinstance(keys, list) else keys.get("branches", []), left, width, top)
             else:
                 self.wire(middle, top, top + STEP - BOX)
-                style = "layer" if kind == "dense" else "plain"
+                style = "layer" if kind in ("dense", "tied") else "plain"
                 self.box(left, width, top + STEP - BOX, words_of(kind, keys, self.names), style)
                 top += STEP
         return top

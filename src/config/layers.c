@@ -23,6 +23,13 @@ static const key_row_t dense_keys[] = {
      CHOICES(init), .or_auto = true},
     {"bias", &type_bool, FIELD(bias), "true", .meaning = "whether a bias is added"},
 };
+static const key_row_t tied_keys[] = {
+    {"to", &type_text, FIELD(to), NULL,
+     .meaning = "name of an earlier dense layer, such as dense1, whose weights it uses"},
+    {"activation", &type_choice, FIELD(activation), "identity", .meaning = "applied to each output",
+     CHOICES(activation)},
+    {"bias", &type_bool, FIELD(bias), "true", .meaning = "whether a bias of its own is added"},
+};
 static const key_row_t activation_keys[] = {
     {"name", &type_choice, FIELD(activation), NULL, .meaning = "the function", CHOICES(activation)},
 };
@@ -90,6 +97,10 @@ static const key_row_t gaussians_keys[] = {
 
 static const layer_row_t layer_table[] = {
     {"dense", LAYER_DENSE, "y = activation(W x + b)", KEYS(dense_keys)},
+    {"tied", LAYER_TIED,
+     "y = activation(W' x + b), where W' is the transpose of the weights of an earlier dense layer, which "
+     "both train; for the decoder of an autoencoder",
+     KEYS(tied_keys)},
     {"activation", LAYER_ACTIVATION, "y = f(x), element by element", KEYS(activation_keys)},
     {"softmax", LAYER_SOFTMAX, "y = exp(x) / sum of exp(x), over the values of a row", {NULL, 0}},
     {"layer_norm", LAYER_LAYER_NORM,

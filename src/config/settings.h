@@ -28,6 +28,7 @@ typedef enum {
   LAYER_NOISE,
   LAYER_SAMPLE,
   LAYER_PENALTY,
+  LAYER_TIED,
   LAYER_RESIDUAL,
   LAYER_BRANCHES,
   LAYER_CENTRES,
@@ -40,10 +41,11 @@ typedef struct layer_settings {
   layer_kind_t kind;
   const char *where;             /* "net.yaml:7", for messages; NULL: not read from a file */
   int64_t units;                 /* dense: outputs, >= 1; centres, gaussians: how many */
+  const char *to;                /* tied: the name of the dense layer whose weights it uses */
   const char *covariance;        /* gaussians: full, tied, diagonal, spherical */
-  const char *activation;        /* dense (default identity), activation */
+  const char *activation;        /* dense, tied (default identity), activation */
   const char *init;              /* dense: weight initialisation; "auto": chosen by the activation */
-  bool bias;                     /* dense, default true */
+  bool bias;                     /* dense, tied: default true */
   double rate;                   /* dropout, noise: share of values set to zero, in [0, 1) */
   double deviation;              /* noise: of the normal numbers that are added, >= 0 */
   double beta;                   /* sample: weight of the divergence, >= 0 */

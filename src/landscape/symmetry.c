@@ -4,6 +4,7 @@
 #include "landscape/symmetry.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FIXED, LAYER_KINDS = LAYER_BRANCH + 1 };
@@ -110,6 +111,19 @@ static ls_status walk_dense(grouping_t *walk, const layer_settings_t *layer) {
   return LS_OK;
 }
 
+/* The units that come to a tied layer are those of the rows of the weights, its outputs those of the columns.
+ */
+static ls_status walk_tied(grouping_t *walk, const layer_settings_t *layer) {
+  const size_t number = ++walk->numbers[LAYER_TIED], n = graph_parameter_count(walk->graph);
+  const size_t weight = find_array(walk, "dense", (size_t)atol(layer->to + strlen("dense")), "weight"),
+               bias = find_array(walk, "tied", number, "bias");
+  if (weight == n) return error_set(walk->error, LS_FAILED, "the network has no array %s/weight", layer->to);
+  tie(walk, walk->value, walk->symmetry->rows[weight]);
+  walk->value = walk->symmetry->columns[weight];
+  if (bias < n) walk->symmetry->rows[bias] = walk->value;
+  return LS_OK;
+}
+
 static ls_status walk_norm(grouping_t *walk, const layer_settings_t *layer) {
   static const char *const names[] = {"scale", "shift", "mean", "variance"};
   const char *kind = layer->kind == LAYER_LAYER_NORM ? "layer_norm" : "batch_norm";
@@ -165,7 +179,7 @@ static const walk_layer_t walk_table[LAYER_KINDS] = {
     [LAYER_DENSE] = walk_dense,       [LAYER_ACTIVATION] = walk_plain,  [LAYER_SOFTMAX] = walk_plain,
     [LAYER_LAYER_NORM] = walk_norm,   [LAYER_BATCH_NORM] = walk_norm,   [LAYER_DROPOUT] = walk_plain,
     [LAYER_RESIDUAL] = walk_residual, [LAYER_BRANCHES] = walk_branches, [LAYER_NOISE] = walk_plain,
-    [LAYER_SAMPLE] = walk_sample,     [LAYER_PENALTY] = walk_plain};
+    [LAYER_SAMPLE] = walk_sample,     [LAYER_PENALTY] = walk_plain,     [LAYER_TIED] = walk_tied};
 
 static ls_status walk_layers(grouping_t *walk, const layer_settings_t *layers, size_t n) {
   for (size_t i = 0; i < n; i++) {

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-_Static_assert((int)TREE_MAX_DEPTH <= (int)PRODUCT_MOST_TERMS,
-               "a sum waits for each level of the tree at most");
+_Static_assert((int)TREE_MAX_DEPTH + 1 <= (int)PRODUCT_MOST_TERMS,
+               "a sum waits for each level of the tree at most, and the share of tied layers in a leaf");
 
 /* ---- forward ---- */
 

@@ -47,6 +47,15 @@ typedef struct {
 } dense_layout_t;
 
 dense_layout_t dense_layout(int64_t in, int64_t out); /* in, out >= 1 */
+/* The layout of the transposed copy in floats, as the weights of a layer of its own with in and out
+ * exchanged: what dense_forward and dense_backward_data need. Its padding is not that of dense_layout. */
+static inline dense_layout_t dense_transposed_layout(const dense_layout_t *layout) {
+  return (dense_layout_t){.in = layout->out,
+                          .out = layout->in,
+                          .padded_in = layout->padded_out,
+                          .padded_out = layout->padded_in,
+                          .elements = layout->elements};
+}
 /* Where the weight of an output and an input is in the buffer. */
 static inline size_t dense_position(const dense_layout_t *layout, int64_t output, int64_t input) {
   return (size_t)((output / DENSE_PANEL * layout->padded_in + input) * DENSE_PANEL + output % DENSE_PANEL);

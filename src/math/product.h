@@ -32,9 +32,10 @@
 #include <stdint.h>
 
 enum {
-  PRODUCT_PANEL = 16,      /* floats of a cache line, an AVX-512 register, a row of a tile */
-  PRODUCT_TILE = 16,       /* words of depth, rows and columns of a tile */
-  PRODUCT_MOST_TERMS = 32, /* sums that can wait for a product: one per level of the tree */
+  PRODUCT_PANEL = 16, /* floats of a cache line, an AVX-512 register, a row of a tile */
+  PRODUCT_TILE = 16,  /* words of depth, rows and columns of a tile */
+  PRODUCT_MOST_TERMS =
+      33, /* sums that can wait for a product: one per level of the tree, and one of a leaf */
 };
 
 typedef struct {

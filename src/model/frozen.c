@@ -1,5 +1,7 @@
 #include "model/frozen.h"
 
+#include "model/graph_impl.h"
+
 #include <string.h>
 
 bool parameter_is_of(const parameter_t *parameter, const char *layer) {
@@ -37,6 +39,25 @@ static bool is_frozen(const text_list_t *layers, const parameter_t *parameter) {
   return false;
 }
 
+static bool is_named(const text_list_t *layers, const char *name) {
+  for (size_t k = 0; k < layers->n; k++)
+    if (strcmp(layers->values[k], name) == 0) return true;
+  return false;
+}
+
+/* A tied layer with a bias is frozen together with the layer whose weights it uses. */
+static ls_status check_tied(const graph_t *graph, const text_list_t *layers, ls_error *error) {
+  for (size_t i = 0; i < graph->n_nodes; i++) {
+    const node_t *node = &graph->nodes[i], *source = &graph->nodes[node->dense.source];
+    if (node->op != &op_tied || !node->dense.has_bias) continue;
+    if (is_named(layers, node->name) != is_named(layers, source->name))
+      return error_set(error, LS_BAD_SETTINGS,
+                       "model.freeze: %s and %s share their weights, so name both or neither", source->name,
+                       node->name);
+  }
+  return LS_OK;
+}
+
 /* Puts a range in its place among the others. */
 static void insert(frozen_t *frozen, extent_t range) {
   size_t i = frozen->n++;
@@ -53,6 +74,7 @@ ls_status frozen_create(const graph_t *graph, const text_list_t *layers, arena_t
     return LS_OK;
   }
   for (size_t k = 0; k < layers->n; k++) TRY(check_name(graph, layers->values[k], k, error));
+  TRY(check_tied(graph, layers, error));
   frozen.ranges = arena_new(arena, graph_parameter_count(graph), sizeof *frozen.ranges);
   if (frozen.ranges == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the list of frozen layers");
   for (size_t i = 0; i < graph_parameter_count(graph); i++) {

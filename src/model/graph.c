@@ -81,8 +81,8 @@ static ls_status find_activation(const layer_settings_t *layer, const activation
 static void mark_needed_deltas(graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
-    node->backward.needs_delta =
-        node->op->has_weight || node->op->has_scale || (i == 0 && graph->wants_input_delta);
+    node->backward.needs_delta = node->op->has_weight || node->op->has_scale || node->op == &op_tied ||
+                                 (i == 0 && graph->wants_input_delta);
     for (int k = 0; k < node->op->n_inputs; k++)
       node->backward.needs_delta =
           node->backward.needs_delta || graph->nodes[node->inputs[k]].backward.needs_delta;
@@ -151,6 +151,37 @@ static ls_status append_dense(builder_t *b, const layer_settings_t *layer, bool 
   node->dense.layout = dense_layout(in, layer->units);
   node->dense.has_bias = layer->bias;
   node->dense.init = init;
+  *value = node->number;
+  return fuses ? LS_OK : append_activation(b, layer, has_next, value);
+}
+
+static node_t *find_node(graph_t *graph, const char *name) {
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    if (strcmp(graph->nodes[i].name, name) == 0) return &graph->nodes[i];
+  return NULL;
+}
+
+static ls_status append_tied(builder_t *b, const layer_settings_t *layer, bool has_next, size_t *value) {
+  node_t *source = find_node(b->graph, layer->to);
+  const int64_t in = b->graph->nodes[*value].width;
+  const activation_t *activation = NULL;
+  TRY(find_activation(layer, &activation, b->error));
+  if (source == NULL || source->op != &op_dense)
+    return bad_layer(
+        layer, b->error,
+        "tied: no dense layer before it has the name '%.40s': the first one is dense1, the next dense2",
+        layer->to);
+  if (source->width != in)
+    return bad_layer(layer, b->error,
+                     "tied: %s has %" PRId64 " outputs, so its transpose takes as many values, but %" PRId64
+                     " come to it",
+                     source->name, source->width, in);
+  const bool fuses = op_dense_fuses(activation);
+  node_t *node = append_node(b->graph, &op_tied, *value, source->dense.layout.in);
+  node->activation = fuses ? activation : activation_find("identity");
+  node->dense =
+      (dense_parameters_t){.layout = source->dense.layout, .has_bias = layer->bias, .source = source->number};
+  source->dense.is_shared = true;
   *value = node->number;
   return fuses ? LS_OK : append_activation(b, layer, has_next, value);
 }
@@ -319,7 +350,7 @@ static const append_t append_table[] = {
     [LAYER_RESIDUAL] = append_residual,     [LAYER_BRANCHES] = append_branches,
     [LAYER_NOISE] = append_noise,           [LAYER_SAMPLE] = append_sample,
     [LAYER_PENALTY] = append_penalty,       [LAYER_CENTRES] = append_centres,
-    [LAYER_GAUSSIANS] = append_gaussians,
+    [LAYER_GAUSSIANS] = append_gaussians,   [LAYER_TIED] = append_tied,
 };
 
 static ls_status append_layers(builder_t *b, const layer_settings_t *layers, size_t n, size_t *value) {
@@ -483,7 +514,13 @@ ls_status graph_create_for_inputs(const layer_settings_t *layers, size_t n_layer
 }
 
 ls_status graph_choose_precision(graph_t *graph, const char *name, ls_error *error) {
-  TRY(precision_find(name, &graph->precision, error));
+  const precision_t *precision = NULL;
+  TRY(precision_find(name, &precision, error));
+  for (size_t i = 0; i < graph->n_nodes && precision->factors > 1; i++)
+    if (graph->nodes[i].op == &op_tied)
+      return error_set(error, LS_BAD_SETTINGS, "layer %s: a tied layer trains in fp32, not in %s",
+                       graph->nodes[i].name, name);
+  graph->precision = precision;
   parameters_place_copies(graph);
   return LS_OK;
 }
@@ -507,7 +544,7 @@ int64_t graph_outputs(const graph_t *graph) {
  * delta. */
 double node_flops_per_row(const graph_t *graph, const node_t *node) {
   if (node->op->is_fitted) return op_fitted_flops(node);
-  if (node->op != &op_dense) return 0;
+  if (!node->op->has_operands) return 0;
   int passes = graph->nodes[node->inputs[0]].backward.needs_delta ? 3 : 2;
   return 2.0 * passes * (double)node->dense.layout.in * (double)node->dense.layout.out;
 }

@@ -1,12 +1,12 @@
 /* The network as a graph of primitive ops, with reverse-mode differentiation.
  *
- * An op is a row of functions (op.c, op_random.c, op_penalty.c, op_row.c, op_batch.c, op_table.c,
- * op_fitted.c): dense (with its activation fused), activation, softmax, layer_norm, batch_norm, dropout,
- * noise, sample, penalty, add, join, take, embedding, centres, gaussians. Forward visits the nodes in order,
- * backward in reverse. Each op turns the delta of its output (dL/dy) into the deltas of its inputs. If a
- * value is used more than once, the deltas are added. Weight gradients are computed afterwards, tile by tile,
- * from the values and deltas on the tape. So threads can first share the rows and then the blocks of weights,
- * and a tile is summed over shards while it is in cache.
+ * An op is a row of functions (op.c, op_tied.c, op_random.c, op_penalty.c, op_row.c, op_batch.c,
+ * op_table.c, op_fitted.c): dense and tied (with their activations fused), activation, softmax, layer_norm,
+ * batch_norm, dropout, noise, sample, penalty, add, join, take, embedding, centres, gaussians. Forward visits
+ * the nodes in order, backward in reverse. Each op turns the delta of its output (dL/dy) into the deltas of
+ * its inputs. If a value is used more than once, the deltas are added. Weight gradients are computed
+ * afterwards, tile by tile, from the values and deltas on the tape. So threads can first share the rows and
+ * then the blocks of weights, and a tile is summed over shards while it is in cache.
  *
  * The graph is constant after creation and shared by all threads. A graph_worker_t holds the scratch memory
  * of one thread. The parameter vector is one flat buffer. Each region is padded with zeros to whole blocks of
@@ -63,7 +63,7 @@ void graph_destroy(graph_t **graph);
 
 /* Sets the precision (precision.h) of dense products on tapes for training. All other products, and all
  * products of a new graph, are in fp32. Call it before creating anything from the graph. LS_BAD_SETTINGS,
- * with no change, for an unknown name. */
+ * with no change, for an unknown name, or for tied layers in another precision than fp32. */
 ls_status graph_choose_precision(graph_t *graph, const char *name, ls_error *error);
 
 int64_t graph_inputs(const graph_t *graph);

@@ -53,7 +53,7 @@ struct tape {
   float **deltas;  /* by node; NULL where not needed */
   float **factors; /* by node; NULL where not kept */
   float **records; /* by node, slice after slice; NULL where not kept */
-  /* by node, NULL unless dense: operands of the weight gradient, slice after slice */
+  /* by node, NULL unless dense or tied: operands of the weight gradient, slice after slice */
   float **columns, **panels;
   float *weights;           /* (rows): how much the penalties of rows count; NULL where there are none */
   int64_t rows, slice_rows; /* slice_rows 0: no training */

@@ -1,8 +1,9 @@
 /* Private to the model room: nodes of the graph, and the functions of an op.
  *
  * A node is a value (rows, width) and the op that computes it from earlier values. An op is a row of
- * functions, in op.c, op_random.c, op_row.c, op_batch.c, op_table.c or op_fitted.c. An op always overwrites
- * its results. If a value is used more than once, worker.c lets the op write to scratch memory and adds. */
+ * functions, in op.c, op_random.c, op_tied.c, op_row.c, op_batch.c, op_table.c or op_fitted.c. An op always
+ * overwrites its results. If a value is used more than once, worker.c lets the op write to scratch memory and
+ * adds. */
 #ifndef MODEL_OP_H
 #define MODEL_OP_H
 
@@ -14,14 +15,18 @@ enum { NODE_MAX_INPUTS = 2, NODE_NAME_SIZE = 48 };
 
 typedef struct op op_t;
 
-/* The parameters of a dense layer or an embedding. `plain_` offsets count in the concatenation of plain
+/* The parameters of a dense layer or an embedding; of a tied layer its own bias, and the layout and the
+ * offsets of the weights of node `source`. `plain_` offsets count in the concatenation of plain
  * arrays, the others in the parameter vector. */
 typedef struct {
   dense_layout_t layout;
   bool has_bias;
+  bool is_shared; /* tied layers use the weights too */
+  size_t source;
   const char *init;
   size_t weight, bias;
-  size_t transposed; /* the transposed copy of the weights, for backward; only if the input needs a delta */
+  size_t transposed; /* the transposed copy of the weights, for backward; if the input needs a delta, or
+                      * a tied layer reads it */
   size_t rounded;    /* the rounded copy, for forward in training; only with pairs of bf16 numbers */
   size_t plain_weight, plain_bias;
 } dense_parameters_t;
@@ -114,6 +119,7 @@ struct op {
   const char *formula, *derivative; /* for users: y from x, and the deltas from dy; NULL for op_input */
   int n_inputs;
   bool has_weight;    /* has a matrix of weights */
+  bool has_operands;  /* keeps the operands of a weight gradient on the tape */
   bool has_scale;     /* has the parameters scale and shift; scale multiplies the factors */
   bool keeps_record;  /* keeps a record of each call, and running statistics in the vector */
   bool keeps_factors; /* keeps (rows, width) floats on the tape between forward and backward */
@@ -144,6 +150,7 @@ struct op {
 extern const op_t op_input, op_dense, op_activation, op_add; /* op.c */
 extern const op_t op_dropout, op_noise, op_sample;           /* op_random.c */
 extern const op_t op_penalty;                                /* op_penalty.c */
+extern const op_t op_tied;                                   /* op_tied.c */
 extern const op_t op_join;                                   /* op_row.c */
 extern const op_t op_softmax, op_layer_norm;                 /* op_row.c */
 extern const op_t op_batch_norm;                             /* op_batch.c */

@@ -37,8 +37,9 @@ static array_t *add_array(graph_t *graph, const node_t *node, const char *name, 
   return array;
 }
 
-static bool hands_on_delta(const graph_t *graph, const node_t *node) {
-  return node->op == &op_dense && graph->nodes[node->inputs[0]].backward.needs_delta;
+static bool is_copied(const graph_t *graph, const node_t *node) {
+  return node->op == &op_dense &&
+         (graph->nodes[node->inputs[0]].backward.needs_delta || node->dense.is_shared);
 }
 
 /* Room for n floats at *next. */
@@ -73,8 +74,7 @@ static void place_regions(graph_t *graph) {
   }
   graph->weight_floats = next = round_up(next, GRAPH_BLOCK);
   for (size_t i = 0; i < n; i++) {
-    if (node[i].op == &op_dense && node[i].dense.has_bias)
-      node[i].dense.bias = place(&next, node[i].width, BIAS_START);
+    if (node[i].dense.has_bias) node[i].dense.bias = place(&next, node[i].width, BIAS_START);
     place_numbers(&node[i], &next);
     if (!node[i].op->has_scale) continue;
     node[i].norm.scale = place(&next, node[i].width, BIAS_START);
@@ -89,17 +89,20 @@ static void place_regions(graph_t *graph) {
   graph->floats = round_up(next, GRAPH_BLOCK);
 }
 
-/* Behind the vector transposed copies of those weights through which a delta is handed on, and, where factors
- * are pairs, rounded ones of all. */
+/* Behind the vector transposed copies of those weights through which a delta is handed on or which tied
+ * layers use, and, where factors are pairs, rounded ones of all. */
 void parameters_place_copies(graph_t *graph) {
   size_t next = graph->floats;
   for (size_t i = 0; i < graph->n_nodes; i++) {
     node_t *node = &graph->nodes[i];
-    if (hands_on_delta(graph, node))
+    if (is_copied(graph, node))
       node->dense.transposed =
           place(&next, dense_transposed_floats(graph->precision, &node->dense.layout), 1);
     if (node->op == &op_dense && graph->precision->factors == 2)
       node->dense.rounded = place(&next, node->dense.layout.elements / 2, 1);
+    if (node->op != &op_tied) continue;
+    node->dense.weight = graph->nodes[node->dense.source].dense.weight;
+    node->dense.transposed = graph->nodes[node->dense.source].dense.transposed;
   }
   graph->buffer_floats = next;
 }
@@ -135,7 +138,8 @@ static void list_trained(graph_t *graph, node_t *node, size_t *plain) {
     weight->about.init = node->dense.init;
     node->dense.plain_weight = add_plain(plain, weight);
   }
-  if (node->op == &op_dense && node->dense.has_bias)
+  if (node->op == &op_tied) node->dense.plain_weight = graph->nodes[node->dense.source].dense.plain_weight;
+  if (node->dense.has_bias)
     node->dense.plain_bias = add_plain(plain, add_array(graph, node, "bias", node->dense.bias, 0));
   if (!node->op->has_scale) return;
   array_t *scale = add_array(graph, node, "scale", node->norm.scale, 0);
@@ -261,7 +265,7 @@ ls_status graph_check_factors(const graph_t *graph, const float *vector, ls_erro
 static void copy_weights(const graph_t *graph, const node_t *node, float *buffer, size_t begin,
                          size_t count) {
   const float *w = buffer + node->dense.weight;
-  if (hands_on_delta(graph, node))
+  if (is_copied(graph, node))
     dense_transpose(graph->precision, &node->dense.layout, w, (int64_t)begin, (int64_t)count,
                     buffer + node->dense.transposed);
   if (graph->precision->factors == 2)

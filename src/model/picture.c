@@ -62,10 +62,12 @@ static void inputs_text(const graph_t *graph, const node_t *node, bool deltas, c
   }
 }
 
-/* Writes "weight (64, 13), bias (64)": the arrays of a node. */
+/* Writes "weight (64, 13), bias (64)": the arrays of a node; of a tied one first whose weights it has. */
 static void parameters_text(const graph_t *graph, const node_t *node, char *out, size_t size) {
   size_t length = 0;
   out[0] = '\0';
+  if (node->op == &op_tied)
+    length = (size_t)snprintf(out, size, "W of %s", graph->nodes[node->dense.source].name);
   for (size_t i = 0; i < graph->n_arrays; i++) {
     const parameter_t *about = &graph->arrays[i].about;
     const char *name = strchr(about->name, '/') + 1;

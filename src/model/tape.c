@@ -17,7 +17,7 @@ size_t graph_tape_floats(const graph_t *graph, bool train) {
     size_t buffers = 1;
     if (train) buffers += (size_t)owns_delta(node) + (size_t)node->op->keeps_factors;
     floats += buffers * (size_t)node->width;
-    if (train && node->op == &op_dense)
+    if (train && node->op->has_operands)
       floats += (size_t)((node->dense.layout.in + node->dense.layout.padded_out) / graph->precision->factors);
   }
   return floats;
@@ -41,7 +41,7 @@ static bool take_buffers(tape_t *tape, int64_t rows) {
     if (tape->slice_rows == 0) continue;
     if (node->op->keeps_factors && (tape->factors[i] = buffer(tape, rows, node->width)) == NULL) return false;
     if (node->op->keeps_record && (tape->records[i] = records(tape, node, rows)) == NULL) return false;
-    if (node->op == &op_dense) {
+    if (node->op->has_operands) {
       int64_t words = rows / tape->slice_rows * tape->slice_words;
       tape->columns[i] = buffer(tape, words, node->dense.layout.in);
       tape->panels[i] = buffer(tape, words, node->dense.layout.padded_out);

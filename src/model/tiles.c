@@ -13,6 +13,7 @@ static size_t count_pieces(const graph_t *graph) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
     if (node->op->has_weight) n += (size_t)dense_tiles(&node->dense.layout) + node->dense.has_bias;
+    n += node->op == &op_tied && node->dense.has_bias;
     n += 2 * (size_t)node->op->has_scale + 2 * (size_t)node->op->keeps_record;
   }
   return n;
@@ -56,7 +57,7 @@ ls_status tiles_cut(graph_t *graph, ls_error *error) {
     if (graph->nodes[i].op->has_weight) cut_weight(graph, &graph->nodes[i]);
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];
-    if (node->op == &op_dense && node->dense.has_bias) cut_columns(graph, node, node->dense.bias);
+    if (node->dense.has_bias) cut_columns(graph, node, node->dense.bias);
     if (!node->op->has_scale) continue;
     cut_columns(graph, node, node->norm.scale)->kind = PIECE_PRODUCT;
     cut_columns(graph, node, node->norm.shift);

@@ -1,6 +1,7 @@
 /* The work of one thread: its scratch memory, forward, backward, and the tiles of the gradient. */
 #include "model/graph.h"
 
+#include "math/tree.h"
 #include "model/graph_impl.h"
 
 #include <assert.h>
@@ -305,15 +306,47 @@ static dense_slice_t dense_slice(const tape_t *tape, const node_t *node, int64_t
                              slice_at(tape, tape->panels[node->number], row, node->dense.layout.padded_out)};
 }
 
+/* dW of a tile through the tied layers that share the weights, in the order of backward. False: none do. */
+static bool add_tied(const graph_worker_t *worker, const tape_t *tape, int64_t row, const piece_t *piece,
+                     dense_sum_t sum) {
+  const graph_t *graph = worker->graph;
+  int pending = 0;
+  if (!graph->nodes[piece->node].dense.is_shared) return false;
+  for (size_t i = graph->n_nodes; i-- > piece->node;) {
+    const node_t *node = &graph->nodes[i];
+    if (node->op != &op_tied || node->dense.source != piece->node) continue;
+    dense_backward_weights(graph->precision, &piece->dense, tape->slice_rows, dense_slice(tape, node, row),
+                           NULL, &sum, pending);
+    pending = 1;
+  }
+  return true;
+}
+
+/* dW of a tile. The share of tied layers is the innermost of the sums that wait, so a leaf of the tree is the
+ * sum of all uses of the weights, in one order on every layout. */
+static void weight_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, const piece_t *piece,
+                            const dense_sum_t *sums, int pending) {
+  const node_t *node = &worker->graph->nodes[piece->node];
+  const bool last = row + tape->slice_rows >= tape->rows;
+  const dense_slice_t next = dense_slice(tape, node, last ? row : row + tape->slice_rows);
+  dense_sum_t all[TREE_MAX_DEPTH + 1];
+  const dense_sum_t tied = {worker->bias, piece->dense.elements};
+  if (add_tied(worker, tape, row, piece, pending > 0 ? tied : sums[0])) {
+    if (pending > 0) memcpy(all, sums, (size_t)pending * sizeof *sums);
+    all[pending] = pending > 0 ? tied : sums[0];
+    sums = all;
+    pending++;
+  }
+  dense_backward_weights(worker->graph->precision, &piece->dense, tape->slice_rows,
+                         dense_slice(tape, node, row), last ? NULL : &next, sums, pending);
+}
+
 void graph_tile_gradient(graph_worker_t *worker, const tape_t *tape, int64_t row, size_t tile,
                          const dense_sum_t *sums, int pending) {
   const piece_t *piece = &worker->graph->pieces[tile];
   const node_t *node = &worker->graph->nodes[piece->node];
   if (piece->kind == PIECE_WEIGHT) {
-    bool last = row + tape->slice_rows >= tape->rows;
-    dense_slice_t next = dense_slice(tape, node, last ? row : row + tape->slice_rows);
-    dense_backward_weights(worker->graph->precision, &piece->dense, tape->slice_rows,
-                           dense_slice(tape, node, row), last ? NULL : &next, sums, pending);
+    weight_gradient(worker, tape, row, piece, sums, pending);
     return;
   }
   if (piece->kind == PIECE_VECTORS) {

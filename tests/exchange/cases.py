@@ -84,7 +84,7 @@ def cases(program):
     inner = {
         "dense": {"dense": {"units": 9, "bias": False}}, "activation": {"activation": "silu"}, "softmax": {"softmax": {}},
         "layer_norm": {"layer_norm": {"epsilon": 0.01}}, "batch_norm": {"batch_norm": {"epsilon": 0.001, "momentum": 0.3}},
-        "dropout": {"dropout": 0.3}, "noise": {"noise": {"deviation": 0.3, "mask": 0.1}}, "penalty": {"penalty": 0.001},
+        "dropout": {"dropout": 0.3}, "noise": {"noise": {"deviation": 0.3, "mask": 0.1}}, "penalty": {"penalty": 0.001}, "tied": {"tied": {"to": "dense1", "activation": "tanh"}},
         "sample": {"sample": 0.01}, "residual": {"residual": [hidden(12), {"layer_norm": {}}, {"dense": 12}]},
         "branches": {"branches": [[hidden(5)], [{"dense": 3}, {"batch_norm": {}}, {"residual": [{"dense": 3}]}], [hidden(2)]]},
     }

@@ -16,6 +16,8 @@
   { .kind = LAYER_DENSE, .units = (n), .activation = (f), .init = "auto", .bias = true }
 #define DENSE_WITHOUT_BIAS(n, f)                                                                             \
   { .kind = LAYER_DENSE, .units = (n), .activation = (f), .init = "auto" }
+#define TIED(name, f)                                                                                        \
+  { .kind = LAYER_TIED, .to = (name), .activation = (f), .bias = true }
 #define ACTIVATION(f)                                                                                        \
   { .kind = LAYER_ACTIVATION, .activation = (f) }
 #define SOFTMAX()                                                                                            \

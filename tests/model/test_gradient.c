@@ -117,6 +117,72 @@ Test(gradient, of_layers_of_many_tiles) {
   CHECK_GRADIENT(deep, 2 * 1024 + 37, 3, "mse", "many blocks of inputs");
 }
 
+Test(gradient, of_tied_layers) {
+  layer_settings_t layers[] = {DENSE(70, "tanh"), DENSE(5, "gelu"), TIED("dense2", "silu"),
+                               TIED("dense1", "sigmoid")};
+  CHECK_GRADIENT(layers, 131, 6, "mse", "tied to two layers");
+  layer_settings_t twice[] = {DENSE(9, "tanh"), TIED("dense1", "tanh"), DENSE(9, "relu"),
+                              TIED("dense1", "identity")};
+  CHECK_GRADIENT(twice, 7, 6, "mse", "two tied to one layer");
+  layer_settings_t a[] = {DENSE(4, "tanh")}, b[] = {DENSE(4, "tanh"), TIED("dense1", "identity")};
+  layer_settings_t sides[] = {BRANCH(a), BRANCH(b)};
+  layer_settings_t layers_of_branches[] = {BRANCHES(sides)};
+  CHECK_GRADIENT(layers_of_branches, 7, 6, "mse", "tied to a layer of another branch");
+}
+
+/* Sums wait for a leaf, as when a rank has several shards: the share of the tied layer goes into the leaf. */
+Test(gradient, of_tied_layers_is_added_to_the_sums_that_wait) {
+  layer_settings_t layers[] = {DENSE(33, "tanh"), TIED("dense1", "identity")};
+  network_t net = network_create(layers, COUNT(layers), 40, 6);
+  const loss_t *loss = loss_find("mse");
+  targets_t t = targets_create(loss, 6, net.outputs);
+  const size_t floats = graph_floats(net.graph);
+  float *leaf = calloc(floats, sizeof *leaf), *first = calloc(floats, sizeof *first),
+        *second = calloc(floats, sizeof *second);
+  network_gradient(&net, loss, &any_params, &t, leaf);
+  for (size_t i = 0; i < graph_tiles(net.graph); i++) {
+    const tile_t tile = graph_tile(net.graph, i);
+    for (size_t r = 0; r < tile.runs; r++)
+      for (size_t k = 0; k < tile.floats; k++) {
+        const size_t at = tile.offset + r * tile.stride + k;
+        first[at] = leaf[at] != 0 ? 0.1F * (float)(k % 17) : 0; /* padding is 0 and stays 0 */
+        second[at] = leaf[at] != 0 ? 0.3F * (float)(k % 11) : 0;
+      }
+    const dense_sum_t sums[] = {{first + tile.offset, (int64_t)tile.stride},
+                                {second + tile.offset, (int64_t)tile.stride}};
+    graph_tile_gradient(net.worker, net.tape, 0, i, sums, 2);
+    for (size_t r = 0; r < tile.runs; r++)
+      for (size_t k = 0; k < tile.floats; k++) {
+        const size_t at = tile.offset + r * tile.stride + k;
+        const float expected =
+            leaf[at] != 0 ? 0.1F * (float)(k % 17) + (0.3F * (float)(k % 11) + leaf[at]) : 0;
+        cr_assert_eq(first[at], expected, "tile %zu, run %zu, %zu", i, r, k);
+      }
+  }
+  free(leaf);
+  free(first);
+  free(second);
+  targets_destroy(&t);
+  network_destroy(&net);
+}
+
+/* Outside of training the transpose is made anew, in training it is kept: the outputs have the same bits. */
+Test(gradient, tied_layers_compute_the_same_outside_of_training) {
+  layer_settings_t layers[] = {DENSE(33, "relu"), TIED("dense1", "tanh")};
+  network_t net = network_create(layers, COUNT(layers), 41, 15);
+  graph_worker_t *worker = NULL;
+  tape_t *tape = NULL;
+  CHECK(graph_worker_create(net.graph, 15, 1, false, &worker, error));
+  CHECK(tape_create(net.graph, 15, 0, &tape, error));
+  memcpy(tape_input(tape, 0), tape_input(net.tape, 0), sizeof(float[15 * 41]));
+  graph_forward(worker, net.vector, tape, 0, 1, &(pass_t){0});
+  graph_forward(net.worker, net.vector, net.tape, 0, 1, &net.pass);
+  cr_assert_eq(memcmp(tape_output(net.tape, 0), tape_output(tape, 0), sizeof(float[15 * 41])), 0);
+  graph_worker_destroy(&worker);
+  tape_destroy(&tape);
+  network_destroy(&net);
+}
+
 Test(gradient, of_dropout) {
   layer_settings_t layers[] = {DROPOUT(0.2), DENSE(20, "tanh"), DROPOUT(0.5), DENSE(4, "identity"),
                                DROPOUT(0.1)};

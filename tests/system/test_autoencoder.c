@@ -58,6 +58,66 @@ Test(autoencoder, takes_what_comes_before_basis_functions) {
   compare_with_numpy("basis");
 }
 
+/* Eight values to six to two, and back with the same weights. */
+#define TIED                                                                                                 \
+  "train code.yaml 'model.layers=[{dense: {units: 6, activation: tanh}}, {dense: 2}, "                       \
+  "{tied: {to: dense2, activation: tanh}}, {tied: dense1}]' "
+
+Test(autoencoder, with_tied_weights_is_what_numpy_computes_and_has_the_same_bits_on_any_layout) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  configure("");
+  run_well(ALONE, TIED "name=alone");
+  compare_with_numpy("alone");
+  const outcome_t alone = outcome_of("alone");
+  run_well(2, TIED "name=two parallel.ranks_per_node=1");
+  run_well(3, TIED "name=three parallel.ranks_per_node=2");
+  run_well(2, TIED "name=shared");
+  run_well(2, TIED "name=cut train.steps=7 checkpoint.every='5 steps'");
+  run_well(ALONE, TIED "name=cut --resume");
+  const char *const others[] = {"two", "three", "shared", "cut"};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    const outcome_t other = outcome_of(others[i]);
+    cr_expect_str_eq(alone.checksum, other.checksum, "%s", others[i]);
+  }
+  write_text(
+      "check.py",
+      "import h5py, numpy as np\n"
+      "file = h5py.File('runs/alone/model.h5')\n"
+      "p = file['parameters']\n"
+      "assert sorted(p) == ['dense1', 'dense2', 'tied1', 'tied2'] and list(p['tied1']) == ['bias'], list(p)\n"
+      "names = {k: p[k]['weight'][:] for k in ('dense1', 'dense2')}\n"
+      "layer = lambda n: h5py.File(n + '.h5')[n][:].astype(float)\n"
+      "x1 = layer('dense1')\n"
+      "x2 = x1 @ names['dense2'].T + p['dense2/bias'][:]\n"
+      "x3 = np.tanh(x2 @ names['dense2'] + p['tied1/bias'][:])\n"
+      "x4 = x3 @ names['dense1'] + p['tied2/bias'][:]\n"
+      "for name, x in dict(dense2=x2, tied1=x3, tied2=x4).items():\n"
+      "    assert np.abs(layer(name) - x).max() < 1e-5, name\n");
+  const char *const layers[] = {"dense1", "dense2", "tied1", "tied2"};
+  for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
+    run_well(ALONE, "predict runs/alone codes.h5 --layer %s --out %s.h5", layers[i], layers[i]);
+  result_t result = run_command("%s check.py", run_python());
+  cr_expect_eq(result.code, 0, "%s%s", result.out, result.err);
+}
+
+static void refuses_tied(const char *words, const char *because) {
+  result_t result = run(ALONE, TIED "%s", words);
+  cr_expect_eq(result.code, 2, "%s: %s", words, result.err);
+  cr_expect(strstr(result.err, because) != NULL, "%s: %s", words, result.err);
+}
+
+Test(autoencoder, refuses_tied_layers_that_do_not_fit_in_words) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  configure("");
+  refuses_tied("train.precision=bf16", "trains in fp32");
+  refuses_tied("model.freeze=[dense1]", "share their weights");
+  refuses_tied("model.freeze=[tied1]", "share their weights");
+  refuses_tied("model.layers.2.tied.to=dense3", "no dense layer before it has the name");
+  refuses_tied("model.layers.2.tied.to=dense1", "takes as many values");
+  refuses_tied("model.layers.2.tied.init=zeros", "init");
+  run_well(ALONE, TIED "name=frozen model.freeze='[dense1, tied2]'");
+}
+
 static void refuses(const char *words, const char *because) {
   result_t result = run(ALONE, "train code.yaml %s", words);
   cr_expect_eq(result.code, 2, "%s: %s", words, result.err);
