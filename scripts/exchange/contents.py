@@ -109,6 +109,16 @@ class Contents:
             raise Refused(done.stderr.strip().replace(f"{place}/", ""))
         return done.stdout.strip()
 
+    def without_transposes(self, path):
+        """Files of other programs hold the weights of a tied layer as a matrix of its own; lockstep's do not."""
+        for folder in self.members():
+            for layer, kind, keys in parameter_order(self.settings):
+                weight = self.arrays.pop(f"{folder}/{layer}/weight", None) if kind == "tied" else None
+                if weight is not None and not np.array_equal(np.transpose(weight), self.arrays[f"{folder}/{keys['to']}/weight"]):
+                    raise Refused(f"{path}: the weights of {layer} are no longer the transpose of those of {keys['to']}, as the "
+                                  "settings say")
+        return self
+
     # ---- as one text, for files that hold parameters in their own way ----
 
     def to_text(self, keep=()):
@@ -158,9 +168,9 @@ def parameter_order(settings, tables=0):
             elif kind == "branches":
                 for branch in keys:
                     visit(branch)
-            elif kind in ("dense", "layer_norm", "batch_norm", "centres", "gaussians"):
+            elif kind in ("dense", "tied", "layer_norm", "batch_norm", "centres", "gaussians"):
                 counts[kind] = counts.get(kind, 0) + 1
-                keys = keys if isinstance(keys, dict) else {"units": keys} if keys is not None else {}
+                keys = keys if isinstance(keys, dict) else {"to" if kind == "tied" else "units": keys} if keys is not None else {}
                 found.append((f"{kind}{counts[kind]}", kind, keys))
 
     for t in range(tables):

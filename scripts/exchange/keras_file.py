@@ -156,7 +156,7 @@ def write(steps, path, source="a model"):
 
 # ---- reading ----
 
-_NAMES = {"dense": ("weight", "bias"), "embedding": ("weight",), "layer_norm": ("scale", "shift"),
+_NAMES = {"dense": ("weight", "bias"), "tied": ("weight", "bias"), "embedding": ("weight",), "layer_norm": ("scale", "shift"),
           "batch_norm": ("scale", "shift", "mean", "variance")}
 
 
@@ -177,4 +177,4 @@ def read(path, settings=None):
         for layer, kind, _ in parameter_order(contents.settings, tables):
             for name, value in zip(_NAMES.get(kind, ()), () if kind in _CONSTANT else model.get_layer(prefix + layer).get_weights()):
                 contents.arrays[f"{folder}/{layer}/{name}"] = value.T if name == "weight" else value
-    return contents
+    return contents.without_transposes(path)

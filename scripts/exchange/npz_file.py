@@ -9,6 +9,7 @@ from .contents import Contents
 
 def write(steps, path, source="a model"):
     arrays = steps.contents.to_arrays()
+    arrays.update(steps.transposes())
     arrays.update({f"steps/{name}": value for name, value in steps.arrays.items()})
     described = {"columns": steps.columns, "outputs": steps.outputs, "steps": steps.list}
     arrays["steps.json"] = np.frombuffer(json.dumps(described, indent=1).encode(), np.uint8)
@@ -20,4 +21,4 @@ def write(steps, path, source="a model"):
 def read(path, settings=None):
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files if not name.startswith("steps")}
-    return Contents.from_arrays(arrays)
+    return Contents.from_arrays(arrays).without_transposes(path)

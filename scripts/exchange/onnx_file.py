@@ -264,4 +264,4 @@ def read(path, settings=None):
     for name, value in weights.items():
         if is_parameter(name):
             contents.arrays[name] = numpy_helper.to_array(value).astype(np.float32)
-    return contents
+    return contents.without_transposes(path)

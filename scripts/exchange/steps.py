@@ -71,7 +71,15 @@ class Steps:
         folder = f"members/{folder[len('member'):]}" if folder else "parameters"
         return self.contents.arrays[f"{folder}/{layer}/{name}"]
 
+    def transposes(self):
+        """The weights of tied layers, by their names in a file."""
+        place = lambda folder: f"members/{folder[len('member'):]}" if folder else "parameters"
+        return {f"{place(layer.rpartition('.')[0])}/{layer.rpartition('.')[2]}/weight": self.parameter(layer, "weight")
+                for layer in self.tied}
+
     def has_parameter(self, layer, name):
+        if name == "weight" and layer in self.tied:
+            return True
         folder, _, plain = layer.rpartition(".")
         folder = f"members/{folder[len('member'):]}" if folder else "parameters"
         return f"{folder}/{plain}/{name}" in self.contents.arrays

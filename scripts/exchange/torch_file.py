@@ -124,6 +124,7 @@ if __name__ == "__main__":
 
 # lockstep's name of an array, and PyTorch's
 _NAMES = {"dense": {"weight": "weight", "bias": "bias"}, "embedding": {"weight": "weight"},
+          "tied": {"weight": "weight", "bias": "bias"},
           "layer_norm": {"scale": "weight", "shift": "bias"},
           "centres": {"centre": "centre"}, "gaussians": {"mean": "mean", "factor": "factor", "offset": "offset"},
           "batch_norm": {"scale": "weight", "shift": "bias", "mean": "running_mean", "variance": "running_var"}}
@@ -234,7 +235,7 @@ def _read_own(path, state, contents):
                 if ours == "bias" and keys.get("bias", True) is False:
                     continue
                 contents.arrays[f"{folder}/{layer}/{ours}"] = _array(path, state, f"{prefix}{layer}.{theirs}")
-    return contents
+    return contents.without_transposes(path)
 
 
 def _groups(state):
@@ -250,6 +251,8 @@ def _groups(state):
 def _read_foreign(path, state, settings):
     groups, parameters, inputs = _groups(state), {}, None
     layers = parameter_order(settings)
+    if any(kind == "tied" for _, kind, _ in layers):
+        raise Refused(f"{path}: weights of other programs become dense layers: the settings have a tied one")
     if len(groups) != len(layers):
         raise Refused(f"{path} has {len(groups)} modules with weights ({', '.join(groups)}), but the settings have "
                       f"{len(layers)} layers with weights ({', '.join(name for name, _, _ in layers)})")
