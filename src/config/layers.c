@@ -24,8 +24,8 @@ static const key_row_t dense_keys[] = {
     {"bias", &type_bool, FIELD(bias), "true", .meaning = "whether a bias is added"},
 };
 static const key_row_t tied_keys[] = {
-    {"to", &type_text, FIELD(to), NULL,
-     .meaning = "name of an earlier dense layer, such as dense1, whose weights it uses"},
+    {"to", &type_text, FIELD(to), NULL, .meaning = "name of an earlier dense layer, whose weights it uses",
+     .example = "dense1"},
     {"activation", &type_choice, FIELD(activation), "identity", .meaning = "applied to each output",
      CHOICES(activation)},
     {"bias", &type_bool, FIELD(bias), "true", .meaning = "whether a bias of its own is added"},

@@ -17,8 +17,8 @@ file == 2 && /^\| `/ && part != "## names" {
   split($0, cell, " *[|] *")
   key = cell[2]
   gsub("`", "", key)
-  # both kinds of layers with a function, and all with initial weights, are one table each
-  if (part == "## kinds of layers") key = section == "activation" ? "dense.activation" : section "." key
+  # all kinds of layers with a function, and all with initial weights, are one table each
+  if (part == "## kinds of layers") key = section == "activation" || (section == "tied" && key == "activation") ? "dense.activation" : section "." key
   list = cell[3]
   sub(/, or /, ", ", list)
   n = split(list, name, ", ")

@@ -97,6 +97,7 @@ Test(explain, examples_of_all_keys_are_taken) {
                : strcmp(layer.name, "centres") == 0    ? "3"
                : strcmp(layer.name, "gaussians") == 0  ? "{units: 3}"
                : strcmp(layer.name, "activation") == 0 ? "identity"
+               : strcmp(layer.name, "tied") == 0       ? "dense1"
                                                        : "{}");
       expect_taken(path, item);
     }
