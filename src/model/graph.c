@@ -518,7 +518,8 @@ ls_status graph_choose_precision(graph_t *graph, const char *name, ls_error *err
   TRY(precision_find(name, &precision, error));
   for (size_t i = 0; i < graph->n_nodes && precision->factors > 1; i++)
     if (graph->nodes[i].op == &op_tied)
-      return error_set(error, LS_BAD_SETTINGS, "layer %s: a tied layer trains in fp32, not in %s",
+      return error_set(error, LS_BAD_SETTINGS,
+                       "train.precision: the tied layer %s trains in fp32 alone, not in %s",
                        graph->nodes[i].name, name);
   graph->precision = precision;
   parameters_place_copies(graph);
