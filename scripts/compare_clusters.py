@@ -62,7 +62,7 @@ class Lockstep:
                          "checkpoint: {every: never}\n")
 
     def fit(self, iterations):
-        """Seconds, seconds of all cores, and the centres after so many iterations. An epoch more: the first one only
+        """Seconds, seconds of all cores, and the centres after `iterations` iterations. The run has one epoch more: the first one only
         finds the objective of the rows to begin with."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([self.program, "cluster", "run.yaml", f"train.epochs={iterations + 1}", "--replace"],

@@ -4,7 +4,7 @@
  * those of training, a mixture and a kernel density say how dense rows are where this one is, and a
  * clustering how far the next centre is. Their loss of a row is large if the row is unlike those of training.
  * A regression says what the targets of a row should be: its loss is large if they are others. The loss of a
- * classification depends on a label that somebody has given, so it says how wrong the label is. */
+ * classification compares the prediction with a label: it says how wrong the label is, not how unusual. */
 #ifndef ANOMALY_SCORES_H
 #define ANOMALY_SCORES_H
 

@@ -36,7 +36,7 @@ ls_status exact_create(int64_t k, int64_t inputs, int threads, arena_t *arena, e
   return LS_OK;
 }
 
-/* The power of two that makes `most` as large as so many rows allow. */
+/* The largest power of two with which the sum of `rows` numbers, none larger than `most`, stays in range. */
 static double scale_for(double most, int64_t rows) {
   int bits = SUM_BITS - (ilogb((double)rows) + 1);
   if (bits > MOST_BITS) bits = MOST_BITS;

@@ -439,8 +439,7 @@ static ls_status check_fitted(const graph_t *graph, ls_error *error) {
   for (size_t i = 0; i + 1 < graph->n_nodes; i++)
     if (graph->nodes[i].op->is_fitted)
       return error_set(error, LS_BAD_SETTINGS,
-                       "model.layers: %s is not the last layer, and a fitted layer can be nothing else",
-                       graph->nodes[i].name);
+                       "model.layers: %s must be the last layer, because it is fitted", graph->nodes[i].name);
   return LS_OK;
 }
 

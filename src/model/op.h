@@ -126,7 +126,7 @@ struct op {
   bool is_fitted;     /* its parameters are fitted, not trained: centres, gaussians */
   int in_place;       /* the input that may share the buffer of this op's delta; -1: none */
   bool spans;         /* forward and backward accept several calls at once: rows are independent */
-  /* floats of call->work that forward and backward need for a call of so many rows; NULL: none */
+  /* floats of call->work that forward and backward need for a call of `rows` rows; NULL: none */
   size_t (*work)(const node_t *node, int64_t rows);
   void (*forward)(const call_t *call);
   /* the rest of forward, call by call, after a forward that spans; NULL: nothing */
