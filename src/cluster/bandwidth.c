@@ -13,7 +13,7 @@ static double silverman(double n, double d) {
   return pow(n * (d + 2) / 4, -1 / (d + 4));
 }
 
-/* As density.bandwidth names them (config/table.c). */
+/* As density.bandwidth names them (config/words.c). */
 static const struct {
   const char *name;
   double (*of_normal)(double n, double d); /* for deviation 1 */

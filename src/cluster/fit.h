@@ -19,7 +19,7 @@
  * (fit_place). The epoch with the lowest objective of all starts becomes the model (checkpoint.best).
  *
  * To add a method: a file with its functions; its row in the table of fit.c; its keys in `cluster` in
- * src/config/table.c. The table says which layer and which loss the network has; config/cluster.c makes the
+ * src/config/table.c. The table says which layer and which loss the network has; config/clusters.c makes the
  * settings of the network from it. Nothing in the room train has to change. Sums over rows are those of
  * sums/sums.h, random numbers those of RANDOM_CLUSTER: time = the start, shard = the kind of draw (or the
  * number of the draw), position = the number of the row among all training rows. */

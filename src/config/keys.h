@@ -86,6 +86,19 @@ extern const value_type_t type_weights;
 /* The settings of a run, in the order in which they are written. */
 extern const key_table_t settings_keys;
 
+/* words.c: lists of the words that a value may be. */
+bool shuffle_choice(size_t i, choice_t *out);
+bool reduce_choice(size_t i, choice_t *out);
+bool parts_choice(size_t i, choice_t *out);
+bool on_nan_choice(size_t i, choice_t *out);
+bool covariance_choice(size_t i, choice_t *out);
+bool window_targets_choice(size_t i, choice_t *out);
+bool bandwidth_choice(size_t i, choice_t *out);
+bool data_targets_choice(size_t i, choice_t *out);
+bool missing_choice(size_t i, choice_t *out);
+bool components_choice(size_t i, choice_t *out);
+bool init_layers_choice(size_t i, choice_t *out);
+
 /* The keys of one loss. The setting `loss` is one such table or a list of them. */
 extern const key_table_t loss_keys;
 

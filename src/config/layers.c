@@ -76,18 +76,6 @@ static const key_row_t centres_keys[] = {
      .range = {.low = 1, .high = INT32_MAX}},
 };
 
-static bool covariance_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"full", "each component has a covariance matrix of its own"},
-      {"tied", "all components share one covariance matrix"},
-      {"diagonal", "each component has a variance for every value"},
-      {"spherical", "each component has one variance"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
 static const key_row_t gaussians_keys[] = {
     {"units", &type_integer, FIELD(units), NULL, .meaning = "number of components",
      .range = {.low = 1, .high = INT32_MAX}},

@@ -11,134 +11,6 @@
 
 const char name_from_file[] = "the file's name";
 
-static bool shuffle_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"full", "the rows of each shard in a new random order every epoch"},
-      {"blocks",
-       "blocks of 1024 rows in random order, shuffled inside each block; for data that is read from disk"},
-      {"none", "rows in the order of the file"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool reduce_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"shared", "the tree sums gradients in shared memory, and the update is part of the sum; same bits on "
-                 "any layout"},
-      {"mpi", "MPI_Allreduce, then every rank updates all parameters; the textbook method, for comparison"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool parts_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"auto", "all ranks, if there are several and the state has more than 256 MB"},
-      {"one", "rank 0 collects it and writes one file"},
-      {"ranks", "each rank writes its share to a file of its own"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool on_nan_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"stop", "the run ends with exit code 1, and the last checkpoint stays; costs nothing"},
-      {"skip", "the step changes neither parameters nor the optimiser's state; every update then needs the "
-               "whole gradient first, as with clip_norm"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool covariance_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"full", "each component has a covariance matrix of its own"},
-      {"tied", "all components share one covariance matrix"},
-      {"diagonal", "each component has a variance for every input"},
-      {"spherical", "each component has one variance"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool window_targets_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"x", "all columns of x"},
-      {"y", "all columns of y, which has a row for every row of x"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool bandwidth_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"silverman", "(n (d + 2) / 4)^(-1 / (d + 4)) deviations, for n rows of d inputs"},
-      {"scott", "n^(-1 / (d + 4)) deviations"},
-      {"cross_validated",
-       "of 20 from a tenth of Silverman's to twice that, the one under which rows are most likely by the "
-       "others"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool targets_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"y", "the labels or targets in y"},
-      {"x", "the features themselves, scaled and encoded, without basis functions: for an autoencoder; no y "
-            "is read"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool missing_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"error", "stop with an error that names row and column"},
-      {"drop", "leave the row out; `predict` stops with an error"},
-      {"mean", "replace by the mean of the column's training rows; categories: by none"},
-      {"median", "replace by the median of the column's training rows; categories: by none"},
-      {"most_frequent", "replace by the value or category that most of the column's training rows hold"},
-      {"constant", "replace by data.missing_value; categories: by none"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool components_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"auto", "exact or randomized, whichever needs fewer products"},
-      {"exact", "eigenvectors of the covariance of all features"},
-      {"randomized", "a few random directions are turned towards the components by passes over the rows"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
-static bool init_layers_choice(size_t i, choice_t *out) {
-  static const choice_t rows[] = {
-      {"all", "all layers, which must have the same shapes here, and how features are filled in, scaled and "
-              "encoded and targets scaled"},
-      {"matching", "layers that have the same name and shapes here; the others begin as without init_from, "
-                   "and scaling is fitted to the rows of the run"},
-  };
-  if (i >= sizeof rows / sizeof rows[0]) return false;
-  *out = rows[i];
-  return true;
-}
-
 static const key_row_t rows[] = {
     {"name", &type_name, FIELD(name), name_from_file, .may_change = true,
      .meaning = "name of the run; its directory is RUNS/NAME"},
@@ -148,7 +20,7 @@ static const key_row_t rows[] = {
      .example = "data/net.h5"},
     {"data.x", &type_text, FIELD(data.x), "train/x", .meaning = "training rows: features"},
     {"data.targets", &type_choice, FIELD(data.targets), "y",
-     .meaning = "what the loss compares the outputs with", .list = targets_choice},
+     .meaning = "what the loss compares the outputs with", .list = data_targets_choice},
     {"data.y", &type_text, FIELD(data.y), "train/y", .used_with = "data.targets", .used_by = "y",
      .meaning = "training rows: labels or targets"},
     {"data.valid_x", &type_text, FIELD(data.valid_x), "valid/x",
