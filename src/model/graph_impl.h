@@ -66,6 +66,18 @@ static inline int64_t tape_records(const tape_t *tape) {
   return (tape->slice_rows + RECORD_EVERY - 1) / RECORD_EVERY;
 }
 
+/* Appends the input, the readers of tables and the ops of all layers, in order of computation (nodes.c).
+ * LS_BAD_SETTINGS with the line of the layer, LS_NO_MEMORY. */
+ls_status nodes_append(graph_t *graph, const layer_settings_t *layers, size_t n_layers, int64_t inputs,
+                       const graph_table_t *tables, size_t n_tables, ls_error *error);
+
+/* Finds which nodes need a delta (backward_plan_t). Again after nodes have been appended (nodes.c). */
+void mark_needed_deltas(graph_t *graph);
+
+static inline ls_status graph_no_memory(ls_error *error) {
+  return error_set(error, LS_NO_MEMORY, "no memory for the network's graph");
+}
+
 /* Places every array in the vector. For graph_create, when all nodes exist (parameters.c). */
 ls_status parameters_place(graph_t *graph, ls_error *error);
 void parameters_place_copies(graph_t *graph); /* after the vector, for the graph's precision */
