@@ -1,26 +1,14 @@
 /* lockstep density: a kernel density, as a run. The number of kernels and of epochs follow from the rows and
  * the bandwidths, so they are set here, before the trainer begins; cluster/kernel_density.h does the rest. */
-#include "cli/command.h"
+#include "cli/run_options.h"
 
 #include "cluster/kernel_density.h"
 #include "data/dataset.h"
-#include "train/trainer.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { KEY_RESUME = FIRST_KEY, KEY_REPLACE };
-
-typedef struct {
-  arguments_t arguments;
-  bool resume, replace;
-} density_arguments_t;
-
-static const struct argp_option options[] = {
-    {"resume", KEY_RESUME, 0, 0, "go on from the newest checkpoint, if there is one", 0},
-    {"replace", KEY_REPLACE, 0, 0, "delete an earlier run of this name instead of keeping it as NAME.N", 0},
-    {0},
-};
+static const struct argp_option options[] = {RUN_OPTIONS, {0}};
 
 /* The network is one layer, whose units follow from the rows. */
 static const char *const defaults[] = {"model.layers=[gaussians: {units: 1, covariance: spherical}]",
@@ -31,20 +19,6 @@ static const char *const defaults[] = {"model.layers=[gaussians: {units: 1, cova
                                        "train.global_batch_size=all",
                                        "checkpoint.best=train_loss",
                                        NULL};
-
-static error_t parse_key(int key, char *arg, struct argp_state *state) {
-  density_arguments_t *a = state->input;
-  switch (key) {
-  case KEY_RESUME:
-    a->resume = true;
-    return 0;
-  case KEY_REPLACE:
-    a->replace = true;
-    return 0;
-  default:
-    return arguments_key(key, arg, state);
-  }
-}
 
 static ls_status check_kernels(const settings_t *settings, int64_t n, ls_error *error) {
   enum { MOST = 1000000 };
@@ -82,24 +56,12 @@ static ls_status fit(const session_t *session, const settings_t *settings, const
 }
 
 static ls_status run(const session_t *session, void *input, ls_error *error) {
-  const density_arguments_t *a = input;
-  settings_t *settings = NULL;
-  if (a->resume && a->replace)
-    return error_set(error, LS_USAGE,
-                     "--resume continues the earlier run and --replace removes it: choose one");
-  TRY(settings_everywhere(session, &a->arguments, &settings, error));
-  const train_options_t train = {.resume = a->resume,
-                                 .replace = a->replace,
-                                 .log = &session->log,
-                                 .results = &session->results,
-                                 .job_end = launch_job_end()};
-  ls_status status = fit(session, settings, &train, error);
-  return settings_end(&settings, status, error);
+  return run_with_options(session, input, fit, error);
 }
 
 static const struct argp argp = {
     .options = options,
-    .parser = parse_key,
+    .parser = run_options_key,
     .args_doc = "CONFIG [SECTION.KEY=VALUE...]",
     .doc =
         "Estimates the density of rows by a Gaussian around each training row, of the bandwidth "
@@ -113,7 +75,7 @@ const command_t command_density = {
     .name = "density",
     .meaning = "estimate the density of rows by kernels",
     .argp = &argp,
-    .options_size = sizeof(density_arguments_t),
+    .options_size = sizeof(run_arguments_t),
     .fewest = 1,
     .most = ANY_NUMBER,
     .is_parallel = true,
