@@ -291,7 +291,7 @@ static const key_row_t rows[] = {
     {"solve.lambda", &type_number, FIELD(solve.lambda), "1", .may_change = true, .used_with = "solve.method",
      .used_by = "ridge", .meaning = "penalty lambda w^2 on weights, added to the sum of squared errors",
      NOT_NEGATIVE},
-    {"cluster.method", &type_choice, FIELD(cluster.method), "kmeans",
+    {"cluster.method", &type_choice, FIELD(cluster.method), "kmeans", .used_with = "cluster.k",
      .meaning = "`lockstep cluster`: how clusters are found", CHOICES(cluster)},
     {"cluster.k", &type_integer, FIELD(cluster.k), "0",
      .meaning =
@@ -299,15 +299,17 @@ static const key_row_t rows[] = {
          "`train` then follow, where they are not given; 0: nothing is clustered",
      .range = {.low = 0, .high = 1000000}, .example = "10"},
     {"cluster.starts", &type_integer, FIELD(cluster.starts), "4", .may_change = true,
+     .used_with = "cluster.k",
      .meaning = "fits with other random numbers, one after the other, of which the one with the lowest "
                 "objective is kept",
      .range = {.low = 1, .high = INT32_MAX}},
-    {"cluster.init", &type_choice, FIELD(cluster.init), "k-means++", .meaning = "the centres to begin with",
-     CHOICES(cluster_init)},
+    {"cluster.init", &type_choice, FIELD(cluster.init), "k-means++", .used_with = "cluster.k",
+     .meaning = "the centres to begin with", CHOICES(cluster_init)},
     {"cluster.batch", &type_integer, FIELD(cluster.batch), "1024", .used_with = "cluster.method",
      .used_by = "minibatch", .meaning = "rows of a batch, over all ranks together; centres move after each",
      .range = {.low = 1, .high = INT32_MAX}},
     {"cluster.tolerance", &type_number, FIELD(cluster.tolerance), "1e-5", .may_change = true,
+     .used_with = "cluster.k",
      .meaning = "a start ends when an epoch lowers the objective per row by no more than this: as a share of "
                 "it, for a mixture as a number",
      NOT_NEGATIVE},

@@ -90,31 +90,35 @@ static void put_override(FILE *out, const char *before, const char *table, const
   fprintf(out, "%s%s%s%s%s=%s%s", quote, before, table, table[0] == '\0' ? "" : ".", path, value, quote);
 }
 
-/* The row of the same table that says whether `row` has an effect; NULL if it always has one. */
-static const key_row_t *row_used_with(const explained_t *of) {
-  explained_t other;
-  for (size_t i = 0; of->row->used_with != NULL && entry(i, &other); i++)
-    if (strcmp(other.table, of->table) == 0 && strcmp(other.row->path, of->row->used_with) == 0)
-      return other.row;
-  return NULL;
+/* The key of the same table that says whether `of` has an effect; false if it always has one. */
+static bool find_condition(const explained_t *of, explained_t *out) {
+  for (size_t i = 0; of->row->used_with != NULL && entry(i, out); i++)
+    if (strcmp(out->table, of->table) == 0 && strcmp(out->row->path, of->row->used_with) == 0) return true;
+  return false;
 }
 
-/* An override of the key, after one that gives it an effect, if it needs one. */
+/* Overrides that give the key an effect, if it needs any that are not the defaults. */
+static void put_conditions(FILE *out, const explained_t *key, const settings_choices_t *choices) {
+  explained_t with;
+  char value[VALUE_SIZE], path[PATH_SIZE];
+  const char *by = key->row->used_by;
+  if (!find_condition(key, &with)) return;
+  put_conditions(out, &with, choices);
+  snprintf(path, sizeof path, "%s", with.row->path);
+  if (strcmp(last_word(path), "name") == 0) path[path == last_word(path) ? 0 : strlen(path) - 5] = '\0';
+  if (by == NULL)
+    example_value(with.row, choices, value);
+  else
+    snprintf(value, sizeof value, "%.*s", (int)strcspn(by, ","), by);
+  if (with.row->initial != NULL && strcmp(value, with.row->initial) == 0) return;
+  put_override(out, path[0] == '\0' ? key->table : "", path[0] == '\0' ? "" : key->table, path, value);
+  fputc(' ', out);
+}
+
+/* An override of the key, after those that give it an effect. */
 static void put_example(FILE *out, const explained_t *key, const settings_choices_t *choices) {
   char value[VALUE_SIZE];
-  const key_row_t *with = row_used_with(key);
-  if (with != NULL) {
-    char path[PATH_SIZE];
-    const char *by = key->row->used_by;
-    snprintf(path, sizeof path, "%s", with->path);
-    if (strcmp(last_word(path), "name") == 0) path[path == last_word(path) ? 0 : strlen(path) - 5] = '\0';
-    if (by == NULL)
-      example_value(with, choices, value);
-    else
-      snprintf(value, sizeof value, "%.*s", (int)strcspn(by, ","), by);
-    put_override(out, path[0] == '\0' ? key->table : "", path[0] == '\0' ? "" : key->table, path, value);
-    fputc(' ', out);
-  }
+  put_conditions(out, key, choices);
   example_value(key->row, choices, value);
   put_override(out, key->overrides, key->table, key->row->path, value);
 }

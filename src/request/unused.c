@@ -36,6 +36,10 @@ static const unused_t table[] = {
     {"solve", "train.l1 train.l2", "the closed form has a penalty with solve.method=ridge, solve.lambda"},
     {"train check sweep solve lr-find gradcheck bench landscape", "density",
      "it belongs to `lockstep density`"},
+    {"cluster", "density", "it belongs to `lockstep density`"},
+    {"density", "components", "it belongs to `lockstep components`"},
+    {"components", "cluster density", "components are no clusters, and no kernels"},
+    {"cluster density components solve", "train.top_k", "no classes are told apart"},
     {"density", "cluster model.layers loss",
      "the network and its fit follow from the rows and from `density`"},
     {"density",
@@ -55,12 +59,11 @@ static const unused_t table[] = {
      "model.freeze checkpoint.parts",
      "a fit takes no steps along a gradient"},
     {"solve lr-find gradcheck bench landscape", "cluster", "it belongs to `lockstep cluster`"},
-    {"info", "name runs loss optimizer schedule train stop solve components checkpoint",
+    {"info", "name runs loss optimizer schedule train stop solve components density checkpoint",
      "the graph follows from data and model alone"},
     {"info --row",
-     "name runs schedule stop solve components checkpoint train.epochs train.steps train.global_batch_size "
-     "train.members "
-     "train.l1 train.l2 train.clip_norm train.precision",
+     "name runs schedule stop solve components density cluster checkpoint train.epochs train.steps "
+     "train.global_batch_size train.members train.l1 train.l2 train.clip_norm train.precision",
      "one step of plain gradient descent is shown"},
     {"solve", "model.embeddings.above model.embeddings.width", "columns of categories are one_hot here"},
 };

@@ -45,6 +45,20 @@ static bool finds_centres(const settings_t *settings) {
   return strcmp(method, "kmeans") == 0 || strcmp(method, "minibatch") == 0;
 }
 
+/* Rules that would end the run although not all starts, or not all bandwidths, have had their turn. */
+static ls_status check_stop(const stop_settings_t *stop, ls_error *error) {
+  const char *key = stop->tol > 0             ? "stop.tol"
+                    : stop->patience > 0      ? "stop.patience"
+                    : stop->gradient_norm > 0 ? "stop.gradient_norm"
+                                              : NULL;
+  if (key == NULL) return LS_OK;
+  return refuse(
+      key,
+      "it would end the run before all starts, or all bandwidths, have had their turn; a start ends "
+      "by cluster.tolerance: leave it out",
+      error);
+}
+
 ls_status fitting_check(const settings_t *settings, ls_error *error) {
   const layer_settings_t *last = settings->model.layers + settings->model.n_layers - 1;
   const bool has_centres = finds_centres(settings);
@@ -70,6 +84,7 @@ ls_status fitting_check(const settings_t *settings, ls_error *error) {
                   error);
   if (has_batches && settings->train.global_batch_size != settings->cluster.batch)
     return refuse("train.global_batch_size", "it follows from cluster.batch: leave it out", error);
+  TRY(check_stop(&settings->stop, error));
   if (settings->train.members > 1)
     return refuse("train.members", "a clustering is one network: leave it out", error);
   if (settings->model.freeze.n > 0)

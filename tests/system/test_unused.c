@@ -187,3 +187,30 @@ Test(unused, a_top_k_of_all_classes_is_refused) {
   expect_refused(2, "eval runs/net train.top_k=7", "train.top_k is 7");
   run_well(ALONE, "eval runs/net train.top_k=4");
 }
+
+/* One command each, since a process alone says the same as several ranks. */
+Test(unused, keys_of_other_methods_are_refused) {
+  train();
+  write_text("rows.yaml", "data: {file: data.h5, weights: none, valid_weights: none, test_weights: none}\n");
+  static const struct {
+    const char *words, *message;
+  } cases[] = {
+      {"train net.yaml cluster.starts=2", "cluster.starts"},
+      {"train net.yaml cluster.method=mixture", "cluster.method"},
+      {"train net.yaml cluster.tolerance=1e-3", "cluster.tolerance"},
+      {"train net.yaml density.rows=10", "density.rows has no effect"},
+      {"train net.yaml components.n=2", "components.n has no effect"},
+      {"cluster rows.yaml cluster.k=2 density.rows=10", "density.rows has no effect"},
+      {"cluster rows.yaml cluster.k=2 train.top_k=3", "train.top_k has no effect"},
+      {"cluster rows.yaml cluster.k=2 stop.tol=0.1", "stop.tol: it would end the run"},
+      {"cluster rows.yaml cluster.k=2 data.validation=0.2 stop.patience=1", "stop.patience: it would end"},
+      {"density rows.yaml components.n=2", "components.n has no effect"},
+      {"components rows.yaml density.rows=4", "density.rows has no effect"},
+      {"components rows.yaml cluster.k=4", "cluster.k has no effect"},
+      {"solve net.yaml train.top_k=3", "train.top_k has no effect"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    expect_refused(ALONE, cases[i].words, cases[i].message);
+  write_text("stops.yaml", "data: {file: data.h5}\nstop: {tol: 0.1}\n");
+  expect_refused(2, "density stops.yaml", "stop.tol: it would end the run");
+}
