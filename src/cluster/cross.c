@@ -100,6 +100,7 @@ static void add_block(void *context, const sums_block_t *block, double *leaf) {
   const kernel_rows_t *kernels = testing->kernels;
   tester_t *tester = &testing->testers[block->thread];
   const int64_t inputs = kernels->inputs, rows = pick_rows(testing, tester, block);
+  if (rows == 0) return; /* with density.rows, a block may have no kernel */
   for (size_t i = 0; i < (size_t)rows * testing->n; i++) tester->states[i] = (log_sum_t){-INFINITY, 0};
   for (int64_t first = 0; first < kernels->n; first += PIECE) {
     const int64_t n = kernels->n - first < PIECE ? kernels->n - first : PIECE;

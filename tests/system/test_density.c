@@ -78,6 +78,8 @@ Test(density, log_densities_are_those_of_the_definition) {
   expect_python("logs runs/moons/model.h5 moons.h5 train/x found.h5");
   run_well(ALONE, "density moons.yaml name=some density.rows=50 density.bandwidth=0.2");
   cr_expect_eq(summary("some", "parameters"), 50 * (2 + 1 + 1));
+  run_well(ALONE,
+           "density moons.yaml name=few density.rows=2 density.bandwidth=0.2"); /* shards without one */
   run_well(ALONE, "predict runs/some moons.h5 --x train/x --out found.h5");
   expect_python("logs runs/some/model.h5 moons.h5 train/x found.h5");
 }
