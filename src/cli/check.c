@@ -2,6 +2,7 @@
  * that it is started with or for ranks that it only plans. */
 #include "cli/command.h"
 
+#include "cluster/kernel_density.h"
 #include "study/plan.h"
 
 #include <errno.h>
@@ -10,12 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_RANKS = FIRST_KEY, KEY_NODES, KEY_THREADS, KEY_CORES, KEY_MEMORY, MOST_RANKS = 1 << 18 };
+enum {
+  KEY_RANKS = FIRST_KEY,
+  KEY_NODES,
+  KEY_THREADS,
+  KEY_CORES,
+  KEY_MEMORY,
+  KEY_DENSITY,
+  MOST_RANKS = 1 << 18
+};
 
 typedef struct {
   arguments_t arguments;
   int64_t ranks, nodes, threads, cores; /* 0: not given */
   double memory;
+  bool is_density;
 } check_arguments_t;
 
 static const struct argp_option options[] = {
@@ -25,6 +35,7 @@ static const struct argp_option options[] = {
     {"cores", KEY_CORES, "C", 0, "with --ranks: a host has C cores; default: as many as this one", 0},
     {"memory", KEY_MEMORY, "BYTES", 0,
      "with --ranks: a host has so much memory for the run, like 240GB; default: as much as is free here", 0},
+    {"density", KEY_DENSITY, NULL, 0, "what `lockstep density` would do with these settings", 0},
     {0},
 };
 
@@ -57,6 +68,10 @@ static error_t parse_key(int key, char *arg, struct argp_state *state) {
   case KEY_MEMORY:
     if (text_bytes(arg, &a->memory) && a->memory >= 1) return 0;
     return arguments_refuse(&a->arguments, "--memory: '%.60s' is not a size like 240GB or 64GiB", arg);
+  case KEY_DENSITY:
+    a->is_density = true;
+    a->arguments.command = &command_density; /* whose settings they are */
+    return 0;
   case ARGP_KEY_END:
     return check_options(a);
   default:
@@ -86,8 +101,8 @@ static void print_word(const char *word) {
 }
 
 static void print_launch(const check_t *check, const run_plan_t *plan, const launch_line_t *line) {
-  printf("launch  %s %s %s", line->text, program_invocation_name,
-         plan->settings.cluster.k > 0 ? "cluster" : "train");
+  const char *command = check->arguments->is_density ? "density" : run_plan_fits(plan) ? "cluster" : "train";
+  printf("launch  %s %s %s", line->text, program_invocation_name, command);
   for (size_t i = 0; i < check->words.n; i++) print_word(check->words.words[i]);
   putchar('\n');
 }
@@ -161,9 +176,16 @@ static ls_status run(const session_t *session, void *input, ls_error *error) {
   if (a->threads > 0) words[check.words.n++] = threads;
   ls_status status = settings_everywhere(session, &check.words, &settings, error);
   check.settings = settings;
+  layer_settings_t layer;
+  settings_t own;
+  if (status == LS_OK && a->is_density) {
+    status = kernels_complete(session->world, settings, &layer, &own, error);
+    check.settings = &own;
+  }
   /* members of an ensemble give work to more ranks */
   const log_t *log = status == LS_OK && settings->train.members > 1 ? NULL : &session->log;
-  if (status == LS_OK) status = training_crew(session->world, settings, log, plan_and_print, &check, error);
+  if (status == LS_OK)
+    status = training_crew(session->world, check.settings, log, plan_and_print, &check, error);
   if (settings != NULL) status = settings_end(&settings, status, error);
   free(words);
   return status;

@@ -2,11 +2,13 @@
 
 #include "cluster/bandwidth.h"
 #include "cluster/cross.h"
+#include "data/dataset.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct {
   fit_inputs_t in;
@@ -22,6 +24,42 @@ int64_t kernels_epochs(const settings_t *settings) {
   const numbers_t *bandwidth = &settings->density.bandwidth;
   if (bandwidth->word == NULL) return (int64_t)bandwidth->n;
   return bandwidth_is_tried(bandwidth->word) ? BANDWIDTHS : 1;
+}
+
+/* ---- settings ---- */
+
+static ls_status check_kernels(const settings_t *settings, int64_t n, ls_error *error) {
+  enum { MOST = 1000000 };
+  if (strcmp(settings->cluster.method, "kernels") != 0)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "cluster.method: `lockstep density` puts a kernel around each row: leave it out, or use "
+                     "`lockstep cluster`");
+  if (settings->model.n_layers != 1 || settings->model.layers->kind != LAYER_GAUSSIANS)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "model.layers: a kernel density is one layer, gaussians, and follows: leave it out");
+  if (n > MOST)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "density.rows: %" PRId64 " kernels are more than %d: take some of the rows, as in "
+                     "density.rows=10000",
+                     n, MOST);
+  return LS_OK;
+}
+
+ls_status kernels_complete(world_t *world, const settings_t *settings, layer_settings_t *layer,
+                           settings_t *out, ls_error *error) {
+  dataset_shape_t shape = {0};
+  TRY(dataset_describe(world, settings, &shape, error));
+  const int64_t n = settings->density.rows == SETTINGS_ALL ? shape.train_rows : settings->density.rows;
+  TRY(check_kernels(settings, n, error)); /* the same on all ranks */
+  *layer = *settings->model.layers;
+  layer->units = n;
+  layer->covariance = "spherical";
+  *out = *settings;
+  out->model.layers = layer;
+  out->cluster.k = n;
+  out->cluster.starts = 1;
+  out->train.epochs = kernels_epochs(settings);
+  return LS_OK;
 }
 
 /* ---- set-up ---- */

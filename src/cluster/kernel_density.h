@@ -11,6 +11,12 @@
 
 extern const fit_method_t kernels_method;
 
+/* Completes settings by what follows from the rows: as many kernels as there are training rows, or as
+ * density.rows says, and as many epochs as bandwidths. *out borrows from `settings` and `layer`, the layer of
+ * the network. LS_BAD_SETTINGS for another method or network. Reads the headers of the data. Collective. */
+ls_status kernels_complete(world_t *world, const settings_t *settings, layer_settings_t *layer,
+                           settings_t *out, ls_error *error);
+
 /* How many bandwidths the settings try. Pure. */
 int64_t kernels_epochs(const settings_t *settings);
 

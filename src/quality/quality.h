@@ -46,6 +46,14 @@ typedef struct {
  * figures on every rank. *out is untouched on failure. Collective. */
 ls_status quality_find(const quality_inputs_t *inputs, quality_t *out, ls_error *error);
 
+/* What their memory depends on: clusters; columns of what the last layer sees; rows of this rank and all;
+ * threads and shards of this rank. And the bytes of a rank. Pure. */
+typedef struct {
+  int64_t clusters, columns, rows, all_rows;
+  int threads, shards;
+} quality_size_t;
+double quality_bytes(const quality_size_t *size);
+
 /* A line for each kind of figure, and members of JSON with a comma in front. */
 void quality_print(const quality_t *quality, FILE *out);
 void quality_json(const quality_t *quality, FILE *out);

@@ -191,6 +191,14 @@ static ls_status run_pass(pass_context_t *pass, size_t elements, sums_add_t *add
   return status;
 }
 
+double quality_bytes(const quality_size_t *size) {
+  const double rows = size->all_rows < QUALITY_SAMPLE ? (double)size->all_rows : QUALITY_SAMPLE;
+  const double k = (double)size->clusters, columns = (double)size->columns;
+  return (double)size->rows * sizeof(int32_t) + (double)size->all_rows + k * (2 + columns) * sizeof(double) +
+         rows * (2 * columns + k) * sizeof(float) +
+         sums_bytes((size_t)(k * (1 + columns)), false, size->threads, size->shards, size->columns);
+}
+
 static void divide(walked_t *walked, double *values, int64_t columns) {
   for (int64_t k = 0; k < walked->clusters; k++)
     for (int64_t c = 0; c < columns && walked->counts[k] > 0; c++)

@@ -35,9 +35,8 @@ bool saver_in_parts(const settings_t *settings, size_t floats, int ranks) {
 }
 
 /* Several ranks that write one file: rank 0 collects a vector of all shares first. */
-double saver_memory(const settings_t *settings, size_t floats, int rank, int ranks) {
+double saver_memory(const settings_t *settings, int states, size_t floats, int rank, int ranks) {
   const double vector = (double)floats * sizeof(float);
-  const int states = optimizer_find(settings->optimizer.name)->states;
   const double own = rank == 0 ? vector * (saver_keeps(settings) ? 2 : 1) : 0;
   if (saver_in_parts(settings, floats, ranks)) return own + vector * states / ranks;
   return rank == 0 ? own + vector * (states + (ranks > 1 ? 1 : 0)) : 0;

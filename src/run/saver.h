@@ -129,9 +129,9 @@ bool saver_keeps(const settings_t *settings);
  */
 bool saver_in_parts(const settings_t *settings, size_t floats, int ranks);
 
-/* Bytes that a rank needs to save, besides the state itself: the best parameters and copies. Not collective.
- */
-double saver_memory(const settings_t *settings, size_t floats, int rank, int ranks);
+/* Bytes that a rank needs to save, besides the state itself: the best parameters and copies. `states`:
+ * vectors of the optimiser. Not collective. */
+double saver_memory(const settings_t *settings, int states, size_t floats, int rank, int ranks);
 
 /* Takes memory and starts threads, once the run directory exists. `saver` must stay where it is; saver_free
  * also after a failure. Collective. */

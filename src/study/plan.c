@@ -3,9 +3,11 @@
  * program is measured: by each rank for itself, or by the planning process for all. */
 #include "study/plan.h"
 
+#include "cluster/fit_memory.h"
 #include "comm/imagine.h"
 #include "data/window.h"
 #include "layout/shard.h"
+#include "quality/quality.h"
 #include "run/saver.h"
 #include "score/evaluate.h"
 #include "step/engine.h"
@@ -14,6 +16,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+bool run_plan_fits(const run_plan_t *plan) {
+  return plan->settings.cluster.k > 0;
+}
+
+/* Vectors of the optimiser, which a fit has not. */
+static int states_of(const run_plan_t *plan) {
+  return run_plan_fits(plan) ? 0 : optimizer_find(plan->settings.optimizer.name)->states;
+}
 
 /* ---- the rows of a rank ---- */
 
@@ -51,18 +62,28 @@ static double split_bytes(const run_plan_t *plan, const layout_t *layout, int64_
   return row * (double)own;
 }
 
-/* Bytes of a rank's data: the rows or the buffer they are streamed through, the row order, and the landmarks
- * of basis functions. */
-static double data_bytes(const run_plan_t *plan, const layout_t *layout) {
+/* Bytes of all rows of a rank. */
+static double rows_bytes(const run_plan_t *plan, const layout_t *layout) {
   const dataset_shape_t *shape = &plan->training.shape;
+  return split_bytes(plan, layout, shape->train_rows, shape->train_steps, shape->train_weights) +
+         split_bytes(plan, layout, shape->valid_rows, shape->valid_steps, shape->valid_weights) +
+         split_bytes(plan, layout, shape->test_rows, shape->test_steps, shape->test_weights);
+}
+
+static bool is_streamed(const run_plan_t *plan, const layout_t *layout) {
+  const double limit = (double)plan->settings.data.memory_limit;
+  return limit > 0 && rows_bytes(plan, layout) > limit;
+}
+
+/* Bytes of a rank's data: the rows or the buffer they are streamed through, the row order, and the landmarks
+ * of basis functions. A fit counts its order itself. */
+static double data_bytes(const run_plan_t *plan, const layout_t *layout) {
   const features_width_t *width = &plan->training.width;
-  double limit = (double)plan->settings.data.memory_limit;
-  double all = split_bytes(plan, layout, shape->train_rows, shape->train_steps, shape->train_weights) +
-               split_bytes(plan, layout, shape->valid_rows, shape->valid_steps, shape->valid_weights) +
-               split_bytes(plan, layout, shape->test_rows, shape->test_steps, shape->test_weights);
-  bool is_streamed = limit > 0 && all > limit;
-  bool is_ordered = !is_streamed || strcmp(plan->settings.data.shuffle, "full") == 0;
-  return (is_streamed ? limit : all) + (is_ordered ? 4 * (double)own_rows(shape->train_rows, layout) : 0) +
+  const bool streams = is_streamed(plan, layout);
+  const bool is_ordered =
+      !run_plan_fits(plan) && (!streams || strcmp(plan->settings.data.shuffle, "full") == 0);
+  return (streams ? (double)plan->settings.data.memory_limit : rows_bytes(plan, layout)) +
+         (is_ordered ? 4 * (double)own_rows(plan->training.shape.train_rows, layout) : 0) +
          basis_bytes(&plan->settings.data.basis, width->encoded, width->inputs);
 }
 
@@ -80,7 +101,7 @@ static ls_status measure_program(run_plan_t *plan, int threads, host_memory_t *o
   graph_worker_t *worker = NULL;
   ls_status status = evaluator_create(training->graph, training->objective, &features, &targets, threads,
                                       settings->train.top_k, &evaluator, error);
-  if (status == LS_OK)
+  if (status == LS_OK && !run_plan_fits(plan))
     status = graph_worker_create(training->graph, slice.call_rows, slice.together, true, &worker, error);
   status = world_agree(plan->job, status, error);
   *out = host_memory();
@@ -90,13 +111,46 @@ static ls_status measure_program(run_plan_t *plan, int threads, host_memory_t *o
   return world_barrier(plan->job, error);
 }
 
+/* What training takes: parameters once a node, the rest once a rank. */
+static void add_engine(const run_plan_t *plan, const world_t *world, plan_rank_t *rank) {
+  const settings_t *settings = &plan->settings;
+  const engine_memory_t memory = engine_memory(settings, &rank->layout, plan->training.graph, world);
+  rank->partials = memory.partials;
+  rank->states = memory.states;
+  rank->tape = memory.tape;
+  rank->exchange = memory.exchange;
+  rank->parameters = memory.parameters;
+  if (strcmp(settings->parallel.reduce, "shared") == 0)
+    rank->shared = memory.partials + (world_place(world) == 0 ? memory.parameters : 0);
+}
+
+/* What a fit takes (train/fitting.c): each rank has its parameters twice, as the network and as model files
+ * have them. */
+static void add_fit(const run_plan_t *plan, const world_t *world, plan_rank_t *rank) {
+  const fit_size_t size = {.settings = &plan->settings,
+                           .rows = rank->rows,
+                           .all_rows = plan->training.shape.train_rows,
+                           .inputs = plan->training.width.inputs,
+                           .threads = rank->layout.threads,
+                           .shards = rank->layout.own_shards,
+                           .ranks = world_size(world),
+                           .is_root = world_rank(world) == 0,
+                           .is_streamed = is_streamed(plan, &rank->layout)};
+  const fit_memory_t memory = fit_memory(&size);
+  const bool has_figures = strcmp(plan->settings.cluster.method, "kernels") != 0;
+  const quality_size_t judged = {
+      plan->settings.cluster.k, size.inputs, size.rows, size.all_rows, size.threads, size.shards};
+  rank->copies = 2 * (double)graph_floats(plan->training.graph) * sizeof(float);
+  rank->states = memory.rows;
+  rank->partials = memory.sums + (has_figures ? quality_bytes(&judged) : 0);
+  rank->tape = memory.blocks;
+}
+
 /* The rank that `world` stands for. */
 static plan_rank_t describe_rank(const run_plan_t *plan, const world_t *world, const layout_t *layout,
                                  double program) {
   const settings_t *settings = &plan->settings;
   const graph_t *graph = plan->training.graph;
-  const engine_memory_t memory = engine_memory(settings, layout, graph, world);
-  const bool is_shared = strcmp(settings->parallel.reduce, "shared") == 0;
   plan_rank_t rank;
   memset(&rank, 0, sizeof rank); /* clear the padding too: the struct is sent as bytes */
   rank.layout = *layout;
@@ -105,19 +159,18 @@ static plan_rank_t describe_rank(const run_plan_t *plan, const world_t *world, c
   rank.rows = own_rows(plan->training.shape.train_rows, layout);
   rank.program = program;
   rank.data = data_bytes(plan, layout);
-  rank.partials = memory.partials;
-  rank.states = memory.states;
-  rank.tape = memory.tape;
-  rank.exchange = memory.exchange;
-  rank.files = saver_memory(settings, graph_floats(graph), world_rank(world), world_size(world));
-  rank.parameters = memory.parameters;
-  if (is_shared) rank.shared = memory.partials + (world_place(world) == 0 ? memory.parameters : 0);
+  rank.files =
+      saver_memory(settings, states_of(plan), graph_floats(graph), world_rank(world), world_size(world));
+  if (run_plan_fits(plan))
+    add_fit(plan, world, &rank);
+  else
+    add_engine(plan, world, &rank);
   return rank;
 }
 
 double plan_rank_bytes(const plan_rank_t *rank) {
   return rank->program + rank->data + rank->partials + rank->states + rank->tape + rank->exchange +
-         rank->files;
+         rank->copies + rank->files;
 }
 
 /* ---- all ranks ---- */
@@ -183,7 +236,7 @@ preflight_needs_t run_plan_needs(const run_plan_t *plan) {
   const settings_t *settings = &plan->settings;
   const plan_rank_t *rank = &plan->ranks[world_rank(plan->job)];
   double vector = (double)graph_floats(plan->training.graph) * sizeof(float);
-  int vectors = 1 + optimizer_find(settings->optimizer.name)->states;
+  const int vectors = 1 + states_of(plan);
   return (preflight_needs_t){.directory = settings->runs,
                              .precision = settings->train.precision,
                              .files = vector * (1 + (double)(settings->checkpoint.keep + 2) * vectors),
@@ -228,9 +281,13 @@ void run_plan_close(run_plan_t *plan) {
 
 /* Whether this process alone can take the memory of a step. */
 static bool fits_here(const run_plan_t *plan) {
-  const training_t *training = &plan->training;
-  const engine_memory_t memory = engine_memory(&plan->settings, training->layout, training->graph, plan->job);
-  return memory.parameters + memory.partials + memory.states + memory.tape < host_free_memory() / 2;
+  plan_rank_t rank = {.layout = *plan->training.layout,
+                      .rows = own_rows(plan->training.shape.train_rows, plan->training.layout)};
+  if (run_plan_fits(plan))
+    add_fit(plan, plan->job, &rank);
+  else
+    add_engine(plan, plan->job, &rank);
+  return plan_rank_bytes(&rank) + rank.parameters < host_free_memory() / 2;
 }
 
 ls_status run_plan_read_rows(run_plan_t *plan, const log_t *log, bool *whole, ls_error *error) {

@@ -20,7 +20,9 @@ typedef struct {
   layout_t layout;
   int node;
   int64_t rows; /* training rows */
-  double program, data, partials, states, tape, exchange, files;
+  /* of an engine; of a fit: `states` grows with rows, `partials` are sums, `tape` is blocks of rows, and
+   * `copies` the parameters, of which each rank has its own */
+  double program, data, partials, states, tape, exchange, copies, files;
   double parameters; /* of the rank's node, which holds them once for all its ranks */
   double shared;     /* of these, what the rank takes from memory that ranks share */
 } plan_rank_t;
@@ -65,6 +67,9 @@ typedef struct {
  * remaining cores; ranks with parallel.threads (or OMP_NUM_THREADS) threads if that is given; ranks that fill
  * nodes of parallel.ranks_per_node. Inside a SLURM job the cores are those of the job. On rank 0. */
 void run_plan_launch_line(const run_plan_t *plan, launch_line_t *out);
+
+/* Whether the settings ask for a fit (cluster/fit.h) instead of training. */
+bool run_plan_fits(const run_plan_t *plan);
 
 /* What this rank of the job needs. */
 preflight_needs_t run_plan_needs(const run_plan_t *plan);

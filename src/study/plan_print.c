@@ -19,6 +19,16 @@ static const char *plural(int64_t n) {
 
 /* ---- the data ---- */
 
+static void print_fit(const settings_t *settings, FILE *out) {
+  const cluster_settings_t *cluster = &settings->cluster;
+  if (strcmp(cluster->method, "kernels") == 0)
+    fprintf(out, "fit     %" PRId64 " kernels, %" PRId64 " bandwidth%s\n", cluster->k, settings->train.epochs,
+            plural(settings->train.epochs));
+  else
+    fprintf(out, "fit     %s, k = %" PRId64 ", %" PRId64 " start%s, at most %" PRId64 " epochs of all rows\n",
+            cluster->method, cluster->k, cluster->starts, plural(cluster->starts), settings->train.epochs);
+}
+
 static void print_data(const run_plan_t *plan, FILE *out) {
   static const char *const types[] = {
       [ELEMENT_U8] = "bytes", [ELEMENT_F32] = "float32", [ELEMENT_F64] = "float64"};
@@ -46,11 +56,14 @@ static void print_data(const run_plan_t *plan, FILE *out) {
   if (shape->series > 1)
     fprintf(out, "series  %" PRId64 ", %" PRId64 " of them long enough for a window of training\n",
             shape->series, shape->train_series);
-  fprintf(out,
-          "steps   %" PRId64 " an epoch of %" PRId64 " rows (the last has %" PRId64 "), %" PRId64
-          " in %" PRId64 " epochs\n",
-          steps, batch, step_rows(partition, batch, steps - 1), steps * settings->train.epochs,
-          settings->train.epochs);
+  if (run_plan_fits(plan))
+    print_fit(settings, out);
+  else
+    fprintf(out,
+            "steps   %" PRId64 " an epoch of %" PRId64 " rows (the last has %" PRId64 "), %" PRId64
+            " in %" PRId64 " epochs\n",
+            steps, batch, step_rows(partition, batch, steps - 1), steps * settings->train.epochs,
+            settings->train.epochs);
   fprintf(out,
           "shards  %d, each with %" PRId64 " to %" PRId64 " rows of the data and at most %" PRId64
           " of a batch\n",
@@ -129,8 +142,11 @@ static void print_nodes(const run_plan_t *plan, FILE *out) {
     double bytes = first->parameters;
     char line[LINE_SIZE];
     for (; r < n && plan->ranks[r].node == first->node; r++) bytes += plan_rank_bytes(&plan->ranks[r]);
-    snprintf(line, sizeof line, "%.1f MB, parameters (%.1f MB) included", bytes / 1e6,
-             first->parameters / 1e6);
+    if (run_plan_fits(plan))
+      snprintf(line, sizeof line, "%.1f MB", bytes / 1e6);
+    else
+      snprintf(line, sizeof line, "%.1f MB, parameters (%.1f MB) included", bytes / 1e6,
+               first->parameters / 1e6);
     add_alike(&alike, first->node, line, out);
   }
   print_alike(&alike, out);
@@ -152,17 +168,29 @@ static void print_hosts(const run_plan_t *plan, FILE *out) {
   print_alike(&alike, out);
 }
 
-void run_plan_print(const run_plan_t *plan, FILE *out) {
+static void print_parts(const run_plan_t *plan, FILE *out) {
   const plan_rank_t *first = plan->ranks;
+  if (run_plan_fits(plan))
+    fprintf(out,
+            "memory  rank 0: program %.1f MB, data %.1f MB, %s %.1f MB, sums %.1f MB, blocks of rows "
+            "%.1f MB, parameters %.1f MB, files %.1f MB\n",
+            first->program / 1e6, first->data / 1e6,
+            strcmp(plan->settings.cluster.method, "kernels") == 0 ? "kernels" : "clusters of rows",
+            first->states / 1e6, first->partials / 1e6, first->tape / 1e6, first->copies / 1e6,
+            first->files / 1e6);
+  else
+    fprintf(out,
+            "memory  rank 0: program %.1f MB, data %.1f MB, partial sums %.1f MB, optimiser %.1f MB, "
+            "activations %.1f MB, exchange %.1f MB, files %.1f MB\n",
+            first->program / 1e6, first->data / 1e6, first->partials / 1e6, first->states / 1e6,
+            first->tape / 1e6, first->exchange / 1e6, first->files / 1e6);
+}
+
+void run_plan_print(const run_plan_t *plan, FILE *out) {
   graph_print(plan->training.graph, out);
   print_data(plan, out);
   print_ranks(plan, out);
-  fprintf(
-      out,
-      "memory  rank 0: program %.1f MB, data %.1f MB, partial sums %.1f MB, optimiser %.1f MB, activations "
-      "%.1f MB, exchange %.1f MB, files %.1f MB\n",
-      first->program / 1e6, first->data / 1e6, first->partials / 1e6, first->states / 1e6, first->tape / 1e6,
-      first->exchange / 1e6, first->files / 1e6);
+  print_parts(plan, out);
   print_nodes(plan, out);
   if (is_imagined(plan)) print_hosts(plan, out);
 }

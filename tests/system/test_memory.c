@@ -11,17 +11,17 @@
 /* 64 MB of rows, 9 MB of parameters, 55 MB of activations. */
 enum { ROWS = 64000, WIDTH = 250 };
 
-static void write_rows(void) {
+static void write_rows(const char *path, size_t rows, size_t width) {
   ls_error error = {0};
   store_t *store = NULL;
-  float *x = calloc((size_t)ROWS * WIDTH, sizeof *x);
-  int32_t *y = calloc(ROWS, sizeof *y);
+  float *x = calloc(rows * width, sizeof *x);
+  int32_t *y = calloc(rows, sizeof *y);
   cr_assert(x != NULL && y != NULL);
-  for (size_t i = 0; i < (size_t)ROWS * WIDTH; i++) x[i] = (float)noise(i);
-  for (size_t i = 0; i < ROWS; i++) y[i] = (int32_t)(i % CLASSES);
-  cr_assert_eq(store_create("data.h5", &store, &error), LS_OK, "%s", error.message);
-  store_write(store, "train/x", STORE_F32, 2, (int64_t[]){ROWS, WIDTH}, x, &error);
-  store_write(store, "train/y", STORE_I32, 1, (int64_t[]){ROWS}, y, &error);
+  for (size_t i = 0; i < rows * width; i++) x[i] = (float)noise(i);
+  for (size_t i = 0; i < rows; i++) y[i] = (int32_t)(i % CLASSES);
+  cr_assert_eq(store_create(path, &store, &error), LS_OK, "%s", error.message);
+  store_write(store, "train/x", STORE_F32, 2, (int64_t[]){(int64_t)rows, (int64_t)width}, x, &error);
+  store_write(store, "train/y", STORE_I32, 1, (int64_t[]){(int64_t)rows}, y, &error);
   cr_assert_eq(store_publish(&store, &error), LS_OK, "%s", error.message);
   free(x);
   free(y);
@@ -47,7 +47,7 @@ Test(memory, check_announces_what_a_run_takes) {
                {2, "parallel.threads=1 data.memory_limit=8MB"},
                {2, "parallel.threads=1 data.memory_limit=24MB loss=mse data.window.length=2 "
                    "data.window.horizon=5 data.window.targets=[0]"}};
-  write_rows();
+  write_rows("data.h5", ROWS, WIDTH);
   write_text("config.yaml",
              "data: {file: data.h5, scaling: standard}\n"
              "model: {layers: [{dense: {units: 1024, activation: relu}}, {dense: {units: 1024, activation: "
@@ -61,6 +61,32 @@ Test(memory, check_announces_what_a_run_takes) {
     double taken = json_double(file_text("runs/run/summary.json"), "memory_bytes");
     cr_expect(taken > 0.85 * expected && taken < 1.15 * expected,
               "%d ranks, %s: announced %.1f MB, taken %.1f MB", cases[i].ranks, cases[i].with, expected / 1e6,
+              taken / 1e6);
+  }
+}
+
+/* Many rows of few features, for what grows with the rows, and few rows of many features, for the sums. */
+Test(memory, check_announces_what_a_fit_takes) {
+  static const struct {
+    int ranks;
+    const char *command, *option, *with;
+  } cases[] = {
+      {2, "cluster", "", "data.file=long.h5 cluster.k=4 parallel.threads=1 data.memory_limit=1MB"},
+      {1, "cluster", "", "data.file=long.h5 cluster.k=4 cluster.method=minibatch parallel.threads=2"},
+      {1, "cluster", "", "data.file=wide.h5 cluster.k=100 parallel.threads=2 'cluster.init=k-means||'"},
+      {1, "cluster", "", "data.file=wide.h5 cluster.k=4 parallel.threads=2 cluster.method=mixture"},
+      {1, "density", "--density", "data.file=wide.h5 density.bandwidth=[2,3] parallel.threads=2"}};
+  write_rows("long.h5", 200000, 4);
+  write_rows("wide.h5", 2000, 300);
+  write_text("config.yaml", "data: {file: long.h5}\n");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const char *with = cases[i].with, *epochs = cases[i].option[0] == '\0' ? "train.epochs=2" : "";
+    double expected =
+        announced(run_well(cases[i].ranks, "check config.yaml %s %s", cases[i].option, with).out);
+    run_well(cases[i].ranks, "%s config.yaml name=run --replace %s %s", cases[i].command, with, epochs);
+    double taken = json_double(file_text("runs/run/summary.json"), "memory_bytes");
+    cr_expect(taken > 0.85 * expected && taken < 1.2 * expected,
+              "%d ranks, %s: announced %.1f MB, taken %.1f MB", cases[i].ranks, with, expected / 1e6,
               taken / 1e6);
   }
 }
