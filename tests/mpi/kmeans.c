@@ -2,6 +2,7 @@
  * shard's rows in order, shards by the tree. Also what it begins with, empty clusters and too few rows.
  * Mini-batches against Sculley's algorithm, row by row. */
 #include "cluster/fit.h"
+#include "cluster/picks.h"
 #include "math/tree.h"
 
 #include "mpi/check.h"
@@ -295,6 +296,49 @@ static void check_empty_batches(world_t *world, const float *rows) {
   end(&problem);
 }
 
+/* Of rows that come in any order, to threads of all ranks, those with the smallest keys; of equal keys the
+ * smaller number. */
+static void check_picks(world_t *world, const float *rows, int64_t wanted) {
+  enum { MOST = 60, THREADS = 2, FACTOR = 7919 };
+  const int size = world_size(world);
+  ls_error error = {0};
+  picks_t *picks = NULL;
+  float found[MOST * COLUMNS];
+  pick_t keys[MOST];
+  int64_t n = 0, at = 0;
+  CHECK_OK(picks_create(world, MOST, COLUMNS, THREADS, &picks, &error));
+  picks_begin(picks, wanted);
+  for (int64_t r = world_rank(world); r < ROWS; r += size)
+    picks_offer(picks, (int)(r / size % THREADS), (double)(r * FACTOR % ROWS / 2), r, rows + r * COLUMNS);
+  CHECK_OK(picks_collect(picks, found, keys, &n, &error));
+  CHECK(n == wanted, "%d rows", (int)n);
+  for (int key = 0; at < n; key++)
+    for (int64_t r = 0; r < ROWS && at < n; r++) {
+      if (r * FACTOR % ROWS / 2 != key) continue;
+      CHECK(keys[at].number == r, "place %d has row %d, not %d", (int)at, (int)keys[at].number, (int)r);
+      CHECK(memcmp(found + at * COLUMNS, rows + r * COLUMNS, COLUMNS * sizeof *rows) == 0, "row %d", (int)r);
+      at++;
+    }
+  picks_destroy(&picks);
+}
+
+/* The number of a row is the same wherever a block begins, and differs from row to row. */
+static void check_uniform(void) {
+  enum { NUMBERS = 40 };
+  const random_stream_t stream = {.seed = 8, .purpose = RANDOM_CLUSTER};
+  double numbers[NUMBERS];
+  for (int64_t first = 0; first < 5; first++) {
+    picks_uniform(&stream, first, NUMBERS, numbers);
+    for (int64_t i = 0; i < NUMBERS; i++) {
+      double one = 0;
+      picks_uniform(&stream, first + i, 1, &one);
+      CHECK(numbers[i] == one && one > 0 && one <= 1, "number %d: %g, not %g", (int)(first + i), numbers[i],
+            one);
+      for (int64_t k = 0; k < i; k++) CHECK(numbers[k] != numbers[i], "numbers %d and %d", (int)k, (int)i);
+    }
+  }
+}
+
 int main(int argc, char **argv) {
   static const char *const inits[] = {"k-means++", "k-means||", "random", "rows"};
   world_t *world = NULL;
@@ -306,6 +350,9 @@ int main(int argc, char **argv) {
     check_iterations(world, rows, inits[i], 1 + i % 3);
     check_too_few(world, inits[i]);
   }
+  check_picks(world, rows, 1);
+  check_picks(world, rows, 60);
+  check_uniform();
   check_spread(world, "k-means++");
   check_spread(world, "k-means||");
   check_empty(world, rows);

@@ -3,6 +3,9 @@
 density.py logs MODEL ROWS.h5 ARRAY FOUND.h5     compares log_density of `lockstep predict` with the definition
 density.py moments MODEL DRAWN.h5                compares mean and covariance of drawn rows with those of the model
 density.py decoded MODEL DRAWN.h5                the same for a decoder of two dense layers, tanh between them
+density.py make ROWS.h5                          rows with weights, some of them 0, and a column that is the same in all rows
+density.py scores ROWS.h5 HISTORY.h5 H…          compares losses of bandwidths with the mean log-density of a row by the others
+density.py rule ROWS.h5 MODEL scott|silverman    compares the bandwidth of a rule with its formula
 """
 import sys
 
@@ -84,4 +87,45 @@ def decoded(model, drawn):
     check(x.T @ x / len(x), y.T @ y / len(y), 12 * (y * y).mean() / np.sqrt(len(x)), "products")
 
 
-{"logs": logs, "moments": moments, "decoded": decoded}[sys.argv[1]](*sys.argv[2:])
+def make(rows):
+    random = np.random.default_rng(5)
+    x = random.normal(size=(700, 3)) * [1, 2, 0] + np.where(random.random((700, 1)) < 0.4, 3, 0)
+    x[:, 2] = 7
+    with h5py.File(rows, "w") as file:
+        file["train/x"], file["train/y"] = x.astype(np.float32), np.zeros((700, 1), np.float32)
+        file["train/weights"] = (random.integers(0, 4, 700) * random.random(700)).astype(np.float32)
+
+
+def read_rows(rows):
+    with h5py.File(rows) as file:
+        return file["train/x"][:].astype(float), file["train/weights"][:].astype(float)
+
+
+def scores(rows, history, *tried):
+    """Weights are shares of their sum; the kernel of a row does not count for it."""
+    x, weight = read_rows(rows)
+    weight /= weight.sum()
+    x, weight = x[weight > 0], weight[weight > 0]
+    d, square = x.shape[1], ((x[:, None] - x) ** 2).sum(axis=2)
+    with h5py.File(history) as file:
+        losses = file["train_loss"][:]
+    for loss, h in zip(losses, map(float, tried), strict=True):
+        z = np.log(weight) - square / (2 * h * h)
+        np.fill_diagonal(z, -np.inf)
+        top = z.max(axis=1)
+        logs = top + np.log(np.exp(z - top[:, None]).sum(axis=1)) - np.log1p(-weight)
+        expected = d * np.log(h) + d / 2 * np.log(2 * np.pi) - (weight * logs).sum()
+        check(loss, expected, 2e-6 * max(1, abs(expected)), f"bandwidth {h}")
+
+
+def rule(rows, model, word):
+    x, weight = read_rows(rows)
+    n, d = weight.sum() ** 2 / (weight ** 2).sum(), x.shape[1]
+    variance = np.average((x - np.average(x, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
+    h = np.sqrt(variance.sum() / 2) * (n if word == "scott" else n * (d + 2) / 4) ** (-1 / (d + 4))
+    with h5py.File(model) as file:
+        factor = next(iter(file["parameters"].values()))["factor"][:]
+    check(1 / factor, h, 1e-6 * h, word)
+
+
+{"make": make, "scores": scores, "rule": rule, "logs": logs, "moments": moments, "decoded": decoded}[sys.argv[1]](*sys.argv[2:])

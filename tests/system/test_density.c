@@ -84,6 +84,25 @@ Test(density, log_densities_are_those_of_the_definition) {
   expect_python("logs runs/some/model.h5 moons.h5 train/x found.h5");
 }
 
+/* 700 kernels: more than two of the pieces in which they are taken, and an incomplete one. */
+Test(density, scores_of_bandwidths_are_those_of_the_definition) {
+  if (run_python() == NULL) return;
+  expect_python("make rows.h5");
+  write_text("rows.yaml", "data: {file: rows.h5, weights: train/weights}\nparallel: {shards: 6}\n");
+  run_well(2, "density rows.yaml 'density.bandwidth=[1, 0.3, 0.1]'");
+  expect_python("scores rows.h5 runs/rows/history.h5 1 0.3 0.1");
+}
+
+Test(density, rules_of_bandwidths_know_weights_and_columns_that_do_not_vary) {
+  if (run_python() == NULL) return;
+  expect_python("make rows.h5");
+  write_text("rows.yaml", "data: {file: rows.h5, weights: train/weights}\n");
+  run_well(ALONE, "density rows.yaml density.bandwidth=scott");
+  expect_python("rule rows.h5 runs/rows/model.h5 scott");
+  run_well(ALONE, "density rows.yaml --replace density.bandwidth=silverman");
+  expect_python("rule rows.h5 runs/rows/model.h5 silverman");
+}
+
 Test(density, drawn_rows_have_the_moments_of_the_model_and_the_same_bytes_on_any_layout) {
   static const char *const forms[] = {"full", "tied", "diagonal", "spherical"};
   run_well(ALONE, "density moons.yaml density.bandwidth=0.15");
@@ -124,7 +143,8 @@ Test(density, drawn_rows_are_a_table_like_the_one_that_was_imported) {
   cr_assert_not_null(table);
   fputs("size,colour\n", table);
   for (int i = 0; i < 60; i++)
-    fprintf(table, "%.4f,%s\n", 1000 + (i % 2) * 50 + noise((uint64_t)i), i % 2 ? "red" : "\"blue, light\"");
+    fprintf(table, "%.4f,%s\n", 1000 + (i % 2) * 50 + noise((uint64_t)i),
+            i % 2 ? "red" : "\"blue, \"\"light\"\"\"");
   fclose(table);
   run_well(ALONE, "import --train rows.csv rows.h5");
   write_text("rows.yaml", "data: {file: rows.h5, scaling: standard}\ndensity: {bandwidth: 0.05}\n");
@@ -136,7 +156,7 @@ Test(density, drawn_rows_are_a_table_like_the_one_that_was_imported) {
   for (const char *line = text + 12; *line != '\0'; line = strchr(line, '\n') + 1, rows++) {
     const bool is_red = strncmp(strchr(line, ','), ",red\n", 5) == 0;
     const double size = strtod(line, NULL);
-    cr_expect(is_red || strncmp(strchr(line, ','), ",\"blue, light\"\n", 15) == 0, "%.40s", line);
+    cr_expect(is_red || strncmp(strchr(line, ','), ",\"blue, \"\"light\"\"\"\n", 19) == 0, "%.40s", line);
     cr_expect_float_eq(size, is_red ? 1050.5 : 1000.5, 10, "%.40s", line);
     red += is_red;
   }
