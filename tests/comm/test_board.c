@@ -39,7 +39,10 @@ static child_t begin(void) {
   int words[2], answers[2];
   cr_assert(pipe(words) == 0 && pipe(answers) == 0);
   child_t child = {.process = fork(), .words = words[1], .answers = answers[0]};
-  if (child.process == 0) follow(words[0], answers[1]);
+  if (child.process == 0) {
+    close(words[1]); /* so that the pipe ends with the parent */
+    follow(words[0], answers[1]);
+  }
   activity_begin();
   child.peer = (peer_t){.process = (int)child.process, .rank = -1};
   cr_assert(read(child.answers, &child.peer.page, sizeof child.peer.page) > 0);

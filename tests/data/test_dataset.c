@@ -213,6 +213,32 @@ Test(dataset, only_the_wanted_rows_are_kept_in_file_order) {
   }
 }
 
+/* Rows of 1 MB come in pieces of four: two whole ones and an incomplete one, with rows before them. */
+Test(dataset, rows_that_come_in_several_pieces_are_those_of_the_file) {
+  enum { WIDTH = 1 << 18, FIRST = 1, END = 12 };
+  float *x = calloc(END * WIDTH, sizeof *x), *out = calloc(END * WIDTH, sizeof *x);
+  const source_t source = {.features = WIDTH, .type = ELEMENT_F32};
+  uint8_t kinds[END] = {[2] = ROW_VALIDATES, [10] = ROW_VALIDATES};
+  ls_error error = {0};
+  cr_assert(x != NULL && out != NULL);
+  for (int i = 0; i < END; i++) x[i * WIDTH] = (float)i, x[i * WIDTH + WIDTH - 1] = (float)(100 + i);
+  array("large", STORE_F32, END, WIDTH, x);
+  for (int chosen = 0; chosen < 2; chosen++) {
+    const rows_t rows = {FIRST, END, chosen ? kinds : NULL, ROW_KEPT, NULL};
+    int k = 0;
+    cr_assert_eq(rows_read(store, features_format("large", &source), rows, out, &error), LS_OK, "%s",
+                 error.message);
+    for (int i = FIRST; i < END; i++) {
+      if (chosen && kinds[i] != ROW_KEPT) continue;
+      cr_expect_eq(out[k * WIDTH], (float)i, "row %d: %g", i, (double)out[k * WIDTH]);
+      cr_expect_eq(out[k * WIDTH + WIDTH - 1], (float)(100 + i), "row %d", i);
+      k++;
+    }
+  }
+  free(x);
+  free(out);
+}
+
 static const rows_t all_rows = {0, N, NULL, ROW_KEPT, NULL};
 
 static void labels_fail(const char *y, int64_t width, int64_t outputs, const char *part) {

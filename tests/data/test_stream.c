@@ -55,7 +55,7 @@ static void end(void) {
   unlink(path);
 }
 
-TestSuite(stream, .init = begin, .fini = end);
+TestSuite(stream, .init = begin, .fini = end, .timeout = 100);
 
 typedef struct {
   arena_t arena;

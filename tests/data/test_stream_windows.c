@@ -174,6 +174,38 @@ Test(stream_windows, every_step_finds_the_windows_that_it_would_find_in_memory) 
       }
 }
 
+/* Where the rows of one series end, the next ones in memory are those of the next series: rows in between are
+ * for validation, or of a series that is too short. */
+Test(stream_windows, rows_in_memory_go_from_series_to_series) {
+  static float x[N * COLUMNS];
+  for (int c = 0; c < CASES; c++) {
+    const window_settings_t *window = &cases[c].window;
+    arena_t arena = {0};
+    timeline_t timeline;
+    store_t *store = NULL;
+    ls_error error = {0};
+    int64_t begins[8], step = 0;
+    memcpy(begins, cases[c].first, sizeof begins);
+    const series_t series = {.n = cases[c].n, .first = begins};
+    cr_assert_eq(timeline_make(window, &series, 0.25, SPAN_TRAIN, &arena, &timeline, &error), LS_OK);
+    cr_assert_eq(store_open(path, &store, &error), LS_OK, "%s", error.message);
+    const source_t source = {.features = COLUMNS, .type = ELEMENT_F32};
+    const rows_t rows = {0, timeline_steps(&timeline), NULL, ROW_KEPT, &timeline};
+    cr_assert_eq(rows_read(store, features_format("x", &source), rows, x, &error), LS_OK, "%s",
+                 error.message);
+    for (int64_t i = 0; i < series.n; i++) {
+      const double all = (double)(begins[i + 1] - begins[i]);
+      const int64_t kept = (int64_t)(all - round(0.25 * all) - round(window->test * all));
+      if (kept < window->length + window->horizon) continue;
+      for (int64_t r = begins[i]; r < begins[i] + kept; r++, step++)
+        cr_assert_eq(x[step * COLUMNS], value(r, 0), "case %d: row %ld of series %ld", c, (long)r, (long)i);
+    }
+    cr_expect_eq(step, rows.end);
+    store_close(&store);
+    arena_free(&arena);
+  }
+}
+
 Test(stream_windows, parts_cover_all_windows_in_order_and_keep_blocks_whole) {
   for (int c = 0; c < CASES; c++)
     for (int64_t limit = 120 * 1024; limit <= 480 * 1024; limit *= 4) {

@@ -300,6 +300,28 @@ Test(scaler, inverting_rounds_to_the_type_of_the_values) {
   cr_expect(value == 1.0 / 3 / 0.25 + 100 && width == 1.0 / 3 / 0.25 && plain == 1.0 / 3);
 }
 
+/* As windows need it: the columns again for each step, or some of them in another order. */
+Test(scaler, repeated_or_picked_it_scales_as_before) {
+  const int64_t from[] = {1, 0, 1};
+  for (int is_double = 0; is_double < 2; is_double++)
+    for (int picks = 0; picks < 2; picks++) {
+      double parts[6];
+      scaler_t scaler = sample(parts);
+      ls_error error = {0};
+      const int64_t n = picks ? 3 : 6;
+      scaler.is_double = is_double;
+      cr_assert_eq(picks ? scaler_pick(&scaler, from, n, &error) : scaler_repeat(&scaler, 3, &error), LS_OK);
+      cr_expect(scaler.n == n && scaler.is_double == is_double && strcmp(scaler.name, "standard") == 0);
+      for (int64_t c = 0; c < n; c++) {
+        const int64_t column = picks ? from[c] : c % 2;
+        cr_expect(scaler.shift[c] == parts[column] && scaler.scale[c] == parts[2 + column] &&
+                      scaler.offset[c] == parts[4 + column],
+                  "column %d", (int)c);
+      }
+      scaler_free(&scaler);
+    }
+}
+
 Test(scaler, comes_back_from_a_file) {
   double parts[6];
   scaler_t scaler = sample(parts), none = {.name = "none"}, back = {0}, nothing = {0};

@@ -417,6 +417,13 @@ Test(import, features_are_float_only_where_that_is_exact) {
   EXPECT_ARRAY("train/x", false, 8, 2, 2, 1, 0.5, 16777217, 2);
   cr_assert(run_table("1,0.1\n2,1e300\n", NULL) == LS_OK);
   EXPECT_ARRAY("train/x", false, 8, 2, 2, 1, 0.1, 2, 1e300);
+  write_text("u.csv", "1\n0.5\n");
+  write_text("v.csv", "2\n0.1\n"); /* of one file that needs double, all are double */
+  const import_input_t inputs[] = {{"train", "u.csv", NULL}, {"test", "v.csv", NULL}};
+  cr_assert(run((import_options_t){.inputs = inputs, .n_inputs = 2, .table.cells.header = 0}) == LS_OK, "%s",
+            error.message);
+  EXPECT_ARRAY("train/x", false, 8, 2, 1, 1, 0.5);
+  EXPECT_ARRAY("test/x", false, 8, 2, 1, 2, 0.1);
 }
 
 /* ---- scikit-learn's files ---- */
@@ -790,6 +797,32 @@ Test(import, categories_are_named_in_the_file) {
   double x[4];
   cr_assert(store_read_rows(store, "train/x", 0, 2, STORE_F64, x, &error) == LS_OK);
   cr_assert(x[0] == 1 && x[1] == 0 && x[2] != x[2] && x[3] == 1);
+  store_close(&store);
+}
+
+Test(import, weights_go_with_their_rows) {
+  import_input_t input = {.x = "weighted.csv"};
+  double x[N], weights[N];
+  int moved = 0;
+  FILE *file = fopen("weighted.csv", "w");
+  fputs("x,w\n", file);
+  for (int i = 0; i < N; i++) fprintf(file, "%d,%d\n", i, 3 * i + 1);
+  cr_assert(fclose(file) == 0);
+  cr_assert(run((import_options_t){.inputs = &input,
+                                   .n_inputs = 1,
+                                   .table.weights = "w",
+                                   .table.cells.header = -1,
+                                   .shuffle = true,
+                                   .shuffle_seed = 4}) == LS_OK,
+            "%s", error.message);
+  store_t *store = open_output();
+  cr_assert(store_read_rows(store, "train/x", 0, N, STORE_F64, x, &error) == LS_OK, "%s", error.message);
+  cr_assert(store_read_rows(store, "train/weights", 0, N, STORE_F64, weights, &error) == LS_OK);
+  for (int i = 0; i < N; i++) {
+    moved += x[i] != i;
+    cr_expect(weights[i] == 3 * x[i] + 1, "row %d: %g has the weight %g", i, x[i], weights[i]);
+  }
+  cr_assert(moved > N / 2, "nothing was shuffled");
   store_close(&store);
 }
 

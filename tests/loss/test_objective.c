@@ -101,6 +101,29 @@ Test(objective, one_loss_is_one_head_with_the_same_bits) {
   objective_free(&named);
 }
 
+/* Weights of classes: those of a head count for its own loss alone, and come after those of the heads before.
+ */
+Test(objective, each_head_has_class_weights_of_its_own) {
+  enum { FIRST = 4, OTHER = 3, OUTPUTS = FIRST + OTHER };
+  loss_settings_t losses[] = {head("cross_entropy", 1, FIRST), head("cross_entropy", 1, OTHER)};
+  objective_t objective = {0};
+  ls_error error = {0};
+  const float factors[OUTPUTS] = {2, 3, 5, 7, 11, 13, 17}, z[OUTPUTS] = {0}; /* all classes are as probable */
+  cr_assert_eq(create(losses, 2, OUTPUTS, &objective, &error), LS_OK, "%s", error.message);
+  for (int a = 0; a < FIRST; a++)
+    for (int b = 0; b < OTHER; b++) {
+      const float target[] = {(float)a, (float)b};
+      const double exact[] = {a, b}, here[OUTPUTS] = {0};
+      const double first = (double)factors[a] * log(FIRST), other = (double)factors[FIRST + b] * log(OTHER);
+      double sums[2];
+      objective_evaluate(&objective, 1, z, (target_t){.values = target, .factors = factors}, NULL, sums);
+      cr_expect_float_eq(sums[0], first, 1e-5, "class %d: %g", a, sums[0]);
+      cr_expect_float_eq(sums[1], other, 1e-5, "class %d: %g", b, sums[1]);
+      cr_expect_float_eq(objective_reference(&objective, here, exact, factors), first + other, 1e-12);
+    }
+  objective_free(&objective);
+}
+
 Test(objective, heads_take_columns_of_y_in_turn_or_by_number) {
   const double named[] = {5, 2};
   loss_settings_t losses[] = {head("hinge", 1, 1), head("mse", 1, 2), head("quantile", 1, 2)};

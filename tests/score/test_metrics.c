@@ -33,6 +33,13 @@ Test(metrics, shares_are_of_all_decisions) {
   cr_expect_float_eq(metrics_top_k(&metrics), 13 / 14.0, 1e-15);
 }
 
+Test(metrics, coverage_is_of_all_targets_of_all_rows) {
+  const metrics_t intervals = {
+      .rows = 20, .targets = 3, .coverage = {.n = 2, .nominal = {0.5, 0.9}, .inside = {33, 57}}};
+  cr_expect_float_eq(metrics_coverage(&intervals, 0), 33 / 60.0, 1e-15);
+  cr_expect_float_eq(metrics_coverage(&intervals, 1), 57 / 60.0, 1e-15);
+}
+
 static char *printed(bool all, char *const *names) {
   char *text = NULL;
   size_t size = 0;
