@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Puts small faults into a copy of the sources, one at a time, and runs the tests that should notice them. The lists of
-# faults are tests/mutations/*.txt. Prints a table; a fault that no test notices is a survivor. Exit code 1 if there is a
-# survivor without a recorded explanation, or an edit that does not apply or does not build.
+# faults are tests/mutations/*.txt. Prints a table with the first complaint of the tests; a fault that no test notices is a
+# survivor. Exit code 1 if there is a survivor without a recorded explanation, a fault that is only noticed because the tests do not
+# end, or an edit that does not apply or does not build.
 #   scripts/mutate.sh [REGEX...]        all mutations, or those whose name or file fits a regular expression
 #   scripts/mutate.sh --list [REGEX...] only names, files and tests
 #   scripts/mutate.sh --check [BUILD]   only whether each edit applies exactly once, and BUILD has the tests
@@ -126,8 +127,18 @@ say() {
   printf '%-14s %5s s  %s\n' "$1" "$2" "$3"
 }
 
+# The first complaint in a log, in one line: the place and the words of an assertion, or the first line after the name of a test
+# that has failed.
+complaint_in() {
+  awk '/^\[----\] .*Assertion Failed/ { sub(/^\[----\] /, ""); sub(/ Assertion Failed/, ""); place = $0 " "; next }
+       /\*\*\*(Failed|Timeout|Exception)/ { has_failed = 1; next }
+       { sub(/^\[----\] */, ""), gsub(/\.\.\/\.\.\//, "") }
+       /^([.FEs]+|The stop time .*)$/ { next }
+       has_failed && /[^-=[:space:]]/ { print substr(place $0, 1, 100); exit }' "$1" | tr '\t' ' '
+}
+
 try_mutation() {
-  local name=$1 file=$2 tests=$3 limit=$4 only=$5 reason=$6 log=$work/logs/$1 began expression
+  local name=$1 file=$2 tests=$3 limit=$4 only=$5 reason=$6 log=$work/logs/$1 began expression by
   began=$(date +%s.%N)
   expression=$(expression_of "$tests")
   edit apply "$name" >"$work/edited"
@@ -143,7 +154,12 @@ try_mutation() {
   elif [[ -n $reason ]]; then
     say "noticed now" "$(seconds_since "$began")" "$name" "so it is not equivalent: $reason"
   else
-    say noticed "$(seconds_since "$began")" "$name" "$(sed -n 's/^\t *[0-9]* - \(.*\) (\(.*\)).*/\1 (\2)/p' "$log" | paste -sd , | sed 's/,/, /g')"
+    by=$(sed -n 's/^\t *[0-9]* - \(.*\) (\(.*\)).*/\1 (\2)/p' "$log" | paste -sd , | sed 's/,/, /g')
+    if [[ $by == *'(Timeout)'* ]] && ! grep -q Assertion "$log" && [[ $by != *'(Failed)'* ]]; then
+      say "timed out" "$(seconds_since "$began")" "$name" "$by"
+    else
+      say noticed "$(seconds_since "$began")" "$name" "$by: $(complaint_in "$log")"
+    fi
   fi
   restore
 }
