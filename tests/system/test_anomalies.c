@@ -35,14 +35,19 @@ static void write_rows(store_t *store, const char *name, int rows, const float *
   cr_assert_eq(store_write(store, name, STORE_F32, 2, shape, x, &error), LS_OK, "%s", error.message);
 }
 
-/* rows.h5: train and test, weights 1 and 2 in turn; test/state (1: broken, 0 or 2: not), and huge/x, of one
- * row. test.csv: the test rows as a table. */
+/* A label of a training row, without a pattern. */
+static int state_of(int row) {
+  return noise(5000 + (uint64_t)row) < 0.3;
+}
+
+/* rows.h5: train and test, weights 1 and 2 in turn; test/state (1: broken, 0 or 2: not), train/state, and
+ * huge/x, of one row. test.csv: the test rows as a table. */
 static void write_data(void) {
   static const char *const names[] = {"a", "b", "c", "d"}, *const states[] = {"fine", "broken", "old"};
   static float x[ROWS * WIDTH];
   const float huge[WIDTH] = {3e38f, -3e38f, 3e38f, 3e38f};
   const int64_t train[] = {ROWS}, test[] = {TEST};
-  int32_t state[TEST];
+  int32_t state[TEST], others[ROWS];
   store_t *store = NULL;
   ls_error error = {0};
   FILE *table = fopen("test.csv", "w");
@@ -64,6 +69,8 @@ static void write_data(void) {
   cr_assert_eq(store_write(store, "train/weights", STORE_F32, 1, train, x, &error), LS_OK);
   cr_assert_eq(store_write(store, "test/weights", STORE_F32, 1, test, x, &error), LS_OK);
   cr_assert_eq(store_write(store, "test/state", STORE_I32, 1, test, state, &error), LS_OK);
+  for (int i = 0; i < ROWS; i++) others[i] = state_of(i);
+  cr_assert_eq(store_write(store, "train/state", STORE_I32, 1, train, others, &error), LS_OK);
   cr_assert_eq(store_publish(&store, &error), LS_OK, "%s", error.message);
   fclose(table);
 }
@@ -147,6 +154,20 @@ Test(anomalies, scores_are_losses_and_files_have_the_same_bytes_on_any_layout) {
   int counted = 0;
   for (int i = 0; i < TEST; i++) counted += scores[i] > threshold;
   cr_expect_eq(above, counted);
+}
+
+/* Rows for validation are drawn from those of training, whose labels the file has. */
+Test(anomalies, labels_go_with_the_rows_they_belong_to) {
+  double numbers[ROWS], found[ROWS];
+  write_data();
+  train("targets: x, validation: 0.25", "ae");
+  run_well(2, "anomalies runs/ae --split valid --labels train/state --anomalous 1 --out scores.csv");
+  const char *text = file_text("scores.csv");
+  cr_assert_eq(strncmp(text, "row,score,anomaly,label\n", 24), 0, "%.40s", text);
+  cr_assert_eq(read_column("scores.csv", 0, numbers), ROWS / 4);
+  cr_assert_eq(read_column("scores.csv", 3, found), ROWS / 4);
+  for (int i = 0; i < ROWS / 4; i++)
+    cr_expect_eq(found[i], state_of((int)numbers[i]), "row %g has the label %g", numbers[i], found[i]);
 }
 
 Test(anomalies, a_table_is_scored_like_its_dataset) {

@@ -263,6 +263,9 @@ Test(calibration, equal_outputs_are_ranked_in_their_order) {
   run_well(2, "eval runs/zeros --split test --json e.json");
   cr_expect_float_eq(json_double(file_text("e.json"), "accuracy"), (double)first / TEST_ROWS, 1e-9);
   cr_expect_float_eq(json_double(file_text("e.json"), "top_k_accuracy"), (double)two / TEST_ROWS, 1e-9);
+  run_well(ALONE, "predict runs/zeros data.h5 --x test/x --out p.h5");
+  read_values("p.h5", "class", STORE_I32, labels);
+  for (int r = 0; r < TEST_ROWS; r++) cr_expect_eq(labels[r], 0, "row %d", r);
 }
 
 Test(calibration, shares_below_quantiles_are_counted) {

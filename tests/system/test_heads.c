@@ -178,6 +178,52 @@ Test(heads, have_figures_that_add_up_to_those_of_the_network) {
   cr_expect_not_null(strstr(file_text("eval.json"), "\"coverage\""));
 }
 
+/* Losses of rows, in both kinds of files: of all heads, and of each. */
+Test(heads, have_losses_of_rows_that_add_up) {
+  enum { MOST = 100, HEADS = 3 };
+  static const char *const names[] = {"kind", "size", "slope"};
+  static const double weights[] = {1, 0.5, 2};
+  double all[MOST], own[HEADS][MOST], mean[HEADS] = {0};
+  int rows = 0, number = 0, used = 0;
+  char line[512], name[32];
+  store_t *store = NULL;
+  ls_error error = {0};
+  run_well(ALONE, "train config.yaml");
+  run_well(ALONE, "eval runs/config --rows rows.csv --json eval.json");
+  run_well(3, "eval runs/config --rows rows.h5");
+  FILE *file = fopen("rows.csv", "r");
+  cr_assert_not_null(file);
+  cr_assert_not_null(fgets(line, sizeof line, file));
+  cr_expect_str_eq(line, "row,loss,kind_loss,size_loss,slope_loss\n");
+  for (; rows < MOST && fgets(line, sizeof line, file) != NULL; rows++) {
+    double sum = 0;
+    cr_assert_eq(sscanf(line, "%d,%lf%n", &number, &all[rows], &used), 2, "%s", line);
+    const char *cell = line + used;
+    for (int h = 0; h < HEADS; h++, cell += used) {
+      cr_assert_eq(sscanf(cell, ",%lf%n", &own[h][rows], &used), 1, "%s", line);
+      sum += weights[h] * own[h][rows];
+      mean[h] += own[h][rows];
+    }
+    cr_expect(number == rows && fabs(all[rows] - sum) <= 1e-12 * fabs(sum), "%s", line);
+  }
+  fclose(file);
+  cr_assert_eq(store_open("rows.h5", &store, &error), LS_OK, "%s", error.message);
+  for (int h = -1; h < HEADS; h++) {
+    double found[MOST];
+    const double *expected = h < 0 ? all : own[h];
+    snprintf(name, sizeof name, "%s%sloss", h < 0 ? "" : names[h], h < 0 ? "" : "/");
+    cr_assert_eq(store_read_rows(store, name, 0, rows, STORE_F64, found, &error), LS_OK, "%s", error.message);
+    for (int i = 0; i < rows; i++)
+      cr_expect_float_eq(found[i], expected[i], 1e-15 * fabs(expected[i]), "%s, row %d", name, i);
+    if (h < 0) continue;
+    snprintf(name, sizeof name, "\"head\": \"%s\"", names[h]);
+    const char *figures = strstr(file_text("eval.json"), name);
+    cr_assert_not_null(figures, "%s", name);
+    cr_expect_float_eq(mean[h] / rows, json_double(figures, "loss"), 1e-6 * fabs(mean[h] / rows), "%s", name);
+  }
+  store_close(&store);
+}
+
 /* The loss of the head `kind` on the test rows at temperature t, from the probabilities that predict wrote.
  */
 static double tempered_loss(const float *p, const int *kinds, int n, double t) {
@@ -273,6 +319,11 @@ Test(heads, with_probabilities_have_the_temperatures_of_their_own_least_losses) 
     for (int h = 0; h < 2; h++)
       cr_expect_gt(figure_of(heads[h], "loss"), least[h], "%s at %g times %g", heads[h], factor, t[h]);
   }
+  /* one number is for both */
+  run_well(ALONE, "eval runs/config --split test --json eval.json --temperature hard=3,soft=3");
+  for (int h = 0; h < 2; h++) least[h] = figure_of(heads[h], "loss");
+  run_well(ALONE, "eval runs/config --split test --json eval.json --temperature 3");
+  for (int h = 0; h < 2; h++) cr_expect_eq(figure_of(heads[h], "loss"), least[h], "%s", heads[h]);
 }
 
 Test(heads, end_a_run_and_choose_its_model_by_their_figures) {

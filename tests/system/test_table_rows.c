@@ -2,6 +2,8 @@
  * too. */
 #include "system/run.h"
 
+#include "store/store.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +105,27 @@ Test(table_rows, columns_are_found_by_name_and_unknown_categories_are_counted) {
   cr_expect_not_null(strstr(result.err, "no column 'size'"), "%s", result.err);
 }
 
+/* The names and colours of all rows, as write_table has them. */
+static void expect_ids(const char *path) {
+  char **names = NULL, **found = NULL, name[16];
+  size_t n = 0, n_found = 0;
+  store_t *store = NULL;
+  ls_error error = {0};
+  cr_assert_eq(store_open(path, &store, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_read_text_array(store, "id/name", &names, &n, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_read_text_array(store, "id/colour", &found, &n_found, &error), LS_OK, "%s",
+               error.message);
+  cr_assert(n == ROWS && n_found == ROWS);
+  for (int i = 0; i < ROWS; i++) {
+    snprintf(name, sizeof name, "row %d", i);
+    cr_expect_str_eq(names[i], name);
+    cr_expect_str_eq(found[i], colours[(int)(3 * noise(2 * (uint64_t)i + 1))], "%s", name);
+  }
+  free(names);
+  free(found);
+  store_close(&store);
+}
+
 Test(table_rows, columns_of_ids_are_taken_over) {
   train("--label kind --drop height", "cross_entropy", 3);
   run_well(2, "predict runs/config rows.csv --out ids.csv --id name,colour");
@@ -110,7 +133,8 @@ Test(table_rows, columns_of_ids_are_taken_over) {
   cr_expect_eq(
       run_command("sh -c 'grep -q \"^17,row 17,\" ids.csv && grep -q \"\\\"green, light\\\"\" ids.csv'").code,
       0);
-  run_well(ALONE, "predict runs/config rows.csv --out ids.h5 --id name");
+  run_well(ALONE, "predict runs/config rows.csv --out ids.h5 --id name,colour");
+  expect_ids("ids.h5");
   result_t result = run_well(ALONE, "info ids.h5");
   cr_expect_not_null(strstr(result.out, "class"), "%s", result.out);
   cr_expect_eq(run(ALONE, "predict runs/config rows.h5 --x train/x --out x.csv --id name").code, 2);
