@@ -24,7 +24,7 @@ target_compile_options(lockstep_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes
   # a product and a sum are two roundings everywhere, whatever loop they end up in: the same bits
   -ffp-contract=off
-  # nobody reads errno of mathematics or the flags of exceptions: without them, choices become masks
+  # no code reads errno after mathematics or the flags of exceptions: without them, choices become masks
   -fno-math-errno -fno-trapping-math)
 if(LOCKSTEP_WERROR)
   target_compile_options(lockstep_flags INTERFACE -Werror)

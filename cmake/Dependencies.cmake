@@ -1,5 +1,5 @@
 # Everything lockstep stands on, as imported targets. What is missing is collected and named with its packages in one
-# message (cmake/Packages.cmake), so that nobody has to run CMake ten times.
+# message (cmake/Packages.cmake), so that one run of CMake names all of them.
 include(Packages)
 set(lockstep_missing "")
 

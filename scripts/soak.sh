@@ -31,7 +31,7 @@ restarts|scripts/launch.sh after kills and errors||
 copies|hosts that are lost with their disks||
 cluster|lost nodes, restarts without them||
 slurm|killed and preempted jobs||
-fuzz|fuzz targets, each for so many seconds|${FUZZ_SECONDS:-900}|20
+fuzz|fuzz targets, each for some seconds|${FUZZ_SECONDS:-900}|20
 "
 
 kills() { "$faults/kills.sh" "$root" "$program" "$1" "${mpirun[@]}"; }

@@ -45,7 +45,7 @@ launcher() {
   fi
 }
 
-# launch NODES TASKS THREADS WORDS…: the program with these words, so many ranks spread evenly over so many nodes of the
+# launch NODES TASKS THREADS WORDS…: starts the program with these words on TASKS ranks, spread evenly over NODES nodes of the
 # job: those of the array `hosts`, any if it is empty. SIGUSR1 to this script goes on to the ranks, and sets asked_to_stop;
 # the exit code is theirs.
 hosts=()

@@ -1,4 +1,4 @@
-# Starting a training again when it ends by a fault: a node is lost, a rank is killed, or ranks wait for another in vain
+# Starting a training again when it ends by a fault: a node is lost, a rank is killed, or ranks wait too long for another
 # (parallel.timeout). Sourced by slurm/train.sbatch and scripts/launch.sh.
 #
 # lockstep ends with 0 when it is done, 2 or 3 when the settings or the data are wrong, and 75 when it was asked to stop.

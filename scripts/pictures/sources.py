@@ -59,7 +59,7 @@ class Program:
 
 @contextlib.contextmanager
 def scratch():
-    """A folder for files that nobody needs afterwards."""
+    """A folder for temporary files."""
     with tempfile.TemporaryDirectory(prefix="lockstep-plot-") as folder:
         yield pathlib.Path(folder)
 

@@ -27,7 +27,7 @@ def is_picture(panel):
 
 
 def drawn(panels_of, subject):
-    """Panels; files that nobody foresaw cost one part of the page, not the page."""
+    """Panels. A file that cannot be drawn costs one part of the page, not the page."""
     try:
         return panels_of(subject)
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:

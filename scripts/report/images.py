@@ -8,7 +8,7 @@ import numpy as np
 
 from report.page import Html, escape
 
-LEAST_PIXELS = 49  # a row of so many whole numbers may be a picture
+LEAST_PIXELS = 49  # a row of at least 49 whole numbers may be a picture
 STYLE = """
 img.pixels { image-rendering: pixelated; width: 100%; max-width: 24rem; height: auto; display: block; background: var(--shade); }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: 0.6rem; }

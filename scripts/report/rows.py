@@ -1,7 +1,7 @@
 """The rows that single predictions are shown of: features, truth and predictions.
 
 These are the test rows; without test rows the validation rows, if they have arrays of their own or the series is cut in time;
-otherwise the training rows. Of large data only so many are taken, evenly over the file (of a series: its end).
+otherwise the training rows. Of large data only a part is taken, evenly over the file (of a series: its end).
 """
 import dataclasses
 import pathlib

@@ -218,7 +218,7 @@ class Study:
         return points + self.trainings()
 
     def trainings(self):
-        """For each batch of the weak studies with a target: on the first layout of so many cores."""
+        """For each batch of the weak studies with a target: on the first layout with its number of cores."""
         points = []
         for name, part in self.parts.items():
             if part["scaling"] == "strong" or part["target_loss"] is None:

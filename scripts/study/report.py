@@ -101,7 +101,7 @@ def target_table(document, part):
     document.heading(3, f"{part.name}: time to a target loss")
     document.text(f"Rows until the validation loss has come down to {part.plan['target_loss']:g}, on the line between "
                   "the ends of epochs; one training for each seed. The layout changes nothing in that, only the batch "
-                  "does. The time is these rows by the time per step of the fastest layout with so many cores.")
+                  "does. The time is these rows by the time per step of the fastest layout with this number of cores.")
     document.table(["cores", "batch", "seeds", "rows to the target", "time per step", "time to the target"], rows)
 
 
@@ -194,7 +194,7 @@ def method_section(document, facts, results):
     items = [
         f"{facts['repeats']} repeats of every case, each a process of its own; round by round, every round in an order "
         f"of its own (seed {facts['seed']}); {count} runs in all.",
-        f"Of each run the first {facts['warmup_steps']} steps are left out as warm-up, and so many are kept: {steps}, but "
+        f"Of each run the first {facts['warmup_steps']} steps are left out as warm-up, and {steps} are kept, but "
         "for the last one of an epoch where it has fewer rows. A step is from gathering rows to the end of the update, "
         "waiting included; set-up, validation and files are not in it.",
         "A run counts as one number, the median of its steps; a case is the geometric mean of its runs. Intervals are "

@@ -47,7 +47,7 @@ def read_peaks(study):
 
 
 def peak_around(peaks, case, record):
-    """GFLOP/s of a core: of the measurements before and after on so many cores of the same host the larger one, since
+    """GFLOP/s of a core: of the measurements before and after on the same number of cores of the same host the larger one, since
     what else may be going on only lowers it."""
     near = [p for p in peaks if p["cores"] == case.cores and p["host"] == record["environment"]["host"]]
     before = [p["gflops_per_core"] for p in near if p["clock"] <= record["clock"]][-1:]

@@ -26,7 +26,7 @@ exec {command} --nodes {nodes} --repeat "$SLURM_ARRAY_TASK_ID"
 
 
 def script(study, nodes):
-    """The batch script for all cases on so many nodes."""
+    """The batch script for all cases on `nodes` nodes."""
     here = pathlib.Path(__file__).resolve().parents[1]
     words = [str(here / "python.sh"), str(here / "scaling.py"), "run", str(study.path.resolve()), "--launcher", "srun",
              "--lockstep", study.program, "--out", str(study.out)]

@@ -45,7 +45,7 @@ def student_quantile(share, freedom):
 
 @functools.cache
 def equal_ranges(freedom):
-    """(RESAMPLES): the middle of each of so many equally likely ranges of Student's t."""
+    """(RESAMPLES): the middle of each of RESAMPLES equally likely ranges of Student's t."""
     return student_quantile((np.arange(RESAMPLES) + 0.5) / RESAMPLES, freedom)
 
 

@@ -11,7 +11,7 @@ CAUSES = {
     "backward": KERNELS,
     "fold": KERNELS,
     "wait": "threads wait for each other where all meet, three times a step: uneven shares, a core that something else "
-            "keeps busy, or steps too short for so many threads; a larger batch puts more work between the meetings",
+            "keeps busy, or steps too short for this number of threads; a larger batch puts more work between the meetings",
     "exchange": "messages between nodes, about twice the parameters in each step; a larger batch makes them rarer, and "
                 "on one node `reduce: shared` needs none",
     "update": "the sum over ranks and the update read and write whole parameter vectors: bound by memory and by what "
@@ -129,7 +129,7 @@ def describe_loss(part, case):
             causes.setdefault(CAUSES[p], []).append(f"**{p}**")
         yield "What limits it: " + "; ".join(f"{' and '.join(names)}: {cause}" for cause, names in causes.items()) + "."
     elif total <= 0.005:
-        yield "Nothing limits it on so many cores: they do the work of a step in no more core time than one."
+        yield "Nothing limits it on these cores: they do the work of a step in no more core time than one."
 
 
 def describe_trend(part):

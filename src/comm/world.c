@@ -327,7 +327,7 @@ static void end_mpi(world_t *world) {
   watch_leave();
 }
 
-/* All ranks meet first: nobody may free the communicator of a rank that still asks or answers. */
+/* All ranks meet first: no rank may free its communicator while another rank still asks or answers. */
 static void leave(world_t *world) {
   MPI_Request request = MPI_REQUEST_NULL;
   if (world->lost) return;

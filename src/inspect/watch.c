@@ -180,7 +180,7 @@ static ls_status follow(watch_t *watch, ls_error *error) {
       TRY(draw(watch, error));
     else
       print_lines(watch, is_first);
-    if (fflush(stdout) != 0) return LS_OK; /* nobody reads it; the program reports that */
+    if (fflush(stdout) != 0) return LS_OK; /* the reader of stdout is gone; the program reports that */
     if (!is_running) {
       if (!can_move && !is_first) watch_print_state(&watch->watched, 1000, stdout);
       return end_status(watch, error);

@@ -53,7 +53,7 @@ typedef struct {
   size_t *sizes;                  /* (ranks): work space */
   unsigned char *piece, *pieces;  /* of this rank; of all, on a leader */
   store_t *store;                 /* on a leader */
-  ls_error failure;               /* of this rank: later agreed upon, so that nobody leaves early */
+  ls_error failure;               /* of this rank: later agreed upon, so that no rank leaves early */
   char path[TEMPORARY_PATH_SIZE]; /* on a leader: what it has made */
 } collection_t;
 

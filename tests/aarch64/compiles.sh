@@ -42,7 +42,7 @@ compile() {
   esac
   return "$status"
 }
-# one process a core, each with every so many-th file
+# one process a core; each takes every n-th file, with n cores
 cores=$(nproc)
 files=(src/*/*.c)
 jobs=()

@@ -44,7 +44,7 @@ start() {
   "${mpirun[@]}" $ranks ../rank.sh "$program" "$@" >log 2>&1 &
   launcher=$!
 }
-# end SECONDS: waits for the launcher; sets `code`, or fails after so many seconds
+# end SECONDS: waits for the launcher; sets `code`, or fails after SECONDS
 end() {
   local until=$((SECONDS + $1))
   while kill -0 "$launcher" 2>/dev/null; do

@@ -20,7 +20,7 @@
 enum { COLUMNS = 3, PAD = 2, BIG = 1 << 17, OWN_THREADS = 3, MOST_EPOCHS = 100 };
 
 static int rank, ranks, failures, is_loud; /* is_loud: what errors say is printed */
-static size_t refused;                     /* allocations of at least so many bytes fail; 0: none */
+static size_t refused;                     /* allocations of at least this size in bytes fail; 0: none */
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);

@@ -49,7 +49,7 @@ static float fold(const float *leaves, tree_node_t node) {
   return stack[0];
 }
 
-/* Ranks with consecutive ranges [cut[r], cut[r + 1]), then whoever adds up the pieces. */
+/* Ranks with consecutive ranges [cut[r], cut[r + 1]), then one rank that adds up the pieces. */
 static float dealt_sum(const float *leaves, int n, const int *cut, int ranks) {
   tree_node_t pieces[MOST_LEAVES] = {{0}};
   float sums[MOST_LEAVES], stack[MOST_LEAVES];

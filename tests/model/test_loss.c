@@ -182,7 +182,7 @@ Test(loss, of_equal_logits_is_the_logarithm_of_the_classes) {
   for (int i = 0; i < 10; i++) cr_assert_float_eq(delta[i], i == label ? -0.9 : 0.1, 1e-7);
 }
 
-/* Of so many rows of so many outputs, of every loss. */
+/* `rows` rows of `width` outputs, for every loss. */
 static void agree_with_definition(int64_t rows, int64_t width) {
   const size_t n = (size_t)(rows * width);
   double *drawn = malloc(n * sizeof *drawn);

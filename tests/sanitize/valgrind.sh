@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A small training with two threads, its checkpoint and predictions under valgrind, and a program that trains through the
-# library: values that were never set, and blocks that nobody frees. Kernels of AVX2, since valgrind knows no newer instructions.
+# library: values that were never set, and blocks that are never freed. Kernels of AVX2, since valgrind knows no newer instructions.
 #   valgrind.sh ROOT LOCKSTEP
 set -euo pipefail
 root=$(realpath "$1")

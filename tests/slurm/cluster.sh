@@ -17,7 +17,7 @@ cluster_lacks() {
   done
 }
 
-# A port of this machine that nobody listens on.
+# A port of this machine on which no program listens.
 free_port() {
   local port
   for port in $(shuf -i 20000-32000 -n 50); do

@@ -1,4 +1,4 @@
-/* Checkpoints by the clock: seldom by default, so that saving takes little of the time; after so many seconds
+/* Checkpoints by the clock: seldom by default, so that saving takes little of the time; after some seconds
  * when asked for, in the middle of an epoch too; and with the same bits whenever they come. */
 #include "system/run.h"
 

@@ -1,5 +1,5 @@
-/* The state of an optimiser in parts: any rank finds its ranges, whoever has written them, and nothing is
- * taken from a part that is not the one that was written. */
+/* The state of an optimiser in parts: any rank finds its ranges, whichever rank has written them, and nothing
+ * is taken from a part that is not the one that was written. */
 #include "train/fixture.h"
 
 #include "run/checkpoint_part.h"
