@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 void json_key(FILE *out, bool first, const char *key) {
-  fprintf(out, "%s\"%s\": ", first ? "" : ", ", key);
+  if (!first) fputs(", ", out);
+  json_quoted(out, key);
+  fputs(": ", out);
 }
 
 /* Writes the fewest digits, 15 to 17, that read back as the same number. */
@@ -35,7 +37,7 @@ void json_quoted(FILE *out, const char *value) {
     unsigned char c = (unsigned char)*value;
     if (c == '"' || c == '\\')
       fprintf(out, "\\%c", c);
-    else if (c < 0x20)
+    else if (c < 0x20 || c == 0x7F)
       fprintf(out, "\\u%04x", c);
     else
       fputc(c, out);

@@ -170,10 +170,11 @@ ls_status listing_sort(listing_t *listing, const char *names, bool descending, l
 
 /* ---- text ---- */
 
-/* Characters on a screen: bytes that begin one in UTF-8. */
+/* Characters on a screen. */
 static size_t characters(const char *text) {
+  bool is_control = false;
   size_t n = 0;
-  for (; *text != '\0'; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
+  for (; *text != '\0'; text += text_character(text, &is_control)) n++;
   return n;
 }
 
@@ -233,15 +234,19 @@ static size_t *fit(const listing_t *listing, size_t width) {
   return widths;
 }
 
-/* Writes a text, cut and filled up with spaces to `width` characters. */
+/* Writes a text, cut and filled up with spaces to `width` characters. A control character becomes '?'. */
 static void print_cell(const char *text, size_t width, bool to_the_left, bool is_last, FILE *out) {
   size_t own = characters(text);
   size_t left = own < width ? width - own : 0;
   if (!to_the_left) fprintf(out, "%*s", (int)left, "");
-  for (size_t n = 0; *text != '\0'; text++) {
-    n += ((unsigned char)*text & 0xC0) != 0x80;
-    if (own > width && n == width) break;
-    fputc((unsigned char)*text < 0x20 ? ' ' : *text, out);
+  for (size_t n = 1; *text != '\0' && (own <= width || n < width); n++) {
+    bool is_control = false;
+    size_t bytes = text_character(text, &is_control);
+    if (is_control)
+      fputc('?', out);
+    else
+      fwrite(text, 1, bytes, out);
+    text += bytes;
   }
   if (own > width) fputs("…", out);
   if (to_the_left && !is_last) fprintf(out, "%*s", (int)left, "");

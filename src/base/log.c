@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/progress.h"
+#include "base/show.h"
 
 #include <stdarg.h>
 
@@ -9,7 +10,7 @@ static void log_line(const log_t *log, const char *prefix, const char *format, v
   if (out == NULL) return;
   progress_clear();
   fputs(prefix, out);
-  vfprintf(out, format, args);
+  show_args(out, format, args);
   fputc('\n', out);
   fflush(out);
 }

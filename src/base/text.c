@@ -157,7 +157,26 @@ void text_clip(char *text, int room) {
   *text = '\0';
 }
 
+size_t text_character(const char *text, bool *is_control) {
+  const unsigned char *c = (const unsigned char *)text;
+  const size_t all = c[0] < 0xC2 || c[0] > 0xF4 ? 1 : c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : 4;
+  size_t n = 1;
+  while (n < all && (c[n] & 0xC0) == 0x80) n++;
+  *is_control =
+      c[0] < ' ' || c[0] == 0x7F || (c[0] >= 0x80 && c[0] < 0xC2) || (c[0] == 0xC2 && n == 2 && c[1] < 0xA0);
+  return n;
+}
+
 void text_without_controls(char *text) {
-  for (; *text != '\0'; text++)
-    if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
+  char *to = text;
+  while (*text != '\0') {
+    bool is_control = false;
+    size_t n = text_character(text, &is_control);
+    if (is_control)
+      *to++ = '?';
+    else
+      to = (char *)memmove(to, text, n) + n;
+    text += n;
+  }
+  *to = '\0';
 }

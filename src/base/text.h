@@ -51,6 +51,9 @@ void text_write_duration(double seconds, char *out, size_t size);
 int text_columns(const char *text);
 /* Cuts the text so that it takes at most `room` such columns. */
 void text_clip(char *text, int room);
+/* The bytes of the character that the text begins with, at least 1; *is_control: whether it is a control
+ * character (show.h). The text may be any bytes, not empty. */
+size_t text_character(const char *text, bool *is_control);
 /* Replaces control characters, which would break a line, by '?'. */
 void text_without_controls(char *text);
 

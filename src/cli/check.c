@@ -2,6 +2,7 @@
  * that it is started with or for ranks that it only plans. */
 #include "cli/command.h"
 
+#include "base/show.h"
 #include "cluster/kernel_density.h"
 #include "study/plan.h"
 
@@ -88,22 +89,13 @@ typedef struct {
   const settings_t *settings;
 } check_t;
 
-/* A word as a shell takes it. */
-static void print_word(const char *word) {
-  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
-  if (*word != '\0' && word[strspn(word, plain)] == '\0') {
-    printf(" %s", word);
-    return;
-  }
-  fputs(" '", stdout);
-  for (; *word != '\0'; word++) fputs(*word == '\'' ? "'\\''" : (const char[]){*word, '\0'}, stdout);
-  putchar('\'');
-}
-
 static void print_launch(const check_t *check, const run_plan_t *plan, const launch_line_t *line) {
   const char *command = check->arguments->is_density ? "density" : run_plan_fits(plan) ? "cluster" : "train";
-  printf("launch  %s %s %s", line->text, program_invocation_name, command);
-  for (size_t i = 0; i < check->words.n; i++) print_word(check->words.words[i]);
+  show(stdout, "launch  %s %s %s", line->text, program_invocation_name, command);
+  for (size_t i = 0; i < check->words.n; i++) {
+    putchar(' ');
+    show_word(stdout, check->words.words[i]);
+  }
   putchar('\n');
 }
 

@@ -1,5 +1,6 @@
 /* lockstep eval: evaluates a trained model on rows of its own dataset file or of another one. */
 #include "cli/command.h"
+#include "base/show.h"
 #include "answers/row_losses.h"
 #include "request/asked_rows.h"
 #include "request/clusters.h"
@@ -173,8 +174,8 @@ static void print_temperatures(const objective_t *objective, const double *tempe
   for (size_t h = 0; h < objective->n; h++) {
     if (temperatures[h] <= 0) continue;
     bool is_only = objective->n == 1;
-    printf("temperature%s%s %.6g\n", is_only ? "" : " of ", is_only ? "" : objective->heads[h].name,
-           temperatures[h]);
+    show(stdout, "temperature%s%s %.6g\n", is_only ? "" : " of ", is_only ? "" : objective->heads[h].name,
+         temperatures[h]);
   }
 }
 
@@ -200,7 +201,7 @@ static ls_status write_findings(const eval_arguments_t *a, const ready_t *ready,
                                     .importance = has_importance ? &found->importance : NULL,
                                     .columns = data->feature_names};
   print_temperatures(&ready->model->objective, found->temperatures);
-  printf("%s, %s: ", facts.file, facts.rows);
+  show(stdout, "%s, %s: ", facts.file, facts.rows);
   metrics_print(&found->metrics, facts.class_names, stdout);
   if (has_clusters) quality_print(&found->quality, stdout);
   if (has_importance) TRY(importance_print(facts.importance, facts.columns, stdout, error));

@@ -6,6 +6,7 @@
 #include "base/float_mode.h"
 #include "base/isa.h"
 #include "base/progress.h"
+#include "base/show.h"
 #include "base/signals.h"
 #include "base/text.h"
 #include "cli/openmp.h"
@@ -242,7 +243,7 @@ static ls_status flush_results(ls_error *error) {
 
 static int report(ls_status status, const ls_error *error) {
   if (status != LS_OK)
-    fprintf(stderr, "lockstep: %s\n", error->message[0] != '\0' ? error->message : ls_status_text(status));
+    show(stderr, "lockstep: %s\n", error->message[0] != '\0' ? error->message : ls_status_text(status));
   return ls_status_exit_code(status);
 }
 

@@ -1,5 +1,7 @@
 #include "inspect/chart.h"
 
+#include "base/show.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +93,7 @@ void chart_print_title(const chart_t *chart, FILE *out) {
   if (!isnan(value)) snprintf(last, sizeof last, " %.5g", value);
   snprintf(text, sizeof text, "%.128s%s%s%s", chart->title, last,
            chart->limits.is_logarithmic ? ", log axis" : "", chart->limits.is_cut ? ", cut off" : "");
-  fprintf(out, "%-*.*s", (int)chart->width, (int)chart->width, text);
+  show(out, "%-*.*s", (int)chart->width, (int)chart->width, text);
 }
 
 /* The label: the upper limit on the first line, the lower one on the last. */

@@ -1,6 +1,7 @@
 /* Compares two models or runs bit by bit. */
 #include "inspect/difference.h"
 
+#include "base/show.h"
 #include "inspect/names.h"
 #include "score/model_file.h"
 #include "store/store.h"
@@ -25,7 +26,7 @@ typedef struct {
 } comparison_t;
 
 static void print_place(const parameter_t *array, int64_t i, float a, float b) {
-  printf("first difference: %s", array->name);
+  show(stdout, "first difference: %s", array->name);
   if (array->dims == 2)
     printf("[%" PRId64 ", %" PRId64 "]", i / array->shape[1], i % array->shape[1]);
   else
@@ -119,7 +120,7 @@ static ls_status compare_around(char paths[2][PATH_SIZE], bool *same, ls_error *
   ls_status status = LS_OK;
   for (int i = 0; i < 2 && status == LS_OK; i++) status = store_open(paths[i], &stores[i], error);
   if (status == LS_OK) status = store_difference(stores[0], stores[1], is_around, &name, error);
-  if (name != NULL) printf("what is around the parameters differs, first in %s\n", name);
+  if (name != NULL) show(stdout, "what is around the parameters differs, first in %s\n", name);
   if (name != NULL) *same = false;
   free(name);
   for (int i = 0; i < 2; i++) store_close(&stores[i]);

@@ -1,6 +1,7 @@
 /* Prints what is in one file: a dataset, a model, a checkpoint or a curve of lr-find. */
 #include "inspect/file.h"
 
+#include "base/show.h"
 #include "data/dataset.h"
 #include "features/features_fit.h"
 #include "features/scaling.h"
@@ -21,7 +22,7 @@ static ls_status print_array(const char *name, const store_array_t *array, void 
   const char *kind = !array->is_integer ? "float" : array->is_signed ? "int" : "uint";
   (void)context;
   (void)error;
-  printf("  %-40s %s%zu (", name, kind, 8 * array->element_bytes);
+  show(stdout, "  %-40s %s%zu (", name, kind, 8 * array->element_bytes);
   for (int i = 0; i < array->dims; i++) printf("%s%" PRId64, i > 0 ? ", " : "", array->shape[i]);
   puts(")");
   return LS_OK;
@@ -31,7 +32,7 @@ static ls_status print_text(const store_t *store, const char *key, ls_error *err
   char *text = NULL;
   if (!store_has_attribute(store, "/", key)) return LS_OK;
   TRY(store_read_text(store, "/", key, &text, error));
-  printf("%-20s %s\n", key, text);
+  show(stdout, "%-20s %s\n", key, text);
   free(text);
   return LS_OK;
 }
@@ -42,7 +43,7 @@ static ls_status print_texts(const store_t *store, const char *key, ls_error *er
   if (!store_has_attribute(store, "/", key)) return LS_OK;
   TRY(store_read_texts(store, "/", key, &texts, &n, error));
   printf("%-20s %zu: ", key, n);
-  for (size_t i = 0; i < n; i++) printf("%s%s", i > 0 ? ", " : "", texts[i]);
+  for (size_t i = 0; i < n; i++) show(stdout, "%s%s", i > 0 ? ", " : "", texts[i]);
   putchar('\n');
   free(texts);
   return LS_OK;
@@ -67,7 +68,7 @@ static void print_categories(int64_t column, char *const *names, size_t n, bool 
   char what[40];
   snprintf(what, sizeof what, "categories of %" PRId64, column);
   printf("%-20s %zu%s: ", what, n, is_ordered ? ", ordered" : "");
-  for (size_t i = 0; i < n && i < SHOWN; i++) printf("%s%s", i == 0 ? "" : ", ", names[i]);
+  for (size_t i = 0; i < n && i < SHOWN; i++) show(stdout, "%s%s", i == 0 ? "" : ", ", names[i]);
   puts(n > SHOWN ? ", ..." : "");
 }
 
@@ -114,18 +115,18 @@ static ls_status print_arrays(const store_t *store, ls_error *error) {
 
 static void print_scaler(const char *what, const scaler_t *scaler) {
   if (scaler->n == 0) return;
-  printf("%-20s %s, %" PRId64 " columns; the first: (x - %.9g) * %.9g + %.9g\n", what, scaler->name,
-         scaler->n, scaler->shift[0], scaler->scale[0], scaler->offset[0]);
+  show(stdout, "%-20s %s, %" PRId64 " columns; the first: (x - %.9g) * %.9g + %.9g\n", what, scaler->name,
+       scaler->n, scaler->shift[0], scaler->scale[0], scaler->offset[0]);
 }
 
 static void print_heads(const model_t *model) {
   const objective_t *objective = &model->objective;
   for (size_t h = 0; h < objective->n && objective->n > 1; h++) {
     const head_t *head = &objective->heads[h];
-    printf("%-20s %s, weight %g, outputs %" PRId64 " to %" PRId64, head->name, head->loss->name, head->weight,
-           head->first, head->first + head->outputs - 1);
+    show(stdout, "%-20s %s, weight %g, outputs %" PRId64 " to %" PRId64, head->name, head->loss->name,
+         head->weight, head->first, head->first + head->outputs - 1);
     for (int64_t c = 0; c < head->classes && model->class_names[h] != NULL; c++)
-      printf("%s%s", c == 0 ? ": " : ", ", model->class_names[h][c]);
+      show(stdout, "%s%s", c == 0 ? ": " : ", ", model->class_names[h][c]);
     putchar('\n');
   }
 }
@@ -135,14 +136,14 @@ static ls_status print_model(const store_t *store, ls_error *error) {
   char text[32];
   TRY(model_read(store_path(store), settings_choices(), &model, error));
   ls_status status = print_text(store, "format", error);
-  printf("%-20s %s\n", "name", model->settings->name);
+  show(stdout, "%-20s %s\n", "name", model->settings->name);
   printf("%-20s %" PRId64 ", after %" PRId64 " epochs\n", "step", model->step, model->epoch);
   printf("%-20s %" PRId64 ", outputs %" PRId64 ", loss %s\n", "inputs", model->features.inputs,
          graph_outputs(model->graph), objective_name(&model->objective, text));
   print_heads(model);
   printf("%-20s %d\n", "shards", model->shards);
   if (model->n_members > 1) printf("%-20s %" PRId64 "\n", "members", model->n_members);
-  printf("%-20s %s\n", "parameters_checksum", model->checksum);
+  show(stdout, "%-20s %s\n", "parameters_checksum", model->checksum);
   if (status == LS_OK) status = print_text(store, "libraries", error);
   if (status == LS_OK) status = print_text(store, "cpu", error);
   if (status == LS_OK) status = print_texts(store, "class_names", error);
@@ -162,7 +163,7 @@ static ls_status print_model(const store_t *store, ls_error *error) {
 static ls_status print_settings(const store_t *store, ls_error *error) {
   char *text = NULL;
   TRY(store_read_text(store, "/", "settings", &text, error));
-  fputs(text, stdout);
+  show_lines(stdout, text);
   free(text);
   return LS_OK;
 }

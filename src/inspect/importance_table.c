@@ -1,6 +1,7 @@
 #include "inspect/importance_table.h"
 
 #include "base/json.h"
+#include "base/show.h"
 #include "store/store.h"
 
 #include <float.h>
@@ -37,13 +38,13 @@ static void print_header(const importance_t *importance, int width, FILE *out) {
     char title[NAME_SIZE];
     const importance_figure_t *figure = &importance->figures[f];
     snprintf(title, sizeof title, "%.40s %s", figure->name, figure->falls ? "lost" : "gained");
-    fprintf(out, "  %27s", title);
+    show(out, "  %27s", title);
   }
   fputc('\n', out);
 }
 
 static void print_row(const importance_t *importance, const char *name, int64_t c, int width, FILE *out) {
-  fprintf(out, "%-*.*s", width, width, name);
+  show(out, "%-*.*s", width, width, name);
   for (size_t f = 0; f < importance->n; f++)
     fprintf(out, "  %12.6g +- %11.5g", importance_mean(importance, f, c),
             importance_deviation(importance, f, c));

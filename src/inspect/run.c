@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/listing.h"
+#include "base/show.h"
 #include "base/terminal.h"
 #include "inspect/names.h"
 #include "inspect/run_facts.h"
@@ -30,7 +31,7 @@ __attribute__((format(printf, 2, 3))) static void line(const char *label, const 
   va_list args;
   va_start(args, format);
   printf("%-12s ", label);
-  vprintf(format, args);
+  show_args(stdout, format, args);
   putchar('\n');
   va_end(args);
 }
@@ -60,8 +61,7 @@ static void print_facts(const run_view_t *view) {
   const double *figures = facts->figures;
   const char *data = run_settings_value(&facts->settings, "data.file");
   const char *isa = document_text(facts->summary, "isa");
-  printf("%-12s %s", "data", data == NULL ? "not known" : data);
-  puts("");
+  line("data", "%s", data == NULL ? "not known" : data);
   if (!isnan(figures[FIGURE_ROWS])) line("rows", "%.0f of training", figures[FIGURE_ROWS]);
   if (facts->log.layout[0] != '\0')
     line("layout", "%s%s%s", facts->log.layout, isa == NULL ? "" : ", ", isa == NULL ? "" : isa);
@@ -149,7 +149,7 @@ static ls_status print_settings(const run_view_t *view, ls_error *error) {
     const char *key = settings->items[i].key, *usual = default_of(&defaults, key);
     bool is_loss = strncmp(key, "loss", 4) == 0 && strstr(key, ".name") != NULL;
     if (is_told(key) || (!is_loss && usual != NULL && strcmp(usual, settings->items[i].value) == 0)) continue;
-    printf("  %-30s %s\n", key, settings->items[i].value);
+    show(stdout, "  %-30s %s\n", key, settings->items[i].value);
   }
   return LS_OK;
 }
@@ -215,7 +215,7 @@ static void print_test(const yaml_value_t *summary) {
     double value = document_number(summary, item->key);
     if (strncmp(item->key, "test_", 5) != 0 || isnan(value)) continue;
     if (is_first) printf("\n%-12s ", "test");
-    printf("%s%s %.5g", is_first ? "" : ", ", item->key + 5, value);
+    show(stdout, "%s%s %.5g", is_first ? "" : ", ", item->key + 5, value);
     is_first = false;
   }
   if (!is_first) puts("");
@@ -260,18 +260,6 @@ static ls_status print_heads(const yaml_value_t *summary, ls_error *error) {
 
 /* ---- how to go on ---- */
 
-/* Prints a word for a shell: in quotes if it has characters that a shell may take for its own. */
-static void print_word(const char *word) {
-  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=:@%+,-";
-  if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
-    fputs(word, stdout);
-    return;
-  }
-  putchar('\'');
-  for (; *word != '\0'; word++) fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, stdout);
-  putchar('\'');
-}
-
 /* The command that trains with the settings of this run. A directory that was renamed (NAME.1) is named,
  * because its settings have its former name. */
 static void print_train(const run_facts_t *facts, const char *rest) {
@@ -282,16 +270,16 @@ static void print_train(const run_facts_t *facts, const char *rest) {
            slash == NULL ? "." : facts->path);
   fputs("lockstep train ", stdout);
   snprintf(text, sizeof text, "%s/config.yaml", facts->path);
-  print_word(text);
+  show_word(stdout, text);
   if (name == NULL || strcmp(name, facts->name) != 0) {
     snprintf(text, sizeof text, " name=%s", facts->name);
     putchar(' ');
-    print_word(text + 1);
+    show_word(stdout, text + 1);
   }
   if (runs == NULL || strcmp(runs, folder) != 0) {
     snprintf(text, sizeof text, "runs=%s", folder);
     putchar(' ');
-    print_word(text);
+    show_word(stdout, text);
   }
   puts(rest);
 }
@@ -305,7 +293,7 @@ static void print_next(const run_view_t *view) {
   puts("");
   if (facts->state == RUN_FINISHED && view->files.has_model) {
     printf("%-12s lockstep predict ", "predict");
-    print_word(facts->path);
+    show_word(stdout, facts->path);
     puts(" DATA --out predictions.csv");
   }
   if (facts->state == RUN_FINISHED && can_resume && facts->is_trained && asked >= 1 && asked < 1e9) {

@@ -1,4 +1,5 @@
 #include "inspect/runs.h"
+#include "base/show.h"
 #include "base/terminal.h"
 
 #include "inspect/names.h"
@@ -165,7 +166,8 @@ static void print_notes(const run_facts_t *facts, size_t n) {
   bool is_first = true;
   for (size_t r = 0; r < n; r++) {
     if (facts[r].note == NULL) continue;
-    printf("%s* %s: %s\n", is_first ? "\n" : "", facts[r].name, facts[r].note);
+    fputs(is_first ? "\n" : "", stdout);
+    show(stdout, "* %s: %s\n", facts[r].name, facts[r].note);
     is_first = false;
   }
 }

@@ -1,6 +1,7 @@
 #include "inspect/weights.h"
 
 #include "base/arena.h"
+#include "base/show.h"
 #include "model/frozen.h"
 
 #include <inttypes.h>
@@ -79,7 +80,7 @@ static void print_header(const printing_t *printing, const parameter_t *paramete
     char name[NAME_SIZE];
     input_name(printing->model, parameter, i, name);
     if (is_gap(printing, i, n, SHOWN_COLUMNS)) fputs("  ...", printing->out);
-    if (is_shown(printing, i, n, SHOWN_COLUMNS)) fprintf(printing->out, " %14.14s", name);
+    if (is_shown(printing, i, n, SHOWN_COLUMNS)) show(printing->out, " %14.14s", name);
   }
   fputc('\n', printing->out);
 }
@@ -90,7 +91,7 @@ static void print_row(const printing_t *printing, const parameter_t *parameter, 
   const int64_t n = parameter->dims == 2 ? parameter->shape[1] : 1;
   char name[NAME_SIZE];
   unit_name(printing->model, parameter, o, name);
-  fprintf(printing->out, "  %-16.16s", name);
+  show(printing->out, "  %-16.16s", name);
   for (int64_t i = 0; i < n; i++) {
     if (is_gap(printing, i, n, SHOWN_COLUMNS)) fputs("  ...", printing->out);
     if (is_shown(printing, i, n, SHOWN_COLUMNS)) fprintf(printing->out, " %14.9g", (double)plain[i]);
@@ -154,11 +155,11 @@ static void print_line(const printing_t *printing, const float *w, const float *
       snprintf(name, sizeof name, "%.60s", printing->model->feature_names[i]);
     if (is_gap(printing, i, n, SHOWN_COLUMNS)) fputs(" + ...", printing->out);
     if (is_shown(printing, i, n, SHOWN_COLUMNS))
-      fprintf(printing->out, "%s%.9g %s",
-              i == 0          ? " "
-              : slope / C < 0 ? " - "
-                              : " + ",
-              i == 0 ? slope / C : fabs(slope / C), name);
+      show(printing->out, "%s%.9g %s",
+           i == 0          ? " "
+           : slope / C < 0 ? " - "
+                           : " + ",
+           i == 0 ? slope / C : fabs(slope / C), name);
   }
   constant = (constant - entry(y, y->offset, k, 0)) / C + entry(y, y->shift, k, 0);
   fprintf(printing->out, " %c %.9g\n", constant < 0 ? '-' : '+', fabs(constant));

@@ -1,5 +1,7 @@
 #include "score/metrics.h"
 
+#include "base/show.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -51,7 +53,7 @@ void metrics_print_line(const metrics_t *metrics, FILE *out) {
     fprintf(out, "  MAE %.6g  RMSE %.6g  R2 %.4f", without_sign(metrics->mae), without_sign(metrics->rmse),
             without_sign(metrics->r2));
   for (size_t h = 0; h < metrics->n_heads; h++) {
-    fprintf(out, "  [%s: ", metrics->heads[h].name);
+    show(out, "  [%s: ", metrics->heads[h].name);
     metrics_print_line(&metrics->heads[h], out);
     fputc(']', out);
   }
@@ -86,8 +88,8 @@ static void print_classes(const metrics_t *metrics, char *const *class_names, FI
   for (int64_t c = 0; c < metrics->classes; c++) {
     int64_t rows = 0;
     for (int64_t i = 0; i < metrics->classes; i++) rows += metrics->confusion[c * metrics->classes + i];
-    fprintf(out, "%-20s %9" PRId64 " %9.4f %9.4f\n", class_label(class_names, c, number), rows,
-            metrics_precision(metrics, c), metrics_recall(metrics, c));
+    show(out, "%-20s %9" PRId64 " %9.4f %9.4f\n", class_label(class_names, c, number), rows,
+         metrics_precision(metrics, c), metrics_recall(metrics, c));
   }
 }
 
@@ -96,7 +98,7 @@ static void print_confusion(const metrics_t *metrics, char *const *class_names, 
   fprintf(out, "\nconfusion matrix (rows: true class, columns: predicted)\n%-20s", "");
   for (int64_t c = 0; c < metrics->classes; c++) fprintf(out, " %7" PRId64, c);
   for (int64_t c = 0; c < metrics->classes; c++) {
-    fprintf(out, "\n%-20s", class_label(class_names, c, number));
+    show(out, "\n%-20s", class_label(class_names, c, number));
     for (int64_t i = 0; i < metrics->classes; i++)
       fprintf(out, " %7" PRId64, metrics->confusion[c * metrics->classes + i]);
   }
@@ -131,7 +133,7 @@ void metrics_print(const metrics_t *metrics, char *const *const *class_names, FI
   }
   fprintf(out, "loss %.6g, of %zu heads\n", metrics->loss, metrics->n_heads);
   for (size_t h = 0; h < metrics->n_heads; h++) {
-    fprintf(out, "\n%s: ", metrics->heads[h].name);
+    show(out, "\n%s: ", metrics->heads[h].name);
     metrics_print_line(&metrics->heads[h], out);
     metrics_print_baselines(&metrics->heads[h], out);
     fputc('\n', out);

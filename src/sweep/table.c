@@ -2,6 +2,7 @@
 #include "sweep/sweep_impl.h"
 
 #include "base/listing.h"
+#include "base/show.h"
 #include "base/terminal.h"
 
 #include <inttypes.h>
@@ -93,30 +94,17 @@ static ls_status list_standings(const sweep_t *sweep, const standing_t *standing
   return status;
 }
 
-/* In quotes if a shell would take it for something else. */
-static void print_word(const char *word, FILE *out) {
-  fputc(' ', out);
-  if (word[strcspn(word, " \t\"'\\$`*?[]{}()<>|&;#!~")] == '\0') {
-    fputs(word, out);
-    return;
-  }
-  fputc('\'', out);
-  for (; *word != '\0'; word++) {
-    if (*word == '\'') fputs("'\\'", out);
-    fputc(*word, out);
-  }
-  fputc('\'', out);
-}
-
 static void print_best(const sweep_t *sweep, const standing_t *best, FILE *out) {
   char text[400];
   arena_t scratch = {0};
   axes_describe(&sweep->axes, best->combination, text, sizeof text);
-  fprintf(out, "\nbest: combination %" PRId64 ", %s\n", best->combination + 1, text);
+  show(out, "\nbest: combination %" PRId64 ", %s\n", best->combination + 1, text);
   char **words = axes_words(&sweep->axes, sweep->options->words[0], best->combination, &scratch);
   fputs("to train it: lockstep train", out);
-  for (size_t i = 0; words != NULL && i < 1 + sweep->axes.n_fixed + sweep->axes.n; i++)
-    print_word(words[i], out);
+  for (size_t i = 0; words != NULL && i < 1 + sweep->axes.n_fixed + sweep->axes.n; i++) {
+    fputc(' ', out);
+    show_word(out, words[i]);
+  }
   fputc('\n', out);
   arena_free(&scratch);
 }
