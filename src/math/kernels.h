@@ -16,6 +16,9 @@ typedef struct {
   void (*cos)(size_t n, const float *x, float *y);
   void (*pairs)(int64_t n, const float *first, const float *second, pair_t *out);
   void (*halves)(int64_t n, const float *x, half_t *out);
+  /* squares_in_double (squares.h) for one panel of points: out (rows, PRODUCT_PANEL) */
+  void (*squares)(int64_t in, int64_t rows, const float *x, const float *points, const float *scales,
+                  double *out);
 } loops_t;
 
 /* Sums of outer products (product_outer.c), as outer_add of panels.h. */

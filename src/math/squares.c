@@ -3,6 +3,8 @@
 
 #include "math/kernels.h"
 
+#include <string.h>
+
 void squares_from_points(const dense_layout_t *layout, int64_t rows, const float *x, const float *points,
                          const float *scales, float *out) {
   const product_t product = {.rows = rows,
@@ -17,6 +19,24 @@ void squares_from_points(const dense_layout_t *layout, int64_t rows, const float
                              .c_stride = layout->out,
                              .c_panel = DENSE_PANEL};
   kernels_selected()->squares->store(&product, NULL, 1.0F);
+}
+
+void squares_in_double(const dense_layout_t *layout, int64_t rows, const float *x, const float *points,
+                       const float *scales, int64_t stride, double *out) {
+  enum { ROWS = 32 }; /* at a time: a panel of points is read from cache for each of them */
+  double found[ROWS * DENSE_PANEL];
+  const int64_t height = layout->padded_in * DENSE_PANEL;
+  for (int64_t first = 0; first < layout->out; first += DENSE_PANEL) {
+    const int64_t at = first / DENSE_PANEL * height, left = layout->out - first;
+    const int64_t n = left < DENSE_PANEL ? left : DENSE_PANEL;
+    for (int64_t r = 0; r < rows; r += ROWS) {
+      const int64_t some = rows - r < ROWS ? rows - r : ROWS;
+      kernels_selected()->loops->squares(layout->in, some, x + r * layout->in, points + at,
+                                         scales != NULL ? scales + at : NULL, found);
+      for (int64_t i = 0; i < some; i++)
+        memcpy(out + (r + i) * stride + first, found + i * DENSE_PANEL, (size_t)n * sizeof *out);
+    }
+  }
 }
 
 /* Outputs in pairs of panels, as the widest kernel takes them. The inputs behind the diagonal of a pair are

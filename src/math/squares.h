@@ -20,6 +20,11 @@
 void squares_from_points(const dense_layout_t *layout, int64_t rows, const float *x, const float *points,
                          const float *scales, float *out);
 
+/* The same squares in double, right to fifteen digits: out[r stride + k]. At some two thirds to a third of
+ * the speed. */
+void squares_in_double(const dense_layout_t *layout, int64_t rows, const float *x, const float *points,
+                       const float *scales, int64_t stride, double *out);
+
 /* v (rows, d) = (x (rows, d) - m (d)) U' for a lower triangular U in the layout (d, d), of which only the
  * panels on and below the diagonal are read. work (rows, d). */
 void squares_transform(const dense_layout_t *layout, int64_t rows, const float *x, const float *m,

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-/* What a covariance changes in the op gaussians. Squares: y (rows, K) = |U_k (x - m_k)|^2. Backward adds
+/* What a covariance changes in the op gaussians. Forward: y (rows, K). Backward adds
  * weights (rows, K) times d (-|U_k (x - m_k)|^2 / 2) / d x to dx. Both may use call->work. */
 struct covariance {
   const char *name;
@@ -24,7 +24,7 @@ struct covariance {
     FACTORS_ROWS,    /* a row (d) for each component */
     FACTORS_NUMBERS, /* a number for each component */
   } factors;
-  void (*squares)(const call_t *call);
+  void (*forward)(const call_t *call);
   void (*backward)(const call_t *call, float *dx);
   size_t (*work)(const node_t *node, int64_t rows); /* floats of work */
   /* |U_k (x - m)|^2 in double; factor: of all components */
@@ -99,15 +99,37 @@ const op_t op_centres = {.name = "centres",
                          .backward = centres_backward,
                          .reference = centres_reference};
 
+/* ---- diagonal and spherical: distances between points. A score is the difference of an offset and of a
+ * square that may both be far larger than a log-density, so it is computed in double and rounded once. ----
+ */
+
+enum { SOME_POINTS = 64 }; /* at a time */
+
+/* y. scales: in panels, as the means; or NULL. factors (K): of all inputs of a component; or NULL. */
+static void scores_from_points(const call_t *call, const float *scales, const float *factors) {
+  const node_t *node = call->node;
+  const float *points = call->parameters + node->dense.weight,
+              *offset = call->parameters + node->fitted.offset;
+  double *squares = (double *)call->work; /* (rows, SOME_POINTS) */
+  for (int64_t first = 0; first < node->width; first += SOME_POINTS) {
+    dense_layout_t some = node->dense.layout;
+    const size_t at = dense_position(&some, first, 0);
+    some.out = node->width - first < SOME_POINTS ? node->width - first : SOME_POINTS;
+    squares_in_double(&some, call->rows, call->x[0], points + at, scales != NULL ? scales + at : NULL,
+                      SOME_POINTS, squares);
+    for (int64_t r = 0; r < call->rows; r++)
+      for (int64_t k = 0; k < some.out; k++) {
+        const double factor = factors != NULL ? (double)factors[first + k] : 1;
+        const double square = factor * factor * squares[r * SOME_POINTS + k];
+        call->y[r * node->width + first + k] = (float)((double)offset[first + k] - square / 2);
+      }
+  }
+}
+
 /* ---- spherical: U_k = s_k 1 ---- */
 
-static void spherical_squares(const call_t *call) {
-  const node_t *node = call->node;
-  const float *scales = call->parameters + node->fitted.factor;
-  squares_from_points(&node->dense.layout, call->rows, call->x[0], call->parameters + node->dense.weight,
-                      NULL, call->y);
-  for (int64_t r = 0; r < call->rows; r++)
-    for (int64_t k = 0; k < node->width; k++) call->y[r * node->width + k] *= scales[k] * scales[k];
+static void spherical_forward(const call_t *call) {
+  scores_from_points(call, NULL, call->parameters + call->node->fitted.factor);
 }
 
 static void spherical_backward(const call_t *call, float *dx) {
@@ -123,10 +145,8 @@ static double spherical_reference(const double *factor, int64_t d, int64_t k, co
 
 /* ---- diagonal: U_k = diag(s_k) ---- */
 
-static void diagonal_squares(const call_t *call) {
-  const node_t *node = call->node;
-  squares_from_points(&node->dense.layout, call->rows, call->x[0], call->parameters + node->dense.weight,
-                      call->parameters + node->fitted.factor, call->y);
+static void diagonal_forward(const call_t *call) {
+  scores_from_points(call, call->parameters + call->node->fitted.factor, NULL);
 }
 
 static void diagonal_backward(const call_t *call, float *dx) {
@@ -144,9 +164,9 @@ static void diagonal_backward(const call_t *call, float *dx) {
   }
 }
 
-static size_t diagonal_work(const node_t *node, int64_t rows) {
-  (void)rows;
-  return 2 * (size_t)width_of(node);
+static size_t points_work(const node_t *node, int64_t rows) {
+  const size_t forward = 2 * (size_t)rows * SOME_POINTS, backward = 2 * (size_t)width_of(node);
+  return forward > backward ? forward : backward;
 }
 
 static double diagonal_reference(const double *factor, int64_t d, int64_t k, const double *x,
@@ -161,7 +181,17 @@ static double diagonal_reference(const double *factor, int64_t d, int64_t k, con
 
 /* ---- full: a triangular U_k each ---- */
 
-static void full_squares(const call_t *call) {
+/* y = offset - y / 2, where y are squares. */
+static void scores_from_squares(const call_t *call) {
+  const node_t *node = call->node;
+  const float *offset = call->parameters + node->fitted.offset;
+  for (int64_t r = 0; r < call->rows; r++) {
+    float *y = call->y + r * node->width;
+    for (int64_t k = 0; k < node->width; k++) y[k] = offset[k] - 0.5F * y[k];
+  }
+}
+
+static void full_forward(const call_t *call) {
   const node_t *node = call->node;
   const int64_t d = width_of(node);
   float *mean = call->work, *work = mean + d, *v = work + call->rows * d;
@@ -171,6 +201,7 @@ static void full_squares(const call_t *call) {
                       call->parameters + node->fitted.factor + k * node->fitted.layout.elements, work, v);
     squares_of_rows(call->rows, d, v, call->y + k, node->width);
   }
+  scores_from_squares(call);
 }
 
 /* dx -= weight U' U (x - m) for one row: factor (d, d), plain; v: (d). */
@@ -240,7 +271,7 @@ static void tied_some(const call_t *call, int64_t first, int64_t n, const float 
     memcpy(call->y + r * node->width + first, found + r * n, (size_t)n * sizeof *found);
 }
 
-static void tied_squares(const call_t *call) {
+static void tied_forward(const call_t *call) {
   const node_t *node = call->node;
   const int64_t d = width_of(node);
   float *origin = call->work, *work = origin + d, *v = work + call->rows * d, *rest = v + call->rows * d;
@@ -251,6 +282,7 @@ static void tied_squares(const call_t *call) {
     const int64_t left = node->width - first;
     tied_some(call, first, left < TIED_POINTS ? left : TIED_POINTS, origin, v, rest);
   }
+  scores_from_squares(call);
 }
 
 /* -U' U sum over k of w_k (x - m_k) */
@@ -283,10 +315,10 @@ static double tied_reference(const double *factor, int64_t d, int64_t k, const d
 /* ---- gaussians ---- */
 
 static const covariance_t covariances[] = {
-    {"full", FACTORS_OF_EACH, full_squares, full_backward, full_work, full_reference},
-    {"tied", FACTORS_OF_ALL, tied_squares, tied_backward, tied_work, tied_reference},
-    {"diagonal", FACTORS_ROWS, diagonal_squares, diagonal_backward, diagonal_work, diagonal_reference},
-    {"spherical", FACTORS_NUMBERS, spherical_squares, spherical_backward, centres_work, spherical_reference},
+    {"full", FACTORS_OF_EACH, full_forward, full_backward, full_work, full_reference},
+    {"tied", FACTORS_OF_ALL, tied_forward, tied_backward, tied_work, tied_reference},
+    {"diagonal", FACTORS_ROWS, diagonal_forward, diagonal_backward, points_work, diagonal_reference},
+    {"spherical", FACTORS_NUMBERS, spherical_forward, spherical_backward, points_work, spherical_reference},
 };
 
 const covariance_t *covariance_find(const char *name) {
@@ -337,13 +369,7 @@ double op_fitted_flops(const node_t *node) {
 }
 
 static void gaussians_forward(const call_t *call) {
-  const node_t *node = call->node;
-  const float *offset = call->parameters + node->fitted.offset;
-  node->fitted.covariance->squares(call);
-  for (int64_t r = 0; r < call->rows; r++) {
-    float *y = call->y + r * node->width;
-    for (int64_t k = 0; k < node->width; k++) y[k] = offset[k] - 0.5F * y[k];
-  }
+  call->node->fitted.covariance->forward(call);
 }
 
 static void gaussians_backward(const call_t *call, int input, float *dx) {

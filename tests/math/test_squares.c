@@ -25,10 +25,12 @@ static void expect_squares(int64_t rows, int64_t d, int64_t n) {
   float *points = calloc((size_t)layout.elements, sizeof *points),
         *scales = calloc((size_t)layout.elements, sizeof *scales);
   float *out = calloc((size_t)(rows * n), sizeof *out);
+  double *precise = calloc((size_t)(rows * (n + 3)), sizeof *precise);
   dense_pack(&layout, c, points);
   dense_pack(&layout, s, scales);
   for (int scaled = 0; scaled < 2; scaled++) {
     squares_from_points(&layout, rows, x, points, scaled ? scales : NULL, out);
+    squares_in_double(&layout, rows, x, points, scaled ? scales : NULL, n + 3, precise);
     for (int64_t r = 0; r < rows; r++)
       for (int64_t k = 0; k < n; k++) {
         double sum = 0;
@@ -38,8 +40,11 @@ static void expect_squares(int64_t rows, int64_t d, int64_t n) {
         }
         cr_assert_float_eq((double)out[r * n + k], sum, 2e-6 * sum + 1e-12, "(%d, %d, %d)", (int)rows, (int)d,
                            (int)n);
+        cr_assert_float_eq(precise[r * (n + 3) + k], sum, 1e-14 * sum, "in double (%d, %d, %d)", (int)rows,
+                           (int)d, (int)n);
       }
   }
+  free(precise);
   free(x);
   free(c);
   free(s);
@@ -77,6 +82,10 @@ Test(squares, have_the_same_bits_in_every_instruction_set) {
       if (!isa_supported((isa_t)isa)) continue;
       kernels_of((isa_t)isa)->squares->store(&product, NULL, 1.0F);
       if (isa > 0) cr_expect_arr_eq(first, other, sizeof first, "%s", isa_name((isa_t)isa));
+      static double precise[ROWS * DENSE_PANEL], reference[ROWS * DENSE_PANEL];
+      kernels_of((isa_t)isa)
+          ->loops->squares(IN, ROWS, x, points, scaled ? scales : NULL, isa == 0 ? reference : precise);
+      if (isa > 0) cr_expect_arr_eq(reference, precise, sizeof reference, "double, %s", isa_name((isa_t)isa));
     }
   free(x);
   free(points);
