@@ -1,12 +1,13 @@
 /* A block of rows meets the kernels in pieces that stay in cache. For each row and candidate, the logarithm
  * of the sum of exponentials goes on from piece to piece: the largest exponent so far, and the sum of the
- * others beside it. */
+ * others beside it. Distances and exponents are computed in double, because in many dimensions or with narrow
+ * kernels they are far larger than a log-density. What is left of an exponent beside the largest one fits
+ * into a float. */
 #include "cluster/cross.h"
 
 #include "math/functions.h"
 #include "math/squares.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,8 +17,7 @@ enum { PIECE = 256, LANES = 8 }; /* kernels at a time */
 
 /* log sum of exp e: largest + log sum. */
 typedef struct {
-  float largest;
-  double sum;
+  double largest, sum;
 } log_sum_t;
 
 /* The memory of a thread. */
@@ -25,13 +25,16 @@ typedef struct {
   float *x;          /* (SUMS_BLOCK, inputs): rows of the block that are kernels */
   int64_t *own;      /* (SUMS_BLOCK): their kernels */
   float *panels;     /* a piece of the kernels */
-  float *squares;    /* (SUMS_BLOCK, PIECE): distances */
-  float *exponents;  /* (PIECE) */
+  double *squares;   /* (SUMS_BLOCK, PIECE): distances */
+  double *exponents; /* (PIECE) */
+  float *beside;     /* (PIECE): exponents less the largest one */
   log_sum_t *states; /* (SUMS_BLOCK, candidates) */
 } tester_t;
 
 typedef struct {
   const kernel_rows_t *kernels;
+  const uint16_t *folds;    /* (kernels); NULL: each is a fold of its own */
+  const double *left;       /* (folds + 1): the weight of the kernels outside a fold */
   const int64_t *kernel_of; /* (training rows): the kernel that is made of a row; -1: none */
   const double *h;
   size_t n;
@@ -50,36 +53,48 @@ static double sum_of(const float *e, int64_t n) {
   return lanes[0];
 }
 
-static float largest_of(const float *e, int64_t n) {
-  float largest = -INFINITY;
-  for (int64_t k = 0; k < n; k++) largest = e[k] > largest ? e[k] : largest;
-  return largest;
+static double largest_of(const double *e, int64_t n) {
+  double lanes[LANES];
+  int64_t k = 0;
+  for (int j = 0; j < LANES; j++) lanes[j] = -INFINITY;
+  for (; k + LANES <= n; k += LANES)
+    for (int j = 0; j < LANES; j++) lanes[j] = e[k + j] > lanes[j] ? e[k + j] : lanes[j];
+  for (int j = 0; k < n; k++, j++) lanes[j] = e[k] > lanes[j] ? e[k] : lanes[j];
+  for (int j = 1; j < LANES; j++) lanes[0] = lanes[j] > lanes[0] ? lanes[j] : lanes[0];
+  return lanes[0];
 }
 
-/* Takes the exponents e (n) into the sum; e is used up. */
-static void log_sum_add(log_sum_t *state, int64_t n, float *e) {
-  const float largest = largest_of(e, n);
+/* Takes the exponents e (n) into the sum. beside (n): memory. */
+static void log_sum_add(log_sum_t *state, int64_t n, const double *e, float *beside) {
+  const double largest = largest_of(e, n);
   if (largest == -INFINITY) return;
   if (largest > state->largest) {
-    float factor = state->largest - largest;
-    floats_exp(1, &factor, &factor);
-    state->sum *= state->sum > 0 ? (double)factor : 0;
+    state->sum = state->sum > 0 ? state->sum * exp(state->largest - largest) : 0;
     state->largest = largest;
   }
-  for (int64_t k = 0; k < n; k++) e[k] -= state->largest;
-  floats_exp((size_t)n, e, e);
-  state->sum += sum_of(e, n);
+  for (int64_t k = 0; k < n; k++) beside[k] = (float)(e[k] - state->largest);
+  floats_exp((size_t)n, beside, beside);
+  state->sum += sum_of(beside, n);
+}
+
+/* Leaves out the kernels of a row's fold; own: the row's kernel. */
+static void leave_out(const testing_t *testing, int64_t own, int64_t first, int64_t n, double *exponents) {
+  const uint16_t *folds = testing->folds;
+  if (folds == NULL && own >= first && own < first + n) exponents[own - first] = -INFINITY;
+  for (int64_t k = 0; k < n && folds != NULL; k++)
+    if (folds[first + k] == folds[own]) exponents[k] = -INFINITY;
 }
 
 /* One row meets kernels first .. first + n - 1, which are `squares` away. */
 static void meet(const testing_t *testing, const tester_t *tester, int64_t own, int64_t first, int64_t n,
-                 const float *squares, log_sum_t *states) {
-  const float *logs = testing->kernels->logs + first;
+                 const double *squares, log_sum_t *states) {
+  const double *logs = testing->kernels->logs + first;
+  double *exponents = tester->exponents;
   for (size_t c = 0; c < testing->n; c++) {
-    const float inverse = (float)(0.5 / (testing->h[c] * testing->h[c]));
-    for (int64_t k = 0; k < n; k++) tester->exponents[k] = logs[k] - squares[k] * inverse;
-    if (own >= first && own < first + n) tester->exponents[own - first] = -INFINITY;
-    log_sum_add(&states[c], n, tester->exponents);
+    const double inverse = 0.5 / (testing->h[c] * testing->h[c]);
+    for (int64_t k = 0; k < n; k++) exponents[k] = logs[k] - squares[k] * inverse;
+    leave_out(testing, own, first, n, exponents);
+    log_sum_add(&states[c], n, exponents, tester->beside);
   }
 }
 
@@ -106,18 +121,33 @@ static void add_block(void *context, const sums_block_t *block, double *leaf) {
     const int64_t n = kernels->n - first < PIECE ? kernels->n - first : PIECE;
     const dense_layout_t layout = dense_layout(inputs, n);
     dense_pack(&layout, kernels->rows + first * inputs, tester->panels);
-    squares_from_points(&layout, rows, tester->x, tester->panels, NULL, tester->squares);
+    squares_in_double(&layout, rows, tester->x, tester->panels, NULL, PIECE, tester->squares);
     for (int64_t r = 0; r < rows; r++)
-      meet(testing, tester, tester->own[r], first, n, tester->squares + r * n,
+      meet(testing, tester, tester->own[r], first, n, tester->squares + r * PIECE,
            tester->states + (size_t)r * testing->n);
   }
   for (int64_t r = 0; r < rows; r++)
     for (size_t c = 0; c < testing->n; c++) {
       const log_sum_t *state = &tester->states[(size_t)r * testing->n + c];
-      const double own = exp((double)kernels->logs[tester->own[r]]);
-      if (own > 0 && state->sum > 0)
-        leaf[c] += own * ((double)state->largest + log(state->sum) - log1p(-own));
+      const double own = exp(kernels->logs[tester->own[r]]);
+      const double left = testing->folds != NULL ? testing->left[testing->folds[tester->own[r]]] : 1 - own;
+      if (own > 0 && state->sum > 0) leaf[c] += own * (state->largest + log(state->sum) - log(left));
     }
+}
+
+/* Of K folds, from 1, the weight of the others. */
+static ls_status weigh_folds(testing_t *testing, arena_t *arena, ls_error *error) {
+  const kernel_rows_t *kernels = testing->kernels;
+  size_t folds = 0;
+  for (int64_t k = 0; k < kernels->n && testing->folds != NULL; k++)
+    if (testing->folds[k] > folds) folds = testing->folds[k];
+  double *left = arena_new(arena, folds + 1, sizeof *left);
+  if (left == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %zu folds", folds);
+  for (size_t f = 0; f <= folds; f++) left[f] = 1;
+  for (int64_t k = 0; k < kernels->n && testing->folds != NULL; k++)
+    left[testing->folds[k]] -= exp(kernels->logs[k]);
+  testing->left = left;
+  return LS_OK;
 }
 
 /* From sums of exponents to logarithms of densities. */
@@ -139,22 +169,23 @@ static ls_status prepare(testing_t *testing, const gather_t *gather, int threads
     tester->x = arena_new(arena, SUMS_BLOCK * inputs, sizeof(float));
     tester->own = arena_new(arena, SUMS_BLOCK, sizeof(int64_t));
     tester->panels = arena_new(arena, (size_t)layout.elements, sizeof(float));
-    tester->squares = arena_new(arena, SUMS_BLOCK * PIECE, sizeof(float));
-    tester->exponents = arena_new(arena, PIECE, sizeof(float));
+    tester->squares = arena_new(arena, SUMS_BLOCK * PIECE, sizeof(double));
+    tester->exponents = arena_new(arena, PIECE, sizeof(double));
+    tester->beside = arena_new(arena, PIECE, sizeof(float));
     tester->states = arena_new(arena, SUMS_BLOCK * testing->n, sizeof(log_sum_t));
     has_all = tester->x != NULL && tester->own != NULL && tester->panels != NULL && tester->squares != NULL &&
-              tester->exponents != NULL && tester->states != NULL;
+              tester->exponents != NULL && tester->beside != NULL && tester->states != NULL;
   }
   if (!has_all) return error_set(error, LS_NO_MEMORY, "no memory to compare %zu bandwidths", testing->n);
   for (size_t i = 0; i < all; i++) kernel_of[i] = -1;
   for (int64_t k = 0; k < kernels->n; k++) kernel_of[kernels->numbers[k]] = k;
   testing->kernel_of = kernel_of;
-  return LS_OK;
+  return weigh_folds(testing, arena, error);
 }
 
 ls_status cross_validate(world_t *world, const gather_t *gather, int threads, const kernel_rows_t *kernels,
-                         const double *h, size_t n, double *scores, ls_error *error) {
-  testing_t testing = {.kernels = kernels, .h = h, .n = n};
+                         const uint16_t *folds, const double *h, size_t n, double *scores, ls_error *error) {
+  testing_t testing = {.kernels = kernels, .folds = folds, .h = h, .n = n};
   const sums_inputs_t asked = {
       .world = world, .gather = gather, .threads = threads, .elements = n, .everywhere = true};
   arena_t arena = {0};

@@ -3,6 +3,7 @@
 #include "cluster/bandwidth.h"
 #include "cluster/cross.h"
 #include "data/dataset.h"
+#include "layout/validation.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -13,9 +14,10 @@
 typedef struct {
   fit_inputs_t in;
   kernel_rows_t kernels;
-  int64_t n;      /* bandwidths */
-  double *h;      /* (n) */
-  double *scores; /* (n): mean log-density of a row by the others */
+  uint16_t *folds; /* (kernels), from 1; NULL: leave-one-out */
+  int64_t n;       /* bandwidths */
+  double *h;       /* (n) */
+  double *scores;  /* (n): mean log-density of a row by the others */
   bool has_scores;
   int64_t present; /* bandwidth of the last look */
 } density_fit_t;
@@ -64,6 +66,18 @@ ls_status kernels_complete(world_t *world, const settings_t *settings, layer_set
 
 /* ---- set-up ---- */
 
+static ls_status deal_folds(density_fit_t *fit, ls_error *error) {
+  const int64_t folds = fit->in.settings->density.folds, kernels = fit->kernels.n;
+  if (folds == 0) return LS_OK;
+  if (folds > kernels)
+    return error_set(error, LS_BAD_DATA,
+                     "density.folds: %" PRId64 " folds are asked for, but there are only %" PRId64 " kernels",
+                     folds, kernels);
+  fit->folds = calloc((size_t)kernels, sizeof *fit->folds);
+  if (fit->folds == NULL) return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " folds", folds);
+  return folds_deal(kernels, NULL, folds, fit->in.settings->train.seed, fit->folds, error);
+}
+
 static ls_status find_bandwidths(density_fit_t *fit, ls_error *error) {
   const numbers_t *bandwidth = &fit->in.settings->density.bandwidth;
   spread_t spread;
@@ -86,6 +100,7 @@ static void destroy(void *own) {
   density_fit_t *fit = own;
   if (fit == NULL) return;
   kernels_free(&fit->kernels);
+  free(fit->folds);
   free(fit->h);
   free(fit->scores);
   free(fit);
@@ -93,12 +108,17 @@ static void destroy(void *own) {
 
 static ls_status make(density_fit_t *fit, ls_error *error) {
   const fit_inputs_t *in = &fit->in;
+  if (in->settings->density.folds == 1)
+    return error_set(error, LS_BAD_SETTINGS,
+                     "density.folds: a single fold leaves no kernels to judge its rows by: at least 2, or 0 "
+                     "for leave-one-out");
   if (in->settings->train.epochs != fit->n)
     return error_set(
         error, LS_BAD_SETTINGS,
         "cluster.method: kernels are found by `lockstep density`, with an epoch for each bandwidth");
   TRY(kernels_collect(in->world, in->gather, in->threads, in->settings->cluster.k, in->settings->train.seed,
                       &fit->kernels, error));
+  TRY(world_agree(in->world, deal_folds(fit, error), error));
   TRY(find_bandwidths(fit, error));
   if (fit->kernels.n > 1 || fit->n == 1) return LS_OK;
   return error_set(error, LS_BAD_DATA,
@@ -172,8 +192,8 @@ static ls_status look(void *own, const float *values, double *objective, ls_erro
   density_fit_t *fit = own;
   const fit_inputs_t *in = &fit->in;
   if (!fit->has_scores) {
-    TRY(cross_validate(in->world, in->gather, in->threads, &fit->kernels, fit->h, (size_t)fit->n, fit->scores,
-                       error));
+    TRY(cross_validate(in->world, in->gather, in->threads, &fit->kernels, fit->folds, fit->h, (size_t)fit->n,
+                       fit->scores, error));
     say_best(fit);
   }
   fit->has_scores = true;

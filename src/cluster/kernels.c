@@ -42,6 +42,7 @@ typedef struct {
   size_t *counts;  /* (ranks): chosen rows */
   size_t *sizes;   /* (ranks): bytes */
   float *rows, *weights;
+  float *all_weights; /* (n) */
   arena_t arena;
 } kernel_collection_t;
 
@@ -71,8 +72,9 @@ static ls_status prepare(kernel_collection_t *c, int64_t n, uint64_t seed, kerne
   out->rows = arena_new(&out->arena, (size_t)(n * inputs), sizeof *out->rows);
   out->logs = arena_new(&out->arena, (size_t)n, sizeof *out->logs);
   out->numbers = arena_new(&out->arena, (size_t)n, sizeof *out->numbers);
+  c->all_weights = arena_new(&c->arena, (size_t)n, sizeof *c->all_weights);
   if (c->chosen == NULL || c->places == NULL || c->counts == NULL || c->sizes == NULL || out->rows == NULL ||
-      out->logs == NULL || out->numbers == NULL)
+      out->logs == NULL || out->numbers == NULL || c->all_weights == NULL)
     return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " kernels", n);
   random_subset(&stream, all, n, c->chosen);
   for (int64_t i = 0, k = 0; i < all; i++)
@@ -118,11 +120,11 @@ static ls_status collect(kernel_collection_t *c, kernel_rows_t *out, ls_error *e
       .world = c->world, .gather = c->gather, .threads = c->threads, .elements = 1, .everywhere = true};
   TRY(copy_own(c, &asked, &weight, error));
   TRY(gather_all(c, c->rows, out->inputs, out->rows, error));
-  TRY(gather_all(c, c->weights, 1, out->logs, error));
+  TRY(gather_all(c, c->weights, 1, c->all_weights, error));
   if (!(weight > 0))
     return error_set(error, LS_BAD_DATA, "all rows that kernels are made of have the weight 0");
   for (int64_t k = 0; k < out->n; k++)
-    out->logs[k] = (float)fmax(log((double)out->logs[k]) - log(weight), LOG_NOTHING);
+    out->logs[k] = fmax(log((double)c->all_weights[k]) - log(weight), LOG_NOTHING);
   return LS_OK;
 }
 
@@ -155,6 +157,6 @@ void kernels_layer(const kernel_rows_t *kernels, double h, float *factor, float 
   const float inverse = kernels_factor(h);
   for (int64_t k = 0; k < kernels->n; k++) {
     factor[k] = inverse;
-    offset[k] = (float)((double)kernels->logs[k] + d * log((double)inverse) - d / 2 * log(2 * pi));
+    offset[k] = (float)(kernels->logs[k] + d * log((double)inverse) - d / 2 * log(2 * pi));
   }
 }

@@ -7,8 +7,8 @@
 
 typedef struct {
   int64_t n, inputs;
-  float *rows; /* (n, inputs), in the order of the training rows */
-  float *logs; /* (n): the logarithm of the row's share of the weight of all kernels; -1e30 for weight 0 */
+  float *rows;  /* (n, inputs), in the order of the training rows */
+  double *logs; /* (n): the logarithm of the row's share of the weight of all kernels; -1e30 for weight 0 */
   int64_t *numbers; /* (n): of the rows, among all training rows */
   arena_t arena;
 } kernel_rows_t;

@@ -263,6 +263,7 @@ typedef struct {
 /* Section density, for `lockstep density`. */
 typedef struct {
   numbers_t bandwidth; /* silverman, scott, cross_validated, or numbers to choose from */
+  int64_t folds;       /* of cross-validation; 0: each row is judged by all others */
   int64_t rows;        /* training rows that become kernels, or SETTINGS_ALL */
 } density_settings_t;
 

@@ -323,6 +323,10 @@ static const key_row_t rows[] = {
      .meaning = "`lockstep density`: standard deviation of the Gaussian around each row, in units of the "
                 "scaled features: a rule, a number, or numbers of which cross-validation takes one",
      .list = bandwidth_choice, POSITIVE},
+    {"density.folds", &type_integer, FIELD(density.folds), "0",
+     .meaning = "cross-validation: deal the kernels to this many folds and judge the rows of each by the "
+                "kernels of the others; 0: judge each row by all others",
+     .range = {.low = 0, .high = 65535}, .example = "5"},
     {"density.rows", &type_batch, FIELD(density.rows), "all",
      .meaning = "training rows that become kernels, chosen at random; all: every row",
      .range = {.low = 1, .high = 1000000}},

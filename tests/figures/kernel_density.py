@@ -1,12 +1,13 @@
 #!/usr/bin/python3
-"""Mean log-density of each row by the kernels of the other rows, by scikit-learn's KernelDensity, for
-tests/mpi/kernels.c: writes tests/figures/kernel_density.h. The rows are made by the same arithmetic there."""
+"""Mean log-density of each row by the kernels of the other rows, or of those of other folds, by scikit-learn's
+KernelDensity and GridSearchCV, for tests/mpi/kernels.c: writes tests/figures/kernel_density.h. The rows are made by the same arithmetic there."""
 import pathlib
 
 import numpy
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neighbors import KernelDensity
 
-ROWS, COLUMNS = 301, 3
+ROWS, COLUMNS, FOLDS = 301, 3, 5
 BANDWIDTHS = [0.05, 0.2, 0.5, 1, 3]
 
 r, c = numpy.arange(ROWS)[:, None], numpy.arange(COLUMNS)
@@ -24,6 +25,13 @@ def score(h, w):
     return total / w.sum()
 
 
+def folds():
+    """Row i is in fold i mod FOLDS; a score is the sum of the log-densities of the rows of a fold."""
+    split = PredefinedSplit(numpy.arange(ROWS) % FOLDS)
+    search = GridSearchCV(KernelDensity(rtol=0, atol=0), {"bandwidth": BANDWIDTHS}, cv=split).fit(x)
+    return sum(search.cv_results_[f"split{f}_test_score"] for f in range(FOLDS)) / ROWS
+
+
 def rule(name):
     return KernelDensity(bandwidth=name).fit(x).bandwidth_
 
@@ -32,6 +40,8 @@ lines = ["/* Written by kernel_density.py. */\n/* clang-format off */\n"]
 lines.append("static const double kernel_bandwidths[] = {%s};\n" % ", ".join(map(repr, BANDWIDTHS)))
 for name, w in (("plain", numpy.ones(ROWS)), ("weighted", weights)):
     lines.append("static const double kernel_scores_%s[] = {%s};\n" % (name, ", ".join(repr(float(score(h, w))) for h in BANDWIDTHS)))
+lines.append("enum { KERNEL_FOLDS = %d };\n" % FOLDS)
+lines.append("static const double kernel_scores_folds[] = {%s};\n" % ", ".join(repr(float(v)) for v in folds()))
 lines.append("static const double kernel_scott = %r, kernel_silverman = %r; /* for deviation 1 */\n"
              % (float(rule("scott")), float(rule("silverman"))))
 lines.append("static const double kernel_deviation = %r;\n" % float(numpy.sqrt(x.var(axis=0).mean())))

@@ -1,5 +1,6 @@
-/* Kernel densities over ranks with different numbers of rows: cross-validated scores and rules for bandwidths
- * against scikit-learn's (tests/figures/kernel_density.py), and the same bits for any threads. */
+/* Kernel densities over ranks with different numbers of rows: cross-validated scores, without a row or
+ * without a fold, and rules for bandwidths against scikit-learn's (tests/figures/kernel_density.py), and the
+ * same bits for any threads. */
 #include "cluster/bandwidth.h"
 #include "cluster/cross.h"
 
@@ -54,7 +55,7 @@ static void release(rows_t *rows) {
   free(rows->x);
 }
 
-static void check_scores(world_t *world, bool is_weighted, const double *expected) {
+static void check_scores(world_t *world, bool is_weighted, const uint16_t *folds, const double *expected) {
   ls_error error = {0};
   double one[BANDWIDTHS_TRIED], found[BANDWIDTHS_TRIED];
   rows_t rows;
@@ -62,12 +63,12 @@ static void check_scores(world_t *world, bool is_weighted, const double *expecte
   for (int threads = 1; threads <= 3; threads++) {
     kernel_rows_t kernels = {0};
     CHECK_OK(kernels_collect(world, &rows.gather, threads, ROWS, 1, &kernels, &error));
-    CHECK_OK(cross_validate(world, &rows.gather, threads, &kernels, kernel_bandwidths, BANDWIDTHS_TRIED,
-                            found, &error));
+    CHECK_OK(cross_validate(world, &rows.gather, threads, &kernels, folds, kernel_bandwidths,
+                            BANDWIDTHS_TRIED, found, &error));
     if (threads == 1) memcpy(one, found, sizeof one);
     CHECK(memcmp(one, found, sizeof one) == 0, "%d threads have other bits", threads);
     for (int i = 0; i < BANDWIDTHS_TRIED; i++)
-      CHECK(fabs(found[i] - expected[i]) < 2e-6 * fmax(1, fabs(expected[i])), "h %g: %.9g, not %.9g",
+      CHECK(fabs(found[i] - expected[i]) < 1e-7 * fabs(expected[i]), "h %g: %.9g, not %.9g",
             kernel_bandwidths[i], found[i], expected[i]);
     kernels_free(&kernels);
   }
@@ -106,13 +107,13 @@ static void check_choice(world_t *world) {
     CHECK(k == 0 || kernels.numbers[k] > kernels.numbers[k - 1], "kernel %d is out of order", (int)k);
     for (int c = 0; c < COLUMNS; c++)
       CHECK(kernels.rows[k * COLUMNS + c] == value(kernels.numbers[k], c), "row of kernel %d", (int)k);
-    sum += exp((double)kernels.logs[k]);
+    sum += exp(kernels.logs[k]);
   }
   for (int k = 0; k < 3; k++) CHECK(kernels.numbers[k] == few[k], "%d", (int)kernels.numbers[k]);
-  CHECK(fabs(sum - 1) < 1e-6, "weights add up to %g", sum);
+  CHECK(fabs(sum - 1) < 1e-12, "weights add up to %g", sum);
   kernels_layer(&kernels, 0.25, factor, offset);
   CHECK(factor[0] == 4 && factor[SOME - 1] == 4, "%g", (double)factor[0]);
-  const double expected = (double)kernels.logs[7] + 3 * log(4) - 1.5 * log(2 * acos(-1));
+  const double expected = kernels.logs[7] + 3 * log(4) - 1.5 * log(2 * acos(-1));
   CHECK(fabs((double)offset[7] - expected) < 1e-6, "%g, not %g", (double)offset[7], expected);
   kernels_free(&kernels);
   CHECK(kernels_collect(world, &rows.gather, 1, ROWS + 1, 5, &kernels, &error) == LS_BAD_DATA, "too many");
@@ -126,8 +127,15 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%s\n", error.message);
     return EXIT_FAILURE;
   }
-  check_scores(world, false, kernel_scores_plain);
-  check_scores(world, true, kernel_scores_weighted);
+  uint16_t folds[ROWS], alone[ROWS];
+  for (int i = 0; i < ROWS; i++) {
+    folds[i] = (uint16_t)(i % KERNEL_FOLDS + 1);
+    alone[i] = (uint16_t)(i + 1);
+  }
+  check_scores(world, false, NULL, kernel_scores_plain);
+  check_scores(world, true, NULL, kernel_scores_weighted);
+  check_scores(world, true, alone, kernel_scores_weighted); /* each row is a fold */
+  check_scores(world, false, folds, kernel_scores_folds);
   check_rules(world);
   check_choice(world);
   world_destroy(&world);

@@ -1,6 +1,9 @@
 """Densities as NumPy computes them, in double.
 
 density.py logs MODEL ROWS.h5 ARRAY FOUND.h5     compares log_density of `lockstep predict` with the definition
+density.py rows ROWS.h5 D                         writes 300 rows for kernels and 100 others, of D features
+density.py direct RUN ROWS.h5 FOUND.h5 H...      compares log_density and the losses of the epochs, which judge
+                                                 bandwidths H by leave-one-out, with sums over all kernels
 density.py moments MODEL DRAWN.h5                compares mean and covariance of drawn rows with those of the model
 density.py decoded MODEL DRAWN.h5                the same for a decoder of two dense layers, tanh between them
 density.py make ROWS.h5                          rows with weights, some of them 0, and a column that is the same in all rows
@@ -47,6 +50,39 @@ def logs(model, rows, array, found):
     z = np.array([offset - 0.5 * ((factor @ (row - mean)[:, :, None]) ** 2).sum(axis=(1, 2)) for row in x])
     top = z.max(axis=1)
     check(log_density, top + np.log(np.exp(z - top[:, None]).sum(axis=1)), 2e-6 * np.maximum(1, np.abs(top)), "log-density")
+
+
+def rows(path, columns):
+    random = np.random.default_rng(1)
+    with h5py.File(path, "w") as file:
+        for split, n in (("train", 300), ("test", 100)):
+            file[split + "/x"] = (random.normal(size=(n, int(columns))) + 3).astype(np.float32)
+            file[split + "/y"] = np.zeros(n, np.float32)
+
+
+def log_densities(x, kernels, h, is_own):
+    """Of rows x by kernels of bandwidth h; if they are the same rows, each by the kernels of the others."""
+    n, d = kernels.shape
+    z = -0.5 * ((x[:, None] - kernels) ** 2).sum(axis=2) / h**2 - d * np.log(h) - d / 2 * np.log(2 * np.pi)
+    z[np.arange(len(x)), np.arange(len(x))] -= np.inf if is_own else 0
+    top = z.max(axis=1)
+    return top + np.log(np.exp(z - top[:, None]).sum(axis=1)) - np.log(n - is_own)
+
+
+def direct(run, rows, found, *bandwidths):
+    with h5py.File(rows) as file:
+        kernels, x = file["train/x"][:].astype(float), file["test/x"][:].astype(float)
+    with h5py.File(run + "/history.h5") as file:
+        losses = file["train_loss"][:]
+    for h, loss in zip(map(float, bandwidths), losses, strict=True):
+        expected = log_densities(kernels, kernels, h, True).mean()
+        check(-loss, expected, 1e-9 * abs(expected), f"leave-one-out for {h}")
+    with h5py.File(run + "/model.h5") as file:
+        h = 1 / float(file["parameters/gaussians1/factor"][0])
+    with h5py.File(found) as file:
+        log_density = file["log_density"][:].ravel()
+    expected = log_densities(x, kernels, h, False)
+    check(log_density, expected, 4e-7 * np.maximum(1, np.abs(expected)), "log-density")
 
 
 def moments(model, drawn):
@@ -115,7 +151,7 @@ def scores(rows, history, *tried):
         top = z.max(axis=1)
         logs = top + np.log(np.exp(z - top[:, None]).sum(axis=1)) - np.log1p(-weight)
         expected = d * np.log(h) + d / 2 * np.log(2 * np.pi) - (weight * logs).sum()
-        check(loss, expected, 2e-6 * max(1, abs(expected)), f"bandwidth {h}")
+        check(loss, expected, 1e-9 * abs(expected), f"bandwidth {h}")
 
 
 def rule(rows, model, word):
@@ -128,4 +164,5 @@ def rule(rows, model, word):
     check(1 / factor, h, 1e-6 * h, word)
 
 
-{"make": make, "scores": scores, "rule": rule, "logs": logs, "moments": moments, "decoded": decoded}[sys.argv[1]](*sys.argv[2:])
+{"make": make, "scores": scores, "rule": rule, "logs": logs, "rows": rows, "direct": direct, "moments": moments,
+ "decoded": decoded}[sys.argv[1]](*sys.argv[2:])

@@ -44,10 +44,14 @@ static void read_losses(const char *name, float losses[TRIED]) {
   read_floats(path, "train_loss", TRIED, losses);
 }
 
-static void expect_same(const char *name, const float losses[TRIED]) {
+static void expect_losses(const char *name, const float losses[TRIED]) {
   float found[TRIED];
   read_losses(name, found);
   cr_expect_eq(memcmp(found, losses, sizeof found), 0, "%s", name);
+}
+
+static void expect_same(const char *name, const float losses[TRIED]) {
+  expect_losses(name, losses);
   cr_expect_eq(run(ALONE, "diff runs/one/model.h5 runs/%s/model.h5", name).code, 0, "%s", name);
 }
 
@@ -101,6 +105,43 @@ Test(density, rules_of_bandwidths_know_weights_and_columns_that_do_not_vary) {
   expect_python("rule rows.h5 runs/rows/model.h5 scott");
   run_well(ALONE, "density rows.yaml --replace density.bandwidth=silverman");
   expect_python("rule rows.h5 runs/rows/model.h5 silverman");
+}
+
+/* In few and many dimensions, with kernels that are narrow and wide beside the distances of rows. */
+Test(density, log_densities_are_those_of_a_direct_sum_in_double) {
+  if (run_python() == NULL) return;
+  write_text("rows.yaml", "data: {file: rows.h5}\n");
+  for (int d = 1; d <= 50; d = d == 1 ? 2 : 5 * d) {
+    char words[128];
+    snprintf(words, sizeof words, "rows rows.h5 %d", d);
+    expect_python(words);
+    run_well(ALONE, "density rows.yaml --replace 'density.bandwidth=[0.02, 0.3, 1, 7]'");
+    run_well(ALONE, "predict runs/rows rows.h5 --x test/x --out found.h5");
+    expect_python("direct runs/rows rows.h5 found.h5 0.02 0.3 1 7");
+    if (d != 10) continue;
+    run_well(ALONE, "density rows.yaml --replace density.bandwidth=0.02");
+    run_well(ALONE, "predict runs/rows rows.h5 --x test/x --out found.h5");
+    expect_python("direct runs/rows rows.h5 found.h5 0.02");
+  }
+}
+
+/* As many folds as rows are leave-one-out. */
+Test(density, folds_judge_rows_by_the_kernels_of_other_folds) {
+  static const char *const tried = "'density.bandwidth=[1, 0.3, 0.1, 0.03]'";
+  float alone[TRIED], folds[TRIED], five[TRIED];
+  run_well(ALONE, "density moons.yaml name=alone %s", tried);
+  run_well(ALONE, "density moons.yaml name=folds density.folds=192 %s", tried);
+  run_well(ALONE, "density moons.yaml name=five density.folds=5 %s", tried);
+  read_losses("alone", alone);
+  read_losses("folds", folds);
+  read_losses("five", five);
+  for (int i = 0; i < TRIED; i++) {
+    cr_expect_float_eq((double)folds[i], (double)alone[i], 1e-6, "%d", i);
+    cr_expect(five[i] != alone[i] && fabs((double)(five[i] / alone[i]) - 1) < 0.3, "%d: %g, %g", i,
+              (double)five[i], (double)alone[i]);
+  }
+  run_well(3, "density moons.yaml name=five --replace density.folds=5 %s", tried);
+  expect_losses("five", five);
 }
 
 Test(density, drawn_rows_have_the_moments_of_the_model_and_the_same_bytes_on_any_layout) {
@@ -169,6 +210,8 @@ Test(density, mistakes_have_messages) {
   expect_refused(2, "density moons.yaml density.bandwidth=silvermann", "silverman");
   expect_refused(3, "density moons.yaml density.rows=1000", "there are only 192 training rows");
   expect_refused(3, "density moons.yaml density.rows=1 density.bandwidth=cross_validated", "a single kernel");
+  expect_refused(2, "density moons.yaml density.folds=1", "at least 2");
+  expect_refused(3, "density moons.yaml density.folds=200", "there are only 192 kernels");
   expect_refused(2, "density moons.yaml optimizer=sgd", "each bandwidth is an epoch");
   expect_refused(2, "cluster moons.yaml cluster.method=kernels cluster.k=5", "lockstep density");
   write_text("net.yaml", "data: {file: moons.h5}\nmodel: {layers: [dense: 2]}\nloss: cross_entropy\n"
