@@ -1,6 +1,6 @@
 #include "inspect/epochs.h"
 
-#include "inspect/document.h"
+#include "run/document.h"
 #include "inspect/names.h"
 #include "inspect/run_log.h"
 #include "run/history.h"

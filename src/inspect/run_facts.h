@@ -8,7 +8,7 @@
 #define INSPECT_RUN_FACTS_H
 
 #include "base/listing.h"
-#include "inspect/document.h"
+#include "run/document.h"
 #include "inspect/epochs.h"
 #include "inspect/run_log.h"
 #include "inspect/run_settings.h"

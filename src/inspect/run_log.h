@@ -3,7 +3,7 @@
 #define INSPECT_RUN_LOG_H
 
 #include "base/error.h"
-#include "inspect/document.h"
+#include "run/document.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 #include "inspect/run_settings.h"
 
 #include "config/settings.h"
-#include "inspect/document.h"
+#include "run/document.h"
 #include "inspect/names.h"
 #include "train/choices.h"
 

@@ -1,8 +1,8 @@
 /* The small texts of a run: settings in YAML, a summary and a log in JSON. JSON is YAML, so one reader reads
  * them all, and its limits of depth and size hold. A text that is damaged is an error, and nothing more can
  * come of it. */
-#ifndef INSPECT_DOCUMENT_H
-#define INSPECT_DOCUMENT_H
+#ifndef RUN_DOCUMENT_H
+#define RUN_DOCUMENT_H
 
 #include "base/arena.h"
 #include "base/error.h"

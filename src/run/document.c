@@ -1,4 +1,4 @@
-#include "inspect/document.h"
+#include "run/document.h"
 
 #include "base/text.h"
 
