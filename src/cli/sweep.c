@@ -23,7 +23,9 @@ static const struct argp_option options[] = {
     {"halving", KEY_HALVING, "ETA", 0,
      "train all combinations for a few epochs, the best 1/ETA for ETA times as many, up to train.epochs", 0},
     {"metric", KEY_METRIC, "NAME", 0,
-     "what is compared, as in stop.metric; default valid_accuracy for classes, otherwise valid_loss", 0},
+     "what is compared, as in stop.metric; default valid_accuracy for classes, otherwise valid_loss. Of "
+     "clusters also bic (the default for mixtures), aic, silhouette (otherwise) and davies_bouldin",
+     0},
     {"part", KEY_PART, "I/N", 0,
      "train only trials I, I + N, ... for jobs that share a sweep; at the end --resume writes the result", 0},
     {"resume", KEY_RESUME, NULL, 0, "go on with the earlier sweep; start if there is none", 0},

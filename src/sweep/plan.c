@@ -10,6 +10,7 @@
 #include "loss/objective.h"
 #include "run/predecessor.h"
 #include "store/store.h"
+#include "sweep/fit_metric.h"
 #include "train/choices.h"
 #include "train/stop_rules.h"
 #include "train/training.h"
@@ -122,23 +123,40 @@ static ls_status load_settings(world_t *world, sweep_t *sweep, ls_error *error) 
   int length = snprintf(sweep->directory, sizeof sweep->directory, "%s/%s-sweep", first->runs, first->name);
   if (length >= (int)sizeof sweep->directory)
     return error_set(error, LS_BAD_SETTINGS, "runs: the path of the sweep is too long");
+  sweep->fit_metric = fit_metric_default(sweep);
   return check_sweep(sweep, error);
 }
 
 /* ---- what training would refuse ---- */
 
+static ls_status refuse_metric(const char *wanted, ls_error *error) {
+  char names[256], fits[128];
+  choice_names(stop_metric_choice, names, sizeof names);
+  fit_metric_names(fits, sizeof fits);
+  return error_set(error, LS_USAGE, "--metric: '%.80s' is none of %s, and of clusters %s", wanted,
+                   names + strlen("none, "), fits); /* the first is none */
+}
+
+static ls_status take_metric(sweep_t *sweep, const char *wanted, bool higher_is_better) {
+  snprintf(sweep->metric, sizeof sweep->metric, "%.90s", wanted);
+  sweep->higher_is_better = higher_is_better;
+  return LS_OK;
+}
+
 static ls_status check_metric(sweep_t *sweep, const training_t *training, ls_error *error) {
   const objective_t *objective = training->objective;
   const char *wanted = sweep->options->metric;
   bool has_validation = training->shape.valid_rows > 0;
+  if (wanted == NULL) wanted = sweep->fit_metric;
   if (wanted == NULL)
     wanted = objective->n == 1 && objective->heads->loss->is_classification ? "valid_accuracy" : "valid_loss";
-  const char *dot = strrchr(wanted, '.'), *name = dot != NULL ? dot + 1 : wanted;
-  if (choice_find(stop_metric_choice, name) <= 0) { /* the first is none */
-    char names[256];
-    choice_names(stop_metric_choice, names, sizeof names);
-    return error_set(error, LS_USAGE, "--metric: '%.80s' is none of %s", wanted, names + strlen("none, "));
+  const fit_metric_t *of_fit = fit_metric_find(wanted);
+  if (of_fit != NULL) {
+    TRY(fit_metric_check(of_fit, training->settings, sweep->options->eta > 0, error));
+    return take_metric(sweep, wanted, of_fit->higher_is_better);
   }
+  const char *dot = strrchr(wanted, '.'), *name = dot != NULL ? dot + 1 : wanted;
+  if (choice_find(stop_metric_choice, name) <= 0) return refuse_metric(wanted, error);
   if (!has_validation && strcmp(name, "train_loss") != 0)
     return error_set(error, LS_BAD_SETTINGS,
                      "combinations are compared by %s, but there are no validation rows: use --folds 5, set "
@@ -148,9 +166,7 @@ static ls_status check_metric(sweep_t *sweep, const training_t *training, ls_err
   settings.stop.metric = wanted;
   ls_status status = stop_rules_check(&settings, has_validation, objective, error);
   if (status != LS_OK) return error_prefix(error, LS_USAGE, "--metric %.80s", wanted);
-  snprintf(sweep->metric, sizeof sweep->metric, "%.90s", wanted);
-  sweep->higher_is_better = stop_metric_is_higher(wanted);
-  return LS_OK;
+  return take_metric(sweep, wanted, stop_metric_is_higher(wanted));
 }
 
 static ls_status check_training(world_t *crew, void *context, ls_error *error) {

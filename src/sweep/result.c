@@ -22,25 +22,35 @@ double result_mean(const sweep_t *sweep, const trial_result_t *results, int64_t 
   return sum / (double)each;
 }
 
+/* The mean over those trials of a combination that have the figure; NaN: none has. */
+static double mean_figure(const trial_result_t *results, int64_t n, int figure) {
+  double sum = 0;
+  int64_t known = 0;
+  for (int64_t i = 0; i < n; i++) {
+    if (results[i].state == TRIAL_FAILED || isnan(results[i].figures[figure])) continue;
+    sum += results[i].figures[figure];
+    known++;
+  }
+  return known > 0 ? sum / (double)known : (double)NAN;
+}
+
 static standing_t standing_of(const sweep_t *sweep, const trial_result_t *results, int64_t combination,
                               double *values) {
   const int64_t each = trials_of_each(sweep);
   standing_t standing = {.combination = combination, .state = TRIAL_DONE, .epoch = INT64_MAX};
-  double train = 0;
   for (int64_t i = 0; i < each; i++) {
     const trial_result_t *result = &results[combination * each + i];
     standing.failed += result->state == TRIAL_FAILED;
     standing.seconds += result->seconds;
     if (result->epoch < standing.epoch) standing.epoch = result->epoch;
     if (result->state != TRIAL_DONE && standing.state != TRIAL_FAILED) standing.state = result->state;
-    if (isnan(result->metric)) continue;
-    train += result->figures[SWEEP_TRAIN_LOSS];
-    values[standing.n++] = result->metric;
+    if (!isnan(result->metric)) values[standing.n++] = result->metric;
   }
   const interval95_t interval = student_interval(values, (size_t)standing.n);
   standing.mean = interval.mean;
   standing.half = interval.half;
-  standing.train_loss = standing.n > 0 ? train / (double)standing.n : (double)NAN;
+  for (int f = 0; f < SWEEP_WIDTH; f++)
+    standing.figures[f] = mean_figure(results + combination * each, each, f);
   return standing;
 }
 

@@ -7,20 +7,26 @@
 #include "sweep/axes.h"
 #include "sweep/sweep.h"
 
-/* Figures of the history that a sweep keeps of each trial. */
+/* Figures that a sweep keeps of each trial: of the history, and behind them of the summary of a fit, which
+ * are known when the trial is done (fit_metric.h). */
 #define SWEEP_FIGURES(X)                                                                                     \
   X(TRAIN_LOSS, "train_loss")                                                                                \
   X(VALID_LOSS, "valid_loss")                                                                                \
   X(VALID_ACCURACY, "valid_accuracy")                                                                        \
   X(VALID_MAE, "valid_mae")                                                                                  \
   X(VALID_RMSE, "valid_rmse")                                                                                \
-  X(VALID_R2, "valid_r2")
+  X(VALID_R2, "valid_r2")                                                                                    \
+  X(SILHOUETTE, "silhouette")                                                                                \
+  X(DAVIES_BOULDIN, "davies_bouldin")                                                                        \
+  X(BIC, "bic")                                                                                              \
+  X(AIC, "aic")
 
 enum {
 #define SWEEP_CODE(code, name) SWEEP_##code,
   SWEEP_FIGURES(SWEEP_CODE)
 #undef SWEEP_CODE
-      SWEEP_WIDTH
+      SWEEP_WIDTH,
+  SWEEP_HISTORY_WIDTH = SWEEP_SILHOUETTE
 };
 extern const char *const sweep_figure_names[SWEEP_WIDTH];
 
@@ -50,6 +56,8 @@ typedef struct {
   int64_t trials;
   int64_t checked;     /* the combination that is being checked */
   bool has_same_folds; /* all combinations deal the same rows to the same folds */
+  const char
+      *fit_metric; /* what fits of clusters are compared by if the user does not say; NULL: these are none */
   char metric[96];
   bool higher_is_better;
   int shards;
@@ -102,7 +110,8 @@ typedef struct {
   int64_t combination;
   trial_state_t state;      /* the worst of its trials: TRIAL_FAILED if one failed */
   int64_t epoch, n, failed; /* trained at least; trials with a figure; trials that failed */
-  double mean, half, train_loss, seconds;
+  double mean, half, seconds;
+  double figures[SWEEP_WIDTH]; /* means over the trials with a figure */
 } standing_t;
 
 /* standings (combinations), best first: those that trained longest, without failures, by the metric. */

@@ -62,11 +62,14 @@ static ls_status add_standing(const sweep_t *sweep, const standing_t *standing, 
   snprintf(half, sizeof half, "± %.2g", standing->half);
   TRY(listing_text(listing, c++, isnan(standing->half) ? NULL : half, error));
   listing_number(listing, c++, (double)standing->n);
-  listing_number(listing, c++, standing->train_loss);
+  listing_number(listing, c++, standing->figures[SWEEP_TRAIN_LOSS]);
   listing_number(listing, c++, (double)standing->epoch);
   listing_number(listing, c++, standing->seconds);
   TRY(listing_text(listing, c++, trial_state_names[standing->state], error));
-  listing_number(listing, c, standing->failed > 0 ? (double)standing->failed : (double)NAN);
+  listing_number(listing, c++, standing->failed > 0 ? (double)standing->failed : (double)NAN);
+  for (int f = SWEEP_HISTORY_WIDTH; f < SWEEP_WIDTH; f++)
+    listing_number(listing, c++,
+                   strcmp(sweep_figure_names[f], sweep->metric) != 0 ? standing->figures[f] : (double)NAN);
   return LS_OK;
 }
 
@@ -83,6 +86,10 @@ static ls_status list_standings(const sweep_t *sweep, const standing_t *standing
       {.name = "seconds", .kind = LISTING_NUMBER, .digits = 3, .importance = 2},
       {.name = "status", .kind = LISTING_WORDS, .importance = 6},
       {.name = "failed", .kind = LISTING_INTEGER, .importance = 7},
+      {.name = "silhouette", .kind = LISTING_NUMBER, .digits = 4, .importance = 6},
+      {.name = "davies_bouldin", .kind = LISTING_NUMBER, .digits = 4, .importance = 5},
+      {.name = "bic", .kind = LISTING_NUMBER, .digits = 6, .importance = 5},
+      {.name = "aic", .kind = LISTING_NUMBER, .digits = 6, .importance = 5},
   };
   const char **headings = calloc(axes->n, sizeof *headings);
   if (headings == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the table of a sweep");
@@ -100,7 +107,7 @@ static void print_best(const sweep_t *sweep, const standing_t *best, FILE *out) 
   axes_describe(&sweep->axes, best->combination, text, sizeof text);
   show(out, "\nbest: combination %" PRId64 ", %s\n", best->combination + 1, text);
   char **words = axes_words(&sweep->axes, sweep->options->words[0], best->combination, &scratch);
-  fputs("to train it: lockstep train", out);
+  fprintf(out, "to train it: lockstep %s", sweep->fit_metric != NULL ? "cluster" : "train");
   for (size_t i = 0; words != NULL && i < 1 + sweep->axes.n_fixed + sweep->axes.n; i++) {
     fputc(' ', out);
     show_word(out, words[i]);

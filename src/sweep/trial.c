@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "run/predecessor.h"
 #include "store/store.h"
+#include "sweep/fit_metric.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -73,7 +74,8 @@ static ls_status trial_path(const sweep_t *sweep, int64_t index, run_directory_t
 /* Columns of history.h5. */
 typedef struct {
   int64_t n;
-  double *epoch, *step, *seconds, *metric, *figures[SWEEP_WIDTH];
+  double *epoch, *step, *seconds, *figures[SWEEP_HISTORY_WIDTH];
+  double *metric; /* NULL: it is no figure of the history */
   uint64_t *checksum;
   arena_t arena;
 } trial_history_t;
@@ -104,8 +106,9 @@ static ls_status read_columns(const sweep_t *sweep, const store_t *store, trial_
   TRY(read_column(store, "epoch", history, &history->epoch, error));
   TRY(read_column(store, "step", history, &history->step, error));
   TRY(read_column(store, "seconds", history, &history->seconds, error));
-  TRY(read_column(store, metric, history, &history->metric, error));
-  for (int f = 0; f < SWEEP_WIDTH; f++)
+  if (fit_metric_find(sweep->metric) == NULL)
+    TRY(read_column(store, metric, history, &history->metric, error));
+  for (int f = 0; f < SWEEP_HISTORY_WIDTH; f++)
     TRY(read_column(store, sweep_figure_names[f], history, &history->figures[f], error));
   history->checksum = arena_new(&history->arena, (size_t)history->n, sizeof *history->checksum);
   if (history->checksum == NULL) return error_set(error, LS_NO_MEMORY, "no memory for a history");
@@ -147,8 +150,8 @@ static void take_row(const trial_history_t *history, int64_t row, trial_result_t
   if (last > 0 && last <= INT32_MAX) out->epoch = (int64_t)last;
   for (int64_t i = 0; i < history->n; i++) out->seconds += history->seconds[i];
   if (row < 0) return;
-  out->metric = history->metric[row];
-  for (int f = 0; f < SWEEP_WIDTH; f++) out->figures[f] = history->figures[f][row];
+  if (history->metric != NULL) out->metric = history->metric[row];
+  for (int f = 0; f < SWEEP_HISTORY_WIDTH; f++) out->figures[f] = history->figures[f][row];
   out->checksum = history->checksum[row];
 }
 
@@ -170,6 +173,9 @@ static ls_status look(const sweep_t *sweep, const run_directory_t *run, int64_t 
            epoch > 0 ? last_row(history, history->epoch, (double)epoch)
                      : last_row(history, history->step, (double)step),
            out);
+  const fit_metric_t *metric = fit_metric_find(sweep->metric);
+  if (out->state == TRIAL_DONE && sweep->fit_metric != NULL) TRY(fit_metric_read(run, out->figures, error));
+  if (metric != NULL) out->metric = out->figures[metric->figure];
   if (out->state != TRIAL_FAILED) return LS_OK;
   out->metric = NAN; /* of an epoch before it diverged */
   return LS_OK;

@@ -116,3 +116,59 @@ Test(mixture, singular_covariances_are_refused) {
   expect_refusal(3, "cluster moons.yaml data.file=points.h5 cluster.k=4", "cluster.k=4");
   expect_refusal(3, "cluster moons.yaml cluster.k=301", "cluster.k=301");
 }
+
+/* A sweep over mixtures is compared by BIC, which is least where it is best. */
+Test(mixture, a_sweep_has_the_criteria_of_scikit_learn) {
+  static const char *const sweep =
+      "sweep moons.yaml cluster.covariance=full,tied,diagonal,spherical cluster.k=1,3";
+  const result_t found = run_well(2, "%s", sweep);
+  cr_expect_not_null(strstr(found.err, "compared by bic"), "%s", found.err);
+  cr_expect_not_null(strstr(found.out, "silhouette"), "%s", found.out);
+  cr_expect_not_null(strstr(found.out, "to train it: lockstep cluster"), "%s", found.out);
+  run_well(2, "%s name=aic --metric aic", sweep);
+  if (run_python() == NULL) return;
+  for (int i = 0; i < 2; i++) {
+    const char *name = i == 0 ? "moons" : "aic", *metric = i == 0 ? "bic" : "aic";
+    const result_t result = run_command("%s %s/system/criteria.py runs/%s-sweep moons.h5 %s", run_python(),
+                                        TESTS_FOLDER, name, metric);
+    cr_expect_eq(result.code, 0, "%s%s", result.out, result.err);
+  }
+}
+
+/* One cluster has no silhouette, and comes last; for Davies-Bouldin less is better. */
+Test(mixture, sweeps_of_clusters_are_ranked_by_what_a_figure_means) {
+  static const char *const sweep = "sweep moons.yaml cluster.method=kmeans cluster.k=1,2,3,9";
+  float figures[4], ranked[4];
+  for (int i = 0; i < 2; i++) {
+    const char *metric = i == 0 ? "silhouette" : "davies_bouldin";
+    char path[64];
+    const result_t result =
+        run_well(ALONE, "%s name=%s%s%s", sweep, metric, i == 0 ? "" : " --metric ", i == 0 ? "" : metric);
+    cr_expect_not_null(strstr(result.err, metric), "%s", result.err);
+    snprintf(path, sizeof path, "runs/%s-sweep/sweep.h5", metric);
+    read_floats(path, "trials/metric", 4, figures);
+    read_floats(path, "ranking/mean", 4, ranked);
+    cr_expect(isnan(figures[0]) && isnan(ranked[3]));
+    for (int r = 1; r < 3; r++)
+      cr_expect(i == 0 ? ranked[r - 1] >= ranked[r] : ranked[r - 1] <= ranked[r], "%s: %g, %g", metric,
+                (double)ranked[r - 1], (double)ranked[r]);
+  }
+}
+
+Test(mixture, a_sweep_refuses_criteria_that_its_trials_lack) {
+  static const struct {
+    const char *words, *message;
+  } cases[] = {
+      {"moons.yaml cluster.k=2,3 --metric entropy", "of clusters silhouette, davies_bouldin, bic, aic"},
+      {"moons.yaml cluster.method=kmeans,mixture --metric bic", "is a figure of mixtures"},
+      {"moons.yaml cluster.k=2,3,4,5 --halving 2 --metric bic", "known when a fit has ended"},
+      {"net.yaml train.seed=1,2 --metric silhouette", "set cluster.k"},
+  };
+  write_text("net.yaml", "data: {file: moons.h5}\nmodel: {layers: [dense: 2]}\nloss: cross_entropy\n"
+                         "train: {epochs: 1}\n");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const result_t result = run(ALONE, "sweep %s", cases[i].words);
+    cr_expect_eq(result.code, 2, "%s: %d %s", cases[i].words, result.code, result.err);
+    cr_expect_not_null(strstr(result.err, cases[i].message), "%s: %s", cases[i].words, result.err);
+  }
+}
