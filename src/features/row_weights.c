@@ -4,6 +4,7 @@
 #include "data/split_walk.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static void read_block(tally_t *tally, int64_t first, int64_t n) {
   for (int64_t i = 0; i < n; i++) tally->rows[i] = (uint32_t)(first + i);
   if (tally->objective->has_labels)
     gather_labels(&tally->gather, tally->rows, n, tally->labels);
-  else if (!tally->objective->of_x) /* which tell no classes apart */
+  else if (!tally->objective->of_x && tally->objective->targets > 0) /* others tell no classes apart */
     gather_targets(&tally->gather, tally->rows, n, tally->values);
   if (tally->gather.split->weights != NULL)
     gather_weights(&tally->gather, tally->rows, n, tally->weights);
@@ -109,7 +110,7 @@ static ls_status tally_classes(world_t *world, const objective_t *objective, con
   size_t width = 2 * (size_t)objective->factors;
   tally_t tally = {.objective = objective, .gather = {.split = split}};
   tally.own = calloc((size_t)split->shards * width + 1, sizeof *tally.own);
-  tally.values = calloc(BLOCK_ROWS * (size_t)objective->targets, sizeof *tally.values);
+  tally.values = calloc(BLOCK_ROWS * (size_t)objective->targets + 1, sizeof *tally.values);
   ls_status status = LS_OK;
   if (tally.own == NULL || tally.values == NULL)
     status = error_set(error, LS_NO_MEMORY, "no memory to count classes");
@@ -226,4 +227,30 @@ ls_status row_weights_sum(world_t *world, const split_t *split, size_t n,
 done:
   free(summing.own);
   return status;
+}
+
+enum { COUNT_SUM, COUNT_ROWS, COUNT_BROKEN, COUNTS };
+
+static void add_count(double weight, double *sums) {
+  sums[COUNT_SUM] += weight;
+  sums[COUNT_ROWS] += weight > 0;
+  sums[COUNT_BROKEN] += weight != floor(weight);
+}
+
+ls_status row_weights_count(world_t *world, const split_t *split, row_count_t *out, ls_error *error) {
+  static const float one = 1;
+  split_t plain = *split; /* weights as the file has them */
+  double sums[COUNTS] = {0};
+  row_count_t count = {(double)split->partition.rows, 1, true};
+  plain.factors = &one;
+  if (split->weights != NULL) {
+    TRY(row_weights_sum(world, &plain, COUNTS, add_count, sums, error));
+    if (!(sums[COUNT_SUM] > 0))
+      return error_set(error, LS_BAD_DATA, "the weights of all rows of a split are 0");
+    count.are_whole = sums[COUNT_BROKEN] == 0;
+    count.rows = count.are_whole ? sums[COUNT_SUM] : sums[COUNT_ROWS];
+    count.scale = count.are_whole ? 1 : sums[COUNT_ROWS] / sums[COUNT_SUM];
+  }
+  *out = count;
+  return LS_OK;
 }
