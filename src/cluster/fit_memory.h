@@ -1,5 +1,6 @@
 /* How much memory a fit takes, before there are rows: for `check`. The figures follow from the arrays that
- * the files of the methods allocate, so whoever changes those changes the function of the method here.
+ * the files of the methods allocate, so a change of those needs a change of the
+ * function here.
  * tests/system/test_memory.c compares with the peak of real runs. */
 #ifndef CLUSTER_FIT_MEMORY_H
 #define CLUSTER_FIT_MEMORY_H

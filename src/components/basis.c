@@ -1,5 +1,6 @@
 /* Principal components as basis functions in front of a network. */
 #include "components/components.h"
+#include "features/row_weights.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +33,10 @@ ls_status components_fit_basis(world_t *world, const settings_t *settings, const
   gather_t gather = {0};
   plain.basis = (basis_t){0};
   plain.inputs = plain.encoded;
-  rows.weights = NULL;
+  row_count_t count;
+  TRY(row_weights_count(world, train, &count, error));
+  const float factor = (float)count.scale; /* those of losses, by classes, have no part in it */
+  rows.factors = &factor;
   ls_status status = world_agree(world, gather_create(&rows, &plain, &gather, error), error);
   const components_inputs_t inputs = {.world = world,
                                       .gather = &gather,

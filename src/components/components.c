@@ -69,6 +69,9 @@ static ls_status sum_weights(fitting_t *fitting, ls_error *error) {
     TRY(row_weights_sum(fitting->in->world, split, WEIGHT_SUMS, add_weight, sums, error));
   fitting->weight = sums[SUM_WEIGHT];
   fitting->rows = (int64_t)sums[SUM_ROWS];
+  row_count_t count;
+  TRY(row_weights_count(fitting->in->world, split, &count, error));
+  fitting->count = count.rows;
   return LS_OK;
 }
 
@@ -133,11 +136,12 @@ static ls_status check_whitening(const fitting_t *fitting, const components_t *c
 }
 
 /* The variance along a component is its sum of squares, divided by the weight of all rows and corrected for
- * the mean: rows / (rows - 1). Without weights that is 1 / (rows - 1) of the sum. */
+ * the mean: n / (n - 1), with as many rows n as the weights stand for. Without weights that is 1 / (n - 1) of
+ * the sum. */
 static void fill_figures(const fitting_t *fitting, const double *squares, components_t *out) {
-  const double rows = (double)fitting->rows, factor = rows / (rows - 1) / fitting->weight;
+  const double n = fitting->count, factor = n / (n - 1) / fitting->weight;
   for (int64_t i = 0; i < out->n; i++) out->variance[i] = factor * squares[i];
-  for (int64_t i = 0; i < out->n; i++) out->singular[i] = sqrt(squares[i]);
+  for (int64_t i = 0; i < out->n; i++) out->singular[i] = sqrt(squares[i] * (n / fitting->weight));
   out->total = factor * fitting->squares;
 }
 

@@ -12,6 +12,7 @@ typedef struct {
   const components_inputs_t *in;
   int64_t inputs, rows; /* features; rows of weight > 0 */
   double weight;        /* of all rows */
+  double count;         /* how many rows the weights stand for (features/row_weights.h) */
   const double *mean;   /* (inputs) */
   double squares;       /* sum over rows and features of weight z² */
   int64_t n;            /* wanted; 0: as many as explain settings->n of the variance */

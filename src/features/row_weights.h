@@ -6,8 +6,8 @@
  *   f_h[c] = c_h[c] N / sum over all rows of r c_h[class].
  *
  * So the weights of every head have mean 1 over the split, and a loss that is divided by the number of rows
- * is sum(r c L) / sum(r c); no head's weights touch another's. They act on losses and gradients; metrics
- * count every row once. */
+ * is sum(r c L) / sum(r c); no head's weights touch another's. They act on losses and gradients, and on
+ * what is fitted without a loss (row_weights_count); metrics of predictions count every row once. */
 #ifndef FEATURES_ROW_WEIGHTS_H
 #define FEATURES_ROW_WEIGHTS_H
 
@@ -33,5 +33,17 @@ ls_status row_weights_apply(world_t *world, const class_weights_t *classes, cons
  * of one head whose rows have no classes. Rows of a shard in order, shards by the tree. Collective. */
 ls_status row_weights_sum(world_t *world, const split_t *split, size_t n,
                           void (*add)(double weight, double *sums), double *sums, ls_error *error);
+
+/* How many rows the weights of a split stand for. If all are whole numbers, a row with weight w is as good as
+ * w equal rows. Others only say how much rows count beside each other: they are scaled to a mean of 1 over
+ * the rows that have one. Weights of classes have no part in it. */
+typedef struct {
+  double rows;    /* whole weights: their sum; otherwise the rows with a weight above 0 */
+  double scale;   /* what makes the sum of the weights as large as `rows`; 1 for whole weights */
+  bool are_whole; /* also without weights */
+} row_count_t;
+
+/* Without weights, the rows themselves. Collective. */
+ls_status row_weights_count(world_t *world, const split_t *split, row_count_t *out, ls_error *error);
 
 #endif

@@ -9,13 +9,18 @@ typedef struct {
   int64_t classes, clusters;
   const int64_t *table;
   double *of_class, *of_cluster; /* (classes), (clusters): rows */
-  double rows;
+  double rows, unit, self;
 } counts_t;
+
+/* In a cell of the table. */
+static double rows_of(const counts_t *counts, int64_t cell) {
+  return counts->unit * (double)counts->table[cell];
+}
 
 static void add_up(counts_t *counts) {
   for (int64_t c = 0; c < counts->classes; c++)
     for (int64_t k = 0; k < counts->clusters; k++) {
-      const double n = (double)counts->table[c * counts->clusters + k];
+      const double n = rows_of(counts, c * counts->clusters + k);
       counts->of_class[c] += n;
       counts->of_cluster[k] += n;
       counts->rows += n;
@@ -34,8 +39,8 @@ static double sum_of_squares(int64_t n, const double *counts) {
 static double adjusted_rand(const counts_t *counts) {
   const int64_t cells = counts->classes * counts->clusters;
   double squares = 0;
-  for (int64_t i = 0; i < cells; i++) squares += (double)counts->table[i] * (double)counts->table[i];
-  const double together = squares - counts->rows;
+  for (int64_t i = 0; i < cells; i++) squares += rows_of(counts, i) * rows_of(counts, i);
+  const double together = squares - counts->self;
   const double in_clusters = sum_of_squares(counts->clusters, counts->of_cluster) - squares;
   const double in_classes = sum_of_squares(counts->classes, counts->of_class) - squares;
   const double apart = counts->rows * counts->rows - in_clusters - in_classes - squares;
@@ -57,7 +62,7 @@ static double mutual_information(const counts_t *counts) {
   double sum = 0;
   for (int64_t c = 0; c < counts->classes; c++)
     for (int64_t k = 0; k < counts->clusters; k++) {
-      const double n = (double)counts->table[c * counts->clusters + k];
+      const double n = rows_of(counts, c * counts->clusters + k);
       if (n > 0)
         sum += n / counts->rows * log(n * counts->rows / (counts->of_class[c] * counts->of_cluster[k]));
     }
@@ -78,19 +83,21 @@ static double purity(const counts_t *counts) {
     }
     right += most;
   }
-  return (double)right / counts->rows;
+  return counts->unit * (double)right / counts->rows;
 }
 
-ls_status agreement_find(int64_t classes, int64_t clusters, const int64_t *table, agreement_t *out,
-                         ls_error *error) {
+ls_status agreement_find(int64_t classes, int64_t clusters, const int64_t *table,
+                         const agreement_units_t *units, agreement_t *out, ls_error *error) {
   double *sums = calloc((size_t)(classes + clusters), sizeof *sums);
   if (sums == NULL) return error_set(error, LS_NO_MEMORY, "no memory to compare clusters with labels");
   counts_t counts = {.classes = classes,
                      .clusters = clusters,
                      .table = table,
+                     .unit = units != NULL ? units->unit : 1,
                      .of_class = sums,
                      .of_cluster = sums + classes};
   add_up(&counts);
+  counts.self = units != NULL ? units->self : counts.rows;
   *out = (agreement_t){.adjusted_rand = adjusted_rand(&counts),
                        .mutual_information = mutual_information(&counts),
                        .purity = purity(&counts)};

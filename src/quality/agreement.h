@@ -18,8 +18,14 @@ typedef struct {
   double purity;
 } agreement_t;
 
-/* table (classes, clusters) has at least one row. LS_NO_MEMORY. */
-ls_status agreement_find(int64_t classes, int64_t clusters, const int64_t *table, agreement_t *out,
-                         ls_error *error);
+/* What a table counts if rows have weights: numbers of `unit`. Of all pairs of rows, `self` are those of a
+ * row with itself: the sum of the weights if w means w equal rows, otherwise that of their squares. */
+typedef struct {
+  double unit, self;
+} agreement_units_t;
+
+/* table (classes, clusters) has at least one row. units NULL: the table counts rows. LS_NO_MEMORY. */
+ls_status agreement_find(int64_t classes, int64_t clusters, const int64_t *table,
+                         const agreement_units_t *units, agreement_t *out, ls_error *error);
 
 #endif

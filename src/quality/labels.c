@@ -2,8 +2,12 @@
 #include "quality/quality_impl.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Weights that are no whole numbers are counted in such parts, so that sums are whole and exact. */
+#define PART_OF_ROW 0x1p-30
 
 static int by_value(const void *a, const void *b) {
   const float x = *(const float *)a, y = *(const float *)b;
@@ -27,10 +31,17 @@ static ls_status too_many(ls_error *error) {
       QUALITY_MOST_CLASSES);
 }
 
-/* own (own rows): a copy of the labels. Returns the number of classes, at most one more than there may be. */
+static double weight_of(const walked_t *walked, int64_t row) {
+  return walked->weights == NULL ? 1 : walked->weights[row];
+}
+
+/* own (own rows): a copy of the labels of rows with a weight. Returns the number of classes, at most one more
+ * than there may be. */
 static int64_t own_classes(const walked_t *walked, int64_t rows, float *own) {
-  memcpy(own, walked->labels, (size_t)rows * sizeof *own);
-  const int64_t n = make_different(own, rows);
+  int64_t there = 0;
+  for (int64_t r = 0; r < rows; r++)
+    if (weight_of(walked, r) > 0) own[there++] = walked->labels[r];
+  const int64_t n = make_different(own, there);
   return n > QUALITY_MOST_CLASSES ? QUALITY_MOST_CLASSES + 1 : n;
 }
 
@@ -60,17 +71,20 @@ done:
 static ls_status count(const quality_inputs_t *inputs, const walked_t *walked, const float *classes,
                        int64_t n_classes, agreement_t *agreement, ls_error *error) {
   const size_t cells = (size_t)(n_classes * walked->clusters);
+  const agreement_units_t units = {walked->rows.are_whole ? 1 : PART_OF_ROW, walked->self};
   int64_t *table = calloc(cells, sizeof *table);
   ls_status status =
       table == NULL ? error_set(error, LS_NO_MEMORY, "no memory for %zu counts", cells) : LS_OK;
   TRY_OR_DONE(world_agree(inputs->world, status, error));
   for (int64_t r = 0; r < inputs->gather->split->rows; r++) {
+    const double weight = weight_of(walked, r);
+    if (!(weight > 0)) continue;
     const float *found = bsearch(&walked->labels[r], classes, (size_t)n_classes, sizeof *classes, by_value);
-    table[(found - classes) * walked->clusters + walked->cluster[r]]++;
+    table[(found - classes) * walked->clusters + walked->cluster[r]] += llround(weight / units.unit);
   }
   TRY_OR_DONE(world_sum_i64(inputs->world, table, cells, error));
-  status =
-      world_agree(inputs->world, agreement_find(n_classes, walked->clusters, table, agreement, error), error);
+  status = world_agree(inputs->world,
+                       agreement_find(n_classes, walked->clusters, table, &units, agreement, error), error);
 done:
   free(table);
   return status;

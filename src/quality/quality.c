@@ -30,7 +30,7 @@ ls_status quality_find(const quality_inputs_t *inputs, quality_t *out, ls_error 
     TRY_OR_DONE(labels_compare(inputs, &walked, &found.classes, &found.agreement, error));
   if (inputs->covariance != NULL)
     found.criteria = criteria_find(criteria_parameters(inputs->covariance, walked.clusters, walked.columns),
-                                   (double)found.rows, inputs->mean_log_density);
+                                   walked.rows.rows, inputs->mean_log_density);
   *out = found;
 done:
   arena_free(&walked.arena);

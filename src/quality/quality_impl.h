@@ -4,6 +4,7 @@
 #define QUALITY_QUALITY_IMPL_H
 
 #include "base/arena.h"
+#include "features/row_weights.h"
 #include "quality/quality.h"
 
 /* What the passes over the rows have found. */
@@ -11,13 +12,17 @@ typedef struct {
   int64_t columns, clusters;    /* of what the last layer sees; its outputs */
   int32_t *cluster;             /* (own rows) */
   float *labels;                /* (own rows), or NULL */
-  double *counts;               /* (clusters): rows, on every rank */
+  row_count_t rows;             /* what the weights of rows stand for */
+  double *weights;              /* (own rows): scaled by it; NULL: all 1 */
+  double *counts;               /* (clusters): rows by their weights, on every rank */
+  double self;                  /* pairs of a row with itself (agreement.h) */
   double *means;                /* (clusters, columns), on every rank */
   double *widths;               /* (clusters): mean distances of rows to them */
   int64_t n_sample, first, own; /* rows of the sample; which of them are this rank's: [first, first + own) */
   int64_t *numbers;             /* (n_sample): their numbers in the split, ascending */
   float *sample;                /* (own, columns) */
   int32_t *sample_cluster;      /* (own) */
+  double *sample_weight;        /* (own); NULL: all 1 */
   arena_t arena;
 } walked_t;
 

@@ -12,10 +12,10 @@ typedef struct {
   silhouette_t all;
   float *rows, *columns; /* (rows, columns), and by columns */
   int32_t *cluster;
-  int64_t *sizes;
-  double *found;        /* (rows), those of this rank */
-  double *scratch;      /* (threads, stride + clusters) */
-  int64_t first, count; /* this rank's */
+  double *sizes, *weights; /* (clusters), (rows) or NULL */
+  double *found;           /* (rows), those of this rank */
+  double *scratch;         /* (threads, stride + clusters) */
+  int64_t first, count;    /* this rank's */
   int threads;
   arena_t arena;
 } sample_t;
@@ -29,8 +29,12 @@ static ls_status sample_create(const quality_inputs_t *inputs, const walked_t *w
   sample->rows = arena_new(arena, rows * columns, sizeof(float));
   sample->columns = arena_new(arena, stride * columns, sizeof(float));
   sample->cluster = arena_new(arena, rows, sizeof(int32_t));
-  sample->sizes = arena_new(arena, k, sizeof(int64_t));
+  sample->sizes = arena_new(arena, k, sizeof(double));
   sample->found = arena_new(arena, rows, sizeof(double));
+  if (walked->weights != NULL) {
+    sample->weights = arena_new(arena, rows, sizeof(double));
+    if (sample->weights == NULL) return error_set(error, LS_NO_MEMORY, "no memory for weights");
+  }
   sample->scratch = arena_new(arena, (size_t)inputs->threads * (stride + k), sizeof(double));
   sample->first = walked->n_sample * rank / ranks;
   sample->count = walked->n_sample * (rank + 1) / ranks - sample->first;
@@ -51,10 +55,14 @@ static ls_status gather(world_t *world, const void *mine, int64_t own, size_t ro
   return world_gather_pieces(world, mine, sizes, all, -1, error);
 }
 
+static double weight_of(const sample_t *sample, int64_t r) {
+  return sample->weights == NULL ? 1 : sample->weights[r];
+}
+
 static void arrange(const walked_t *walked, sample_t *sample) {
   const int64_t stride = silhouette_stride(walked->n_sample), columns = walked->columns;
   for (int64_t r = 0; r < walked->n_sample; r++) {
-    sample->sizes[sample->cluster[r]]++;
+    sample->sizes[sample->cluster[r]] += weight_of(sample, r);
     for (int64_t c = 0; c < columns; c++) sample->columns[c * stride + r] = sample->rows[r * columns + c];
   }
   sample->all = (silhouette_t){.rows = walked->n_sample,
@@ -63,7 +71,9 @@ static void arrange(const walked_t *walked, sample_t *sample) {
                                .stride = stride,
                                .x = sample->columns,
                                .cluster = sample->cluster,
-                               .sizes = sample->sizes};
+                               .sizes = sample->sizes,
+                               .weights = sample->weights,
+                               .are_whole = walked->rows.are_whole};
 }
 
 static void find_share(void *context, int thread) {
@@ -80,7 +90,7 @@ ls_status sample_silhouette(const quality_inputs_t *inputs, const walked_t *walk
   sample_t sample = {.first = 0};
   world_t *world = inputs->world;
   const size_t row_bytes = (size_t)walked->columns * sizeof(float);
-  double *all = NULL, sum = 0;
+  double *all = NULL, sum = 0, weight = 0;
   activity_set("finding the silhouette of %lld rows", (long long)walked->n_sample);
   ls_status status = sample_create(inputs, walked, &sample, error);
   if (status == LS_OK && (all = arena_new(&sample.arena, (size_t)walked->n_sample, sizeof *all)) == NULL)
@@ -89,11 +99,17 @@ ls_status sample_silhouette(const quality_inputs_t *inputs, const walked_t *walk
   TRY_OR_DONE(gather(world, walked->sample, walked->own, row_bytes, sample.rows, &sample.arena, error));
   TRY_OR_DONE(gather(world, walked->sample_cluster, walked->own, sizeof(int32_t), sample.cluster,
                      &sample.arena, error));
+  if (walked->weights != NULL)
+    TRY_OR_DONE(gather(world, walked->sample_weight, walked->own, sizeof(double), sample.weights,
+                       &sample.arena, error));
   arrange(walked, &sample);
   threads_run(sample.threads, find_share, &sample);
   TRY_OR_DONE(gather(world, sample.found, sample.count, sizeof(double), all, &sample.arena, error));
-  for (int64_t r = 0; r < walked->n_sample; r++) sum += all[r];
-  *silhouette = sum / (double)walked->n_sample;
+  for (int64_t r = 0; r < walked->n_sample; r++) {
+    sum += weight_of(&sample, r) * all[r];
+    weight += weight_of(&sample, r);
+  }
+  *silhouette = sum / weight;
 done:
   arena_free(&sample.arena);
   return status;

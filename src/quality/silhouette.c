@@ -28,12 +28,13 @@ static void find_distances(const silhouette_t *all, int64_t i, double *distances
 /* s of row i from the sums of its distances to each cluster. */
 static double silhouette_of(const silhouette_t *all, int64_t i, const double *sums) {
   const int32_t own = all->cluster[i];
+  const double others = all->sizes[own] - (all->weights == NULL || all->are_whole ? 1 : all->weights[i]);
   double b = INFINITY;
   for (int64_t k = 0; k < all->clusters; k++)
-    if (k != own && all->sizes[k] > 0) b = fmin(b, sums[k] / (double)all->sizes[k]);
+    if (k != own && all->sizes[k] > 0) b = fmin(b, sums[k] / all->sizes[k]);
   if (isinf(b)) return NAN;
-  if (all->sizes[own] == 1) return 0;
-  const double a = sums[own] / (double)(all->sizes[own] - 1), larger = fmax(a, b);
+  if (!(others > 0)) return 0;
+  const double a = sums[own] / others, larger = fmax(a, b);
   return larger > 0 ? (b - a) / larger : 0;
 }
 
@@ -42,7 +43,8 @@ void silhouette_find(const silhouette_t *all, int64_t first, int64_t count, doub
   for (int64_t i = first; i < first + count; i++) {
     find_distances(all, i, distances);
     memset(sums, 0, (size_t)all->clusters * sizeof *sums);
-    for (int64_t j = 0; j < all->rows; j++) sums[all->cluster[j]] += distances[j];
+    for (int64_t j = 0; j < all->rows; j++)
+      sums[all->cluster[j]] += all->weights == NULL ? distances[j] : all->weights[j] * distances[j];
     out[i - first] = silhouette_of(all, i, sums);
   }
 }

@@ -4,10 +4,12 @@
  *   cluster, s = (b - a) / max(a, b)
  *
  * s is between -1 (in the wrong cluster) and 1 (far from all others), and 0 for a row that is alone in its
- * cluster. All pairs of rows count, so callers take a sample of the rows. Pure; thread-safe. */
+ * cluster. Means are those of weights if rows have some. All pairs of rows count, so callers take a sample of
+ * the rows. Pure; thread-safe. */
 #ifndef QUALITY_SILHOUETTE_H
 #define QUALITY_SILHOUETTE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Rows and their clusters. */
@@ -16,7 +18,9 @@ typedef struct {
   int64_t stride;         /* of columns: rows, rounded up by silhouette_stride */
   const float *x;         /* (columns, stride): by columns; the rest of a column may hold anything finite */
   const int32_t *cluster; /* (rows) */
-  const int64_t *sizes;   /* (clusters): how many of these rows are in each */
+  const double *sizes;    /* (clusters): how many of these rows are in each; with weights, their sum */
+  const double *weights;  /* (rows), or NULL: all 1 */
+  bool are_whole;         /* a weight w means w equal rows, so that a row has copies in its cluster */
 } silhouette_t;
 
 int64_t silhouette_stride(int64_t rows);

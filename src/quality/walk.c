@@ -87,10 +87,16 @@ static ls_status make_memory(const quality_inputs_t *inputs, pass_context_t *pas
   const size_t own = (size_t)walked->own, columns = (size_t)walked->columns;
   walked->cluster = arena_new(arena, rows, sizeof *walked->cluster);
   walked->labels = inputs->has_labels ? arena_new(arena, rows, sizeof *walked->labels) : NULL;
-  walked->counts = arena_new(arena, k * (1 + columns), sizeof(double));
+  walked->counts = arena_new(arena, k * (1 + columns) + 1, sizeof(double));
   walked->widths = arena_new(arena, k, sizeof(double));
   walked->sample = arena_new(arena, own * columns, sizeof *walked->sample);
   walked->sample_cluster = arena_new(arena, own, sizeof *walked->sample_cluster);
+  if (inputs->gather->split->weights != NULL) {
+    walked->weights = arena_new(arena, rows, sizeof *walked->weights);
+    walked->sample_weight = arena_new(arena, own, sizeof *walked->sample_weight);
+    if (walked->weights == NULL || walked->sample_weight == NULL)
+      return error_set(error, LS_NO_MEMORY, "no memory for the weights of %zu rows", rows);
+  }
   pass->threads = arena_new(arena, (size_t)inputs->threads, sizeof *pass->threads);
   if (walked->cluster == NULL || (walked->labels == NULL && inputs->has_labels) || walked->counts == NULL ||
       walked->widths == NULL || walked->sample == NULL || walked->sample_cluster == NULL ||
@@ -137,10 +143,18 @@ static void copy_sample(walked_t *walked, const sums_block_t *block, const float
     const int64_t r = walked->numbers[low] - block->number, to = low - walked->first;
     memcpy(walked->sample + to * columns, x + r * columns, (size_t)columns * sizeof *x);
     walked->sample_cluster[to] = walked->cluster[block->row + r];
+    if (walked->weights != NULL) walked->sample_weight[to] = walked->weights[block->row + r];
   }
 }
 
-/* leaf: counts (clusters), sums (clusters, columns) */
+/* Of row r of a block: its weight in the file, scaled. */
+static double weight_of(const pass_context_t *pass, const sums_block_t *block, int64_t r) {
+  const walked_t *walked = pass->walked;
+  if (walked->weights == NULL) return 1;
+  return (double)row_weight(pass->inputs->gather->split, block->resident + r) * walked->rows.scale;
+}
+
+/* leaf: counts (clusters), sums (clusters, columns), pairs of rows with themselves (1) */
 static void add_rows(void *context, const sums_block_t *block, double *leaf) {
   const pass_context_t *pass = context;
   walked_t *walked = pass->walked;
@@ -151,8 +165,11 @@ static void add_rows(void *context, const sums_block_t *block, double *leaf) {
     double *sums = leaf + clusters + own * columns;
     walked->cluster[block->row + r] = own;
     if (walked->labels != NULL) walked->labels[block->row + r] = block->targets[r];
-    leaf[own]++;
-    for (int64_t c = 0; c < columns; c++) sums[c] += (double)x[r * columns + c];
+    const double weight = weight_of(pass, block, r);
+    if (walked->weights != NULL) walked->weights[block->row + r] = weight;
+    leaf[own] += weight;
+    leaf[clusters * (1 + columns)] += walked->rows.are_whole ? weight : weight * weight;
+    for (int64_t c = 0; c < columns; c++) sums[c] += weight * (double)x[r * columns + c];
   }
   copy_sample(walked, block, x);
 }
@@ -171,7 +188,7 @@ static void add_distances(void *context, const sums_block_t *block, double *leaf
       const double difference = (double)x[r * columns + c] - mean[c];
       square += difference * difference;
     }
-    leaf[own] += sqrt(square);
+    leaf[own] += walked->weights == NULL ? sqrt(square) : walked->weights[block->row + r] * sqrt(square);
   }
 }
 
@@ -210,8 +227,10 @@ ls_status walk_rows(const quality_inputs_t *inputs, walked_t *walked, ls_error *
   walked->clusters = graph_outputs(inputs->graph);
   walked->columns = graph_node_width(inputs->graph, pass.node);
   const size_t k = (size_t)walked->clusters, columns = (size_t)walked->columns;
+  TRY(row_weights_count(inputs->world, inputs->gather->split, &walked->rows, error));
   ls_status status = world_agree(inputs->world, make_memory(inputs, &pass, walked, error), error);
-  if (status == LS_OK) status = run_pass(&pass, k * (1 + columns), add_rows, walked->counts, error);
+  if (status == LS_OK) status = run_pass(&pass, k * (1 + columns) + 1, add_rows, walked->counts, error);
+  if (status == LS_OK) walked->self = walked->counts[k * (1 + columns)];
   if (status == LS_OK) divide(walked, walked->means, walked->columns);
   if (status == LS_OK) status = run_pass(&pass, k, add_distances, walked->widths, error);
   if (status == LS_OK) divide(walked, walked->widths, 1);

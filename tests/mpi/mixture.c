@@ -214,7 +214,8 @@ static void define_figures(double *silhouette, double *davies_bouldin, agreement
   static float columns[D * STRIDE];
   static int32_t cluster[ROWS];
   static double found[ROWS], distances[STRIDE];
-  int64_t sizes[K] = {0}, table[CLASSES * K] = {0};
+  double sizes[K] = {0};
+  int64_t table[CLASSES * K] = {0};
   double means[K * D] = {0}, counts[K] = {0}, widths[K] = {0}, sums[K];
   ls_error error = {0};
   for (int64_t r = 0; r < ROWS; r++) {
@@ -225,13 +226,13 @@ static void define_figures(double *silhouette, double *davies_bouldin, agreement
     for (int c = 0; c < D; c++) columns[c * STRIDE + r] = x[c];
   }
   for (int64_t r = 0; r < ROWS; r++)
-    for (int c = 0; c < D; c++) means[cluster[r] * D + c] += (double)value(r, c) / (double)sizes[cluster[r]];
+    for (int c = 0; c < D; c++) means[cluster[r] * D + c] += (double)value(r, c) / sizes[cluster[r]];
   for (int64_t r = 0; r < ROWS; r++) {
     double square = 0;
     for (int c = 0; c < D; c++) square += pow((double)value(r, c) - means[cluster[r] * D + c], 2);
-    widths[cluster[r]] += sqrt(square) / (double)sizes[cluster[r]];
+    widths[cluster[r]] += sqrt(square) / sizes[cluster[r]];
   }
-  for (int k = 0; k < K; k++) counts[k] = (double)sizes[k];
+  for (int k = 0; k < K; k++) counts[k] = sizes[k];
   const silhouette_t all = {.rows = ROWS,
                             .columns = D,
                             .clusters = K,
@@ -243,7 +244,7 @@ static void define_figures(double *silhouette, double *davies_bouldin, agreement
   *silhouette = 0;
   for (int r = 0; r < ROWS; r++) *silhouette += found[r] / ROWS;
   *davies_bouldin = separation_find(K, D, counts, means, widths);
-  CHECK_OK(agreement_find(CLASSES, K, table, agreement, &error));
+  CHECK_OK(agreement_find(CLASSES, K, table, NULL, agreement, &error));
 }
 
 static void check_figures(world_t *world, const rows_t *rows, int threads, quality_t *first) {

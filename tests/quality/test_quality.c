@@ -13,7 +13,7 @@
 static void check_agreement(const char *name, int64_t classes, int64_t clusters, const int64_t *table,
                             const double *figures) {
   agreement_t found = {0};
-  cr_assert_eq(agreement_find(classes, clusters, table, &found, NULL), LS_OK);
+  cr_assert_eq(agreement_find(classes, clusters, table, NULL, &found, NULL), LS_OK);
   cr_expect_float_eq(found.adjusted_rand, figures[0], 1e-12, "%s: %.17g", name, found.adjusted_rand);
   cr_expect_float_eq(found.mutual_information, figures[1], 1e-12, "%s: %.17g", name,
                      found.mutual_information);
@@ -33,7 +33,7 @@ Test(quality, the_same_groups_under_other_numbers_agree_perfectly) {
   check_agreement("one group", 1, 1, (int64_t[]){9}, (double[]){1, 1, 1});
 }
 
-static silhouette_t rows_of_figures(float *x, int32_t *cluster, int64_t *sizes) {
+static silhouette_t rows_of_figures(float *x, int32_t *cluster, double *sizes) {
   silhouette_t all = {.rows = QUALITY_ROWS,
                       .columns = QUALITY_COLUMNS,
                       .clusters = QUALITY_CLUSTERS,
@@ -52,7 +52,7 @@ static silhouette_t rows_of_figures(float *x, int32_t *cluster, int64_t *sizes) 
 Test(quality, silhouettes_are_those_of_scikit_learn) {
   float x[QUALITY_COLUMNS * 64] = {0};
   int32_t cluster[QUALITY_ROWS];
-  int64_t sizes[QUALITY_CLUSTERS] = {0};
+  double sizes[QUALITY_CLUSTERS] = {0};
   double distances[64], sums[QUALITY_CLUSTERS], found[QUALITY_ROWS];
   const silhouette_t all = rows_of_figures(x, cluster, sizes);
   cr_assert_eq(all.stride, 64);
@@ -64,7 +64,7 @@ Test(quality, silhouettes_are_those_of_scikit_learn) {
 Test(quality, a_single_cluster_has_no_silhouette) {
   float x[QUALITY_COLUMNS * 64] = {0};
   int32_t cluster[QUALITY_ROWS];
-  int64_t sizes[QUALITY_CLUSTERS] = {0};
+  double sizes[QUALITY_CLUSTERS] = {0};
   double distances[64], sums[QUALITY_CLUSTERS], found[1];
   const silhouette_t all = rows_of_figures(x, cluster, sizes);
   for (int r = 0; r < QUALITY_ROWS; r++) cluster[r] = 1;
@@ -81,7 +81,7 @@ Test(quality, equal_rows_in_two_clusters_have_silhouette_zero) {
                             .stride = 64,
                             .x = x,
                             .cluster = (int32_t[]){0, 0, 1, 1},
-                            .sizes = (int64_t[]){2, 2}};
+                            .sizes = (double[]){2, 2}};
   double distances[64], sums[2], found[4];
   silhouette_find(&all, 0, 4, distances, sums, found);
   for (int r = 0; r < 4; r++) cr_expect_eq(found[r], 0);
