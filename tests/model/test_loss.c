@@ -281,6 +281,29 @@ Test(loss, predictions_of_many_outputs_are_those_of_each) {
   for (int i = 0; i < N; i++) cr_expect_float_eq(z[i], expected[i], 1e-6, "output %d: %g", i, (double)z[i]);
 }
 
+/* Elementary functions are computed for 64 values at a time: here for more than two such pieces in each loop,
+ * and an incomplete last one. */
+Test(loss, of_many_values_is_that_of_its_definition) {
+  enum { ROWS = 3, WIDTH = 2 * 3 * 30, VALUES = ROWS * WIDTH };
+  choice_t row;
+  for (size_t i = 0; loss_choice(i, &row); i++) {
+    const loss_t *loss = loss_find(row.name);
+    const int64_t width = loss->target == TARGET_LABELS && loss_classes(loss, 1) == 2 ? 1 : WIDTH;
+    float z[VALUES];
+    double expected = 0, plain[WIDTH];
+    targets_t t = targets_create(loss, ROWS, width);
+    for (int k = 0; k < VALUES; k++) z[k] = (float)(k * 37 % 101) / 32 - 1.5F;
+    for (int r = 0; r < ROWS; r++) {
+      for (int64_t k = 0; k < width; k++) plain[k] = (double)z[r * width + k];
+      expected += loss->reference(&any_params, width, plain, t.plain + r * t.width);
+    }
+    const double value = loss->evaluate(&any_params, ROWS, width, z, targets_from(&t, 0), NULL);
+    cr_expect_float_eq(value, expected, 2e-6 * fabs(expected) + 1e-7, "%s: %.9g, not %.9g", row.name, value,
+                       expected);
+    targets_destroy(&t);
+  }
+}
+
 Test(loss, of_every_row_names_its_predictions) {
   choice_t row;
   for (size_t i = 0; loss_choice(i, &row); i++)

@@ -22,8 +22,10 @@ Test(penalty, of_a_sample_has_the_gradient_of_its_definition) {
   layer_settings_t layers[] = {DENSE(20, "tanh"), DENSE(10, "identity"), SAMPLE(0.7), DENSE(9, "tanh"),
                                DENSE(4, "identity")};
   check_gradient(layers, COUNT(layers), "a sample");
-  layer_settings_t wide[] = {DENSE(600, "tanh"), SAMPLE(0.1), DENSE(3, "identity")};
-  check_gradient(wide, COUNT(wide), "a sample of several pieces");
+  layer_settings_t wide[] = {DENSE(2 * 600, "tanh"), SAMPLE(0.1), DENSE(1, "identity")};
+  network_t net = network_create(wide, COUNT(wide), 1, 2);
+  network_check_gradient(&net, "mse", "a sample of several pieces"); /* of 256 columns */
+  network_destroy(&net);
   layer_settings_t inner[] = {DENSE(12, "identity"), SAMPLE(0.3)};
   layer_settings_t block[] = {DENSE(6, "tanh"), RESIDUAL(inner), PENALTY(0.2, 0.1), DENSE(2, "identity")};
   check_gradient(block, COUNT(block), "a sample within a block");
@@ -100,6 +102,36 @@ Test(penalty, leaves_padding_out_and_counts_rows_by_their_weights) {
   cr_expect_float_eq(sums[0], 10 + expected / 2, 1e-12, "divided by the weight of the head");
   for (int r = 0; r < ROWS; r++)
     cr_expect_eq(tape_weights(net.tape, 0)[r], r < COUNTED ? row_weights[r] * factor : 0.0F, "row %d", r);
+  objective_free(&objective);
+  network_destroy(&net);
+}
+
+/* Rows are taken 128 at a time, each with its own weight. */
+Test(penalty, of_many_rows_is_the_sum_of_all) {
+  enum { ROWS = 300, PADDING = 4 };
+  layer_settings_t layers[] = {DENSE(2, "identity"), PENALTY(0.5, 0.25)};
+  network_t net = network_create(layers, COUNT(layers), 1, ROWS + PADDING);
+  float row_weights[ROWS], values[ROWS * 2] = {0};
+  double sums[1] = {0}, expected = 0, penalties[ROWS + PADDING];
+  settings_t settings = {.losses = &(loss_settings_t){.name = "mse",
+                                                      .weight = 1,
+                                                      .outputs = SETTINGS_AUTO,
+                                                      .head = "auto",
+                                                      .targets = {.word = "auto"}},
+                         .n_losses = 1};
+  objective_t objective;
+  for (int r = 0; r < ROWS; r++) row_weights[r] = (float)(r % 5) / 4;
+  CHECK(objective_create(&settings, 2, &objective, error));
+  const target_t target = {.values = values, .weights = row_weights};
+  graph_forward(net.worker, net.vector, net.tape, 0, 1, &net.pass);
+  penalties_train(&objective, target, net.tape, 0, ROWS, PADDING, sums);
+  for (int r = 0; r < ROWS; r++) {
+    const float *y = tape_output(net.tape, r);
+    penalties[r] = 0.5 * (fabs((double)y[0]) + fabs((double)y[1])) +
+                   0.25 * ((double)y[0] * (double)y[0] + (double)y[1] * (double)y[1]);
+    expected += (double)row_weights[r] * penalties[r];
+  }
+  cr_expect_float_eq(sums[0], expected, 1e-5 * expected, "%.9g, not %.9g", sums[0], expected);
   objective_free(&objective);
   network_destroy(&net);
 }

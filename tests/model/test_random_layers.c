@@ -100,6 +100,18 @@ Test(noise, is_the_same_however_rows_are_cut_and_differs_by_seed_step_shard_and_
   network_destroy(&net_later);
 }
 
+/* Columns are drawn 256 at a time. */
+Test(noise, of_many_columns_is_that_of_its_definition) {
+  layer_settings_t noise[] = {NOISE(0.5, 0.2), DENSE(1, "identity")};
+  layer_settings_t dropout[] = {DENSE(600, "tanh"), DROPOUT(0.4), DENSE(1, "identity")};
+  network_t net = network_create(noise, COUNT(noise), 600, 3);
+  network_check_gradient(&net, "mse", "noise of 600 columns");
+  network_destroy(&net);
+  net = network_create(dropout, COUNT(dropout), 1, 3);
+  network_check_gradient(&net, "mse", "dropout of 600 columns");
+  network_destroy(&net);
+}
+
 Test(noise, has_the_gradient_of_its_definition) {
   layer_settings_t layers[] = {NOISE(0.5, 0.2), DENSE(20, "tanh"), NOISE(0.3, 0.1), DENSE(4, "identity"),
                                NOISE(0.1, 0.4)};

@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 2000, SHARDS = 37, COLUMNS = 5, K = 7, BATCH = 300 };
+#ifndef SHAPE /* kmeans_wide.c has others */
+#define SHAPE ROWS = 2000, SHARDS = 37, COLUMNS = 5, K = 7, BATCH = 300
+#endif
+enum { SHAPE };
 
 typedef struct {
   settings_t settings;
@@ -63,8 +66,12 @@ static double distance(const float *x, const float *c) {
 
 static int64_t nearest(const float *x, const float *centres, int64_t k) {
   int64_t best = 0;
-  for (int64_t j = 1; j < k; j++)
-    if (distance(x, centres + j * COLUMNS) < distance(x, centres + best * COLUMNS)) best = j;
+  double least = INFINITY;
+  for (int64_t j = 0; j < k; j++) {
+    const double found = distance(x, centres + j * COLUMNS);
+    if (found < least) best = j;
+    if (found < least) least = found;
+  }
   return best;
 }
 

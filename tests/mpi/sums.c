@@ -110,6 +110,61 @@ static void check(world_t *world, int64_t rows, int shards, int threads, bool to
   free(x);
 }
 
+/* Long vectors: threads add 4,096 elements of their tasks at a time, and rank 0 receives as many elements of
+ * all subtrees as fit into 16 MB. Element e of row r is (r + 1)(e mod 1009 + 1), so all sums are exact. */
+typedef struct {
+  int64_t elements;
+  int threads;
+} long_t;
+
+static void add_numbers(const sums_block_t *block, int64_t from, int64_t every, int64_t elements,
+                        double *leaf) {
+  for (int64_t r = block->number; r < block->number + block->rows; r++)
+    for (int64_t e = from; e < elements; e += every) leaf[e] += (double)((r + 1) * (e % 1009 + 1));
+}
+static void add_long_apart(void *context, const sums_block_t *block, double *leaf) {
+  add_numbers(block, 0, 1, ((const long_t *)context)->elements, leaf);
+}
+static void add_long_together(void *context, const sums_block_t *block, double *leaf) {
+  const long_t *own = context;
+  add_numbers(block, block->thread, own->threads, own->elements, leaf);
+}
+
+static void check_long(world_t *world, int64_t rows, int shards, int64_t elements, int threads,
+                       bool together) {
+  ls_error error = {0};
+  const int rank = world_rank(world), ranks = world_size(world);
+  split_t split = {.partition = {rows, shards},
+                   .first_shard = rank_first_shard(shards, ranks, rank),
+                   .shards = rank_shards(shards, ranks, rank),
+                   .features = 1,
+                   .type = ELEMENT_F32};
+  const int64_t first = shard_first(split.partition, split.first_shard);
+  split.rows = shard_first(split.partition, split.first_shard + split.shards) - first;
+  split.x = calloc((size_t)split.rows + 1, sizeof(float));
+  const features_t features = {.columns = 1, .encoded = 1, .inputs = 1};
+  gather_t gather = {0};
+  sums_t *sums = NULL;
+  long_t context = {elements, threads};
+  double *found = rank == 0 ? calloc((size_t)elements, sizeof *found) : NULL;
+  CHECK_OK(gather_create(&split, &features, &gather, &error));
+  const sums_inputs_t inputs = {.world = world,
+                                .gather = &gather,
+                                .threads = threads,
+                                .elements = (size_t)elements,
+                                .together = together};
+  CHECK_OK(sums_create(&inputs, &sums, &error));
+  CHECK_OK(sums_run(sums, together ? add_long_together : add_long_apart, &context, found, &error));
+  int64_t wrong = 0;
+  for (int64_t e = 0; e < elements && rank == 0; e++)
+    wrong += found[e] != (double)(rows * (rows + 1) / 2 * (e % 1009 + 1));
+  CHECK(wrong == 0, "%ld rows, %ld elements: %ld are wrong", (long)rows, (long)elements, (long)wrong);
+  sums_destroy(&sums);
+  gather_free(&gather);
+  free(split.x);
+  free(found);
+}
+
 int main(int argc, char **argv) {
   static const struct {
     int64_t rows;
@@ -122,6 +177,8 @@ int main(int argc, char **argv) {
     for (int threads = 1; threads <= 3; threads++)
       for (int together = 0; together < 2; together++)
         check(world, cases[i].rows, cases[i].shards, threads, together != 0);
+  if (world != NULL) check_long(world, 100, 40, 3 * 4096 - 100, 2, false);
+  if (world != NULL) check_long(world, 5, 5, 1100000, 2, true);
   world_destroy(&world);
   return failures;
 }

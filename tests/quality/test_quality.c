@@ -2,11 +2,15 @@
 #include "figures/quality.h"
 #include "quality/agreement.h"
 #include "quality/criteria.h"
+#include "quality/quality.h"
 #include "quality/separation.h"
 #include "quality/silhouette.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define NEAR(a, b) cr_expect_float_eq(a, b, 1e-12 * (1 + fabs(b)), "%.17g, not %.17g", a, b)
 
@@ -59,6 +63,43 @@ Test(quality, silhouettes_are_those_of_scikit_learn) {
   silhouette_find(&all, 0, 20, distances, sums, found);
   silhouette_find(&all, 20, QUALITY_ROWS - 20, distances, sums, found + 20);
   for (int r = 0; r < QUALITY_ROWS; r++) NEAR(found[r], quality_silhouettes[r]);
+}
+
+/* The definition, distance by distance (Rousseeuw 1987). */
+static double silhouette_of(int rows, const float *x, const int32_t *cluster, int i) {
+  double sums[3] = {0}, sizes[3] = {0}, b = INFINITY;
+  for (int j = 0; j < rows; j++) {
+    sums[cluster[j]] += fabs((double)x[i] - (double)x[j]);
+    sizes[cluster[j]]++;
+  }
+  for (int k = 0; k < 3; k++)
+    if (k != cluster[i]) b = fmin(b, sums[k] / sizes[k]);
+  const double a = sums[cluster[i]] / (sizes[cluster[i]] - 1);
+  return (b - a) / fmax(a, b);
+}
+
+/* Distances are found for 64 rows at a time. */
+Test(quality, silhouettes_among_many_rows_are_those_of_the_definition) {
+  enum { ROWS = 150, STRIDE = 192 };
+  float x[STRIDE] = {0};
+  int32_t cluster[ROWS];
+  int64_t sizes[3] = {0};
+  double distances[STRIDE], sums[3], found[ROWS];
+  for (int r = 0; r < ROWS; r++) {
+    cluster[r] = r * 7 % 11 % 3;
+    x[r] = (float)(r * r % 101) / 16 + (float)(2 * cluster[r]);
+    sizes[cluster[r]]++;
+  }
+  const silhouette_t all = {.rows = ROWS,
+                            .columns = 1,
+                            .clusters = 3,
+                            .stride = STRIDE,
+                            .x = x,
+                            .cluster = cluster,
+                            .sizes = sizes};
+  cr_assert_eq(silhouette_stride(ROWS), STRIDE);
+  silhouette_find(&all, 0, ROWS, distances, sums, found);
+  for (int r = 0; r < ROWS; r++) NEAR(found[r], silhouette_of(ROWS, x, cluster, r));
 }
 
 Test(quality, a_single_cluster_has_no_silhouette) {
@@ -131,4 +172,51 @@ Test(quality, criteria_are_those_of_scikit_learn) {
   check_criteria("diagonal", criteria_diagonal);
   check_criteria("spherical", criteria_spherical);
   cr_expect_eq(criteria_parameters("round", 3, 2), 0);
+}
+
+/* Every figure has its own value, so that none can stand in the place of another. */
+static const quality_t all_figures = {.rows = 5000,
+                                      .clusters = 7,
+                                      .occupied = 6,
+                                      .sample = 2000,
+                                      .silhouette = 0.3125,
+                                      .davies_bouldin = 1.25,
+                                      .classes = 4,
+                                      .agreement = {0.5, 0.625, 0.75},
+                                      .criteria = {.parameters = 62, .bic = -1234.5, .aic = -2345.25}};
+
+static char *written(const quality_t *quality, void (*write)(const quality_t *, FILE *)) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  write(quality, out);
+  fclose(out);
+  return text;
+}
+
+Test(quality, figures_are_printed_where_they_belong) {
+  char *text = written(&all_figures, quality_print);
+  cr_expect_str_eq(text,
+                   "clusters 7 (1 without rows), silhouette 0.3125 (of 2000 rows), Davies-Bouldin 1.2500\n"
+                   "against 4 classes: adjusted Rand 0.5000, normalised mutual information 0.6250, purity "
+                   "0.7500\n62 parameters: BIC -1234.5, AIC -2345.25\n");
+  free(text);
+  const quality_t few = {
+      .rows = 9, .clusters = 1, .occupied = 1, .sample = 9, .silhouette = NAN, .davies_bouldin = NAN};
+  text = written(&few, quality_print);
+  cr_expect_str_eq(text, "clusters 1, rows in one cluster alone have no silhouette\n");
+  free(text);
+}
+
+Test(quality, figures_are_the_members_of_their_names) {
+  char *text = written(&all_figures, quality_json);
+  const char *const members[] = {"\"clusters\": 7",          "\"clusters_with_rows\": 6",
+                                 "\"silhouette\": 0.3125",   "\"silhouette_rows\": 2000",
+                                 "\"davies_bouldin\": 1.25", "\"label_classes\": 4",
+                                 "\"adjusted_rand\": 0.5",   "\"normalised_mutual_information\": 0.625",
+                                 "\"purity\": 0.75",         "\"density_parameters\": 62",
+                                 "\"bic\": -1234.5",         "\"aic\": -2345.25"};
+  for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+    cr_expect_not_null(strstr(text, members[i]), "%s is not in %s", members[i], text);
+  free(text);
 }

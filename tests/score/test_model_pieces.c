@@ -2,6 +2,8 @@
  * belongs. */
 #include "score/model_file_impl.h"
 
+#include "base/checksum.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +46,30 @@ Test(model_pieces, matrices_of_several_pieces_come_back, .timeout = 60) {
       cr_assert_eq(plain[r * INPUTS + c], weight(r, c), "row %d, column %d", (int)r, (int)c);
   store_close(&store);
   unlink(path);
+  graph_destroy(&graph);
+  free(plain);
+  free(vector);
+}
+
+/* A checksum takes 2^18 numbers at a time, in whole rows. */
+Test(model_pieces, the_checksum_of_several_pieces_is_that_of_all_numbers) {
+  enum { WIDTH = 700, HEIGHT = 1000 };
+  uint64_t found = 0;
+  ls_error error = {0};
+  graph_t *graph = NULL;
+  layer_settings_t layer = {
+      .kind = LAYER_DENSE, .units = HEIGHT, .activation = "relu", .init = "auto", .bias = false};
+  cr_assert_gt(WIDTH * HEIGHT, 2 << 18);
+  cr_assert_eq(graph_create(&layer, 1, WIDTH, &graph, &error), LS_OK, "%s", error.message);
+  float *plain = malloc((size_t)WIDTH * HEIGHT * sizeof *plain);
+  float *vector = aligned_alloc(64, graph_floats(graph) * sizeof *vector);
+  for (int64_t i = 0; i < (int64_t)WIDTH * HEIGHT; i++) plain[i] = weight(i / WIDTH, i % WIDTH);
+  memset(vector, 0, graph_floats(graph) * sizeof *vector);
+  graph_pack(graph, 0, plain, vector);
+  cr_assert_eq(graph_checksum(graph, vector, &found, &error), LS_OK, "%s", error.message);
+  checksum_t *sum = checksum_begin();
+  checksum_add(sum, plain, (size_t)WIDTH * HEIGHT * sizeof *plain);
+  cr_expect_eq(found, checksum_end(&sum));
   graph_destroy(&graph);
   free(plain);
   free(vector);

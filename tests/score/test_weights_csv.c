@@ -1,10 +1,13 @@
 /* Weights as a table, and as numbers in the settings: what comes back, and what is refused. */
+#include "base/checksum.h"
 #include "base/float_mode.h"
 #include "score/given.h"
 #include "score/weights_csv.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,15 +27,19 @@ static void tear_down(void) {
 
 TestSuite(weights_csv, .init = set_up, .fini = tear_down);
 
-static graph_t *make_graph(void) {
-  static const layer_settings_t layers[] = {
-      {.kind = LAYER_DENSE, .units = 19, .bias = true, .activation = "tanh", .init = "auto"},
+static graph_t *make_graph_of(int64_t inputs, int64_t units) {
+  const layer_settings_t layers[] = {
+      {.kind = LAYER_DENSE, .units = units, .bias = true, .activation = "tanh", .init = "auto"},
       {.kind = LAYER_BATCH_NORM, .epsilon = 1e-5, .momentum = 0.1},
       {.kind = LAYER_DENSE, .units = 2, .bias = false, .activation = "identity", .init = "auto"}};
   graph_t *graph = NULL;
   ls_error error = {0};
-  cr_assert_eq(graph_create(layers, 3, 13, &graph, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(graph_create(layers, 3, inputs, &graph, &error), LS_OK, "%s", error.message);
   return graph;
+}
+
+static graph_t *make_graph(void) {
+  return make_graph_of(13, 19);
 }
 
 static void write_table(const char *lines) {
@@ -60,8 +67,7 @@ static void fill(const graph_t *graph, float *vector) {
   }
 }
 
-Test(weights_csv, every_float_comes_back_with_its_bits) {
-  graph_t *graph = make_graph();
+static void expect_to_come_back(graph_t *graph) {
   const size_t bytes = graph_floats(graph) * sizeof(float);
   float *vector = calloc(1, bytes), *again = calloc(1, bytes);
   weights_given_t given = {0};
@@ -75,6 +81,33 @@ Test(weights_csv, every_float_comes_back_with_its_bits) {
   free(vector);
   free(again);
   graph_destroy(&graph);
+}
+
+Test(weights_csv, every_float_comes_back_with_its_bits) {
+  expect_to_come_back(make_graph());
+}
+
+/* Arrays are written in pieces of up to 65,536 numbers. */
+Test(weights_csv, arrays_of_several_pieces_come_back) {
+  expect_to_come_back(make_graph_of(300, 500));
+}
+
+/* The file is read in pieces of 65,536 bytes. */
+Test(weights_csv, the_checksum_of_a_table_is_that_of_all_its_bytes) {
+  enum { SIZE = 2 * (1 << 16) + 1000 };
+  static char bytes[SIZE];
+  char found[17] = "", expected[17];
+  ls_error error = {0};
+  for (int i = 0; i < SIZE; i++) bytes[i] = (char)('a' + i * 7 % 23 + i / (1 << 16));
+  FILE *out = fopen("w.csv", "wb");
+  cr_assert_not_null(out);
+  cr_assert_eq(fwrite(bytes, 1, SIZE, out), SIZE);
+  fclose(out);
+  cr_assert_eq(given_checksum("w.csv", found, &error), LS_OK, "%s", error.message);
+  checksum_t *sum = checksum_begin();
+  checksum_add(sum, bytes, SIZE);
+  snprintf(expected, sizeof expected, "%016" PRIx64, checksum_end(&sum));
+  cr_expect_str_eq(found, expected);
 }
 
 Test(weights_csv, spreadsheets_may_have_written_the_table) {
