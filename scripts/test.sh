@@ -9,8 +9,9 @@ scripts/setup.sh
 [[ -n ${CI:-} ]] || build build/debug -DCMAKE_BUILD_TYPE=Debug -DLOCKSTEP_TESTS=ON -- both
 build build/release -DCMAKE_BUILD_TYPE=Release -DLOCKSTEP_TESTS=ON
 
+# One more than there are cores, because many tests wait: for timeouts, processes that start, and disks.
 status=0
-run=(ctest --output-on-failure -j "$(nproc)")
+run=(ctest --output-on-failure -j $(($(nproc) + 1)))
 [[ -n ${CI:-} ]] || "${run[@]}" --test-dir build/debug -L both "$@" || status=$?
 "${run[@]}" --no-tests=error --test-dir build/release "$@" || status=$?
 exit "$status"
