@@ -289,3 +289,33 @@ Test(gather, targets_that_are_features_are_the_inputs_and_originals_are_not_scal
   split.width = 3;
   cr_expect_eq(gather_create(&split, &features, &gather, &error), LS_BAD_SETTINGS, "another width");
 }
+
+/* Rows come 8 at a time, their features 256 and the functions 512 at a time. */
+Test(gather, wide_bases_are_those_of_the_definition) {
+  enum { N = 20, INPUTS = 600, FUNCTIONS = 1100 };
+  static float x[N * INPUTS], centres[FUNCTIONS * INPUTS], out[N * FUNCTIONS];
+  const basis_settings_t settings = {.name = "rbf", .size = FUNCTIONS, .gamma = 1.0 / 256};
+  split_t split = {.rows = N, .features = INPUTS, .type = ELEMENT_F32, .x = x};
+  features_t features = {
+      .columns = INPUTS, .encoded = INPUTS, .inputs = FUNCTIONS, .scaler = {.name = "none"}};
+  gather_t gather;
+  ls_error error = {0};
+  for (int i = 0; i < N * INPUTS; i++) x[i] = (float)(i * 73 % 256) / 256;
+  for (int i = 0; i < FUNCTIONS * INPUTS; i++) centres[i] = (float)(i * 31 % 251) / 256;
+  cr_assert_eq(basis_create(&settings, 1, INPUTS, FUNCTIONS, &features.basis, &error), LS_OK, "%s",
+               error.message);
+  basis_set_centres(&features.basis, centres);
+  cr_assert_eq(gather_create(&split, &features, &gather, &error), LS_OK, "%s", error.message);
+  gather_range(&gather, 0, N, out);
+  for (int r = 0; r < N; r++)
+    for (int p = 0; p < FUNCTIONS; p++) {
+      double square = 0;
+      for (int c = 0; c < INPUTS; c++)
+        square += pow((double)x[r * INPUTS + c] - (double)centres[p * INPUTS + c], 2);
+      const double expected = exp(-square / 256);
+      cr_assert_float_eq(out[r * FUNCTIONS + p], expected, 2e-6, "row %d, function %d: %g, not %g", r, p,
+                         (double)out[r * FUNCTIONS + p], expected);
+    }
+  gather_free(&gather);
+  basis_free(&features.basis);
+}

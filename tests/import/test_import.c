@@ -608,6 +608,29 @@ Test(import, shuffled_rows_in_several_blocks_come_once_each_with_their_labels, .
   free(x);
 }
 
+/* Files are compared 65,536 bytes at a time. */
+Test(import, may_be_repeated_but_replaces_no_other_content) {
+  enum { VALUES = 60000, CHANGED = 45000 };
+  static const char header[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (60000, 1), }";
+  static float x[VALUES];
+  import_input_t input = {.x = "x"};
+  const import_options_t options = {.inputs = &input, .n_inputs = 1, .output = "out.h5"};
+  float found = 0;
+  for (int i = 0; i < VALUES; i++) x[i] = (float)i;
+  write_npy("x", 1, header, x, sizeof x);
+  cr_assert(import_run(&options, NULL, &error) == LS_OK, "%s", error.message);
+  cr_assert(import_run(&options, NULL, &error) == LS_OK, "the same again: %s", error.message);
+  x[CHANGED] = -1;
+  write_npy("x", 1, header, x, sizeof x);
+  cr_expect_eq(import_run(&options, NULL, &error), LS_USAGE);
+  cr_expect_not_null(strstr(error.message, "out.h5 exists and holds something else"), "%s", error.message);
+  cr_expect(access("out.h5.new", F_OK) != 0);
+  store_t *store = open_output();
+  cr_assert(store_read_rows(store, "train/x", CHANGED, 1, STORE_F32, &found, &error) == LS_OK);
+  store_close(&store);
+  cr_expect_eq(found, CHANGED);
+}
+
 Test(import, options_that_do_not_fit_are_refused) {
   static const import_share_t short_of_one[] = {{"train", 0.8}, {"test", 0.1}};
   static const import_share_t twice[] = {{"train", 0.5}, {"train", 0.5}};

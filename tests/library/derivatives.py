@@ -48,6 +48,9 @@ def compare(path, data, array):
     assert np.allclose(product, np.einsum("rki,ri->rk", jacobian, direction), rtol=1e-12, atol=1e-12 * np.abs(product).max())
     one = np.concatenate([model.derivative(x[i:i + 1]) for i in range(5)])
     assert np.array_equal(one, jacobian[:5, 0]), "a row alone has the same derivatives"
+    many = np.tile(x, (10, 1))  # rows are taken 128 at a time
+    assert np.array_equal(model.derivative(many, 0), np.tile(jacobian[:, 0], (10, 1))), "blocks of rows"
+    assert np.array_equal(model.directional(many, np.tile(direction, (10, 1))), np.tile(product, (10, 1))), "blocks of rows"
     print(f"{path}: {errors.size} derivatives, median error {np.median(errors):.1e}, 90 % below {np.quantile(errors, 0.9):.1e}")
     if np.median(errors) > 1e-3 or np.quantile(errors, 0.9) > 2e-2:
         sys.exit(f"{path}: the derivatives differ from the differences")

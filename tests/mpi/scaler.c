@@ -1,7 +1,8 @@
 /* Fitting over ranks that have different numbers of rows: scalers of more columns than are fitted at once,
- * and the weights of classes, over more rows than are counted at once. */
+ * the weights of classes, over more rows than are counted at once, and the loss of a sample of the rows. */
 #include "features/row_weights.h"
 #include "features/scaler_fit.h"
+#include "train/advice.h"
 #include "train/choices.h"
 
 #include "mpi/check.h"
@@ -104,6 +105,44 @@ static void check_class_weights(world_t *world) {
   settings_destroy(&settings);
 }
 
+/* The loss of outputs that are all 0, over the first 1,024 rows of each rank, 128 at a time. */
+static void check_zero_loss(world_t *world) {
+  enum { N = 2500, S = 3, SAMPLE = 1024 };
+  static const char text[] = "data: {file: none.h5}\nmodel: {layers: [dense: 1]}\nloss: mse\n";
+  static const log_t quiet = {0};
+  ls_error error = {0};
+  settings_t *settings = NULL;
+  objective_t objective = {0};
+  split_t split;
+  gather_t gather = {0};
+  const features_t features = {.columns = 1, .encoded = 1, .inputs = 1};
+  double found = 0, sum = 0, rows = 0;
+  CHECK_OK(settings_parse(text, strlen(text), "test", NULL, 0, settings_choices(), &settings, &error));
+  CHECK_OK(objective_create(settings, 1, &objective, &error));
+  deal(world, N, S, &split);
+  const int64_t begin = shard_first(split.partition, split.first_shard);
+  float *x = calloc((size_t)split.rows + 1, sizeof *x), *y = calloc((size_t)split.rows + 1, sizeof *y);
+  for (int64_t i = 0; i < split.rows; i++) y[i] = (float)((begin + i) * (begin + i) % 101);
+  for (int r = 0; r < world_size(world); r++) {
+    const int first = rank_first_shard(S, world_size(world), r), own = rank_shards(S, world_size(world), r);
+    const int64_t from = shard_first(split.partition, first), to = shard_first(split.partition, first + own);
+    for (int64_t i = from; i < to && i < from + SAMPLE; i++, rows++)
+      sum += (double)((i * i % 101) * (i * i % 101));
+  }
+  split.features = split.width = 1;
+  split.type = split.y_type = ELEMENT_F32;
+  split.x = x;
+  split.y = split.targets = y;
+  CHECK_OK(gather_create(&split, &features, &gather, &error));
+  CHECK_OK(advise(world, settings, &objective, &gather, &quiet, &found, &error));
+  expect(found, sum / rows, "the loss", 0);
+  gather_free(&gather);
+  free(x);
+  free(y);
+  objective_free(&objective);
+  settings_destroy(&settings);
+}
+
 int main(int argc, char **argv) {
   world_t *world = NULL;
   ls_error error = {0};
@@ -113,6 +152,7 @@ int main(int argc, char **argv) {
   }
   check_scaler(world);
   check_class_weights(world);
+  check_zero_loss(world);
   world_destroy(&world);
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

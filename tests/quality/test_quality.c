@@ -83,7 +83,7 @@ Test(quality, silhouettes_among_many_rows_are_those_of_the_definition) {
   enum { ROWS = 150, STRIDE = 192 };
   float x[STRIDE] = {0};
   int32_t cluster[ROWS];
-  int64_t sizes[3] = {0};
+  double sizes[3] = {0};
   double distances[STRIDE], sums[3], found[ROWS];
   for (int r = 0; r < ROWS; r++) {
     cluster[r] = r * 7 % 11 % 3;
