@@ -441,6 +441,8 @@ def _head(steps, head, z):
         if len(z) > 1:
             raise Refused("an ensemble of clusterings cannot be expressed: write its members one by one")
         return _clusters(steps, head, z[0])
+    if loss == "binary_cross_entropy" and steps.contents.settings["data"].get("targets") == "x":
+        return _output(steps, head, "prediction", _unscaled(steps, head, _probabilities(steps, head, z)))
     if loss in ("cross_entropy", "binary_cross_entropy"):
         return _output(steps, head, "probability", _probabilities(steps, head, z))
     if loss in ("hinge", "perceptron"):

@@ -12,6 +12,7 @@ enum { DRAW_COMPONENT, DRAW_NORMALS };
 
 struct draw_thread {
   double *values;         /* (codes + values of an encoded row) */
+  float *outputs;         /* of a decoder */
   graph_worker_t *worker; /* of a decoder */
   tape_t *tape;
 };
@@ -173,6 +174,8 @@ static ls_status make_thread(const row_draw_t *draw, draw_thread_t *thread, ls_e
   thread->values = malloc((codes + encoded) * sizeof *thread->values);
   if (thread->values == NULL) return error_set(error, LS_NO_MEMORY, "no memory to draw rows");
   if (draw->decoder == 0) return LS_OK;
+  thread->outputs = malloc((size_t)graph_outputs(graph) * sizeof *thread->outputs);
+  if (thread->outputs == NULL) return error_set(error, LS_NO_MEMORY, "no memory to draw rows");
   TRY(graph_worker_create(graph, 1, 1, false, &thread->worker, error));
   return tape_create(graph, 1, 1, &thread->tape, error);
 }
@@ -193,6 +196,7 @@ void draw_thread_destroy(draw_thread_t **thread) {
   tape_destroy(&(*thread)->tape);
   graph_worker_destroy(&(*thread)->worker);
   free((*thread)->values);
+  free((*thread)->outputs);
   free(*thread);
   *thread = NULL;
 }
@@ -233,8 +237,10 @@ static void decode(const row_draw_t *draw, draw_thread_t *thread, const random_s
   const head_t *head = draw->model->objective.heads; /* one loss: its first part is a value for each target */
   const loss_part_t point =
       loss_part(head->loss, &head->params, head->outputs, loss_point(head->loss, &head->params));
-  const float *z = tape_output(thread->tape, 0) + point.first;
-  for (int64_t i = 0; i < draw->model->features.encoded; i++) thread->values[i] = (double)z[i];
+  memcpy(thread->outputs, tape_output(thread->tape, 0), (size_t)head->outputs * sizeof *thread->outputs);
+  if (head->loss->predict != NULL) head->loss->predict(&head->params, head->outputs, thread->outputs);
+  for (int64_t i = 0; i < draw->model->features.encoded; i++)
+    thread->values[i] = (double)thread->outputs[point.first + i];
 }
 
 int64_t draw_row(const row_draw_t *draw, draw_thread_t *thread, uint64_t seed, int64_t row, double *out) {

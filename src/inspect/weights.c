@@ -127,7 +127,8 @@ static bool is_line(const model_t *model) {
   const features_t *features = &model->features;
   return settings->model.n_layers == 1 && settings->model.layers[0].kind == LAYER_DENSE &&
          strcmp(settings->model.layers[0].activation, "identity") == 0 && model->objective.n == 1 &&
-         loss_is_regression(model->objective.heads[0].loss) && features->basis.kind == NULL &&
+         loss_is_regression(model->objective.heads[0].loss) &&
+         model->objective.heads[0].loss->predict == NULL && features->basis.kind == NULL &&
          features->source == NULL && features->fill == NULL && features->n_lookups == 0 &&
          features->steps <= 1 && graph_outputs(model->graph) == model->objective.targets;
 }

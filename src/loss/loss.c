@@ -48,6 +48,18 @@ static const loss_t loss_table[] = {
      SCORES_AS(density, "log_density"), .layer = LAYER_GAUSSIANS},
 };
 
+/* What binary_cross_entropy is if the targets are the features: numbers from 0 to 1 instead of classes, so
+ * predictions are in units of the features, and have errors instead of an accuracy. */
+static const loss_t shares = {.name = "binary_cross_entropy",
+                              .meaning = "of features from 0 to 1",
+                              .target = TARGET_VALUES,
+                              .evaluate = loss_bce,
+                              .reference = loss_bce_reference,
+                              .high = 1,
+                              .predict = loss_bce_predict,
+                              .slope = loss_bce_slope,
+                              .prediction = "prediction"};
+
 bool loss_choice(size_t i, choice_t *out) {
   if (i >= sizeof loss_table / sizeof loss_table[0]) return false;
   *out = (choice_t){.name = loss_table[i].name, .meaning = loss_table[i].meaning};
@@ -57,6 +69,14 @@ bool loss_choice(size_t i, choice_t *out) {
 const loss_t *loss_find(const char *name) {
   int i = choice_find(loss_choice, name);
   return i < 0 ? NULL : &loss_table[i];
+}
+
+const loss_t *loss_of_features(const loss_t *loss) {
+  return loss->evaluate == loss_bce ? &shares : loss;
+}
+
+bool loss_takes_shares(const loss_t *loss) {
+  return loss == &shares;
 }
 
 loss_params_t loss_params(const loss_settings_t *settings) {

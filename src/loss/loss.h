@@ -56,6 +56,10 @@ typedef struct {
 
 const loss_t *loss_find(const char *name);
 bool loss_choice(size_t i, choice_t *out);
+/* The same loss for targets that are the features (data.targets: x). */
+const loss_t *loss_of_features(const loss_t *loss);
+/* Whether the features must be numbers from 0 to 1 for it. */
+bool loss_takes_shares(const loss_t *loss);
 
 /* Extracts the parameters from the settings. Borrows their lists. */
 loss_params_t loss_params(const loss_settings_t *settings);

@@ -110,6 +110,7 @@ static ls_status fill_head(objective_t *objective, const settings_t *all, size_t
   const loss_settings_t *settings = &all->losses[i];
   *head = (head_t){
       .loss = loss_find(settings->name), .params = loss_params(settings), .weight = settings->weight};
+  if (objective->of_x) head->loss = loss_of_features(head->loss);
   if (strcmp(settings->head, "auto") == 0)
     snprintf(head->name, sizeof head->name, "head%zu", i + 1);
   else
@@ -157,6 +158,7 @@ static ls_status choose_columns(objective_t *objective, const settings_t *settin
 
 int64_t objective_strata(const settings_t *settings) {
   int64_t column = 0;
+  if (settings_targets_are_x(settings)) return STRATA_NONE;
   for (size_t i = 0; i < settings->n_losses; i++) {
     const loss_settings_t *own = &settings->losses[i];
     const loss_t *loss = loss_find(own->name);
@@ -184,7 +186,7 @@ static ls_status check_features(const settings_t *settings, const objective_t *o
     if (!loss_is_regression(loss) || loss->fixed_units)
       return error_set(error, LS_BAD_SETTINGS,
                        "%s: %s compares with %s, and with data.targets: x the targets are the features: take "
-                       "a loss of numbers, as mse",
+                       "a loss of numbers, as mse, or of numbers from 0 to 1, binary_cross_entropy",
                        key, loss->name, loss->is_classification ? "classes" : "counts");
     if (names_targets(&settings->losses[h]))
       return error_set(

@@ -51,10 +51,10 @@ enum { SAMPLE_ROWS = 1024, BLOCK_ROWS = 128, STEPS = 1000 };
 /* What a rank finds, and then what all found. */
 typedef struct {
   double rows, losses[MOST_HEADS]; /* of the sample: rows, and sums of losses of outputs 0 */
-  double low, high;                /* of the column of targets that is looked at */
+  double low, high; /* of the column of targets that is looked at; of all features, if they are the targets */
 } finding_t;
 
-/* The losses of outputs 0 on the first rows of this rank. */
+/* The losses of outputs 0 on the first rows of this rank, and the range of features that are targets. */
 static ls_status sum_losses(const objective_t *objective, const gather_t *gather, finding_t *finding,
                             ls_error *error) {
   arena_t arena = {0};
@@ -79,6 +79,10 @@ static ls_status sum_losses(const objective_t *objective, const gather_t *gather
     const target_t target = gather_target(gather, objective->has_labels, rows, n, &room);
     objective_evaluate(objective, n, zeros, target, NULL, sums);
     for (size_t h = 0; h < objective->n; h++) finding->losses[h] += sums[h];
+    for (int64_t i = 0; i < n * train->width && train->y_is_x; i++) {
+      finding->low = fmin(finding->low, (double)values[i]);
+      finding->high = fmax(finding->high, (double)values[i]);
+    }
     finding->rows += (double)n;
   }
   parts_end(train);
@@ -119,13 +123,13 @@ done:
 }
 
 /* Whether there is something to say; the same on every rank. */
-static bool advise_of_range(const reach_t *range, const finding_t *finding, const log_t *log) {
+static bool advise_of_range(const reach_t *range, const finding_t *finding, bool of_x, const log_t *log) {
   if (finding->low >= range->low && finding->high <= range->high) return false;
   log_warn(log,
            "model.layers: targets, as the loss takes them, lie between %g and %g, but %s at the end of the "
-           "network gives numbers from %g to %g: leave %s out, or scale the targets into this range "
-           "(data.target_scaling)",
-           finding->low, finding->high, range->name, range->low, range->high, range->name);
+           "network gives numbers from %g to %g: leave %s out, or scale the %s into this range (data.%s)",
+           finding->low, finding->high, range->name, range->low, range->high, range->name,
+           of_x ? "features" : "targets", of_x ? "scaling" : "target_scaling");
   return true;
 }
 
@@ -152,7 +156,7 @@ static ls_status advise_of_targets(world_t *world, const settings_t *settings, c
     finding_t finding = {0};
     find_range(train, head->first_target + c, may_round, &finding); /* not scaled: rounding alone differs */
     TRY(share(world, &finding, error));
-    may_miss = may_miss && !advise_of_range(range, &finding, log);
+    may_miss = may_miss && !advise_of_range(range, &finding, false, log);
     may_round = may_round && !advise_of_precision(&finding, log);
   }
   return LS_OK;
@@ -179,7 +183,7 @@ static void advise_of_copies(const world_t *world, const settings_t *settings, c
 
 ls_status advise(world_t *world, const settings_t *settings, const objective_t *objective,
                  const gather_t *train, const log_t *log, double *zero_loss, ls_error *error) {
-  finding_t finding = {0};
+  finding_t finding = {.low = INFINITY, .high = -INFINITY};
   const reach_t *range = last_range(settings);
   advise_of_steps(&settings->train, train->split->partition, log);
   advise_of_copies(world, settings, log);
@@ -187,8 +191,11 @@ ls_status advise(world_t *world, const settings_t *settings, const objective_t *
   TRY(share(world, &finding, error));
   *zero_loss = objective_total(objective, finding.losses) / finding.rows;
   for (size_t h = 0; h < objective->n; h++) {
-    if (range != NULL) advise_of_logits(&objective->heads[h], range, log);
-    TRY(advise_of_targets(world, settings, &objective->heads[h], train->split, log, error));
+    const head_t *head = &objective->heads[h];
+    if (range != NULL) advise_of_logits(head, range, log);
+    if (range != NULL && objective->of_x && head->loss->predict == NULL)
+      advise_of_range(range, &finding, true, log);
+    TRY(advise_of_targets(world, settings, head, train->split, log, error));
   }
   return LS_OK;
 }

@@ -7,6 +7,7 @@
 #include "data/split_walk.h"
 #include "data/stream.h"
 #include "features/features_fit.h"
+#include "features/unit_range.h"
 #include "train/advice.h"
 #include "run/data_check.h"
 
@@ -101,6 +102,8 @@ ls_status trainer_load_data(trainer_t *trainer, ls_error *error) {
   TRY(make_scalers(trainer, error));
   TRY(training_look_at_columns(trainer, error));
   TRY(trainer_agree(trainer, scale_targets(trainer, error), error));
+  TRY(unit_range_check(trainer->world, &trainer->data.dataset->train, &trainer->data.features,
+                       &trainer->objective, trainer->settings->data.file, error));
   return weigh_rows(trainer, error);
 }
 

@@ -72,6 +72,8 @@ def cases(program):
                     "train": train or {}}
         if target:
             settings["data"]["target_scaling"] = target
+        if y is None:
+            del settings["data"]["y"]
         return settings
 
     classes = dict(y="classes", loss="cross_entropy", target=None)
@@ -137,6 +139,9 @@ def cases(program):
     found["embeddings-ensemble"] = case(x="mixed", train={"members": 2})
     found["only-embeddings"] = case(x="mixed", data={"basis": "none"}, model={"embeddings": {"columns": {1: 4, 5: 2}}})
     found["window"] = case(x="series", y="series", outputs=6, data={"window": {"length": 8, "horizon": 3}})
+    shares = dict(y=None, loss="binary_cross_entropy", outputs=COLUMNS, target=None, scaling="minmax", data={"targets": "x"})
+    found["features-as-targets"] = case(**shares)
+    found["features-as-targets-ensemble"] = case(**shares, train={"members": 2})
     found["temperature"] = dict(case(**classes), temperature=2.5)
     found["temperature-ensemble"] = dict(case(**classes, train={"members": 2}), temperature=0.7)
     found["temperature-ensemble-bits"] = dict(case(**losses["binary_cross_entropy"], train={"members": 2}), temperature=3)

@@ -53,11 +53,13 @@ def run(directory, *words):
     subprocess.run([lockstep, *words], check=True, cwd=directory, capture_output=True)
 
 
-def replay(model_path):
+def replay(model_path, inputs_of, error):
+    """The losses of the first steps; error(outputs, inputs) is that of each value of a row."""
     with h5py.File(model_path) as model:
         arrays = [torch.tensor(model[f"parameters/dense{i}/{kind}"][()].astype(float), requires_grad=True)
                   for i in range(1, 5) for kind in ("weight", "bias")]
     x = torch.tensor(np.loadtxt(here / "features.csv", delimiter=",").astype(np.float32).astype(float))
+    x = inputs_of(x)
     optimizer, losses = torch.optim.Adam(arrays, lr=0.01), []
     dense = lambda i, z: z @ arrays[2 * i].T + arrays[2 * i + 1]
     for step in range(STEPS):
@@ -68,7 +70,7 @@ def replay(model_path):
         mean, log_variance = dense(1, hidden).chunk(2, dim=1)
         code = Normal(mean, torch.exp(log_variance / 2))
         outputs = dense(3, torch.tanh(dense(2, mean + code.scale * noise)))
-        loss = (((outputs - inputs) ** 2).mean(1) + 0.002 * hidden.abs().sum(1) + 0.01 * (hidden**2).sum(1)
+        loss = (error(outputs, inputs).mean(1) + 0.002 * hidden.abs().sum(1) + 0.01 * (hidden**2).sum(1)
                 + 0.05 * kl_divergence(code, Normal(0.0, 1.0)).sum(1)).mean()
         losses.append(loss.item())
         optimizer.zero_grad()
@@ -80,8 +82,18 @@ def replay(model_path):
 with tempfile.TemporaryDirectory() as place:
     run(place, "import", "--train", here / "features.csv", here / "labels.csv", "variational.h5")
     run(place, "train", here / "variational.yaml", "train.epochs=0")
-    figures = replay(f"{place}/runs/variational/model.h5")
-lines = [", ".join(f"{v:.17g}" for v in figures[i:i + 4]) for i in range(0, len(figures), 4)]
+    path = f"{place}/runs/variational/model.h5"
+    squares = replay(path, lambda x: x, lambda z, t: (z - t) ** 2)
+    minmax = lambda x: (x - x.min(0).values) / (x.max(0).values - x.min(0).values)
+    shares = replay(path, minmax, lambda z, t: torch.nn.functional.binary_cross_entropy_with_logits(z, t, reduction="none"))
+
+
+def table(name, figures):
+    lines = [", ".join(f"{v:.17g}" for v in figures[i:i + 4]) for i in range(0, len(figures), 4)]
+    return f"static const double {name}[] = {{\n    " + ",\n    ".join(lines) + ",\n};\n"
+
+
 (here / "variational.h").write_text(
-    "/* Losses of the first steps, by variational.py with PyTorch in float64. */\n/* clang-format off */\n"
-    "static const double variational[] = {\n    " + ",\n    ".join(lines) + ",\n};\n")
+    "/* Losses of the first steps, by variational.py with PyTorch in float64: with mse, and with binary_cross_entropy of\n"
+    " * features that are scaled to [0, 1]. */\n/* clang-format off */\n"
+    + table("variational", squares) + table("variational_shares", shares))

@@ -51,6 +51,51 @@ Test(autoencoder, has_targets_in_original_units_and_the_same_bits_on_any_layout)
   compare_with_numpy("streamed");
 }
 
+#define SHARES                                                                                               \
+  "loss=binary_cross_entropy 'data.scaling={name: minmax, range: [0, 1], columns: {1: one_hot}}' "
+
+/* Features from 0 to 1 are no classes: predictions and errors are in their units. */
+Test(autoencoder, with_binary_cross_entropy_rebuilds_features_from_0_to_1) {
+  static const char layers[] =
+      "'model.layers=[{dense: {units: 6, activation: tanh}}, dense: 4, sample: 0.01, "
+      "{dense: {units: 6, activation: tanh}}, dense: 8]' ";
+  double first = 0;
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  configure("");
+  run_well(ALONE, "train code.yaml name=alone " SHARES "%s", layers);
+  compare_with_numpy("alone");
+  const outcome_t alone = outcome_of("alone");
+  run_well(3, "train code.yaml name=streamed data.memory_limit=64KB " SHARES "%s", layers);
+  cr_expect_str_eq(alone.checksum, outcome_of("streamed").checksum, "streamed on three ranks");
+  run_well(ALONE, "sample runs/alone --rows 20 --out drawn.csv");
+  const char *line = strchr(file_text("drawn.csv"), '\n');
+  for (int row = 0; row < 20; row++, line = strchr(line + 1, '\n'))
+    cr_expect(line[1] == ',' ||
+                  (sscanf(line, "%lf,", &first) == 1 && first > 1.6e9 - 41 && first < 1.6e9 + 41),
+              "row %d: %.60s", row, line);
+  for (int ranks = 0; ranks < 3; ranks += 2) {
+    const result_t result = run(ranks, "train code.yaml name=far loss=binary_cross_entropy");
+    cr_expect(result.code == 3 && strstr(result.err, "needs features from 0 to 1") != NULL, "%d %s",
+              result.code, result.err);
+  }
+}
+
+Test(autoencoder, warns_of_outputs_that_cannot_reach_the_features) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  configure("checkpoint: {every: never}");
+  const char *end =
+      "'model.layers=[{dense: {units: 6, activation: tanh}}, {dense: {units: 8, activation: sigmoid}}]'";
+  result_t result = run_well(2, "train code.yaml %s", end);
+  cr_expect_not_null(strstr(result.err, "scale the features into this range (data.scaling)"), "%s",
+                     result.err);
+  result = run_well(
+      ALONE,
+      "train code.yaml loss=mse 'data.scaling={name: minmax, range: [0, 1], columns: {1: one_hot}}' %s", end);
+  cr_expect_null(strstr(result.err, "model.layers: "), "%s", result.err);
+  result = run_well(ALONE, "train code.yaml " SHARES "%s", end);
+  cr_expect_not_null(strstr(result.err, "applies the sigmoid itself"), "%s", result.err);
+}
+
 Test(autoencoder, takes_what_comes_before_basis_functions) {
   if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
   configure("");
@@ -128,7 +173,6 @@ Test(autoencoder, refuses_what_makes_no_sense_in_words) {
   if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
   configure("");
   refuses("loss=cross_entropy", "compares with classes");
-  refuses("loss=binary_cross_entropy", "compares with classes");
   refuses("loss=poisson_nll", "compares with counts");
   refuses("'loss={name: mse, targets: [0]}'", "loss.targets");
   refuses("data.y=train/answer", "data.y: has no effect");
