@@ -11,7 +11,8 @@
 enum { DRAW_COMPONENT, DRAW_NORMALS };
 
 struct draw_thread {
-  double *values;         /* (codes + values of an encoded row) */
+  double *values;         /* (the more of codes and inputs; then values of an encoded row) */
+  double *row;            /* (values of an encoded row), behind them */
   float *outputs;         /* of a decoder */
   graph_worker_t *worker; /* of a decoder */
   tape_t *tape;
@@ -133,8 +134,10 @@ static ls_status make(row_draw_t *draw, ls_error *error) {
   else
     TRY(make_components(draw, error));
   if (model->features.steps > 1)
-    return error_set(error, LS_BAD_SETTINGS, "rows of the model are windows: they are not drawn");
-  return restore_create(&model->features, &draw->restore, error);
+    return error_set(error, LS_BAD_SETTINGS,
+                     "data.window: the model describes windows, and steps of a series cannot be put together "
+                     "from windows that are drawn one by one: rows are drawn from a model of rows");
+  return restore_create(&model->features, draw->decoder > 0, &draw->restore, error);
 }
 
 ls_status draw_create(const model_t *model, row_draw_t **out, ls_error *error) {
@@ -171,8 +174,10 @@ static ls_status make_thread(const row_draw_t *draw, draw_thread_t *thread, ls_e
   const graph_t *graph = draw->model->graph;
   const size_t codes = (size_t)graph_node_width(graph, draw->decoder);
   const size_t encoded = (size_t)draw->model->features.encoded;
-  thread->values = malloc((codes + encoded) * sizeof *thread->values);
+  const size_t seen = codes > encoded ? codes : encoded; /* codes of node 0 are the inputs */
+  thread->values = malloc((seen + encoded) * sizeof *thread->values);
   if (thread->values == NULL) return error_set(error, LS_NO_MEMORY, "no memory to draw rows");
+  thread->row = thread->values + seen;
   if (draw->decoder == 0) return LS_OK;
   thread->outputs = malloc((size_t)graph_outputs(graph) * sizeof *thread->outputs);
   if (thread->outputs == NULL) return error_set(error, LS_NO_MEMORY, "no memory to draw rows");
@@ -258,6 +263,6 @@ int64_t draw_row(const row_draw_t *draw, draw_thread_t *thread, uint64_t seed, i
     random_normal(&stream, (size_t)draw->inputs, thread->values);
     shape(draw, component, thread->values);
   }
-  restore_row(&draw->restore, thread->values, out);
+  restore_row(&draw->restore, thread->values, thread->row, out);
   return component;
 }

@@ -287,6 +287,25 @@ void basis_set_components(basis_t *basis, const double *mean, const double *vect
   basis->is_fitted = true;
 }
 
+bool basis_goes_back(const basis_t *basis) {
+  return basis->origin != NULL;
+}
+
+/* Column p of the centres is v_p / d_p with |v_p| = 1, and the score is that of v_p, divided by d_p. So
+ * v_p d_p is the column over the square of its length. */
+void basis_go_back(const basis_t *basis, const double *phi, double *x) {
+  for (int64_t i = 0; i < basis->inputs; i++) x[i] = (double)basis->origin[i];
+  for (int64_t p = 0; p < basis->outputs; p++) {
+    double square = 0;
+    for (int64_t i = 0; i < basis->inputs; i++) {
+      const double c = (double)basis->centres[i * basis->outputs + p];
+      square += c * c;
+    }
+    for (int64_t i = 0; i < basis->inputs && square > 0; i++)
+      x[i] += phi[p] * (double)basis->centres[i * basis->outputs + p] / square;
+  }
+}
+
 void basis_free(basis_t *basis) {
   arena_free(&basis->arena);
   *basis = (basis_t){0};

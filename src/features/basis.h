@@ -59,6 +59,10 @@ void basis_set_centres(basis_t *basis, const float *rows);
 bool basis_needs_components(const basis_t *basis);
 /* mean (inputs); vectors (outputs, inputs), of which vector p is divided by divisors[p]; NULL: by 1. */
 void basis_set_components(basis_t *basis, const double *mean, const double *vectors, const double *divisors);
+/* Whether there is a way back from phi: for principal components, to the row that the scores stand for. */
+bool basis_goes_back(const basis_t *basis);
+/* x (inputs) = origin + sum of phi_p v_p of the directions v_p, phi (outputs). */
+void basis_go_back(const basis_t *basis, const double *phi, double *x);
 void basis_free(basis_t *basis);
 
 /* ---- computing: phi is built in place, from pieces of the features ---- */

@@ -1,13 +1,16 @@
 #include "features/restore.h"
 
 #include <math.h>
+#include <string.h>
 
-ls_status restore_create(const features_t *features, restore_t *out, ls_error *error) {
+ls_status restore_create(const features_t *features, bool is_encoded, restore_t *out, ls_error *error) {
   restore_t restore = {.features = features};
-  if (features->basis.kind != NULL)
+  if (features->basis.kind != NULL && !is_encoded) restore.basis = &features->basis;
+  if (restore.basis != NULL && !basis_goes_back(restore.basis))
     return error_set(
         error, LS_BAD_SETTINGS,
-        "data.basis: there is no way from basis functions back to the row they were computed of");
+        "data.basis: there is no way from these basis functions back to the row they were computed "
+        "of: fit the features themselves (data.basis=none), or principal components (pca)");
   if (features->n_lookups > 0)
     return error_set(error, LS_BAD_SETTINGS,
                      "model.embeddings: there is no way back from a vector between those of two categories");
@@ -21,9 +24,13 @@ void restore_free(restore_t *restore) {
   *restore = (restore_t){0};
 }
 
-void restore_row(const restore_t *restore, double *x, double *row) {
+void restore_row(const restore_t *restore, const double *phi, double *x, double *row) {
   const features_t *features = restore->features;
   double best = 0;
+  if (restore->basis != NULL)
+    basis_go_back(restore->basis, phi, x);
+  else if (x != phi)
+    memcpy(x, phi, (size_t)features->encoded * sizeof *x);
   scaler_invert(&restore->scaler, 0, features->encoded, x);
   for (int64_t i = 0; i < features->encoded; i++) {
     const int64_t c = features->source != NULL ? features->source[i] : i;

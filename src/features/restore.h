@@ -8,15 +8,18 @@
 
 typedef struct {
   const features_t *features; /* borrowed */
+  const basis_t *basis;       /* to be undone first, or NULL; borrowed */
   scaler_t scaler;            /* of the values of an encoded row */
 } restore_t;
 
-/* LS_BAD_SETTINGS for features that have no way back: basis functions, and categories that become vectors.
- * *out is caller-owned (restore_free), untouched on failure. Not collective. */
-ls_status restore_create(const features_t *features, restore_t *out, ls_error *error);
+/* From what a network sees, or, if `is_encoded`, from what comes before its basis functions. LS_BAD_SETTINGS
+ * for features that have no way back: basis functions but principal components, and categories that become
+ * vectors. *out is caller-owned (restore_free), untouched on failure. Not collective. */
+ls_status restore_create(const features_t *features, bool is_encoded, restore_t *out, ls_error *error);
 void restore_free(restore_t *restore);
 
-/* row (columns of features) from the network's inputs x (inputs), which are used up. Thread-safe. */
-void restore_row(const restore_t *restore, double *x, double *row);
+/* row (columns of features) from phi (inputs, or encoded). x (encoded) is memory, which may be phi if that is
+ * encoded. Thread-safe. */
+void restore_row(const restore_t *restore, const double *phi, double *x, double *row);
 
 #endif

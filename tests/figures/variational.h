@@ -1,5 +1,5 @@
-/* Losses of the first steps, by variational.py with PyTorch in float64: with mse, and with binary_cross_entropy of
- * features that are scaled to [0, 1]. */
+/* Losses of the first steps, by variational.py with PyTorch in float64: with mse, and with
+ * binary_cross_entropy of features that are scaled to [0, 1]. */
 /* clang-format off */
 static const double variational[] = {
     1.3595735164764757, 1.2974879208113084, 1.1613041110950195, 1.2370051571846603,

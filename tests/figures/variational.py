@@ -94,6 +94,6 @@ def table(name, figures):
 
 
 (here / "variational.h").write_text(
-    "/* Losses of the first steps, by variational.py with PyTorch in float64: with mse, and with binary_cross_entropy of\n"
-    " * features that are scaled to [0, 1]. */\n/* clang-format off */\n"
+    "/* Losses of the first steps, by variational.py with PyTorch in float64: with mse, and with\n"
+    " * binary_cross_entropy of features that are scaled to [0, 1]. */\n/* clang-format off */\n"
     + table("variational", squares) + table("variational_shares", shares))

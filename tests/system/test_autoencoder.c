@@ -67,6 +67,9 @@ Test(autoencoder, with_binary_cross_entropy_rebuilds_features_from_0_to_1) {
   const outcome_t alone = outcome_of("alone");
   run_well(3, "train code.yaml name=streamed data.memory_limit=64KB " SHARES "%s", layers);
   cr_expect_str_eq(alone.checksum, outcome_of("streamed").checksum, "streamed on three ranks");
+  run_well(ALONE, "train code.yaml name=basis data.basis=polynomial " SHARES "%s", layers);
+  run_well(ALONE, "sample runs/basis --rows 3 --out drawn.csv"); /* targets are what comes before the basis */
+  cr_expect_not_null(strstr(file_text("drawn.csv"), "1.6"), "%s", file_text("drawn.csv"));
   run_well(ALONE, "sample runs/alone --rows 20 --out drawn.csv");
   const char *line = strchr(file_text("drawn.csv"), '\n');
   for (int row = 0; row < 20; row++, line = strchr(line + 1, '\n'))

@@ -223,3 +223,30 @@ Test(density, mistakes_have_messages) {
   const result_t result = run_well(ALONE, "density moons.yaml 'density.bandwidth=[0.01, 0.02]'");
   cr_expect_not_null(strstr(result.err, "is the largest of those that were tried"), "%s", result.err);
 }
+
+enum { DRAWN = 40, TRAINING = 240 };
+
+/* With narrow kernels around rows, a drawn row is nearly one of them: also on the way back from principal
+ * components, and if there are as many of them as features. */
+Test(density, rows_come_back_from_principal_components) {
+  float rows[2 * TRAINING], drawn[2 * DRAWN];
+  static const char *const whiten[] = {"true", "false"};
+  read_floats("moons.h5", "train/x", TRAINING, rows);
+  for (int i = 0; i < 2; i++) {
+    run_well(
+        ALONE,
+        "density moons.yaml --replace density.bandwidth=0.0001 'data.basis={name: pca, size: 2, whiten: %s}'",
+        whiten[i]);
+    run_well(2, "sample moons --rows %d --out drawn.h5", DRAWN);
+    read_floats("drawn.h5", "x", DRAWN, drawn);
+    for (int d = 0; d < DRAWN; d++) {
+      double least = INFINITY;
+      for (int r = 0; r < TRAINING; r++)
+        least = fmin(
+            least, hypot((double)(drawn[2 * d] - rows[2 * r]), (double)(drawn[2 * d + 1] - rows[2 * r + 1])));
+      cr_expect_lt(least, 1e-3, "whiten %s, row %d", whiten[i], d);
+    }
+  }
+  run_well(ALONE, "density moons.yaml --replace density.bandwidth=0.1 data.basis=polynomial");
+  expect_refused(2, "sample moons --rows 3 --out none.csv", "principal components (pca)");
+}
