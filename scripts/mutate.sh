@@ -130,9 +130,10 @@ say() {
 # The first complaint in a log, in one line: the place and the words of an assertion, or the first line after the name of a test
 # that has failed.
 complaint_in() {
-  awk '/^\[----\] .*Assertion Failed/ { sub(/^\[----\] /, ""); sub(/ Assertion Failed/, ""); place = $0 " "; next }
+  awk '{ gsub(/\.\.\/\.\.\//, "") }
+       /^\[----\] .*Assertion Failed/ { sub(/^\[----\] /, ""); sub(/ Assertion Failed/, ""); place = $0 " "; next }
        /\*\*\*(Failed|Timeout|Exception)/ { has_failed = 1; next }
-       { sub(/^\[----\] */, ""), gsub(/\.\.\/\.\.\//, "") }
+       { sub(/^\[----\] */, "") }
        /^([.FEs]+|The stop time .*)$/ { next }
        has_failed && /[^-=[:space:]]/ { print substr(place $0, 1, 100); exit }' "$1" | tr '\t' ' '
 }
