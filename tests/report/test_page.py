@@ -21,7 +21,7 @@ import report_runs
 REPORT, PROGRAM = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
 sys.path.insert(0, str(pathlib.Path(REPORT).parent))
 
-from report import classes, contents, images  # noqa: E402
+from report import classes, clusters, contents, forecast, images, numbers  # noqa: E402
 from report.program import Program  # noqa: E402
 
 VOID = {"meta", "img", "br"}
@@ -92,6 +92,47 @@ class Page(html.parser.HTMLParser):
     def confusion(self, true, predicted):
         return {(a, b): int(n) for a, b, n in (re.fullmatch(rf"{true} (.*), {predicted} (.*): (\d+) \(.*\)", title).groups()
                 for title in self.titles if re.match(rf"{true} .*, {predicted} ", title))}
+
+
+def answer(loss=None, truth=None, columns=None, **values):
+    """What a head says, as the page has it."""
+    return argparse.Namespace(head=argparse.Namespace(loss=loss), truth=np.array(truth), columns=columns, names=None,
+                              values={name: np.array(array) for name, array in values.items()})
+
+
+class ByHand(unittest.TestCase):
+    """Figures whose values are known without a program."""
+
+    def test_recall_is_of_true_rows_and_precision_of_called_ones(self):
+        page = Page(str(classes.per_class(np.array([[5, 1], [2, 8]]), ["a", "b"])))
+        self.assertEqual(page.rows[1:], [["b", "10", "80.00%", "88.89%"], ["a", "6", "83.33%", "71.43%"]])
+
+    def test_lead_is_over_the_best_other_score(self):
+        losses, lead, chosen = classes.losses_of(answer(truth=[0, 1], score=[[3.0, 1, 2], [5, 1, 0]], **{"class": [0, 0]}))
+        self.assertEqual((list(losses), list(lead), list(chosen)), ([-1, 4], [1, -4], [0, 0]))
+        losses, lead, _ = classes.losses_of(answer(truth=[1, 0], score=[[2.0], [-1]], **{"class": [1, 0]}))
+        self.assertEqual((list(losses), list(lead)), ([-2, -1], [2, 1]))
+
+    def test_ranges_are_two_deviations_or_the_outer_quantiles(self):
+        low, high, _ = numbers.reach(answer(prediction=[[1.0]], std=[[0.5]]))
+        self.assertEqual((low[0, 0], high[0, 0]), (0, 2))
+        three = answer(**{"quantile_0.9": [[9.0]], "quantile_0.4": [[4.0]], "quantile_0.05": [[1.0]]})
+        low, high, _ = numbers.reach(three)
+        self.assertEqual((low[0, 0], high[0, 0], numbers.central(three)[0, 0]), (1, 9, 4))
+
+    def test_forecasts_without_a_model(self):
+        window = argparse.Namespace(first_row=5, horizon=3, season=2, targets=np.arange(5.0, 25).reshape(-1, 1))
+        rows = argparse.Namespace(window=window, numbers=np.array([10, 20]))
+        found = forecast.baselines(rows, answer(columns=[0]), 0)
+        self.assertEqual(found["persistence"].tolist(), [[9, 9, 9], [19, 19, 19]])
+        self.assertEqual(found["seasonal naive"].tolist(), [[8, 9, 8], [18, 19, 18]])
+
+    def test_unusual_rows_are_far_or_improbable(self):
+        view = argparse.Namespace(rows=argparse.Namespace(numbers=[4, 5, 6]))
+        far = answer("distortion", distance=[[1.0], [3], [2]], cluster=[0, 1, 2])
+        self.assertEqual(Page(str(clusters.unusual(view, far))).rows[1], ["5", "1", "3"])
+        improbable = answer("density", log_density=[[1.0], [3], [-2]], cluster=[0, 1, 2])
+        self.assertEqual(Page(str(clusters.unusual(view, improbable))).rows[1][:2], ["6", "2"])
 
 
 class Report(unittest.TestCase):

@@ -10,13 +10,24 @@ import tempfile
 import unittest
 from xml.etree import ElementTree
 
-SCRIPT, PROGRAM = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
+import numpy as np
 
+SCRIPT, PROGRAM = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
+sys.path.insert(0, str(pathlib.Path(SCRIPT).parent))
+
+import labels  # noqa: E402
 
 DIGITS = pathlib.Path("/usr/lib/python3/dist-packages/sklearn/datasets/data/digits.csv.gz")
 
 
 class Labels(unittest.TestCase):
+    def test_labelled_rows_are_as_many_of_each_class(self):
+        y = np.random.default_rng(3).integers(0, 10, 700)
+        rows = labels.choose(y, 50, 1)
+        self.assertEqual(np.bincount(y[rows], minlength=10).tolist(), [5] * 10)
+        self.assertEqual(len(set(rows)), 50)
+        self.assertNotEqual(set(rows), set(labels.choose(y, 50, 2)))
+
     @unittest.skipUnless(DIGITS.exists(), "no data sets of scikit-learn here")
     def test_points_table_and_picture(self):
         with tempfile.TemporaryDirectory() as place:
