@@ -26,6 +26,7 @@ from exchange.evaluate import evaluate  # noqa: E402
 from exchange.steps import Steps  # noqa: E402
 
 TOLERANCE = 1e-6
+ROUNDING = 1e-5  # that of float32 is less; more is another network, also in float64
 
 
 def run_npz(path, x):
@@ -108,7 +109,7 @@ for number, place in enumerate(PLACES):
             continue
         exact = evaluate(STEPS, rows_of(place, STEPS), exact=True)[output["name"]]
         rounding = float(np.max(np.abs(exact - wanted)) / max(np.max(np.abs(wanted)), 1e-30))
-        failed += not off <= 2 * rounding
+        failed += not off <= 2 * rounding or not rounding <= ROUNDING
         print(f"{place}: {output['name']} is off by {off:.1e}, and rounding by {rounding:.1e}")
     back = f"{place}/back_{FORMAT}.h5"
     module.read(path).write_model(back)
