@@ -82,6 +82,32 @@ ends "a wrong setting" 2 'learning_rate'
 launch diverges optimizer.learning_rate=1e30
 ends "a run that diverges" 1 'again without a new checkpoint'
 
+# As many ranks as the hosts have slots. The launcher here only says its words.
+printf 'localhost slots=2\nb slots=3\n# no host\nc slots=5\nd\n' >hosts
+cat >saying <<'END'
+#!/usr/bin/env bash
+echo "words: $*"
+exit 3
+END
+chmod +x saying
+LOCKSTEP_OPTIONS='' LOCKSTEP_MPIRUN=$place/saying "$root/scripts/launch.sh" --hostfile hosts run.yaml >out 2>&1 &
+child=$!
+ends "hosts of a file" 3 'words: -hosts localhost:2,b:3,c:5,d:1 -n 11 '
+
+# A signal that the ranks have no time to follow: the exit code is the launcher's.
+cat >deaf <<'END'
+#!/usr/bin/env bash
+trap 'asked=yes' USR1
+: >hears
+until [[ -n ${asked:-} ]]; do sleep 0.1; done
+sleep 0.5
+END
+chmod +x deaf
+LOCKSTEP_MPIRUN=$place/deaf launch deaf
+until [[ -e hears ]]; do sleep 0.1; done
+kill -TERM "$child"
+wait "$child" || fail "a run that ends while it is asked to stop: exit code $?"$'\n'"$(cat out)"
+
 launch stopped train.epochs=100000
 pid=$(rank_of stopped)
 kill -TERM "$child" # a job in the background of a script ignores SIGINT
