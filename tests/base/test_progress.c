@@ -46,6 +46,22 @@ Test(progress, line_fits_into_the_terminal) {
   expect(&epoch, 10, "epoch 3/2");
 }
 
+/* More may be done than was announced: a file that grows while it is read. */
+Test(progress, bar_ends_where_it_is_full) {
+  const progress_figures_t beyond = {
+      .what = "reading", .done = 9, .total = 4, .loss = NAN, .rate = NAN, .eta = NAN};
+  const progress_figures_t full = {
+      .what = "reading", .done = 4, .total = 4, .loss = NAN, .rate = NAN, .eta = NAN};
+  char line[PROGRESS_LINE], other[PROGRESS_LINE];
+  for (int width = 12; width < 90; width++) {
+    progress_format(&beyond, width, line, sizeof line);
+    progress_format(&full, width, other, sizeof other);
+    cr_expect_eq(strchr(line, '[') == NULL ? 0 : strcspn(strchr(line, '['), "]"),
+                 strchr(other, '[') == NULL ? 0 : strcspn(strchr(other, '['), "]"), "%s\n%s", line, other);
+    cr_expect_lt((int)strlen(line), width, "%d: %s", width, line);
+  }
+}
+
 /* Whatever the figures, and however narrow the terminal, the last column stays free. */
 Test(progress, no_line_is_longer_than_the_terminal) {
   progress_figures_t all[] = {

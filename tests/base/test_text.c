@@ -64,6 +64,36 @@ Test(text, numbers_are_whole_texts) {
   cr_expect(text_double("-inf", &value) && isinf(value));
 }
 
+/* Powers of 1000 and of 1024, in either case; what is written is the largest unit without a rest. */
+Test(text, sizes_have_units) {
+  static const struct {
+    const char *text;
+    double bytes;
+    const char *written;
+  } sizes[] = {{"7B", 7, "7B"},
+               {"3 kb", 3e3, "3KB"},
+               {"2.5MB", 2.5e6, "2500KB"},
+               {"12mb", 12e6, "12MB"},
+               {"1.5GB", 1.5e9, "1500MB"},
+               {"2 TB", 2e12, "2TB"},
+               {"3KiB", 3 * 1024.0, "3KiB"},
+               {"1.5 MiB", 1.5 * 1048576, "1536KiB"},
+               {"5MiB", 5 * 1048576.0, "5MiB"},
+               {"2GiB", 2147483648.0, "2GiB"},
+               {"1tib", 1099511627776.0, "1TiB"}};
+  static const char *const bad[] = {"", "7", "MB", "-1MB", "1 XB", "1MBs", "1e3MB"};
+  char written[32];
+  double bytes = 0;
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    cr_assert(text_bytes(sizes[i].text, &bytes), "%s", sizes[i].text);
+    cr_expect_eq(bytes, sizes[i].bytes, "%s: %g", sizes[i].text, bytes);
+    text_write_bytes((int64_t)bytes, written, sizeof written);
+    cr_expect_str_eq(written, sizes[i].written, "%s: %s", sizes[i].text, written);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    cr_expect_not(text_bytes(bad[i], &bytes), "%s", bad[i]);
+}
+
 Test(text, whole_numbers_know_their_range) {
   static const char *const bad[] = {
       "", "1.0", "1e3", " 1", "0x10", "9223372036854775808", "-9223372036854775809"};

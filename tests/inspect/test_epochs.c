@@ -108,11 +108,18 @@ Test(epochs, that_a_resumed_run_has_lost_do_not_count) {
   FILE *log = open_log();
   for (int e = 1; e <= 5; e++) put_epoch(log, e, 1000 + e);
   fputs("{\"event\": \"resume\", \"step\": 35, \"layout\": \"\"}\n", log); /* epochs 4 and 5 are gone */
-  put_epoch(log, 4, 2004);
+  fputs("{\"event\": \"epoch\", \"epoch\": 4, \"step\": 40, \"train_loss\": 77, \"seconds\": 9}\n", log);
+  fclose(log);
+  epochs_t epochs;
+  OK(epochs_read("runs/a", true, &epochs, error));
+  cr_assert_eq(epochs.n, 4);
+  cr_expect_eq(epochs_column(&epochs, "train_loss")[3], 77, "of the run that went on");
+  epochs_free(&epochs);
+  log = fopen("runs/a/log.jsonl", "a");
+  cr_assert_not_null(log);
   fputs("{\"event\": \"return\", \"step\": 49, \"to_step\": 20, \"reason\": \"copies differ\"}\n", log);
   put_epoch(log, 3, 3003);
   fclose(log);
-  epochs_t epochs;
   OK(epochs_read("runs/a", true, &epochs, error));
   expect_losses(&epochs, 3);
   cr_expect_eq(epochs.times[1], 1002);

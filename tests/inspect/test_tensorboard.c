@@ -21,6 +21,15 @@ Test(tensorboard, crc_is_that_of_castagnoli) {
   cr_expect_eq(tensorboard_crc("123456789", 9), 0xe3069283);
 }
 
+/* The checksum as records have it (tensorflow/core/lib/hash/crc32c.h): rotated to the right by 15 bits, plus
+ * a constant. */
+static void expect_checksum(const unsigned char *data, size_t n) {
+  const uint32_t crc = tensorboard_crc(data, n);
+  uint32_t found;
+  memcpy(&found, data + n, sizeof found);
+  cr_expect_eq(found, (crc >> 15 | crc << 17) + UINT32_C(0xa282ead8));
+}
+
 /* The data of the record at *at, whose length comes first; advances to the next. */
 static size_t take(const unsigned char *bytes, size_t n, size_t *at, const unsigned char **data) {
   uint64_t length;
@@ -29,6 +38,8 @@ static size_t take(const unsigned char *bytes, size_t n, size_t *at, const unsig
   *data = bytes + *at + 12;
   *at += 16 + length;
   cr_assert_leq(*at, n);
+  expect_checksum(*data - 12, 8);
+  expect_checksum(*data, (size_t)length);
   return (size_t)length;
 }
 

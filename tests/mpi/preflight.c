@@ -1,6 +1,7 @@
 /* What the ranks of a host need is their sum, whichever rank needs the most. */
 #include "host/preflight.h"
 
+#include "comm/world_impl.h"
 #include "mpi/check.h"
 #include "host/host.h"
 
@@ -35,6 +36,28 @@ static void expect(const world_t *world, const char *text, bool memory, bool sha
   CHECK((strstr(text, disk_words) != NULL) == (is_root && disk), "%s: %s", what, text);
 }
 
+/* Hosts that the ranks pretend to be on, all alike: one line tells of all. */
+static void check_kinds(world_t *world) {
+  static const char *const expected[] = {
+      "host    a: ", "host    a and 1 like it: ", "host    a and 2 like it: "};
+  const layout_t layout = {.threads = 1, .cores_host = 1, .cores_online = 1};
+  const preflight_needs_t needs = {0};
+  char(*real)[HOST_NAME_SIZE] = world->hosts, pretended[3][HOST_NAME_SIZE] = {"a", "b", "c"}, *text = NULL;
+  size_t size = 0;
+  ls_error error = {0};
+  if (world->size > 3) return;
+  FILE *out = open_memstream(&text, &size);
+  world->hosts = pretended;
+  CHECK_OK(preflight_hosts(world, &layout, &needs, out, &(log_t){0}, &error));
+  world->hosts = real;
+  fclose(out);
+  if (world->rank == 0) {
+    CHECK(strncmp(text, expected[world->size - 1], strlen(expected[world->size - 1])) == 0, "%s", text);
+    CHECK(strstr(text + 1, "\nhost ") == NULL, "a kind has several lines: %s", text);
+  }
+  free(text);
+}
+
 int main(int argc, char **argv) {
   world_t *world = NULL;
   ls_error error = {0};
@@ -66,6 +89,7 @@ int main(int argc, char **argv) {
     snprintf(expected, sizeof expected, "need %.1f MB", (10 * shared + 1e3 * (size - 1)) / 1e6);
     CHECK(rank > 0 || strstr(text, expected) != NULL, "no '%s' in: %s", expected, text);
   }
+  check_kinds(world);
   needs = (preflight_needs_t){.directory = "/tmp/missing/runs", .files = 1e18};
   expect(world, warnings_for(world, &needs), false, false, true, "files");
   needs.files = 1;

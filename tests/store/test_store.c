@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <hdf5.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -378,6 +379,34 @@ Test(store, no_descriptor_stays_open) {
   int before = open_descriptors();
   for (int i = 0; i < 3; i++) use_everything();
   cr_assert_eq(open_descriptors(), before, "%d descriptors before, %d after", before, open_descriptors());
+}
+
+/* While a file is open, what its arrays needed is closed. */
+Test(store, no_handle_of_an_array_stays_open) {
+  store_t *store = NULL;
+  store_array_t array;
+  store_place_t place;
+  float x[6] = {1, 2, 3, 4, 5, 6}, found[6];
+  OK(store_create(path, &store, e));
+  OK(store_write(store, "a", STORE_F32, 1, (int64_t[]){6}, x, e));
+  const ssize_t before = H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL);
+  OK(store_write(store, "group/b", STORE_F32, 2, (int64_t[]){3, 2}, x, e));
+  OK(store_declare(store, "c", STORE_F32, 1, (int64_t[]){6}, e));
+  OK(store_write_rows(store, "c", 0, 4, STORE_F32, x, e));
+  OK(store_write_rows(store, "c", 4, 2, STORE_F32, x, e));
+  cr_expect_eq(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), before, "after writing");
+  OK(store_publish(&store, e));
+  OK(store_open(path, &store, e));
+  OK(store_describe(store, "a", &array, e));
+  const ssize_t open = H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL);
+  for (int i = 0; i < 3; i++) {
+    OK(store_describe(store, "group/b", &array, e));
+    OK(store_locate(store, "c", &place, e));
+    OK(store_read_rows(store, "group/b", 0, 3, STORE_F32, found, e));
+    OK(store_verify(store, e));
+    cr_expect_eq(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), open, "after reading");
+  }
+  store_close(&store);
 }
 
 /* ---- arrays in pieces ---- */

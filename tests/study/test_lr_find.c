@@ -63,6 +63,23 @@ Test(lr_find, the_three_rates_of_a_curve) {
   cr_expect_lt(result.smallest, result.divergence);
 }
 
+static double line(double x) {
+  return x;
+}
+
+/* A mean over three steps to either side, over fewer at both ends. */
+Test(lr_find, losses_are_smoothed_up_to_both_ends) {
+  enum { REACH = 3 };
+  judged(line, STEPS);
+  for (int i = 0; i < STEPS; i++) {
+    double sum = 0;
+    int n = 0;
+    for (int k = i - REACH; k <= i + REACH; k++)
+      if (k >= 0 && k < STEPS) sum += losses[k], n++;
+    cr_expect_float_eq(smooth[i], sum / n, 1e-12, "step %d: %g, not %g", i, smooth[i], sum / n);
+  }
+}
+
 Test(lr_find, of_losses_below_zero) {
   lr_find_t result = judged(negative, STEPS);
   expect_near(result.steepest, -3, 0.08, "the steepest fall");

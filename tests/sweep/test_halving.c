@@ -1,6 +1,8 @@
 /* Who goes on after a rung, and how long rungs are: counted out by hand. */
 #include "sweep/halving.h"
 
+#include "sweep/sweep_impl.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 
@@ -26,6 +28,14 @@ static void keeps(const double *figures, bool higher, int64_t eta, const char *b
   for (int i = 0; i < 8; i++) alive[i] = before[i] == '1';
   halving_keep(figures, 8, higher, eta, alive);
   for (int i = 0; i < 8; i++) cr_expect_eq(alive[i], after[i] == '1', "%s, %d", after, i);
+}
+
+Test(halving, figures_are_means_over_trials) {
+  const sweep_t sweep = {.trials = 6, .axes.combinations = 2};
+  const trial_result_t results[6] = {{.metric = 1}, {.metric = 2}, {.metric = 6},
+                                     {.metric = 9}, {.metric = 2}, {.metric = 4}};
+  cr_expect_float_eq(result_mean(&sweep, results, 0), 3, 1e-15);
+  cr_expect_float_eq(result_mean(&sweep, results, 1), 5, 1e-15);
 }
 
 Test(halving, the_best_go_on) {

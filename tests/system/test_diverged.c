@@ -28,6 +28,7 @@ static void write_group(store_t *store, const char *group, bad_t bad, int withou
     for (int c = 0; c < WIDTH; c++) x[n * WIDTH + c] = (float)noise((uint64_t)(row * WIDTH + c)) - 0.5F;
     for (int c = 0; c < VALUES; c++) y[n * VALUES + c] = x[n * WIDTH + c] - 2 * x[n * WIDTH + c + 1];
     for (int c = 0; c < bad.inputs && row == BAD_ROW; c++) x[n * WIDTH + c] = bad.value;
+    if (bad.inputs == WIDTH && row == BAD_ROW - SHARD_ROWS) x[n * WIDTH] = 2e6F; /* harmless, in shard 0 */
     weights[n] = 1; /* the mean must be 1, because weights are divided by it */
     if (bad.inputs > 0 && row == BAD_ROW) weights[n] = 1e-25F;
     if (bad.inputs > 0 && row == BAD_ROW + 1) weights[n] = 2;
@@ -148,6 +149,15 @@ Test(diverged, last_step_counts) {
       check_says(&result, (const char *const[]){"diverged in step 1: ", "There is no checkpoint", NULL});
       cr_expect_not(file_exists("runs/last/model.h5"));
     }
+}
+
+/* Layers before the last are frozen, so only the rank that has the last one's weights sees what is wrong. */
+Test(diverged, numbers_of_another_rank_are_named) {
+  result_t result = run(2, "train gradient.yaml name=last train.steps=1 optimizer=sgd "
+                           "optimizer.learning_rate=3e38 train.l2=1000 loss=mse "
+                           "'model.layers=[dense: 200, dense: 2]' model.freeze=[dense1] "
+                           "parallel.ranks_per_node=1");
+  check_says(&result, (const char *const[]){"dense2/weight is not finite after this step", NULL});
 }
 
 /* ---- skip ---- */

@@ -119,6 +119,37 @@ Test(landscape, bowl_and_eigenvalues_of_a_line_are_those_of_the_closed_form) {
   cr_expect_eq(memcmp(one, three, sizeof one), 0, "other eigenvalues on three ranks");
 }
 
+/* Two outputs of one input: each row of the weights is a number w_r, which a direction scaled to its norm
+ * changes by t w_r or -t w_r. Targets are what the network says at t = 0. */
+Test(landscape, random_directions_have_the_norms_of_the_rows) {
+  enum { N = 5 };
+  static float y[2 * POINTS];
+  const int64_t x_shape[] = {POINTS, 1}, y_shape[] = {POINTS, 2};
+  double loss[N], squares = 0;
+  ls_error error = {0};
+  store_t *store = NULL;
+  write_line(1);
+  for (int i = 0; i < POINTS; i++) {
+    y[2 * i] = 3 * line_x[i];
+    y[2 * i + 1] = 0.5F * line_x[i];
+    squares += pow((double)line_x[i], 2) / POINTS;
+  }
+  cr_assert_eq(store_create("pair.h5", &store, &error), LS_OK, "%s", error.message);
+  cr_assert_eq(store_write(store, "train/x", STORE_F32, 2, x_shape, line_x, &error), LS_OK);
+  cr_assert_eq(store_write(store, "train/y", STORE_F32, 2, y_shape, y, &error), LS_OK);
+  cr_assert_eq(store_publish(&store, &error), LS_OK, "%s", error.message);
+  write_text("pair.yaml",
+             "data: {file: pair.h5}\n"
+             "model: {layers: [dense: 2], init_values: {dense1.weight: [[3], [0.5]], dense1.bias: 0}}\n"
+             "loss: mse\n");
+  run_well(ALONE, "landscape pair.yaml --random 1 --x=-1:1:5");
+  read_doubles("landscape.h5", "train_loss", N, loss);
+  for (int i = 0; i < N; i++) {
+    const double t = -1 + 0.5 * i, expected = t * t * squares * (9 + 0.25) / 2;
+    cr_expect_float_eq(loss[i], expected, 1e-6, "at %g: %g, not %g", t, loss[i], expected);
+  }
+}
+
 static double eval_loss(const char *model) {
   run_well(ALONE, "eval %s --split train --json eval.json", model);
   return json_double(file_text("eval.json"), "loss");

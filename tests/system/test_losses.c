@@ -81,6 +81,32 @@ static void train_law(const char *loss, int outputs) {
   run_well(2, "predict runs/law law.h5 --x train/x --out p.h5");
 }
 
+/* Without errors only penalties move the weights: by lr l2 w, or by lr l1. Biases stay. */
+Test(losses, penalties_move_weights_and_no_biases) {
+  double weight, bias;
+  write_text("still.csv", "x,y\n0,5\n0,5\n0,5\n0,5\n");
+  run_well(ALONE, "import still.csv still.h5 --label y --regression");
+  write_text("still.yaml",
+             "data: {file: still.h5}\n"
+             "model: {layers: [dense: 1], init_values: {dense1.weight: [[3]], dense1.bias: 5}}\n"
+             "loss: mse\n"
+             "optimizer: {name: sgd, learning_rate: 0.125}\n"
+             "train: {epochs: 1, global_batch_size: all}\n"
+             "parallel: {shards: 2}\n");
+  for (int is_l1 = 0; is_l1 < 2; is_l1++) {
+    ls_error error = {0};
+    store_t *store = NULL;
+    run_well(ALONE, "train still.yaml --replace train.%s=0.5", is_l1 ? "l1" : "l2");
+    cr_assert_eq(store_open("runs/still/model.h5", &store, &error), LS_OK, "%s", error.message);
+    store_read_rows(store, "parameters/dense1/weight", 0, 1, STORE_F64, &weight, &error);
+    store_read_rows(store, "parameters/dense1/bias", 0, 1, STORE_F64, &bias, &error);
+    store_close(&store);
+    cr_expect(weight == (is_l1 ? 3 - 0.125 * 0.5 : 3 - 0.125 * 0.5 * 3), "l%d: weight %.9g", 2 - is_l1,
+              weight);
+    cr_expect(bias == 5, "l%d: bias %.9g", 2 - is_l1, bias);
+  }
+}
+
 Test(losses, quantiles_hold_their_shares_in_units_of_the_target) {
   static float low[LAW_ROWS], middle[LAW_ROWS], high[LAW_ROWS], y[LAW_ROWS];
   train_law("{name: quantile, quantiles: [0.1, 0.5, 0.9]}", 3);

@@ -96,6 +96,54 @@ Test(solve, predict_says_how_sure_it_is) {
   cr_expect_eq(strncmp(csv, header, sizeof header - 1), 0, "%.120s", csv);
 }
 
+static void solve_csv(const char *name, const char *text, const char *options, const char *data,
+                      const char *method) {
+  char path[64];
+  snprintf(path, sizeof path, "%s.csv", name);
+  write_text(path, "%s", text);
+  run_well(ALONE, "import %s.csv %s.h5 --regression %s", name, name, options);
+  snprintf(path, sizeof path, "%s.yaml", name);
+  write_text(path, "{data: {file: %s.h5%s}, model: {layers: [{dense: %d}]}, loss: mse, solve: {%s}}\n", name,
+             data, strstr(options, "y,z") != NULL ? 2 : 1, method);
+  run_well(2, "solve %s.yaml", name);
+}
+
+static double evidence_of(const char *name) {
+  char path[64];
+  snprintf(path, sizeof path, "runs/%s/summary.json", name);
+  return json_double(file_text(path), "log_evidence");
+}
+
+/* A row of weight 2 is two rows, and one of weight 0 is none. */
+Test(solve, rows_count_by_their_weights) {
+  static const char weighted[] = "a,b,y,w\n1,2,3,2\n2,1,1,1\n9,9,99,0\n3,5,7,2\n4,4,5,1\n5,2,1,1\n";
+  static const char repeated[] = "a,b,y\n1,2,3\n1,2,3\n2,1,1\n3,5,7\n3,5,7\n4,4,5\n5,2,1\n";
+  static const char without[] = "a,b,y,w\n1,2,3,1\n2,1,1,1\n9,9,99,0\n3,5,7,1\n4,4,5,1\n5,2,1,1\n";
+  static const char shorter[] = "a,b,y\n1,2,3\n2,1,1\n3,5,7\n4,4,5\n5,2,1\n";
+  double w[2], v[2];
+  solve_csv("weighted", weighted, "--label y --weights w", ", weights: train/weights",
+            "method: least_squares");
+  solve_csv("repeated", repeated, "--label y", "", "method: least_squares");
+  read_doubles("runs/weighted/model.h5", "parameters/dense1/weight", 2, w);
+  read_doubles("runs/repeated/model.h5", "parameters/dense1/weight", 2, v);
+  for (int i = 0; i < 2; i++) cr_expect_float_eq(w[i], v[i], 1e-6, "weight %d: %g, not %g", i, w[i], v[i]);
+  solve_csv("without", without, "--label y --weights w", ", weights: train/weights", "method: bayesian");
+  solve_csv("shorter", shorter, "--label y", "", "method: bayesian");
+  read_doubles("runs/without/model.h5", "parameters/dense1/weight", 2, w);
+  read_doubles("runs/shorter/model.h5", "parameters/dense1/weight", 2, v);
+  for (int i = 0; i < 2; i++) cr_expect_float_eq(w[i], v[i], 1e-6, "weight %d: %g, not %g", i, w[i], v[i]);
+  cr_expect_float_eq(evidence_of("without"), evidence_of("shorter"), 1e-9);
+}
+
+Test(solve, evidence_is_that_of_all_targets) {
+  static const char text[] = "a,b,y,z\n1,2,3,1\n2,1,1,7\n3,5,7,2\n4,4,5,2\n5,2,1,4\n";
+  solve_csv("both", text, "--label y,z", "", "method: bayesian");
+  solve_csv("first", text, "--label y --drop z", "", "method: bayesian");
+  solve_csv("other", text, "--label z --drop y", "", "method: bayesian");
+  const double sum = evidence_of("first") + evidence_of("other");
+  cr_expect_float_eq(evidence_of("both"), sum, 1e-9 * fabs(sum), "%g, not %g", evidence_of("both"), sum);
+}
+
 Test(solve, rank_deficiency_is_told) {
   write_text("twins.csv", "a,b,c,y\n1,2,5,3\n2,4,5,1\n3,6,5,7\n4,8,5,5\n");
   run_well(ALONE, "import twins.csv twins.h5 --label y --regression");

@@ -151,7 +151,10 @@ Test(studies, lr_find_knows_the_limit_of_gradient_descent) {
   const double expected = largest_of_rows(x, ROWS) / TARGETS; /* mse is a mean over targets */
   cr_expect_float_eq(curvature, expected, 0.01 * expected, "%g, expected %g", curvature, expected);
   cr_expect_float_eq(limit, 2 / curvature, 1e-12);
-  cr_expect_leq(number_of("one.h5", "suggested"), limit);
+  cr_expect_eq(number_of("one.h5", "suggested"), fmin(number_of("one.h5", "steepest"), limit / 2));
+  run_well(ALONE, "lr-find line.yaml --out high.h5 --low %.6g --high %.6g", 0.7 * limit, 0.9 * limit);
+  cr_expect_eq(number_of("high.h5", "suggested"), limit / 2, "%g, but the limit is %g",
+               number_of("high.h5", "suggested"), limit);
   cr_expect_eq(number_of("three.h5", "curvature"), curvature, "other bits on three ranks");
   run_well(ALONE, "train line.yaml train.global_batch_size=all optimizer.learning_rate=%.6g", 0.97 * limit);
   result_t result = run(ALONE,

@@ -100,6 +100,16 @@ Test(timing, of_several_ranks_fits_the_wall_time) {
   }
 }
 
+/* Steps of all epochs count, and nothing else does. */
+Test(timing, rate_of_a_run_is_that_of_all_its_epochs) {
+  double seconds[STEPS], all = 0;
+  run_well(ALONE, "train config.yaml name=rate");
+  cr_assert_eq(read_column("runs/rate/history.h5", "seconds", seconds), 4);
+  for (int e = 0; e < 4; e++) all += seconds[e];
+  const double rate = json_double(file_text("runs/rate/summary.json"), "rows_per_second");
+  cr_expect_float_eq(rate, 4 * ROWS / all, 1e-6 * rate, "%g rows/s, not %g", rate, 4 * ROWS / all);
+}
+
 Test(timing, is_not_kept_unasked) {
   run_well(ALONE, "train config.yaml name=plain");
   cr_assert_not(file_exists("runs/plain/timing.h5"));

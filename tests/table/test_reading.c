@@ -16,7 +16,7 @@ static char *make_table(int rows, const char *line_end, size_t *size) {
   FILE *out = open_memstream(&text, size);
   fprintf(out, "number,\"wo\"\"rd\",other,late%s", line_end);
   for (int i = 0; i < rows; i++) {
-    fprintf(out, "%d.%d,", i, i * 7 % 10);
+    fprintf(out, "%d.%d,", i * 37 % rows, i * 7 % 10); /* the largest is neither first nor last */
     if (i % 11 == 3)
       fprintf(out, "NA,");
     else
