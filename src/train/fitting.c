@@ -66,7 +66,9 @@ ls_status fitting_check(const settings_t *settings, ls_error *error) {
     return error_set(
         error, LS_BAD_SETTINGS,
         "model.layers: with cluster.method=%s the network is one layer, %s: leave model.layers out, "
-        "and it follows from `cluster`",
+        "and it follows from `cluster`. For clusters of what an encoder makes of rows, write its code with "
+        "`lockstep predict RUN DATA --layer NAME --out CODE.h5`, and cluster that (data.file=CODE.h5 "
+        "data.x=NAME)",
         settings->cluster.method, has_centres ? "centres" : "gaussians");
   if (last->units != settings->cluster.k)
     return error_set(error, LS_BAD_SETTINGS,

@@ -54,10 +54,14 @@ Test(cluster, the_same_bits_on_any_layout) {
 /* 4410 training rows of some 120 bytes: eight times the limit, which holds two parts of 256 rows. */
 Test(cluster, data_larger_than_memory_gives_the_same_bits) {
   static const char *const ways[] = {
-      "k-means++", "k-means||", "random",
-      "k-means|| cluster.method=minibatch cluster.batch=200 data.shuffle=blocks"};
+      "k-means++",
+      "k-means||",
+      "random",
+      "k-means|| cluster.method=minibatch cluster.batch=200 data.shuffle=blocks",
+      "random cluster.method=mixture",
+      "random cluster.method=mixture cluster.covariance=tied"};
   configure_rows(4900, "");
-  for (int i = 0; i < 4; i++) {
+  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
     run_well(ALONE, "cluster config.yaml name=memory cluster.init=%s", ways[i]);
     const outcome_t expected = outcome_of("memory");
     run_well(i % 3 == 0 ? 2 : ALONE,

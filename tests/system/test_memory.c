@@ -90,3 +90,27 @@ Test(memory, check_announces_what_a_fit_takes) {
               taken / 1e6);
   }
 }
+
+/* 16 MB of rows and a limit of 2 MB: the same bits, and a peak that is lower by the difference. */
+Test(memory, fits_of_data_eight_times_the_limit_keep_to_it) {
+  static const char *const fits[] = {
+      "cluster config.yaml cluster.k=3 cluster.method=mixture cluster.init=random train.epochs=2",
+      "components config.yaml components.n=3 components.method=exact",
+      "density config.yaml density.rows=100 density.bandwidth=1"};
+  static const double saved = 14e6;
+  write_rows("rows.h5", 40000, 100);
+  write_text("config.yaml", "data: {file: rows.h5}\n");
+  for (size_t i = 0; i < sizeof fits / sizeof fits[0]; i++) {
+    char checksum[2][64];
+    double taken[2];
+    for (int streams = 0; streams < 2; streams++) {
+      run_well(ALONE, "%s name=run parallel.threads=2 %s", fits[i], streams ? "data.memory_limit=2MB" : "");
+      const char *summary = file_text("runs/run/summary.json");
+      json_value(summary, "parameters_checksum", checksum[streams]);
+      taken[streams] = json_double(summary, "memory_bytes");
+    }
+    cr_expect_str_eq(checksum[0], checksum[1], "%s", fits[i]);
+    cr_expect_lt(taken[1], taken[0] - 0.7 * saved, "%s: %.1f MB in memory, %.1f MB streamed", fits[i],
+                 taken[0] / 1e6, taken[1] / 1e6);
+  }
+}
