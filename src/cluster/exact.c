@@ -65,12 +65,18 @@ void exact_add(const exact_t *exact, int thread, int64_t k, const float *x, doub
     sum[1 + c] += whole(weight * ((double)x[c] - mean[c]) * scale[c]);
 }
 
-void exact_remove(const exact_t *exact, int thread, int64_t k, const float *x, double weight) {
-  int64_t *restrict sum = exact->own[thread] + k * (1 + exact->inputs);
+void exact_move(const exact_t *exact, int thread, int64_t from, int64_t to, const float *x, double weight) {
+  const int64_t n = exact->inputs, whole_weight = whole(weight * exact->weights);
+  int64_t *restrict before = exact->own[thread] + from * (1 + n);
+  int64_t *restrict now = exact->own[thread] + to * (1 + n);
   const double *mean = exact->mean, *scale = exact->scale;
-  sum[0] -= whole(weight * exact->weights);
-  for (int64_t c = 0; c < exact->inputs; c++)
-    sum[1 + c] -= whole(weight * ((double)x[c] - mean[c]) * scale[c]);
+  *before++ -= whole_weight;
+  *now++ += whole_weight;
+  for (int64_t c = 0; c < n; c++) {
+    const int64_t value = whole(weight * ((double)x[c] - mean[c]) * scale[c]);
+    before[c] -= value;
+    now[c] += value;
+  }
 }
 
 ls_status exact_end(exact_t *exact, world_t *world, bool goes_on, ls_error *error) {

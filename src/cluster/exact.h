@@ -31,11 +31,12 @@ void exact_scale(exact_t *exact, int64_t rows, const double *mean, const float *
 /* Begins a pass. */
 void exact_begin(exact_t *exact);
 
-/* Adds columns [first, first + n) of a row to cluster k, or takes them off. The weight belongs to column 0.
- * By thread number `thread`. */
+/* Adds columns [first, first + n) of a row to cluster k. The weight belongs to column 0. By thread number
+ * `thread`. */
 void exact_add(const exact_t *exact, int thread, int64_t k, const float *x, double weight, int64_t first,
                int64_t n);
-void exact_remove(const exact_t *exact, int thread, int64_t k, const float *x, double weight);
+/* Takes a row off cluster `from` and adds it to cluster `to`. */
+void exact_move(const exact_t *exact, int thread, int64_t from, int64_t to, const float *x, double weight);
 
 /* Ends a pass: total = what it has added, and what total was if `goes_on`. Collective. */
 ls_status exact_end(exact_t *exact, world_t *world, bool goes_on, ls_error *error);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 8, SCORE_LANES = NEAREST_GROUPS };
+enum { LANES = 8, ROUGH_LANES = 32, SCORE_LANES = NEAREST_GROUPS };
 
 /* ---- in double ---- */
 
@@ -23,6 +23,21 @@ double squared_distance(int64_t n, const float *x, const float *c) {
   }
   for (int l = 0; l < LANES; l++) total += sum[l];
   return total;
+}
+
+float rough_distance(int64_t n, const float *x, const float *c) {
+  float sum[ROUGH_LANES] = {0}, total = 0;
+  int64_t i = 0;
+  for (; i + ROUGH_LANES <= n; i += ROUGH_LANES)
+    for (int l = 0; l < ROUGH_LANES; l++) sum[l] += (x[i + l] - c[i + l]) * (x[i + l] - c[i + l]);
+  for (int l = 0; i < n; i++, l++) sum[l] += (x[i] - c[i]) * (x[i] - c[i]);
+  for (int l = 0; l < ROUGH_LANES; l++) total += sum[l];
+  return total;
+}
+
+/* No term is negative, so errors do not grow by cancellation: a difference, its square and all sums. */
+double rough_part(int64_t n) {
+  return 1.01 * (double)(n + 4) * 0x1p-24;
 }
 
 double squared_norm(int64_t n, const float *x) {

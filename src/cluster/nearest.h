@@ -57,4 +57,8 @@ double squared_distance(int64_t n, const float *x, const float *c);
 double squared_norm(int64_t n, const float *x);
 float norm_of(double squares);
 
+/* ‖x − c‖² in floats, which errs by at most the part rough_part(n) of it. Pure. */
+float rough_distance(int64_t n, const float *x, const float *c);
+double rough_part(int64_t n);
+
 #endif
