@@ -4,18 +4,19 @@
 #include <math.h>
 #include <string.h>
 
-enum {
-  COLUMNS = 64, /* added for all rows of a block before the next columns: their sums stay in cache */
-  FEW = 2,
-  CENTRES_PER_CANDIDATE = 32, /* measured; a product finds the nearest of more candidates */
-};
+enum { COLUMNS = 64 }; /* added for all rows of a block before the next columns: their sums stay in cache */
+
+/* A row with more candidates than FEW, and one more for so many centres, joins a product of matrices. */
+enum { FEW = 2, CENTRES_PER_CANDIDATE = 32 };
+
+_Static_assert((int)SUMS_BLOCK <= (int)NEAREST_ROWS, "nearest_find takes a whole block");
 
 /* ---- set-up ---- */
 
 ls_status assign_create(const fit_inputs_t *inputs, exact_t *exact, arena_t *arena, assign_t *out,
                         ls_error *error) {
   const split_t *split = inputs->gather->split;
-  const bool is_resident = split->stream == NULL; /* else memory is scarce */
+  const bool has_sketch = split->stream == NULL && split->rows > 0; /* memory is scarce with a stream */
   assign_t assign = {.k = exact->k,
                      .inputs = exact->inputs,
                      .threads = inputs->threads,
@@ -29,8 +30,8 @@ ls_status assign_create(const fit_inputs_t *inputs, exact_t *exact, arena_t *are
     return error_set(error, LS_NO_MEMORY, "no memory for clusters with %zu threads", threads);
   TRY(bounds_create(assign.k, (size_t)split->rows, arena, &assign.bounds, error));
   TRY(nearest_create(assign.k, assign.inputs, assign.threads, arena, &assign.nearest, error));
-  TRY(sketch_create(assign.k, assign.inputs, split->rows, assign.threads, is_resident, arena, &assign.sketch,
-                    error));
+  TRY(sketch_create(has_sketch ? sketch_axes(assign.k, assign.inputs) : 0, assign.k, assign.inputs,
+                    split->rows, assign.threads, arena, &assign.sketch, error));
   for (size_t t = 0; t < threads; t++) {
     desk_t *desk = &assign.desks[t];
     desk->x = arena_new(arena, SUMS_BLOCK * width, sizeof(float));
@@ -52,8 +53,8 @@ assign_pass_t assign_begin(assign_t *assign, const float *values, bool is_first)
   memcpy(assign->values, values, (size_t)(assign->k * assign->inputs) * sizeof *values);
   for (int64_t c = 0; c < assign->inputs; c++) assign->mean[c] = (float)mean[c];
   for (int t = 0; t < assign->threads; t++) {
-    desk_t *desk = &assign->desks[t];
-    desk->moved = desk->asked = desk->vague = desk->measured = 0;
+    assign->desks[t].moved = 0;
+    assign->desks[t].cost = (sketch_cost_t){0};
   }
   nearest_set(&assign->nearest, assign->values, assign->k, mean);
   if (is_first) sketch->is_known = false;
@@ -66,9 +67,8 @@ assign_pass_t assign_begin(assign_t *assign, const float *values, bool is_first)
 int64_t assign_end(assign_t *assign) {
   int64_t moved = 0;
   for (int t = 0; t < assign->threads; t++) {
-    const desk_t *desk = &assign->desks[t];
-    moved += desk->moved;
-    if (assign->sketch.is_known) sketch_count(&assign->sketch, desk->asked, desk->vague, desk->measured);
+    moved += assign->desks[t].moved;
+    if (assign->sketch.is_known) sketch_count(&assign->sketch, &assign->desks[t].cost);
   }
   return moved;
 }
@@ -163,7 +163,7 @@ static int32_t measure(const assign_t *assign, double squares, const glance_t *g
     scores[k] = (float)(0.5 * (squares - closest[n++]));
     reach = more < reach ? more : reach;
   }
-  counts->measured += n;
+  counts->cost.measured += n;
   for (int64_t i = 0; i < n; i++)
     if (closest[i] <= reach) near[left++] = near[i];
   *low = 0.5 * (squares - reach);
@@ -251,19 +251,19 @@ static void look_at_some(void *context, const sums_block_t *block, double *leaf)
   int32_t which[SUMS_BLOCK];
   (void)leaf;
   const int64_t n = bounds_move(&assign->bounds, block->row, block->rows, which);
-  desk_t *desk = &assign->desks[block->thread], counts = {.asked = n};
+  desk_t *desk = &assign->desks[block->thread], counts = {.cost.asked = n};
   if (assign->sketch.is_known) {
     waiting_t waiting;
     look_at_sketches(assign, block, which, n, &waiting);
     look_at_open(assign, block, &waiting, &counts);
-    counts.vague = waiting.n_vague;
+    counts.cost.vague = waiting.n_vague;
     look_at_all(assign, block, waiting.vague, waiting.n_vague, &counts);
   } else {
     look_at_all(assign, block, which, n, &counts);
   }
-  desk->asked += counts.asked;
-  desk->vague += counts.vague;
-  desk->measured += counts.measured;
+  desk->cost.asked += counts.cost.asked;
+  desk->cost.vague += counts.cost.vague;
+  desk->cost.measured += counts.cost.measured;
   desk->moved += counts.moved;
 }
 

@@ -6,18 +6,19 @@
 #ifndef CLUSTER_ASSIGN_H
 #define CLUSTER_ASSIGN_H
 
-#include "cluster/bounds.h"
-#include "cluster/exact.h"
 #include "cluster/fit.h"
-#include "cluster/nearest.h"
-#include "cluster/sketch.h"
+#include "nearest/bounds.h"
+#include "nearest/exact.h"
+#include "nearest/nearest.h"
+#include "nearest/sketch.h"
+#include "sums/sums.h"
 
 /* What a thread has of its own, and what it has counted in a pass. */
 typedef struct {
-  float *x;                       /* (SUMS_BLOCK, inputs): rows that are looked at */
-  float *room, *scores;           /* (SUMS_BLOCK, most), (SUMS_BLOCK, outputs): of sketches */
-  int64_t moved;                  /* rows that have changed their cluster */
-  int64_t asked, vague, measured; /* see sketch_count */
+  float *x;             /* (SUMS_BLOCK, inputs): rows that are looked at */
+  float *room, *scores; /* (SUMS_BLOCK, axes), (SUMS_BLOCK, outputs): of sketches */
+  int64_t moved;        /* rows that have changed their cluster */
+  sketch_cost_t cost;
 } desk_t;
 
 typedef struct {

@@ -1,12 +1,14 @@
 #include "cluster/fit_memory.h"
 
-#include "cluster/exact.h"
 #include "cluster/gaussians.h"
 #include "cluster/kernel_density.h"
 #include "cluster/moments.h"
-#include "cluster/nearest.h"
 #include "cluster/picks.h"
 #include "math/panels.h"
+#include "nearest/exact.h"
+#include "nearest/nearest.h"
+#include "nearest/sketch.h"
+#include "sums/sums.h"
 
 #include <math.h>
 #include <string.h>
@@ -59,13 +61,22 @@ static fit_memory_t centres_memory(const fit_size_t *size) {
   return sum_of(own, sum_of(nearest_memory(size, k), seeding_memory(size)));
 }
 
-/* Clusters, bounds and norms of rows (kmeans.c). */
+/* sketch_create, and its part of a block */
+static fit_memory_t sketch_memory(const fit_size_t *size) {
+  const int64_t axes = size->is_streamed ? 0 : sketch_axes(size->settings->cluster.k, size->inputs);
+  const double n = (double)axes, k = (double)size->settings->cluster.k, inputs = (double)size->inputs;
+  if (axes == 0) return (fit_memory_t){0};
+  return (fit_memory_t){.rows = (double)size->rows * (n + 1) * sizeof(float),
+                        .sums = inputs * (n * (sizeof(double) + 2 * sizeof(float)) + k * sizeof(double)),
+                        .blocks = size->threads * SUMS_BLOCK * (n + k) * sizeof(float)};
+}
+
+/* Clusters and bounds of rows (assign.c, bounds.c). */
 static fit_memory_t kmeans_memory(const fit_size_t *size) {
-  enum { ROW_BYTES = 24 }; /* row_t */
   const double k = (double)size->settings->cluster.k, inputs = (double)size->inputs;
-  const fit_memory_t own = {.rows = (double)size->rows * (ROW_BYTES + NEAREST_GROUPS * sizeof(float)),
+  const fit_memory_t own = {.rows = (double)size->rows * (sizeof(row_t) + NEAREST_GROUPS * sizeof(float)),
                             .sums = 2 * k * inputs * sizeof(float) + 2 * pass_bytes(size, 1)};
-  return sum_of(own, centres_memory(size));
+  return sum_of(sum_of(own, sketch_memory(size)), centres_memory(size));
 }
 
 /* The order of rows, and centres in double (minibatch.c, batches.c). */

@@ -13,10 +13,10 @@
 #include "cluster/kmeans.h"
 
 #include "cluster/assign.h"
-#include "cluster/exact.h"
 #include "cluster/picks.h"
 #include "cluster/seeding.h"
 #include "cluster/survey.h"
+#include "nearest/exact.h"
 
 #include <inttypes.h>
 #include <math.h>

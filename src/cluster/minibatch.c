@@ -27,12 +27,12 @@
 #include "base/float_mode.h"
 #include "base/progress.h"
 #include "cluster/batches.h"
-#include "cluster/exact.h"
-#include "cluster/nearest.h"
 #include "cluster/picks.h"
 #include "cluster/seeding.h"
 #include "cluster/survey.h"
 #include "math/tree.h"
+#include "nearest/exact.h"
+#include "nearest/nearest.h"
 
 #include <inttypes.h>
 #include <omp.h>

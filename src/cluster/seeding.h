@@ -4,8 +4,8 @@
 #define CLUSTER_SEEDING_H
 
 #include "cluster/fit.h"
-#include "cluster/nearest.h"
 #include "cluster/picks.h"
+#include "nearest/nearest.h"
 
 typedef struct {
   fit_inputs_t in;

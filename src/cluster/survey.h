@@ -3,8 +3,8 @@
 #ifndef CLUSTER_SURVEY_H
 #define CLUSTER_SURVEY_H
 
-#include "cluster/exact.h"
 #include "cluster/fit.h"
+#include "nearest/exact.h"
 
 /* Chooses the units of sums of the training rows, by a pass over these. Collective. */
 ls_status survey_rows(const fit_inputs_t *inputs, exact_t *exact, ls_error *error);

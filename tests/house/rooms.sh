@@ -15,7 +15,7 @@ floor() {
   case $1 in
     base) echo 1 ;;
     math | comm | store | config | optim | table) echo 2 ;;
-    layout | pages | loss) echo 3 ;;
+    layout | pages | loss | nearest) echo 3 ;;
     model | data | host) echo 4 ;;
     features | import) echo 5 ;;
     step | score | sums) echo 6 ;;

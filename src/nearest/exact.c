@@ -1,4 +1,4 @@
-#include "cluster/exact.h"
+#include "nearest/exact.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,15 +1,16 @@
-#include "cluster/sketch.h"
-
-#include "base/float_mode.h"
+#include "nearest/sketch.h"
 
 #include <float.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 16, FEATURES_PER_AXIS = 8, PRODUCTS_PER_DISTANCE = 16 };
-
-/* Above that, scores could leave the range of floats. */
-#define MOST_ERROR 0x1p96
+enum {
+  LANES = 16,
+  FEATURES_PER_AXIS = 8,
+  PRODUCTS_PER_DISTANCE = 16,
+  MANY = 256, /* centres: threads share them; with fewer, waiting for each other takes longer */
+};
 
 static double dot(int64_t n, const double *a, const double *b) {
   double sum[LANES] = {0}, total = 0;
@@ -21,76 +22,80 @@ static double dot(int64_t n, const double *a, const double *b) {
   return total;
 }
 
-static int64_t smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-
 /* ---- set-up ---- */
 
-static int64_t axes_that_pay(int64_t k, int64_t inputs) {
-  const int64_t all = (k + DENSE_PANEL - 1) / DENSE_PANEL * DENSE_PANEL;
-  const int64_t few = inputs / FEATURES_PER_AXIS / DENSE_PANEL * DENSE_PANEL;
-  return smaller(smaller(all, few), SKETCH_MOST);
+static int64_t whole_panels(int64_t n) {
+  return n / DENSE_PANEL * DENSE_PANEL;
 }
 
-ls_status sketch_create(int64_t k, int64_t inputs, int64_t rows, int threads, bool pays, arena_t *arena,
+int64_t sketch_axes(int64_t k, int64_t inputs) {
+  const int64_t all = whole_panels(k + DENSE_PANEL - 1), few = whole_panels(inputs / FEATURES_PER_AXIS);
+  const int64_t axes = all < few ? all : few;
+  return k == 1 ? 0 : axes < SKETCH_MOST ? axes : SKETCH_MOST;
+}
+
+ls_status sketch_create(int64_t most, int64_t k, int64_t inputs, int64_t rows, int threads, arena_t *arena,
                         sketch_t *out, ls_error *error) {
-  sketch_t s = {
-      .k = k, .inputs = inputs, .rows = rows, .threads = threads, .identity = activation_find("identity")};
+  sketch_t s = {.most = most, .k = k, .inputs = inputs, .rows = rows, .threads = threads};
   *out = s;
-  s.most = pays ? axes_that_pay(k, inputs) : 0;
-  if (s.most == 0) return LS_OK;
-  const size_t most = (size_t)s.most, width = (size_t)inputs;
-  s.axes_shape = dense_layout(inputs, s.most);
-  s.shape = dense_layout(s.most, (k + DENSE_PANEL - 1) / DENSE_PANEL * DENSE_PANEL);
-  const size_t outputs = (size_t)s.shape.out;
-  s.axes = arena_new(arena, most * width, sizeof *s.axes);
+  if (most == 0) return LS_OK;
+  s.axes_shape = dense_layout(inputs, most);
+  s.shape = dense_layout(most, whole_panels(k + DENSE_PANEL - 1));
+  s.identity = activation_find("identity");
+  const size_t axes = (size_t)most, outputs = (size_t)s.shape.out, width = (size_t)inputs;
+  const size_t widest = width > outputs ? width : outputs;
+  s.axes = arena_new(arena, axes * width, sizeof *s.axes);
   s.work = arena_new(arena, (size_t)k * width, sizeof *s.work);
   s.squares = arena_new(arena, (size_t)k, sizeof *s.squares);
-  s.plain = arena_new(arena, most * width, sizeof *s.plain);
+  s.plain = arena_new(arena, axes * widest, sizeof *s.plain);
   s.panels = arena_new(arena, (size_t)s.axes_shape.elements, sizeof *s.panels);
-  s.starts = arena_new(arena, most, sizeof *s.starts);
-  s.coordinates = arena_new(arena, (size_t)rows * most, sizeof *s.coordinates);
+  s.starts = arena_new(arena, axes, sizeof *s.starts);
+  s.coordinates = arena_new(arena, (size_t)rows * axes, sizeof *s.coordinates);
   s.rests = arena_new(arena, (size_t)rows, sizeof *s.rests);
-  s.centres = arena_new(arena, outputs * most, sizeof *s.centres);
-  s.centre_panels = arena_new(arena, (size_t)s.shape.elements, sizeof *s.centre_panels);
+  s.centres = arena_new(arena, (size_t)s.shape.elements, sizeof *s.centres);
   s.offsets = arena_new(arena, outputs, sizeof *s.offsets);
   s.widths = arena_new(arena, outputs, sizeof *s.widths);
   if (s.axes == NULL || s.work == NULL || s.squares == NULL || s.plain == NULL || s.panels == NULL ||
       s.starts == NULL || s.coordinates == NULL || s.rests == NULL || s.centres == NULL ||
-      s.centre_panels == NULL || s.offsets == NULL || s.widths == NULL)
-    return error_set(error, LS_NO_MEMORY, "no memory for sketches of %lld rows", (long long)rows);
+      s.offsets == NULL || s.widths == NULL)
+    return error_set(error, LS_NO_MEMORY, "no memory for sketches of %" PRId64 " rows (%.1f MB)", rows,
+                     (double)rows * (double)(most + 1) * sizeof(float) / 1e6);
   *out = s;
   return LS_OK;
 }
 
 /* ---- whether it pays ---- */
 
-bool sketch_is_due(const sketch_t *sketch) {
-  return sketch->most > 0 && (!sketch->is_known || sketch->spent >= sketch->rows * sketch->most);
+/* Whether the cost reaches that of choosing axes, which is `most` products of each row. A product of a row
+ * with all centres costs as many as it has outputs. A distance is computed alone, so it costs as much as
+ * several products. */
+static bool is_dear(const sketch_t *sketch) {
+  const sketch_cost_t *cost = &sketch->cost;
+  return cost->vague * sketch->shape.out + cost->measured * PRODUCTS_PER_DISTANCE >=
+         sketch->rows * sketch->most;
 }
 
-void sketch_count(sketch_t *sketch, int64_t asked, int64_t vague, int64_t measured) {
-  sketch->asked += asked;
-  sketch->vague += vague;
-  sketch->spent += vague * sketch->shape.out + measured * PRODUCTS_PER_DISTANCE;
-  if (sketch->spent >= sketch->rows * sketch->most && 2 * sketch->vague > sketch->asked) {
-    sketch->most = 0; /* rows are not near the space of the centres: never again */
-    sketch->is_known = false;
-  }
+bool sketch_is_due(const sketch_t *sketch) {
+  return sketch->most > 0 && (!sketch->is_known || is_dear(sketch));
+}
+
+void sketch_count(sketch_t *sketch, const sketch_cost_t *cost) {
+  sketch->cost.asked += cost->asked;
+  sketch->cost.vague += cost->vague;
+  sketch->cost.measured += cost->measured;
+  if (!is_dear(sketch) || 2 * sketch->cost.vague <= sketch->cost.asked) return;
+  sketch->most = 0; /* rows are too far from the space of the centres */
+  sketch->is_known = false;
 }
 
 /* ---- axes ---- */
 
-/* work = c'. */
-static void shift_centres(sketch_t *sketch, const float *centres, const double *mean) {
-  const int64_t inputs = sketch->inputs;
-#pragma omp parallel for num_threads(sketch->threads) schedule(static)
-  for (int64_t k = 0; k < sketch->k; k++) {
-    double *work = sketch->work + k * inputs;
-    for (int64_t i = 0; i < inputs; i++) work[i] = (double)centres[k * inputs + i] - mean[i];
-    sketch->squares[k] = dot(inputs, work, work);
-  }
+/* work = c' and its square, of centre k. */
+static void shift_centre(const sketch_t *sketch, int64_t k, const float *centres, const double *mean) {
+  const float *centre = centres + k * sketch->inputs;
+  double *work = sketch->work + k * sketch->inputs;
+  for (int64_t i = 0; i < sketch->inputs; i++) work[i] = (double)centre[i] - mean[i];
+  sketch->squares[k] = dot(sketch->inputs, work, work);
 }
 
 static void take_off(int64_t n, double *a, const double *axis) {
@@ -112,9 +117,10 @@ static bool add_axis(sketch_t *sketch, int64_t n, double smallest) {
   for (int64_t a = 0; a < n; a++) take_off(inputs, axis, sketch->axes + a * inputs);
   const double length = sqrt(dot(inputs, axis, axis));
   for (int64_t i = 0; i < inputs; i++) axis[i] /= length;
-#pragma omp parallel for num_threads(sketch->threads) schedule(static)
+#pragma omp parallel for num_threads(sketch->threads) schedule(static) if (sketch->k > MANY)
   for (int64_t k = 0; k < sketch->k; k++) {
     double *work = sketch->work + k * inputs;
+    if (sketch->squares[k] == 0) continue;
     take_off(inputs, work, axis);
     sketch->squares[k] = k == far ? 0 : dot(inputs, work, work);
   }
@@ -124,7 +130,7 @@ static bool add_axis(sketch_t *sketch, int64_t n, double smallest) {
 void sketch_choose(sketch_t *sketch, const float *centres, const double *mean) {
   const int64_t inputs = sketch->inputs, most = sketch->most;
   double largest = 0;
-  shift_centres(sketch, centres, mean);
+  for (int64_t k = 0; k < sketch->k; k++) shift_centre(sketch, k, centres, mean);
   memset(sketch->axes, 0, (size_t)(most * inputs) * sizeof *sketch->axes);
   for (int64_t k = 0; k < sketch->k; k++) largest = fmax(largest, sketch->squares[k]);
   for (int64_t n = 0; n < most && add_axis(sketch, n, 0x1p-30 * largest); n++) continue;
@@ -133,7 +139,7 @@ void sketch_choose(sketch_t *sketch, const float *centres, const double *mean) {
   dense_pack(&sketch->axes_shape, sketch->plain, sketch->panels);
   sketch->mean_norm = sqrt(dot(inputs, mean, mean));
   sketch->is_known = true;
-  sketch->spent = sketch->asked = sketch->vague = 0;
+  sketch->cost = (sketch_cost_t){0};
 }
 
 /* ---- coordinates ---- */
@@ -158,13 +164,13 @@ void sketch_take(const sketch_t *sketch, int64_t first, int64_t n, const float *
 
 void sketch_set(sketch_t *sketch, const float *centres, const double *mean) {
   const int64_t most = sketch->most, inputs = sketch->inputs, outputs = sketch->shape.out;
-  shift_centres(sketch, centres, mean);
 #pragma omp parallel for num_threads(sketch->threads) schedule(static)
   for (int64_t k = 0; k < sketch->k; k++) {
     double inside = 0;
+    shift_centre(sketch, k, centres, mean);
     for (int64_t a = 0; a < most; a++) {
       const double along = dot(inputs, sketch->axes + a * inputs, sketch->work + k * inputs);
-      sketch->centres[k * most + a] = (float)along;
+      sketch->plain[k * most + a] = (float)along;
       inside += along * along;
     }
     const double outside = fmax(0, sketch->squares[k] - inside) + 0x1p-36 * sketch->squares[k];
@@ -173,8 +179,11 @@ void sketch_set(sketch_t *sketch, const float *centres, const double *mean) {
   }
   double largest = 0;
   for (int64_t k = 0; k < sketch->k; k++) largest = fmax(largest, sketch->squares[k]);
-  for (int64_t k = sketch->k; k < outputs; k++) sketch->offsets[k] = -FLT_MAX;
-  dense_pack(&sketch->shape, sketch->centres, sketch->centre_panels);
+  for (int64_t k = sketch->k; k < outputs; k++) {
+    memset(sketch->plain + k * most, 0, (size_t)most * sizeof *sketch->plain);
+    sketch->offsets[k] = -FLT_MAX;
+  }
+  dense_pack(&sketch->shape, sketch->plain, sketch->centres);
   const double units = 1.01 * (double)(most + 12) * 0x1p-24; /* of the score, its width and bounds */
   sketch->slope = (sqrt((double)most) * unit_of(sketch) + 2 * units) * sqrt(largest);
   sketch->base = units * largest + FLT_MIN * (double)(inputs + most);
@@ -187,7 +196,7 @@ void sketch_scores(const sketch_t *sketch, int64_t first, const int32_t *which, 
   const int64_t most = sketch->most;
   for (int64_t i = 0; i < n; i++)
     memcpy(room + i * most, sketch->coordinates + (first + which[i]) * most, (size_t)most * sizeof *room);
-  dense_forward(&precisions[PRECISION_FP32], &sketch->shape, sketch->identity, n, room, sketch->centre_panels,
+  dense_forward(&precisions[PRECISION_FP32], &sketch->shape, sketch->identity, n, room, sketch->centres,
                 sketch->offsets, scores);
 }
 
@@ -239,5 +248,5 @@ void sketch_glance(const sketch_t *sketch, const row_t *row, float rest, const f
   glance->low = (double)best - 1.01 * error;
   glance->least = best - 2.02F * slack;
   glance->n = 0;
-  if (error < MOST_ERROR) find_candidates(sketch, scores, high, glance);
+  if (error < NEAREST_MOST_ERROR) find_candidates(sketch, scores, high, glance);
 }

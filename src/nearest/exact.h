@@ -5,8 +5,8 @@
  * Numbers are whole: w (x_c − m_c) in units of 2^e_c, rounded to the nearest, with m_c amid the values of
  * column c and e_c so small that 64 bits hold the sum over all rows. With 60,000 rows a unit is 2⁻⁴⁵ of the
  * largest difference from m_c. */
-#ifndef CLUSTER_EXACT_H
-#define CLUSTER_EXACT_H
+#ifndef NEAREST_EXACT_H
+#define NEAREST_EXACT_H
 
 #include "base/arena.h"
 #include "comm/world.h"

@@ -6,11 +6,11 @@
  *
  * Bounds allow for rounding, so the choice is always that of a pass over all distances. They are not part of
  * a checkpoint. */
-#ifndef CLUSTER_BOUNDS_H
-#define CLUSTER_BOUNDS_H
+#ifndef NEAREST_BOUNDS_H
+#define NEAREST_BOUNDS_H
 
 #include "base/arena.h"
-#include "cluster/nearest.h"
+#include "nearest/nearest.h"
 
 /* A row: at most `upper` from its centre. */
 typedef struct {

@@ -1,4 +1,4 @@
-#include "cluster/bounds.h"
+#include "nearest/bounds.h"
 
 #include <math.h>
 #include <string.h>

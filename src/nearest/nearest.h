@@ -9,12 +9,13 @@
  * algorithms", 2002, section 3.1). If another score is within twice this bound of the best, the distances of
  * these centres are computed in double, by differences, and the smallest wins; of equal ones the centre with
  * the lowest number. So the choice is that of double precision on every CPU. */
-#ifndef CLUSTER_NEAREST_H
-#define CLUSTER_NEAREST_H
+#ifndef NEAREST_NEAREST_H
+#define NEAREST_NEAREST_H
 
 #include "base/arena.h"
 #include "math/dense.h"
-#include "sums/sums.h"
+
+enum { NEAREST_ROWS = 128 }; /* most rows of a call */
 
 typedef struct {
   int64_t centres, inputs;
@@ -25,7 +26,7 @@ typedef struct {
   float *panels;         /* c' as the products take it */
   float *offsets;        /* (layout.out): s; the lowest float behind the last centre */
   double norm, offset;   /* max‖c'‖, max|s| */
-  float **scores;        /* (threads): (SUMS_BLOCK, layout.out) */
+  float **scores;        /* (threads): (NEAREST_ROWS, layout.out) */
   const activation_t *identity;
 } nearest_t;
 
@@ -36,6 +37,9 @@ ls_status nearest_create(int64_t centres, int64_t inputs, int threads, arena_t *
 /* Takes n centres (n, inputs), at most those there is room for; borrowed until the next call. mean (inputs):
  * m, of whole floats; NULL: the mean of the centres. */
 void nearest_set(nearest_t *nearest, const float *centres, int64_t n, const double *mean);
+
+/* If scores may err by so much, they may also have left the range of floats, so distances decide. */
+#define NEAREST_MOST_ERROR 0x1p96
 
 /* Centre k belongs to group k mod NEAREST_GROUPS. */
 enum { NEAREST_GROUPS = 16 };

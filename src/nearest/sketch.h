@@ -13,42 +13,51 @@
  *
  * Coordinates take as long as one pass over all distances. The widths grow while centres move, so after some
  * passes new axes pay (sketch_is_due). A sketch never changes which centre is found, only how soon. */
-#ifndef CLUSTER_SKETCH_H
-#define CLUSTER_SKETCH_H
+#ifndef NEAREST_SKETCH_H
+#define NEAREST_SKETCH_H
 
-#include "cluster/bounds.h"
+#include "nearest/bounds.h"
 
 enum { SKETCH_MOST = 64, SKETCH_CANDIDATES = 16 };
 
+/* What some passes cost. */
 typedef struct {
-  int64_t most; /* axes; 0: a sketch would not pay */
+  int64_t asked;    /* rows that the sketch was asked about */
+  int64_t vague;    /* those of which it told too little: a product has to find their centre */
+  int64_t measured; /* distances from a row to a centre */
+} sketch_cost_t;
+
+typedef struct {
+  int64_t most; /* axes; 0: a sketch does not pay */
   int64_t k, inputs, rows;
   int threads;
-  bool is_known; /* axes and coordinates are those of this start */
-  const activation_t *identity;
+  bool is_known;             /* axes and coordinates are those of this start */
+  sketch_cost_t cost;        /* since the axes were chosen */
   dense_layout_t axes_shape; /* inputs -> most */
   dense_layout_t shape;      /* most -> as many outputs as fill the panels of k centres */
-  double *axes;              /* (most, inputs): orthonormal, or 0 */
+  double *axes;              /* (most, inputs): orthonormal; 0 behind the last one */
   double *work;              /* (k, inputs): c' */
   double *squares;           /* (k): ‖c'‖² */
-  float *plain, *panels;     /* the axes in floats, and as the products take them */
-  float *starts;             /* (most): −axes m */
+  float *plain;              /* (most, inputs) or (shape.out, most): what is packed next */
+  float *panels, *starts;    /* the axes as products take them; (most): −axes m */
   float *coordinates;        /* (rows, most) */
   float *rests;              /* (rows): at least ‖y⊥‖ */
-  float *centres, *centre_panels;
-  float *offsets, *widths; /* (shape.out): −½‖c'‖², at least ‖c⊥‖ */
-  double mean_norm;        /* ‖m‖ */
-  double slope, base;      /* scores err by at most slope (‖x‖ + ‖m‖) + base beside their widths */
-  int64_t spent, asked, vague; /* since the axes were chosen; see sketch_count */
+  float *centres;            /* coordinates of the centres as products take them */
+  float *offsets, *widths;   /* (shape.out): −½‖c'‖², at least ‖c⊥‖ */
+  double mean_norm;          /* ‖m‖ */
+  double slope, base; /* scores err by at most slope (‖x‖ + ‖m‖) + base + 2⁻²² ‖y‖² beside their widths */
+  const activation_t *identity;
 } sketch_t;
 
-/* Memory comes from the arena: 4 (most + 1) bytes a row, at most an eighth of its features. `pays`: whether a
- * sketch is wanted at all. Not collective. */
-ls_status sketch_create(int64_t k, int64_t inputs, int64_t rows, int threads, bool pays, arena_t *arena,
+/* How many axes a sketch has for k centres; 0: it would not pay. At most an eighth of the inputs. Pure. */
+int64_t sketch_axes(int64_t k, int64_t inputs);
+
+/* Memory comes from the arena: 4 (most + 1) bytes a row. most: axes, 0 for no sketch. Not collective. */
+ls_status sketch_create(int64_t most, int64_t k, int64_t inputs, int64_t rows, int threads, arena_t *arena,
                         sketch_t *out, ls_error *error);
 
-/* Whether the next pass should choose axes: there are none, or distances that better axes would have saved
- * took as long as choosing them. */
+/* Whether the next pass should choose axes: there are none, or what better axes would have saved has cost as
+ * much as choosing them. */
 bool sketch_is_due(const sketch_t *sketch);
 
 /* Chooses axes for centres (k, inputs); mean (inputs). sketch_take of every row has to follow. */
@@ -79,8 +88,7 @@ typedef struct {
 void sketch_glance(const sketch_t *sketch, const row_t *row, float rest, const float *lower, float *scores,
                    glance_t *out);
 
-/* Counts what a pass cost: rows that it asked the sketch about, rows of which the sketch told too little, and
- * distances that were measured. Not thread-safe. */
-void sketch_count(sketch_t *sketch, int64_t asked, int64_t vague, int64_t measured);
+/* Adds the cost of a pass. Gives the sketch up if it told too little of most rows. Not thread-safe. */
+void sketch_count(sketch_t *sketch, const sketch_cost_t *cost);
 
 #endif

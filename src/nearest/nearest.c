@@ -1,4 +1,4 @@
-#include "cluster/nearest.h"
+#include "nearest/nearest.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -70,7 +70,7 @@ ls_status nearest_create(int64_t centres, int64_t inputs, int threads, arena_t *
   bool is_there = nearest.mean != NULL && nearest.shifted != NULL && nearest.panels != NULL &&
                   nearest.offsets != NULL && nearest.scores != NULL;
   for (int t = 0; t < threads && is_there; t++) {
-    nearest.scores[t] = arena_new(arena, SUMS_BLOCK * outputs, sizeof(float));
+    nearest.scores[t] = arena_new(arena, NEAREST_ROWS * outputs, sizeof(float));
     is_there = nearest.scores[t] != NULL;
   }
   if (!is_there)
@@ -162,10 +162,18 @@ static int32_t nearest_of_best(const nearest_t *nearest, const float *scores, do
   return place;
 }
 
+/* Nothing is known of the scores. */
+static void forget(score_t *score) {
+  score->best = -INFINITY;
+  score->error = 0;
+  for (int l = 0; l < SCORE_LANES; l++) score->others[l] = INFINITY;
+}
+
 void nearest_find(const nearest_t *nearest, int thread, int64_t rows, const float *x, const float *norms,
                   int32_t *out, score_t *scores_out) {
   const int64_t outputs = nearest->layout.out;
   const double unit = 2.02 * (double)(nearest->inputs + 4) * 0x1p-24;
+  const double flushed = 2 * (double)(nearest->inputs + 4) * (double)FLT_MIN; /* numbers that became 0 */
   float *scores = nearest->scores[thread];
   dense_forward(&precisions[PRECISION_FP32], &nearest->layout, nearest->identity, rows, x, nearest->panels,
                 nearest->offsets, scores);
@@ -173,12 +181,16 @@ void nearest_find(const nearest_t *nearest, int thread, int64_t rows, const floa
     const float *row = scores + r * outputs;
     score_t *score = scores_out != NULL ? &scores_out[r] : NULL;
     const two_best_t two = two_best(outputs, row, score != NULL ? score->others : NULL);
-    const double bound = unit * ((double)norms[r] * nearest->norm + nearest->offset);
+    const double bound = unit * ((double)norms[r] * nearest->norm + nearest->offset) + flushed;
     out[r] = two.place;
     if (score != NULL) score->best = (double)two.best;
     if (score != NULL) score->error = bound;
-    if ((double)two.best - (double)two.second > bound) continue;
-    out[r] = nearest_of_best(nearest, row, (double)two.best - bound, x + r * nearest->inputs);
-    if (score != NULL) score->others[two.place % SCORE_LANES] = two.best;
+    const bool is_sound = bound < NEAREST_MOST_ERROR;
+    if (is_sound && (double)two.best - (double)two.second > bound) continue;
+    const double least = is_sound ? (double)two.best - bound : -INFINITY;
+    out[r] = nearest_of_best(nearest, row, least, x + r * nearest->inputs);
+    if (score == NULL) continue;
+    score->others[two.place % SCORE_LANES] = two.best;
+    if (!is_sound) forget(score);
   }
 }
