@@ -183,7 +183,7 @@ int main(int argc, char **argv) {
       {.name = "all over the space", .k = 40, .noise = 30, .scale = 1, .is_given_up = true},
       {.name = "equal distances", .k = 33, .scale = 1, .is_coarse = true},
       {.name = "very large", .k = 20, .noise = 0.1F, .scale = 1e18F, .is_given_up = true},
-      {.name = "very small", .k = 20, .noise = 0.1F, .scale = 1e-20F},
+      {.name = "very small", .k = 20, .noise = 0.1F, .scale = 1e-20F, .is_given_up = true},
       {.name = "two centres", .k = 2, .noise = 1, .scale = 1},
   };
   world_t *world = NULL;
