@@ -47,6 +47,8 @@ class Lockstep:
         self.epochs += n
         subprocess.run([self.options.lockstep, "cluster", "run.yaml", "name=run", f"train.epochs={self.epochs}", *resumed],
                        cwd=self.folder, env=self.environment, check=True, capture_output=True)
+        if len(self.history()[1]) < self.epochs:
+            sys.exit(f"lockstep settled after {len(self.history()[1])} epochs: ask for fewer --rounds")
 
     def path(self, name):
         return os.path.join(self.folder, "runs/run", name)
