@@ -7,6 +7,7 @@
 
 void squares_from_points(const dense_layout_t *layout, int64_t rows, const float *x, const float *points,
                          const float *scales, float *out) {
+  if (rows == 0) return; /* kernels of products take at least one */
   const product_t product = {.rows = rows,
                              .depth = layout->in,
                              .columns = layout->out,
@@ -45,6 +46,7 @@ void squares_transform(const dense_layout_t *layout, int64_t rows, const float *
                        const float *factor, float *work, float *v) {
   enum { PAIR = 2 * DENSE_PANEL };
   const int64_t d = layout->in, height = layout->padded_in * DENSE_PANEL;
+  if (rows == 0) return;
   for (int64_t r = 0; r < rows; r++)
     for (int64_t i = 0; i < d; i++) work[r * d + i] = x[r * d + i] - m[i];
   for (int64_t first = 0; first < d; first += PAIR) {

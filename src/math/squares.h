@@ -9,7 +9,8 @@
  *
  * An element of a result is one chain of operations in the order of the columns, so its bits depend neither
  * on the instruction set nor on the number of rows and points in a call. All functions are pure and
- * thread-safe. Points are in panels, as the weights of a dense layer (dense.h): point k is output k. */
+ * thread-safe, and take no rows too. Points are in panels, as the weights of a dense layer (dense.h): point k
+ * is output k. */
 #ifndef MATH_SQUARES_H
 #define MATH_SQUARES_H
 

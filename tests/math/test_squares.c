@@ -58,6 +58,7 @@ Test(squares, are_sums_of_squared_differences) {
   for (size_t i = 0; i < 7; i++)
     for (size_t j = 0; j < 7; j++)
       for (size_t k = 0; k < 7; k++) expect_squares(sizes[i], sizes[j], sizes[k]);
+  expect_squares(0, 2, 33);
 }
 
 Test(squares, have_the_same_bits_in_every_instruction_set) {
