@@ -9,6 +9,7 @@
 # Ctrl-C, SIGTERM and SIGUSR1 make the ranks save and end; the exit code is 75 then, and the same command goes on later.
 # Settings in the environment:
 #   LOCKSTEP          the program; else the checkout's build/release/lockstep, the installed one, lockstep on PATH
+#   LOCKSTEP_COMMAND  train, cluster or density, default train
 #   LOCKSTEP_MPIRUN   the launcher, default mpirun
 #   LOCKSTEP_OPTIONS  further words for it
 #   LOCKSTEP_PATIENCE seconds that the launcher has to end after all that it has started is gone; then it is killed.
@@ -128,7 +129,7 @@ child=""
 attempt() {
   local code=0
   find_words
-  setsid "${words[@]}" "$program" train --resume "${training[@]}" </dev/null &
+  setsid "${words[@]}" "$program" "$command" --resume "${training[@]}" </dev/null &
   child=$!
   unblock "$child" </dev/null >/dev/null &
   [[ -z $asked_to_stop ]] || kill -USR1 "$child"
@@ -141,6 +142,7 @@ attempt() {
   return "$code"
 }
 
+command=$(command_of_run)
 training=("$@")
 trap 'asked_to_stop=yes; [[ -z $child ]] || kill -USR1 "$child" 2>/dev/null || true' INT TERM USR1
 code=0

@@ -1,5 +1,5 @@
-# Starting a training again when it ends by a fault: a node is lost, a rank is killed, or ranks wait too long for another
-# (parallel.timeout). Sourced by slurm/train.sbatch and scripts/launch.sh.
+# Starting a training, or a fit of clusters, again when it ends by a fault: a node is lost, a rank is killed, or ranks wait too
+# long for another (parallel.timeout). Sourced by slurm/train.sbatch and scripts/launch.sh.
 #
 # lockstep ends with 0 when it is done, 2 or 3 when the settings or the data are wrong, and 75 when it was asked to stop.
 # Everything else may be a fault of the machine, and `--resume` goes on from the last checkpoint. A fault that comes back
@@ -7,6 +7,17 @@
 # shellcheck shell=bash
 
 asked_to_stop="" # set by the traps of the callers when somebody asks the job to end
+
+# The command that makes the run, which must know --resume: LOCKSTEP_COMMAND.
+command_of_run() {
+  case ${LOCKSTEP_COMMAND:-train} in
+    train | cluster | density) echo "${LOCKSTEP_COMMAND:-train}" ;;
+    *)
+      echo "LOCKSTEP_COMMAND is train, cluster or density, not '$LOCKSTEP_COMMAND'" >&2
+      return 2
+      ;;
+  esac
+}
 
 # The run directory of a training: run_of CONFIG [section.key=value …]
 run_of() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# scripts/launch.sh starts again after a killed rank, to the bits of a run that was left alone; it does not after an error that
-# would come back, and a signal saves and ends. (tests/cluster/restart.sh loses a host.)
+# scripts/launch.sh starts again after a killed rank, to the bits of a run that was left alone, a training or a fit of clusters.
+# It does not after an error that would come back, and a signal saves and ends. (tests/cluster/restart.sh loses a host.)
 #   restarts.sh ROOT LOCKSTEP MPIRUN...
 set -euo pipefail
 program=$(realpath "$2")
@@ -24,7 +24,7 @@ YAML
 
 # launch NAME SETTINGS…: in the background; sets child.
 launch() {
-  "$root/scripts/launch.sh" --ranks 2 run.yaml "name=$1" "${@:2}" >out 2>&1 &
+  "$root/scripts/launch.sh" --ranks 2 "${settings:-run.yaml}" "name=$1" "${@:2}" >out 2>&1 &
   child=$!
   runs=$((runs + 1))
 }
@@ -75,6 +75,28 @@ chmod +x blocking
 REAL=$LOCKSTEP_MPIRUN LOCKSTEP_MPIRUN=$place/blocking LOCKSTEP_PATIENCE=3 launch blocked
 ends "a launcher that blocks" 0 'has not ended for 3 s'
 [[ $(summary blocked parameters_checksum) == "$expected" ]] || fail "a launcher that blocks: other bits"
+
+# A fit of clusters.
+cat >fit.yaml <<'YAML'
+data: {file: data.h5, scaling: standard}
+cluster: {k: 20, starts: 1000, tolerance: 0}
+train: {epochs: 1500}
+checkpoint: {every: 50 epochs}
+parallel: {threads: 1, shards: 4}
+YAML
+well cluster fit.yaml name=fit
+expected=$(summary fit parameters_checksum)
+for ((attempt = 0; attempt < 5; attempt++)); do
+  rm -rf runs/clusters
+  settings=fit.yaml LOCKSTEP_COMMAND=cluster launch clusters
+  pid=$(rank_of clusters)
+  [[ -z $pid ]] || { kill -KILL "$pid" && break; }
+  wait "$child" || true
+done
+ends "a killed rank of a fit" 0 'restart 1 of at most 10'
+[[ $(summary clusters parameters_checksum) == "$expected" ]] || fail "a killed rank of a fit: other bits"
+LOCKSTEP_COMMAND=eval launch eval
+ends "a command without --resume" 2 "not 'eval'"
 
 launch wrong optimizer.learning_rate=no
 ends "a wrong setting" 2 'learning_rate'
