@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Lets every allocation of a training fail in turn. Each run must end within a time limit, by itself, with exit code 1 and
-# a message about memory, or go on with a warning about a file that could not be saved. It must have freed all that it had
-# allocated.
+# Lets every allocation of a training fail in turn, and of fits of clusters, densities and components. Each run must end
+# within a time limit, by itself, with exit code 1 and a message about memory, or go on with a warning about a file that could
+# not be saved. It must have freed all that it had allocated.
 #   allocations.sh ROOT LOCKSTEP LIBRARY STRIDE [MPIRUN...]
-# LIBRARY: tests/faults/allocator.c. STRIDE: 1 tries every allocation, 7 every seventh; the first six, before ranks can tell
-# each other of errors in the usual way, are always tried. MPIRUN... starts two ranks, of which the last fails.
+# LIBRARY: tests/faults/allocator.c. STRIDE: 1 tries every allocation, 7 every seventh, and of fits, which share most with a
+# training, every 28th; the first six, before ranks can tell each other of errors in the usual way, are always tried. In the
+# environment: COMMANDS, which of train, cluster, density and components, all by default. MPIRUN... starts two ranks, of which
+# the last fails.
 # A run that cannot start MPI on a busy machine is tried again: no allocation of lockstep has failed in it. So is a run in
 # which the launcher ended a rank before it could write its report, because the other rank had ended with an error.
 set -euo pipefail
@@ -76,6 +78,18 @@ checkpoint: {every: 1 epochs}
 parallel: {threads: 1, shards: 4}
 YAML
 
-try train run.yaml
+chosen() { [[ -z ${COMMANDS:-} || " $COMMANDS " == *" $1 "* ]]; }
+cat >fit.yaml <<'YAML'
+data: {file: data.h5, scaling: standard}
+parallel: {threads: 1, shards: 4}
+YAML
+
+! chosen train || try train run.yaml
+[[ $stride -eq 1 ]] || stride=$((4 * stride))
+for method in kmeans minibatch mixture; do
+  ! chosen cluster || try cluster fit.yaml cluster.method=$method cluster.k=3 cluster.starts=2 train.epochs=4 'checkpoint.every=1 epochs'
+done
+! chosen density || try density fit.yaml density.rows=40 'density.bandwidth=[0.3, 0.6]' 'checkpoint.every=1 epochs'
+! chosen components || try components fit.yaml components.n=1
 echo "$runs runs with a failing allocation, $failures faults"
 [[ $runs -gt 0 && $failures -eq 0 ]]

@@ -13,6 +13,7 @@
 #include "score/model_file.h"
 #include "store/store.h"
 #include "train/choices.h"
+#include "train/fitting.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -58,7 +59,9 @@ static ls_status read_model(const char *path, checksum_t *sum, ls_error *error) 
 }
 
 static ls_status add_checkpoint(const char *path, const model_t *model, checksum_t *sum, ls_error *error) {
-  const optimizer_t *optimizer = optimizer_find(model->settings->optimizer.name);
+  const settings_t *settings = model->settings;
+  const optimizer_t *optimizer =
+      fitting_is_wanted(settings) ? fitting_optimizer() : optimizer_find(settings->optimizer.name);
   size_t floats = graph_floats(model->graph);
   checkpoint_t checkpoint = {.history = {.objective = &model->objective}};
   float *vectors = calloc((size_t)(OPTIMIZER_MAX_STATES + 1) * floats, sizeof *vectors);

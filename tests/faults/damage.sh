@@ -4,7 +4,7 @@
 # the commands themselves.
 #   damage.sh ROOT LOCKSTEP DRIVER STRIDE
 # DRIVER: tests/faults/damage.c. STRIDE: 1 flips a bit in every byte, zeroes 512 bytes at every 64th, and cuts at 500
-# places; 10 a tenth of that.
+# places; 10 a tenth of that. FILES in the environment: which of trained, fits and commands; all by default.
 set -euo pipefail
 program=$(realpath "$2") driver=$(realpath "$3") stride=$4
 place=$(realpath "$(mktemp -d)")
@@ -39,10 +39,26 @@ drive() {
   "$driver" "$1" "$2" cuts "$(((bytes * stride + 499) / 500))" || failures=$((failures + 1))
   runs=$((runs + 3))
 }
-drive model runs/a/model.h5
-drive checkpoint "$last"
-drive dataset data.h5
-drive dataset table.h5
+chosen() { [[ -z ${FILES:-} || " $FILES " == *" $1 "* ]]; }
+if chosen trained; then
+  drive model runs/a/model.h5
+  drive checkpoint "$last"
+  drive dataset data.h5
+  drive dataset table.h5
+fi
+cat >fit.yaml <<'YAML'
+data: {file: data.h5, scaling: standard}
+parallel: {threads: 1, shards: 4}
+YAML
+if chosen fits; then
+  well cluster fit.yaml name=centres cluster.k=4 cluster.starts=2 train.epochs=5 checkpoint.every='2 epochs'
+  well cluster fit.yaml name=mixture cluster.method=mixture cluster.k=3 cluster.starts=1
+  well density fit.yaml name=kernels density.rows=30
+  well components fit.yaml name=components components.n=2
+  for run in centres mixture kernels components; do drive model "runs/$run/model.h5"; done
+  drive checkpoint "$(printf '%s\n' runs/centres/checkpoint-*.h5 | tail -n 1)"
+fi
+chosen commands || { counts "damage" && exit; }
 
 # ---- the commands themselves ----
 
@@ -90,6 +106,9 @@ sample() {
 sample runs/a/model.h5 info runs/a/model.h5
 sample runs/a/model.h5 eval runs/a/model.h5 data.h5 --x train/x --y train/y
 sample runs/a/model.h5 predict runs/a/model.h5 data.h5 --x train/x --out predicted.csv
+well cluster fit.yaml name=groups cluster.method=mixture cluster.k=3 cluster.starts=1
+sample runs/groups/model.h5 anomalies runs/groups/model.h5 data.h5 --x train/x --threshold 3 --out predicted.csv
+sample runs/groups/model.h5 sample runs/groups/model.h5 --rows 20 --out predicted.csv
 sample data.h5 info data.h5
 sample data.h5 check run.yaml
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Lets every file call of a training go wrong in turn: the process is killed there, or the call fails, or the disk is full
-# from there on. Whatever happens, the files are whole, and the resumed run, on another layout, ends with the bits of a run
-# that nothing befell. The same for commands with one output, which is whole or absent.
+# Lets every file call of a run go wrong in turn: the process is killed there, or the call fails, or the disk is full from
+# there on. Whatever happens, the files are whole, and the resumed run, on another layout, ends with the bits of a run that
+# nothing befell. So for a training, for fits of clusters and densities, and for components, which are found anew. The same
+# for commands with one output, which is whole or absent.
 #   file_calls.sh ROOT LOCKSTEP LIBRARY STRIDE [MPIRUN...]
 # LIBRARY: tests/faults/file_calls.c. STRIDE: 1 tries every call, 7 every seventh. MPIRUN... starts two ranks; every rank
-# that writes files is tried. KINDS in the environment: which faults, all by default.
+# that writes files is tried. In the environment: KINDS, which faults; COMMANDS, which of train, cluster, density,
+# components and outputs; all by default.
 set -euo pipefail
 program=$(realpath "$2") library=$(realpath "$3") stride=$4
 place=$(realpath "$(mktemp -d)")
@@ -39,18 +41,18 @@ check_end() {
   esac
 }
 
-# try RANK N KIND
+# try RANK N KIND: with the words of `attack`
 try() {
   local rank=$1 n=$2 kind=$3 code=0 what
   rm -rf runs calls.*
-  faulty "$rank" "$n" "$kind" train run.yaml name=a || code=$?
-  what="$kind at call $n of rank $rank of $ranks ($(sed -n "s/^$n //p" "calls.$rank" 2>/dev/null))"
+  faulty "$rank" "$n" "$kind" "${words[@]}" || code=$?
+  what="${words[0]}: $kind at call $n of rank $rank of $ranks ($(sed -n "s/^$n //p" "calls.$rank" 2>/dev/null))"
   runs=$((runs + 1))
   ends[$code]=$((${ends[$code]:-0} + 1))
   check_end "$what" "$kind" "$code"
   check_files "$what"
   code=0
-  timeout --signal=KILL $limit "$program" train --resume run.yaml name=a parallel.threads=$threads >again 2>&1 || code=$?
+  timeout --signal=KILL $limit "$program" "${words[@]}" ${resume:+"$resume"} parallel.threads=$threads >again 2>&1 || code=$?
   if [[ $code -ne 0 || $(summary a parameters_checksum) != "$expected" ]]; then
     fail "$what: resumed, exit code $code, checksum $(summary a parameters_checksum)"$'\n'"$(cat out)"$'\n'"$(cat again)"
   fi
@@ -68,19 +70,46 @@ checkpoint: {every: 1 epochs, keep: 2}
 parallel: {threads: 1, shards: 4}
 YAML
 
-expected=none
-faulty 0 0 none train run.yaml name=a || { cat out >&2 && exit 1; }
-expected=$(summary a parameters_checksum)
-for ((rank = 0; rank < ranks; rank++)); do
+# attack RESUME WORDS…: the file calls of `lockstep WORDS`, a run named a. RESUME: the option that goes on, if there is one.
+attack() {
+  local calls kind n
+  resume=$1
+  shift
+  words=("$@")
+  chosen "${words[0]}" || return 0
   rm -rf runs calls.*
-  faulty "$rank" 0 none train run.yaml name=a
-  calls=$(wc -l <"calls.$rank")
-  [[ $calls -gt 0 ]] || continue
-  echo "rank $rank of $ranks: $calls calls"
-  for kind in ${KINDS:-kill torn ENOSPC EIO short full}; do
-    for ((n = 1 + RANDOM % stride; n <= calls; n += stride)); do try "$rank" "$n" "$kind"; done
+  expected=none
+  faulty 0 0 none "${words[@]}" || { cat out >&2 && exit 1; }
+  expected=$(summary a parameters_checksum)
+  for ((rank = 0; rank < ranks; rank++)); do
+    rm -rf runs calls.*
+    faulty "$rank" 0 none "${words[@]}"
+    calls=$(wc -l <"calls.$rank")
+    [[ $calls -gt 0 ]] || continue
+    echo "${words[0]}: rank $rank of $ranks: $calls calls"
+    for kind in ${KINDS:-kill torn ENOSPC EIO short full}; do
+      for ((n = 1 + RANDOM % stride; n <= calls; n += stride)); do try "$rank" "$n" "$kind"; done
+    done
   done
-done
+}
+chosen() { [[ -z ${COMMANDS:-} || " $COMMANDS " == *" $1 "* ]]; }
+
+well import --make blobs groups.h5 --rows 300 --classes 3 --features 2 --seed 1
+# fit SECTION: settings of a fit
+fit() {
+  cat <<YAML
+data: {file: groups.h5, scaling: standard}
+$1
+parallel: {threads: 1, shards: 4}
+YAML
+}
+fit "cluster: {k: 3, starts: 2, tolerance: 0}"$'\ntrain: {epochs: 3}\ncheckpoint: {every: 1 epochs, keep: 2}' >clusters.yaml
+fit "density: {rows: 20, bandwidth: [0.3, 0.6]}"$'\ncheckpoint: {every: 1 epochs, keep: 2}' >kernels.yaml
+fit "components: {n: 1}" >components.yaml
+attack --resume train run.yaml name=a
+attack --resume cluster clusters.yaml name=a
+attack --resume density kernels.yaml name=a
+attack "" components components.yaml name=a
 
 # try_output FILE WORDS…: `lockstep WORDS`, which writes runs/FILE. What it writes after a fault is whole, or it fails.
 try_output() {
@@ -110,11 +139,17 @@ try_output() {
   done
 }
 
-rm -rf runs
-well train run.yaml name=a
-cp runs/a/model.h5 .
-try_output made.h5 import --make spirals runs/made.h5 --rows 200 --classes 3 --seed 1
-try_output p.csv predict model.h5 data.h5 --x train/x --out runs/p.csv
-try_output p.h5 predict model.h5 data.h5 --x train/x --out runs/p.h5
+if chosen outputs; then
+  rm -rf runs
+  well train run.yaml name=a
+  cp runs/a/model.h5 .
+  well cluster clusters.yaml name=clusters cluster.method=mixture
+  cp runs/clusters/model.h5 clusters.h5
+  try_output made.h5 import --make spirals runs/made.h5 --rows 200 --classes 3 --seed 1
+  try_output p.csv predict model.h5 data.h5 --x train/x --out runs/p.csv
+  try_output p.h5 predict model.h5 data.h5 --x train/x --out runs/p.h5
+  try_output scores.csv anomalies clusters.h5 groups.h5 --x train/x --out runs/scores.csv
+  try_output drawn.h5 sample clusters.h5 --rows 50 --out runs/drawn.h5
+fi
 for code in "${!ends[@]}"; do echo "exit code $code: ${ends[$code]}"; done
 counts "file calls on $ranks rank(s)"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Kills trainings at random moments, each several times, and lets another layout resume each. The last resume ends with the
-# bits of a run that was left alone.
+# Kills trainings, and fits of clusters and densities, at random moments, each several times, and lets another layout resume
+# each. The last resume ends with the bits of a run that was left alone.
 #   kills.sh ROOT LOCKSTEP COUNT MPIRUN...
-# COUNT: how many kills. MPIRUN... starts ranks; their number is appended. SEED in the environment repeats a sequence: a
-# failure prints its own.
+# COUNT: how many kills. MPIRUN... starts ranks; their number is appended. In the environment: SEED repeats a sequence, a
+# failure prints its own; KINDS, the names of the kinds to try.
 set -euo pipefail
 program=$(realpath "$2") count=$3
 place=$(realpath "$(mktemp -d)")
@@ -17,7 +17,7 @@ cd "$place"
 seed=${SEED:-$(($(date +%s%N) % 1000000))}
 RANDOM=$((seed % 32768))
 
-# ---- four kinds of training, each with and without batch_norm and dropout ----
+# ---- four kinds of training, each with and without batch_norm and dropout; five kinds of fits ----
 
 well import --make spirals data.h5 --rows 1500 --classes 3 --seed 1
 settings() {
@@ -40,7 +40,25 @@ settings "" "" adam 6 40 ", members: 3" "13 steps" >ensemble.yaml
 settings "" "$noise" adam 4 40 ", members: 3" "1 epochs" >ensemble-noise.yaml
 settings "" "" lbfgs 60 all ", l2: 0.001" "3 steps" >lbfgs.yaml
 settings "" "batch_norm, " "{name: sgd, learning_rate: 0.1}" 80 all "" "5 steps" >full-batch-noise.yaml
-kinds=(memory memory-noise stream stream-noise ensemble ensemble-noise lbfgs full-batch-noise)
+
+well import --make blobs groups.h5 --rows 6000 --classes 6 --features 8 --seed 1
+fit() {
+  cat <<YAML
+data: {file: groups.h5, scaling: standard$1}
+$2
+checkpoint: {every: $3, keep: 2}
+parallel: {shards: 6}
+YAML
+}
+fit "" "cluster: {k: 12, starts: 3, tolerance: 0}" "4 epochs" >kmeans.yaml
+fit ", memory_limit: 64 kB" "cluster: {k: 12, starts: 1, tolerance: 0}" "3 epochs" >kmeans-stream.yaml
+fit "" "cluster: {method: minibatch, k: 12, batch: 300, starts: 2, tolerance: 0}" "30 steps" >minibatch.yaml
+fit "" "cluster: {method: mixture, k: 6, starts: 2, tolerance: 1e-4}" "2 epochs" >mixture.yaml
+fit "" "density: {rows: 700, bandwidth: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]}" "1 epochs" >kernels.yaml
+kinds=(memory kmeans memory-noise mixture stream minibatch stream-noise kernels ensemble kmeans-stream ensemble-noise lbfgs
+  full-batch-noise)
+[[ -z ${KINDS:-} ]] || read -ra kinds <<<"$KINDS"
+declare -A commands=([kmeans]=cluster [kmeans-stream]=cluster [minibatch]=cluster [mixture]=cluster [kernels]=density)
 
 # start WORDS…: a layout at random, in the background; sets child, layout.
 start() {
@@ -126,7 +144,7 @@ blocked=0
 leave_alone() {
   local began
   began=$(date +%s%N)
-  well train "$kind.yaml" "name=whole-$kind" parallel.threads=1
+  well "$command" "$kind.yaml" "name=whole-$kind" parallel.threads=1
   milliseconds[$kind]=$((($(date +%s%N) - began) / 1000000 + 1))
   expected[$kind]=$(bits "whole-$kind")
 }
@@ -136,10 +154,11 @@ exec 2>/dev/null # the shell's lines about killed processes
 turn=$((RANDOM % ${#kinds[@]}))
 while [[ $runs -lt $count && $failures -lt 5 ]]; do
   kind=${kinds[turn++ % ${#kinds[@]}]} history="" resume=()
+  command=${commands[$kind]:-train}
   rm -rf runs/killed*
   [[ -n ${expected[$kind]:-} ]] || leave_alone
   for ((strikes = 1 + RANDOM % 3; strikes > 0 && runs < count; strikes--)); do
-    start train "${resume[@]}" "$kind.yaml" name=killed
+    start "$command" "${resume[@]}" "$kind.yaml" name=killed
     strike
     finish
     runs=$((runs + 1))
@@ -150,7 +169,7 @@ while [[ $runs -lt $count && $failures -lt 5 ]]; do
     [[ $code -ne 139 && $code -ne 134 && $code -ne 136 ]] || fail "$kind: crashes (SEED=$seed)$history"$'\n'"$(cat out)"
     resume=(--resume)
   done
-  start train "${resume[@]}" "$kind.yaml" name=killed
+  start "$command" "${resume[@]}" "$kind.yaml" name=killed
   finish
   if [[ $code -ne 0 || $(bits killed) != "${expected[$kind]}" ]]; then
     fail "$kind: the last resume on $layout ends with $code (SEED=$seed)$history"$'\n'"$(bits killed)"$'\n'"expected"$'\n'"${expected[$kind]}"$'\n'"$(tail -5 out)"
