@@ -53,12 +53,19 @@ static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
   return world_broadcast(trainer->world, &trainer->position, sizeof trainer->position, 0, error);
 }
 
+/* Keys that others follow from, as the layers of a fit from the number of clusters: a change of these is
+ * named first. */
+static const char *const kernel_keys[] = {"density.rows", NULL};
+static const char *const cluster_keys[] = {"cluster.method", "cluster.k", "cluster.covariance", NULL};
+
 /* A resumed run must go on with the same network on the same batches: only keys that do not decide these may
  * have changed. */
 static ls_status check_resumed(const trainer_t *trainer, const settings_t *stored, ls_error *error) {
   const settings_t *now = trainer->settings;
   const char *changed = NULL;
-  TRY(settings_compare(stored, now, &changed, error));
+  TRY(settings_compare_among(stored, now, kernel_keys, &changed, error));
+  if (changed == NULL) TRY(settings_compare_among(stored, now, cluster_keys, &changed, error));
+  if (changed == NULL) TRY(settings_compare(stored, now, &changed, error));
   if (changed == NULL && now->parallel.shards != SETTINGS_AUTO &&
       now->parallel.shards != trainer->position.shards)
     changed = "parallel.shards";

@@ -87,6 +87,22 @@ Test(cluster, a_resumed_run_has_the_same_bits) {
   }
 }
 
+/* The key that was changed is named, not one that follows from it. */
+Test(cluster, a_resumed_run_keeps_its_clusters) {
+  static const char *const changes[] = {"cluster.k", "cluster.method", "cluster.init"};
+  static const char *const values[] = {"5", "mixture", "random"};
+  char why[64];
+  configure("");
+  run_well(ALONE, "cluster config.yaml name=parts train.epochs=1");
+  for (int i = 0; i < 3; i++) {
+    const result_t result =
+        run(ALONE, "cluster config.yaml name=parts --resume %s=%s", changes[i], values[i]);
+    snprintf(why, sizeof why, "%s is not what runs/parts was started with", changes[i]);
+    cr_expect_eq(result.code, 2, "%s: %d", changes[i], result.code);
+    cr_expect_not_null(strstr(result.err, why), "%s: %s", changes[i], result.err);
+  }
+}
+
 /* A time limit that is over before the first iteration is: one epoch is done, and the rest later. */
 Test(cluster, a_time_limit_saves_and_ends_with_75) {
   configure("");
