@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs of one process with several threads under ThreadSanitizer, whose reports end a run: steps with a ring, streamed
-# rows and windows, an ensemble, a line search, batch statistics, closed forms, checkpoints, predictions. The results must
-# be the golden ones.
+# rows and windows, an ensemble, a line search, batch statistics, closed forms, clusters, densities, components, checkpoints,
+# predictions. The results must be the golden ones.
 #   threads.sh ROOT LOCKSTEP      LOCKSTEP is built with -DLOCKSTEP_THREADS=ON
 set -euo pipefail
 root=$(realpath "$1")
@@ -31,9 +31,10 @@ run() {
 
 OMP_TOOL_LIBRARIES='' ARCHER_OPTIONS='' bash "$root/tests/golden/data.sh" "$root" "$program" >/dev/null
 first=yes
-for name in plain heads tables windows windows-classes ensemble norms lbfgs lars solve-ridge solve-bayesian; do
-  command=train
-  case $name in solve-*) command=solve ;; esac
+for name in plain heads tables windows windows-classes ensemble norms lbfgs lars solve-ridge solve-bayesian kmeans minibatch \
+  mixture mixture-diagonal density density-folds components components-randomized basis-pca variational; do
+  command=$(sed -nE 's/^(solve|components|density):.*/\1/p' "$root/tests/golden/$name.yaml")
+  command=${command:-train}
   run "$command" "$root/tests/golden/$name.yaml" name="$name" parallel.threads=3
   if [[ $first == yes ]] && ! grep -q "Archer detected OpenMP application" log; then
     echo "threads.sh: Archer does not work with this clang: $archer" >&2

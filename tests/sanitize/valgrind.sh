@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A small training with two threads, its checkpoint and predictions under valgrind, and a program that trains through the
-# library: values that were never set, and blocks that are never freed. Kernels of AVX2, since valgrind knows no newer instructions.
+# A small training with two threads, its checkpoint and predictions, fits of clusters, densities and components, and a program
+# that trains through the library, under valgrind: values that were never set, and blocks that are never freed. Kernels of
+# AVX2, since valgrind knows no newer instructions.
 #   valgrind.sh ROOT LOCKSTEP
 set -euo pipefail
 root=$(realpath "$1")
@@ -54,6 +55,21 @@ run "$program" train net.yaml
 run "$program" train net.yaml train.epochs=3 --resume
 run "$program" eval runs/net
 run "$program" predict runs/net rows.h5 --out out.csv data.x=train/x
+
+cat >fit.yaml <<'SETTINGS'
+data: {file: rows.h5, scaling: standard, missing: mean}
+parallel: {threads: 2, shards: 2}
+SETTINGS
+run "$program" cluster fit.yaml name=centres cluster.k=2 cluster.starts=2 train.epochs=2 'checkpoint.every=1 epoch'
+run "$program" cluster fit.yaml name=centres cluster.k=2 cluster.starts=2 train.epochs=3 'checkpoint.every=1 epoch' --resume
+run "$program" cluster fit.yaml name=batches cluster.method=minibatch cluster.k=2 cluster.batch=3 train.epochs=2
+run "$program" cluster fit.yaml name=mixture cluster.method=mixture cluster.k=2 cluster.regularization=0.1
+run "$program" density fit.yaml name=kernels density.rows=3 'density.bandwidth=[0.5, 1]'
+run "$program" components fit.yaml name=components components.n=2
+run "$program" eval runs/centres
+run "$program" anomalies runs/mixture rows.h5 --x train/x --threshold 3 --out scores.csv
+run "$program" sample runs/kernels --rows 20 --out drawn.csv
+
 built=$(dirname "$program")
 mpicc -g "$root/examples/insitu/heat.c" -o heat -I"$root/include" -L"$built" -llockstep_train -lm -Wl,-rpath,"$built"
 run ./heat 30 20
