@@ -111,10 +111,13 @@ attack --resume cluster clusters.yaml name=a
 attack --resume density kernels.yaml name=a
 attack "" components components.yaml name=a
 
-# try_output FILE WORDS…: `lockstep WORDS`, which writes runs/FILE. What it writes after a fault is whole, or it fails.
+# try_output FILE WORDS…: `lockstep WORDS`, which writes runs/FILE. What it writes after a fault is whole, or it fails; what
+# can be resumed becomes the same file then.
 try_output() {
   local file=$1 kind n calls code what step=$((1 + stride / 16))
   shift
+  resume=""
+  [[ $1 != landscape && $1 != connect ]] || resume=--resume
   rm -rf runs calls.* && mkdir runs
   faulty 0 0 none "$@" || { echo "lockstep $*" && cat out && exit 1; }
   calls=$(wc -l <calls.0)
@@ -134,7 +137,10 @@ try_output() {
         9 | 137) [[ $kind == kill || $kind == torn ]] || fail "$what: killed" ;;
         *) fail "$what"$'\n'"$(tail -5 out)" ;;
       esac
-      [[ ! -e runs/$file ]] || cmp -s "runs/$file" good || fail "$what: runs/$file is not whole"
+      if [[ -n $resume ]]; then
+        timeout --signal=KILL $limit "$program" "$@" "$resume" >again 2>&1 || fail "$what: not resumed"$'\n'"$(cat again)"
+      fi
+      [[ ! -e runs/$file && -z $resume ]] || cmp -s "runs/$file" good || fail "$what: runs/$file is not whole"
     done
   done
 }
@@ -142,13 +148,17 @@ try_output() {
 if chosen outputs; then
   rm -rf runs
   well train run.yaml name=a
+  well train run.yaml name=b optimizer.learning_rate=0.02
   cp runs/a/model.h5 .
+  cp runs/b/model.h5 model2.h5
   well cluster clusters.yaml name=clusters cluster.method=mixture
   cp runs/clusters/model.h5 clusters.h5
   try_output made.h5 import --make spirals runs/made.h5 --rows 200 --classes 3 --seed 1
   try_output p.csv predict model.h5 data.h5 --x train/x --out runs/p.csv
   try_output p.h5 predict model.h5 data.h5 --x train/x --out runs/p.h5
   try_output scores.csv anomalies clusters.h5 groups.h5 --x train/x --out runs/scores.csv
+  try_output plane.h5 landscape model.h5 --random 2 --x=-1:1:4 --out runs/plane.h5
+  try_output path.h5 connect model.h5 model2.h5 --epochs 2 --out runs/path.h5
   try_output drawn.h5 sample clusters.h5 --rows 50 --out runs/drawn.h5
 fi
 for code in "${!ends[@]}"; do echo "exit code $code: ${ends[$code]}"; done
