@@ -13,9 +13,9 @@ class Lockstep(CMakePackage):
     nodes, ranks and threads."""
 
     homepage = "https://example.org/lockstep"
+    git = "https://example.org/lockstep.git"
     # There is no release yet: `spack dev-build` or `spack develop` build the folder with the sources.
     version("main", branch="main")
-    version("0.1.0", preferred=True)
 
     license("BSD-3-Clause")
 
