@@ -300,7 +300,7 @@ Test(gather, wide_bases_are_those_of_the_definition) {
       .columns = INPUTS, .encoded = INPUTS, .inputs = FUNCTIONS, .scaler = {.name = "none"}};
   gather_t gather;
   ls_error error = {0};
-  for (int i = 0; i < N * INPUTS; i++) x[i] = (float)(i * 73 % 256) / 256;
+  for (int i = 0; i < N * INPUTS; i++) x[i] = (float)(i * 73 % 241) / 256;
   for (int i = 0; i < FUNCTIONS * INPUTS; i++) centres[i] = (float)(i * 31 % 251) / 256;
   cr_assert_eq(basis_create(&settings, 1, INPUTS, FUNCTIONS, &features.basis, &error), LS_OK, "%s",
                error.message);
