@@ -34,6 +34,9 @@ ls_status cluster_complete(const reading_t *reading, yaml_value_t *tree) {
   const bool is_mixture = strcmp(method, "mixture") == 0 || is_kernels;
   const bool has_batches = strcmp(method, "minibatch") == 0;
   char layers[SET_SIZE], batch[SET_SIZE];
+  if (strcmp(text_of(tree, "data.targets", "y"), "x") == 0 &&
+      strcmp(text_of(tree, "data.window.length", "0"), "0") != 0)
+    TRY(set(reading, "data.window.horizon=0", tree));
   if (strcmp(k, "0") == 0) return LS_OK;
   if (is_mixture)
     snprintf(layers, sizeof layers, "model.layers=[gaussians: {units: %s, covariance: %.20s}]", number_of(k),

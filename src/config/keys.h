@@ -169,7 +169,8 @@ ls_status setting_refuse(const reading_t *reading, const yaml_value_t *value, co
 ls_status value_refuse(const setting_t *setting, const char *expected);
 ls_status setting_no_memory(const reading_t *reading);
 
-/* clusters.c: sets what follows from `cluster`, where the tree does not say otherwise. */
+/* clusters.c: sets what follows from `cluster`, and the horizon of windows that are their own targets, where
+ * the tree does not say otherwise. */
 ls_status cluster_complete(const reading_t *reading, yaml_value_t *tree);
 
 #endif

@@ -107,7 +107,7 @@ enum { MOST_HEADS = 16 };
 /* Windows over x, which is a time series with one time step per row. */
 typedef struct {
   int64_t length;     /* input steps; 0: rows are not a time series */
-  int64_t horizon;    /* steps to forecast, >= 1 */
+  int64_t horizon;    /* steps to forecast, >= 1; 0 if the window itself is the target */
   int64_t stride;     /* distance between the starts of two windows in steps, >= 1 */
   int64_t season;     /* steps of a season, for the seasonal naive baseline; 0: none */
   numbers_t targets;  /* the word y or x, or columns of x */

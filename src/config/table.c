@@ -61,14 +61,15 @@ static const key_row_t rows[] = {
      .meaning =
          "read arrays that the dataset file keeps in other files: external storage, and links to other "
          "HDF5 files"},
-    {"data.window.length", &type_integer, FIELD(data.window.length), "0", .used_with = "data.targets",
-     .used_by = "y",
-     .meaning = "forecasting: x is a time series with one time step per row, and this many steps are the "
-                "inputs of a forecast; 0: rows are not a time series",
+    {"data.window.length", &type_integer, FIELD(data.window.length), "0",
+     .meaning =
+         "forecasting: x is a time series with one time step per row, and this many steps are the "
+         "inputs of a forecast, or with data.targets: x also its targets; 0: rows are not a time series",
      .range = {.low = 0, .high = INT32_MAX}},
     {"data.window.horizon", &type_integer, FIELD(data.window.horizon), "1", .used_with = "data.window.length",
-     .meaning = "number of steps to forecast, starting after the inputs; for classes only the last of them",
-     .range = {.low = 1, .high = INT32_MAX}},
+     .meaning = "number of steps to forecast, starting after the inputs; for classes only the last of them; "
+                "0, which follows, with data.targets: x",
+     .range = {.low = 0, .high = INT32_MAX}},
     {"data.window.stride", &type_integer, FIELD(data.window.stride), "1", .used_with = "data.window.length",
      .meaning = "steps between the starts of two windows", .range = {.low = 1, .high = INT32_MAX}},
     {"data.window.targets", &type_numbers, FIELD(data.window.targets), "x", .used_with = "data.window.length",

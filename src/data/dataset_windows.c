@@ -27,7 +27,7 @@ static ls_status make_formats(const loading_t *load, const split_names_t *names,
   formats[ARRAY_X] = features_format(names->x, source);
   if (source->has_weights) formats[ARRAY_WEIGHT] = weights_format(names->weights);
   const target_request_t *targets = &load->request->targets;
-  if (targets->kind == TARGET_NONE) return LS_OK;
+  if (targets->kind == TARGET_NONE || targets->of_x) return LS_OK;
   if (!windows_use_y(load->window))
     return bound(load, windows, windows->of_x, dataset, &formats[ARRAY_X], error);
   if (targets->kind == TARGET_LABELS) {
@@ -51,6 +51,9 @@ static ls_status make_windows(const loading_t *load, const source_t *source, int
   split->features = windows->length * windows->columns;
   if (load->request->targets.kind == TARGET_NONE) return LS_OK;
   if (load->request->targets.kind == TARGET_VALUES) split->width = load->request->targets.width;
+  split->y_is_x = load->request->targets.of_x;
+  if (split->y_is_x) split->y_type = source->type == ELEMENT_F64 ? ELEMENT_F64 : ELEMENT_F32;
+  if (split->y_is_x) return LS_OK;
   return windows_choose(windows, load->request->targets, &dataset->arena, error);
 }
 
@@ -78,7 +81,7 @@ static ls_status stream_steps(const loading_t *load, const source_t *source, row
   split_t *steps = arena_new(&dataset->arena, 1, sizeof *steps);
   if (steps == NULL) return error_set(error, LS_NO_MEMORY, "%s: no memory for steps", load->file);
   *steps = windows_as_steps(split);
-  bool has_values = load->request->targets.kind == TARGET_VALUES;
+  bool has_values = load->request->targets.kind == TARGET_VALUES && !load->request->targets.of_x;
   if (has_values && formats[ARRAY_Y].row_size == 0) {
     TRY(columns_format(load, formats[ARRAY_X].name, source, windows, dataset, &formats[ARRAY_Y], error));
     steps->y_type = formats[ARRAY_Y].type == STORE_F64 ? ELEMENT_F64 : ELEMENT_F32;

@@ -42,6 +42,11 @@ typedef struct {
   windows_t *windows;   /* NULL: a row is a row of the file */
 } split_t;
 
+/* Whether rows are windows whose targets come after them, rather than being the windows themselves. */
+static inline bool split_forecasts(const split_t *split) {
+  return split->windows != NULL && !split->y_is_x;
+}
+
 /* Bytes of one element. */
 size_t element_size(element_t type);
 /* Bytes of a row's y and targets in memory; y has `width` columns. */

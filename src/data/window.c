@@ -67,6 +67,7 @@ split_t windows_as_steps(const split_t *split) {
   int64_t skip = begin - windows->begin; /* resident steps before those of this rank's shards */
   split_t steps = *split;
   steps.windows = NULL;
+  steps.y_is_x = false;
   steps.partition = windows->time;
   steps.rows = shard_first(windows->time, split->first_shard + split->shards) - begin;
   steps.features = windows->columns;

@@ -30,6 +30,16 @@ static ls_status check_columns(const store_t *store, const window_settings_t *wi
 static ls_status check_settings(const store_t *store, const settings_t *settings, const source_t *train,
                                 ls_error *error) {
   const window_settings_t *window = &settings->data.window;
+  if (settings_targets_are_x(settings) != (window->horizon == 0))
+    return error_set(error, LS_BAD_SETTINGS,
+                     window->horizon > 0
+                         ? "data.window.horizon: with data.targets: x the window itself is the "
+                           "target: leave it out"
+                         : "data.window.horizon: 0 steps are no forecast: 1 or more");
+  if (window->horizon == 0 && (window->season > 0 || window->targets.word == NULL || windows_use_y(window)))
+    return error_set(error, LS_BAD_SETTINGS,
+                     "data.window.%s: with data.targets: x nothing is forecast: leave it out",
+                     window->season > 0 ? "season" : "targets");
   if (window->season > window->length)
     return error_set(
         error, LS_BAD_SETTINGS,

@@ -227,7 +227,7 @@ void gather_labels(const gather_t *gather, const uint32_t *rows, int64_t n, int3
 void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, float *out) {
   const split_t *split = gather->split;
   int64_t width = split->width;
-  if (split->windows != NULL) {
+  if (split_forecasts(split)) {
     windows_targets(split, rows, n, out);
     return;
   }
@@ -243,7 +243,7 @@ void gather_targets(const gather_t *gather, const uint32_t *rows, int64_t n, flo
 
 void gather_originals(const gather_t *gather, const uint32_t *rows, int64_t n, double *out) {
   const split_t *split = gather->split;
-  if (split->windows != NULL) {
+  if (split_forecasts(split)) {
     windows_originals(split, WINDOW_TARGETS, rows, n, out);
     return;
   }

@@ -55,7 +55,8 @@ static bool names_targets(const loss_settings_t *settings) {
 }
 
 static int64_t forecast_steps(const settings_t *settings) {
-  return settings->data.window.length > 0 ? settings->data.window.horizon : 1;
+  const bool forecasts = settings->data.window.length > 0 && !settings_targets_are_x(settings);
+  return forecasts ? settings->data.window.horizon : 1;
 }
 
 /* Targets of a row that one column gives: a forecast has one for every step of the horizon, but the class at

@@ -109,7 +109,7 @@ static ls_status finish_head(const evaluation_t *evaluation, size_t h, world_t *
   TRY(add_counts(evaluation, h, world, metrics, error));
   const double *of_baselines = sums + evaluation->evaluator->n_sums;
   sums += score->first_sum;
-  if (evaluation->split->windows != NULL) baseline_metrics(evaluation, head, of_baselines, metrics);
+  if (split_forecasts(evaluation->split)) baseline_metrics(evaluation, head, of_baselines, metrics);
   if (score->classes == 0) {
     regression_metrics(head, sums, metrics);
     return LS_OK;

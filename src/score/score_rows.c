@@ -109,7 +109,7 @@ static const window_part_t baseline_parts[BASELINES] = {
 
 bool score_has_baseline(const evaluation_t *evaluation, int b) {
   const windows_t *windows = evaluation->split->windows;
-  return windows != NULL && (b != BASELINE_SEASONAL || windows->season > 0);
+  return split_forecasts(evaluation->split) && (b != BASELINE_SEASONAL || windows->season > 0);
 }
 
 /* What forecasts without a model, found (n, targets), are wrong by on the rows of a block. */
@@ -266,7 +266,7 @@ void score_block(const evaluation_t *evaluation, scorer_t *scorer, const float *
       predictor_values(scorer->predictor, h, n, z, scorer->predictions);
     score_head(evaluation, scorer, h, &blocks[h], sums + score->first_sum);
   }
-  if (evaluation->split->windows != NULL) sum_baselines(evaluation, scorer, blocks, sums + evaluator->n_sums);
+  if (split_forecasts(evaluation->split)) sum_baselines(evaluation, scorer, blocks, sums + evaluator->n_sums);
 }
 
 void scores_make(evaluator_t *evaluator, int64_t top_k) {
@@ -286,7 +286,7 @@ void scores_make(evaluator_t *evaluator, int64_t top_k) {
 }
 
 int64_t score_width(const evaluator_t *evaluator, const split_t *split) {
-  int64_t of_baselines = split->windows != NULL ? BASELINES * BASELINE_SUMS : 0;
+  int64_t of_baselines = split_forecasts(split) ? BASELINES * BASELINE_SUMS : 0;
   return evaluator->n_sums + of_baselines * evaluator->objective->targets;
 }
 

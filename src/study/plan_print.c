@@ -48,7 +48,10 @@ static void print_data(const run_plan_t *plan, FILE *out) {
             plan->training.width.inputs);
   if (strcmp(settings->data.missing, "drop") == 0)
     fputs("        these counts include rows with missing values, which will be dropped\n", out);
-  if (window->length > 0)
+  if (window->length > 0 && window->horizon == 0)
+    fprintf(out, "windows of %" PRId64 " steps, one every %" PRId64 ": %" PRId64 " training steps\n",
+            window->length, window->stride, shape->train_steps);
+  else if (window->length > 0)
     fprintf(out,
             "windows of %" PRId64 " steps, %" PRId64 " forecast, one every %" PRId64 ": %" PRId64
             " training steps\n",

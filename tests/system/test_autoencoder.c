@@ -99,6 +99,36 @@ Test(autoencoder, warns_of_outputs_that_cannot_reach_the_features) {
   cr_expect_not_null(strstr(result.err, "applies the sigmoid itself"), "%s", result.err);
 }
 
+static void run_python_on(const char *words) {
+  const result_t result = run_command("%s %s/system/window_rows.py %s", run_python(), TESTS_FOLDER, words);
+  cr_assert_eq(result.code, 0, "%s%s", result.out, result.err);
+}
+
+/* The targets of a window are the window. */
+Test(autoencoder, of_windows_rebuilds_them_with_the_same_bits_on_any_layout) {
+  if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
+  run_python_on("make");
+  write_text("w.yaml", "data: {file: series.h5, targets: x, scaling: standard, validation: 0.1,\n"
+                       "       window: {length: 6, series: series}}\n"
+                       "model: {layers: [{dense: {units: 12, activation: tanh}}, dense: 3, dense: 12]}\n"
+                       "loss: mse\noptimizer: {name: adam, learning_rate: 0.01}\n"
+                       "train: {epochs: 8, global_batch_size: 40}\nparallel: {shards: 4, threads: 1}\n");
+  run_well(ALONE, "train w.yaml name=alone");
+  const outcome_t alone = outcome_of("alone");
+  run_well(3, "train w.yaml name=three parallel.ranks_per_node=2");
+  const outcome_t three = outcome_of("three");
+  outcome_expect_same(&alone, &three, "on three ranks of two nodes");
+  run_well(2, "train w.yaml name=streamed data.memory_limit=16KB");
+  cr_expect_str_eq(alone.checksum, outcome_of("streamed").checksum, "streamed");
+  run_well(ALONE, "predict runs/alone series.h5 --out found.h5");
+  run_well(2, "eval runs/alone --json found.json");
+  run_python_on("check found.h5 found.json");
+  const result_t result = run_well(ALONE, "anomalies runs/alone");
+  cr_expect_not_null(strstr(result.out, "largest scores: row 1"), "%s", result.out);
+  run_well(2,
+           "train w.yaml name=shares loss=binary_cross_entropy 'data.scaling={name: minmax, range: [0, 1]}'");
+}
+
 Test(autoencoder, takes_what_comes_before_basis_functions) {
   if (run_python() == NULL) cr_skip_test("no Python with h5py and numpy here");
   configure("");
@@ -180,7 +210,9 @@ Test(autoencoder, refuses_what_makes_no_sense_in_words) {
   refuses("'loss={name: mse, targets: [0]}'", "loss.targets");
   refuses("data.y=train/answer", "data.y: has no effect");
   refuses("data.target_scaling=standard", "data.target_scaling.name: has no effect");
-  refuses("data.window.length=3", "data.window.length: has no effect");
+  refuses("data.window.length=3 data.window.horizon=2", "the window itself is the target");
+  refuses("data.window.length=3 data.window.season=2", "nothing is forecast");
+  refuses("data.window.length=3 'data.window.targets=[0]'", "nothing is forecast");
   refuses("model.layers.2.dense=7", "each of the 8 values");
   refuses("'model.embeddings.columns={1: 2}' data.scaling=standard model.layers.2.dense=6",
           "becomes a vector");
