@@ -7,7 +7,7 @@ import numpy
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neighbors import KernelDensity
 
-ROWS, COLUMNS, FOLDS = 301, 3, 5
+ROWS, COLUMNS, FOLDS = 601, 3, 5
 BANDWIDTHS = [0.05, 0.2, 0.5, 1, 3]
 
 r, c = numpy.arange(ROWS)[:, None], numpy.arange(COLUMNS)

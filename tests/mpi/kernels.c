@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 301, COLUMNS = 3, SHARDS = 7, BANDWIDTHS_TRIED = sizeof kernel_bandwidths / sizeof(double) };
+enum { ROWS = 601, COLUMNS = 3, SHARDS = 7, BANDWIDTHS_TRIED = sizeof kernel_bandwidths / sizeof(double) };
 
 static float value(int64_t r, int64_t c) {
   return (float)((double)((r * 7919 + c * c * 104729 + r * r * 31) % 10007) / 4001.0);
