@@ -11,7 +11,7 @@ set(lockstep_packages
   "LibYAML   |libyaml                    |libyaml-dev               |libyaml-devel  |libyaml       |yaml        |libyaml"
   "ZLIB      |zlib                       |zlib1g-dev                |zlib-devel     |zlib-api      |zlib        |zlib"
   "Threads   |POSIX threads              |libc6-dev                 |glibc-devel    |              |            |"
-  "Criterion |Criterion, only for tests  |libcriterion-dev          |               |criterion     |            |criterion")
+  "Criterion |Criterion, only for tests  |libcriterion-dev          |               |              |            |criterion")
 
 # system | the command that installs its packages
 set(lockstep_systems

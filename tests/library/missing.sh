@@ -24,7 +24,7 @@ while IFS=: read -r system packages; do
 done <<'END'
 Debian, Ubuntu: apt install libopenmpi-dev openmpi-bin libhdf5-dev libsleef-dev liblapacke-dev libyaml-dev zlib1g-dev libcriterion-dev
 Fedora, EPEL: dnf install openmpi-devel hdf5-devel sleef-devel lapack-devel libyaml-devel zlib-devel
-Spack: spack install openmpi hdf5~mpi sleef openblas libyaml zlib-api criterion
+Spack: spack install openmpi hdf5~mpi sleef openblas libyaml zlib-api
 conda-forge: conda install -c conda-forge openmpi hdf5 sleef liblapacke yaml zlib
 Homebrew: brew install open-mpi hdf5 sleef lapack libyaml zlib criterion
 END
