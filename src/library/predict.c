@@ -73,7 +73,8 @@ ls_status ls_predictor_create(const ls_model *model, const ls_predictor_options 
                                    .n_members = m->n_members,
                                    .samples = options->samples,
                                    .seed = m->settings->train.seed,
-                                   .posterior = &m->posterior};
+                                   .posterior = &m->posterior,
+                                   .has_copies = true};
   if (options->temperatures != NULL) {
     memcpy(predictor->temperatures, options->temperatures, m->objective.n * sizeof(double));
     predictor->mixture.temperatures = predictor->temperatures;

@@ -129,6 +129,9 @@ ls_status graph_check_factors(const graph_t *graph, const float *vector, ls_erro
  * for different ranges. */
 void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t count);
 
+/* Whether a layer reads such a copy in forward: outside of training too, if it is there (pass_t). */
+bool graph_is_tied(const graph_t *graph);
+
 /* The XXH3-64 checksum of the plain parameters in graph order. */
 ls_status graph_checksum(const graph_t *graph, const float *vector, uint64_t *out, ls_error *error);
 
@@ -168,6 +171,7 @@ typedef struct {
   uint64_t shard;
   int64_t row;     /* index of the first row within the slice of its shard */
   int64_t padding; /* rows at the end of the call that do not count; batch_norm ignores them */
+  bool has_copies; /* the copies of the weights are there, as in training: tied layers need not make them */
 } pass_t;
 
 /* Creates the scratch memory of one thread for up to `most_calls` calls of `rows` rows at a time; train: for

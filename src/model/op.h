@@ -94,6 +94,7 @@ typedef struct {
   float *work;                     /* scratch of the thread: op->work floats, at least */
   const float *parameters;         /* the whole vector */
   const pass_t *pass;              /* for finish, and for forward of an op that does not span */
+  bool has_copies;                 /* the copies of the weights are there */
   const float *x[NODE_MAX_INPUTS]; /* (rows, width of that input) */
   float *y;                        /* (rows, width) */
   float *factors;                  /* (rows, width): kept by the op; NULL on a tape without deltas */

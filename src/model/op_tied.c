@@ -1,8 +1,8 @@
 /* The op tied: y = f(x W + b), where W (out, in) are the weights of an earlier dense layer.
  * node->dense.layout is the layout of W, so x has `out` values and y has `in`. In training, forward reads the
- * transposed copy of W. Outside of training there is none, and each call makes one. Backward exchanges the
- * roles: dx = dy Wᵀ reads W, and dW gains xᵀ dy, with dz by columns and x by panels where the dense layer has
- * x and dz (worker.c). */
+ * transposed copy of W. Where there is none (pass_t), each call makes one. Backward exchanges the roles: dx =
+ * dy Wᵀ reads W, and dW gains xᵀ dy, with dz by columns and x by panels where the dense layer has x and dz
+ * (worker.c). */
 #include "model/op.h"
 
 static size_t tied_work(const node_t *node, int64_t rows) {
@@ -12,7 +12,7 @@ static size_t tied_work(const node_t *node, int64_t rows) {
 
 static const float *find_transposed(const call_t *call) {
   const dense_parameters_t *dense = &call->node->dense;
-  if (call->slice_rows > 0) return call->parameters + dense->transposed;
+  if (call->has_copies) return call->parameters + dense->transposed;
   dense_transpose(call->precision, &dense->layout, call->parameters + dense->weight, 0,
                   dense->layout.elements, call->work);
   return call->work;

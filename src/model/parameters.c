@@ -272,6 +272,12 @@ static void copy_weights(const graph_t *graph, const node_t *node, float *buffer
     dense_round(w, (int64_t)begin, (int64_t)count, buffer + node->dense.rounded);
 }
 
+bool graph_is_tied(const graph_t *graph) {
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    if (graph->nodes[i].op == &op_tied) return true;
+  return false;
+}
+
 void graph_transpose(const graph_t *graph, float *buffer, size_t first, size_t count) {
   for (size_t i = 0; i < graph->n_nodes; i++) {
     const node_t *node = &graph->nodes[i];

@@ -158,6 +158,7 @@ void graph_forward_section(graph_worker_t *worker, const section_t *section, con
     const node_t *node = &worker->graph->nodes[i];
     if (node->op->spans) {
       call_t all = prepare_all(worker, node, parameters, tape, row, calls);
+      all.has_copies = tape->slice_rows > 0 || passes[0].has_copies;
       if (i == section->first && section->to > 0) {
         all.from = section->from;
         all.to = section->to;

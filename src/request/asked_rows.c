@@ -162,7 +162,8 @@ ls_status asked_rows_load(const session_t *session, const ready_t *ready, int bi
 mixture_t asked_rows_mixture(const model_t *model) {
   return (mixture_t){.members = (const float *const *)model->members,
                      .n_members = model->n_members,
-                     .posterior = model->posterior.inputs > 0 ? &model->posterior : NULL};
+                     .posterior = model->posterior.inputs > 0 ? &model->posterior : NULL,
+                     .has_copies = true};
 }
 
 /* ---- the loss of each row ---- */

@@ -196,7 +196,9 @@ static ls_status read_count(const store_t *store, const char *key, int64_t least
 }
 
 static ls_status read_members(const store_t *store, model_t *model, ls_error *error) {
-  size_t bytes = graph_floats(model->graph) * sizeof(float);
+  const bool is_tied = graph_is_tied(model->graph);
+  const size_t floats = is_tied ? graph_buffer_floats(model->graph) : graph_floats(model->graph);
+  const size_t bytes = (floats * sizeof(float) + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
   model->n_members = 1;
   if (store_has_attribute(store, "/", "members"))
     TRY(read_count(store, "members", 1, MOST_MEMBERS, &model->n_members, error));
@@ -212,6 +214,7 @@ static ls_status read_members(const store_t *store, model_t *model, ls_error *er
     memset(model->members[m], 0, bytes);
     TRY(vector_read(store, model->graph, folder, model->members[m], error));
     TRY(graph_check_factors(model->graph, model->members[m], error));
+    if (is_tied) graph_transpose(model->graph, model->members[m], 0, graph_floats(model->graph));
   }
   model->parameters = model->members[0];
   return LS_OK;

@@ -28,10 +28,11 @@ typedef struct {
   objective_t objective;
   features_t features;
   scaler_t targets;
-  float **members;       /* (n_members): parameter vectors, graph_floats each, malloc'd and 64-byte aligned */
-  int64_t n_members;     /* of an ensemble; 1 when it is none */
-  float *parameters;     /* members[0] */
-  posterior_t posterior; /* of its weights; inputs == 0 when there is none */
+  float **members;   /* (n_members): parameter vectors, malloc'd and 64-byte aligned; graph_floats each, in a
+                      * network with tied layers graph_buffer_floats, with the copies of the weights */
+  int64_t n_members; /* of an ensemble; 1 when it is none */
+  float *parameters; /* members[0] */
+  posterior_t posterior;                /* of its weights; inputs == 0 when there is none */
   char *const *class_names[MOST_HEADS]; /* (classes) of each head, one malloc'd block, or NULL: numbers */
   class_weights_t class_weights;
   char **feature_names; /* (columns of x), one malloc'd block; NULL: the training file named none */

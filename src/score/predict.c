@@ -162,7 +162,8 @@ ls_status predictions_make(const model_t *model, const split_t *split, int threa
                              .samples = asking->samples,
                              .temperatures = asking->temperatures,
                              .seed = settings->train.seed,
-                             .posterior = &model->posterior};
+                             .posterior = &model->posterior,
+                             .has_copies = true};
   predicting_t predicting = {.model = model, .mixture = &mixture, .predictions = &predictions};
   if (asking->samples > 0 && !graph_has_samples(model->graph))
     return error_set(

@@ -23,6 +23,7 @@ typedef struct {
   /* (heads): logits are divided by them (Guo et al. 2017); 0: they are not; NULL: none are */
   const double *temperatures;
   const posterior_t *posterior; /* of a linear model's weights, for its intervals; NULL: none */
+  bool has_copies;              /* members are those of a model that was read (model_t) */
 } mixture_t;
 
 /* Forward passes for one row: the parts of the mixture. */

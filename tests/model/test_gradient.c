@@ -166,7 +166,8 @@ Test(gradient, of_tied_layers_is_added_to_the_sums_that_wait) {
   network_destroy(&net);
 }
 
-/* Outside of training the transpose is made anew, in training it is kept: the outputs have the same bits. */
+/* Outside of training the transpose is made anew, unless the copies of the weights are there: the outputs
+ * have the same bits. Where the copies are there, they are read. */
 Test(gradient, tied_layers_compute_the_same_outside_of_training) {
   layer_settings_t layers[] = {DENSE(33, "relu"), TIED("dense1", "tanh")};
   network_t net = network_create(layers, COUNT(layers), 41, 15);
@@ -178,6 +179,14 @@ Test(gradient, tied_layers_compute_the_same_outside_of_training) {
   graph_forward(worker, net.vector, tape, 0, 1, &(pass_t){0});
   graph_forward(net.worker, net.vector, net.tape, 0, 1, &net.pass);
   cr_assert_eq(memcmp(tape_output(net.tape, 0), tape_output(tape, 0), sizeof(float[15 * 41])), 0);
+  graph_forward(worker, net.vector, tape, 0, 1, &(pass_t){.has_copies = true});
+  cr_assert_eq(memcmp(tape_output(net.tape, 0), tape_output(tape, 0), sizeof(float[15 * 41])), 0, "copies");
+  const size_t floats = graph_floats(net.graph);
+  memset(net.vector + floats, 0, (graph_buffer_floats(net.graph) - floats) * sizeof(float));
+  graph_forward(worker, net.vector, tape, 0, 1, &(pass_t){0});
+  cr_assert_eq(memcmp(tape_output(net.tape, 0), tape_output(tape, 0), sizeof(float[15 * 41])), 0, "anew");
+  graph_forward(worker, net.vector, tape, 0, 1, &(pass_t){.has_copies = true});
+  cr_assert_neq(memcmp(tape_output(net.tape, 0), tape_output(tape, 0), sizeof(float[15 * 41])), 0, "read");
   graph_worker_destroy(&worker);
   tape_destroy(&tape);
   network_destroy(&net);
