@@ -177,11 +177,15 @@ size_t loss_parts(const loss_t *loss, const loss_params_t *params) {
   return (size_t)outputs_per_target(loss, params);
 }
 
+bool loss_has_deviations(const loss_t *loss) {
+  return loss->evaluate == loss_gaussian;
+}
+
 loss_part_t loss_part(const loss_t *loss, const loss_params_t *params, int64_t outputs, size_t i) {
   if (loss->describe != NULL) return described_part(loss, outputs, i);
   int64_t width = loss_targets(loss, params, outputs);
   loss_part_t part = {.first = (int64_t)i * width, .width = width};
-  part.is_deviation = loss->evaluate == loss_gaussian && i == 1;
+  part.is_deviation = loss_has_deviations(loss) && i == 1;
   if (loss->evaluate == loss_quantile)
     snprintf(part.name, sizeof part.name, "quantile_%g", params->levels[i]);
   else

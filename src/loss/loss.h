@@ -97,6 +97,8 @@ typedef struct {
   bool is_deviation; /* in units of the target, scaled but not shifted */
 } loss_part_t;
 size_t loss_parts(const loss_t *loss, const loss_params_t *params);
+/* Whether the second of two parts are deviations of the first (gaussian_nll). */
+bool loss_has_deviations(const loss_t *loss);
 loss_part_t loss_part(const loss_t *loss, const loss_params_t *params, int64_t outputs, size_t i);
 /* The part that metrics of a regression use: the mean, or the level nearest to 1/2. */
 size_t loss_point(const loss_t *loss, const loss_params_t *params);

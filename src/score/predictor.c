@@ -10,6 +10,7 @@ struct predictor {
   const graph_t *graph;
   int64_t rows; /* of a call, at most */
   const objective_t *objective;
+  int64_t kept; /* columns of predictions */
   const scaler_t *targets;
   mixture_t mixture;
   graph_worker_t *kernels;
@@ -60,6 +61,7 @@ ls_status predictor_create(const graph_t *graph, const objective_t *objective, c
   predictor->graph = graph;
   predictor->rows = rows;
   predictor->objective = objective;
+  predictor->kept = predictions_first(objective, objective->n);
   predictor->targets = targets;
   ls_status status = make(predictor, error);
   if (status != LS_OK) {
@@ -113,7 +115,8 @@ static const float *part_outputs(predictor_t *predictor, int64_t part, row_place
                  .seed = mixture->seed,
                  .step = first_step + (uint64_t)(part % samples_of(mixture)),
                  .shard = (uint64_t)place.shard,
-                 .row = place.row};
+                 .row = place.row,
+                 .has_copies = mixture->has_copies};
   graph_forward(predictor->kernels, mixture->members[part / samples_of(mixture)], predictor->tape, 0, 1,
                 &pass);
   return tape_output(predictor->tape, 0);
@@ -170,12 +173,14 @@ const float *predictor_node(const predictor_t *predictor, size_t node) {
 
 /* ---- predictions ---- */
 
-/* The predictions of a head's regression in one row, from the units of scaled targets to their own. */
-static void unscale(const scaler_t *scaler, const head_t *head, double *row) {
-  for (size_t p = 0; p < loss_parts(head->loss, &head->params); p++) {
-    loss_part_t part = loss_part(head->loss, &head->params, head->outputs, p);
-    (part.is_deviation ? scaler_invert_widths : scaler_invert)(scaler, head->first_target, part.width,
-                                                               row + part.first);
+/* The predictions of a head's regression in n rows, from the units of scaled targets to their own. */
+static void unscale(const scaler_t *scaler, const head_t *head, int64_t n, int64_t stride, double *values) {
+  const size_t parts = loss_parts(head->loss, &head->params);
+  for (size_t p = 0; p < parts; p++) {
+    const loss_part_t part = loss_part(head->loss, &head->params, head->outputs, p);
+    double *row = values + part.first;
+    for (int64_t i = 0; i < n; i++, row += stride)
+      (part.is_deviation ? scaler_invert_widths : scaler_invert)(scaler, head->first_target, part.width, row);
   }
 }
 
@@ -188,8 +193,8 @@ void predictor_values(const predictor_t *predictor, size_t h, int64_t n, const f
     memcpy(row, z + i * stride + head->first, (size_t)head->outputs * sizeof *row);
     if (head->loss->predict != NULL) head->loss->predict(&head->params, head->outputs, row);
     for (int64_t k = 0; k < head->outputs; k++) values[k] = (double)row[k];
-    if (loss_is_regression(head->loss)) unscale(predictor->targets, head, values);
   }
+  if (loss_is_regression(head->loss)) unscale(predictor->targets, head, n, stride, out + head->first);
 }
 
 /* How far the parts' predictions for n rows lie apart, in original units. */
@@ -208,8 +213,7 @@ static void find_spread(const predictor_t *predictor, int64_t n, double *spread)
 }
 
 bool head_has_deviations(const head_t *head) {
-  return head->targets > 0 && loss_parts(head->loss, &head->params) == 2 &&
-         loss_part(head->loss, &head->params, head->outputs, 1).is_deviation;
+  return head->targets > 0 && loss_has_deviations(head->loss);
 }
 
 /* Columns of a head's predictions: its outputs but for deviations, which have an array of their own. */
@@ -244,22 +248,22 @@ static void split_row(const head_t *head, const double *row, const double *sprea
   }
 }
 
-/* Deviations among the outputs go to the aleatoric part, NaN for heads without. spread may be NULL. */
-static void part_deviations(const predictor_t *predictor, int64_t n, const double *spread,
-                            const prediction_rows_t *out) {
+/* Head h in n rows: deviations among the outputs go to the aleatoric part, NaN for a head without. spread may
+ * be NULL. */
+static void part_head(const predictor_t *predictor, size_t h, int64_t n, const double *spread,
+                      const prediction_rows_t *out) {
   const objective_t *objective = predictor->objective;
-  int64_t outputs = objective->outputs, kept = predictions_first(objective, objective->n);
-  for (int64_t r = 0; r < n; r++)
-    for (size_t h = 0; h < objective->n; h++) {
-      const head_t *head = &objective->heads[h];
-      int64_t from = r * outputs + head->first, to = r * kept + predictions_first(objective, h);
-      size_t bytes = (size_t)kept_columns(head) * sizeof(double);
-      for (int64_t i = 0; i < kept_columns(head) && kept < outputs; i++) out->aleatoric[to + i] = NAN;
-      if (head_has_deviations(head))
-        split_row(head, predictor->values + from, spread != NULL ? spread + from : NULL, out->aleatoric + to);
-      memcpy(out->mean + to, predictor->values + from, bytes);
-      if (spread != NULL) memcpy(out->epistemic + to, spread + from, bytes);
-    }
+  const head_t *head = &objective->heads[h];
+  const bool has_deviations = head_has_deviations(head);
+  const int64_t columns = kept_columns(head);
+  int64_t from = head->first, to = predictions_first(objective, h);
+  for (int64_t r = 0; r < n; r++, from += objective->outputs, to += predictor->kept) {
+    for (int64_t i = 0; i < columns; i++) out->aleatoric[to + i] = NAN;
+    if (has_deviations)
+      split_row(head, predictor->values + from, spread != NULL ? spread + from : NULL, out->aleatoric + to);
+    memcpy(out->mean + to, predictor->values + from, (size_t)columns * sizeof *out->mean);
+    if (spread != NULL) memcpy(out->epistemic + to, spread + from, (size_t)columns * sizeof *out->epistemic);
+  }
 }
 
 void predictor_deviations(predictor_t *predictor, int64_t n, double *aleatoric, double *epistemic) {
@@ -290,9 +294,11 @@ void predictor_predict(predictor_t *predictor, const gather_t *gather, int64_t f
       out->mean[i] = (double)(float)out->mean[i]; /* as files have them */
     return;
   }
+  const bool are_parted = predictor->kept < predictor->objective->outputs;
+  double *spread = is_mixture ? are_parted ? predictor->spread : out->epistemic : NULL;
   for (size_t h = 0; h < predictor->objective->n; h++)
-    predictor_values(predictor, h, n, z, predictor->values);
-  if (is_mixture) find_spread(predictor, n, predictor->spread);
-  part_deviations(predictor, n, is_mixture ? predictor->spread : NULL, out);
+    predictor_values(predictor, h, n, z, are_parted ? predictor->values : out->mean);
+  if (is_mixture) find_spread(predictor, n, spread);
+  for (size_t h = 0; h < predictor->objective->n && are_parted; h++) part_head(predictor, h, n, spread, out);
   if (has_posterior(&predictor->mixture)) predictor_deviations(predictor, n, out->aleatoric, out->epistemic);
 }

@@ -1,7 +1,7 @@
-/* What the library promises its caller, seen from outside: a prediction allocates nothing, leaves rounding,
- * traps and flags as they are, computes the same bits whatever they are, and prints nothing. Threads share a
- * model. promises MODEL        MODEL takes float32 rows Linked with the shared library alone, as a user's
- * program is. */
+/* What the library promises its caller, seen from outside: no call allocates anything but those that make a
+ * model or a predictor. A prediction leaves rounding, traps and flags as they are, computes the same bits
+ * whatever they are, and prints nothing. Threads share a model. promises MODEL        MODEL takes float32
+ * rows Linked with the shared library alone, as a user's program is. */
 #include <lockstep/lockstep.h>
 
 #include <fenv.h>
@@ -18,6 +18,7 @@ static __thread int counts, allocations; /* counts: whether this thread's alloca
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
 
 void *malloc(size_t size) {
   allocations += counts;
@@ -32,6 +33,17 @@ void *calloc(size_t n, size_t size) {
 void *realloc(void *old, size_t size) {
   allocations += counts;
   return __libc_realloc(old, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+  allocations += counts;
+  return __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void **out, size_t alignment, size_t size) {
+  allocations += counts;
+  *out = __libc_memalign(alignment, size);
+  return *out == NULL;
 }
 
 static void check(int is_right, const char *what) {
@@ -61,6 +73,72 @@ static void *work(void *context) {
   return NULL;
 }
 
+/* ---- what a call allocates ---- */
+
+/* Columns with the names of the model: texts for categories, numbers otherwise. Returns their number; 0: the
+ * model takes no table. */
+static int64_t make_table(const ls_model *model, const float *x, ls_column *columns, const char **texts) {
+  const int64_t n = ls_model_columns(model);
+  for (int64_t c = 0; c < n; c++) {
+    const int64_t categories = ls_model_categories(model, c);
+    if (ls_model_column_name(model, c) == NULL || ls_model_steps(model) > 1) return 0;
+    for (int64_t r = 0; r < ROWS && categories > 0; r++)
+      texts[c * ROWS + r] = ls_model_category_name(model, c, r % categories);
+    columns[c] = (ls_column){.name = ls_model_column_name(model, c),
+                             .values = categories > 0 ? (const void *)(texts + c * ROWS) : x + c,
+                             .type = categories > 0 ? LS_TEXT : LS_FLOAT32,
+                             .stride = categories > 0 ? 1 : n};
+  }
+  return n;
+}
+
+/* Calls everything that takes a predictor, with rows in several forms; all that can be asked for. */
+static void count_allocations(const ls_model *model, const float *x) {
+  const int64_t inputs = ls_model_inputs(model), outputs = ls_model_outputs(model),
+                heads = ls_model_heads(model);
+  ls_predictor *predictor = NULL;
+  ls_error error = {0};
+  check(ls_predictor_create(model, &(ls_predictor_options){.derivatives = 1}, &predictor, &error) == LS_OK,
+        error.message);
+  if (predictor == NULL) return;
+  double *doubles = calloc((size_t)(ROWS * inputs), sizeof *doubles);
+  double *found = calloc((size_t)(3 * ROWS * (outputs + inputs)), sizeof *found);
+  int32_t *classes = calloc((size_t)(ROWS * heads), sizeof *classes);
+  ls_column *columns = calloc((size_t)ls_model_columns(model), sizeof *columns);
+  const char **texts = calloc((size_t)(ROWS * ls_model_columns(model)), sizeof *texts);
+  const int64_t n = make_table(model, x, columns, texts);
+  const ls_output plain = {.values = found, .type = LS_FLOAT64}, none = {0};
+  ls_predictions all = {.mean = plain, .classes = classes};
+  if (ls_predictor_has_aleatoric(predictor))
+    all.aleatoric = (ls_output){.values = found + ROWS * outputs, .type = LS_FLOAT64};
+  if (ls_predictor_has_epistemic(predictor))
+    all.epistemic = (ls_output){.values = found + 2 * ROWS * outputs, .type = LS_FLOAT64};
+  const ls_input forms[] = {{.values = x, .type = LS_FLOAT32},
+                            {.values = x, .type = LS_FLOAT32, .row_stride = 1, .column_stride = ROWS},
+                            {.values = doubles, .type = LS_FLOAT64},
+                            {.values = doubles, .type = LS_FLOAT64, .row_stride = 1, .column_stride = ROWS}};
+  int failed = 0;
+  counts = 1;
+  for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++)
+    for (int64_t rows = 1; rows <= ROWS; rows *= ROWS) {
+      failed += ls_predict(predictor, rows, &forms[f], &all, &error) != LS_OK;
+      failed += ls_derivative(predictor, rows, &forms[f], 0, &plain, &error) != LS_OK;
+      failed += ls_directional(predictor, rows, &forms[f], &forms[f], &plain, &error) != LS_OK;
+    }
+  if (n > 0) failed += ls_predict_table(predictor, ROWS, n, columns, &all, &error) != LS_OK;
+  ls_predict(predictor, -1, &forms[0], &all, &error); /* an error allocates nothing either */
+  ls_derivative(predictor, 1, &forms[0], outputs, &none, &error);
+  counts = 0;
+  check(failed == 0, error.message);
+  check(allocations == 0, "no call with a predictor allocates anything");
+  ls_predictor_free(&predictor);
+  free(texts);
+  free(columns);
+  free(classes);
+  free(found);
+  free(doubles);
+}
+
 int main(int n, char **words) {
   ls_error error = {0};
   ls_model *model = NULL;
@@ -84,6 +162,7 @@ int main(int n, char **words) {
   counts = 0;
   check(status == LS_OK, error.message);
   check(allocations == 0, "a prediction allocates nothing");
+  count_allocations(model, x);
 
   /* unusual settings of the caller */
   fesetround(FE_UPWARD);

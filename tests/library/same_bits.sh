@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The library's predictions have the bits of `lockstep predict`, for the model of every golden run. It keeps its promises
-# (promises.c) and explains mistakes (mistakes.py).
+# The library's predictions have the bits of `lockstep predict`, for the model of every golden run, and those of `lockstep eval`
+# (eval_bits.py). It keeps its promises (promises.c) and explains mistakes (mistakes.py).
 #   same_bits.sh ROOT LOCKSTEP LIBRARY PROMISES GOLDEN
 # GOLDEN: where golden.sh has left its data and runs.
 set -euo pipefail
@@ -34,6 +34,8 @@ done
 echo "$((${#models[@]} / 4)) models compared"
 [[ $((${#models[@]} / 4)) -ge 19 ]]
 
+"$root/scripts/python.sh" "$root/tests/library/eval_bits.py" "$program" runs/plain data/classes.h5 test/x test/y
+
 for name in plain heads deep ensemble bf16; do
   "$promises" "runs/$name/model.h5"
 done
@@ -54,4 +56,5 @@ loss: mse
 train: {epochs: 2, global_batch_size: 3}
 YAML
 "$program" train table.yaml >log 2>&1 || { cat log >&2; exit 1; }
+"$promises" runs/table/model.h5
 "$root/scripts/python.sh" "$root/tests/library/mistakes.py" runs/kernel/model.h5 runs/table/model.h5
