@@ -68,6 +68,8 @@ def main():
     except ImportError as error:
         sys.exit(f"export_model: {arguments.format} needs a Python package that is missing here: {error}")
     print("wrote " + " and ".join(written))
+    if steps.left_out:
+        print("not part of it: " + "; ".join(steps.left_out), file=sys.stderr)
 
 
 if __name__ == "__main__":

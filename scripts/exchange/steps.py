@@ -36,6 +36,9 @@ from .contents import Contents
 
 _ACTIVATIONS = ("identity sigmoid tanh relu leaky_relu elu selu gelu silu softplus mish hard_sigmoid hard_swish "
                 "step").split()
+_LAYERS = ("dense tied activation softmax layer_norm batch_norm dropout noise penalty sample centres gaussians residual "
+           "branches").split()
+_REGRESSIONS = "mse mae huber quantile".split()  # whose outputs are values of targets
 
 
 class Steps:
@@ -44,6 +47,7 @@ class Steps:
         self.columns = int(contents.attributes["scaling/features@columns"])
         self.temperatures = temperatures
         self._count = {}
+        self.left_out = []  # what `lockstep predict` tells beside the outputs
         self.tied = {}  # the layer whose weights a tied one has
         _features(self)
         _network(self)
@@ -217,6 +221,8 @@ class _Member:
     def run(self, layers, x):
         for item in layers:
             (kind, keys), = item.items() if isinstance(item, dict) else ((item, None),)
+            if kind not in _LAYERS:
+                raise Refused(f"the layer {kind} is not known here")
             x = getattr(self, kind)(x, keys)
         return x
 
@@ -281,7 +287,11 @@ class _Member:
             return self.steps.columns if step["op"] == "input" else len(self.steps.arrays[step["array"]])
         if step["op"] == "embedding":
             return np.shape(self.steps.parameter(step["layer"], "weight"))[0]
+        if step["op"] in ("product", "distances"):
+            return len(self.steps.arrays[step["array"]])
         widths = [self.width(x) for x in step["in"]]
+        if step["op"] == "extend":
+            return widths[0] + len(self.steps.arrays[step["left"]])
         return sum(widths) if step["op"] == "concat" else widths[0]
 
     def residual(self, x, keys):
@@ -300,6 +310,10 @@ def _network(steps):
         for value, name, _ in steps.tables:
             parts.append(steps.add("embedding", [value], layer=prefix + name))
         logits.append(_Member(steps, prefix).run(settings["model"]["layers"], _join(steps, parts)))
+    if len(folders) > 1:
+        steps.left_out.append("epistemic_std, the spread of the members")
+    if any(name.startswith("posterior/") for name in steps.contents.arrays):
+        steps.left_out.append("aleatoric_std and epistemic_std of the Bayesian regression")
     _heads(steps, settings, logits, _width(steps, settings))
 
 
@@ -451,6 +465,8 @@ def _head(steps, head, z):
         return _output(steps, head, "prediction", _mean(steps, [steps.add("function", [v], name="exp") for v in z]))
     if loss == "gaussian_nll":
         return _gaussian(steps, head, z)
+    if loss not in _REGRESSIONS:
+        raise Refused(f"the loss {loss} is not known here")
     z = _mean(steps, [steps.add("cast", [v], to="float64") for v in z]) if len(z) > 1 else z[0]
     if loss != "quantile":
         return _output(steps, head, "prediction", _unscaled(steps, head, z))

@@ -156,8 +156,9 @@ static ls_status print_model(const store_t *store, ls_error *error) {
   print_scaler("target scaling", &model->targets);
   putchar('\n');
   graph_print(model->graph, stdout);
+  components_print(&model->components, stdout);
   model_destroy(&model);
-  return status == LS_OK ? components_print_file(store, stdout, error) : status;
+  return status;
 }
 
 static ls_status print_settings(const store_t *store, ls_error *error) {

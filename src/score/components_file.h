@@ -25,11 +25,12 @@ void components_free(components_t *components);
 /* Writes the group; nothing when there are no components. */
 ls_status components_write(store_t *store, const components_t *components, ls_error *error);
 
-/* Prints a table of the components of a model file: variance, its share of the total, and shares added up, of
- * the first 20; nothing where a file has none. Not collective. */
-ls_status components_print_file(const store_t *store, FILE *out, ls_error *error);
+/* Reads the group, without `vectors`; *out stays as it is where a file has none. `inputs`: of the network.
+ * LS_BAD_DATA for arrays of other shapes. *out is caller-owned (components_free). Not collective. */
+ls_status components_read(const store_t *store, int64_t inputs, components_t *out, ls_error *error);
 
-/* The same table of components that were fitted. */
+/* Prints a table of the components: variance, its share of the total, and shares added up, of the first 20;
+ * nothing where there are none. */
 void components_print(const components_t *components, FILE *out);
 
 #endif

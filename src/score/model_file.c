@@ -369,6 +369,7 @@ static ls_status read_model(const store_t *store, const settings_choices_t *choi
   TRY(read_feature_names(store, model, error));
   if (store_has(store, "posterior"))
     TRY(posterior_read(store, model->features.inputs, graph_outputs(model->graph), &model->posterior, error));
+  TRY(components_read(store, model->features.inputs, &model->components, error));
   return read_members(store, model, error);
 }
 
@@ -433,7 +434,8 @@ model_parts_t model_parts(const model_t *model) {
                          .parameters = model->parameters,
                          .members = is_ensemble ? (const float *const *)model->members : NULL,
                          .n_members = model->n_members,
-                         .posterior = &model->posterior};
+                         .posterior = &model->posterior,
+                         .components = &model->components};
 }
 
 ls_status model_read_weights(const char *path, const settings_choices_t *choices, model_t **out,
@@ -464,6 +466,7 @@ void model_destroy(model_t **model) {
   features_free(&(*model)->features);
   scaler_free(&(*model)->targets);
   posterior_free(&(*model)->posterior);
+  components_free(&(*model)->components);
   for (int64_t m = 0; (*model)->members != NULL && m < (*model)->n_members; m++) free((*model)->members[m]);
   free((*model)->members);
   for (size_t h = 0; h < MOST_HEADS; h++) free((void *)(*model)->class_names[h]);

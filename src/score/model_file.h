@@ -33,6 +33,7 @@ typedef struct {
   int64_t n_members; /* of an ensemble; 1 when it is none */
   float *parameters; /* members[0] */
   posterior_t posterior;                /* of its weights; inputs == 0 when there is none */
+  components_t components;              /* of `lockstep components`; n == 0 when there are none */
   char *const *class_names[MOST_HEADS]; /* (classes) of each head, one malloc'd block, or NULL: numbers */
   class_weights_t class_weights;
   char **feature_names; /* (columns of x), one malloc'd block; NULL: the training file named none */

@@ -45,6 +45,16 @@ def attribute(name, value):
     return lambda file: file.attrs.__setitem__(name, value)
 
 
+def components(method="exact", n=2, inputs=None):
+    """The group `components`, which goes with any network."""
+    def change(file):
+        group = file.create_group("components")
+        group["explained_variance"], group["explained_variance_ratio"] = np.arange(n, 0.0, -1), np.full(n, 0.25)
+        group["singular_values"], group["mean"] = np.ones(2), np.zeros(inputs or int(contents.attributes["@inputs"]))
+        group.attrs["method"], group.attrs["rows"], group.attrs["total_variance"] = method, 60, 4.0
+    return change
+
+
 weight = contents.arrays["parameters/dense1/weight"]
 bad = weight.copy()
 bad[0, 0] = np.nan
@@ -58,6 +68,13 @@ with tempfile.TemporaryDirectory() as place:
     expect("another number of inputs", attribute("inputs", 3), 3, "inputs")
     expect("a model's format", attribute("format", "lockstep model 1"), 3, "not a lockstep weights 1")
     expect("no format", lambda file: file.attrs.__delitem__("format"), 3, "is not a lockstep model or checkpoint")
+    expect("components by another method", components("guessed"), 3, "the method is neither exact nor randomized")
+    expect("another number of components", components(n=3), 3, "components/singular_values is no list of 3 numbers")
+    expect("components of other features", components(inputs=1), 3, "components/mean")
+    expect("components", components(), 0, "")
+    with h5py.File("out.h5") as file:
+        assert file["components/explained_variance"][...].tolist() == [2, 1] and file["components"].attrs["rows"] == 60
+    os.remove("out.h5")
     with open("weights.h5", "r+b") as file:
         file.truncate(3000)
     assert adopt().returncode == 3 and not os.path.exists("out.h5")
@@ -67,4 +84,4 @@ with tempfile.TemporaryDirectory() as place:
     with h5py.File("out.h5") as a, h5py.File(MODEL) as b:
         assert a.attrs["parameters_checksum"] == b.attrs["parameters_checksum"]
     os.chdir("/")
-print("adopt: 11 files")
+print("adopt: 15 files")

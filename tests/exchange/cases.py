@@ -145,7 +145,39 @@ def cases(program):
     found["temperature"] = dict(case(**classes), temperature=2.5)
     found["temperature-ensemble"] = dict(case(**classes, train={"members": 2}), temperature=0.7)
     found["temperature-ensemble-bits"] = dict(case(**losses["binary_cross_entropy"], train={"members": 2}), temperature=3)
+    found["ensemble-tied"] = case(layers=[hidden(9), hidden(5), {"tied": {"to": "dense2", "activation": "silu"}}, {"dense": 3}],
+                                  train={"members": 2})
+    found["window-classes"] = case(x="series", y="classes", loss="cross_entropy", outputs=3, target=None,
+                                   data={"window": {"length": 6, "targets": "y"}})
+    found["window-heads"] = case(x="series", y="series", outputs=4, loss=[
+        {"name": "gaussian_nll", "outputs": 2, "targets": [0], "head": "level"},
+        {"name": "quantile", "quantiles": [0.2, 0.8], "outputs": 2, "targets": [1], "head": "range"}],
+        data={"window": {"length": 8}})
+    found["window-basis"] = case(x="series", y="series", outputs=2, layers=[{"dense": 2}],
+                                 data={"window": {"length": 4}, "basis": {"name": "rbf", "size": 11}})
+    # targets are the features themselves, as the network sees them
+    own = dict(y=None, target=None, data={"targets": "x"})
+    found["autoencoder"] = case(**own, layers=[hidden(4), {"tied": "dense1"}])
+    found["autoencoder-gaps"] = case(x="holes", target=None, y=None, layers=[hidden(9), {"dense": 36}], model={"embeddings": {"above": "none"}}, data={
+        "targets": "x", "missing": "mean", "missing_indicator": True,
+        "scaling": {"name": "standard", "columns": {1: "one_hot"}}})
+    found["autoencoder-variational"] = case(**own, layers=[hidden(8), {"dense": 4}, {"sample": 0.1}, hidden(8), {"dense": 6}])
+    found["autoencoder-sparse"] = case(**own, layers=[{"noise": 0.2}, hidden(8), {"penalty": {"l1": 0.01}}, {"dense": 6}])
+    found["pca-sample"] = case(data={"basis": {"name": "pca", "size": 4}}, layers=[{"sample": 0.1}, {"dense": 3}])
     return found
+
+
+# ---- what other commands than train make ----
+
+def other_commands():
+    """name: the command, the section of its settings."""
+    mixture = {"method": "mixture", "k": 3}
+    return {"components": ("components", {"components": {"n": 3}}),
+            "components-whitened": ("components", {"components": {"n": 4, "whiten": True}}),
+            "kernel-density": ("density", {"density": {"bandwidth": 0.7}}),
+            "k-means": ("cluster", {"cluster": {"k": 4}}),
+            "mixture": ("cluster", {"cluster": mixture}),
+            "mixture-diagonal": ("cluster", {"cluster": {**mixture, "covariance": "diagonal"}})}
 
 
 # ---- layers that are fitted, not trained ----
@@ -236,12 +268,23 @@ def main():
         if temperature is not None:
             with open(f"{name}/temperature", "w", encoding="utf-8") as file:
                 file.write(str(temperature))
+    for name, (command, section) in other_commands().items():
+        settings = {"name": name, "data": {"file": "data.h5", "x": "x", "scaling": "standard"}, **section,
+                    "parallel": {"threads": 1, "shards": 2}}
+        with open("settings.yaml", "w", encoding="utf-8") as file:
+            yaml.safe_dump(settings, file)
+        run(command, "settings.yaml")
+        os.makedirs(name, exist_ok=True)
+        os.replace(f"runs/{name}/model.h5", f"{name}/model.h5")
+        run("predict", f"{name}/model.h5", "data.h5", "--x", "x", "--out", f"{name}/predictions.h5")
+        with h5py.File("data.h5") as file:
+            np.save(f"{name}/x.npy", file["x"][...])
     for name in fitted_cases():
         make_fitted(program, name, "loss-mse")
         run("predict", f"{name}/model.h5", "data.h5", "--x", "x", "--out", f"{name}/predictions.h5")
         with h5py.File("data.h5") as file:
             np.save(f"{name}/x.npy", file["x"][...])
-    print(f"{len(cases(program)) + len(fitted_cases())} models")
+    print(f"{len(cases(program)) + len(other_commands()) + len(fitted_cases())} models")
 
 
 if __name__ == "__main__":
