@@ -117,8 +117,17 @@ class Head:
         return f"Head({self.name!r}, loss={self.loss!r}, kind={self.kind!r})"
 
 
+def _free(handle, idle):
+    """Frees a model, after the buffers that were made for it."""
+    for buffers in idle:
+        for predictor in buffers:
+            _library.ls_predictor_free(ctypes.byref(predictor))
+    _library.ls_model_free(ctypes.byref(handle))
+
+
 class Model:
-    """A trained network, read from a file or from bytes. Several threads may use it at once."""
+    """A trained network, read from a file or from bytes. Several threads may use it at once. Buffers for predictions stay
+    with the model: as many as threads have used at once."""
 
     def __init__(self, source, samples=0, temperatures=None):
         """source: the path of a model, a checkpoint or a run directory, or the bytes of a file. samples: masks of
@@ -131,7 +140,8 @@ class Model:
             path = pathlib.Path(source)
             path = path / "model.h5" if path.is_dir() else path
             _call("ls_model_read", os.fsencode(path), ctypes.byref(self._handle))
-        weakref.finalize(self, _library.ls_model_free, ctypes.pointer(self._handle))
+        self._idle = ([], [])  # buffers that no call uses, without and with derivatives
+        weakref.finalize(self, _free, self._handle, self._idle)
         self._temperatures = None if temperatures is None else np.array(temperatures, np.float64)
         self._options = _Options(0, samples, None if temperatures is None else self._temperatures.ctypes.data)
         handle, size = self._handle, ctypes.c_int64
@@ -219,19 +229,22 @@ class Model:
 
 
 class _Predictor:
-    """The buffers of one call."""
+    """The buffers of one call: some that an earlier call has left, or new ones."""
 
     def __init__(self, model, derivatives=0):
-        usual = model._options
-        self._options = _Options(0, usual.samples, usual.temperatures, derivatives)
-        self._model, self._handle = model, ctypes.c_void_p()
+        self._model, self._derivatives, self._idle = model, derivatives, model._idle[derivatives]
 
     def __enter__(self):
-        _call("ls_predictor_create", self._model._handle, ctypes.byref(self._options), ctypes.byref(self._handle))
+        try:
+            self._handle = self._idle.pop()  # one step, so two threads never get the same
+        except IndexError:
+            usual, self._handle = self._model._options, ctypes.c_void_p()
+            options = _Options(0, usual.samples, usual.temperatures, self._derivatives)
+            _call("ls_predictor_create", self._model._handle, ctypes.byref(options), ctypes.byref(self._handle))
         return self._handle
 
     def __exit__(self, *_):
-        _library.ls_predictor_free(ctypes.byref(self._handle))
+        self._idle.append(self._handle)
 
 
 def _matrix(array):
