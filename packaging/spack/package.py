@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A recipe for Spack. docs/guide/installation.md says how to add it to a repository of your own."""
 
-from spack_repo.builtin.build_systems.cmake import CMakePackage
-
 from spack.package import *
 
 try:  # since Spack 1.0 build systems are in the repository of packages
