@@ -214,6 +214,8 @@ static const seeding_row_t *row_of(const fit_inputs_t *inputs) {
 ls_status seeding_run(seeding_t *seeding, int64_t start, float *centres, ls_error *error) {
   const int64_t rows = seeding->in.gather->split->rows;
   const seeding_row_t *row = row_of(&seeding->in);
+  const int64_t all = seeding->in.gather->split->partition.rows;
+  if (all < seeding->k) return seeding_too_few(&seeding->in, all, error); /* not after a pass for each row */
   seeding->start = start;
   seeding->draw = 0;
   seeding->n_new = -1;

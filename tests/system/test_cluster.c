@@ -199,6 +199,14 @@ Test(cluster, mistakes_are_refused_in_words) {
   }
 }
 
+/* Before centres are chosen, which takes a pass over the rows for each. */
+Test(cluster, too_many_clusters_are_refused_at_once) {
+  configure_rows(60000, "");
+  const result_t result = run(ALONE, "cluster config.yaml cluster.k=1000000");
+  cr_expect_eq(result.code, 3, "%d: %s", result.code, result.err);
+  cr_expect_not_null(strstr(result.err, "fewer than cluster.k=1000000"), "%s", result.err);
+}
+
 /* A sweep over the number of clusters takes the network of each. */
 Test(cluster, a_sweep_varies_the_number) {
   configure("");
