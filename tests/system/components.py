@@ -40,10 +40,9 @@ def check(name, weighted, whiten, share):
     with h5py.File("rows.h5") as file:
         x, test = file["train/x"][:].astype(float), file["test/x"][:].astype(float)
         weight = file["train/weight"][:].astype(float) if weighted else np.ones(len(x))
-    weight *= len(x) / weight.sum()  # lockstep's weights have mean 1
     mean = np.average(x, axis=0, weights=weight)
-    rows = (weight > 0).sum()
-    covariance = (weight[:, None] * (x - mean)).T @ (x - mean) / weight.sum() * rows / (rows - 1)
+    rows = weight.sum()  # a whole weight is as many rows
+    covariance = (weight[:, None] * (x - mean)).T @ (x - mean) / (rows - 1)
     values, vectors = np.linalg.eigh(covariance)
     values, vectors = values[::-1], vectors[:, ::-1].T
     with h5py.File(f"runs/{name}/model.h5") as file:
@@ -57,7 +56,7 @@ def check(name, weighted, whiten, share):
         same("variances", group["explained_variance"][:], values[:n])
         same("shares", group["explained_variance_ratio"][:], values[:n] / values.sum())
         same("singular values", group["singular_values"][:],
-             np.sqrt(values[:n] * weight.sum() * (rows - 1) / rows))
+             np.sqrt(values[:n] * (rows - 1)))
         same("means", group["mean"][:], mean)
         same("components", sign * weights * scale, vectors[:n])
         assert (weights.max(1) >= -weights.min(1)).all(), "signs"
