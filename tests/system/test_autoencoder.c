@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void begin(void) {
@@ -72,15 +73,22 @@ Test(autoencoder, with_binary_cross_entropy_rebuilds_features_from_0_to_1) {
   cr_expect_not_null(strstr(file_text("drawn.csv"), "1.6"), "%s", file_text("drawn.csv"));
   run_well(ALONE, "sample runs/alone --rows 20 --out drawn.csv");
   const char *line = strchr(file_text("drawn.csv"), '\n');
-  for (int row = 0; row < 20; row++, line = strchr(line + 1, '\n'))
+  for (int row = 0; row < 20; row++, line = strchr(line + 1, '\n')) {
+    const double third = strtod(strchr(strchr(line, ',') + 1, ',') + 1, NULL); /* a square, from 0 to 1 */
     cr_expect(line[1] == ',' ||
                   (sscanf(line, "%lf,", &first) == 1 && first > 1.6e9 - 41 && first < 1.6e9 + 41),
               "row %d: %.60s", row, line);
+    cr_expect(third >= 0 && third <= 1, "row %d: %.60s", row, line);
+  }
   for (int ranks = 0; ranks < 3; ranks += 2) {
     const result_t result = run(ranks, "train code.yaml name=far loss=binary_cross_entropy");
     cr_expect(result.code == 3 && strstr(result.err, "needs features from 0 to 1") != NULL, "%d %s",
               result.code, result.err);
   }
+  const result_t result = run(ALONE, "train code.yaml name=far loss=binary_cross_entropy "
+                                     "'data.scaling={name: minmax, range: [0, 2], columns: {1: one_hot}}'");
+  cr_expect(result.code == 3 && strstr(result.err, "needs features from 0 to 1") != NULL, "%d %s",
+            result.code, result.err);
 }
 
 Test(autoencoder, warns_of_outputs_that_cannot_reach_the_features) {

@@ -105,7 +105,7 @@ static void solve_csv(const char *name, const char *text, const char *options, c
   snprintf(path, sizeof path, "%s.yaml", name);
   write_text(path, "{data: {file: %s.h5%s}, model: {layers: [{dense: %d}]}, loss: mse, solve: {%s}}\n", name,
              data, strstr(options, "y,z") != NULL ? 2 : 1, method);
-  run_well(2, "solve %s.yaml", name);
+  run_well(ALONE, "solve %s.yaml", name);
 }
 
 static double evidence_of(const char *name) {
