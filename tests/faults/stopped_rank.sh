@@ -63,7 +63,7 @@ end() {
       return 0
     fi
     if [[ $SECONDS -gt $until ]]; then
-      ps -o pid,ppid,stat,wchan:20,args -p "$launcher,$(paste -sd, pid.*)" --ppid "$launcher" >>log 2>&1
+      ps -o pid,ppid,stat,wchan:20,args -p "$launcher,$(cat pid.* | paste -sd,)" --ppid "$launcher" >>log 2>&1
       # shellcheck disable=SC2046 # several numbers
       kill -KILL $(cat pid.*) "$launcher" 2>/dev/null
       wait "$launcher" 2>/dev/null
@@ -149,6 +149,17 @@ was_at_its_end() {
   [[ $(reports) == 0 ]]
 }
 
+# Others may take a while to end, on a busy machine. Ends when they have, or when one has reported.
+waits_for_no_report() {
+  local tries
+  for ((tries = 0; tries < 10 * (timeout + slack); tries++)); do
+    ! was_at_its_end "$1" || return 0
+    [[ $(reports) == 0 ]] && kill -0 "$launcher" 2>/dev/null || return 1
+    sleep 0.1
+  done
+  return 1
+}
+
 # measure NUMBER COMMAND: the time that the command takes, in ns, to ../duration.NUMBER. It may be slow here.
 measure() {
   local words began
@@ -169,8 +180,7 @@ strike() {
     until [[ -s pid.$rank ]] || ! kill -0 "$launcher" 2>/dev/null; do sleep 0.01; done
     sleep "$pause"
     kill -"$signal" "$(cat "pid.$rank")" 2>/dev/null || { end 60; continue; }
-    sleep 0.5
-    [[ $signal == STOP ]] && was_at_its_end "$rank" || break
+    [[ $signal == STOP ]] && waits_for_no_report "$rank" || break
     kill -CONT "$(cat "pid.$rank")"
     end 60
   done
