@@ -4,6 +4,7 @@
 #include "cluster/kernel_density.h"
 #include "cluster/moments.h"
 #include "cluster/picks.h"
+#include "cluster/seeding.h"
 #include "math/panels.h"
 #include "nearest/exact.h"
 #include "nearest/nearest.h"
@@ -43,10 +44,17 @@ static double picks_bytes(const fit_size_t *size) {
 static fit_memory_t seeding_memory(const fit_size_t *size) {
   const cluster_settings_t *cluster = &size->settings->cluster;
   const bool has_candidates = strcmp(cluster->init, "k-means||") == 0;
-  const bool has_distances = has_candidates || strcmp(cluster->init, "k-means++") == 0;
+  const bool has_trials = strcmp(cluster->init, "greedy") == 0;
+  const bool has_distances = has_candidates || has_trials || strcmp(cluster->init, "k-means++") == 0;
   const double n = 1 + CANDIDATES * (double)cluster->k;
   fit_memory_t memory = {.rows = has_distances ? (double)size->rows * sizeof(double) : 0,
                          .sums = picks_bytes(size)};
+  if (has_trials) {
+    const double trials = (double)seeding_trials(cluster->k);
+    memory.sums +=
+        2 * (trials + DENSE_PANEL) * (double)size->inputs * sizeof(float) + pass_bytes(size, trials);
+    memory.blocks += size->threads * SUMS_BLOCK * trials * sizeof(float);
+  }
   if (!has_candidates) return memory;
   memory.rows += (double)size->rows * sizeof(float);
   memory.sums += n * (double)size->inputs * sizeof(float) + 2 * n * sizeof(double) + pass_bytes(size, n);
@@ -126,10 +134,11 @@ static fit_memory_t kernels_memory(const fit_size_t *size) {
   const double n = (double)size->settings->cluster.k, inputs = (double)size->inputs;
   const double all = (double)size->all_rows, own = n * (double)size->rows / all;
   const double h = (double)kernels_epochs(size->settings);
-  const double kernel = inputs * sizeof(float) + sizeof(float) + sizeof(int64_t);
+  const double kernel = inputs * sizeof(float) + sizeof(double) + sizeof(int64_t) +
+                        (size->settings->density.folds > 0 ? sizeof(uint16_t) : 0);
   const double collecting = all + (double)size->rows * sizeof(int64_t) + own * (inputs + 1) * sizeof(float);
   const double testing = all * sizeof(int64_t);
-  const double tester = (SUMS_BLOCK + PIECE) * inputs * sizeof(float) + SUMS_BLOCK * PIECE * sizeof(float) +
+  const double tester = (SUMS_BLOCK + PIECE) * inputs * sizeof(float) + SUMS_BLOCK * PIECE * sizeof(double) +
                         SUMS_BLOCK * h * 2 * sizeof(double);
   return (fit_memory_t){.rows = n * kernel + fmax(collecting, testing),
                         .sums = pass_bytes(size, 2 + inputs),

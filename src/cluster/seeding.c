@@ -1,15 +1,18 @@
-/* Four ways to begin.
+/* Five ways to begin.
  *
  * k-means++ draws one row after the other, each with a probability in proportion to its squared distance to
  * the nearest row drawn before (Arthur, Vassilvitskii: "k-means++: the advantages of careful seeding", 2007).
- * That takes a pass over the rows for each centre. k-means|| draws k rows at once in each of a few passes,
- * and then applies k-means++ to these candidates, weighted by the rows that are nearest to each (Bahmani et
- * al.: "Scalable k-means++", 2012; here each pass draws exactly k rows without replacement, where the paper
- * draws each row on its own). */
+ * That takes a pass over the rows for each centre. The greedy form draws 2 + log k rows each time, and keeps
+ * the one after which the sum of the squared distances of all rows is least (section 4 of that paper, and
+ * scikit-learn's k-means++): a second pass for each centre, which judges all candidates. k-means|| draws k
+ * rows at once in each of a few passes, and then applies k-means++ to these candidates, weighted by the rows
+ * that are nearest to each (Bahmani et al.: "Scalable k-means++", 2012; here each pass draws exactly k rows
+ * without replacement, where the paper draws each row on its own). */
 #include "cluster/seeding.h"
 
 #include "base/activity.h"
 #include "base/progress.h"
+#include "math/squares.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -118,6 +121,58 @@ static ls_status draw_one_by_one(seeding_t *seeding, float *centres, ls_error *e
   return LS_OK;
 }
 
+/* ---- greedy ---- */
+
+int64_t seeding_trials(int64_t k) {
+  const int64_t n = 2 + (int64_t)log((double)k);
+  return n < k ? n : k;
+}
+
+/* leaf (candidates) += weight times the squared distance of each row to the nearest centre, if the candidate
+ * were one. */
+static void add_potentials(void *context, const sums_block_t *block, double *leaf) {
+  const seeding_t *seeding = context;
+  const trials_t *trials = &seeding->trials;
+  float *squares = trials->squares[block->thread];
+  squares_from_points(&trials->layout, block->rows, block->x, trials->panels, NULL, squares);
+  for (int64_t r = 0; r < block->rows; r++) {
+    const double weight = block->weights != NULL ? (double)block->weights[r] : 1;
+    const double before = seeding->distance[block->row + r];
+    for (int64_t i = 0; i < trials->n; i++) {
+      const double square = (double)squares[r * trials->n + i];
+      leaf[i] += weight * (square < before ? square : before);
+    }
+  }
+}
+
+/* The one of `found` candidates with the least sum; of equal ones the first. */
+static ls_status judge(seeding_t *seeding, int64_t found, int64_t *best, ls_error *error) {
+  const trials_t *trials = &seeding->trials;
+  *best = 0;
+  if (found == 1) return LS_OK;
+  for (int64_t i = found; i < trials->n; i++) /* the places of those that were not found */
+    memcpy(seeding->chosen + i * seeding->inputs, seeding->chosen,
+           (size_t)seeding->inputs * sizeof *seeding->chosen);
+  dense_pack(&trials->layout, seeding->chosen, trials->panels);
+  TRY(sums_run(seeding->counts, add_potentials, seeding, trials->potentials, error));
+  for (int64_t i = 1; i < found; i++)
+    if (trials->potentials[i] < trials->potentials[*best]) *best = i;
+  return LS_OK;
+}
+
+static ls_status draw_greedily(seeding_t *seeding, float *centres, ls_error *error) {
+  for (int64_t k = 0; k < seeding->k; k++) {
+    int64_t found = 0, best = 0;
+    float *centre = centres + k * seeding->inputs;
+    TRY(draw(seeding, k == 0 ? 1 : seeding->trials.n, seeding->chosen, &found, error));
+    if (found == 0) return seeding_too_few(&seeding->in, k, error);
+    TRY(judge(seeding, found, &best, error));
+    memcpy(centre, seeding->chosen + best * seeding->inputs, (size_t)seeding->inputs * sizeof *centre);
+    add_centres(seeding, centre, 1);
+  }
+  return LS_OK;
+}
+
 /* ---- k-means|| ---- */
 
 /* Counts the rows that are nearest to each candidate, by their weights. */
@@ -186,17 +241,19 @@ static ls_status draw_many_at_once(seeding_t *seeding, float *centres, ls_error 
 
 typedef struct {
   const char *name, *meaning;
-  bool has_distances, has_candidates; /* what it needs memory for */
+  bool has_distances, has_candidates, has_trials; /* what it needs memory for */
   ls_status (*run)(seeding_t *seeding, float *centres, ls_error *error);
 } seeding_row_t;
 
 static const seeding_row_t table[] = {
     {"k-means++", "one row after the other, likely far from those before; a pass over the rows for each",
-     true, false, draw_one_by_one},
+     true, false, false, draw_one_by_one},
+    {"greedy", "k-means++ that draws a few rows for each centre and takes the best; two passes for each",
+     true, false, true, draw_greedily},
     {"k-means||", "many rows in each of a few passes, then k-means++ among them; for many clusters or rows",
-     true, true, draw_many_at_once},
-    {"random", "rows drawn at random", false, false, draw_at_random},
-    {"rows", "the first k training rows; there is one start", false, false, take_first_rows},
+     true, true, false, draw_many_at_once},
+    {"random", "rows drawn at random", false, false, false, draw_at_random},
+    {"rows", "the first k training rows; there is one start", false, false, false, take_first_rows},
 };
 
 bool seeding_choice(size_t i, choice_t *out) {
@@ -237,6 +294,25 @@ static ls_status make_candidates(seeding_t *seeding, ls_error *error) {
                         error);
 }
 
+static ls_status make_trials(seeding_t *seeding, ls_error *error) {
+  trials_t *trials = &seeding->trials;
+  arena_t *arena = &seeding->arena;
+  trials->n = seeding_trials(seeding->k);
+  trials->layout = dense_layout(seeding->inputs, trials->n);
+  const size_t n = (size_t)trials->n, threads = (size_t)seeding->in.threads;
+  seeding->chosen = arena_new(arena, n * (size_t)seeding->inputs, sizeof *seeding->chosen);
+  trials->panels = arena_new(arena, (size_t)trials->layout.elements, sizeof *trials->panels);
+  trials->potentials = arena_new(arena, n, sizeof *trials->potentials);
+  trials->squares = arena_new(arena, threads, sizeof *trials->squares);
+  bool is_there = seeding->chosen != NULL && trials->panels != NULL && trials->potentials != NULL &&
+                  trials->squares != NULL;
+  for (size_t t = 0; t < threads && is_there; t++) {
+    trials->squares[t] = arena_new(arena, SUMS_BLOCK * n, sizeof(float));
+    is_there = trials->squares[t] != NULL;
+  }
+  return is_there ? LS_OK : error_set(error, LS_NO_MEMORY, "no memory for %zu candidates of centres", n);
+}
+
 ls_status seeding_create(const fit_inputs_t *inputs, sums_t *scan, picks_t *picks, seeding_t *out,
                          ls_error *error) {
   const seeding_row_t *row = row_of(inputs);
@@ -251,12 +327,14 @@ ls_status seeding_create(const fit_inputs_t *inputs, sums_t *scan, picks_t *pick
   if (out->distance == NULL)
     status = error_set(error, LS_NO_MEMORY, "no memory for the distances of %zu rows", rows);
   if (status == LS_OK && row->has_candidates) status = make_candidates(out, error);
+  if (status == LS_OK && row->has_trials) status = make_trials(out, error);
   TRY(world_agree(inputs->world, status, error));
-  if (!row->has_candidates) return LS_OK;
+  if (!row->has_candidates && !row->has_trials) return LS_OK;
   const sums_inputs_t counts = {.world = inputs->world,
                                 .gather = inputs->gather,
                                 .threads = inputs->threads,
-                                .elements = 1 + ROUNDS * (size_t)out->k,
+                                .elements =
+                                    row->has_trials ? (size_t)out->trials.n : 1 + ROUNDS * (size_t)out->k,
                                 .everywhere = true};
   return sums_create(&counts, &out->counts, error);
 }

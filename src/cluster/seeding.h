@@ -7,6 +7,15 @@
 #include "cluster/picks.h"
 #include "nearest/nearest.h"
 
+/* Candidates for the next centre, all of which a pass over the rows judges. */
+typedef struct {
+  int64_t n;             /* most candidates of a step */
+  dense_layout_t layout; /* (inputs, n) */
+  float *panels;         /* the candidates as squares_from_points takes them */
+  float **squares;       /* (threads): (SUMS_BLOCK, n) */
+  double *potentials;    /* (n) */
+} trials_t;
+
 typedef struct {
   fit_inputs_t in;
   int64_t k, inputs;
@@ -16,12 +25,12 @@ typedef struct {
   int64_t start;    /* number of the start */
   int64_t draw;     /* and of the draw in it */
   int64_t n_new;    /* centres chosen in the last draw, whose distances are not known yet; -1: none at all */
-  float *chosen;    /* k-means||: (candidates, inputs) */
+  float *chosen;    /* greedy, k-means||: (candidates, inputs) */
   double *weights;  /* k-means||: (candidates): the rows that are nearest to each */
-  int32_t *owner;   /* k-means||: (rows of this rank): the nearest candidate */
   float *norms;     /* k-means||: (rows of this rank) */
   nearest_t nearest;
-  sums_t *counts; /* k-means||: a pass with one sum for each candidate */
+  sums_t *counts;  /* greedy, k-means||: a pass with one sum for each candidate */
+  trials_t trials; /* greedy */
   arena_t arena;
 } seeding_t;
 
@@ -33,6 +42,9 @@ void seeding_free(seeding_t *seeding);
 /* centres (k, inputs) of start number `start`, from 0. LS_BAD_DATA if there are fewer different rows than
  * centres. Collective. */
 ls_status seeding_run(seeding_t *seeding, int64_t start, float *centres, ls_error *error);
+
+/* Candidates of a step of `greedy`, for k clusters. Pure. */
+int64_t seeding_trials(int64_t k);
 
 /* Lists cluster.init. */
 bool seeding_choice(size_t i, choice_t *out);

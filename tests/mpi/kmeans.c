@@ -171,6 +171,32 @@ static void check_spread(world_t *world, const char *init) {
   free(rows);
 }
 
+/* The sum of the squared distances of all rows to the nearest centre. */
+static double potential_of(const float *rows, const float *values) {
+  double sum = 0;
+  for (int64_t r = 0; r < ROWS; r++)
+    sum += distance(rows + r * COLUMNS, values + nearest(rows + r * COLUMNS, values, K) * COLUMNS);
+  return sum;
+}
+
+/* The better of a few candidates leads to less distortion than any of them, on average over many starts. */
+static void check_greedy(world_t *world, const float *rows) {
+  enum { STARTS = 40 };
+  double sums[2] = {0};
+  for (int i = 0; i < 2; i++) {
+    problem_t problem;
+    ls_error error = {0};
+    float values[K * COLUMNS];
+    deal(world, rows, ROWS, SHARDS, K, "kmeans", i == 0 ? "k-means++" : "greedy", 2, &problem);
+    for (int start = 0; start < STARTS; start++) {
+      CHECK_OK(problem.fit.method->seed(problem.fit.own, start, values, &error));
+      sums[i] += potential_of(rows, values) / STARTS;
+    }
+    end(&problem);
+  }
+  CHECK(sums[1] < 0.9 * sums[0], "greedy %g, k-means++ %g", sums[1], sums[0]);
+}
+
 /* A centre far from all rows has none: it moves to the row farthest from the others. */
 static void check_empty(world_t *world, const float *rows) {
   problem_t problem;
@@ -347,12 +373,12 @@ static void check_uniform(void) {
 }
 
 int main(int argc, char **argv) {
-  static const char *const inits[] = {"k-means++", "k-means||", "random", "rows"};
+  static const char *const inits[] = {"k-means++", "k-means||", "random", "rows", "greedy"};
   world_t *world = NULL;
   ls_error error = {0};
   CHECK_OK(world_create(&argc, &argv, &world, &error));
   float *rows = clouds(ROWS, 9);
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 5; i++) {
     check_seeds(world, rows, inits[i]);
     check_iterations(world, rows, inits[i], 1 + i % 3);
     check_too_few(world, inits[i]);
@@ -362,6 +388,8 @@ int main(int argc, char **argv) {
   check_uniform();
   check_spread(world, "k-means++");
   check_spread(world, "k-means||");
+  check_spread(world, "greedy");
+  if (world_size(world) == 1) check_greedy(world, rows);
   check_empty(world, rows);
   check_batches(world, rows, 1);
   check_batches(world, rows, 3);
