@@ -29,7 +29,7 @@ static const struct argp argp = {
         "row of the history, and a "
         "place where a run can stop and be resumed. The result has the same bits on any number of nodes, "
         "ranks and threads. A SIGTERM, SIGINT or SIGUSR1 to any rank, train.time_limit, or the end of a "
-        "SLURM job makes the run save a checkpoint after the present iteration and end with exit code 75; "
+        "SLURM job makes the run save a checkpoint of its last whole iteration and end with exit code 75; "
         "--resume "
         "continues the run to the same bits."};
 

@@ -184,10 +184,15 @@ static ls_status prepare(testing_t *testing, const gather_t *gather, int threads
 }
 
 ls_status cross_validate(world_t *world, const gather_t *gather, int threads, const kernel_rows_t *kernels,
-                         const uint16_t *folds, const double *h, size_t n, double *scores, ls_error *error) {
+                         const uint16_t *folds, const interrupt_t *interrupt, const double *h, size_t n,
+                         double *scores, ls_error *error) {
   testing_t testing = {.kernels = kernels, .folds = folds, .h = h, .n = n};
-  const sums_inputs_t asked = {
-      .world = world, .gather = gather, .threads = threads, .elements = n, .everywhere = true};
+  const sums_inputs_t asked = {.world = world,
+                               .gather = gather,
+                               .threads = threads,
+                               .elements = n,
+                               .everywhere = true,
+                               .interrupt = interrupt};
   arena_t arena = {0};
   sums_t *sums = NULL;
   ls_status status = world_agree(world, prepare(&testing, gather, threads, &arena, error), error);

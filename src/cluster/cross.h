@@ -17,10 +17,12 @@
 #include "cluster/kernels.h"
 
 /* scores (n) of the bandwidths h (n), of the rows that kernels were made of. folds (kernels): the fold of
- * each, from 1; NULL: each row is a fold of its own. There must be at least two folds. A single kernel has no
+ * each, from 1; NULL: each row is a fold of its own. There must be at least two folds. interrupt: or NULL;
+ * LS_STOPPED if it ends the work. A single kernel has no
  * others to be judged by: its score is the density in its middle. Every rank gets them. Collective. */
 ls_status cross_validate(world_t *world, const gather_t *gather, int threads, const kernel_rows_t *kernels,
-                         const uint16_t *folds, const double *h, size_t n, double *scores, ls_error *error);
+                         const uint16_t *folds, const interrupt_t *interrupt, const double *h, size_t n,
+                         double *scores, ls_error *error);
 
 /* The first of the largest scores. Pure. */
 size_t cross_best(const double *scores, size_t n);

@@ -57,7 +57,8 @@ static ls_status run_sums(em_t *em, size_t elements, bool everywhere, sums_add_t
                                  .gather = em->in.gather,
                                  .threads = em->in.threads,
                                  .elements = elements,
-                                 .everywhere = everywhere};
+                                 .everywhere = everywhere,
+                                 .interrupt = em->in.interrupt};
   sums_t *sums = NULL;
   TRY(sums_create(&request, &sums, error));
   ls_status status = sums_run(sums, add, em, total, error);
@@ -107,7 +108,8 @@ ls_status em_create(const em_inputs_t *inputs, em_t **out, ls_error *error) {
   const sums_inputs_t request = {.world = inputs->world,
                                  .gather = inputs->gather,
                                  .threads = inputs->threads,
-                                 .elements = moments_elements(inputs->covariance, inputs->components, em->d)};
+                                 .elements = moments_elements(inputs->covariance, inputs->components, em->d),
+                                 .interrupt = inputs->interrupt};
   TRY_OR_DONE(sums_create(&request, &em->sums, error));
   if (inputs->covariance == COVARIANCE_TIED) TRY_OR_DONE(find_scatter(em, error));
   *out = em;

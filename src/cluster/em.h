@@ -6,12 +6,14 @@
 #include "cluster/gaussians.h"
 #include "comm/world.h"
 #include "features/gather.h"
+#include "sums/interrupt.h"
 
 /* All borrowed for the life of the fit. */
 typedef struct {
   world_t *world;
   const gather_t *gather; /* of the split whose rows are fitted */
   int threads;
+  const interrupt_t *interrupt; /* or NULL */
   covariance_form_t covariance;
   int64_t components;
   double regularization; /* added to every variance (maximize.h) */

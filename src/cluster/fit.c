@@ -48,11 +48,16 @@ void fit_destroy(cluster_fit_t *fit) {
   *fit = (cluster_fit_t){0};
 }
 
+ls_status fit_begin(cluster_fit_t *fit, fit_place_t place, float *values, ls_error *error) {
+  const bool is_given = place.start == 0 && !fit->seeds_first;
+  if (place.epochs > 0 || is_given) return LS_OK;
+  return fit->method->seed(fit->own, place.start, values, error);
+}
+
 ls_status fit_epoch(cluster_fit_t *fit, fit_place_t place, int64_t epoch, float *values, double *objective,
                     ls_error *error) {
   const fit_method_t *method = fit->method;
   double unused = 0;
-  if (place.epochs == 0 && place.start > 0) TRY(method->seed(fit->own, place.start, values, error));
   if (method->pass != NULL) return method->pass(fit->own, place.epochs == 0, epoch, values, objective, error);
   if (place.epochs > 0 && !fit->has_sums) TRY(method->look(fit->own, values, &unused, error));
   if (place.epochs > 0) TRY(method->improve(fit->own, epoch, values, error));

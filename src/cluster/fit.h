@@ -31,6 +31,7 @@
 #include "comm/world.h"
 #include "config/settings.h"
 #include "features/gather.h"
+#include "sums/interrupt.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,10 +44,12 @@ typedef struct {
   const gather_t *gather;     /* of the training rows */
   int threads;
   const log_t *log;
+  const interrupt_t *interrupt; /* asked during passes; NULL: nothing ends a fit within an epoch */
 } fit_inputs_t;
 
-/* A method. All functions but has_settled and describe are collective, and give every rank the same values
- * and the same status. `own` is what create makes. */
+/* A method. seed, look, improve and pass return LS_STOPPED on all ranks if they were interrupted; then the
+ * values are of no use, and those before must be kept elsewhere. All functions but has_settled and describe
+ * are collective, and give every rank the same values and the same status. `own` is what create makes. */
 typedef struct {
   const char *name, *meaning; /* of cluster.method */
 
@@ -92,12 +95,16 @@ fit_place_t fit_place(const settings_t *settings, const double *objectives, size
 typedef struct {
   const fit_method_t *method;
   void *own;
-  bool has_sums; /* of the present values */
+  bool has_sums;    /* of the present values */
+  bool seeds_first; /* the first start begins with values of `seed`; else with values that are given */
 } cluster_fit_t;
 
 /* *out is caller-owned (fit_destroy) and untouched on failure. Collective. */
 ls_status fit_create(const fit_inputs_t *inputs, cluster_fit_t *out, ls_error *error);
 void fit_destroy(cluster_fit_t *fit);
+
+/* At the beginning of a start: values = those that it begins with. Collective. */
+ls_status fit_begin(cluster_fit_t *fit, fit_place_t place, float *values, ls_error *error);
 
 /* The next epoch of a fit that stands at `place` after `epoch` epochs. Collective. */
 ls_status fit_epoch(cluster_fit_t *fit, fit_place_t place, int64_t epoch, float *values, double *objective,

@@ -43,6 +43,7 @@ static ls_status create(const fit_inputs_t *inputs, void **own, ls_error *error)
   em_inputs_t em = {.world = inputs->world,
                     .gather = inputs->gather,
                     .threads = inputs->threads,
+                    .interrupt = inputs->interrupt,
                     .components = cluster->k,
                     .regularization = cluster->regularization};
   ls_status status = fit == NULL ? error_set(error, LS_NO_MEMORY, "no memory for a mixture") : LS_OK;

@@ -192,8 +192,8 @@ static ls_status look(void *own, const float *values, double *objective, ls_erro
   density_fit_t *fit = own;
   const fit_inputs_t *in = &fit->in;
   if (!fit->has_scores) {
-    TRY(cross_validate(in->world, in->gather, in->threads, &fit->kernels, fit->folds, fit->h, (size_t)fit->n,
-                       fit->scores, error));
+    TRY(cross_validate(in->world, in->gather, in->threads, &fit->kernels, fit->folds, in->interrupt, fit->h,
+                       (size_t)fit->n, fit->scores, error));
     say_best(fit);
   }
   fit->has_scores = true;

@@ -173,8 +173,12 @@ static void destroy(void *own) {
 
 static ls_status make_sums(kmeans_t *kmeans, ls_error *error) {
   const fit_inputs_t *in = &kmeans->in;
-  sums_inputs_t inputs = {
-      .world = in->world, .gather = in->gather, .threads = in->threads, .elements = 1, .everywhere = true};
+  sums_inputs_t inputs = {.world = in->world,
+                          .gather = in->gather,
+                          .threads = in->threads,
+                          .elements = 1,
+                          .everywhere = true,
+                          .interrupt = in->interrupt};
   TRY(sums_create(&inputs, &kmeans->scan, error));
   inputs.gathers_some = true;
   TRY(sums_create(&inputs, &kmeans->pass, error));

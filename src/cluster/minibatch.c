@@ -147,6 +147,7 @@ static void move_centres(const minibatch_t *fit) {
 
 static ls_status run_batches(minibatch_t *fit, bool is_first, ls_error *error) {
   for (int64_t step = 0; step < fit->batches.steps; step++) {
+    TRY(interrupt_ask(fit->in.interrupt, step == 0, error));
     TRY(add_batch(fit, step, error));
     if (step == 0) begin_counts(fit, is_first);
     move_centres(fit);
@@ -249,8 +250,12 @@ static ls_status make_arrays(minibatch_t *fit, ls_error *error) {
 
 static ls_status make_seeding(minibatch_t *fit, ls_error *error) {
   const fit_inputs_t *in = &fit->in;
-  const sums_inputs_t inputs = {
-      .world = in->world, .gather = in->gather, .threads = in->threads, .elements = 1, .everywhere = true};
+  const sums_inputs_t inputs = {.world = in->world,
+                                .gather = in->gather,
+                                .threads = in->threads,
+                                .elements = 1,
+                                .everywhere = true,
+                                .interrupt = in->interrupt};
   TRY(sums_create(&inputs, &fit->scan, error));
   TRY(picks_create(in->world, fit->k, fit->inputs, in->threads, &fit->picks, error));
   return seeding_create(in, fit->scan, fit->picks, &fit->seeding, error);

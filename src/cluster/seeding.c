@@ -200,6 +200,7 @@ static ls_status choose_among(const seeding_t *seeding, int64_t n, double *dista
     random_stream_t stream = stream_of(seeding);
     double least = INFINITY;
     int64_t chosen = -1;
+    TRY(interrupt_ask(seeding->in.interrupt, k == 0, error));
     stream.shard += (uint64_t)k;
     for (int64_t i = 0; i < n; i++) {
       double u = 0, weight = seeding->weights[i];
@@ -335,7 +336,8 @@ ls_status seeding_create(const fit_inputs_t *inputs, sums_t *scan, picks_t *pick
                                 .threads = inputs->threads,
                                 .elements =
                                     row->has_trials ? (size_t)out->trials.n : 1 + ROUNDS * (size_t)out->k,
-                                .everywhere = true};
+                                .everywhere = true,
+                                .interrupt = inputs->interrupt};
   return sums_create(&counts, &out->counts, error);
 }
 

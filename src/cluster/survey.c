@@ -56,7 +56,8 @@ ls_status survey_rows(const fit_inputs_t *inputs, exact_t *exact, ls_error *erro
                                 .gather = inputs->gather,
                                 .threads = inputs->threads,
                                 .elements = n,
-                                .everywhere = true};
+                                .everywhere = true,
+                                .interrupt = inputs->interrupt};
   columns_survey_t survey = {.inputs = exact->inputs,
                              .threads = inputs->threads,
                              .most = calloc((size_t)inputs->threads * n, sizeof(float))};

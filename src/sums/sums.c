@@ -69,13 +69,14 @@ typedef struct {
 } summand_t;
 
 /* Adds rows [first, end) of this rank, which are in the part, to a leaf. */
-static void add_rows(const sums_t *sums, const duty_t *duty, const summand_t *summand, int64_t first,
-                     int64_t end, double *leaf) {
+static void add_rows(sums_t *sums, const duty_t *duty, const summand_t *summand, int64_t first, int64_t end,
+                     double *leaf) {
   const worker_t *worker = duty->worker;
   const int64_t resident = sums->part.resident - sums->part.first;
   const int64_t before = shard_first(sums->split->partition, sums->split->first_shard);
   for (int64_t at = first; at < end; at += SUMS_BLOCK) {
     const int64_t rows = end - at < SUMS_BLOCK ? end - at : SUMS_BLOCK;
+    if (interruption_is_over(&sums->interruption)) return;
     const sums_block_t block = {.x = sums->in.gathers_some ? NULL : worker->x,
                                 .targets = sums->in.wants_targets ? worker->targets : NULL,
                                 .weights = sums->split->weights != NULL ? worker->weights : NULL,
@@ -89,6 +90,7 @@ static void add_rows(const sums_t *sums, const duty_t *duty, const summand_t *su
     summand->add(summand->context, &block, leaf);
     meet(duty);
     if (duty->thread == 0) progress_advance(rows);
+    interruption_advance(&sums->interruption, rows, block.thread == 0);
   }
 }
 
@@ -129,8 +131,7 @@ static int64_t first_row(const sums_t *sums, int shard) {
 }
 
 /* Does what the rows of the part contribute to a task. Shards without rows, the last ones, are zero. */
-static void run_task(const sums_t *sums, const duty_t *duty, const summand_t *summand, int task,
-                     double *levels) {
+static void run_task(sums_t *sums, const duty_t *duty, const summand_t *summand, int task, double *levels) {
   const tree_node_t node = sums->tasks[task];
   const int64_t part_first = sums->part.first, part_end = part_first + sums->part.rows;
   for (int i = 0; i < node.n; i++) {
@@ -226,7 +227,7 @@ static ls_status run_parts(sums_t *sums, const summand_t *summand, ls_error *err
   sums->carried = 0;
   parts_begin(sums->split);
   ls_status status = parts_next(sums->split, &sums->part, error);
-  while (status == LS_OK && sums->part.rows > 0) {
+  while (status == LS_OK && sums->part.rows > 0 && !interruption_is_over(&sums->interruption)) {
     run_part(sums, summand);
     status = parts_next(sums->split, &sums->part, error);
   }
@@ -238,7 +239,11 @@ ls_status sums_run(sums_t *sums, sums_add_t *add, void *context, double *total, 
   const summand_t summand = {add, context};
   if (sums->split->rows < sums->split->shards) /* some tasks may have no rows */
     memset(sums->results, 0, (size_t)sums->n_tasks * sums->in.elements * sizeof(double));
-  TRY(world_agree(sums->in.world, run_parts(sums, &summand, error), error));
+  interruption_begin(&sums->interruption, sums->in.interrupt, sums->split->rows);
+  ls_status status = run_parts(sums, &summand, error);
+  const ls_status interrupted = interruption_end(&sums->interruption, status == LS_OK ? error : NULL);
+  if (status == LS_OK) status = interrupted;
+  TRY(world_agree(sums->in.world, status, error));
   add_all_tasks(sums);
   return collect_pieces(sums, total, error);
 }

@@ -26,6 +26,7 @@
 
 #include "comm/world.h"
 #include "features/gather.h"
+#include "sums/interrupt.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,11 +56,12 @@ typedef struct {
   world_t *world;
   const gather_t *gather; /* of the split whose rows are added up */
   int threads;
-  size_t elements;    /* of a leaf: at least 1 */
-  bool together;      /* see above */
-  bool wants_targets; /* of the split, which has some */
-  bool gathers_some;  /* blocks come without x, since `add` gathers only some rows by itself */
-  bool everywhere;    /* the total is wanted on every rank, else only on rank 0 */
+  size_t elements;              /* of a leaf: at least 1 */
+  bool together;                /* see above */
+  bool wants_targets;           /* of the split, which has some */
+  bool gathers_some;            /* blocks come without x, since `add` gathers only some rows by itself */
+  bool everywhere;              /* the total is wanted on every rank, else only on rank 0 */
+  const interrupt_t *interrupt; /* ends a pass early; NULL: nothing does. Only for work apart */
 } sums_inputs_t;
 
 typedef struct sums sums_t;
@@ -70,7 +72,9 @@ ls_status sums_create(const sums_inputs_t *inputs, sums_t **out, ls_error *error
 void sums_destroy(sums_t **sums);
 
 /* total (elements) = the sum of the leaves of all shards; NULL where the total is not wanted. `add` is called
- * once for each block of this rank's rows. Counts rows for base/progress.h. Collective. */
+ * once for each block of this rank's rows. Counts rows for base/progress.h. LS_STOPPED on all ranks if the
+ * pass was interrupted: then total is untouched, and what `add` has written elsewhere is of some rows only.
+ * Collective. */
 ls_status sums_run(sums_t *sums, sums_add_t *add, void *context, double *total, ls_error *error);
 
 /* Bytes that sums of `elements` elements need on a rank with `shards` of all `all` shards. Pure. */

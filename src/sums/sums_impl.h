@@ -38,6 +38,7 @@ struct sums {
   double *carry[2];
   int carried;
   part_t part; /* the rows that are in memory */
+  interruption_t interruption;
   collect_t collect;
   arena_t arena;
 };

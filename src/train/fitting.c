@@ -104,6 +104,22 @@ ls_status fitting_check(const settings_t *settings, ls_error *error) {
   return LS_OK;
 }
 
+/* ---- stopping within an epoch ---- */
+
+/* One of the equal shares of a pass is done. Before the watch has begun, nothing ends a pass. */
+static ls_status ask(void *context, bool begins, ls_error *error) {
+  trainer_t *trainer = context;
+  stop_watch_t *watch = &trainer->watch;
+  const bool save_due = watch->save_due;
+  if (watch->world == NULL) return LS_OK;
+  if (begins) stop_watch_pass(watch, INTERRUPT_SHARES);
+  if (--watch->steps_left > 0) return LS_OK;
+  TRY(stop_watch_look(watch, &trainer->stop, error));
+  watch->save_due = watch->save_due || save_due; /* the end of the epoch saves */
+  if (trainer->stop == STOP_NOT) return LS_OK;
+  return error_set(error, LS_STOPPED, "the run stops within an epoch");
+}
+
 /* ---- set-up ---- */
 
 ls_status fitting_open(trainer_t *trainer, ls_error *error) {
@@ -127,8 +143,12 @@ ls_status fitting_open(trainer_t *trainer, ls_error *error) {
                                .settings = trainer->settings,
                                .gather = &fitting->gather,
                                .threads = trainer->layout.threads,
-                               .log = trainer->options->log};
-  return fit_create(&inputs, &fitting->fit, error);
+                               .log = trainer->options->log,
+                               .interrupt = &fitting->interrupt};
+  fitting->interrupt = (interrupt_t){ask, trainer};
+  TRY(fit_create(&inputs, &fitting->fit, error));
+  fitting->fit.seeds_first = !origin_is_set(trainer->settings);
+  return LS_OK;
 }
 
 void fitting_close(trainer_t *trainer) {
@@ -182,18 +202,38 @@ bool fitting_is_over(const trainer_t *trainer) {
   return place_of(trainer).start >= trainer->settings->cluster.starts;
 }
 
+/* Begins a start, if the fit is at one, and then an epoch. *began: when the epoch itself did. */
+static ls_status run_epoch(trainer_t *trainer, double *objective, double *began, ls_error *error) {
+  struct fitting *fitting = trainer->fitting;
+  const int64_t epoch = trainer->position.epoch;
+  if (fitting->next.epochs == 0) {
+    progress_begin(0, NULL, "choosing what to begin with");
+    TRY(fit_begin(&fitting->fit, fitting->next, fitting->values, error));
+    progress_end();
+  }
+  activity_set("fitting clusters, in epoch %" PRId64, epoch + 1);
+  progress_begin(trainer->data.dataset->train.rows, NULL, "epoch %" PRId64 "/%" PRId64, epoch + 1,
+                 trainer->settings->train.epochs);
+  *began = clock_seconds();
+  return fit_epoch(&fitting->fit, fitting->next, epoch, fitting->values, objective, error);
+}
+
 ls_status fitting_epoch(trainer_t *trainer, ls_error *error) {
   struct fitting *fitting = trainer->fitting;
   position_t *position = &trainer->position;
   const partition_t partition = trainer->data.dataset->train.partition;
-  const double began = clock_seconds();
+  double began = clock_seconds(), objective = 0;
   fitting->next = place_of(trainer); /* rank 0 has the history */
   TRY(world_broadcast(trainer->world, &fitting->next, sizeof fitting->next, 0, error));
-  activity_set("fitting clusters, in epoch %" PRId64, position->epoch + 1);
-  progress_begin(trainer->data.dataset->train.rows, NULL, "epoch %" PRId64 "/%" PRId64, position->epoch + 1,
-                 trainer->settings->train.epochs);
   unpack(trainer);
-  TRY(fit_epoch(&fitting->fit, fitting->next, position->epoch, fitting->values, trainer->copies.sums, error));
+  const ls_status status = run_epoch(trainer, &objective, &began, error);
+  fitting->was_interrupted = status == LS_STOPPED;
+  if (fitting->was_interrupted) {
+    progress_end();
+    return LS_OK;
+  }
+  TRY(status);
+  trainer->copies.sums[0] = objective;
   pack(trainer, fitting->vector);
   progress_end();
   position->seconds += clock_seconds() - began;

@@ -14,6 +14,8 @@ struct fitting {
   float *values;    /* of all arrays of the network, one after the other */
   float *vector;    /* (graph_floats): the parameters of every rank */
   fit_place_t next; /* where the fit stood before the present epoch; the same on every rank */
+  interrupt_t interrupt;
+  bool was_interrupted; /* within the last epoch, of which nothing is left */
 };
 
 /* Whether these settings are those of a fit; and a copy of them with what a fit cannot have otherwise. */
@@ -34,7 +36,8 @@ const optimizer_t *fitting_optimizer(void);
 ls_status fitting_start(trainer_t *trainer, float *vector, ls_error *error);
 
 /* One iteration: new parameters; copies.sums[0] = their objective over all rows; the position without the
- * epoch. Collective. */
+ * epoch. If the run must stop within it, parameters and position are what they were, and was_interrupted is
+ * set. Collective. */
 ls_status fitting_epoch(trainer_t *trainer, ls_error *error);
 
 /* On rank 0: whether every start has ended, by the history; and a few words about the last epoch. */

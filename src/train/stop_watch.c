@@ -83,11 +83,22 @@ bool stop_watch_wants_look(stop_watch_t *watch) {
 }
 
 /* Steps to the next look, from the time that the last ones took. Halved or doubled, because the measurement
- * is coarse. Epochs of a fit look more often than this asks for, so there is a limit. */
+ * is coarse. Epochs of a fit look more often than this asks for, so there is a limit. Shares of a pass are
+ * equal, and a pass has few of them, so there a single measurement counts. */
 static int64_t pace(const stop_watch_t *watch, double took) {
+  if (watch->most_between > 0) {
+    const double steps = (double)watch->steps_between * LOOK_SECONDS / took;
+    return steps < (double)watch->most_between ? (int64_t)fmax(1, steps) : watch->most_between;
+  }
   if (took > LOOK_SECONDS) return watch->steps_between / 2 + 1;
   const bool may_double = took < LOOK_SECONDS / 2 && watch->steps_between < MOST_STEPS_BETWEEN;
   return may_double ? 2 * watch->steps_between : watch->steps_between;
+}
+
+void stop_watch_pass(stop_watch_t *watch, int64_t steps) {
+  watch->steps_left = watch->steps_between = 1;
+  watch->most_between = steps;
+  watch->last_look = clock_seconds();
 }
 
 /* Finds the first rank that received the signal, and which signal. */

@@ -26,6 +26,7 @@
 typedef struct {
   int64_t steps_left; /* steps to the next look; the same on all ranks, decremented by the loop over steps */
   int64_t steps_between;   /* steps between the last look and the next */
+  int64_t most_between;    /* steps of a pass over the rows, which are equal; 0: of a training */
   double deadlines[STOPS]; /* by clock_seconds; infinity: none */
   double last_look;        /* time of the last look */
   double last_asked;       /* when this rank last checked its own requests */
@@ -47,6 +48,10 @@ void stop_watch_begin(stop_watch_t *watch, world_t *world, double began, double 
 
 /* Whether this rank has a request or a checkpoint is due. Called by one thread at a time. */
 bool stop_watch_wants_look(stop_watch_t *watch);
+
+/* The next steps are `steps` equal shares of a pass over the rows. The ranks look after the first one; the
+ * time that it took says when they look next. */
+void stop_watch_pass(stop_watch_t *watch, int64_t steps);
 
 /* Performs a look. Called when steps_left is 0 or when some rank wants a look. If any rank has a request,
  * sets *stop on all ranks; otherwise leaves *stop unchanged. Sets save_due. Collective. */

@@ -412,6 +412,7 @@ ls_status trainer_epoch(trainer_t *trainer, ls_error *error) {
   double before = position->seconds;
   if (trainer->fitting != NULL) {
     TRY(fitting_epoch(trainer, error));
+    if (trainer->fitting->was_interrupted) return trainer_save(trainer, error);
     return end_epoch(trainer, position->seconds - before, error);
   }
   TRY(watch_loss(trainer, error));

@@ -165,6 +165,9 @@ ls_status trainer_load(trainer_t *trainer, ls_error *error) {
   begin_guard(trainer);
   if (trainer->resumed) {
     TRY(load_checkpoint(trainer, error));
+  } else if (trainer->fitting != NULL && !origin_is_set(trainer->settings)) {
+    memset(trainer->copies.vector, 0,
+           graph_floats(trainer->graph) * sizeof(float)); /* the first epoch seeds */
   } else {
     TRY(make_start(trainer, trainer->copies.vector, error));
   }

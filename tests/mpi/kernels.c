@@ -63,7 +63,7 @@ static void check_scores(world_t *world, bool is_weighted, const uint16_t *folds
   for (int threads = 1; threads <= 3; threads++) {
     kernel_rows_t kernels = {0};
     CHECK_OK(kernels_collect(world, &rows.gather, threads, ROWS, 1, &kernels, &error));
-    CHECK_OK(cross_validate(world, &rows.gather, threads, &kernels, folds, kernel_bandwidths,
+    CHECK_OK(cross_validate(world, &rows.gather, threads, &kernels, folds, NULL, kernel_bandwidths,
                             BANDWIDTHS_TRIED, found, &error));
     if (threads == 1) memcpy(one, found, sizeof one);
     CHECK(memcmp(one, found, sizeof one) == 0, "%d threads have other bits", threads);

@@ -47,6 +47,23 @@ static void check_time_to_save(world_t *world) {
   CHECK(look(world, &watch) == STOP_TIME_LIMIT, "a checkpoint of 61 s, and 100 s are left");
 }
 
+/* In a pass, the time of the first share says how many follow until the next look, at most all of them. */
+static void check_pass(world_t *world) {
+  stop_watch_t watch;
+  stop_watch_begin(&watch, world, clock_seconds(), 0, 0, 0);
+  stop_watch_pass(&watch, 64);
+  CHECK(watch.steps_left == 1, "the first share is followed by a look");
+  CHECK(look(world, &watch) == STOP_NOT && watch.steps_left == 64, "a fast pass: %lld shares",
+        (long long)watch.steps_left);
+  stop_watch_pass(&watch, 64);
+  watch.last_look -= 0.06; /* four shares in a quarter of a second */
+  CHECK(look(world, &watch) == STOP_NOT && watch.steps_left >= 1 && watch.steps_left <= 4, "%lld shares",
+        (long long)watch.steps_left);
+  stop_watch_pass(&watch, 64);
+  watch.last_look -= 100;
+  CHECK(look(world, &watch) == STOP_NOT && watch.steps_left == 1, "%lld shares", (long long)watch.steps_left);
+}
+
 /* As after each epoch of a fit, whatever steps there are: the steps to the next look grow, but not for ever.
  */
 static void check_many_looks(world_t *world) {
@@ -89,6 +106,7 @@ int main(int argc, char **argv) {
   }
   signals_note();
   check_time_to_save(world);
+  check_pass(world);
   check_many_looks(world);
   check_each_rank(world);
   world_destroy(&world);

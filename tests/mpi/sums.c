@@ -63,6 +63,38 @@ static void define(int64_t rows, int shards, double total[ELEMENTS]) {
   free(leaves);
 }
 
+/* How often this rank was asked; at which question all are told to stop; 0: at none. */
+typedef struct {
+  int asked, stops_at, began;
+} asked_t;
+
+static ls_status ask(void *context, bool begins, ls_error *error) {
+  asked_t *asked = context;
+  asked->began += begins;
+  asked->asked++;
+  return asked->asked == asked->stops_at ? error_set(error, LS_STOPPED, "enough") : LS_OK;
+}
+
+/* A pass is interrupted after the same question on all ranks, and may be repeated. */
+static void check_interrupt(world_t *world, sums_inputs_t inputs, void *context, const double *expected) {
+  ls_error error = {0};
+  asked_t asked = {.stops_at = 0};
+  const interrupt_t interrupt = {ask, &asked};
+  double found[ELEMENTS] = {0};
+  sums_t *sums = NULL;
+  inputs.interrupt = &interrupt;
+  CHECK_OK(sums_create(&inputs, &sums, &error));
+  for (int pass = 0; pass < 3 && sums != NULL; pass++) {
+    asked = (asked_t){.stops_at = pass == 1 ? 20 : 0};
+    const ls_status status = sums_run(sums, add_apart, context, found, &error);
+    CHECK(status == (pass == 1 ? LS_STOPPED : LS_OK), "pass %d: status %d", pass, (int)status);
+    CHECK(asked.asked == (pass == 1 ? 20 : INTERRUPT_SHARES), "pass %d: asked %d times", pass, asked.asked);
+    CHECK(asked.began == 1, "pass %d begins %d times", pass, asked.began);
+    CHECK(memcmp(found, expected, sizeof found) == 0, "pass %d of %d ranks", pass, world_size(world));
+  }
+  sums_destroy(&sums);
+}
+
 static void check(world_t *world, int64_t rows, int shards, int threads, bool together) {
   static const float one = 1;
   ls_error error = {0};
@@ -102,6 +134,7 @@ static void check(world_t *world, int64_t rows, int shards, int threads, bool to
     CHECK(memcmp(found, expected, sizeof found) == 0, "%ld rows, %d shards, %d threads: %.17g, not %.17g",
           (long)rows, shards, threads, found[0], expected[0]);
   }
+  if (!together) check_interrupt(world, inputs, &context, expected);
   for (int64_t r = 0; r < split.rows; r++) CHECK(seen[r] == first + r, "row %ld", (long)r);
   sums_destroy(&sums);
   gather_free(&gather);

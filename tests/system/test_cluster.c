@@ -103,19 +103,53 @@ Test(cluster, a_resumed_run_keeps_its_clusters) {
   }
 }
 
-/* A time limit that is over before the first iteration is: one epoch is done, and the rest later. */
+/* A time limit that is over before the first iteration is: the checkpoint is that of the beginning. */
 Test(cluster, a_time_limit_saves_and_ends_with_75) {
   configure("");
-  run_well(ALONE, "cluster config.yaml name=whole");
-  const outcome_t expected = outcome_of("whole");
-  result_t result = run(ALONE, "cluster config.yaml name=parts train.time_limit=0.001");
-  cr_expect_eq(result.code, 75, "%d: %s", result.code, result.err);
-  run_well(ALONE, "cluster config.yaml name=parts --resume");
-  const outcome_t outcome = outcome_of("parts");
-  outcome_expect_same(&expected, &outcome, "stopped by the clock");
+  for (int m = 0; m < METHODS; m++) {
+    run_well(ALONE, "cluster config.yaml name=whole cluster.method=%s", methods[m]);
+    const outcome_t expected = outcome_of("whole");
+    result_t result =
+        run(m == 0 ? 2 : ALONE, "cluster config.yaml name=parts train.time_limit=0.001 cluster.method=%s",
+            methods[m]);
+    cr_expect_eq(result.code, 75, "%d: %s", result.code, result.err);
+    cr_expect(file_exists("runs/parts/checkpoint-00000000.h5"), "%s: %s", methods[m], result.err);
+    run_well(m == 1 ? 2 : ALONE, "cluster config.yaml name=parts --resume cluster.method=%s", methods[m]);
+    const outcome_t outcome = outcome_of("parts");
+    outcome_expect_same(&expected, &outcome, "stopped by the clock");
+  }
 }
 
-/* A signal ends a fit after the present epoch, and the rest comes later. */
+/* A signal ends work that would take minutes: the choice of very many centres, and one long pass. */
+Test(cluster, a_signal_ends_a_long_epoch) {
+  static const struct {
+    int ranks;
+    const char *words;
+  } cases[] = {{2, "cluster many.yaml cluster.k=12000 cluster.starts=1"},
+               {3, "cluster many.yaml cluster.init=greedy cluster.k=12000 cluster.starts=1"},
+               {ALONE, "cluster many.yaml cluster.init=k-means|| cluster.k=12000 cluster.starts=1"},
+               {2, "density many.yaml density.bandwidth=cross_validated parallel.threads=1"}};
+  run_well(ALONE, "import --make blobs --rows 40000 --classes 8 --features 30 --seed 4 many.h5");
+  write_text("many.yaml", "data: {file: many.h5}\nparallel: {shards: 8}\n");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const pid_t pid = run_start(cases[i].ranks, "%s name=long-%d", cases[i].words, (int)i);
+    char path[64];
+    double began = clock_seconds();
+    snprintf(path, sizeof path, "runs/long-%d/log.jsonl", (int)i);
+    while (!file_exists(path) && clock_seconds() - began < LIMIT_SECONDS)
+      nanosleep(&(struct timespec){0, 2000000}, NULL);
+    cr_assert_gt(run_signal_ranks(pid, i % 2 == 0 ? SIGTERM : SIGUSR1, 1), 0); /* to one rank */
+    began = clock_seconds();
+    const result_t result = run_finish(pid, LIMIT_SECONDS);
+    cr_expect_eq(result.code, 75, "%s: %d: %s", cases[i].words, result.code, result.err);
+    cr_expect_not_null(strstr(result.err, "came to rank"), "%s", result.err);
+    cr_expect_lt(clock_seconds() - began, 40, "%s: %g s", cases[i].words, clock_seconds() - began);
+    snprintf(path, sizeof path, "runs/long-%d/checkpoint-00000000.h5", (int)i);
+    cr_expect(file_exists(path), "%s: %s", cases[i].words, result.err);
+  }
+}
+
+/* A signal ends a fit, and the rest comes later. */
 Test(cluster, a_signal_saves_and_ends_with_75) {
   configure("");
   for (int m = 0; m < METHODS; m += 2) {
