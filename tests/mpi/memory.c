@@ -222,7 +222,7 @@ static ls_status call_kernels(place_t *place, ls_error *error) {
   if (status == LS_OK)
     status = kernels_collect(place->world, &place->gather, THREADS, ROWS / 3, 1, &kernels, error);
   if (status == LS_OK)
-    status = cross_validate(place->world, &place->gather, THREADS, &kernels, NULL, h, 3, scores, error);
+    status = cross_validate(place->world, &place->gather, THREADS, &kernels, NULL, NULL, h, 3, scores, error);
   kernels_free(&kernels);
   return status;
 }
