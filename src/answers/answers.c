@@ -20,6 +20,7 @@ typedef struct {
   int64_t first, width;
   bool is_classes;    /* each row has one class: the column with the largest value, or the sign of a single
                          column */
+  bool is_kernels;    /* of a kernel density the log-density alone: its thousand kernels are no clusters */
   char *const *names; /* (classes) class names, or NULL: classes are numbered */
   bool has_aleatoric, has_epistemic;
   element_t type; /* as which its values are written */
@@ -73,6 +74,7 @@ static answers_t answers_of(const model_t *model, const predictions_t *predictio
                    .first = first,
                    .width = predictions_first(objective, h + 1) - first,
                    .is_classes = is_classes,
+                   .is_kernels = strcmp(model->settings->cluster.method, "kernels") == 0,
                    .names = is_classes ? model->class_names[h] : NULL,
                    .has_aleatoric = predictions->aleatoric != NULL && (is_only || head_has_deviations(head)),
                    .has_epistemic = predictions->epistemic != NULL,
@@ -130,6 +132,8 @@ static bool value_part(const answer_t *answer, size_t i, loss_part_t *out) {
     snprintf(out->name, sizeof out->name, "%.31s", answer->layer);
     return i == 0;
   }
+  if (answer->is_kernels && i > 0) return false;
+  if (answer->is_kernels) i = 1; /* behind the cluster (loss/loss.h) */
   if (i >= loss_parts(head->loss, &head->params)) return false;
   *out = loss_part(head->loss, &head->params, head->outputs, i);
   return !out->is_deviation;
@@ -194,11 +198,14 @@ static void put_number(FILE *out, const answer_t *answer, double value) {
 
 static void put_answer(FILE *out, const predictions_t *all, const answer_t *answer, int64_t row) {
   int64_t first = place_of(all, answer, row), end = first + answer->width;
+  loss_part_t part;
   if (answer->is_classes) {
     fputc(',', out);
     put_name(out, "", answer, class_of(all, answer, row));
   }
-  for (int64_t i = first; i < end; i++) put_number(out, answer, element_at(all->mean, all->type, i));
+  for (size_t p = 0; value_part(answer, p, &part); p++)
+    for (int64_t i = first + part.first; i < first + part.first + part.width; i++)
+      put_number(out, answer, element_at(all->mean, all->type, i));
   for (int d = 0; d < DEVIATIONS; d++)
     for (int64_t i = first; i < end && is_known(answer, &deviations[d]); i++)
       put_number(out, answer, deviation_at(all, &deviations[d], i));

@@ -30,8 +30,25 @@ def expected(path, heads):
     return np.concatenate(columns, axis=1), deviations
 
 
+class LogDensity:
+    """A kernel density as `predict` writes it: without the columns of clusters and kernels."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def predict(self, *arguments, **named):
+        found = self.model.predict(*arguments, **named)
+        return (found[0][:, 1:2], *found[1:]) if isinstance(found, tuple) else found[:, 1:2]
+
+
 def compare(path, data, array, predictions):
     model = lockstep.Model(path)
+    with h5py.File(predictions) as file:
+        if "log_density" in file and "cluster" not in file:
+            model = LogDensity(model)
     with h5py.File(data) as file:
         x = file[array][...]
         if model.steps > 1:  # a row is a window, which ends where its forecast begins

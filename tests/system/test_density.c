@@ -205,6 +205,27 @@ Test(density, drawn_rows_are_a_table_like_the_one_that_was_imported) {
   cr_expect(red > 60 && red < 140, "%d", red);
 }
 
+/* Kernels are no clusters: their numbers and shares say nothing. Those who ask for the layer get all of it.
+ */
+Test(density, predictions_are_log_densities) {
+  run_well(ALONE, "density moons.yaml density.rows=20 density.bandwidth=0.2");
+  run_well(ALONE, "predict runs/moons moons.h5 --x test/x --out found.csv");
+  const char *text = file_text("found.csv");
+  cr_expect_eq(strncmp(text, "row,log_density\n0,", 18), 0, "%.60s", text);
+  int commas = 0, lines = 0;
+  for (; *text != '\0'; text++) {
+    commas += *text == ',';
+    lines += *text == '\n';
+  }
+  cr_expect_eq(commas, lines);
+  run_well(ALONE, "predict runs/moons moons.h5 --x test/x --layer gaussians1 --out found.csv");
+  cr_expect_not_null(strstr(file_text("found.csv"), ",gaussians1_19\n"));
+  run_well(ALONE, "cluster moons.yaml name=mixture cluster.method=mixture cluster.k=3");
+  run_well(ALONE, "predict runs/mixture moons.h5 --x test/x --out found.csv");
+  text = file_text("found.csv");
+  cr_expect_eq(strncmp(text, "row,cluster,log_density,responsibility_0,", 41), 0, "%.60s", text);
+}
+
 Test(density, mistakes_have_messages) {
   expect_refused(2, "density moons.yaml density.bandwidth=-1", "must be greater than 0");
   expect_refused(2, "density moons.yaml density.bandwidth=silvermann", "silverman");
