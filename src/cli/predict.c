@@ -156,6 +156,22 @@ static ls_status write_answers(const predict_arguments_t *a, const model_t *mode
   return status;
 }
 
+/* Rows whose values are too large for the network get predictions that say nothing. */
+static void warn_of_infinite(const session_t *session, const predictions_t *all) {
+  int64_t rows = 0, first = -1;
+  for (int64_t r = 0; r < all->rows; r++) {
+    bool is_finite = true;
+    for (int64_t c = 0; c < all->columns && is_finite; c++)
+      is_finite = isfinite(element_at(all->mean, all->type, r * all->columns + c));
+    if (!is_finite && rows++ == 0) first = r;
+  }
+  if (rows > 0)
+    log_warn(&session->log,
+             "the predictions of %" PRId64 " of %" PRId64 " rows (the first: row %" PRId64
+             ") are not finite: values of these rows are too large",
+             rows, all->rows, first);
+}
+
 static ls_status predict_rows(const session_t *session, const predict_arguments_t *a, ready_t *ready,
                               const split_t *split, ls_error *error) {
   predictions_t mine = {0}, all = {0};
@@ -167,6 +183,7 @@ static ls_status predict_rows(const session_t *session, const predict_arguments_
     status = predictions_make(ready->model, split, ready->layout.threads, &asking, &mine, error);
   status = world_agree(session->world, status, error);
   if (status == LS_OK) status = collect_all(session, split, &mine, &all, error);
+  if (status == LS_OK) warn_of_infinite(session, &all);
   if (status == LS_OK)
     status = world_agree(
         session->world,

@@ -120,6 +120,12 @@ static ls_status make(density_fit_t *fit, ls_error *error) {
                       &fit->kernels, error));
   TRY(world_agree(in->world, deal_folds(fit, error), error));
   TRY(find_bandwidths(fit, error));
+  for (int64_t i = 0; i < fit->n; i++)
+    if (!isnormal(kernels_factor(fit->h[i])))
+      return error_set(error, LS_BAD_DATA,
+                       "density.bandwidth: a float cannot hold 1 / %.3g: scale the features "
+                       "(data.scaling=standard)",
+                       fit->h[i]);
   if (fit->kernels.n > 1 || fit->n == 1) return LS_OK;
   return error_set(error, LS_BAD_DATA,
                    "density.bandwidth: with a single kernel no row has others to be judged by: give one "

@@ -72,10 +72,16 @@ static ls_status run_pass(kmeans_t *kmeans, const float *values, ls_error *error
   return LS_OK;
 }
 
-static ls_status look(void *own, const float *values, double *objective, ls_error *error) {
-  kmeans_t *kmeans = own;
+/* Once. */
+static ls_status know_rows(kmeans_t *kmeans, ls_error *error) {
   if (!kmeans->has_mean) TRY(survey_rows(&kmeans->in, &kmeans->exact, error));
   kmeans->has_mean = true;
+  return LS_OK;
+}
+
+static ls_status look(void *own, const float *values, double *objective, ls_error *error) {
+  kmeans_t *kmeans = own;
+  TRY(know_rows(kmeans, error));
   TRY(run_pass(kmeans, values, error));
   kmeans->empty = 0;
   for (int64_t k = 0; k < kmeans->k; k++) kmeans->empty += !(exact_weight(&kmeans->exact, k) > 0);
@@ -129,6 +135,7 @@ static ls_status improve(void *own, int64_t epoch, float *values, ls_error *erro
 static ls_status seed(void *own, int64_t start, float *values, ls_error *error) {
   kmeans_t *kmeans = own;
   kmeans->has_bounds = false;
+  TRY(know_rows(kmeans, error));
   return seeding_run(&kmeans->seeding, start, values, error);
 }
 

@@ -183,12 +183,18 @@ static ls_status fill_empty(minibatch_t *fit, ls_error *error) {
   return LS_OK;
 }
 
+/* Once. */
+static ls_status know_rows(minibatch_t *fit, ls_error *error) {
+  if (!fit->has_units) TRY(survey_rows(&fit->in, &fit->exact, error));
+  fit->has_units = true;
+  return LS_OK;
+}
+
 static ls_status pass(void *own, bool is_first, int64_t epoch, float *values, double *objective,
                       ls_error *error) {
   minibatch_t *fit = own;
   const size_t n = (size_t)(fit->k * fit->inputs);
-  if (!fit->has_units) TRY(survey_rows(&fit->in, &fit->exact, error));
-  fit->has_units = true;
+  TRY(know_rows(fit, error));
   for (size_t i = 0; i < n; i++) fit->centres[i] = (double)values[i];
   memset(fit->seen, 0, (size_t)fit->k * sizeof *fit->seen);
   memset(fit->losses, 0, (size_t)fit->in.gather->split->shards * sizeof *fit->losses);
@@ -204,6 +210,7 @@ static ls_status pass(void *own, bool is_first, int64_t epoch, float *values, do
 
 static ls_status seed(void *own, int64_t start, float *values, ls_error *error) {
   minibatch_t *fit = own;
+  TRY(know_rows(fit, error));
   return seeding_run(&fit->seeding, start, values, error);
 }
 

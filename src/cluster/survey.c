@@ -1,5 +1,6 @@
 #include "cluster/survey.h"
 
+#include "cluster/range.h"
 #include "sums/sums.h"
 
 #include <math.h>
@@ -72,6 +73,7 @@ ls_status survey_rows(const fit_inputs_t *inputs, exact_t *exact, ls_error *erro
   TRY_OR_DONE(sums_run(sums, look_at_rows, &survey, total, error));
   TRY_OR_DONE(find_most(&survey, inputs->world, bits, error));
   for (int64_t c = 0; c < exact->inputs; c++) total[c] = (double)(float)(total[c] / total[exact->inputs]);
+  TRY_OR_DONE(range_check(survey.most, exact->inputs, inputs->settings->data.file, error));
   exact_scale(exact, inputs->gather->split->partition.rows, total, survey.most, survey.most[exact->inputs]);
 done:
   sums_destroy(&sums);

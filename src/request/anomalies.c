@@ -22,6 +22,20 @@ static void settle(settings_t *settings, bool is_own) {
   if (is_own) settings->data.valid_y = settings->data.valid_x;
 }
 
+/* Squares of errors that floats cannot hold are infinite or 0: then no row would be an anomaly. */
+static ls_status check_threshold(const session_t *session, double threshold, ls_error *error) {
+  if (isinf(threshold))
+    return error_set(
+        error, LS_BAD_DATA,
+        "the threshold is infinite: the features are so large that floats cannot hold the squares of "
+        "errors; scale them (data.scaling=standard) and fit the model again");
+  if (threshold == 0)
+    log_warn(&session->log,
+             "the threshold is 0: the model makes no errors on these rows, or the features are so "
+             "small that the squares of errors vanish; then scale them (data.scaling=standard)");
+  return LS_OK;
+}
+
 /* The threshold, from the scores of the rows that `bit` (SPLIT_) names. Collective. */
 static ls_status find_threshold(const session_t *session, ready_t *ready, int bit, double quantile,
                                 anomaly_report_t *report, ls_error *error) {
@@ -35,6 +49,7 @@ static ls_status find_threshold(const session_t *session, ready_t *ready, int bi
   if (status == LS_OK) {
     scores_total(&ready->model->objective, split->rows, own);
     status = quantile_find(session->world, own, split->rows, quantile, &report->threshold, error);
+    if (status == LS_OK) status = check_threshold(session, report->threshold, error);
   }
   if (status == LS_OK) report->calibration_rows = split->partition.rows;
   if (status != LS_OK)

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,4 +247,88 @@ Test(cluster, a_sweep_varies_the_number) {
   configure("");
   const result_t result = run_well(ALONE, "sweep config.yaml cluster.k=2,5 --metric train_loss");
   cr_expect_not_null(strstr(result.out, "5"), "%s", result.out);
+}
+
+/* Rows whose size is about `size`, in three groups. */
+static void write_sizes(double size) {
+  FILE *table = fopen("sizes.csv", "w");
+  cr_assert_not_null(table);
+  fputs("a,b,c\n", table);
+  for (int i = 0; i < 90; i++)
+    fprintf(table, "%.9g,%.9g,%.9g\n", size * (noise((uint64_t)i) + 8 * (i % 3 == 0)),
+            size * (noise((uint64_t)i + 1000) + 8 * (i % 3 == 1)), size * noise((uint64_t)i + 2000));
+  fclose(table);
+  run_well(ALONE, "import --train sizes.csv sizes.h5 --overwrite");
+  write_text("sizes.yaml", "data: {file: sizes.h5}\ncluster: {k: 3, starts: 2}\nparallel: {shards: 4}\n");
+}
+
+/* Floats hold squares from 1e-38 to 3e38. Beyond, all distances would be infinite, or 0. */
+Test(cluster, sizes_whose_squares_floats_cannot_hold_are_refused) {
+  static const struct {
+    double size;
+    const char *message;
+  } cases[] = {{1e30, "are too large: floats cannot hold"}, {1e-25, "are too small: floats cannot hold"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    write_sizes(cases[i].size);
+    for (int m = 0; m < METHODS; m++) {
+      const result_t result = run(m == 0 ? 2 : ALONE, "cluster sizes.yaml cluster.method=%s", methods[m]);
+      cr_expect_eq(result.code, 3, "%g, %s: %d %s", cases[i].size, methods[m], result.code, result.err);
+      cr_expect_not_null(strstr(result.err, cases[i].message), "%s", result.err);
+    }
+    /* with the remedy of the message, and by kernels, whose distances are in double */
+    run_well(ALONE, "cluster sizes.yaml name=scaled data.scaling=standard");
+    cr_expect_eq(json_double(file_text("runs/scaled/summary.json"), "clusters_with_rows"), 3);
+    write_text("kernels.yaml", "data: {file: sizes.h5}\nparallel: {shards: 4}\n");
+    run_well(ALONE, "density kernels.yaml");
+    run_well(ALONE, "predict runs/kernels sizes.h5 --x train/x --out found.h5");
+    float found[90];
+    read_floats("found.h5", "log_density", 90, found);
+    const double middle = -3 * log(cases[i].size);
+    for (int r = 0; r < 90; r++)
+      cr_expect(fabs((double)found[r] - middle) < 15, "%g: row %d: %g", cases[i].size, r, (double)found[r]);
+  }
+}
+
+/* Sizes just within these limits have the clusters of numbers about 1. */
+Test(cluster, large_and_small_numbers_have_the_same_clusters) {
+  static const double sizes[] = {1, 0x1p56, 0x1p-48};
+  int expected[90];
+  for (int i = 0; i < 3; i++) {
+    write_sizes(sizes[i]);
+    run_well(ALONE, "cluster sizes.yaml --replace");
+    run_well(ALONE, "predict runs/sizes sizes.h5 --x train/x --out found.csv");
+    const char *at = strchr(file_text("found.csv"), '\n');
+    for (int r = 0; r < 90; r++, at = strchr(at + 1, '\n')) {
+      const int cluster = atoi(strchr(at, ',') + 1);
+      if (i == 0) expected[r] = cluster;
+      cr_expect_eq(cluster, expected[r], "%g: row %d", sizes[i], r);
+    }
+  }
+}
+
+/* A row that is infinitely far from all centres is not silently of the first one. */
+Test(cluster, predictions_that_are_not_finite_have_a_warning) {
+  write_sizes(1);
+  run_well(ALONE, "cluster sizes.yaml");
+  write_text("far.csv", "a,b,c\n0.1,0.2,0.3\n1e30,0,0\n");
+  const result_t result = run_well(ALONE, "predict runs/sizes far.csv --out found.csv");
+  cr_expect_not_null(strstr(result.err, "the predictions of 1 of 2 rows (the first: row 1) are not finite"),
+                     "%s", result.err);
+}
+
+/* Components are in double, but errors of rows are floats. */
+Test(cluster, scores_that_floats_cannot_hold_are_told) {
+  static const struct {
+    double size;
+    int code;
+    const char *message;
+  } cases[] = {{1e30, 3, "the threshold is infinite"}, {1e-25, 0, "the threshold is 0"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    write_sizes(cases[i].size);
+    write_text("plain.yaml", "data: {file: sizes.h5}\nparallel: {shards: 4}\n");
+    run_well(ALONE, "components plain.yaml components.n=2");
+    const result_t result = run(i == 0 ? 2 : ALONE, "anomalies runs/plain sizes.csv");
+    cr_expect_eq(result.code, cases[i].code, "%g: %d %s", cases[i].size, result.code, result.err);
+    cr_expect_not_null(strstr(result.err, cases[i].message), "%s", result.err);
+  }
 }
