@@ -10,7 +10,7 @@
 #include "model/graph.h"
 #include "score/model_file.h"
 #include "train/choices.h"
-#include "train/stop.h"
+#include "run/stop.h"
 
 #include <math.h>
 #include <stdarg.h>

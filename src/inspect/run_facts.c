@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "inspect/names.h"
 #include "run/run_lock.h"
-#include "train/stop.h"
+#include "run/stop.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -10,7 +10,7 @@
 
 #include "landscape/align.h"
 #include "landscape/search.h"
-#include "train/stop_watch.h"
+#include "run/stop_watch.h"
 
 #define CONNECT_FORMAT            "lockstep connect 1"
 #define CONNECT_CHECKPOINT_FORMAT "lockstep connect checkpoint 1"

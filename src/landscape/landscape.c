@@ -6,7 +6,7 @@
 #include "base/progress.h"
 #include "run/run_lock.h"
 #include "store/store.h"
-#include "train/stop_watch.h"
+#include "run/stop_watch.h"
 
 #include <inttypes.h>
 #include <math.h>

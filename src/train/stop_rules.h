@@ -7,7 +7,7 @@
 #include "config/settings.h"
 #include "run/history.h"
 #include "run/loss_window.h"
-#include "train/stop.h"
+#include "run/stop.h"
 
 /* The reason why a run with this history can stop, or STOP_NOT if it continues. Pure. */
 stop_reason_t stop_judge(const settings_t *settings, const history_t *history, const loss_window_t *window);

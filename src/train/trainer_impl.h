@@ -16,7 +16,7 @@
 #include "run/saver.h"
 #include "features/row_weights.h"
 #include "train/stop_rules.h"
-#include "train/stop_watch.h"
+#include "run/stop_watch.h"
 #include "train/trainer.h"
 #include "train/training.h"
 

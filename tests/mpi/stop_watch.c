@@ -1,5 +1,5 @@
 /* Requests to stop: of each rank alone, early enough before a deadline to save, and the same on all ranks. */
-#include "train/stop_watch.h"
+#include "run/stop_watch.h"
 
 #include "base/clock.h"
 #include "base/signals.h"

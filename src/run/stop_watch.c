@@ -1,4 +1,4 @@
-#include "train/stop_watch.h"
+#include "run/stop_watch.h"
 
 #include "base/activity.h"
 #include "base/clock.h"

@@ -12,13 +12,13 @@
  *
  * A checkpoint that is due by rank 0's clock, or asked for by SIGCONT, is requested in the same way, but does
  * not end the run. */
-#ifndef TRAIN_STOP_WATCH_H
-#define TRAIN_STOP_WATCH_H
+#ifndef RUN_STOP_WATCH_H
+#define RUN_STOP_WATCH_H
 
 #include "comm/world.h"
 #include "run/background.h"
 #include "run/save_pace.h"
-#include "train/stop.h"
+#include "run/stop.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "train/stop.h"
+#include "run/stop.h"
 
 static const struct {
   const char *name;

@@ -1,6 +1,6 @@
 /* Reasons why a run stops. */
-#ifndef TRAIN_STOP_H
-#define TRAIN_STOP_H
+#ifndef RUN_STOP_H
+#define RUN_STOP_H
 
 #include "base/error.h"
 
