@@ -54,6 +54,8 @@ values = table.predict(rows)
 assert values.shape == (3, table.outputs) and np.isfinite(values).all()
 shuffled = dict(reversed(list(rows.items()))) | {"not of the model": np.ones(3)}
 assert np.array_equal(table.predict(shuffled), values), "columns are found by their names"
+many = {name: np.tile(np.asarray(column), 300) for name, column in rows.items()}
+assert np.array_equal(table.predict(many), np.tile(values, (300, 1))), "rows of later blocks"
 known = dict(rows) | {kinds[0][0]: np.array(["a category that nobody knows"] * 3, object)}
 assert np.isfinite(table.predict(known)).all(), "a category that the model does not know counts as none"
 expect("a missing column", lambda: table.predict({k: v for k, v in rows.items() if k != numbers[0]}), BAD_DATA,
