@@ -144,7 +144,7 @@ for command in train solve eval predict gradcheck lr-find check bench cluster co
 # Whether the stopped rank had done all that others wait for.
 was_at_its_end() {
   for ((r = 0; r < ranks; r++)); do
-    [[ $r == "$1" ]] || ! is_there $r || return 1
+    [[ $r == "$1" ]] || { [[ -s pid.$r ]] && ! is_there $r; } || return 1
   done
   [[ $(reports) == 0 ]]
 }
@@ -152,6 +152,7 @@ was_at_its_end() {
 # Others may take a while to end, on a busy machine. Ends when they have, or when one has reported.
 waits_for_no_report() {
   local tries
+  sleep 0.5
   for ((tries = 0; tries < 10 * (timeout + slack); tries++)); do
     ! was_at_its_end "$1" || return 0
     [[ $(reports) == 0 ]] && kill -0 "$launcher" 2>/dev/null || return 1
