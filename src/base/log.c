@@ -9,9 +9,7 @@ static void log_line(const log_t *log, const char *prefix, const char *format, v
   FILE *out = log == NULL ? NULL : prefix[0] != '\0' && log->warnings != NULL ? log->warnings : log->out;
   if (out == NULL) return;
   progress_clear();
-  fputs(prefix, out);
-  show_args(out, format, args);
-  fputc('\n', out);
+  show_message(out, prefix, format, args);
   fflush(out);
 }
 

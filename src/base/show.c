@@ -6,26 +6,54 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Writes n bytes that are control characters. */
-static void escape(FILE *out, const char *at, size_t n) {
+/* A text on its way: written at once where it fits, so that other processes on the same terminal or file do
+ * not write in the middle of it. */
+typedef struct {
+  FILE *out;
+  size_t n;
+  char text[4096];
+} piece_t;
+
+static void write_out(piece_t *piece) {
+  fwrite(piece->text, 1, piece->n, piece->out);
+  piece->n = 0;
+}
+
+static void add(piece_t *piece, const char *text, size_t n) {
+  while (n > 0) {
+    if (piece->n == sizeof piece->text) write_out(piece);
+    const size_t room = sizeof piece->text - piece->n, some = n < room ? n : room;
+    memcpy(piece->text + piece->n, text, some);
+    piece->n += some;
+    text += some;
+    n -= some;
+  }
+}
+
+/* Adds n bytes that are control characters. */
+static void escape(piece_t *piece, const char *at, size_t n) {
   static const char named[] = "\n\t\r", letters[] = "ntr";
   const char *known = *at == '\0' ? NULL : strchr(named, *at);
   if (known != NULL) {
-    fprintf(out, "\\%c", letters[known - named]);
+    add(piece, "\\", 1);
+    add(piece, &letters[known - named], 1);
     return;
   }
-  for (size_t i = 0; i < n; i++) fprintf(out, "\\x%02x", (unsigned char)at[i]);
+  for (size_t i = 0; i < n; i++) {
+    char code[8];
+    add(piece, code, (size_t)snprintf(code, sizeof code, "\\x%02x", (unsigned char)at[i]));
+  }
 }
 
 /* `kept`: control characters that stay. */
-static void put(FILE *out, const char *text, size_t n, const char *kept) {
+static void put(piece_t *piece, const char *text, size_t n, const char *kept) {
   for (const char *end = text + n; text < end;) {
     bool is_control = false;
     const size_t length = text_character(text, &is_control);
     if (is_control && strchr(kept, *text) == NULL)
-      escape(out, text, length);
+      escape(piece, text, length);
     else
-      fwrite(text, 1, length, out);
+      add(piece, text, length);
     text += length;
   }
 }
@@ -37,7 +65,7 @@ static size_t breaks_behind(const char *text, size_t n) {
   return breaks;
 }
 
-void show_args(FILE *out, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static void put_args(piece_t *piece, const char *format, va_list args) {
   enum { USUAL = 1024 };
   char usual[USUAL], *text = usual;
   va_list again;
@@ -53,10 +81,16 @@ void show_args(FILE *out, const char *format, va_list args) {
   if (length <= 0) return;
   const size_t n = (size_t)length, before = strspn(format, "\n"), all = strlen(format);
   const size_t after = before < all ? breaks_behind(format, all) : 0;
-  fwrite(text, 1, before, out);
-  put(out, text + before, n - before - after, "");
-  fwrite(text + n - after, 1, after, out);
+  add(piece, text, before);
+  put(piece, text + before, n - before - after, "");
+  add(piece, text + n - after, after);
   if (text != usual) free(text);
+}
+
+void show_args(FILE *out, const char *format, va_list args) {
+  piece_t piece = {.out = out};
+  put_args(&piece, format, args);
+  write_out(&piece);
 }
 
 void show(FILE *out, const char *format, ...) {
@@ -66,8 +100,18 @@ void show(FILE *out, const char *format, ...) {
   va_end(args);
 }
 
+void show_message(FILE *out, const char *prefix, const char *format, va_list args) {
+  piece_t piece = {.out = out};
+  add(&piece, prefix, strlen(prefix));
+  put_args(&piece, format, args);
+  add(&piece, "\n", 1);
+  write_out(&piece);
+}
+
 void show_lines(FILE *out, const char *text) {
-  put(out, text, strlen(text), "\n\t");
+  piece_t piece = {.out = out};
+  put(&piece, text, strlen(text), "\n\t");
+  write_out(&piece);
 }
 
 static bool has_controls(const char *text) {
@@ -80,23 +124,26 @@ static bool has_controls(const char *text) {
 void show_word(FILE *out, const char *word) {
   static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
   const bool escapes = has_controls(word);
+  piece_t piece = {.out = out};
   if (*word != '\0' && word[strspn(word, plain)] == '\0') {
     fputs(word, out);
     return;
   }
-  fputs(escapes ? "$'" : "'", out);
+  add(&piece, "$'", escapes ? 2 : 0);
+  add(&piece, "'", escapes ? 0 : 1);
   while (*word != '\0') {
     bool is_control = false;
     const size_t length = text_character(word, &is_control);
     if (is_control)
-      escape(out, word, length);
+      escape(&piece, word, length);
     else if (*word == '\'')
-      fputs(escapes ? "\\'" : "'\\''", out);
+      add(&piece, escapes ? "\\'" : "'\\''", escapes ? 2 : 4);
     else if (*word == '\\' && escapes)
-      fputs("\\\\", out);
+      add(&piece, "\\\\", 2);
     else
-      fwrite(word, 1, length, out);
+      add(&piece, word, length);
     word += length;
   }
-  fputc('\'', out);
+  add(&piece, "'", 1);
+  write_out(&piece);
 }

@@ -14,6 +14,10 @@
 __attribute__((format(printf, 2, 3))) void show(FILE *out, const char *format, ...);
 __attribute__((format(printf, 2, 0))) void show_args(FILE *out, const char *format, va_list args);
 
+/* Writes the prefix, the text and a line break at once: messages of several processes stay whole lines. */
+__attribute__((format(printf, 3, 0))) void show_message(FILE *out, const char *prefix, const char *format,
+                                                        va_list args);
+
 /* Writes a text of several lines: line breaks and tabs stay. */
 void show_lines(FILE *out, const char *text);
 

@@ -26,6 +26,22 @@ Test(show, control_characters_are_escaped) {
   expect(out, "\\x1b[2J\\x07|a\\nb\\tc\\r|\\x7f");
 }
 
+static ssize_t count_writes(void *cookie, const char *bytes, size_t n) {
+  (void)bytes;
+  ++*(int *)cookie;
+  return (ssize_t)n;
+}
+
+/* Of a stream without a buffer, such as stderr: other processes may write between two pieces of a message. */
+Test(show, a_message_is_written_at_once) {
+  int writes = 0;
+  FILE *out = fopencookie(&writes, "w", (cookie_io_functions_t){.write = count_writes});
+  setvbuf(out, NULL, _IONBF, 0);
+  show(out, "lockstep: %s: \x1b is no name\n", "a\tb");
+  fclose(out);
+  cr_expect_eq(writes, 1, "%d writes", writes);
+}
+
 Test(show, line_breaks_around_a_format_stay) {
   FILE *out = begin();
   show(out, "\n%s\n", "\nname\n");

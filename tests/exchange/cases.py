@@ -277,6 +277,8 @@ def main():
         os.makedirs(name, exist_ok=True)
         os.replace(f"runs/{name}/model.h5", f"{name}/model.h5")
         run("predict", f"{name}/model.h5", "data.h5", "--x", "x", "--out", f"{name}/predictions.h5")
+        if command == "density":
+            run("predict", f"{name}/model.h5", "data.h5", "--x", "x", "--layer", "gaussians1", "--out", f"{name}/parts.h5")
         with h5py.File("data.h5") as file:
             np.save(f"{name}/x.npy", file["x"][...])
     for name in fitted_cases():

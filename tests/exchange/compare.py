@@ -58,9 +58,21 @@ def run_keras(path, x):
     return {key: np.asarray(keras.ops.convert_to_numpy(value)) for key, value in outputs.items()}
 
 
+def of_kernels(place, name):
+    with h5py.File(f"{place}/parts.h5") as file:
+        parts = next(iter(file.values()))[...].astype(np.float64)
+    if name == "cluster":
+        return parts.argmax(axis=1)[:, None]
+    shares = np.exp(parts - parts.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
 def expected(place, name, head):
-    """The array of predictions.h5 with the name of an output."""
+    """The array of predictions.h5 with the name of an output. Of a kernel density, `predict` writes the log-density alone; its
+    responsibilities follow from the parts of the kernels, which `predict --layer` has written."""
     with h5py.File(f"{place}/predictions.h5") as file:
+        if name in ("cluster", "responsibility") and "log_density" in file and name not in file:
+            return of_kernels(place, name)
         group, part = (file[head], name[len(head) + 1:]) if head else (file, name)
         if part == "std" and part not in group:
             part = "aleatoric_std"

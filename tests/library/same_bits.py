@@ -45,10 +45,13 @@ class LogDensity:
 
 
 def compare(path, data, array, predictions):
-    model = lockstep.Model(path)
     with h5py.File(predictions) as file:
-        if "log_density" in file and "cluster" not in file:
-            model = LogDensity(model)
+        has_only_densities = "log_density" in file and "cluster" not in file
+
+    def opened(source):
+        return LogDensity(lockstep.Model(source)) if has_only_densities else lockstep.Model(source)
+
+    model = opened(path)
     with h5py.File(data) as file:
         x = file[array][...]
         if model.steps > 1:  # a row is a window, which ends where its forecast begins
@@ -76,7 +79,7 @@ def compare(path, data, array, predictions):
     same("by columns", model.predict(np.asfortranarray(x), dtype=dtype), mean)
     same("every third row backwards", model.predict(x[::-3], dtype=dtype), mean[::-3])
     with open(path, "rb") as file:
-        same("from memory", lockstep.Model(file.read()).predict(x, dtype=dtype), mean)
+        same("from memory", opened(file.read()).predict(x, dtype=dtype), mean)
     results = [None] * 4
 
     def work(i):

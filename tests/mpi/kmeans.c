@@ -179,7 +179,8 @@ static double potential_of(const float *rows, const float *values) {
   return sum;
 }
 
-/* The better of a few candidates leads to less distortion than any of them, on average over many starts. */
+/* The best of a few candidates leads to less distortion than any of them, on average over many starts. In
+ * many dimensions all candidates are nearly as good, so there the difference is small. */
 static void check_greedy(world_t *world, const float *rows) {
   enum { STARTS = 40 };
   double sums[2] = {0};
@@ -194,7 +195,8 @@ static void check_greedy(world_t *world, const float *rows) {
     }
     end(&problem);
   }
-  CHECK(sums[1] < 0.9 * sums[0], "greedy %g, k-means++ %g", sums[1], sums[0]);
+  const double most = COLUMNS < 10 ? 0.9 : 0.98;
+  CHECK(sums[1] < most * sums[0], "greedy %g, k-means++ %g", sums[1], sums[0]);
 }
 
 /* A centre far from all rows has none: it moves to the row farthest from the others. */

@@ -76,7 +76,7 @@ def direct(run, rows, found, *bandwidths):
         losses = file["train_loss"][:]
     for h, loss in zip(map(float, bandwidths), losses, strict=True):
         expected = log_densities(kernels, kernels, h, True).mean()
-        check(-loss, expected, 1e-9 * abs(expected), f"leave-one-out for {h}")
+        check(-loss, expected, 1e-8 * abs(expected), f"leave-one-out for {h}")
     with h5py.File(run + "/model.h5") as file:
         h = 1 / float(file["parameters/gaussians1/factor"][0])
     with h5py.File(found) as file:
@@ -151,7 +151,7 @@ def scores(rows, history, *tried):
         top = z.max(axis=1)
         logs = top + np.log(np.exp(z - top[:, None]).sum(axis=1)) - np.log1p(-weight)
         expected = d * np.log(h) + d / 2 * np.log(2 * np.pi) - (weight * logs).sum()
-        check(loss, expected, 1e-9 * abs(expected), f"bandwidth {h}")
+        check(loss, expected, 1e-8 * abs(expected), f"bandwidth {h}")
 
 
 def rule(rows, model, word):
