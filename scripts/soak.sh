@@ -19,10 +19,10 @@ export OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_pml=${OMPI_MCA_pml:-ob1}
 # PART|what it does|arguments of the long form|arguments of the short form: words of the function of that name
 parts="
 kills|random kills, each resumed on another layout|300|4
-file_calls|every file call fails, or the process is killed there|1|83
-file_calls_ranks|the same on two ranks|1|199
-allocations|every allocation fails|1|61
-allocations_ranks|the same on two ranks|1|293
+file_calls|every file call fails, or the process is killed there|1|167
+file_calls_ranks|the same on two ranks|1|431
+allocations|every allocation fails|1|127
+allocations_ranks|the same on two ranks|1|607
 damage|flips, zeros and cuts of every file|1|97
 full_disk|a file system that runs full||
 pairs|two starts of one name|50|4
