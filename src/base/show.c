@@ -12,48 +12,48 @@ typedef struct {
   FILE *out;
   size_t n;
   char text[4096];
-} piece_t;
+} outgoing_t;
 
-static void write_out(piece_t *piece) {
-  fwrite(piece->text, 1, piece->n, piece->out);
-  piece->n = 0;
+static void write_out(outgoing_t *outgoing) {
+  fwrite(outgoing->text, 1, outgoing->n, outgoing->out);
+  outgoing->n = 0;
 }
 
-static void add(piece_t *piece, const char *text, size_t n) {
+static void add(outgoing_t *outgoing, const char *text, size_t n) {
   while (n > 0) {
-    if (piece->n == sizeof piece->text) write_out(piece);
-    const size_t room = sizeof piece->text - piece->n, some = n < room ? n : room;
-    memcpy(piece->text + piece->n, text, some);
-    piece->n += some;
+    if (outgoing->n == sizeof outgoing->text) write_out(outgoing);
+    const size_t room = sizeof outgoing->text - outgoing->n, some = n < room ? n : room;
+    memcpy(outgoing->text + outgoing->n, text, some);
+    outgoing->n += some;
     text += some;
     n -= some;
   }
 }
 
 /* Adds n bytes that are control characters. */
-static void escape(piece_t *piece, const char *at, size_t n) {
+static void escape(outgoing_t *outgoing, const char *at, size_t n) {
   static const char named[] = "\n\t\r", letters[] = "ntr";
   const char *known = *at == '\0' ? NULL : strchr(named, *at);
   if (known != NULL) {
-    add(piece, "\\", 1);
-    add(piece, &letters[known - named], 1);
+    add(outgoing, "\\", 1);
+    add(outgoing, &letters[known - named], 1);
     return;
   }
   for (size_t i = 0; i < n; i++) {
     char code[8];
-    add(piece, code, (size_t)snprintf(code, sizeof code, "\\x%02x", (unsigned char)at[i]));
+    add(outgoing, code, (size_t)snprintf(code, sizeof code, "\\x%02x", (unsigned char)at[i]));
   }
 }
 
 /* `kept`: control characters that stay. */
-static void put(piece_t *piece, const char *text, size_t n, const char *kept) {
+static void put(outgoing_t *outgoing, const char *text, size_t n, const char *kept) {
   for (const char *end = text + n; text < end;) {
     bool is_control = false;
     const size_t length = text_character(text, &is_control);
     if (is_control && strchr(kept, *text) == NULL)
-      escape(piece, text, length);
+      escape(outgoing, text, length);
     else
-      add(piece, text, length);
+      add(outgoing, text, length);
     text += length;
   }
 }
@@ -65,7 +65,8 @@ static size_t breaks_behind(const char *text, size_t n) {
   return breaks;
 }
 
-__attribute__((format(printf, 2, 0))) static void put_args(piece_t *piece, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static void put_args(outgoing_t *outgoing, const char *format,
+                                                           va_list args) {
   enum { USUAL = 1024 };
   char usual[USUAL], *text = usual;
   va_list again;
@@ -81,16 +82,16 @@ __attribute__((format(printf, 2, 0))) static void put_args(piece_t *piece, const
   if (length <= 0) return;
   const size_t n = (size_t)length, before = strspn(format, "\n"), all = strlen(format);
   const size_t after = before < all ? breaks_behind(format, all) : 0;
-  add(piece, text, before);
-  put(piece, text + before, n - before - after, "");
-  add(piece, text + n - after, after);
+  add(outgoing, text, before);
+  put(outgoing, text + before, n - before - after, "");
+  add(outgoing, text + n - after, after);
   if (text != usual) free(text);
 }
 
 void show_args(FILE *out, const char *format, va_list args) {
-  piece_t piece = {.out = out};
-  put_args(&piece, format, args);
-  write_out(&piece);
+  outgoing_t outgoing = {.out = out};
+  put_args(&outgoing, format, args);
+  write_out(&outgoing);
 }
 
 void show(FILE *out, const char *format, ...) {
@@ -101,17 +102,17 @@ void show(FILE *out, const char *format, ...) {
 }
 
 void show_message(FILE *out, const char *prefix, const char *format, va_list args) {
-  piece_t piece = {.out = out};
-  add(&piece, prefix, strlen(prefix));
-  put_args(&piece, format, args);
-  add(&piece, "\n", 1);
-  write_out(&piece);
+  outgoing_t outgoing = {.out = out};
+  add(&outgoing, prefix, strlen(prefix));
+  put_args(&outgoing, format, args);
+  add(&outgoing, "\n", 1);
+  write_out(&outgoing);
 }
 
 void show_lines(FILE *out, const char *text) {
-  piece_t piece = {.out = out};
-  put(&piece, text, strlen(text), "\n\t");
-  write_out(&piece);
+  outgoing_t outgoing = {.out = out};
+  put(&outgoing, text, strlen(text), "\n\t");
+  write_out(&outgoing);
 }
 
 static bool has_controls(const char *text) {
@@ -124,26 +125,26 @@ static bool has_controls(const char *text) {
 void show_word(FILE *out, const char *word) {
   static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
   const bool escapes = has_controls(word);
-  piece_t piece = {.out = out};
+  outgoing_t outgoing = {.out = out};
   if (*word != '\0' && word[strspn(word, plain)] == '\0') {
     fputs(word, out);
     return;
   }
-  add(&piece, "$'", escapes ? 2 : 0);
-  add(&piece, "'", escapes ? 0 : 1);
+  add(&outgoing, "$'", escapes ? 2 : 0);
+  add(&outgoing, "'", escapes ? 0 : 1);
   while (*word != '\0') {
     bool is_control = false;
     const size_t length = text_character(word, &is_control);
     if (is_control)
-      escape(&piece, word, length);
+      escape(&outgoing, word, length);
     else if (*word == '\'')
-      add(&piece, escapes ? "\\'" : "'\\''", escapes ? 2 : 4);
+      add(&outgoing, escapes ? "\\'" : "'\\''", escapes ? 2 : 4);
     else if (*word == '\\' && escapes)
-      add(&piece, "\\\\", 2);
+      add(&outgoing, "\\\\", 2);
     else
-      add(&piece, word, length);
+      add(&outgoing, word, length);
     word += length;
   }
-  add(&piece, "'", 1);
-  write_out(&piece);
+  add(&outgoing, "'", 1);
+  write_out(&outgoing);
 }

@@ -32,7 +32,7 @@ static ssize_t count_writes(void *cookie, const char *bytes, size_t n) {
   return (ssize_t)n;
 }
 
-/* Of a stream without a buffer, such as stderr: other processes may write between two pieces of a message. */
+/* Of a stream without a buffer, such as stderr: other processes may write between two parts of a message. */
 Test(show, a_message_is_written_at_once) {
   int writes = 0;
   FILE *out = fopencookie(&writes, "w", (cookie_io_functions_t){.write = count_writes});
