@@ -14,7 +14,7 @@ static const struct argp_option options[] = {
     {"once", KEY_ONCE, NULL, 0, "print the present state, and end", 0},
     {"columns", KEY_COLUMNS, "COLUMN[,COLUMN]", 0,
      "draw these columns of the history; default: train_loss, valid_loss, and a metric", 0},
-    {"every", KEY_EVERY, "SECONDS", 0, "look at the run so often; default 1", 0},
+    {"every", KEY_EVERY, "SECONDS", 0, "look at the run every SECONDS; default 1", 0},
     {0},
 };
 

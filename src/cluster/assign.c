@@ -6,7 +6,8 @@
 
 enum { COLUMNS = 64 }; /* added for all rows of a block before the next columns: their sums stay in cache */
 
-/* A row with more candidates than FEW, and one more for so many centres, joins a product of matrices. */
+/* A row may have FEW candidates, and one more for every CENTRES_PER_CANDIDATE centres. A row with more
+ * candidates joins a product of matrices. */
 enum { FEW = 2, CENTRES_PER_CANDIDATE = 32 };
 
 _Static_assert((int)SUMS_BLOCK <= (int)NEAREST_ROWS, "nearest_find takes a whole block");

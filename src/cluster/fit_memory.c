@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CANDIDATES = 5 }; /* of `k-means||`: so many rows for each centre (seeding.c) */
+enum { CANDIDATES = 5 }; /* `k-means||` collects CANDIDATES rows for each centre (seeding.c) */
 
 static fit_memory_t sum_of(fit_memory_t a, fit_memory_t b) {
   return (fit_memory_t){a.rows + b.rows, a.sums + b.sums, a.blocks + b.blocks};

@@ -1,7 +1,7 @@
 /* What a clustering is worth: the figures of a model whose last layer is `centres` or `gaussians`, on the
  * rows of a split. A row belongs to the cluster with the largest output. Distances are those that the last
  * layer sees: between rows as they are after scaling and after the layers in front of it. Rows count by
- * their weights, whole ones as if a row were there so often (features/row_weights.h). All figures have the
+ * their weights, a row of weight 3 as three equal rows (features/row_weights.h). All figures have the
  * same bits on any layout: counts are integers, sums are added by the tree, and the rows of the sample follow
  * from the seed and the number of rows. */
 #ifndef QUALITY_QUALITY_H

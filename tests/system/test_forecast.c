@@ -10,7 +10,7 @@
 
 TestSuite(forecast, .init = place_make, .fini = place_remove);
 
-/* A network of the given layers on a made series of so many steps. */
+/* A network of the given layers on a made series of `steps` steps. */
 static void configure(int steps, const char *window, const char *layers, const char *more) {
   run_well(ALONE, "import --overwrite --make ar series.h5 --rows %d --noise 2 --seed 7", steps);
   write_text("config.yaml",

@@ -170,7 +170,7 @@ static void write_floats(store_t *store, const char *name, int64_t rows, int64_t
                error.message);
 }
 
-/* Train and test rows; `repeat`: each row so often as it counts, else once, with its weight beside it. */
+/* Train and test rows; `repeat`: each row as often as it counts, else once, with its weight beside it. */
 static void write_points(const char *path, bool repeat, const double *by_class) {
   static float x[2 * POINTS * 2], weights[POINTS];
   static int32_t labels[2 * POINTS];
