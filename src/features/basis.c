@@ -1,6 +1,6 @@
 /* The kinds of basis functions. Those with centres add up products or squared distances over the features,
  * then apply a function to the sum; polynomials multiply what they already have by one feature more. */
-#include "features/basis.h"
+#include "features/basis_impl.h"
 
 #include "base/random.h"
 #include "math/functions.h"
@@ -9,18 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST_FUNCTIONS = 1 << 20, MOST_DEGREE = 64 };
-
-struct basis_kind {
-  choice_t choice;
-  bool is_polynomial;  /* else a function of sums with centres */
-  bool has_landmarks;  /* centres are training rows; else drawn at random, or found of the rows */
-  bool has_components; /* centres are principal components; sums are of (x - mean) c */
-  bool is_distance;    /* sums are of (x - c)^2, else of x c */
-  void (*finish)(const basis_t *basis, int64_t n, float *phi);
-  void (*slope)(const basis_t *basis, int64_t n, float *z); /* z becomes d phi / d z */
-};
 
 /* ---- functions of the sums z ---- */
 
@@ -118,7 +106,7 @@ bool basis_choice(size_t i, choice_t *out) {
   return true;
 }
 
-static const basis_kind_t *find_kind(const char *name) {
+const basis_kind_t *basis_find_kind(const char *name) {
   int found = choice_find(basis_choice, name);
   return found < 0 ? NULL : &kinds[found];
 }
@@ -139,7 +127,7 @@ static int64_t count_terms(const basis_settings_t *settings, int64_t inputs) {
 }
 
 int64_t basis_width(const basis_settings_t *settings, int64_t inputs, int64_t rows) {
-  const basis_kind_t *kind = find_kind(settings->name);
+  const basis_kind_t *kind = basis_find_kind(settings->name);
   if (kind->is_polynomial) return count_terms(settings, inputs);
   if (kind->finish == NULL) return inputs;
   const int64_t most = kind->has_components && inputs < rows ? inputs : rows;
@@ -148,7 +136,7 @@ int64_t basis_width(const basis_settings_t *settings, int64_t inputs, int64_t ro
 }
 
 double basis_bytes(const basis_settings_t *settings, int64_t inputs, int64_t outputs) {
-  const basis_kind_t *kind = find_kind(settings->name);
+  const basis_kind_t *kind = basis_find_kind(settings->name);
   double n = (double)outputs;
   if (kind->is_polynomial) return n * (2 * sizeof(int64_t));
   return kind->finish == NULL ? 0 : n * (double)(inputs + !kind->has_landmarks) * sizeof(float);
@@ -162,7 +150,7 @@ bool basis_is_same(const basis_settings_t *a, const basis_settings_t *b) {
 
 /* ---- making ---- */
 
-static ls_status no_memory(const basis_t *basis, ls_error *error) {
+ls_status basis_no_memory(const basis_t *basis, ls_error *error) {
   return error_set(error, LS_NO_MEMORY, "no memory for %" PRId64 " basis functions of %" PRId64 " features",
                    basis->outputs, basis->inputs);
 }
@@ -173,7 +161,7 @@ static ls_status make_terms(basis_t *basis, bool interactions, ls_error *error) 
   int64_t n = basis->inputs, at = 0, begin = 0;
   basis->parent = arena_new(&basis->arena, (size_t)basis->outputs, sizeof *basis->parent);
   basis->factor = arena_new(&basis->arena, (size_t)basis->outputs, sizeof *basis->factor);
-  if (basis->parent == NULL || basis->factor == NULL) return no_memory(basis, error);
+  if (basis->parent == NULL || basis->factor == NULL) return basis_no_memory(basis, error);
   for (; at < n; at++) basis->parent[at] = -1, basis->factor[at] = at;
   for (int64_t k = 2; k <= basis->degree; k++) {
     int64_t end = at;
@@ -195,7 +183,7 @@ static ls_status draw_frequencies(basis_t *basis, uint64_t seed, ls_error *error
   basis->phases = arena_new(&basis->arena, (size_t)basis->outputs, sizeof *basis->phases);
   if (draws == NULL || basis->phases == NULL) {
     free(draws);
-    return no_memory(basis, error);
+    return basis_no_memory(basis, error);
   }
   random_stream_t stream = {seed, RANDOM_BASIS, BASIS_PHASES, 0};
   random_uniform(&stream, (size_t)basis->outputs, draws);
@@ -218,7 +206,7 @@ ls_status basis_check(const basis_settings_t *settings, int64_t inputs, int64_t 
         "data.basis: %s would have more than %d functions: take a smaller degree or size, or polynomials "
         "without interactions",
         settings->name, MOST_FUNCTIONS);
-  const basis_kind_t *kind = find_kind(settings->name);
+  const basis_kind_t *kind = basis_find_kind(settings->name);
   if (kind->has_components && outputs > (inputs < rows ? inputs : rows))
     return error_set(error, LS_BAD_SETTINGS,
                      "data.basis.size: %" PRId64 " components of %" PRId64 " training rows with %" PRId64
@@ -236,17 +224,17 @@ static ls_status make(const basis_settings_t *settings, uint64_t seed, basis_t *
   if (basis->kind->is_polynomial) return make_terms(basis, settings->interactions, error);
   size_t size = (size_t)basis->inputs * (size_t)basis->outputs;
   basis->centres = arena_new(&basis->arena, size, sizeof *basis->centres);
-  if (basis->centres == NULL) return no_memory(basis, error);
+  if (basis->centres == NULL) return basis_no_memory(basis, error);
   if (basis->kind->has_components) {
     basis->origin = arena_new(&basis->arena, (size_t)basis->inputs, sizeof *basis->origin);
-    return basis->origin == NULL ? no_memory(basis, error) : LS_OK;
+    return basis->origin == NULL ? basis_no_memory(basis, error) : LS_OK;
   }
   return basis->kind->has_landmarks ? LS_OK : draw_frequencies(basis, seed, error);
 }
 
 ls_status basis_create(const basis_settings_t *settings, uint64_t seed, int64_t inputs, int64_t rows,
                        basis_t *out, ls_error *error) {
-  const basis_kind_t *kind = find_kind(settings->name);
+  const basis_kind_t *kind = basis_find_kind(settings->name);
   basis_t basis = {.inputs = inputs, .outputs = basis_width(settings, inputs, rows)};
   TRY(basis_check(settings, inputs, rows, error));
   if (kind->is_polynomial || kind->finish != NULL) {
@@ -388,117 +376,4 @@ void basis_backward(const basis_t *basis, int64_t n, const float *x, float *work
             dphi[r * width + p] * work[r * width + p] * (basis->kind->is_distance ? 2 * (at - c[p]) : c[p]);
       dx[r * in + e] = sum;
     }
-}
-
-/* ---- files: rows of an array belong to functions, so that `centres` reads like x ---- */
-
-static const char group[] = "basis";
-
-static ls_status write_centres(const basis_t *basis, store_t *store, ls_error *error) {
-  const int64_t shape[] = {basis->outputs, basis->inputs};
-  float *rows = malloc((size_t)(shape[0] * shape[1]) * sizeof *rows);
-  if (rows == NULL) return no_memory(basis, error);
-  for (int64_t p = 0; p < shape[0]; p++)
-    for (int64_t e = 0; e < shape[1]; e++) rows[p * shape[1] + e] = basis->centres[e * shape[0] + p];
-  ls_status status = store_write(store, "basis/centres", STORE_F32, 2, shape, rows, error);
-  free(rows);
-  return status;
-}
-
-ls_status basis_write(const basis_t *basis, store_t *store, ls_error *error) {
-  if (basis->kind == NULL) return LS_OK;
-  TRY(store_write_text(store, group, "name", basis->kind->choice.name, error));
-  TRY(store_write_int(store, group, "outputs", basis->outputs, error));
-  TRY(store_write_int(store, group, "degree", basis->degree, error));
-  TRY(store_write_double(store, group, "gamma", basis->gamma, error));
-  TRY(store_write_double(store, group, "coef0", basis->coef0, error));
-  if (basis->parent != NULL) {
-    TRY(store_write(store, "basis/parent", STORE_I64, 1, &basis->outputs, basis->parent, error));
-    return store_write(store, "basis/factor", STORE_I64, 1, &basis->outputs, basis->factor, error);
-  }
-  if (basis->origin != NULL)
-    TRY(store_write(store, "basis/origin", STORE_F32, 1, &basis->inputs, basis->origin, error));
-  if (basis->phases != NULL)
-    TRY(store_write(store, "basis/phases", STORE_F32, 1, &basis->outputs, basis->phases, error));
-  return write_centres(basis, store, error);
-}
-
-/* An array of (outputs) or (outputs, width) of this type. */
-static ls_status read_array(const store_t *store, const char *name, store_type_t type, int64_t width,
-                            basis_t *basis, void *out, ls_error *error) {
-  store_array_t array = {0};
-  TRY(store_describe(store, name, &array, error));
-  bool fits = array.dims == (width > 0 ? 2 : 1) && array.shape[0] == basis->outputs &&
-              (width == 0 || array.shape[1] == width);
-  if (!fits)
-    return error_set(error, LS_BAD_DATA,
-                     "%s: %s does not belong to %" PRId64 " functions of %" PRId64 " features",
-                     store_path(store), name, basis->outputs, basis->inputs);
-  void *values =
-      arena_new(&basis->arena, (size_t)(basis->outputs * (width > 0 ? width : 1)), store_type_size(type));
-  if (values == NULL) return no_memory(basis, error);
-  TRY(store_read_rows(store, name, 0, basis->outputs, type, values, error));
-  memcpy(out, &values, sizeof values);
-  return LS_OK;
-}
-
-static ls_status read_terms(const store_t *store, basis_t *basis, ls_error *error) {
-  TRY(read_array(store, "basis/parent", STORE_I64, 0, basis, &basis->parent, error));
-  TRY(read_array(store, "basis/factor", STORE_I64, 0, basis, &basis->factor, error));
-  bool fits = basis->outputs >= basis->inputs;
-  for (int64_t p = basis->inputs; p < basis->outputs; p++)
-    fits &= basis->parent[p] >= 0 && basis->parent[p] < p && basis->factor[p] >= 0 &&
-            basis->factor[p] < basis->inputs;
-  if (fits) return LS_OK;
-  return error_set(error, LS_BAD_DATA, "%s: basis/parent and basis/factor do not fit together",
-                   store_path(store));
-}
-
-static ls_status read_origin(const store_t *store, basis_t *basis, ls_error *error) {
-  store_array_t array = {0};
-  TRY(store_describe(store, "basis/origin", &array, error));
-  if (array.dims != 1 || array.shape[0] != basis->inputs)
-    return error_set(error, LS_BAD_DATA, "%s: basis/origin does not belong to %" PRId64 " features",
-                     store_path(store), basis->inputs);
-  basis->origin = arena_new(&basis->arena, (size_t)basis->inputs, sizeof *basis->origin);
-  if (basis->origin == NULL) return no_memory(basis, error);
-  basis->is_fitted = true;
-  return store_read_rows(store, "basis/origin", 0, basis->inputs, STORE_F32, basis->origin, error);
-}
-
-static ls_status read_centres(const store_t *store, basis_t *basis, ls_error *error) {
-  float *rows = NULL;
-  TRY(read_array(store, "basis/centres", STORE_F32, basis->inputs, basis, &rows, error));
-  basis->centres = arena_new(&basis->arena, (size_t)(basis->inputs * basis->outputs), sizeof *basis->centres);
-  if (basis->centres == NULL) return no_memory(basis, error);
-  basis_set_centres(basis, rows);
-  if (basis->kind->has_components) return read_origin(store, basis, error);
-  if (basis->kind->has_landmarks) return LS_OK;
-  return read_array(store, "basis/phases", STORE_F32, 0, basis, &basis->phases, error);
-}
-
-static ls_status read_basis(const store_t *store, basis_t *basis, ls_error *error) {
-  char *name = NULL;
-  TRY(store_read_text(store, group, "name", &name, error));
-  basis->kind = find_kind(name);
-  free(name);
-  if (basis->kind == NULL || basis->kind == &kinds[0])
-    return error_set(error, LS_BAD_DATA, "%s: its basis functions are not known here", store_path(store));
-  TRY(store_read_int(store, group, "outputs", &basis->outputs, error));
-  TRY(store_read_int(store, group, "degree", &basis->degree, error));
-  TRY(store_read_double(store, group, "gamma", &basis->gamma, error));
-  TRY(store_read_double(store, group, "coef0", &basis->coef0, error));
-  if (basis->degree < 1 || basis->degree > MOST_DEGREE)
-    return error_set(error, LS_BAD_DATA, "%s: basis has degree %" PRId64, store_path(store), basis->degree);
-  return basis->kind->is_polynomial ? read_terms(store, basis, error) : read_centres(store, basis, error);
-}
-
-ls_status basis_read(const store_t *store, int64_t inputs, basis_t *out, ls_error *error) {
-  basis_t basis = {.inputs = inputs, .outputs = inputs};
-  ls_status status = store_has(store, group) ? read_basis(store, &basis, error) : LS_OK;
-  if (status == LS_OK)
-    *out = basis;
-  else
-    basis_free(&basis);
-  return status;
 }
