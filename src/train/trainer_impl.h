@@ -206,6 +206,20 @@ void training_teardown(trainer_t *trainer);
 /* Reads this rank's rows as they are needed, fits scalers and weights, scales targets. Collective. */
 ls_status trainer_load_data(trainer_t *trainer, ls_error *error);
 
+/* Finds the checkpoint to go on from; position.step stays 0 and resumed false when there is none. Collective.
+ */
+ls_status training_find_checkpoint(trainer_t *trainer, ls_error *error);
+
+/* Whether there is nothing to resume because the run has finished and kept no checkpoint. Collective. */
+ls_status training_find_finished(trainer_t *trainer, bool *out, ls_error *error);
+
+/* Features and scalers come with the checkpoint: the model was trained in their units. Refuses settings and
+ * data that are not those of the run. Every rank reads them; not collective. */
+ls_status training_read_scalers(trainer_t *trainer, ls_error *error);
+
+/* Refuses a position beyond the training rows: the same answer on every rank. */
+ls_status training_check_position(const trainer_t *trainer, ls_error *error);
+
 /* Reads all rows that are not kept in memory once, only to see that they can be. Collective. */
 ls_status trainer_read_rows(trainer_t *trainer, ls_error *error);
 

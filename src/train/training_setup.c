@@ -8,13 +8,10 @@
 #include "model/penalty.h"
 #include "data/window.h"
 #include "features/features_fit.h"
-#include "features/scaling.h"
 #include "train/choices.h"
 #include "train/finite.h"
 #include "train/fitting.h"
 #include "run/data_check.h"
-#include "run/partner.h"
-#include "run/position.h"
 #include "run/predecessor.h"
 #include "host/preflight.h"
 
@@ -23,90 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* On rank 0: refuses a position that no run can have, before anything is computed from it. */
-static ls_status check_position(const trainer_t *trainer, ls_error *error) {
-  char path[RUN_FILE_SIZE];
-  run_checkpoint(&trainer->run, trainer->position.step, path);
-  TRY(position_check(&trainer->position, path, error));
-  if (run_has(path)) return LS_OK;
-  return error_set(error, LS_BAD_DATA,
-                   "a checkpoint of %s is of step %" PRId64 ", but there is no %s: rename it back",
-                   trainer->run.path, trainer->position.step, path);
-}
-
-/* Finds the checkpoint to go on from; position.step stays 0 and resumed false when there is none. */
-static ls_status find_checkpoint(trainer_t *trainer, ls_error *error) {
-  ls_status status = LS_OK;
-  trainer->position = (position_t){.best_loss = INFINITY, .best_step = -1};
-  if (!trainer->options->resume) return LS_OK;
-  const partner_inputs_t partner = {.world = trainer->world,
-                                    .run = &trainer->run,
-                                    .settings = trainer->settings,
-                                    .log = trainer->options->log};
-  TRY(partner_restore(&partner, error));
-  if (is_root(trainer))
-    status = run_newest_checkpoint(&trainer->run, trainer->options->log, &trainer->resumed,
-                                   &trainer->position, error);
-  if (status == LS_OK && trainer->resumed) status = check_position(trainer, error);
-  TRY(trainer_agree(trainer, status, error));
-  TRY(world_broadcast(trainer->world, &trainer->resumed, sizeof trainer->resumed, 0, error));
-  return world_broadcast(trainer->world, &trainer->position, sizeof trainer->position, 0, error);
-}
-
-/* Keys that others follow from, as the layers of a fit from the number of clusters: a change of these is
- * named first. */
-static const char *const kernel_keys[] = {"density.rows", NULL};
-static const char *const cluster_keys[] = {"cluster.method", "cluster.k", "cluster.covariance", NULL};
-
-/* A resumed run must go on with the same network on the same batches: only keys that do not decide these may
- * have changed. */
-static ls_status check_resumed(const trainer_t *trainer, const settings_t *stored, ls_error *error) {
-  const settings_t *now = trainer->settings;
-  const char *changed = NULL;
-  TRY(settings_compare_among(stored, now, kernel_keys, &changed, error));
-  if (changed == NULL) TRY(settings_compare_among(stored, now, cluster_keys, &changed, error));
-  if (changed == NULL) TRY(settings_compare(stored, now, &changed, error));
-  if (changed == NULL && now->parallel.shards != SETTINGS_AUTO &&
-      now->parallel.shards != trainer->position.shards)
-    changed = "parallel.shards";
-  if (changed == NULL) return LS_OK;
-  return error_set(
-      error, LS_BAD_SETTINGS,
-      "%s is not what %s was started with, so the run cannot be resumed; set it back, or start anew "
-      "without --resume",
-      changed, trainer->run.path);
-}
-
-/* Features and scalers come with the checkpoint: the model was trained in their units. Every rank reads them.
- */
-static ls_status read_scalers(trainer_t *trainer, ls_error *error) {
-  char path[RUN_FILE_SIZE], *text = NULL;
-  store_t *store = NULL;
-  settings_t *stored = NULL;
-  run_checkpoint(&trainer->run, trainer->position.step, path);
-  ls_status status = store_open_whole(path, &store, error);
-  if (status == LS_OK) status = features_read(store, &trainer->data.features, error);
-  trainer->data.has_features = status == LS_OK;
-  if (status == LS_OK) status = scaler_read(store, "scaling/targets", &trainer->data.targets, error);
-  if (status == LS_OK) status = store_read_text(store, "/", "settings", &text, error);
-  if (status == LS_OK)
-    status = settings_restore(text, strlen(text), path, NULL, 0, settings_choices(), &stored, error);
-  if (status == LS_OK) status = check_resumed(trainer, stored, error);
-  if (status == LS_OK) status = origin_check(trainer->settings, path, store, trainer->origin, error);
-  if (status == LS_OK) status = part_list_read(store, &trainer->copies.list, error);
-  settings_destroy(&stored);
-  free(text);
-  store_close(&store);
-  return status;
-}
-
 /* The network's inputs. They are known before rows are read, so that a mistake in the settings costs no
  * reading, unless only the rows can say how many there are. */
 static ls_status find_inputs(trainer_t *trainer, const dataset_shape_t *shape, features_width_t *out,
                              ls_error *error) {
   const settings_t *settings = trainer->settings;
   trainer_data_t *data = &trainer->data;
-  if (trainer->resumed) TRY(trainer_agree(trainer, read_scalers(trainer, error), error));
+  if (trainer->resumed) TRY(trainer_agree(trainer, training_read_scalers(trainer, error), error));
   if (!trainer->resumed && origin_takes_all(settings)) {
     ls_status status =
         origin_features(settings, settings_choices(), shape, &data->features, &data->targets, error);
@@ -296,14 +216,6 @@ static ls_status plan(trainer_t *trainer, features_width_t *width, ls_error *err
   return make_network(trainer, &trainer->shape, width, error);
 }
 
-/* The same on every rank. */
-static ls_status check_position_in_data(const trainer_t *trainer, ls_error *error) {
-  char path[RUN_FILE_SIZE];
-  run_checkpoint(&trainer->run, trainer->position.step, path);
-  return position_check_rows(&trainer->position, trainer->data.dataset->train.partition,
-                             trainer->settings->train.global_batch_size, path, error);
-}
-
 /* What a closed form finds in the rows may decide how many units its layers have. */
 static ls_status fit_rows(trainer_t *trainer, ls_error *error) {
   if (trainer->solution == NULL || trainer->solution->fit_rows == NULL) return LS_OK;
@@ -316,7 +228,7 @@ static ls_status fit_rows(trainer_t *trainer, ls_error *error) {
 static ls_status load(trainer_t *trainer, ls_error *error) {
   TRY(trainer_load_data(trainer, error));
   TRY(fit_rows(trainer, error));
-  if (trainer->resumed) TRY(check_position_in_data(trainer, error));
+  if (trainer->resumed) TRY(training_check_position(trainer, error));
   TRY(make_engines(trainer, error));
   return trainer_load(trainer, error);
 }
@@ -384,24 +296,12 @@ static ls_status run_crew(world_t *world, void *context, ls_error *error) {
   return status;
 }
 
-/* Whether there is nothing to resume because the run has finished and kept no checkpoint. */
-static ls_status find_finished(trainer_t *trainer, bool *out, ls_error *error) {
-  *out = is_root(trainer) && trainer->options->resume && !trainer->resumed && run_is_finished(&trainer->run);
-  if (*out)
-    log_info(
-        trainer->options->log,
-        "%s has finished and kept no checkpoint, so there is nothing to resume; without --resume it is kept "
-        "under another name, and a new run starts",
-        trainer->run.path);
-  return world_broadcast(trainer->world, out, sizeof *out, 0, error);
-}
-
 ls_status training_prepare(trainer_t *trainer, bool *is_finished, ls_error *error) {
   world_set_timeout(trainer->world, trainer->settings->parallel.timeout);
   if (trainer_has_files(trainer))
     TRY(trainer_agree(trainer, run_directory_of(trainer->settings, &trainer->run, error), error));
-  TRY(find_checkpoint(trainer, error));
-  TRY(find_finished(trainer, is_finished, error));
+  TRY(training_find_checkpoint(trainer, error));
+  TRY(training_find_finished(trainer, is_finished, error));
   return *is_finished ? LS_OK : find_shards(trainer, error);
 }
 
