@@ -1,5 +1,5 @@
-/* Silent corruption: copies of the parameters that differ (health/copies.h). With train.verify_every: N they are
- * compared every N steps, and also at the end of every epoch and before every checkpoint.
+/* Silent corruption: copies of the parameters that differ (health/copies.h). With train.verify_every: N they
+ * are compared every N steps, and also at the end of every epoch and before every checkpoint.
  *
  * Copies that the majority does not share are named, and the run returns to its last checkpoint, within the
  * process. All of its checkpoints were written when the copies agreed. After VERIFY_RETURNS returns the run
