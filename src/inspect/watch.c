@@ -165,7 +165,8 @@ static ls_status end_status(const watch_t *watch, ls_error *error) {
 
 /* Sleeps until the next look, or a signal. A run that is costly to read is read less often. */
 static void sleep_between(const watch_t *watch) {
-  double seconds = fmax(watch->options->every, 10 * watch->cost);
+  const double year = 365 * 24 * 3600.0;
+  double seconds = fmin(fmax(watch->options->every, 10 * watch->cost), year);
   struct timespec time = {(time_t)seconds, (long)((seconds - floor(seconds)) * 1e9)};
   nanosleep(&time, NULL);
 }

@@ -161,7 +161,7 @@ static void print_progress(const watched_t *watched, size_t width, FILE *out) {
   }
   write_epoch(watched, isnan(number) ? 0 : number, figures.what, sizeof figures.what);
   figures.total = (int64_t)(all + 0.5);
-  figures.done = isnan(done) ? 0 : (int64_t)done;
+  figures.done = done > 0 ? (int64_t)fmin(done, all) : 0;
   progress_format(&figures, (int)width + 1, line, sizeof line);
   print_line(out, width, "%s", line);
 }

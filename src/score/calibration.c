@@ -6,8 +6,8 @@
 #include <math.h>
 
 int calibration_bin(double confidence) {
-  int bin = (int)ceil(confidence * CALIBRATION_BINS) - 1;
-  return bin < 0 ? 0 : bin >= CALIBRATION_BINS ? CALIBRATION_BINS - 1 : bin;
+  const double bin = ceil(confidence * CALIBRATION_BINS) - 1;
+  return bin >= CALIBRATION_BINS ? CALIBRATION_BINS - 1 : bin > 0 ? (int)bin : 0;
 }
 
 static double accuracy(const calibration_t *calibration, int bin) {

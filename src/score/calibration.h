@@ -17,6 +17,7 @@ typedef struct {
   double confidence[CALIBRATION_BINS]; /* sums */
 } calibration_t;
 
+/* The bin of a confidence; 0 for NaN, the confidence of a network whose outputs are NaN. */
 int calibration_bin(double confidence);
 
 /* Expected calibration error: the mean over decisions of |accuracy - mean confidence| of their bin. */

@@ -75,6 +75,7 @@ Test(metrics, bins_of_confidence_are_closed_above) {
   cr_expect_eq(calibration_bin(0), 0);
   cr_expect_eq(calibration_bin(1e-300), 0);
   cr_expect_eq(calibration_bin(1), CALIBRATION_BINS - 1);
+  cr_expect_eq(calibration_bin(NAN), 0, "outputs of a network that diverged");
   for (int b = 1; b < CALIBRATION_BINS; b++) {
     cr_expect_eq(calibration_bin((b - 0.5) / k), b - 1, "the middle of bin %d", b - 1);
     cr_expect_eq(calibration_bin(nextafter(b / k, 1) + 1e-15), b, "above bin %d", b - 1);
