@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -43,6 +44,19 @@ void place_remove(void) {
   snprintf(command, sizeof command, "rm -rf %s", place);
   cr_assert_eq(chdir("/"), 0);
   cr_assert_eq(system(command), 0);
+}
+
+void run_limit_memory(int gigabytes) {
+  if (LOCKSTEP_SANITIZED) {
+    char options[128];
+    snprintf(options, sizeof options, "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=%d",
+             gigabytes * 1024);
+    setenv("ASAN_OPTIONS", options, 1);
+    return;
+  }
+  const rlim_t bytes = (rlim_t)gigabytes << 30;
+  const struct rlimit limit = {bytes, bytes};
+  cr_assert_eq(setrlimit(RLIMIT_DATA, &limit), 0);
 }
 
 /* ---- processes ---- */

@@ -22,6 +22,10 @@ typedef struct {
   const char *out, *err; /* valid until the next run */
 } result_t;
 
+/* Lets the commands that follow take at most so much memory, for tests of sizes that a file or a user claims.
+ * A sanitizer needs far more than the program, so there no single block may be larger. */
+void run_limit_memory(int gigabytes);
+
 /* `lockstep WORDS` under mpirun with so many ranks, or ALONE without it. Words are parted by spaces; single
  * quotes keep spaces in a word. */
 result_t run(int ranks, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { EXIT_DATA = 3 };
@@ -124,8 +123,7 @@ Test(forged, numbers_of_a_model_end_with_a_message) {
   train();
   forge("same.h5", NULL);
   run_well(ALONE, "predict same.h5 data.h5 --out p.csv");
-  const struct rlimit limit = {(rlim_t)3 << 30, (rlim_t)3 << 30};
-  setrlimit(RLIMIT_DATA, &limit);
+  run_limit_memory(3);
   for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
     const change_t *c = &changes[i];
     forge("forged.h5", c);

@@ -5,13 +5,6 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-
-/* Of a test that takes memory for a size all the same. */
-static void limit_memory(void) {
-  const struct rlimit limit = {(rlim_t)2 << 30, (rlim_t)2 << 30};
-  cr_assert_eq(setrlimit(RLIMIT_DATA, &limit), 0);
-}
 
 static void set_up(void) {
   place_make();
@@ -23,7 +16,7 @@ static void set_up(void) {
              "train: {epochs: 1, global_batch_size: 50}\n"
              "parallel: {threads: 1, shards: 2}\n",
              CLASSES);
-  limit_memory();
+  run_limit_memory(2); /* for a program that takes memory for a size all the same */
 }
 
 TestSuite(sizes, .init = set_up, .fini = place_remove);
