@@ -1,5 +1,5 @@
-/* Runs the program: finds the subcommand, starts MPI, runs the command, prints an error once, and returns the
- * exit code of the status. No other file ends the program. */
+/* Runs the program: finds the subcommand, starts MPI if there is a launcher, runs the command, prints an
+ * error once, and returns the exit code of the status. No other file ends the program. */
 #include "cli/command.h"
 
 #include "base/activity.h"
@@ -247,11 +247,12 @@ static int report(ls_status status, const ls_error *error) {
   return ls_status_exit_code(status);
 }
 
-/* Starts MPI. Fails when processes were launched together but MPI does not connect them. */
+/* Starts MPI, unless this process is alone. Fails when processes were launched together but MPI does not
+ * connect them. */
 static ls_status start(session_t *session, int *argc, char ***argv, ls_error *error) {
   TRY(watch_check_timeout(error));
   TRY(launch_check_library(&session->launch, error));
-  launch_prepare(&session->launch);
+  if (launch_is_alone(&session->launch)) return world_alone(&session->world, error);
   TRY(world_create(argc, argv, &session->world, error));
   ls_status status = launch_check_ranks(&session->launch, session->world, error);
   if (status != LS_OK) world_destroy(&session->world);

@@ -12,14 +12,15 @@
 ls_status world_agree(world_t *world, ls_status status, ls_error *error) {
   ls_error local = {0};
   if (error == NULL) error = &local;
-  int failed = status != LS_OK ? world->rank : world->size, first = 0;
-  TRY_MPI(world, error, MPI_Iallreduce, &failed, &first, 1, MPI_INT, MPI_MIN, world->all);
+  int failed = status != LS_OK ? world->rank : world->size, first = failed;
+  if (!is_alone(world))
+    TRY_MPI(world, error, MPI_Iallreduce, &failed, &first, 1, MPI_INT, MPI_MIN, world->all);
   if (first == world->size) return LS_OK;
   ls_error theirs = *error;
   theirs.status = status;
   if (world->rank == first && theirs.message[0] == '\0')
     error_set(&theirs, status, "%s", ls_status_text(status));
-  TRY_MPI(world, error, MPI_Ibcast, &theirs, sizeof theirs, MPI_BYTE, first, world->all);
+  TRY(world_broadcast(world, &theirs, sizeof theirs, first, error));
   *error = theirs;
   if (world->size > 1) {
     size_t used = strlen(error->message);
@@ -33,6 +34,7 @@ ls_status world_agree(world_t *world, ls_status status, ls_error *error) {
 
 ls_status world_broadcast(world_t *world, void *bytes, size_t size, int root, ls_error *error) {
   char *at = bytes;
+  if (is_alone(world)) return LS_OK;
   for (size_t done = 0; done < size; done += world->message) {
     int count = (int)(size - done < world->message ? size - done : world->message);
     TRY_MPI(world, error, MPI_Ibcast, at + done, count, MPI_BYTE, root, world->all);
@@ -41,11 +43,15 @@ ls_status world_broadcast(world_t *world, void *bytes, size_t size, int root, ls
 }
 
 ls_status world_barrier(world_t *world, ls_error *error) {
-  TRY_MPI(world, error, MPI_Ibarrier, world->all);
+  if (!is_alone(world)) TRY_MPI(world, error, MPI_Ibarrier, world->all);
   return LS_OK;
 }
 
 ls_status world_gather(world_t *world, const void *mine, size_t size, void *all, ls_error *error) {
+  if (is_alone(world)) {
+    memcpy(all, mine, size);
+    return LS_OK;
+  }
   TRY_MPI(world, error, MPI_Iallgather, mine, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, world->all);
   return LS_OK;
 }
@@ -86,6 +92,7 @@ ls_status world_gather_pieces(world_t *world, const void *mine, const size_t *si
 static ls_status reduce_in_place(world_t *world, void *values, size_t n, size_t element, MPI_Datatype type,
                                  MPI_Op op, ls_error *error) {
   size_t most = world->message / element;
+  if (is_alone(world)) return LS_OK;
   for (size_t done = 0; done < n; done += most) {
     int count = (int)(n - done < most ? n - done : most);
     void *at = (char *)values + done * element;
@@ -130,6 +137,7 @@ static ls_status offsets_of(const int *counts, int n, int *offsets, ls_error *er
 
 static ls_status lane_gather(world_t *world, void *all, const int *counts, MPI_Datatype type,
                              ls_error *error) {
+  if (is_alone(world)) return LS_OK; /* the piece is in place */
   TRY(offsets_of(counts, world->nodes, world->offsets, error));
   TRY_MPI(world, error, MPI_Iallgatherv, MPI_IN_PLACE, 0, type, all, counts, world->offsets, type,
           world->lane);

@@ -54,21 +54,29 @@ launch_t launch_read(void) {
 
 /* ---- checks ---- */
 
-/* Whether a process management interface is present. Its variables start with PMI, for example PMI_RANK. */
-static bool has_pmi(void) {
+/* Whether a variable is set whose name begins so. */
+static bool has_variable(const char *prefix) {
   for (char **variable = environ; *variable != NULL; variable++)
-    if (strncmp(*variable, "PMI", 3) == 0) return true;
+    if (strncmp(*variable, prefix, strlen(prefix)) == 0) return true;
   return false;
 }
 
-void launch_prepare(const launch_t *launch) {
-  static const char *const variables[][2] = {{"OMPI_MCA_ess_singleton_isolated", "1"},
-                                             {"OMPI_MCA_orte_create_session_dirs", "0"},
-                                             {"OMPI_MCA_pml", "ob1"},
-                                             {"OMPI_MCA_btl", "self"}};
-  if (launch->launcher != NULL || has_pmi()) return; /* a launcher that is not in the table gives PMI, too */
-  for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
-    setenv(variables[i][0], variables[i][1], 0);
+/* Whether a process management interface is present. Its variables start with PMI, for example PMI_RANK. */
+static bool has_pmi(void) {
+  return has_variable("PMI");
+}
+
+static bool has_open_mpi(void) {
+  static const char open_mpi[] = "Open MPI";
+  char library[128];
+  world_library_version(library, sizeof library);
+  return strncmp(library, open_mpi, sizeof open_mpi - 1) == 0;
+}
+
+/* A launcher that is not in the table gives PMI, or is one of Cray's. */
+bool launch_is_alone(const launch_t *launch) {
+  return launch->launcher == NULL && !has_pmi() && !has_variable("ALPS_") && !has_variable("PALS_") &&
+         has_open_mpi();
 }
 
 static ls_status refuse_strangers(const launch_t *launch, ls_error *error) {
@@ -81,11 +89,7 @@ static ls_status refuse_strangers(const launch_t *launch, ls_error *error) {
 }
 
 ls_status launch_check_library(const launch_t *launch, ls_error *error) {
-  static const char open_mpi[] = "Open MPI";
-  char library[128];
-  world_library_version(library, sizeof library);
-  bool needs_pmi =
-      launch->is_step && launch->ranks > 1 && strncmp(library, open_mpi, sizeof open_mpi - 1) == 0;
+  bool needs_pmi = launch->is_step && launch->ranks > 1 && has_open_mpi();
   return needs_pmi && !has_pmi() ? refuse_strangers(launch, error) : LS_OK;
 }
 

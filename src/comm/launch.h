@@ -19,11 +19,9 @@ typedef struct {
 /* Call this before MPI starts, because MPI adds variables of its own. */
 launch_t launch_read(void);
 
-/* Call this before MPI starts. Tells Open MPI if this process was started alone: it then needs no daemon, no
- * session directory and no network. By default Open MPI takes half a second to start a daemon and to look for
- * networks, and with these variables a tenth. Values that the user has set are kept. Not thread-safe, because
- * it changes the environment. */
-void launch_prepare(const launch_t *launch);
+/* Whether no launcher has started this process, so that it needs no MPI. Says so only with Open MPI: the
+ * launchers that it knows pass variables by which they are seen. */
+bool launch_is_alone(const launch_t *launch);
 
 /* Checks that the launcher and the MPI library fit together, as far as this is visible before MPI starts:
  * Open MPI ends the process when srun provides no PMI. Returns LS_USAGE when they do not fit; only

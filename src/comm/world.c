@@ -17,8 +17,8 @@ enum { MOST_BYTES = 1 << 30 }; /* MPI counts are ints, so larger buffers are sen
 
 /* Used until world_agree has its tables. */
 ls_status agree_on_memory(world_t *world, bool has_memory, ls_error *error) {
-  int mine = has_memory, all = 0;
-  TRY_MPI(world, error, MPI_Iallreduce, &mine, &all, 1, MPI_INT, MPI_MIN, world->start);
+  int mine = has_memory, all = mine;
+  if (!is_alone(world)) TRY_MPI(world, error, MPI_Iallreduce, &mine, &all, 1, MPI_INT, MPI_MIN, world->start);
   if (all) return LS_OK;
   return error_set(error, LS_NO_MEMORY, "no memory for the table of ranks%s", mine ? " on another rank" : "");
 }
@@ -37,6 +37,8 @@ static bool same_node(node_name_t a, node_name_t b) {
 static ls_status name_node(world_t *world, int ranks_per_node, node_name_t *name, ls_error *error) {
   MPI_Comm host;
   int rank = 0, host_rank = 0;
+  world->host_ranks = 1;
+  if (is_alone(world)) return LS_OK;
   MPI_Comm_rank(world->start, &rank);
   TRY(mpi_check(
       WATCH_MPI(world, MPI_Comm_split_type, world->start, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host),
@@ -89,6 +91,7 @@ static ls_status split_comm(world_t *world, int color, int key, MPI_Comm *out, l
 }
 
 static ls_status split_comms(world_t *world, ls_error *error) {
+  if (is_alone(world)) return LS_OK;
   TRY(split_comm(world, 0, world->node_index * world->size + world->place, &world->all, error));
   TRY(split_comm(world, world->node_index, world->place, &world->node, error));
   int color = world->place < world->lanes ? world->place : MPI_UNDEFINED;
@@ -148,20 +151,20 @@ static ls_status share_places(world_t *world, ls_error *error) {
 }
 
 static ls_status gather_names(world_t *world, const node_name_t *name, node_name_t *names, ls_error *error) {
-  TRY_MPI(world, error, MPI_Iallgather, name, 2, MPI_INT, names, 2, MPI_INT, world->start);
+  if (is_alone(world)) *names = *name;
+  if (!is_alone(world))
+    TRY_MPI(world, error, MPI_Iallgather, name, 2, MPI_INT, names, 2, MPI_INT, world->start);
   return LS_OK;
 }
 
 ls_status world_group(world_t *world, int ranks_per_node, ls_error *error) {
   node_name_t name = {0}, *names = calloc((size_t)world->size, sizeof *names);
-  int start_rank = 0;
   ls_status status = agree_on_memory(world, names != NULL, error);
   if (status == LS_OK) status = name_node(world, ranks_per_node, &name, error);
   if (status == LS_OK) status = gather_names(world, &name, names, error);
   if (status == LS_OK) {
-    MPI_Comm_rank(world->start, &start_rank);
     free_groups(world);
-    number_nodes(world, names, start_rank);
+    number_nodes(world, names, world_given_rank(world));
     status = split_comms(world, error);
   }
   if (status == LS_OK) status = share_places(world, error);
@@ -185,7 +188,8 @@ static void give_up(world_t **world) {
 ls_status world_fill(world_t *world, world_t **out, ls_error *error) {
   world->all = world->node = world->lane = MPI_COMM_NULL;
   world->message = MOST_BYTES;
-  MPI_Comm_size(world->start, &world->size);
+  world->size = 1;
+  if (!is_alone(world)) MPI_Comm_size(world->start, &world->size);
   world->node_of = calloc((size_t)world->size, sizeof *world->node_of);
   world->offsets = calloc((size_t)world->size, sizeof *world->offsets);
   world->hosts = calloc((size_t)world->size, sizeof *world->hosts);
@@ -269,6 +273,13 @@ ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error) 
   return status;
 }
 
+ls_status world_alone(world_t **out, ls_error *error) {
+  world_t *world = calloc(1, sizeof *world);
+  if (world == NULL) return error_set(error, LS_NO_MEMORY, "no memory for the table of ranks");
+  *world = (world_t){.start = MPI_COMM_NULL, .timeout = watch_default_timeout()};
+  return world_fill(world, out, error);
+}
+
 ls_status world_part(world_t *world, int number, world_t **out, ls_error *error) {
   world_t *own = calloc(1, sizeof *own), *part = NULL;
   ls_status status = own == NULL ? error_set(error, LS_NO_MEMORY, "no memory for the table of ranks") : LS_OK;
@@ -280,10 +291,11 @@ ls_status world_part(world_t *world, int number, world_t **out, ls_error *error)
   own->whole = world;
   own->is_guest = world->is_guest;
   own->timeout = world->timeout;
-  own->lane = MPI_COMM_NULL;
-  status = mpi_check(WATCH_MPI(world, MPI_Comm_split, world->all, number, world->rank, &own->start),
-                     "MPI_Comm_split", error);
-  if (status != LS_OK || own->start == MPI_COMM_NULL)
+  own->start = own->lane = MPI_COMM_NULL;
+  if (!is_alone(world))
+    status = mpi_check(WATCH_MPI(world, MPI_Comm_split, world->all, number, world->rank, &own->start),
+                       "MPI_Comm_split", error);
+  if (status != LS_OK || (own->start == MPI_COMM_NULL && !is_alone(world)))
     free(own);
   else
     status = world_fill(own, &part, error);
@@ -344,7 +356,9 @@ void world_destroy(world_t **world) {
   world_t *own = *world, *whole = own->whole;
   activity_on_beat(whole == NULL ? NULL : answer_while_working, whole);
   if (whole == NULL) watch_ranks(NULL, 0, 0);
-  if (whole == NULL && own->is_guest) {
+  if (is_alone(own)) {
+    activity_set("ending");
+  } else if (whole == NULL && own->is_guest) {
     leave(own);
   } else if (whole == NULL) {
     activity_set("ending MPI");
@@ -372,7 +386,7 @@ int world_rank(const world_t *world) {
 
 int world_given_rank(const world_t *world) {
   int rank = 0;
-  MPI_Comm_rank(world->start, &rank);
+  if (!is_alone(world)) MPI_Comm_rank(world->start, &rank);
   return rank;
 }
 

@@ -27,6 +27,10 @@ typedef struct world world_t;
 ls_status world_create(int *argc, char ***argv, world_t **out, ls_error *error);
 void world_destroy(world_t **world);
 
+/* Creates the world of a process that no launcher has started (launch_is_alone). Such a world does not start
+ * MPI, which would take most of the time of a short command. *out is caller-owned. */
+ls_status world_alone(world_t **out, ls_error *error);
+
 /* Creates a world inside a program that has started MPI itself: of the ranks of `communicator`, a pointer to
  * its MPI_Comm, which is duplicated, so other traffic on it goes on. The thread level must be
  * MPI_THREAD_FUNNELED or higher, and for that level the caller the main thread: LS_USAGE. Such a world waits
