@@ -46,8 +46,12 @@ void place_remove(void) {
   cr_assert_eq(system(command), 0);
 }
 
+bool run_is_sanitized(void) {
+  return LOCKSTEP_SANITIZED;
+}
+
 void run_limit_memory(int gigabytes) {
-  if (LOCKSTEP_SANITIZED) {
+  if (run_is_sanitized()) {
     char options[128];
     snprintf(options, sizeof options, "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=%d",
              gigabytes * 1024);

@@ -25,6 +25,8 @@ typedef struct {
 /* Lets the commands that follow take at most so much memory, for tests of sizes that a file or a user claims.
  * A sanitizer needs far more than the program, so there no single block may be larger. */
 void run_limit_memory(int gigabytes);
+/* Whether the program has been built with sanitizers, which take memory of their own. */
+bool run_is_sanitized(void);
 
 /* `lockstep WORDS` under mpirun with so many ranks, or ALONE without it. Words are parted by spaces; single
  * quotes keep spaces in a word. */

@@ -59,7 +59,7 @@ Test(memory, check_announces_what_a_run_takes) {
     double expected = announced(run_well(cases[i].ranks, "check config.yaml %s", cases[i].with).out);
     run_well(cases[i].ranks, "train config.yaml name=run %s", cases[i].with);
     double taken = json_double(file_text("runs/run/summary.json"), "memory_bytes");
-    cr_expect(taken > 0.85 * expected && taken < 1.15 * expected,
+    cr_expect(run_is_sanitized() || (taken > 0.85 * expected && taken < 1.15 * expected),
               "%d ranks, %s: announced %.1f MB, taken %.1f MB", cases[i].ranks, cases[i].with, expected / 1e6,
               taken / 1e6);
   }
@@ -85,7 +85,7 @@ Test(memory, check_announces_what_a_fit_takes) {
         announced(run_well(cases[i].ranks, "check config.yaml %s %s", cases[i].option, with).out);
     run_well(cases[i].ranks, "%s config.yaml name=run --replace %s %s", cases[i].command, with, epochs);
     double taken = json_double(file_text("runs/run/summary.json"), "memory_bytes");
-    cr_expect(taken > 0.85 * expected && taken < 1.2 * expected,
+    cr_expect(run_is_sanitized() || (taken > 0.85 * expected && taken < 1.2 * expected),
               "%d ranks, %s: announced %.1f MB, taken %.1f MB", cases[i].ranks, with, expected / 1e6,
               taken / 1e6);
   }
@@ -110,7 +110,7 @@ Test(memory, fits_of_data_eight_times_the_limit_keep_to_it) {
       taken[streams] = json_double(summary, "memory_bytes");
     }
     cr_expect_str_eq(checksum[0], checksum[1], "%s", fits[i]);
-    cr_expect_lt(taken[1], taken[0] - 0.7 * saved, "%s: %.1f MB in memory, %.1f MB streamed", fits[i],
-                 taken[0] / 1e6, taken[1] / 1e6);
+    cr_expect(run_is_sanitized() || taken[1] < taken[0] - 0.7 * saved,
+              "%s: %.1f MB in memory, %.1f MB streamed", fits[i], taken[0] / 1e6, taken[1] / 1e6);
   }
 }
