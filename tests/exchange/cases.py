@@ -77,12 +77,12 @@ def cases(program):
         return settings
 
     classes = dict(y="classes", loss="cross_entropy", target=None)
-    found = {}
-    for name in names(program, "activation"):
-        first = [{"activation": "step"}, {"dense": 8}] if name == "step" else [{"dense": 8}, {"activation": name}]
-        found[f"activation-{name}"] = case(layers=first + [{"dense": 3}])
-        if name not in ("identity", "step"):
-            found[f"fused-{name}"] = case(layers=[hidden(8, name), {"dense": 3}])
+    # Activations side by side, each as a layer of its own, and each as a part of a dense layer: an error of any one shows.
+    activations = [name for name in names(program, "activation") if name != "step"]  # which has no slope
+    found = {"activations": case(layers=[{"branches": [[{"dense": 4}, {"activation": name}] for name in activations]}, {"dense": 3}]),
+             "activations-fused": case(layers=[{"branches": [[hidden(4, name)] for name in activations if name != "identity"]},
+                                               {"dense": 3}]),
+             "activation-step": case(layers=[{"activation": "step"}, {"dense": 8}, {"dense": 3}])}
     inner = {
         "dense": {"dense": {"units": 9, "bias": False}}, "activation": {"activation": "silu"}, "softmax": {"softmax": {}},
         "layer_norm": {"layer_norm": {"epsilon": 0.01}}, "batch_norm": {"batch_norm": {"epsilon": 0.001, "momentum": 0.3}},
