@@ -33,13 +33,14 @@ printf '%s\n' configs/*.yaml | ONE=$root/tests/docs/one_config.sh xargs -P 2 -I{
   OMPI_MCA_orte_tmpdir_base=$PWD/sessions/$(basename {}) "$ONE" {} >"$log" 2>&1 || { tail -n 20 "$log"; echo "{} does not work"; touch failed; }'
 
 # Names as the reference lists them, less those that say "nothing of the kind".
-{ cat configs/*.yaml; awk '/^```sh$/ { on = 1 } /^```$/ { on = 0 } on' docs/guide/*.md; } | sed 's/#.*//' >shown
+shown=$(cat configs/*.yaml; awk '/^```sh$/ { on = 1 } /^```$/ { on = 0 } on' docs/guide/*.md)
 lockstep info --reference |
   sed -n '/^## names/,$p' | sed -n 's/^| `\([a-z_0-9]*\)` .*/\1/p' | sort -u | grep -vx 'name\|none\|auto\|error' >names
-while read -r name; do
-  grep -qw -- "$name" shown || { echo "no file in configs/ and no command of the guide uses $name"; touch failed; }
-  grep -qE "\`[^\`]*\b$name\b[^\`]*\`" docs/guide/*.md || { echo "no page of docs/guide explains $name"; touch failed; }
-done <names
+words() { grep -oE '[A-Za-z0-9_]+' | sort -u; } # of a text, each once
+sed 's/#.*//' <<<"$shown" | words >used
+grep -ohE '`[^`]*`' docs/guide/*.md | words >explained
+for name in $(comm -23 names used); do echo "no file in configs/ and no command of the guide uses $name"; touch failed; done
+for name in $(comm -23 names explained); do echo "no page of docs/guide explains $name"; touch failed; done
 configs=(configs/*.yaml)
 echo "${#configs[@]} files, $(wc -l <names) names"
 [[ ! -e failed ]] || exit 1

@@ -19,7 +19,7 @@ if command -v dot >/dev/null; then
   dot -Tsvg -o "$name.svg" "$name.dot"
   grep -q '<g id="node' "$name.svg"
 fi
-lockstep gradcheck "$config" "${overrides[@]}" --elements 8 --rows 16
+lockstep gradcheck "$config" "${overrides[@]}" --elements 8 --rows 8
 if grep -q '^solve:' "$config"; then
   lockstep solve "$config" name="$name-solved"
   grep -q '"status": "done"' "runs/$name-solved/summary.json"
