@@ -2,6 +2,7 @@
 # Runs Python with the modules that look at lockstep's files: the first of `python3` on PATH and the system's
 # /usr/bin/python3 that has h5py, numpy, matplotlib and PyYAML.
 #   scripts/python.sh SCRIPT ARGUMENTS…      scripts/python.sh - <<'END' … END
+#   LOCKSTEP_PYTHON=PROGRAM                  in the environment: this Python is tried first
 set -euo pipefail
 
 # The modules that this Python lacks, on one line.
@@ -13,7 +14,7 @@ print(*[name for name in ("h5py", "numpy", "matplotlib", "yaml") if find_spec(na
 }
 
 reasons=()
-for python in python3 /usr/bin/python3; do
+for python in ${LOCKSTEP_PYTHON:+"$LOCKSTEP_PYTHON"} python3 /usr/bin/python3; do
   lacking=$(missing "$python")
   if [[ -z $lacking ]]; then
     exec "$python" "$@"

@@ -65,7 +65,7 @@ if ((${#pages[@]} == 0)); then
   exit 2
 fi
 
-if ! "$root/scripts/python.sh" -c '' 2>/dev/null; then
+if ! python=$("$root/scripts/python.sh" -c 'import sys; print(sys.executable)' 2>/dev/null); then
   echo "no Python with h5py, numpy and matplotlib here: the pages' commands cannot be run"
   exit 77
 fi
@@ -105,14 +105,15 @@ leave_state() {
   mkdir -p "$states"
   rm -rf "${states:?}/$1" "$states/$1.tmp"
   mkdir "$states/$1.tmp"
-  tar -c --exclude=./build --exclude=./configs --exclude=./docs --exclude=./scripts --exclude=./matplotlib . | tar -x -C "$states/$1.tmp"
+  tar -c --exclude=./build --exclude=./configs --exclude=./docs --exclude=./scripts . | tar -x -C "$states/$1.tmp"
   mv "$states/$1.tmp" "$states/$1"
 }
 
 # What a reader at a desk does not have: variables for MPI and OpenMP. Only mpirun as root needs some.
 while read -r name; do unset "$name"; done < <(env | sed -nE 's/^((OMP|GOMP|KMP|OMPI|PMIX|PRTE|MPICH|HYDRA|SLURM)_[A-Za-z0-9_]*)=.*/\1/p')
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export MPLCONFIGDIR=$place/matplotlib
+export MPLCONFIGDIR=${states:-$place}/matplotlib # its list of fonts, for all parts
+export LOCKSTEP_PYTHON=$python                   # found once
 export PATH=$place/build/release:$PATH
 
 for need in "${needs[@]}"; do cp -a "$states/$need/." .; done
