@@ -26,7 +26,7 @@ allocations_ranks|the same on two ranks|1|607
 damage|flips, zeros and cuts of every file|1|97
 full_disk|a file system that runs full||
 pairs|two starts of one name|50|4
-stops|ranks that stop, die or hang in every command|20|1
+stops|ranks that stop, die or hang in every command|40|1
 restarts|scripts/launch.sh after kills and errors||
 copies|hosts that are lost with their disks||
 cluster|lost nodes, restarts without them||

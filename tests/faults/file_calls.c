@@ -59,8 +59,8 @@ static kind_t kind_of(const char *name) {
 
 __attribute__((constructor)) static void begin(void) {
   const char *under = getenv("FAULT_UNDER"), *report = getenv("FAULT_REPORT");
-  long rank = own_rank();
-  if (under == NULL || rank != number_of("FAULT_RANK", rank)) return;
+  long rank = own_rank(), only = number_of("FAULT_RANK", -1); /* -1: every rank */
+  if (under == NULL || (only >= 0 && rank != only)) return;
   snprintf(state.under, sizeof state.under, "%s", under);
   state.failing = number_of("FAULT_CALL", 0);
   state.kind = kind_of(getenv("FAULT_KIND"));

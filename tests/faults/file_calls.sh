@@ -4,9 +4,9 @@
 # nothing befell. So for a training, for fits of clusters and densities, and for components, which are found anew. The same
 # for commands with one output, which is whole or absent.
 #   file_calls.sh ROOT LOCKSTEP LIBRARY STRIDE [MPIRUN...]
-# LIBRARY: tests/faults/file_calls.c. STRIDE: 1 tries every call, 7 every seventh. MPIRUN... starts two ranks; every rank
-# that writes files is tried. In the environment: KINDS, which faults; COMMANDS, which of train, cluster, density,
-# components and outputs; all by default.
+# LIBRARY: tests/faults/file_calls.c. STRIDE: 1 tries every call, 7 every seventh, and more of the few calls of commands with
+# one output. MPIRUN... starts two ranks; every rank that writes files is tried. In the environment: KINDS, which faults;
+# COMMANDS, which of train, cluster, density, components and outputs; all by default.
 set -euo pipefail
 program=$(realpath "$2") library=$(realpath "$3") stride=$4
 place=$(realpath "$(mktemp -d)")
@@ -21,7 +21,8 @@ if [[ $# -gt 0 ]]; then
   launch=("$@" 2) ranks=2 threads=1
 fi
 
-# faulty RANK N KIND WORDS…: `lockstep WORDS`, with N-th call of RANK going wrong; 0: none.
+# faulty RANK N KIND WORDS…: `lockstep WORDS`, with the N-th call of RANK going wrong; 0: none. The calls of RANK, of all
+# ranks if it is -1, are listed in calls.RANK.
 faulty() {
   local rank=$1 n=$2 kind=$3
   shift 3
@@ -72,19 +73,17 @@ YAML
 
 # attack RESUME WORDS…: the file calls of `lockstep WORDS`, a run named a. RESUME: the option that goes on, if there is one.
 attack() {
-  local calls kind n
+  local counted=() calls kind n
   resume=$1
   shift
   words=("$@")
   chosen "${words[0]}" || return 0
   rm -rf runs calls.*
-  expected=none
-  faulty 0 0 none "${words[@]}" || { cat out >&2 && exit 1; }
+  faulty -1 0 none "${words[@]}" || { cat out >&2 && exit 1; }
   expected=$(summary a parameters_checksum)
+  for ((rank = 0; rank < ranks; rank++)); do counted+=("$(wc -l <"calls.$rank")"); done
   for ((rank = 0; rank < ranks; rank++)); do
-    rm -rf runs calls.*
-    faulty "$rank" 0 none "${words[@]}"
-    calls=$(wc -l <"calls.$rank")
+    calls=${counted[rank]}
     [[ $calls -gt 0 ]] || continue
     echo "${words[0]}: rank $rank of $ranks: $calls calls"
     for kind in ${KINDS:-kill torn ENOSPC EIO short full}; do
@@ -114,13 +113,14 @@ attack "" components components.yaml name=a
 # try_output FILE WORDS…: `lockstep WORDS`, which writes runs/FILE. What it writes after a fault is whole, or it fails; what
 # can be resumed becomes the same file then.
 try_output() {
-  local file=$1 kind n calls code what step=$((1 + stride / 16))
+  local file=$1 kind n calls code what step
   shift
   resume=""
   [[ $1 != landscape && $1 != connect ]] || resume=--resume
   rm -rf runs calls.* && mkdir runs
   faulty 0 0 none "$@" || { echo "lockstep $*" && cat out && exit 1; }
   calls=$(wc -l <calls.0)
+  step=$((1 + stride * calls / 300)) # outputs of many calls are tried as often as others
   cp "runs/$file" good
   echo "lockstep $*: $calls calls"
   for kind in ${KINDS:-kill torn ENOSPC EIO short full}; do

@@ -3,7 +3,8 @@
 # names the rank and what it has been doing. The same for a rank that hangs in a file call or in MPI_Init. A killed rank
 # ends the job too, and a job that was suspended as a whole goes on.
 #   stopped_rank.sh LOCKSTEP_PROGRAM STALL_LIBRARY ROUNDS MPIEXEC ARGUMENTS... (the last one asks for a number of ranks)
-# Each round stops rank 0 and the last rank once in each command. SEED=N repeats the times of another call; JOBS: how many
+# Each round stops one rank once in each command: in the first round rank 0 in every second command and the last rank in the
+# others, in the next round the other way round. SEED=N repeats the times of another call; JOBS: how many
 # jobs at once, since they mostly wait.
 # shellcheck disable=SC2015 # A && B || C is meant as it is
 set -u
@@ -241,7 +242,7 @@ for ((c = 0; c < ${#commands[@]}; c++)); do at_once measure $c "${commands[c]}";
 wait
 for ((round = 0; round < rounds; round++)); do
   for ((c = 0; c < ${#commands[@]}; c++)); do
-    for rank in 0 $((ranks - 1)); do at_once strike STOP $rank "0.$(printf %05d "$RANDOM")" $c "${commands[c]}"; done
+    at_once strike STOP $(((c + round + seed) % 2 * (ranks - 1))) "0.$(printf %05d "$RANDOM")" $c "${commands[c]}"
   done
 done
 at_once strike KILL 0 0.5 0 "${commands[0]}"
