@@ -17,14 +17,15 @@ import sys
 KINDS = pathlib.Path(__file__).resolve().parent / "pictures/kinds"
 
 
+def files():
+    """The file of each kind, by the kind's name."""
+    return {path.stem.replace("_", "-"): path for path in sorted(KINDS.glob("*.py")) if path.stem != "__init__"}
+
+
 def kinds():
     """Name of each kind and the first sentence of its file, read without running the file."""
-    found = {}
-    for path in sorted(KINDS.glob("*.py")):
-        if path.stem != "__init__":
-            text = ast.get_docstring(ast.parse(path.read_text())) or ""
-            found[path.stem.replace("_", "-")] = " ".join(text.split("\n\n")[0].split())
-    return found
+    texts = {name: ast.get_docstring(ast.parse(path.read_text())) or "" for name, path in files().items()}
+    return {name: " ".join(text.split("\n\n")[0].split()) for name, text in texts.items()}
 
 
 def list_kinds():
@@ -37,7 +38,7 @@ def list_kinds():
 
 def load(name):
     """The module of a kind."""
-    found = kinds()
+    found = files()
     if name not in found:
         close = difflib.get_close_matches(name, found, 1)
         hint = f"did you mean {close[0]}?" if close else "without a kind, plot.py lists them all"
