@@ -2,14 +2,15 @@
 
     test_scaling.py SCALING.PY LOCKSTEP [CLASS…]
 """
+import contextlib
 import csv
+import io
 import itertools
 import json
 import os
 import pathlib
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import types
@@ -22,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(SCALING).parent))
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 
+import scaling as scaling_script  # noqa: E402
 from study import analysis, laws, prediction, report, results, stats, words  # noqa: E402
 
 STUDY = """
@@ -65,12 +67,12 @@ echo "Submitted batch job 1"
 
 
 def scaling(command, *arguments, study="study.yaml", path=""):
-    environment = dict(os.environ, PATH=path + os.environ["PATH"])
-    done = subprocess.run([sys.executable, SCALING, command, study, *arguments], capture_output=True, text=True,
-                          check=False, env=environment)
-    if done.returncode != 0:
-        raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
+    """What scaling.py prints of a study. It runs in this process, since its modules take longer to load than most commands do."""
+    said = io.StringIO()
+    with (unittest.mock.patch.dict(os.environ, PATH=path + os.environ["PATH"]), contextlib.redirect_stdout(said),
+          unittest.mock.patch.object(sys, "argv", [SCALING, command, study, *arguments])):
+        scaling_script.main()
+    return said.getvalue()
 
 
 class Formulas(unittest.TestCase):
@@ -559,10 +561,11 @@ class Studies(unittest.TestCase):
                                 ("ranks: [1, 2]", "ranks: [2]", "against one core"),
                                 ("scaling: strong", "scaling: some", "strong or weak")):
             pathlib.Path("wrong.yaml").write_text(STUDY.replace(old, new, 1), encoding="utf-8")
-            done = subprocess.run([sys.executable, SCALING, "plot", "wrong.yaml"], capture_output=True, text=True,
-                                  check=False)
-            self.assertEqual(done.returncode, 2, done.stderr)
-            self.assertIn(words, done.stderr)
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as ended:
+                scaling("plot", study="wrong.yaml")
+            self.assertEqual(ended.exception.code, 2, said.getvalue())
+            self.assertIn(words, said.getvalue())
 
 
 if __name__ == "__main__":
