@@ -4,14 +4,20 @@
 set -euo pipefail
 cd "$1"
 broken=0
-# The names that headings of a page have in links.
-headings() {
-  LC_ALL=C sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | LC_ALL=C sed 's/[^a-z0-9 _-]//g; s/ /-/g'
+declare -A headings # by page, the names that its headings have in links, each between newlines
+read_headings() {
+  headings[$1]=$'\n'$(LC_ALL=C sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | LC_ALL=C sed 's/[^a-z0-9 _-]//g; s/ /-/g')$'\n'
+}
+has_heading() {
+  [[ -n ${headings[$1]-} ]] || read_headings "$1"
+  [[ ${headings[$1]} == *$'\n'"$2"$'\n'* ]]
 }
 while IFS=: read -r page link; do
-  target=$(dirname "$page")/${link%%#*}
+  folder=.
+  [[ $page != */* ]] || folder=${page%/*}
+  target=$folder/${link%%#*}
   [[ $link != \#* ]] || target=$page
-  if [[ ! -e $target ]] || { [[ $link == *.md#* || $link == \#* ]] && ! headings "$target" | grep -qxF "${link#*#}"; }; then
+  if [[ ! -e $target ]] || { [[ $link == *.md#* || $link == \#* ]] && ! has_heading "$target" "${link#*#}"; }; then
     echo "$page: there is no $link" >&2
     broken=1
   fi
