@@ -77,11 +77,13 @@ def cases(program):
         return settings
 
     classes = dict(y="classes", loss="cross_entropy", target=None)
-    # Activations side by side, each as a layer of its own, and each as a part of a dense layer: an error of any one shows.
+    # Activations side by side, each as a layer of its own, and each as a part of a dense layer. Targets are not scaled: predictions
+    # are then small, and an error of any one activation shows.
     activations = [name for name in names(program, "activation") if name != "step"]  # which has no slope
-    found = {"activations": case(layers=[{"branches": [[{"dense": 4}, {"activation": name}] for name in activations]}, {"dense": 3}]),
-             "activations-fused": case(layers=[{"branches": [[hidden(4, name)] for name in activations if name != "identity"]},
-                                               {"dense": 3}]),
+    fused = [[hidden(4, name)] for name in activations if name != "identity"]
+    found = {"activations": case(layers=[{"branches": [[{"dense": 4}, {"activation": name}] for name in activations]}, {"dense": 3}],
+                                 target=None),
+             "activations-fused": case(layers=[{"branches": fused}, {"dense": 3}], target=None),
              "activation-step": case(layers=[{"activation": "step"}, {"dense": 8}, {"dense": 3}])}
     inner = {
         "dense": {"dense": {"units": 9, "bias": False}}, "activation": {"activation": "silu"}, "softmax": {"softmax": {}},
