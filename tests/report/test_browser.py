@@ -5,9 +5,9 @@ nothing is wider than the window, text can be read against its ground.
 
 PICTURES: a folder for screenshots.
 """
+import argparse
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -16,7 +16,12 @@ import report_runs
 from browser import Browser
 
 REPORT, PROGRAM = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
-PICTURES = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else None
+PICTURES = pathlib.Path(sys.argv[3]).resolve() if len(sys.argv) > 3 else None
+sys.path.insert(0, str(pathlib.Path(REPORT).parent))
+
+from report import contents  # noqa: E402
+from report.program import Program  # noqa: E402
+
 CHROMIUM = os.environ.get("LOCKSTEP_CHROMIUM", "chromium")
 PAGES = {"curve": ["curve"], "table": ["table"], "pictures": ["pictures"], "series": ["series"], "heads": ["heads"],
          "side-by-side": ["table", "ensemble", "diverged"]}
@@ -44,12 +49,14 @@ class Pages(unittest.TestCase):
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
         cls.folder = report_runs.make(PROGRAM, cls.temporary.name, sorted({name for names in PAGES.values() for name in names}))
+        os.chdir(cls.folder)  # where the paths in settings begin
         for page, names in PAGES.items():
-            subprocess.run([sys.executable, REPORT, "--lockstep", PROGRAM, *(f"runs/{name}" for name in names), "--out", f"{page}.html"],
-                           cwd=cls.folder, check=True, stdout=subprocess.DEVNULL)
+            text = contents.make([f"runs/{name}" for name in names], Program(PROGRAM), argparse.Namespace(rows=20000, image=None))
+            pathlib.Path(f"{page}.html").write_text(text, encoding="utf-8")
 
     @classmethod
     def tearDownClass(cls):
+        os.chdir("/")
         cls.temporary.cleanup()
 
     def test_pages(self):
