@@ -32,19 +32,16 @@ static ls_status sample(const store_t *store, const char *name, const store_arra
   int64_t most = SAMPLE_BYTES / 8 / width, n = most < IDENTITY_ROWS ? most : IDENTITY_ROWS;
   if (n < 2) n = 2;
   if (n > rows) n = rows;
-  checksum_t *sum = checksum_begin();
-  void *row = malloc((size_t)width * 8);
-  ls_status status = LS_OK;
-  if (sum == NULL || row == NULL)
-    status = error_set(error, LS_NO_MEMORY, "%s: no memory for a row of %s", store_path(store), name);
-  for (int64_t i = 0; i < n && status == LS_OK; i++) {
-    int64_t at = n == 1 ? 0 : (int64_t)((double)(rows - 1) * (double)i / (double)(n - 1));
-    status = store_read_rows(store, name, at, 1, exact_type(array), row, error);
-    if (status == LS_OK) checksum_add(sum, row, (size_t)width * 8);
-  }
-  uint64_t found = checksum_end(&sum);
-  free(row);
-  if (status == LS_OK) *out = found;
+  const size_t bytes = (size_t)n * (size_t)width * 8;
+  int64_t at[IDENTITY_ROWS] = {0};
+  for (int64_t i = 1; i < n; i++) at[i] = (int64_t)((double)(rows - 1) * (double)i / (double)(n - 1));
+  void *sampled = malloc(bytes);
+  if (sampled == NULL)
+    return error_set(error, LS_NO_MEMORY, "%s: no memory for %" PRId64 " rows of %s", store_path(store), n,
+                     name);
+  ls_status status = store_read_each(store, name, at, n, exact_type(array), sampled, error);
+  if (status == LS_OK) *out = checksum_of(sampled, bytes);
+  free(sampled);
   return status;
 }
 

@@ -48,11 +48,11 @@ static bool in_one_piece(hid_t dataset) {
 }
 
 /* An array that was declared but never written has no offset yet. */
-ls_status store_locate(const store_t *store, const char *name, store_place_t *out, ls_error *error) {
-  TAKE_TURN();
+ls_status array_locate(const store_t *store, const char *name, store_array_t *info, store_place_t *out,
+                       ls_error *error) {
   hid_t dataset = H5I_INVALID_HID;
   store_place_t place = {0};
-  TRY(array_open(store, name, &dataset, NULL, error));
+  TRY(array_open(store, name, &dataset, info, error));
   place.chunk_bytes = array_chunk_bytes(dataset);
   if (in_one_piece(dataset) && store_type_of(dataset, &place.type)) {
     haddr_t offset = H5Dget_offset(dataset);
@@ -63,6 +63,11 @@ ls_status store_locate(const store_t *store, const char *name, store_place_t *ou
   hdf5_close(dataset);
   *out = place;
   return LS_OK;
+}
+
+ls_status store_locate(const store_t *store, const char *name, store_place_t *out, ls_error *error) {
+  TAKE_TURN();
+  return array_locate(store, name, NULL, out, error);
 }
 
 /* ---- slabs of rows ---- */
@@ -99,8 +104,8 @@ ls_status array_read(const store_t *store, hid_t dataset, const char *name, int6
   slab_t slab;
   ls_status status = LS_OK;
   bool fits = slab_open(dataset, first, count, &slab);
-  if (!fits ||
-      (slab.elements > 0 && H5Dread(dataset, memory_type, slab.memory, slab.file, H5P_DEFAULT, memory) < 0))
+  if (!fits || (slab.elements > 0 &&
+                H5Dread(dataset, memory_type, slab.memory, slab.file, store->transfer, memory) < 0))
     status = hdf5_error(error, LS_BAD_DATA, "%s: rows %" PRId64 " to %" PRId64 " of %s cannot be read",
                         store->path, first, first + count, name);
   slab_close(&slab);
@@ -114,6 +119,21 @@ ls_status store_read_rows(const store_t *store, const char *name, int64_t first,
   hid_t dataset = H5I_INVALID_HID;
   TRY(array_open(store, name, &dataset, NULL, error));
   ls_status status = array_read(store, dataset, name, first, count, hdf5_type(type), out, error);
+  hdf5_close(dataset);
+  return status;
+}
+
+ls_status store_read_each(const store_t *store, const char *name, const int64_t *rows, int64_t n,
+                          store_type_t type, void *out, ls_error *error) {
+  TAKE_TURN();
+  hid_t dataset = H5I_INVALID_HID;
+  store_array_t array = {0};
+  TRY(array_open(store, name, &dataset, &array, error));
+  const size_t row_bytes = (size_t)array_row_elements(&array) * store_type_size(type);
+  ls_status status = LS_OK;
+  for (int64_t i = 0; i < n && status == LS_OK; i++)
+    status = array_read(store, dataset, name, rows[i], 1, hdf5_type(type),
+                        (char *)out + (size_t)i * row_bytes, error);
   hdf5_close(dataset);
   return status;
 }

@@ -136,29 +136,25 @@ static ls_status checksum_attribute(const store_t *store, const char *name, uint
 
 /* ---- the list ---- */
 
-/* What a file holds, in the order of the list. */
-static const struct {
-  ls_status (*names)(const store_t *store, names_t *names, ls_error *error);
-  ls_status (*checksum)(const store_t *store, const char *name, uint64_t *size, uint64_t *checksum,
-                        ls_error *error);
-} contents[] = {{names_of_arrays, checksum_array},
-                {names_of_text_arrays, checksum_text_array},
-                {names_of_attributes, checksum_attribute}};
-enum { CONTENTS = sizeof contents / sizeof contents[0] };
+/* How each kind of contents is summed. */
+typedef ls_status (*checksum_content_t)(const store_t *store, const char *name, uint64_t *size,
+                                        uint64_t *checksum, ls_error *error);
+static const checksum_content_t checksum_content[CONTENTS] = {[CONTENT_ARRAYS] = checksum_array,
+                                                              [CONTENT_TEXT_ARRAYS] = checksum_text_array,
+                                                              [CONTENT_ATTRIBUTES] = checksum_attribute};
 
-/* Lists the names of all contents. ends[k] is the number of names after those of contents[k]. */
+/* Lists the names of all contents. ends[k] is the number of names after those of kind k. */
 static ls_status manifest_names(const store_t *store, names_t *names, size_t ends[CONTENTS],
                                 ls_error *error) {
+  names_t kinds[CONTENTS] = {{0}};
+  ls_status status = LS_OK;
+  TRY(names_of_contents(store, kinds, error));
   for (size_t k = 0; k < CONTENTS; k++) {
-    names_t some = {0};
-    TRY(contents[k].names(store, &some, error));
-    ls_status status = LS_OK;
-    for (size_t i = 0; i < some.n && status == LS_OK; i++) status = names_add(names, some.names[i]);
-    names_free(&some);
-    if (status != LS_OK) return error_set(error, status, "%s: out of memory", store->path);
+    for (size_t i = 0; i < kinds[k].n && status == LS_OK; i++) status = names_add(names, kinds[k].names[i]);
+    names_free(&kinds[k]);
     ends[k] = names->n;
   }
-  return LS_OK;
+  return status == LS_OK ? LS_OK : error_set(error, status, "%s: out of memory", store->path);
 }
 
 /* Builds the list: arrays first, then arrays of texts, then attributes, each sorted. */
@@ -173,8 +169,8 @@ static ls_status manifest_make(const store_t *store, manifest_t *out, ls_error *
     TRY_OR_DONE(error_set(error, LS_NO_MEMORY, "%s: out of memory", store->path));
   for (size_t i = 0, k = 0; i < manifest.names.n; i++) {
     while (i >= ends[k]) k++;
-    TRY_OR_DONE(contents[k].checksum(store, manifest.names.names[i], &manifest.sizes[i],
-                                     &manifest.checksums[i], error));
+    TRY_OR_DONE(checksum_content[k](store, manifest.names.names[i], &manifest.sizes[i],
+                                    &manifest.checksums[i], error));
   }
   *out = manifest;
   return LS_OK;
@@ -252,9 +248,9 @@ ls_status manifest_walk(const store_t *store, ls_error *error) {
   for (size_t i = 0, k = 0; i < names.n; i++) {
     uint64_t size = 0, checksum = 0;
     while (i >= ends[k]) k++;
-    bool is_array = contents[k].checksum == checksum_array; /* large: one row stands for all */
+    bool is_array = k == CONTENT_ARRAYS; /* large: one row stands for all */
     TRY_OR_DONE(is_array ? read_last_row(store, names.names[i], error)
-                         : contents[k].checksum(store, names.names[i], &size, &checksum, error));
+                         : checksum_content[k](store, names.names[i], &size, &checksum, error));
   }
 done:
   names_free(&names);

@@ -46,7 +46,8 @@ static int by_text(const void *a, const void *b) {
 
 /* ---- the walk ---- */
 
-/* Called for every group and array. path is "" for the root. */
+/* Called for every group and array. path is "" for the root. Adds to one list or several, as the walk's
+ * caller gives. */
 typedef ls_status (*walk_visit_t)(hid_t object, const char *path, names_t *names);
 
 /* Groups with several names that the walk has been in. Links can form a circle, or lead to a group in more
@@ -117,7 +118,9 @@ static ls_status walk_object(name_walk_t *walk, hid_t object, const char *path) 
   return result < 0 ? LS_BAD_DATA : LS_OK;
 }
 
-static ls_status collect(const store_t *store, walk_visit_t visit, names_t *names, ls_error *error) {
+/* Fills so many lists, and sorts each. */
+static ls_status collect(const store_t *store, walk_visit_t visit, names_t *names, size_t lists,
+                         ls_error *error) {
   entered_t *entered = calloc(1, sizeof *entered);
   if (entered == NULL) return error_set(error, LS_NO_MEMORY, "%s: out of memory", store->path);
   name_walk_t walk = {visit, names, entered, "", 0, LS_OK};
@@ -125,12 +128,14 @@ static ls_status collect(const store_t *store, walk_visit_t visit, names_t *name
   ls_status status = root < 0 ? LS_BAD_DATA : walk_object(&walk, root, "");
   hdf5_close(root);
   free(entered);
-  if (status != LS_OK) {
-    names_free(names);
-    return hdf5_error(error, status, "%s: its contents cannot be listed", store->path);
+  for (size_t k = 0; k < lists; k++) {
+    if (status != LS_OK)
+      names_free(&names[k]);
+    else if (names[k].n > 0)
+      qsort(names[k].names, names[k].n, sizeof *names[k].names, by_text);
   }
-  if (names->n > 0) qsort(names->names, names->n, sizeof *names->names, by_text);
-  return LS_OK;
+  return status == LS_OK ? LS_OK
+                         : hdf5_error(error, status, "%s: its contents cannot be listed", store->path);
 }
 
 static ls_status add_array(hid_t object, const char *path, names_t *names) {
@@ -188,17 +193,19 @@ static ls_status add_attributes(hid_t object, const char *path, names_t *names) 
 }
 
 ls_status names_of_arrays(const store_t *store, names_t *names, ls_error *error) {
-  return collect(store, add_array, names, error);
-}
-
-ls_status names_of_text_arrays(const store_t *store, names_t *names, ls_error *error) {
-  return collect(store, add_text_array, names, error);
+  return collect(store, add_array, names, 1, error);
 }
 
 ls_status names_of_tables(const store_t *store, names_t *names, ls_error *error) {
-  return collect(store, add_table, names, error);
+  return collect(store, add_table, names, 1, error);
 }
 
-ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *error) {
-  return collect(store, add_attributes, names, error);
+static ls_status add_content(hid_t object, const char *path, names_t *names) {
+  TRY(add_array(object, path, &names[CONTENT_ARRAYS]));
+  TRY(add_text_array(object, path, &names[CONTENT_TEXT_ARRAYS]));
+  return add_attributes(object, path, &names[CONTENT_ATTRIBUTES]);
+}
+
+ls_status names_of_contents(const store_t *store, names_t names[CONTENTS], ls_error *error) {
+  return collect(store, add_content, names, CONTENTS, error);
 }

@@ -62,8 +62,7 @@ static ls_status find_ranges(const store_t *store, seal_range_t **out, size_t *n
   for (size_t i = 0; i < names.n && status == LS_OK; i++) {
     store_place_t place = {0};
     store_array_t array = {0};
-    status = store_describe(store, names.names[i], &array, error);
-    if (status == LS_OK) status = store_locate(store, names.names[i], &place, error);
+    status = array_locate(store, names.names[i], &array, &place, error);
     if (status == LS_OK && place.is_plain)
       ranges[(*n)++] =
           (seal_range_t){(uint64_t)place.offset, (uint64_t)(array_rows(&array) * array_row_elements(&array)) *

@@ -85,6 +85,10 @@ ls_status store_describe(const store_t *store, const char *name, store_array_t *
 ls_status store_read_rows(const store_t *store, const char *name, int64_t first, int64_t count,
                           store_type_t type, void *out, ls_error *error);
 
+/* The same for n single rows, given by their numbers. */
+ls_status store_read_each(const store_t *store, const char *name, const int64_t *rows, int64_t n,
+                          store_type_t type, void *out, ls_error *error);
+
 /* Where the elements of an array are in the file, for repeated reading without HDF5. is_plain: the elements
  * are in one contiguous piece and their type is a store_type_t. Otherwise type and offset are not valid. */
 typedef struct {

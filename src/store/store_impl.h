@@ -26,6 +26,7 @@ typedef struct {
 struct store {
   hid_t file;
   hid_t links;            /* how links are followed; H5P_DEFAULT when writing */
+  hid_t transfer;         /* how values are read; H5P_DEFAULT when writing */
   char *path;             /* the final name when writing */
   char *temporary;        /* the name while writing; NULL when reading */
   disk_t *disk;           /* NULL when reading */
@@ -133,6 +134,10 @@ ls_status array_open(const store_t *store, const char *name, hid_t *dataset, sto
 ls_status array_open_unchecked(const store_t *store, const char *name, hid_t *dataset, store_array_t *info,
                                ls_error *error);
 
+/* store_describe and store_locate at once. Fills *info unless it is NULL. */
+ls_status array_locate(const store_t *store, const char *name, store_array_t *info, store_place_t *place,
+                       ls_error *error);
+
 /* Bytes of an unpacked chunk, at most 4 GB, a limit of HDF5; 0: the array has no chunks. */
 int64_t array_chunk_bytes(hid_t dataset);
 
@@ -228,12 +233,17 @@ ls_status names_add(names_t *names, const char *name);
 bool names_have(const names_t *names, const char *name);
 void names_free(names_t *names);
 
-/* The paths of all numeric arrays ("/train/x"), of all arrays of texts of fixed length, of all arrays (n) of
- * records or texts, or of all attributes ("/train@source"), sorted, without the manifest. */
+/* The paths of all numeric arrays ("/train/x"), or of all arrays (n) of records or texts, sorted, without the
+ * manifest. */
 ls_status names_of_arrays(const store_t *store, names_t *names, ls_error *error);
-ls_status names_of_text_arrays(const store_t *store, names_t *names, ls_error *error);
 ls_status names_of_tables(const store_t *store, names_t *names, ls_error *error);
-ls_status names_of_attributes(const store_t *store, names_t *names, ls_error *error);
+
+/* What a file holds, in the order of its manifest: numeric arrays, arrays of texts of fixed length, and
+ * attributes ("/train@source"). */
+enum { CONTENT_ARRAYS, CONTENT_TEXT_ARRAYS, CONTENT_ATTRIBUTES, CONTENTS };
+
+/* The paths of each, sorted, without the manifest, in one walk through the file. */
+ls_status names_of_contents(const store_t *store, names_t names[CONTENTS], ls_error *error);
 
 /* ---- manifest.c ---- */
 
