@@ -97,6 +97,12 @@ static const struct {
 } layouts[] = {{ALONE, ""}, {2, ""}, {3, "parallel.ranks_per_node=2"}, {2, "parallel.reduce=mpi"}};
 enum { LAYOUTS = sizeof layouts / sizeof layouts[0], SAME_BITS = LAYOUTS - 1 };
 
+/* One kind is tried on all layouts. Of the others, two ranks of a node show nothing that three ranks do not.
+ */
+static int layout_after(case_t kind, int l) {
+  return kind != GRADIENT && l == 0 ? 2 : l + 1;
+}
+
 static void check_says(const result_t *result, const char *const *words) {
   cr_expect_eq(result->code, 1, "exit code %d: %s", result->code, result->err);
   for (; *words != NULL; words++)
@@ -106,7 +112,7 @@ static void check_says(const result_t *result, const char *const *words) {
 /* ---- stop ---- */
 
 static void check_stop(case_t kind, const char *const *words) {
-  for (int l = 0; l < LAYOUTS; l++) {
+  for (int l = 0; l < LAYOUTS; l = layout_after(kind, l)) {
     result_t result = run(layouts[l].ranks, "train %s name=stop%d data.file=bad-%d.h5 %s", configs[kind], l,
                           kind, layouts[l].settings);
     check_says(&result, words);
@@ -142,7 +148,7 @@ Test(diverged, last_step_counts) {
       {"optimizer.learning_rate=1e25 train.global_batch_size=all train.epochs=1",
        {"with the new parameters the loss is not finite", NULL}}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-    for (int l = 0; l < LAYOUTS; l++) {
+    for (int l = 0; l < LAYOUTS; l += i == 0 ? 1 : 2) {
       result_t result = run(layouts[l].ranks, "train both.yaml name=last train.steps=1 optimizer=sgd %s %s",
                             cases[i].settings, layouts[l].settings);
       check_says(&result, cases[i].words);
@@ -166,7 +172,7 @@ Test(diverged, numbers_of_another_rank_are_named) {
  * although Adam corrects its means by the number of updates, and batch_norm has running statistics. */
 static void check_skip(case_t kind) {
   outcome_t rest;
-  for (int l = 0; l < LAYOUTS; l++) {
+  for (int l = 0; l < LAYOUTS; l = layout_after(kind, l)) {
     const char *settings = layouts[l].settings;
     if (l == 0 || l == SAME_BITS) {
       run_well(layouts[l].ranks, "train %s name=rest data.file=rest.h5 %s", configs[kind], settings);
@@ -206,7 +212,7 @@ Test(diverged, resumed_run_goes_on_counting_skips) {
 /* An epoch of one step, which is skipped: there is no loss, but also nothing wrong with the state that is
  * saved. */
 Test(diverged, epoch_without_any_step_goes_on) {
-  for (int l = 0; l < LAYOUTS; l++) {
+  for (int l = 0; l < LAYOUTS; l = layout_after(BOTH, l)) {
     run_well(layouts[l].ranks,
              "train both.yaml --replace name=none data.file=bad-2.h5 train.on_nan=skip train.epochs=2 "
              "train.global_batch_size=all %s",

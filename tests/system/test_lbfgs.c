@@ -35,13 +35,12 @@ Test(lbfgs, finds_the_optimum_of_a_linear_model) {
 
 Test(lbfgs, gives_the_same_bits_on_any_layout_and_after_a_resume) {
   run_well(ALONE, "train config.yaml name=alone");
-  run_well(3, "train config.yaml name=three");
   run_well(4, "train config.yaml name=nodes parallel.ranks_per_node=2 parallel.threads=2");
-  run_well(2, "train config.yaml name=parts train.epochs=5");
-  run_well(ALONE, "train --resume config.yaml name=parts");
+  run_well(ALONE, "train config.yaml name=parts train.epochs=5");
+  run_well(3, "train --resume config.yaml name=parts");
   outcome_t alone = outcome_of("alone");
-  static const char *const others[] = {"three", "nodes", "parts"};
-  for (int i = 0; i < 3; i++) {
+  static const char *const others[] = {"nodes", "parts"};
+  for (int i = 0; i < 2; i++) {
     outcome_t other = outcome_of(others[i]);
     outcome_expect_same(&alone, &other, others[i]);
   }
@@ -53,7 +52,7 @@ Test(lbfgs, refuses_what_it_cannot_do) {
                                          {"train.clip_norm=1", "clip_norm"},
                                          {"'model.layers=[dropout: 0.2, dense: 5]'", "dropout"}};
   for (int i = 0; i < 3; i++) {
-    result_t result = run(2, "train config.yaml %s", cases[i][0]);
+    result_t result = run(i == 0 ? 2 : ALONE, "train config.yaml %s", cases[i][0]);
     cr_expect_eq(result.code, 2, "%s: %d", cases[i][0], result.code);
     cr_expect_not_null(strstr(result.err, cases[i][1]), "%s", result.err);
   }
