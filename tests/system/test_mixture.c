@@ -125,7 +125,7 @@ Test(mixture, a_sweep_has_the_criteria_of_scikit_learn) {
   cr_expect_not_null(strstr(found.err, "compared by bic"), "%s", found.err);
   cr_expect_not_null(strstr(found.out, "silhouette"), "%s", found.out);
   cr_expect_not_null(strstr(found.out, "to train it: lockstep cluster"), "%s", found.out);
-  run_well(2, "%s name=aic --metric aic", sweep);
+  run_well(ALONE, "%s name=aic --metric aic", sweep);
   if (run_python() == NULL) return;
   for (int i = 0; i < 2; i++) {
     const char *name = i == 0 ? "moons" : "aic", *metric = i == 0 ? "bic" : "aic";

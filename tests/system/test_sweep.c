@@ -224,19 +224,23 @@ Test(sweep, halving_stops_the_poor_and_trains_the_best_as_if_alone) {
   run_well(ALONE, "diff runs/one runs/alone-sweep/%04d", (int)ranked[0]);
 }
 
-static void expect_refused(const char *words, const char *part) {
-  result_t result = run(2, "%s", words);
+static void expect_refused_on(int ranks, const char *words, const char *part) {
+  result_t result = run(ranks, "%s", words);
   cr_expect_eq(result.code, 2, "%s: %d", words, result.code);
   cr_expect_not_null(strstr(result.err, part), "%s: no '%s' in: %s", words, part, result.err);
 }
 
+static void expect_refused(const char *words, const char *part) {
+  expect_refused_on(ALONE, words, part);
+}
+
 Test(sweep, refuses_bad_words_before_it_trains) {
   write_classes(1);
-  expect_refused("sweep config.yaml train.seed=3", "nothing is varied");
+  expect_refused_on(2, "sweep config.yaml train.seed=3", "nothing is varied");
   expect_refused("sweep config.yaml train.seed=1,2", "no validation rows");
   expect_refused("sweep config.yaml train.seed=1,2 --folds 2 data.folds=3", "--folds");
-  expect_refused("sweep config.yaml optimizer.learning_rate=0.1,-1 --folds 2",
-                 "combination 2 (optimizer.learning_rate=-1)");
+  expect_refused_on(2, "sweep config.yaml optimizer.learning_rate=0.1,-1 --folds 2",
+                    "combination 2 (optimizer.learning_rate=-1)");
   expect_refused("sweep config.yaml 'model.layers=[{dense: 5}],[{dense: 0}]' --folds 2", "combination 2");
   expect_refused("sweep config.yaml 'data.basis={name: fourier, size: 3},{name: fouri}' --folds 2",
                  "combination 2");
@@ -251,7 +255,7 @@ Test(sweep, refuses_bad_words_before_it_trains) {
 Test(sweep, another_sweep_is_not_resumed) {
   write_classes(1);
   run_well(ALONE, "sweep config.yaml train.seed=1,2 --folds 2");
-  expect_refused("sweep config.yaml train.seed=1,2,3 --folds 2 --resume", "another sweep");
+  expect_refused_on(2, "sweep config.yaml train.seed=1,2,3 --folds 2 --resume", "another sweep");
   expect_refused("sweep config.yaml train.seed=1,2 --folds 3 --resume", "folds: 3");
   expect_refused("sweep config.yaml train.seed=1,2 --folds 2 --resume train.l2=0.1", "train.l2");
   run_well(ALONE, "sweep config.yaml train.seed=1,2,3 --folds 2");
@@ -260,7 +264,7 @@ Test(sweep, another_sweep_is_not_resumed) {
 
 Test(sweep, folds_that_make_no_sense_are_refused) {
   write_classes(1);
-  expect_refused("train config.yaml data.folds=3 data.fold=4", "data.fold");
+  expect_refused_on(2, "train config.yaml data.folds=3 data.fold=4", "data.fold");
   expect_refused("train config.yaml data.fold=2", "data.folds");
   expect_refused("train config.yaml data.folds=1", "data.folds");
   expect_refused("train config.yaml data.folds=3 data.validation=0.1", "data.validation");
