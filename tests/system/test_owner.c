@@ -76,13 +76,13 @@ static void try_pair(int ranks, double later, const char *first, const char *sec
 /* The moments are spread over a start, from before the first has its lock until it trains. */
 Test(owner, of_staggered_pairs_one_is_refused_and_none_is_mixed) {
   const char *many = getenv("LOCKSTEP_PAIRS");
-  int pairs = many != NULL ? atoi(many) : 12;
+  int pairs = many != NULL ? atoi(many) : 6;
   for (int i = 0; i < pairs; i++)
     try_pair(ALONE, 0.4 * i / pairs, "train", i % 2 == 0 ? "train" : "train --resume");
 }
 
 Test(owner, is_refused_on_every_rank) {
-  for (int i = 0; i < 3; i++) try_pair(2, 0.25 * i, "train", i == 1 ? "train --resume" : "train");
+  for (int i = 0; i < 2; i++) try_pair(2, 0.4 * i, "train", i == 1 ? "train --resume" : "train");
 }
 
 /* Solving is a run as well; and the lock of an ensemble is that of its name. */

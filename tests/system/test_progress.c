@@ -78,7 +78,7 @@ Test(progress, log_gets_plain_lines_at_the_interval) {
   for (size_t k = 0; k < sizeof layouts / sizeof layouts[0]; k++) {
     const double began = clock_seconds();
     unlink("stderr.txt");
-    pid_t launcher = run_start(layouts[k].ranks, "train slow.yaml --replace train.progress_every=0.5 %s",
+    pid_t launcher = run_start(layouts[k].ranks, "train slow.yaml --replace train.progress_every=0.2 %s",
                                layouts[k].words);
     const bool came = wait_for_lines("  step ", 4);
     run_signal_ranks(launcher, SIGTERM, 1);
@@ -86,7 +86,7 @@ Test(progress, log_gets_plain_lines_at_the_interval) {
     cr_expect(came, "%d rank(s) %s: %s", layouts[k].ranks, layouts[k].words, result.err);
     cr_expect_eq(result.code, 75, "%d\n%s", result.code, result.err);
     expect_plain(result.err);
-    const int lines = count(result.err, "  step "), most = (int)((clock_seconds() - began) / 0.5);
+    const int lines = count(result.err, "  step "), most = (int)((clock_seconds() - began) / 0.2);
     cr_expect(lines <= most, "%d lines instead of %d", lines, most);
     int step = 0, steps = 0, used = 0;
     double loss = 0;

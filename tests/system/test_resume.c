@@ -52,7 +52,10 @@ static int newest(const char *name) {
   return 0;
 }
 
-/* Saving takes most of the time of such a short run, and changes no bits. */
+/* Saving takes most of the time of such a short run, and changes no bits: what needs no more checkpoints
+ * takes these words. */
+#define SELDOM "checkpoint.every='200 steps'"
+
 static outcome_t uninterrupted(void) {
   run_well(ALONE, "train config.yaml name=whole checkpoint.every=never");
   return outcome_of("whole");
@@ -101,7 +104,8 @@ Test(resume, after_sigkill_on_other_layouts_gives_the_same_bits) {
     snprintf(name, sizeof name, "killed-%d", i);
     int step = start_and_kill(2, name, EVERY * (3 + 7 * i));
     cr_assert(step >= EVERY * (3 + 7 * i) && step < STEPS, "newest checkpoint: %d", step);
-    result_t result = run_well(then[i].ranks, "train --resume config.yaml name=%s %s", name, then[i].with);
+    result_t result =
+        run_well(then[i].ranks, "train --resume config.yaml name=%s %s " SELDOM, name, then[i].with);
     cr_assert_not_null(strstr(result.err, "going on from step"), "%s", result.err);
     check_same(&whole, name);
   }
@@ -111,7 +115,7 @@ Test(resume, twice_killed_is_as_good_as_once) {
   outcome_t whole = uninterrupted();
   start_and_kill(3, "killed", EVERY * 3);
   kill_after(run_start(2, "train --resume config.yaml name=killed"), "killed", EVERY * 20);
-  run_well(2, "train --resume config.yaml name=killed parallel.reduce=shared");
+  run_well(2, "train --resume config.yaml name=killed parallel.reduce=shared " SELDOM);
   check_same(&whole, "killed");
 }
 
@@ -148,16 +152,16 @@ Test(resume, takes_the_checkpoint_before_a_spoiled_one) {
   for (int i = 0; i < 2; i++) {
     char name[32];
     snprintf(name, sizeof name, "spoiled-%d", i);
-    run_well(ALONE, "train config.yaml name=%s", name);
+    run_well(ALONE, "train config.yaml name=%s " SELDOM, name);
     int bad = newest(name);
     cr_assert_eq(bad, STEPS);
     char path[128];
     snprintf(path, sizeof path, "%s", checkpoint(name, bad));
     spoil[i](path);
-    result_t result = run_well(2, "train --resume config.yaml name=%s", name);
+    result_t result = run_well(2, "train --resume config.yaml name=%s " SELDOM, name);
     cr_assert_not_null(strstr(result.err, path), "the bad checkpoint is not named:\n%s", result.err);
     cr_assert_null(strstr(result.err, "going on from step 440"), "%s", result.err);
-    cr_assert_not_null(strstr(result.err, "going on from step 4"), "%s", result.err);
+    cr_assert_not_null(strstr(result.err, "going on from step 400"), "%s", result.err);
     check_same(&whole, name);
   }
 }
@@ -175,14 +179,14 @@ Test(resume, of_a_run_with_a_bound_on_its_steps_gives_the_same_bits) {
   cr_assert_str_eq(reason, "steps");
   run_well(ALONE, "train --resume config.yaml name=bounded train.steps=33"); /* the end of the third epoch */
   cr_assert_float_eq(json_double(file_text("runs/bounded/summary.json"), "epochs"), 3, 0);
-  run_well(3, "train --resume config.yaml name=bounded");
+  run_well(3, "train --resume config.yaml name=bounded " SELDOM);
   check_same(&whole, "bounded");
 }
 
 Test(resume, of_a_finished_run_changes_nothing) {
-  run_well(ALONE, "train config.yaml name=whole");
+  run_well(ALONE, "train config.yaml name=whole " SELDOM);
   outcome_t whole = outcome_of("whole");
-  run_well(2, "train --resume config.yaml name=whole");
+  run_well(2, "train --resume config.yaml name=whole " SELDOM);
   check_same(&whole, "whole");
 }
 
@@ -219,7 +223,7 @@ Test(resume, refuses_settings_that_would_change_the_batches) {
   run_well(ALONE, "train config.yaml name=a train.epochs=2");
   static const char *const changes[] = {"train.global_batch_size=64", "train.seed=2", "data.shuffle=none"};
   for (int i = 0; i < 3; i++) {
-    result_t result = run(2, "train --resume config.yaml name=a %s", changes[i]);
+    result_t result = run(i == 0 ? 2 : ALONE, "train --resume config.yaml name=a %s", changes[i]);
     char key[64];
     snprintf(key, sizeof key, "%.*s", (int)strcspn(changes[i], "="), changes[i]);
     cr_assert_eq(result.code, 2, "%s: exit code %d\n%s", changes[i], result.code, result.err);
