@@ -120,7 +120,7 @@ try_output() {
   rm -rf runs calls.* && mkdir runs
   faulty 0 0 none "$@" || { echo "lockstep $*" && cat out && exit 1; }
   calls=$(wc -l <calls.0)
-  step=$((1 + stride * calls / 300)) # outputs of many calls are tried as often as others
+  step=$((1 + (stride - 1) * calls / 300)) # outputs of many calls are tried as often as others
   cp "runs/$file" good
   echo "lockstep $*: $calls calls"
   for kind in ${KINDS:-kill torn ENOSPC EIO short full}; do
