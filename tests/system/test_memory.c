@@ -35,6 +35,22 @@ static double announced(const char *text) {
   return megabytes * 1e6;
 }
 
+/* Fails unless the run of `command` takes 0.85 to `high` times what `check OPTION` announces, both with the
+ * same settings. A page of the program counts less while other processes of the program share it (the
+ * kernel's Pss), such as those of a test beside, so several tries count. */
+static void expect_announced(int ranks, const char *command, const char *option, const char *with,
+                             double high) {
+  double expected = 0, taken = 0;
+  for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    expected = announced(run_well(ranks, "check config.yaml %s %s", option, with).out);
+    run_well(ranks, "%s --replace %s", command, with);
+    taken = json_double(file_text("runs/run/summary.json"), "memory_bytes");
+    if (run_is_sanitized() || (taken > 0.85 * expected && taken < high * expected)) return;
+  }
+  cr_expect_fail("%d ranks, %s %s: announced %.1f MB, taken %.1f MB", ranks, command, with, expected / 1e6,
+                 taken / 1e6);
+}
+
 TestSuite(memory, .init = place_make, .fini = place_remove);
 
 Test(memory, check_announces_what_a_run_takes) {
@@ -55,14 +71,8 @@ Test(memory, check_announces_what_a_run_takes) {
              "loss: cross_entropy\n"
              "train: {epochs: 1, steps: 2, global_batch_size: 2048}\n",
              CLASSES);
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    double expected = announced(run_well(cases[i].ranks, "check config.yaml %s", cases[i].with).out);
-    run_well(cases[i].ranks, "train config.yaml name=run %s", cases[i].with);
-    double taken = json_double(file_text("runs/run/summary.json"), "memory_bytes");
-    cr_expect(run_is_sanitized() || (taken > 0.85 * expected && taken < 1.15 * expected),
-              "%d ranks, %s: announced %.1f MB, taken %.1f MB", cases[i].ranks, cases[i].with, expected / 1e6,
-              taken / 1e6);
-  }
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    expect_announced(cases[i].ranks, "train config.yaml name=run", "", cases[i].with, 1.15);
 }
 
 /* Many rows of few features, for what grows with the rows, and few rows of many features, for the sums. */
@@ -70,25 +80,21 @@ Test(memory, check_announces_what_a_fit_takes) {
   static const struct {
     int ranks;
     const char *command, *option, *with;
-  } cases[] = {
-      {2, "cluster", "", "data.file=long.h5 cluster.k=4 parallel.threads=1 data.memory_limit=1MB"},
-      {1, "cluster", "", "data.file=long.h5 cluster.k=4 cluster.method=minibatch parallel.threads=2"},
-      {1, "cluster", "", "data.file=wide.h5 cluster.k=100 parallel.threads=2 'cluster.init=k-means||'"},
-      {1, "cluster", "", "data.file=wide.h5 cluster.k=4 parallel.threads=2 cluster.method=mixture"},
-      {1, "density", "--density", "data.file=wide.h5 density.bandwidth=[2,3] parallel.threads=2"}};
+  } cases[] = {{2, "cluster config.yaml name=run train.epochs=2", "",
+                "data.file=long.h5 cluster.k=4 parallel.threads=1 data.memory_limit=1MB"},
+               {1, "cluster config.yaml name=run train.epochs=2", "",
+                "data.file=long.h5 cluster.k=4 cluster.method=minibatch parallel.threads=2"},
+               {1, "cluster config.yaml name=run train.epochs=2", "",
+                "data.file=wide.h5 cluster.k=100 parallel.threads=2 'cluster.init=k-means||'"},
+               {1, "cluster config.yaml name=run train.epochs=2", "",
+                "data.file=wide.h5 cluster.k=4 parallel.threads=2 cluster.method=mixture"},
+               {1, "density config.yaml name=run", "--density",
+                "data.file=wide.h5 density.bandwidth=[2,3] parallel.threads=2"}};
   write_rows("long.h5", 200000, 4);
   write_rows("wide.h5", 2000, 300);
   write_text("config.yaml", "data: {file: long.h5}\n");
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    const char *with = cases[i].with, *epochs = cases[i].option[0] == '\0' ? "train.epochs=2" : "";
-    double expected =
-        announced(run_well(cases[i].ranks, "check config.yaml %s %s", cases[i].option, with).out);
-    run_well(cases[i].ranks, "%s config.yaml name=run --replace %s %s", cases[i].command, with, epochs);
-    double taken = json_double(file_text("runs/run/summary.json"), "memory_bytes");
-    cr_expect(run_is_sanitized() || (taken > 0.85 * expected && taken < 1.2 * expected),
-              "%d ranks, %s: announced %.1f MB, taken %.1f MB", cases[i].ranks, with, expected / 1e6,
-              taken / 1e6);
-  }
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    expect_announced(cases[i].ranks, cases[i].command, cases[i].option, cases[i].with, 1.2);
 }
 
 /* 16 MB of rows and a limit of 2 MB: the same bits, and a peak that is lower by the difference. */
@@ -102,15 +108,18 @@ Test(memory, fits_of_data_eight_times_the_limit_keep_to_it) {
   write_text("config.yaml", "data: {file: rows.h5}\n");
   for (size_t i = 0; i < sizeof fits / sizeof fits[0]; i++) {
     char checksum[2][64];
-    double taken[2];
-    for (int streams = 0; streams < 2; streams++) {
-      run_well(ALONE, "%s name=run parallel.threads=2 %s", fits[i], streams ? "data.memory_limit=2MB" : "");
-      const char *summary = file_text("runs/run/summary.json");
-      json_value(summary, "parameters_checksum", checksum[streams]);
-      taken[streams] = json_double(summary, "memory_bytes");
+    double taken[2] = {0};
+    bool saves = false;
+    for (int attempt = 0; attempt < ATTEMPTS && !saves; attempt++) {
+      for (int streams = 0; streams < 2; streams++) {
+        run_well(ALONE, "%s name=run parallel.threads=2 %s", fits[i], streams ? "data.memory_limit=2MB" : "");
+        const char *summary = file_text("runs/run/summary.json");
+        json_value(summary, "parameters_checksum", checksum[streams]);
+        taken[streams] = json_double(summary, "memory_bytes");
+      }
+      cr_expect_str_eq(checksum[0], checksum[1], "%s", fits[i]);
+      saves = run_is_sanitized() || taken[1] < taken[0] - 0.7 * saved;
     }
-    cr_expect_str_eq(checksum[0], checksum[1], "%s", fits[i]);
-    cr_expect(run_is_sanitized() || taken[1] < taken[0] - 0.7 * saved,
-              "%s: %.1f MB in memory, %.1f MB streamed", fits[i], taken[0] / 1e6, taken[1] / 1e6);
+    cr_expect(saves, "%s: %.1f MB in memory, %.1f MB streamed", fits[i], taken[0] / 1e6, taken[1] / 1e6);
   }
 }
