@@ -384,6 +384,10 @@ int world_rank(const world_t *world) {
   return world->rank;
 }
 
+bool world_has_mpi(const world_t *world) {
+  return !is_alone(world);
+}
+
 int world_given_rank(const world_t *world) {
   int rank = 0;
   if (!is_alone(world)) MPI_Comm_rank(world->start, &rank);

@@ -39,6 +39,9 @@ ls_status world_alone(world_t **out, ls_error *error);
  * communicator. *out is caller-owned. */
 ls_status world_adopt(const void *communicator, world_t **out, ls_error *error);
 
+/* Whether MPI has been started: not for world_alone. */
+bool world_has_mpi(const world_t *world);
+
 /* This rank's number in the communicator that the world was created from. */
 int world_given_rank(const world_t *world);
 
