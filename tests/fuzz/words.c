@@ -225,12 +225,13 @@ static void record_read(char *text, record_t *out) {
 
 static void add_table(hid_t file, char **words, size_t n) {
   record_t record;
-  hsize_t rows = 0;
+  hsize_t shape[MOST_RANK] = {0};
   int dims = 0;
   if (n < 3) return;
-  int64_t elements = shape_read(words[1], &dims, &rows);
+  const int64_t elements = shape_read(words[1], &dims, shape);
+  const hsize_t rows = shape[0];
   record_read(words[2], &record);
-  if (dims == 1 && elements <= MOST_ELEMENTS && record.n > 0) {
+  if (dims == 1 && elements >= 0 && elements <= MOST_ELEMENTS && record.n > 0) {
     word_type_t type = {.file = H5Tcreate(H5T_COMPOUND, record.bytes)};
     unsigned char *values = calloc((size_t)rows + 1, record.bytes);
     MUST(values != NULL);
