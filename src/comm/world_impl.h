@@ -18,7 +18,7 @@ typedef struct {
 } crew_mail_t;
 
 struct world {
-  MPI_Comm start; /* in the launcher's order; MPI_COMM_NULL: a process alone, without MPI (is_alone) */
+  MPI_Comm start; /* in the launcher's order; MPI_COMM_NULL: a process alone (is_alone) */
   MPI_Comm all;   /* renumbered node by node */
   MPI_Comm node;  /* the ranks of this node */
   MPI_Comm lane;  /* the ranks with the same place; MPI_COMM_NULL when this place has no lane */
@@ -41,9 +41,12 @@ struct world {
   ls_error why;                  /* valid when lost */
 };
 
-/* Whether the world is that of world_alone, so that MPI has not been started. */
+/* Whether the world is that of world_alone: this process has not started MPI. A world that is only planned
+ * (imagine.h) is lost, not alone. */
 static inline bool is_alone(const world_t *world) {
-  return world->start == MPI_COMM_NULL && !world->lost;
+  int has_begun = 0;
+  MPI_Initialized(&has_begun);
+  return !has_begun && !world->lost;
 }
 
 /* Sets up nodes and tables of a world that only has its communicator `start`. Destroys the world on failure.
