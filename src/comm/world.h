@@ -39,7 +39,7 @@ ls_status world_alone(world_t **out, ls_error *error);
  * communicator. *out is caller-owned. */
 ls_status world_adopt(const void *communicator, world_t **out, ls_error *error);
 
-/* Whether MPI has been started: not for world_alone. */
+/* Whether this world uses MPI. The world of world_alone does not. */
 bool world_has_mpi(const world_t *world);
 
 /* This rank's number in the communicator that the world was created from. */

@@ -35,7 +35,7 @@ static ls_status sample(const store_t *store, const char *name, const store_arra
   const size_t bytes = (size_t)n * (size_t)width * 8;
   int64_t at[IDENTITY_ROWS] = {0};
   for (int64_t i = 1; i < n; i++) at[i] = (int64_t)((double)(rows - 1) * (double)i / (double)(n - 1));
-  void *sampled = malloc(bytes);
+  void *sampled = malloc(bytes + 1); /* also for no rows */
   if (sampled == NULL)
     return error_set(error, LS_NO_MEMORY, "%s: no memory for %" PRId64 " rows of %s", store_path(store), n,
                      name);

@@ -111,7 +111,7 @@ static void close_kind(hid_t id) {
 }
 
 /* HDF5 calls clear the messages of the previous call. This one keeps them, so handles can be closed before
- * the error is reported. There are seldom any, and putting them aside takes longer than closing. */
+ * the error is reported. Messages are rare, and to put them aside takes longer than to close a handle. */
 void hdf5_close(hid_t id) {
   if (id < 0) return;
   hid_t messages = H5Eget_num(H5E_DEFAULT) > 0 ? H5Eget_current_stack() : H5I_INVALID_HID;

@@ -46,8 +46,8 @@ static int by_text(const void *a, const void *b) {
 
 /* ---- the walk ---- */
 
-/* Called for every group and array. path is "" for the root. Adds to one list or several, as the walk's
- * caller gives. */
+/* The walk calls this function for every group and array. path is "" for the root. The function adds names to
+ * one list, or to one list for each kind of contents. */
 typedef ls_status (*walk_visit_t)(hid_t object, const char *path, names_t *names);
 
 /* Groups with several names that the walk has been in. Links can form a circle, or lead to a group in more
@@ -118,7 +118,8 @@ static ls_status walk_object(name_walk_t *walk, hid_t object, const char *path) 
   return result < 0 ? LS_BAD_DATA : LS_OK;
 }
 
-/* Fills so many lists, and sorts each. */
+/* Walks through the file once. The walk fills `names`, an array of `lists` lists; this function sorts each
+ * list. */
 static ls_status collect(const store_t *store, walk_visit_t visit, names_t *names, size_t lists,
                          ls_error *error) {
   entered_t *entered = calloc(1, sizeof *entered);

@@ -22,8 +22,8 @@ typedef struct {
   const char *out, *err; /* valid until the next run */
 } result_t;
 
-/* Lets the commands that follow take at most so much memory, for tests of sizes that a file or a user claims.
- * A sanitizer needs far more than the program, so there no single block may be larger. */
+/* Limits the memory of the commands that follow, for tests of sizes that a file or a user claims. A sanitizer
+ * needs far more memory than the program, so in its builds only single blocks are limited. */
 void run_limit_memory(int gigabytes);
 /* Whether the program has been built with sanitizers, which take memory of their own. */
 bool run_is_sanitized(void);
